@@ -1,0 +1,188 @@
+"""The Python forms of BSON values that pymongo's `bson` has no lossless class for, and the names of all types.
+
+pymongo decodes dates to datetimes (a smaller range), regular expressions to `re` flags, and symbol, undefined and
+dbPointer to something else; a server must give back what it was given.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from bson.binary import Binary
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+from bson.max_key import MaxKey
+from bson.min_key import MinKey
+from bson.objectid import ObjectId
+from bson.timestamp import Timestamp
+
+
+class Date:
+    """A BSON date: signed 64-bit milliseconds since the Unix epoch, UTC."""
+
+    __slots__ = ("ms",)
+
+    def __init__(self, ms: int) -> None:
+        self.ms = ms
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Date and other.ms == self.ms
+
+    def __hash__(self) -> int:
+        return hash(("Date", self.ms))
+
+    def __repr__(self) -> str:
+        return f"Date({self.ms})"
+
+
+class Regex(NamedTuple):
+    """A BSON regular expression; `options` are its letters in the stored order."""
+
+    pattern: str
+    options: str = ""
+
+
+class JavaScript(NamedTuple):
+    """BSON JavaScript code; `scope` is None for the type without scope."""
+
+    code: str
+    scope: dict[str, Any] | None = None
+
+
+class Symbol(NamedTuple):
+    """The deprecated BSON symbol."""
+
+    value: str
+
+
+class DBPointer(NamedTuple):
+    """The deprecated BSON dbPointer."""
+
+    namespace: str
+    id: ObjectId
+
+
+class Undefined:
+    """The deprecated BSON undefined; `UNDEFINED` is its only instance."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNDEFINED"
+
+
+class Missing:
+    """No value at all: what a path gives where a document has no such field; `MISSING` is its only instance."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNDEFINED = Undefined()
+MISSING = Missing()
+
+# BSON type byte and alias of each Python form. https://bsonspec.org/spec.html
+TYPE_CODES: dict[type, int] = {
+    float: 1,
+    str: 2,
+    dict: 3,
+    list: 4,
+    Binary: 5,
+    Undefined: 6,
+    ObjectId: 7,
+    bool: 8,
+    Date: 9,
+    type(None): 10,
+    Regex: 11,
+    DBPointer: 12,
+    Symbol: 14,
+    int: 16,
+    Timestamp: 17,
+    Int64: 18,
+    Decimal128: 19,
+    MinKey: 255,
+    MaxKey: 127,
+}
+
+TYPE_NAMES: dict[int, str] = {
+    1: "double",
+    2: "string",
+    3: "object",
+    4: "array",
+    5: "binData",
+    6: "undefined",
+    7: "objectId",
+    8: "bool",
+    9: "date",
+    10: "null",
+    11: "regex",
+    12: "dbPointer",
+    13: "javascript",
+    14: "symbol",
+    15: "javascriptWithScope",
+    16: "int",
+    17: "timestamp",
+    18: "long",
+    19: "decimal",
+    255: "minKey",
+    127: "maxKey",
+}
+
+# MongoDB's comparison order of types; types of one class compare by value.
+# https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
+CANONICAL_TYPES: dict[int, int] = {
+    255: 10,  # minKey
+    6: 20,  # undefined
+    10: 30,  # null
+    1: 40,  # the numbers
+    16: 40,
+    18: 40,
+    19: 40,
+    2: 50,  # string and symbol
+    14: 50,
+    3: 60,  # object
+    4: 70,  # array
+    5: 80,  # binData
+    7: 90,  # objectId
+    8: 100,  # bool
+    9: 110,  # date
+    17: 120,  # timestamp
+    11: 130,  # regex
+    12: 140,  # dbPointer
+    13: 150,  # javascript
+    15: 160,  # javascriptWithScope
+    127: 240,  # maxKey
+}
+MISSING_CANONICAL_TYPE = 25  # below null, above minKey
+
+
+def type_code(value: Any) -> int:
+    """The BSON type byte of a value (255 for minKey).
+
+    Raises:
+        KeyError: the value is MISSING or not a value of the table above.
+    """
+    if type(value) is JavaScript:
+        return 13 if value.scope is None else 15
+    return TYPE_CODES[type(value)]
+
+
+def type_name(value: Any) -> str:
+    """MongoDB's alias of a value's type; "missing" for MISSING."""
+    return "missing" if value is MISSING else TYPE_NAMES[type_code(value)]
+
+
+def canonical_type(value: Any) -> int:
+    """The rank of a value's type in MongoDB's comparison order."""
+    return MISSING_CANONICAL_TYPE if value is MISSING else CANONICAL_TYPES[type_code(value)]
+
+
+def is_number(value: Any) -> bool:
+    """True for int, long, double and decimal; false for bool."""
+    kind = type(value)
+    return kind is int or kind is float or kind is Int64 or kind is Decimal128

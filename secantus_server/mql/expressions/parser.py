@@ -1,0 +1,122 @@
+"""Turns an expression as the user wrote it into a tree of nodes; every error that needs no document is raised here.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/
+
+What an operator's own parser needs is here too: `parse_arguments` for positional arguments, `parse_named_arguments` for
+`{input: ..., cond: ...}`, `call` to make a node of a plain function, `fold` to evaluate constants early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import (
+    ArrayNode,
+    Constant,
+    Expression,
+    Function0,
+    Function1,
+    Function2,
+    Function3,
+    FunctionN,
+    ObjectNode,
+)
+from secantus_server.mql.expressions.paths import parse_path_string, validate_field_name
+from secantus_server.mql.expressions.registry import find_parser
+
+
+def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
+    """Parses one expression.
+
+    Arguments:
+        spec: a value: a string that begins with `$` is a path or variable, a document is an operator or an object, a
+            list an array of expressions, everything else a constant.
+        ctx: variables in scope, time, collation.
+
+    Raises:
+        CommandError: for whatever MongoDB rejects while it parses or folds constants.
+    """
+    kind = type(spec)
+    if kind is str:
+        return parse_path_string(spec, ctx) if spec[:1] == "$" else Constant(spec)
+    if kind is dict:
+        return _parse_document(spec, ctx)
+    if kind is list:
+        return fold(ArrayNode([parse_expression(item, ctx) for item in spec]))
+    return Constant(spec)
+
+
+def parse_arguments(name: str, argument: Any, ctx: ParseContext, minimum: int, maximum: int | None) -> list[Expression]:
+    """Parses the positional arguments of an operator; a single argument needs no list around it.
+
+    Raises:
+        CommandError: 16020 or 28667 for a wrong number of arguments.
+    """
+    specs = argument if type(argument) is list else [argument]
+    _check_count(name, len(specs), minimum, maximum)
+    return [parse_expression(spec, ctx) for spec in specs]
+
+
+def parse_named_arguments(argument: dict[str, Any], ctx: ParseContext, names: Sequence[str]) -> list[Expression | None]:
+    """Parses the arguments of `{name: expression, ...}` in the order of `names`; None stands for one that is not there."""
+    return [parse_expression(argument[name], ctx) if name in argument else None for name in names]
+
+
+def call(function: Callable[..., Any], arguments: Sequence[Expression]) -> Expression:
+    """The node that calls a pure function with evaluated arguments, or its result if all arguments are constant."""
+    count = len(arguments)
+    node: Expression
+    if count == 1:
+        node = Function1(function, arguments[0])
+    elif count == 2:
+        node = Function2(function, arguments[0], arguments[1])
+    elif count == 3:
+        node = Function3(function, arguments[0], arguments[1], arguments[2])
+    elif count == 0:
+        node = Function0(function)
+    else:
+        node = FunctionN(function, list(arguments))
+    return fold(node)
+
+
+def fold(node: Expression) -> Expression:
+    """The node's value as a constant if all its children are constants, else the node itself.
+
+    Use it on nodes with a `children()` that names everything they depend on; a node without children is never folded.
+    """
+    children = node.children()
+    if children and all(child.is_constant for child in children):
+        return Constant(node.evaluate(EMPTY_DOCUMENT))
+    return node
+
+
+EMPTY_DOCUMENT = b"\x05\x00\x00\x00\x00"
+
+
+def _parse_document(spec: dict[str, Any], ctx: ParseContext) -> Expression:
+    for name in spec:
+        if name[:1] == "$":
+            if len(spec) > 1:
+                raise CommandError(15983, f"an expression specification must contain exactly one field, the name of the expression. Found {len(spec)} fields in {{ {', '.join(spec)} }}")
+            return find_parser(name)(spec[name], ctx)
+        break
+    return _parse_object(spec, ctx)
+
+
+def _parse_object(spec: dict[str, Any], ctx: ParseContext) -> Expression:
+    for name in spec:
+        validate_field_name(name)
+    return fold(ObjectNode(list(spec), [parse_expression(value, ctx) for value in spec.values()]))
+
+
+def _check_count(name: str, count: int, minimum: int, maximum: int | None) -> None:
+    if count >= minimum and (maximum is None or count <= maximum):
+        return
+    if minimum == maximum:
+        raise CommandError(16020, f"Expression {name} takes exactly {minimum} arguments. {count} were passed in.")
+    if maximum is None:
+        raise CommandError(28667, f"Expression {name} takes at least {minimum} arguments, but {count} were passed in.")
+    raise CommandError(28667, f"Expression {name} takes at least {minimum} arguments, and at most {maximum}, but {count} were passed in.")

@@ -1,0 +1,27 @@
+"""Raw BSON: the Python forms of its values, and walking, building, comparing and ordering it.
+
+https://bsonspec.org/spec.html
+"""
+
+from secantus_server.bson._codec import RawArray, RawDocument, decode, encode, validate
+from secantus_server.bson._compare import compare_values, values_equal
+from secantus_server.bson._keystring import key_string
+from secantus_server.bson.numbers import int_value, to_decimal
+from secantus_server.bson.values import canonical_type, is_number, type_code, type_name
+
+__all__ = [
+    "RawArray",
+    "RawDocument",
+    "canonical_type",
+    "compare_values",
+    "decode",
+    "encode",
+    "int_value",
+    "is_number",
+    "key_string",
+    "to_decimal",
+    "type_code",
+    "type_name",
+    "validate",
+    "values_equal",
+]

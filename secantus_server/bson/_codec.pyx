@@ -1,0 +1,600 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Between BSON bytes and values, without loss: decode, encode, and the validation of what a client sends."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.float cimport PyFloat_AS_DOUBLE
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.string cimport memchr, memcpy, strlen
+
+from secantus_server.bson._raw cimport Element, first_element, next_element, read_double, read_int32, read_int64
+
+from bson.binary import Binary
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+from bson.max_key import MaxKey
+from bson.min_key import MinKey
+from bson.objectid import ObjectId
+from bson.timestamp import Timestamp
+
+from secantus_server.bson.values import MISSING, UNDEFINED, Date, DBPointer, JavaScript, Regex, Symbol, Undefined
+from secantus_server.errors import CommandError
+
+cdef int MAX_DEPTH = 200
+cdef object MIN_KEY = MinKey()
+cdef object MAX_KEY = MaxKey()
+cdef object new_object_id = ObjectId.__new__
+cdef object set_object_id = ObjectId._ObjectId__id.__set__
+cdef object new_date = Date.__new__
+cdef object set_date = Date.ms.__set__
+
+
+# ---------------------------------------------------------------- decode
+
+
+cdef inline str decode_text(const char* text, Py_ssize_t length):
+    return PyUnicode_DecodeUTF8(text, length, "surrogateescape")
+
+
+cdef object decode_object_id(const uint8_t* value):
+    # A valid 12-byte id needs none of the checks of ObjectId's constructor.
+    oid = new_object_id(ObjectId)
+    set_object_id(oid, PyBytes_FromStringAndSize(<const char*>value, 12))
+    return oid
+
+
+cdef object decode_date(int64_t ms):
+    date = new_date(Date)
+    set_date(date, ms)
+    return date
+
+
+cdef object decode_binary(const uint8_t* value):
+    cdef int32_t length = read_int32(value)
+    return Binary(PyBytes_FromStringAndSize(<const char*>(value + 5), length), value[4])
+
+
+cdef object decode_regex(const uint8_t* value):
+    cdef Py_ssize_t length = strlen(<const char*>value)
+    cdef const char* options = <const char*>(value + length + 1)
+    return Regex(decode_text(<const char*>value, length), decode_text(options, strlen(options)))
+
+
+cdef object decode_code_with_scope(const uint8_t* value):
+    cdef int32_t length = read_int32(value + 4)
+    return JavaScript(decode_text(<const char*>(value + 8), length - 1), decode_document(value + 8 + length))
+
+
+cdef object decode_pointer(const uint8_t* value):
+    cdef int32_t length = read_int32(value)
+    return DBPointer(decode_text(<const char*>(value + 4), length - 1), decode_object_id(value + 4 + length))
+
+
+cdef object decode_value(uint8_t type, const uint8_t* value, uint32_t length):
+    """The value of one element's bytes."""
+    if type == 16:
+        return read_int32(value)
+    if type == 2:
+        return decode_text(<const char*>(value + 4), read_int32(value) - 1)
+    if type == 18:
+        return Int64(read_int64(value))
+    if type == 1:
+        return read_double(value)
+    if type == 3:
+        return decode_document(value)
+    if type == 4:
+        return decode_array(value)
+    if type == 8:
+        return value[0] != 0
+    if type == 7:
+        return decode_object_id(value)
+    if type == 9:
+        return decode_date(read_int64(value))
+    if type == 10:
+        return None
+    return decode_rare_value(type, value)
+
+
+cdef object decode_rare_value(uint8_t type, const uint8_t* value):
+    if type == 5:
+        return decode_binary(value)
+    if type == 19:
+        return Decimal128.from_bid(PyBytes_FromStringAndSize(<const char*>value, 16))
+    if type == 17:
+        return Timestamp(<uint32_t>read_int32(value + 4), <uint32_t>read_int32(value))
+    if type == 11:
+        return decode_regex(value)
+    if type == 13:
+        return JavaScript(decode_text(<const char*>(value + 4), read_int32(value) - 1), None)
+    if type == 15:
+        return decode_code_with_scope(value)
+    if type == 14:
+        return Symbol(decode_text(<const char*>(value + 4), read_int32(value) - 1))
+    if type == 12:
+        return decode_pointer(value)
+    if type == 6:
+        return UNDEFINED
+    return MIN_KEY if type == 255 else MAX_KEY
+
+
+cdef object decode_element(const Element* element):
+    """The value of an element."""
+    return decode_value(element.type, element.value, element.value_len)
+
+
+cdef dict decode_document(const uint8_t* doc):
+    """A document's fields; of fields with the same name the last one stays."""
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(doc)
+    cdef dict out = {}
+    while next_element(&cursor, &element):
+        out[decode_text(element.name, element.name_len)] = decode_value(element.type, element.value, element.value_len)
+    return out
+
+
+cdef list decode_array(const uint8_t* doc):
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(doc)
+    cdef list out = []
+    while next_element(&cursor, &element):
+        out.append(decode_value(element.type, element.value, element.value_len))
+    return out
+
+
+def decode(bytes data not None):
+    """The values of a valid document.
+
+    Arguments:
+        data: BSON that `validate` accepted or that the server wrote.
+    """
+    return decode_document(<const uint8_t*>PyBytes_AS_STRING(data))
+
+
+# ---------------------------------------------------------------- validate
+
+
+cdef int fail(str why) except -1:
+    raise CommandError(22, f"Invalid BSON: {why}")
+
+
+cdef int check_text(const uint8_t* p, const uint8_t* end) except -1:
+    """A length-prefixed string that ends, with its NUL, before `end`."""
+    cdef int32_t length
+    if end - p < 5:
+        fail("a string is cut off")
+    length = read_int32(p)
+    if length < 1 or length > end - p - 4 or p[4 + length - 1] != 0:
+        fail("a string has a wrong length")
+    check_utf8(p + 4, length - 1)
+    return 4 + length
+
+
+cdef int check_utf8(const uint8_t* p, Py_ssize_t length) except -1:
+    cdef Py_ssize_t i
+    for i in range(length):
+        if p[i] >= 0x80:
+            try:
+                PyUnicode_DecodeUTF8(<const char*>p, length, NULL)
+            except UnicodeDecodeError:
+                fail("a string is not valid UTF-8")
+            return 0
+    return 0
+
+
+cdef Py_ssize_t check_name(const uint8_t* p, const uint8_t* end) except -1:
+    """The length of a NUL-terminated text, its NUL included."""
+    cdef const void* nul = memchr(p, 0, end - p) if end > p else NULL
+    if nul == NULL:
+        fail("a field name is not terminated")
+    check_utf8(p, <const uint8_t*>nul - p)
+    return <const uint8_t*>nul - p + 1
+
+
+cdef Py_ssize_t check_fixed(const uint8_t* p, const uint8_t* end, Py_ssize_t size) except -1:
+    if end - p < size:
+        fail("a value is cut off")
+    return size
+
+
+cdef Py_ssize_t check_binary(const uint8_t* p, const uint8_t* end) except -1:
+    cdef int32_t length
+    check_fixed(p, end, 5)
+    length = read_int32(p)
+    if length < 0 or length > end - p - 5:
+        fail("binary data has a wrong length")
+    if p[4] == 2 and (length < 4 or read_int32(p + 5) != length - 4):
+        fail("binary data of subtype 2 has a wrong inner length")
+    return 5 + length
+
+
+cdef Py_ssize_t check_code_with_scope(const uint8_t* p, const uint8_t* end, int depth) except -1:
+    cdef int32_t length
+    cdef Py_ssize_t used
+    check_fixed(p, end, 4)
+    length = read_int32(p)
+    if length < 14 or length > end - p:
+        fail("code with scope has a wrong length")
+    used = 4 + check_text(p + 4, p + length)
+    used += check_document(p + used, p + length, depth + 1)
+    if used != length:
+        fail("code with scope has a wrong length")
+    return used
+
+
+cdef Py_ssize_t check_value(uint8_t type, const uint8_t* p, const uint8_t* end, int depth) except -1:
+    cdef Py_ssize_t used
+    if type == 2 or type == 13 or type == 14:
+        return check_text(p, end)
+    if type == 16:
+        return check_fixed(p, end, 4)
+    if type == 1 or type == 9 or type == 17 or type == 18:
+        return check_fixed(p, end, 8)
+    if type == 3 or type == 4:
+        return check_document(p, end, depth + 1)
+    if type == 7:
+        return check_fixed(p, end, 12)
+    if type == 8:
+        check_fixed(p, end, 1)
+        if p[0] > 1:
+            fail("a bool is neither 0 nor 1")
+        return 1
+    if type == 10 or type == 6 or type == 255 or type == 127:
+        return 0
+    if type == 5:
+        return check_binary(p, end)
+    if type == 19:
+        return check_fixed(p, end, 16)
+    if type == 11:
+        used = check_name(p, end)
+        return used + check_name(p + used, end)
+    if type == 15:
+        return check_code_with_scope(p, end, depth)
+    if type == 12:
+        used = check_text(p, end)
+        return used + check_fixed(p + used, end, 12)
+    fail(f"there is no type 0x{type:02x}")
+
+
+cdef Py_ssize_t check_document(const uint8_t* p, const uint8_t* end, int depth) except -1:
+    cdef int32_t length
+    cdef const uint8_t* cursor
+    cdef const uint8_t* last
+    cdef uint8_t type
+    if depth > MAX_DEPTH:
+        raise CommandError(15, f"BSONObj exceeds maximum nested object depth: {MAX_DEPTH}")
+    if end - p < 5:
+        fail("a document is cut off")
+    length = read_int32(p)
+    if length < 5 or length > end - p:
+        fail("a document has a wrong length")
+    last = p + length - 1
+    if last[0] != 0:
+        fail("a document does not end with a NUL byte")
+    cursor = p + 4
+    while cursor < last:
+        type = cursor[0]
+        cursor += 1
+        cursor += check_name(cursor, last)
+        cursor += check_value(type, cursor, last, depth)
+    if cursor != last:
+        fail("a document has a wrong length")
+    return length
+
+
+def validate(const uint8_t[::1] data not None):
+    """Check that the bytes are one whole valid document, as deep as MongoDB allows.
+
+    Raises:
+        CommandError: 22 InvalidBSON, or 15 Overflow for a document nested too deeply.
+    """
+    if data.shape[0] < 5:
+        fail("a document is cut off")
+    if check_document(&data[0], &data[0] + data.shape[0], 1) != data.shape[0]:
+        fail("a document has a wrong length")
+
+
+# ---------------------------------------------------------------- encode
+
+
+
+
+cdef class Writer:
+    def __cinit__(self):
+        self.buffer = NULL
+        self.size = 0
+        self.capacity = 0
+
+    def __dealloc__(self):
+        PyMem_Free(self.buffer)
+
+    cdef int reserve(self, size_t more) except -1:
+        """Make room for so many further bytes."""
+        cdef size_t wanted = self.size + more
+        cdef void* grown
+        if wanted <= self.capacity:
+            return 0
+        wanted = wanted * 2 if wanted > 128 else 256
+        grown = PyMem_Realloc(self.buffer, wanted)
+        if grown == NULL:
+            raise MemoryError
+        self.buffer = <uint8_t*>grown
+        self.capacity = wanted
+        return 0
+
+    cdef int put_bytes(self, const void* data, size_t length) except -1:
+        self.reserve(length)
+        memcpy(self.buffer + self.size, data, length)
+        self.size += length
+        return 0
+
+    cdef int put_byte(self, uint8_t byte) except -1:
+        self.reserve(1)
+        self.buffer[self.size] = byte
+        self.size += 1
+        return 0
+
+    cdef int put_int32(self, int32_t n) except -1:
+        return self.put_bytes(&n, 4)
+
+    cdef int put_int64(self, int64_t n) except -1:
+        return self.put_bytes(&n, 8)
+
+    cdef int put_name(self, uint8_t type, const char* name, size_t name_len) except -1:
+        """The head of an element: its type and name."""
+        self.reserve(name_len + 2)
+        self.buffer[self.size] = type
+        memcpy(self.buffer + self.size + 1, name, name_len)
+        self.buffer[self.size + 1 + name_len] = 0
+        self.size += name_len + 2
+        return 0
+
+    cdef int put_raw_element(self, const Element* element) except -1:
+        """An element of another document as it stands."""
+        return self.put_bytes(element.start, element.value + element.value_len - element.start)
+
+    cdef size_t open(self) except? 0:
+        """Begin a document; give the mark to `close`."""
+        cdef size_t mark = self.size
+        self.put_int32(0)
+        return mark
+
+    cdef int close(self, size_t mark) except -1:
+        """End the document that began at the mark."""
+        cdef int32_t length
+        self.put_byte(0)
+        length = <int32_t>(self.size - mark)
+        memcpy(self.buffer + mark, &length, 4)
+        return 0
+
+    cdef bytes finish(self):
+        """What was written."""
+        return PyBytes_FromStringAndSize(<const char*>self.buffer, self.size)
+
+    cdef void clear(self) noexcept:
+        self.size = 0
+
+    cdef int put_document(self, dict document, int depth) except -1:
+        cdef size_t mark = self.open()
+        cdef Py_ssize_t name_len
+        cdef const char* name
+        if depth > MAX_DEPTH:
+            raise CommandError(15, f"BSONObj exceeds maximum nested object depth: {MAX_DEPTH}")
+        for key, value in document.items():
+            name = field_name(key, &name_len)
+            self.put_value(name, name_len, value, depth)
+        return self.close(mark)
+
+    cdef int put_array(self, object values, int depth) except -1:
+        cdef size_t mark = self.open()
+        cdef char[24] digits
+        cdef int length
+        cdef Py_ssize_t index = 0
+        if depth > MAX_DEPTH:
+            raise CommandError(15, f"BSONObj exceeds maximum nested object depth: {MAX_DEPTH}")
+        for value in values:
+            length = write_decimal(digits, index)
+            self.put_value(digits, length, value, depth)
+            index += 1
+        return self.close(mark)
+
+    cdef int put_value(self, const char* name, size_t name_len, object value, int depth) except -1:
+        """An element of this name and value; MISSING writes nothing."""
+        cdef object kind = type(value)
+        cdef double number
+        if kind is str:
+            self.put_name(2, name, name_len)
+            return put_text(self, value)
+        if kind is int:
+            return put_int(self, name, name_len, value)
+        if kind is float:
+            number = PyFloat_AS_DOUBLE(value)
+            self.put_name(1, name, name_len)
+            return self.put_bytes(&number, 8)
+        if kind is dict:
+            self.put_name(3, name, name_len)
+            return self.put_document(value, depth + 1)
+        if kind is list or kind is tuple:
+            self.put_name(4, name, name_len)
+            return self.put_array(value, depth + 1)
+        if kind is bool:
+            self.put_name(8, name, name_len)
+            return self.put_byte(1 if value else 0)
+        if value is None:
+            return self.put_name(10, name, name_len)
+        if kind is Int64:
+            self.put_name(18, name, name_len)
+            return self.put_int64(value)
+        if kind is ObjectId:
+            self.put_name(7, name, name_len)
+            return self.put_bytes(PyBytes_AS_STRING(value.binary), 12)
+        if kind is Date:
+            self.put_name(9, name, name_len)
+            return self.put_int64(value.ms)
+        if value is MISSING:
+            return 0
+        return put_rare_value(self, name, name_len, value, depth)
+
+
+cdef int write_decimal(char* out, Py_ssize_t n) noexcept:
+    """The decimal digits of a small number, NUL-terminated; gives their count."""
+    cdef char[24] reversed_digits
+    cdef int length = 0
+    cdef int i
+    while True:
+        reversed_digits[length] = <char>(48 + n % 10)
+        length += 1
+        n = n // 10
+        if n == 0:
+            break
+    for i in range(length):
+        out[i] = reversed_digits[length - 1 - i]
+    out[length] = 0
+    return length
+
+
+cdef const char* field_name(object key, Py_ssize_t* length) except NULL:
+    cdef const char* name
+    try:
+        name = PyUnicode_AsUTF8AndSize(key, length)
+    except UnicodeEncodeError:
+        raise CommandError(22, "Invalid BSON: a field name is not valid UTF-8") from None
+    if memchr(name, 0, length[0]) != NULL:
+        raise CommandError(2, "BSON field names must not contain null bytes")
+    return name
+
+
+cdef int put_text(Writer writer, str text) except -1:
+    cdef Py_ssize_t length
+    cdef const char* data
+    cdef bytes escaped
+    try:
+        data = PyUnicode_AsUTF8AndSize(text, &length)
+    except UnicodeEncodeError:
+        # Text that came in as invalid UTF-8 goes out as the same bytes.
+        escaped = text.encode("utf-8", "surrogateescape")
+        data = PyBytes_AS_STRING(escaped)
+        length = PyBytes_GET_SIZE(escaped)
+    writer.put_int32(<int32_t>(length + 1))
+    return writer.put_bytes(data, length + 1)
+
+
+cdef int put_int(Writer writer, const char* name, size_t name_len, object value) except -1:
+    if -0x80000000 <= value <= 0x7FFFFFFF:
+        writer.put_name(16, name, name_len)
+        return writer.put_int32(value)
+    # A server-made count may outgrow an int32; a value of the language never does: it is an Int64 then.
+    writer.put_name(18, name, name_len)
+    return writer.put_int64(value)
+
+
+cdef int put_code(Writer writer, const char* name, size_t name_len, object value, int depth) except -1:
+    cdef size_t mark
+    cdef int32_t length
+    if value.scope is None:
+        writer.put_name(13, name, name_len)
+        return put_text(writer, value.code)
+    writer.put_name(15, name, name_len)
+    mark = writer.open()
+    put_text(writer, value.code)
+    writer.put_document(value.scope, depth + 1)
+    length = <int32_t>(writer.size - mark)
+    memcpy(writer.buffer + mark, &length, 4)
+    return 0
+
+
+cdef int put_c_text(Writer writer, str text) except -1:
+    cdef bytes data = text.encode("utf-8", "surrogateescape")
+    if b"\0" in data:
+        raise CommandError(2, "a regular expression must not contain a null byte")
+    return writer.put_bytes(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data) + 1)
+
+
+cdef int put_binary(Writer writer, object data, uint8_t subtype) except -1:
+    cdef bytes content = bytes(data)
+    writer.put_int32(<int32_t>PyBytes_GET_SIZE(content))
+    writer.put_byte(subtype)
+    return writer.put_bytes(PyBytes_AS_STRING(content), PyBytes_GET_SIZE(content))
+
+
+cdef int put_rare_value(Writer writer, const char* name, size_t name_len, object value, int depth) except -1:
+    cdef object kind = type(value)
+    if kind is Binary or kind is bytes:
+        writer.put_name(5, name, name_len)
+        return put_binary(writer, value, value.subtype if kind is Binary else 0)
+    if kind is Decimal128:
+        writer.put_name(19, name, name_len)
+        return writer.put_bytes(PyBytes_AS_STRING(value.bid), 16)
+    if kind is Timestamp:
+        writer.put_name(17, name, name_len)
+        writer.put_int32(<int32_t><uint32_t>value.inc)
+        return writer.put_int32(<int32_t><uint32_t>value.time)
+    if kind is Regex:
+        writer.put_name(11, name, name_len)
+        put_c_text(writer, value.pattern)
+        return put_c_text(writer, value.options)
+    if kind is JavaScript:
+        return put_code(writer, name, name_len, value, depth)
+    if kind is Symbol:
+        writer.put_name(14, name, name_len)
+        return put_text(writer, value.value)
+    if kind is DBPointer:
+        writer.put_name(12, name, name_len)
+        put_text(writer, value.namespace)
+        return writer.put_bytes(PyBytes_AS_STRING(value.id.binary), 12)
+    if kind is Undefined:
+        return writer.put_name(6, name, name_len)
+    if kind is MinKey or kind is MaxKey:
+        return writer.put_name(255 if kind is MinKey else 127, name, name_len)
+    if kind is RawDocument:
+        writer.put_name(3, name, name_len)
+        return writer.put_bytes(PyBytes_AS_STRING((<RawDocument>value).data), PyBytes_GET_SIZE((<RawDocument>value).data))
+    if kind is RawArray:
+        writer.put_name(4, name, name_len)
+        put_raw_array(writer, (<RawArray>value).documents)
+        return 0
+    raise TypeError(f"a {kind.__name__} is not a BSON value")
+
+
+cdef int put_raw_array(Writer writer, list documents) except -1:
+    cdef size_t mark = writer.open()
+    cdef char[24] digits
+    cdef int length
+    cdef Py_ssize_t index = 0
+    cdef bytes document
+    for document in documents:
+        length = write_decimal(digits, index)
+        writer.put_name(3, digits, length)
+        writer.put_bytes(PyBytes_AS_STRING(document), PyBytes_GET_SIZE(document))
+        index += 1
+    return writer.close(mark)
+
+
+cdef class RawDocument:
+    """A document given to `encode` as the bytes it already is."""
+
+    cdef readonly bytes data
+
+    def __init__(self, bytes data not None):
+        self.data = data
+
+
+cdef class RawArray:
+    """An array of documents given to `encode` as bytes: a cursor's batch."""
+
+    cdef readonly list documents
+
+    def __init__(self, list documents not None):
+        self.documents = documents
+
+
+def encode(dict document not None):
+    """The BSON bytes of a document; a field whose value is MISSING is left out.
+
+    Raises:
+        CommandError: a field name holds a NUL, or the document is nested too deeply.
+        TypeError: something in it is not a value.
+    """
+    cdef Writer writer = Writer()
+    writer.put_document(document, 1)
+    return writer.finish()

@@ -1,0 +1,14 @@
+# cython: language_level=3
+"""Key strings: bytes whose memcmp order is MongoDB's order of values."""
+
+from libc.stdint cimport uint8_t
+from libc.stddef cimport size_t
+
+from secantus_server.bson._codec cimport Writer
+
+
+cdef int put_key(Writer out, uint8_t type, const uint8_t* value, object collation) except -1
+cdef int put_missing_key(Writer out) except -1
+cdef int put_null_key(Writer out) except -1
+cdef int put_empty_array_key(Writer out) except -1
+cdef void invert(Writer out, size_t start) noexcept

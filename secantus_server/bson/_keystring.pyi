@@ -1,0 +1,5 @@
+from typing import Any
+
+
+
+def key_string(value: Any, collation: Any = None) -> bytes: ...

@@ -1,0 +1,270 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Key strings: bytes whose memcmp order is MongoDB's order of values, and where equal numbers of any type are equal.
+
+Each value is a rank byte (the canonical type) and a payload that ends itself, so that the keys of several fields
+simply follow one another. A descending field has all its bytes inverted.
+
+Numbers: a class byte (NaN, negative, zero, positive), the bits of the largest double not above the magnitude, and a
+byte that says whether a remainder follows. Only longs beyond 2^53 and decimals that no double holds have one; it is written as
+a decimal exponent and digits, so that a long and a decimal of the same value agree. Negative magnitudes are inverted.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.math cimport INFINITY, fabs, nextafter
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcpy, strlen
+
+from secantus_server.bson._codec cimport Writer, decode_value
+from secantus_server.bson._raw cimport Element, first_element, next_element, read_double, read_int32, read_int64
+from secantus_server.bson._compare cimport canonical_rank
+
+import decimal
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson.values import MISSING
+
+cdef enum:
+    NAN_CLASS = 1
+    NEGATIVE = 2
+    ZERO = 3
+    POSITIVE = 4
+    MISSING_RANK = 25
+    EXPONENT_BIAS = 20000
+
+cdef double LARGEST = 1.7976931348623157e308
+
+# Wide enough for the exact difference of any decimal128 and any double.
+cdef object EXACT = decimal.Context(prec=8000, Emax=999999, Emin=-999999)
+
+
+cdef inline int put_big_endian(Writer out, uint64_t n) except -1:
+    cdef uint8_t[8] data
+    cdef int i
+    for i in range(8):
+        data[i] = <uint8_t>(n >> (56 - 8 * i))
+    return out.put_bytes(data, 8)
+
+
+cdef void invert(Writer out, size_t start) noexcept:
+    """Turn the order of what was written since `start` around."""
+    cdef size_t i
+    for i in range(start, out.size):
+        out.buffer[i] = ~out.buffer[i]
+
+
+cdef int put_magnitude(Writer out, double magnitude, object remainder) except -1:
+    cdef uint64_t bits
+    memcpy(&bits, &magnitude, 8)
+    put_big_endian(out, bits)
+    if remainder is None:
+        return out.put_byte(0)
+    out.put_byte(1)
+    return put_remainder(out, remainder)
+
+
+cdef int put_remainder(Writer out, object remainder) except -1:
+    """A positive decimal below one unit of the double it belongs to."""
+    cdef int biased = remainder.adjusted() + EXPONENT_BIAS
+    out.put_byte(<uint8_t>(biased >> 8))
+    out.put_byte(<uint8_t>(biased & 255))
+    digits = remainder.as_tuple().digits
+    last = len(digits)
+    while last > 1 and digits[last - 1] == 0:
+        last -= 1
+    for digit in digits[:last]:
+        out.put_byte(<uint8_t>(digit + 1))
+    return out.put_byte(0)
+
+
+cdef int put_double(Writer out, double number) except -1:
+    cdef size_t start
+    if number != number:
+        return out.put_byte(NAN_CLASS)
+    if number == 0:
+        return out.put_byte(ZERO)
+    out.put_byte(POSITIVE if number > 0 else NEGATIVE)
+    start = out.size
+    put_magnitude(out, fabs(number), None)
+    if number < 0:
+        invert(out, start)
+    return 0
+
+
+cdef int put_long(Writer out, int64_t number) except -1:
+    cdef uint64_t magnitude
+    cdef double nearest
+    cdef size_t start
+    if -(<int64_t>1 << 53) <= number <= (<int64_t>1 << 53):
+        return put_double(out, <double>number)
+    magnitude = <uint64_t>number if number > 0 else <uint64_t>0 - <uint64_t>number
+    nearest = <double>magnitude
+    # The largest double not above the magnitude: 2^64 itself cannot be the nearest of an int64.
+    if <uint64_t>nearest > magnitude:
+        nearest = nextafter(nearest, 0)
+    out.put_byte(POSITIVE if number > 0 else NEGATIVE)
+    start = out.size
+    put_magnitude(out, nearest, None if <uint64_t>nearest == magnitude else decimal.Decimal(magnitude - <uint64_t>nearest))
+    if number < 0:
+        invert(out, start)
+    return 0
+
+
+cdef int put_decimal(Writer out, const uint8_t* value) except -1:
+    cdef double nearest
+    cdef size_t start
+    number = Decimal128.from_bid(PyBytes_FromStringAndSize(<const char*>value, 16)).to_decimal()
+    if number.is_nan():
+        return out.put_byte(NAN_CLASS)
+    if number.is_zero():
+        return out.put_byte(ZERO)
+    out.put_byte(NEGATIVE if number.is_signed() else POSITIVE)
+    start = out.size
+    magnitude = number.copy_abs()
+    if magnitude.is_infinite():
+        put_magnitude(out, INFINITY, None)
+    else:
+        nearest = min(float(magnitude), LARGEST)
+        if decimal.Decimal(nearest) > magnitude:
+            nearest = nextafter(nearest, 0)
+        remainder = EXACT.subtract(magnitude, decimal.Decimal(nearest))
+        put_magnitude(out, nearest, None if remainder.is_zero() else remainder)
+    if number.is_signed():
+        invert(out, start)
+    return 0
+
+
+cdef int put_text(Writer out, const uint8_t* text, size_t length) except -1:
+    """Bytes that may hold NULs: a NUL is written 00 FF, the end 00 01."""
+    cdef size_t i
+    if memchr(text, 0, length) == NULL:
+        out.put_bytes(text, length)
+    else:
+        for i in range(length):
+            out.put_byte(text[i])
+            if text[i] == 0:
+                out.put_byte(255)
+    out.put_byte(0)
+    return out.put_byte(1)
+
+
+cdef int put_string(Writer out, const uint8_t* value, object collation) except -1:
+    cdef bytes key
+    cdef size_t length = read_int32(value) - 1
+    if collation is None:
+        return put_text(out, value + 4, length)
+    key = collation.sort_key((<const char*>value)[4:4 + length].decode("utf-8", "surrogateescape"))
+    return put_text(out, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
+
+
+cdef int put_object(Writer out, const uint8_t* doc, object collation) except -1:
+    """Field by field: type, name, value; the shorter document is less."""
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(doc)
+    while next_element(&cursor, &element):
+        out.put_byte(<uint8_t>canonical_rank(element.type))
+        out.put_bytes(element.name, element.name_len + 1)
+        put_payload(out, element.type, element.value, collation)
+    return out.put_byte(0)
+
+
+cdef int put_array(Writer out, const uint8_t* doc, object collation) except -1:
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(doc)
+    while next_element(&cursor, &element):
+        put_key(out, element.type, element.value, collation)
+    return out.put_byte(0)
+
+
+cdef int put_binary(Writer out, const uint8_t* value) except -1:
+    """By length, subtype, then bytes."""
+    cdef uint32_t length = <uint32_t>read_int32(value)
+    cdef int shift
+    for shift in (24, 16, 8, 0):
+        out.put_byte(<uint8_t>(length >> shift))
+    return out.put_bytes(value + 4, length + 1)
+
+
+cdef int put_payload(Writer out, uint8_t type, const uint8_t* value, object collation) except -1:
+    if type == 16:
+        return put_double(out, <double>read_int32(value))
+    if type == 18:
+        return put_long(out, read_int64(value))
+    if type == 1:
+        return put_double(out, read_double(value))
+    if type == 2 or type == 14:
+        return put_string(out, value, collation)
+    if type == 7:
+        return out.put_bytes(value, 12)
+    if type == 8:
+        return out.put_byte(value[0])
+    if type == 9:
+        return put_big_endian(out, <uint64_t>read_int64(value) ^ (<uint64_t>1 << 63))
+    if type == 3:
+        return put_object(out, value, collation)
+    if type == 4:
+        return put_array(out, value, collation)
+    if type == 19:
+        return put_decimal(out, value)
+    if type == 5:
+        return put_binary(out, value)
+    if type == 17:
+        return put_big_endian(out, <uint64_t>read_int64(value))
+    return put_rare_payload(out, type, value, collation)
+
+
+cdef int put_rare_payload(Writer out, uint8_t type, const uint8_t* value, object collation) except -1:
+    cdef size_t length
+    if type == 11:
+        length = strlen(<const char*>value) + 1
+        return out.put_bytes(value, length + strlen(<const char*>(value + length)) + 1)
+    if type == 13:
+        return put_text(out, value + 4, read_int32(value) - 1)
+    if type == 15:
+        length = read_int32(value + 4)
+        put_text(out, value + 8, length - 1)
+        return put_object(out, value + 8 + length, collation)
+    if type == 12:
+        length = read_int32(value)
+        put_big_endian(out, length)
+        return out.put_bytes(value + 4, length + 12)
+    return 0   # minKey, undefined, null and maxKey are their rank alone
+
+
+cdef int put_key(Writer out, uint8_t type, const uint8_t* value, object collation) except -1:
+    """Append the key of one raw value."""
+    out.put_byte(<uint8_t>canonical_rank(type))
+    return put_payload(out, type, value, collation)
+
+
+cdef int put_missing_key(Writer out) except -1:
+    """What a missing value is in an expression's order: less than null."""
+    return out.put_byte(MISSING_RANK)
+
+
+cdef int put_null_key(Writer out) except -1:
+    """What a missing field is in an index and in a sort."""
+    return out.put_byte(<uint8_t>canonical_rank(10))
+
+
+cdef int put_empty_array_key(Writer out) except -1:
+    """What an empty array is in an index and in a sort: undefined, less than null."""
+    return out.put_byte(<uint8_t>canonical_rank(6))
+
+
+def key_string(value, collation=None):
+    """The key of one value.
+
+    Arguments:
+        value: any value, MISSING included.
+        collation: replaces the order of strings; None compares their UTF-8 bytes.
+    """
+    cdef Writer raw
+    cdef Writer out = Writer()
+    if value is MISSING:
+        put_missing_key(out)
+        return out.finish()
+    raw = Writer()
+    raw.put_value("", 0, value, 1)
+    put_key(out, raw.buffer[0], raw.buffer + 2, collation)
+    return out.finish()

@@ -1,0 +1,39 @@
+"""The width of numbers: which BSON type the result of arithmetic has."""
+
+from __future__ import annotations
+
+import decimal
+from typing import Any
+
+from bson.decimal128 import Decimal128, create_decimal128_context
+from bson.int64 import Int64
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+# 34 digits, half to even: the arithmetic of decimal128.
+DECIMAL_CONTEXT: decimal.Context = create_decimal128_context()
+
+
+def int_value(number: int) -> int | Int64 | float:
+    """The narrowest of int, long and double that holds a whole number."""
+    if INT32_MIN <= number <= INT32_MAX:
+        return int(number)
+    if INT64_MIN <= number <= INT64_MAX:
+        return Int64(number)
+    return float(number)
+
+
+def to_decimal(number: Any) -> decimal.Decimal:
+    """The decimal of a number for arithmetic; a double is first rounded to 15 significant digits, as MongoDB does.
+
+    Arguments:
+        number: an int, long, double or decimal value.
+    """
+    if type(number) is Decimal128:
+        return number.to_decimal()
+    if type(number) is float:
+        if number != number or number in (float("inf"), float("-inf")):
+            return decimal.Decimal(number)
+        return decimal.Decimal(f"{number:.14e}")
+    return decimal.Decimal(int(number))

@@ -1,0 +1,296 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The nodes every expression tree is made of: constants, paths, variables, objects, arrays and calls of plain functions.
+
+A path reads the stored bytes and decodes only the leaf. No node changes a value it was given: values are shared.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint32_t
+
+from secantus_server.bson._codec cimport decode_document, decode_element
+from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+
+from secantus_server.bson.values import MISSING, UNDEFINED
+
+cdef object NO_VALUE = MISSING
+cdef object UNDEFINED_VALUE = UNDEFINED
+cdef object LONG = Int64
+cdef object DECIMAL = Decimal128
+
+
+cdef bint is_true(object value):
+    """MongoDB's truth: everything but false, zero, null, undefined and no value at all."""
+    if value is True:
+        return True
+    if value is False or value is None or value is NO_VALUE or value is UNDEFINED_VALUE:
+        return False
+    kind = type(value)
+    if kind is int or kind is float or kind is LONG:
+        return value != 0
+    if kind is DECIMAL:
+        return not value.to_decimal().is_zero()
+    return True
+
+
+def truthy(object value):
+    """MongoDB's truth of a value: false, zero, null, undefined and a missing value are false."""
+    return is_true(value)
+
+
+cdef object value_at(object value, tuple names, Py_ssize_t index):
+    """The value under the names from `index` on; arrays on the way are collected from."""
+    cdef list found
+    while index < len(names):
+        if type(value) is dict:
+            value = (<dict>value).get(names[index], NO_VALUE)
+            index += 1
+        elif type(value) is list:
+            found = []
+            for item in <list>value:
+                if type(item) is dict:
+                    item = value_at(item, names, index)
+                    if item is not NO_VALUE:
+                        found.append(item)
+            return found
+        else:
+            return NO_VALUE
+    return value
+
+
+def get_path(object value, tuple names):
+    """What a path finds in a value: documents by name, and of arrays the list of what their documents have."""
+    return value_at(value, names, 0)
+
+
+cdef class Expression:
+    """One node. `is_constant` says that `evaluate` needs no document, no variable and no randomness.
+
+    A class in Python may derive from it: define `evaluate` and, if it holds other expressions, `children`.
+    """
+
+    cpdef object evaluate(self, bytes doc):
+        """The expression's value for a document, or MISSING."""
+        raise NotImplementedError
+
+    cpdef tuple children(self):
+        """The expressions this node evaluates."""
+        return ()
+
+
+cdef class Constant(Expression):
+    """The same value for every document."""
+
+    def __init__(self, object value):
+        self.value = value
+        self.is_constant = True
+
+    cpdef object evaluate(self, bytes doc):
+        return self.value
+
+
+cdef class Root(Expression):
+    """`$$ROOT`: the whole document."""
+
+    cpdef object evaluate(self, bytes doc):
+        return decode_document(<const uint8_t*>PyBytes_AS_STRING(doc))
+
+
+cdef class FieldPath(Expression):
+    """`$a.b`: a path into the document."""
+
+    cdef readonly str path
+    cdef tuple names
+    cdef Py_ssize_t last
+
+    def __init__(self, str path):
+        self.path = path
+        self.names = tuple([name.encode("utf-8", "surrogateescape") for name in path.split(".")])
+        self.last = len(self.names) - 1
+
+    cpdef object evaluate(self, bytes doc):
+        return self.walk(<const uint8_t*>PyBytes_AS_STRING(doc), 0)
+
+    cdef object walk(self, const uint8_t* doc, Py_ssize_t index):
+        cdef Element element
+        cdef bytes name
+        while True:
+            name = <bytes>self.names[index]
+            if not find_field(doc, PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), &element):
+                return NO_VALUE
+            if index == self.last:
+                return decode_element(&element)
+            index += 1
+            if element.type == 4:
+                return self.collect(element.value, index)
+            if element.type != 3:
+                return NO_VALUE
+            doc = element.value
+
+    cdef list collect(self, const uint8_t* array, Py_ssize_t index):
+        """What the documents of an array have under the rest of the path."""
+        cdef Element element
+        cdef const uint8_t* cursor = first_element(array)
+        cdef list found = []
+        while next_element(&cursor, &element):
+            if element.type == 3:
+                value = self.walk(element.value, index)
+                if value is not NO_VALUE:
+                    found.append(value)
+        return found
+
+
+cdef class Variable(Expression):
+    """`$$name`: what the operator that bound the variable put into its cell."""
+
+    cdef readonly object cell
+
+    def __init__(self, object cell):
+        self.cell = cell
+
+    cpdef object evaluate(self, bytes doc):
+        return self.cell.value
+
+
+cdef class VariablePath(Expression):
+    """`$$name.a.b`: a path into a variable's value."""
+
+    cdef readonly object cell
+    cdef readonly tuple names
+
+    def __init__(self, object cell, tuple names):
+        self.cell = cell
+        self.names = names
+
+    cpdef object evaluate(self, bytes doc):
+        return value_at(self.cell.value, self.names, 0)
+
+
+cdef class ObjectNode(Expression):
+    """`{a: expression, ...}`: fields without a value are left out."""
+
+    cdef readonly tuple names
+    cdef tuple values
+
+    def __init__(self, names, values):
+        self.names = tuple(names)
+        self.values = tuple(values)
+
+    cpdef object evaluate(self, bytes doc):
+        cdef dict out = {}
+        cdef Py_ssize_t i
+        for i in range(len(self.names)):
+            value = (<Expression>self.values[i]).evaluate(doc)
+            if value is not NO_VALUE:
+                out[self.names[i]] = value
+        return out
+
+    cpdef tuple children(self):
+        return self.values
+
+
+cdef class ArrayNode(Expression):
+    """`[expression, ...]`: an item without a value becomes null."""
+
+    cdef tuple items
+
+    def __init__(self, items):
+        self.items = tuple(items)
+
+    cpdef object evaluate(self, bytes doc):
+        cdef list out = []
+        for item in self.items:
+            value = (<Expression>item).evaluate(doc)
+            out.append(None if value is NO_VALUE else value)
+        return out
+
+    cpdef tuple children(self):
+        return self.items
+
+
+cdef class Function0(Expression):
+    """A call of a function without arguments."""
+
+    cdef object function
+
+    def __init__(self, object function):
+        self.function = function
+
+    cpdef object evaluate(self, bytes doc):
+        return self.function()
+
+
+cdef class Function1(Expression):
+    """A call of a plain function with one evaluated argument."""
+
+    cdef object function
+    cdef Expression first
+
+    def __init__(self, object function, Expression first not None):
+        self.function = function
+        self.first = first
+
+    cpdef object evaluate(self, bytes doc):
+        return self.function(self.first.evaluate(doc))
+
+    cpdef tuple children(self):
+        return (self.first,)
+
+
+cdef class Function2(Expression):
+    """A call of a plain function with two evaluated arguments."""
+
+    cdef object function
+    cdef Expression first, second
+
+    def __init__(self, object function, Expression first not None, Expression second not None):
+        self.function = function
+        self.first = first
+        self.second = second
+
+    cpdef object evaluate(self, bytes doc):
+        return self.function(self.first.evaluate(doc), self.second.evaluate(doc))
+
+    cpdef tuple children(self):
+        return (self.first, self.second)
+
+
+cdef class Function3(Expression):
+    """A call of a plain function with three evaluated arguments."""
+
+    cdef object function
+    cdef Expression first, second, third
+
+    def __init__(self, object function, Expression first not None, Expression second not None, Expression third not None):
+        self.function = function
+        self.first = first
+        self.second = second
+        self.third = third
+
+    cpdef object evaluate(self, bytes doc):
+        return self.function(self.first.evaluate(doc), self.second.evaluate(doc), self.third.evaluate(doc))
+
+    cpdef tuple children(self):
+        return (self.first, self.second, self.third)
+
+
+cdef class FunctionN(Expression):
+    """A call of a plain function with any number of evaluated arguments."""
+
+    cdef object function
+    cdef tuple arguments
+
+    def __init__(self, object function, arguments):
+        self.function = function
+        self.arguments = tuple(arguments)
+
+    cpdef object evaluate(self, bytes doc):
+        cdef list values = []
+        for argument in self.arguments:
+            values.append((<Expression>argument).evaluate(doc))
+        return self.function(*values)
+
+    cpdef tuple children(self):
+        return self.arguments

@@ -1,0 +1,24 @@
+"""`$literal`: a value that is not parsed.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/literal/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import Constant, Expression
+from secantus_server.mql.expressions.registry import operator_parser
+
+
+@operator_parser("$literal")
+def parse_literal(argument: Any, ctx: ParseContext) -> Expression:
+    """The argument as it stands."""
+    return Constant(argument)
+
+
+@operator_parser("$const")
+def parse_const(argument: Any, ctx: ParseContext) -> Expression:
+    """MongoDB's older name of `$literal`."""
+    return Constant(argument)

@@ -1,0 +1,131 @@
+"""Strings that begin with `$`: field paths and variables, and which names they may have.
+
+https://www.mongodb.com/docs/manual/meta/aggregation-quick-reference/#field-paths
+https://www.mongodb.com/docs/manual/reference/aggregation-variables/
+"""
+
+from __future__ import annotations
+
+from secantus_server.bson.values import MISSING
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.expressions._nodes import Constant, Expression, FieldPath, Root, Variable, VariablePath
+
+MAX_PATH_COMPONENTS = 200
+
+
+def parse_path_string(text: str, ctx: ParseContext) -> Expression:
+    """Parses `$a.b`, `$$variable` or `$$variable.a.b`.
+
+    Raises:
+        CommandError: for an empty or malformed path, 17276 for a variable that nobody bound.
+    """
+    if text.startswith("$$"):
+        return _parse_variable(text[2:], ctx)
+    if text == "$":
+        raise CommandError(16872, "'$' by itself is not a valid FieldPath")
+    path = text[1:]
+    validate_path(path)
+    return _current(path, ctx)
+
+
+def validate_path(path: str) -> None:
+    """Checks a dotted path without its `$`.
+
+    Raises:
+        CommandError: 40353, 15998, 16410, 16411 for what no path may contain, 15 for a path that is too deep.
+    """
+    if path.endswith("."):
+        raise CommandError(40353, "FieldPath must not end with a '.'.")
+    names = path.split(".")
+    if len(names) > MAX_PATH_COMPONENTS:
+        raise CommandError(15, "FieldPath is too long")
+    for name in names:
+        _validate_component(name)
+
+
+def validate_field_name(name: str) -> None:
+    """Checks the name of a field of an object expression: one component of a path.
+
+    Raises:
+        CommandError: as `validate_path`, and 16412 for a dot.
+    """
+    _validate_component(name)
+    if "." in name:
+        raise CommandError(16412, "FieldPath field names may not contain '.'. Consider using $getField or $setField.")
+
+
+def validate_variable_name(name: str) -> None:
+    """Checks the name of a variable that the user binds.
+
+    Raises:
+        CommandError: 9 for a name that begins with a capital or contains anything but letters, digits and `_`.
+    """
+    if not name:
+        raise CommandError(9, "empty variable names are not allowed")
+    if name == "CURRENT":
+        return
+    if not ("a" <= name[0] <= "z" or name[0] > "\x7f"):
+        raise CommandError(9, f"'{name}' starts with an invalid character for a user variable name")
+    _validate_variable_characters(name)
+
+
+def _validate_component(name: str) -> None:
+    if not name:
+        raise CommandError(15998, "FieldPath field names may not be empty strings.")
+    if name[0] == "$":
+        raise CommandError(16410, f"FieldPath field names may not start with '$', given '{name}'. Consider using $getField or $setField.")
+    if "\0" in name:
+        raise CommandError(16411, "FieldPath field names may not contain '\\0'. Consider using $getField or $setField.")
+
+
+def _validate_variable_characters(name: str) -> None:
+    for letter in name[1:]:
+        if not (letter == "_" or letter > "\x7f" or (letter.isascii() and letter.isalnum())):
+            raise CommandError(9, f"'{name}' contains an invalid character for a variable name: '{letter}'")
+
+
+def _validate_read_name(name: str) -> None:
+    if not name:
+        raise CommandError(9, "empty variable names are not allowed")
+    if not (name[0] > "\x7f" or (name[0].isascii() and name[0].isalpha())):
+        raise CommandError(9, f"'{name}' starts with an invalid character for a variable name")
+    _validate_variable_characters(name)
+
+
+def _parse_variable(text: str, ctx: ParseContext) -> Expression:
+    name, dot, path = text.partition(".")
+    _validate_read_name(name)
+    if dot:
+        if not path:
+            raise CommandError(40353, "FieldPath must not end with a '.'.")
+        validate_path(path)
+    cell = ctx.variables.get(name)
+    if cell is not None:
+        return _path_into(cell, path)
+    if name == "ROOT" or name == "CURRENT":
+        return FieldPath(path) if path else Root()
+    return _parse_system_variable(name, path, ctx)
+
+
+def _parse_system_variable(name: str, path: str, ctx: ParseContext) -> Expression:
+    if name == "REMOVE":
+        return Constant(MISSING)
+    if name == "USER_ROLES":
+        return Constant([])
+    if name not in ("NOW", "CLUSTER_TIME"):
+        raise CommandError(17276, f"Use of undefined variable: {name}")
+    value = ctx.now if name == "NOW" else ctx.cluster_time
+    if value is None:
+        raise CommandError(51144, f"Builtin variable '$${name}' is not available")
+    return Constant(MISSING if path else value)
+
+
+def _current(path: str, ctx: ParseContext) -> Expression:
+    """A path into the document, or into what an operator bound `$$CURRENT` to."""
+    cell = ctx.variables.get("CURRENT")
+    return FieldPath(path) if cell is None else _path_into(cell, path)
+
+
+def _path_into(cell: Cell, path: str) -> Expression:
+    return VariablePath(cell, tuple(path.split("."))) if path else Variable(cell)

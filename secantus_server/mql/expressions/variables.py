@@ -1,0 +1,70 @@
+"""`$let`: names values for one expression.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/let/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.expressions._nodes import Expression
+from secantus_server.mql.expressions.parser import fold, parse_expression
+from secantus_server.mql.expressions.paths import validate_variable_name
+from secantus_server.mql.expressions.registry import operator_parser
+
+
+class Let(Expression):
+    """Sets its cells, then evaluates its body."""
+
+    def __init__(self, cells: list[Cell], values: list[Expression], body: Expression) -> None:
+        self.cells = cells
+        self.values = values
+        self.body = body
+
+    def evaluate(self, doc: bytes) -> Any:
+        """The body's value; all values are computed before the first cell is set."""
+        found = [value.evaluate(doc) for value in self.values]
+        for cell, value in zip(self.cells, found, strict=True):
+            cell.value = value
+        return self.body.evaluate(doc)
+
+    def children(self) -> tuple[Expression, ...]:
+        """The values and the body."""
+        return (*self.values, self.body)
+
+
+@operator_parser("$let")
+def parse_let(argument: Any, ctx: ParseContext) -> Expression:
+    """Parses `{$let: {vars: {name: expression}, in: expression}}`.
+
+    Raises:
+        CommandError: 16874 to 16877 for a malformed argument, 10065 for `vars`, 9 for a name no variable may have.
+    """
+    if type(argument) is not dict:
+        raise CommandError(16874, "$let only supports an object as its argument")
+    for name in argument:
+        if name not in ("vars", "in"):
+            raise CommandError(16875, f"Unrecognized parameter to $let: {name}")
+    if "vars" not in argument:
+        raise CommandError(16876, "Missing 'vars' parameter to $let")
+    if "in" not in argument:
+        raise CommandError(16877, "Missing 'in' parameter to $let")
+    specs = _variables(argument["vars"])
+    for name in specs:
+        validate_variable_name(name)
+    values = [parse_expression(spec, ctx) for spec in specs.values()]
+    cells = {name: Cell() for name in specs}
+    body = parse_expression(argument["in"], ctx.child(**cells))
+    return fold(Let(list(cells.values()), values, body))
+
+
+def _variables(spec: Any) -> dict[str, Any]:
+    """The names and their expressions; a list has its indexes as names, none of which is allowed."""
+    if type(spec) is dict:
+        return spec
+    if type(spec) is list:
+        return {str(index): item for index, item in enumerate(spec)}
+    raise CommandError(10065, f"invalid parameter: expected an object (vars), found {type_name(spec)}")

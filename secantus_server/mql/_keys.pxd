@@ -1,0 +1,20 @@
+# cython: language_level=3
+"""The keys of a document under a key pattern, for indexes and sorts."""
+
+from libc.stdint cimport int8_t, uint8_t
+
+
+cdef enum:
+    MAX_FIELDS = 32
+
+
+cdef class KeyGenerator:
+    cdef readonly tuple paths
+    cdef readonly tuple directions
+    cdef readonly object collation
+    cdef tuple encoded_paths
+    cdef const char*[MAX_FIELDS] names
+    cdef int8_t[MAX_FIELDS] signs
+    cdef int fields
+
+    cdef bytes smallest_key(self, const uint8_t* doc)

@@ -1,0 +1,246 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The keys of a document under a key pattern: what an index stores and what a sort compares.
+
+An array on the path makes one key for each element; fields that lead into the same array take their values from
+the same element. A missing field is null, an empty array is undefined. Two different arrays cannot share a pattern.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memcpy, strchr, strlen
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._keystring cimport invert, put_empty_array_key, put_key, put_null_key
+from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+
+from secantus_server.errors import CommandError
+
+cdef enum Kind:
+    PENDING      # still to be looked up: `doc` and `rest`
+    VALUE        # `value`
+    ABSENT
+    EMPTY        # an empty array at the path's end
+    ARRAY        # `array`; `rest` is what follows it, NULL at the path's end
+
+
+cdef struct Slot:
+    Kind kind
+    const uint8_t* doc
+    const char* rest
+    const uint8_t* array
+    Element value
+
+
+cdef bint is_array_index(const char* component, size_t length, uint32_t* index) noexcept nogil:
+    cdef size_t i
+    cdef uint32_t n = 0
+    if length == 0 or length > 9 or (length > 1 and component[0] == 48):
+        return False
+    for i in range(length):
+        if component[i] < 48 or component[i] > 57:
+            return False
+        n = n * 10 + <uint32_t>(component[i] - 48)
+    index[0] = n
+    return True
+
+
+cdef bint array_element(const uint8_t* array, uint32_t index, Element* out) noexcept nogil:
+    cdef const uint8_t* cursor = first_element(array)
+    while next_element(&cursor, out):
+        if index == 0:
+            return True
+        index -= 1
+    return False
+
+
+cdef inline const char* split_component(const char* path, size_t* length) noexcept nogil:
+    """The length of the first component; gives what follows its dot, or NULL."""
+    cdef const char* dot = strchr(path, 46)
+    if dot == NULL:
+        length[0] = strlen(path)
+        return NULL
+    length[0] = dot - path
+    return dot + 1
+
+
+cdef void look_up(Slot* slot) noexcept nogil:
+    """Follow a pending path until it ends, is absent, or meets an array."""
+    cdef const char* component
+    cdef size_t length
+    cdef uint32_t index
+    cdef Element element
+    while True:
+        component = slot.rest
+        slot.rest = split_component(component, &length)
+        if not find_field(slot.doc, component, <uint32_t>length, &element):
+            slot.kind = ABSENT
+            return
+        while element.type == 4 and slot.rest != NULL:
+            # A numeric component names an element, if the array has it, and goes no wider.
+            component = slot.rest
+            split_component(component, &length)
+            if not is_array_index(component, length, &index) or not array_element(element.value, index, &element):
+                break
+            slot.rest = split_component(component, &length)
+        if element.type == 4:
+            slot.kind = ARRAY
+            slot.array = element.value
+            return
+        if slot.rest == NULL:
+            slot.kind = VALUE
+            slot.value = element
+            return
+        if element.type != 3:
+            slot.kind = ABSENT
+            return
+        slot.doc = element.value
+
+
+cdef class Generation:
+    """The keys of one document while they are being made."""
+
+    cdef KeyGenerator generator
+    cdef list keys          # of all keys, or None
+    cdef bytes smallest     # of the smallest key, where `keys` is None
+    cdef bint multikey
+    cdef bint all_absent
+    cdef Writer out
+
+    cdef int expand(self, Slot* slots) except -1:
+        cdef int i
+        cdef const uint8_t* array = NULL
+        for i in range(self.generator.fields):
+            if slots[i].kind == PENDING:
+                look_up(&slots[i])
+            if slots[i].kind == ARRAY:
+                if array != NULL and slots[i].array != array:
+                    self.parallel(slots, i)
+                array = slots[i].array
+        if array == NULL:
+            return self.emit(slots)
+        self.multikey = True
+        return self.expand_array(slots, array)
+
+    cdef int expand_array(self, Slot* slots, const uint8_t* array) except -1:
+        cdef Slot[MAX_FIELDS] inner
+        cdef Element element
+        cdef const uint8_t* cursor = first_element(array)
+        cdef bint some = False
+        cdef int i
+        while next_element(&cursor, &element):
+            some = True
+            memcpy(inner, slots, sizeof(Slot) * self.generator.fields)
+            for i in range(self.generator.fields):
+                if inner[i].kind == ARRAY:
+                    enter(&inner[i], &element)
+            self.expand(inner)
+        if some:
+            return 0
+        memcpy(inner, slots, sizeof(Slot) * self.generator.fields)
+        for i in range(self.generator.fields):
+            if inner[i].kind == ARRAY:
+                inner[i].kind = EMPTY if inner[i].rest == NULL else ABSENT
+        return self.emit(inner)
+
+    cdef int parallel(self, Slot* slots, int second) except -1:
+        cdef int first = 0
+        while slots[first].kind != ARRAY:
+            first += 1
+        paths = self.generator.paths
+        if self.keys is None:
+            raise CommandError(2, "cannot sort with keys that are parallel arrays")
+        raise CommandError(171, f"cannot index parallel arrays [{paths[second].split('.')[-1]}] [{paths[first].split('.')[-1]}]")
+
+    cdef int emit(self, Slot* slots) except -1:
+        cdef Writer out = self.out
+        cdef size_t start
+        cdef int i
+        cdef bytes key
+        out.clear()
+        for i in range(self.generator.fields):
+            start = out.size
+            if slots[i].kind == VALUE:
+                put_key(out, slots[i].value.type, slots[i].value.value, self.generator.collation)
+            elif slots[i].kind == ABSENT:
+                put_null_key(out)
+            else:
+                put_empty_array_key(out)
+            if slots[i].kind != ABSENT:
+                self.all_absent = False
+            if self.generator.signs[i] < 0:
+                invert(out, start)
+        key = out.finish()
+        if self.keys is not None:
+            self.keys.append(key)
+        elif self.smallest is None or key < self.smallest:
+            self.smallest = key
+        return 0
+
+
+cdef void enter(Slot* slot, const Element* element) noexcept nogil:
+    """Replace a slot's array by one of its elements."""
+    if slot.rest == NULL:
+        slot.kind = VALUE
+        slot.value = element[0]
+    elif element.type == 3:
+        slot.kind = PENDING
+        slot.doc = element.value
+    else:
+        slot.kind = ABSENT
+
+
+cdef class KeyGenerator:
+    """Makes the keys of documents under one key pattern.
+
+    Arguments:
+        pattern: pairs of a dotted path and a direction, 1 or -1; 32 at most.
+        collation: replaces the order of strings.
+    """
+
+    def __init__(self, pattern, collation=None):
+        cdef int i
+        self.paths = tuple(path for path, _ in pattern)
+        self.directions = tuple(direction for _, direction in pattern)
+        self.encoded_paths = tuple(path.encode() for path in self.paths)
+        self.collation = collation
+        self.fields = len(self.paths)
+        assert 0 < self.fields <= MAX_FIELDS
+        for i in range(self.fields):
+            self.names[i] = PyBytes_AS_STRING(self.encoded_paths[i])
+            self.signs[i] = -1 if self.directions[i] < 0 else 1
+
+    cdef Generation start(self, const uint8_t* doc, list keys):
+        cdef Generation run = Generation.__new__(Generation)
+        cdef Slot[MAX_FIELDS] slots
+        cdef int i
+        run.generator = self
+        run.keys = keys
+        run.all_absent = True
+        run.out = Writer.__new__(Writer)
+        for i in range(self.fields):
+            slots[i].kind = PENDING
+            slots[i].doc = doc
+            slots[i].rest = self.names[i]
+        run.expand(slots)
+        return run
+
+    cdef bytes smallest_key(self, const uint8_t* doc):
+        return self.start(doc, None).smallest
+
+    def sort_key(self, bytes doc not None):
+        """The least of the document's keys: what a sort by this pattern compares.
+
+        Raises:
+            CommandError: 2, two different arrays lie on the paths.
+        """
+        return self.smallest_key(<const uint8_t*>PyBytes_AS_STRING(doc))
+
+    def keys(self, bytes doc not None):
+        """All index keys of a document: (keys without repeats, whether an array was met, whether every field is absent).
+
+        Raises:
+            CommandError: 171 CannotIndexParallelArrays.
+        """
+        cdef Generation run = self.start(<const uint8_t*>PyBytes_AS_STRING(doc), [])
+        found = run.keys if len(run.keys) == 1 else list(dict.fromkeys(run.keys))
+        return found, run.multikey, run.all_absent

@@ -4,17 +4,14 @@
 from libc.stdint cimport int8_t, uint8_t
 
 
-cdef enum:
-    MAX_FIELDS = 32
-
-
 cdef class KeyGenerator:
+    # A key pattern has at most 32 fields.
     cdef readonly tuple paths
     cdef readonly tuple directions
     cdef readonly object collation
     cdef tuple encoded_paths
-    cdef const char*[MAX_FIELDS] names
-    cdef int8_t[MAX_FIELDS] signs
+    cdef const char*[32] names
+    cdef int8_t[32] signs
     cdef int fields
 
     cdef bytes smallest_key(self, const uint8_t* doc)

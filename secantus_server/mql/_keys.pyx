@@ -122,7 +122,7 @@ cdef class Generation:
         return self.expand_array(slots, array)
 
     cdef int expand_array(self, Slot* slots, const uint8_t* array) except -1:
-        cdef Slot[MAX_FIELDS] inner
+        cdef Slot[32] inner
         cdef Element element
         cdef const uint8_t* cursor = first_element(array)
         cdef bint some = False
@@ -149,7 +149,7 @@ cdef class Generation:
         paths = self.generator.paths
         if self.keys is None:
             raise CommandError(2, "cannot sort with keys that are parallel arrays")
-        raise CommandError(171, f"cannot index parallel arrays [{paths[second].split('.')[-1]}] [{paths[first].split('.')[-1]}]")
+        raise CommandError(171, f"cannot index parallel arrays [{paths[second].rpartition('.')[2]}] [{paths[first].rpartition('.')[2]}]")
 
     cdef int emit(self, Slot* slots) except -1:
         cdef Writer out = self.out
@@ -204,14 +204,14 @@ cdef class KeyGenerator:
         self.encoded_paths = tuple(path.encode() for path in self.paths)
         self.collation = collation
         self.fields = len(self.paths)
-        assert 0 < self.fields <= MAX_FIELDS
+        assert 0 < self.fields <= 32
         for i in range(self.fields):
             self.names[i] = PyBytes_AS_STRING(self.encoded_paths[i])
             self.signs[i] = -1 if self.directions[i] < 0 else 1
 
     cdef Generation start(self, const uint8_t* doc, list keys):
         cdef Generation run = Generation.__new__(Generation)
-        cdef Slot[MAX_FIELDS] slots
+        cdef Slot[32] slots
         cdef int i
         run.generator = self
         run.keys = keys

@@ -10,8 +10,8 @@ cdef class KeyGenerator:
     cdef readonly tuple directions
     cdef readonly object collation
     cdef tuple encoded_paths
-    cdef const char*[32] names
-    cdef int8_t[32] signs
+    cdef const char* names[32]
+    cdef int8_t signs[32]
     cdef int fields
 
     cdef bytes smallest_key(self, const uint8_t* doc)

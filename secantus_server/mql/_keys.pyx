@@ -189,6 +189,22 @@ cdef void enter(Slot* slot, const Element* element) noexcept nogil:
         slot.kind = ABSENT
 
 
+cdef Generation generate(KeyGenerator generator, const uint8_t* doc, list keys):
+    cdef Generation run = Generation.__new__(Generation)
+    cdef Slot[32] slots
+    cdef int i
+    run.generator = generator
+    run.keys = keys
+    run.all_absent = True
+    run.out = Writer.__new__(Writer)
+    for i in range(generator.fields):
+        slots[i].kind = PENDING
+        slots[i].doc = doc
+        slots[i].rest = generator.names[i]
+    run.expand(slots)
+    return run
+
+
 cdef class KeyGenerator:
     """Makes the keys of documents under one key pattern.
 
@@ -209,23 +225,8 @@ cdef class KeyGenerator:
             self.names[i] = PyBytes_AS_STRING(self.encoded_paths[i])
             self.signs[i] = -1 if self.directions[i] < 0 else 1
 
-    cdef Generation start(self, const uint8_t* doc, list keys):
-        cdef Generation run = Generation.__new__(Generation)
-        cdef Slot[32] slots
-        cdef int i
-        run.generator = self
-        run.keys = keys
-        run.all_absent = True
-        run.out = Writer.__new__(Writer)
-        for i in range(self.fields):
-            slots[i].kind = PENDING
-            slots[i].doc = doc
-            slots[i].rest = self.names[i]
-        run.expand(slots)
-        return run
-
     cdef bytes smallest_key(self, const uint8_t* doc):
-        return self.start(doc, None).smallest
+        return generate(self, doc, None).smallest
 
     def sort_key(self, bytes doc not None):
         """The least of the document's keys: what a sort by this pattern compares.
@@ -241,6 +242,6 @@ cdef class KeyGenerator:
         Raises:
             CommandError: 171 CannotIndexParallelArrays.
         """
-        cdef Generation run = self.start(<const uint8_t*>PyBytes_AS_STRING(doc), [])
+        cdef Generation run = generate(self, <const uint8_t*>PyBytes_AS_STRING(doc), [])
         found = run.keys if len(run.keys) == 1 else list(dict.fromkeys(run.keys))
         return found, run.multikey, run.all_absent

@@ -1,0 +1,48 @@
+"""From the bytes of any message to a command, and from a reply to bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.wire.header import OP_COMPRESSED, OP_MSG, OP_QUERY, Header, ProtocolError
+from secantus_server.wire.message import Message
+from secantus_server.wire.op_compressed import compress_message, decompress_message
+from secantus_server.wire.op_msg import MORE_TO_COME, build_op_msg, parse_op_msg
+from secantus_server.wire.op_query import build_op_reply, parse_op_query
+
+
+def parse_message(header: Header, raw: bytes) -> Message:
+    """Read a whole message.
+
+    Raises:
+        ProtocolError: the bytes are no message that a server answers.
+        CommandError: the message stands, but its command is not valid.
+    """
+    compressor = None
+    if header.op_code == OP_COMPRESSED:
+        header, raw, compressor = decompress_message(header, raw)
+    if header.op_code == OP_MSG:
+        message = parse_op_msg(header, raw)
+    elif header.op_code == OP_QUERY:
+        message = parse_op_query(header, raw)
+    else:
+        raise ProtocolError(f"the op code {header.op_code} is not one that a server answers")
+    if not message.body:
+        raise ProtocolError("a command document is empty")
+    message.compressor = compressor
+    return message
+
+
+def build_reply(message: Message, reply: dict[str, Any], request_id: int, more_to_come: bool = False) -> bytes:
+    """The bytes that answer a message, in the form in which it came.
+
+    Arguments:
+        message: what is answered.
+        reply: the reply document.
+        request_id: the new message's own id.
+        more_to_come: another reply will follow without a request.
+    """
+    if message.legacy:
+        return build_op_reply(reply, request_id, message.request_id)
+    data = build_op_msg(reply, request_id, message.request_id, MORE_TO_COME if more_to_come else 0)
+    return data if message.compressor is None else compress_message(data, message.compressor)

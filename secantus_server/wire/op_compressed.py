@@ -1,0 +1,104 @@
+"""OP_COMPRESSED: another message, compressed.
+
+zlib is part of Python; zstd and snappy are offered where their packages are installed (the extra `compression`).
+https://github.com/mongodb/specifications/blob/master/source/compression/OP_COMPRESSED.md
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import struct
+import zlib
+
+from secantus_server.wire.header import HEADER_SIZE, MAX_MESSAGE_SIZE, OP_COMPRESSED, Header, ProtocolError, build_header
+
+IDS = {"noop": 0, "snappy": 1, "zlib": 2, "zstd": 3}
+_PREFIX = struct.Struct("<iiB")
+
+
+def available_compressors() -> tuple[str, ...]:
+    """The compressors this installation can offer, in the order of preference."""
+    names = ["zlib"]
+    if importlib.util.find_spec("zstandard"):
+        names.insert(0, "zstd")
+    if importlib.util.find_spec("cramjam"):
+        names.insert(0, "snappy")
+    return tuple(names)
+
+
+def decompress_message(header: Header, raw: bytes) -> tuple[Header, bytes, int]:
+    """The message inside: its header, its bytes, and the compressor's id.
+
+    Raises:
+        ProtocolError: it cannot be decompressed, or is not what it says.
+    """
+    if len(raw) < HEADER_SIZE + _PREFIX.size:
+        raise ProtocolError("an OP_COMPRESSED is cut off")
+    op_code, size, compressor = _PREFIX.unpack_from(raw, HEADER_SIZE)
+    if not 0 <= size <= MAX_MESSAGE_SIZE - HEADER_SIZE or op_code == OP_COMPRESSED:
+        raise ProtocolError("an OP_COMPRESSED has a wrong prefix")
+    body = _decompress(compressor, raw[HEADER_SIZE + _PREFIX.size :], size)
+    if len(body) != size:
+        raise ProtocolError("an OP_COMPRESSED does not hold as much as it says")
+    inner = build_header(size, header.request_id, header.response_to, op_code)
+    return Header(HEADER_SIZE + size, header.request_id, header.response_to, op_code), inner + body, compressor
+
+
+def _decompress(compressor: int, data: bytes, size: int) -> bytes:
+    """At most one byte more than `size` is ever produced, so that a small message cannot fill the memory."""
+    if compressor == IDS["noop"]:
+        return data
+    if compressor == IDS["zlib"]:
+        try:
+            return zlib.decompressobj().decompress(data, size + 1)
+        except zlib.error as error:
+            raise ProtocolError(f"zlib: {error}") from None
+    if compressor == IDS["zstd"] and importlib.util.find_spec("zstandard"):
+        return _decompress_zstd(data, size)
+    if compressor == IDS["snappy"] and importlib.util.find_spec("cramjam"):
+        return _decompress_snappy(data, size)
+    raise ProtocolError(f"compressor {compressor} is not available")
+
+
+def _decompress_zstd(data: bytes, size: int) -> bytes:
+    import zstandard
+
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(data) as reader:
+            return reader.read(size + 1)
+    except zstandard.ZstdError as error:
+        raise ProtocolError(f"zstd: {error}") from None
+
+
+def _decompress_snappy(data: bytes, size: int) -> bytes:
+    import cramjam
+
+    try:
+        if cramjam.snappy.decompress_raw_len(data) != size:
+            raise ProtocolError("an OP_COMPRESSED does not hold as much as it says")
+        return bytes(cramjam.snappy.decompress_raw(data))
+    except cramjam.DecompressionError as error:
+        raise ProtocolError(f"snappy: {error}") from None
+
+
+def compress_message(message: bytes, compressor: int) -> bytes:
+    """Wrap a whole message; the compressor is one that a client's message came in."""
+    _, request_id, response_to, op_code = struct.unpack_from("<iiii", message)
+    body = message[HEADER_SIZE:]
+    data = _compress(body, compressor)
+    prefix = _PREFIX.pack(op_code, len(body), compressor)
+    return build_header(len(prefix) + len(data), request_id, response_to, OP_COMPRESSED) + prefix + data
+
+
+def _compress(body: bytes, compressor: int) -> bytes:
+    if compressor == IDS["zlib"]:
+        return zlib.compress(body)
+    if compressor == IDS["zstd"]:
+        import zstandard
+
+        return zstandard.compress(body)
+    if compressor == IDS["snappy"]:
+        import cramjam
+
+        return bytes(cramjam.snappy.compress_raw(body))
+    return body

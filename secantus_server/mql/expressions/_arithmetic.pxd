@@ -1,0 +1,20 @@
+# cython: language_level=3
+"""Sums, for the accumulators."""
+
+from libc.stdint cimport int64_t
+
+
+cdef class Sum:
+    cdef int64_t whole
+    cdef object big
+    cdef double high, low, special
+    cdef object decimals
+    cdef readonly int width
+    cdef readonly Py_ssize_t count
+    cdef void add_double(self, double value) noexcept
+    cdef object exact_whole(self)
+    cdef double as_double(self)
+    cdef object as_decimal(self)
+    cpdef bint add(self, object value) except -1
+    cpdef object total(self)
+    cpdef object average(self)

@@ -1,0 +1,363 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The four operations of arithmetic, and sums: the width of a result is exact.
+
+int32 grows to long and long to double where the result needs it; a double takes part as a double, a decimal128 makes the
+result a decimal128 of 34 digits. https://www.mongodb.com/docs/manual/reference/operator/aggregation/add/
+"""
+
+import decimal as decimal_module
+
+from libc.math cimport INFINITY, isfinite, llround
+from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int64_t
+
+from secantus_server.mql.expressions._nodes cimport Expression
+
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, int_value, to_decimal
+from secantus_server.bson.values import MISSING, UNDEFINED, Date, type_name
+from secantus_server.errors import CommandError
+
+cdef extern from *:
+    """
+    #define checked_add(a, b, out) __builtin_add_overflow(a, b, out)
+    #define checked_subtract(a, b, out) __builtin_sub_overflow(a, b, out)
+    #define checked_multiply(a, b, out) __builtin_mul_overflow(a, b, out)
+    """
+    bint checked_add(int64_t a, int64_t b, int64_t* out) nogil
+    bint checked_subtract(int64_t a, int64_t b, int64_t* out) nogil
+    bint checked_multiply(int64_t a, int64_t b, int64_t* out) nogil
+
+cdef enum:
+    NOT_A_NUMBER = 0
+    INT = 1
+    LONG = 2
+    DOUBLE = 3
+    DECIMAL = 4
+
+cdef object LONG_TYPE = Int64
+cdef object DECIMAL_TYPE = Decimal128
+cdef object DATE_TYPE = Date
+cdef object CONTEXT = DECIMAL_CONTEXT
+cdef object as_decimal = to_decimal
+
+
+cdef inline int width_of(object value):
+    """Which of the four number types a value has; wider types are greater."""
+    kind = type(value)
+    if kind is int:
+        return INT
+    if kind is float:
+        return DOUBLE
+    if kind is LONG_TYPE:
+        return LONG
+    if kind is DECIMAL_TYPE:
+        return DECIMAL
+    return NOT_A_NUMBER
+
+
+cdef inline bint is_nullish(object value):
+    return value is None or value is MISSING or value is UNDEFINED
+
+
+cdef inline object whole_number(int64_t number, int width):
+    """An int if it was computed from ints and fits, else a long."""
+    if width == INT and INT32_MIN <= number <= INT32_MAX:
+        return number
+    return LONG_TYPE(number)
+
+
+cdef object decimal_value(object number):
+    return DECIMAL_TYPE(number)
+
+
+cdef object date_of(object number, str operator):
+    """The date of a number of milliseconds; fractions round half away from zero, those of decimals half to even."""
+    cdef double milliseconds
+    kind = type(number)
+    if kind is float:
+        milliseconds = number
+        # 2**63 is the first double above every long.
+        if not -9223372036854775808.0 <= milliseconds < 9223372036854775808.0:
+            raise CommandError(15, f"date overflow in {operator}")
+        return DATE_TYPE(llround(milliseconds))
+    if kind is DECIMAL_TYPE:
+        exact = number.to_decimal()
+        if not exact.is_finite():
+            raise CommandError(15, f"date overflow in {operator}")
+        number = int(exact.to_integral_value(decimal_module.ROUND_HALF_EVEN))
+    if not INT64_MIN <= number <= INT64_MAX:
+        raise CommandError(15, f"date overflow in {operator}")
+    return DATE_TYPE(int(number))
+
+
+cdef object add_numbers(object a, object b):
+    cdef int width = max(width_of(a), width_of(b))
+    cdef int64_t result
+    if width == DOUBLE:
+        return <double>a + <double>b
+    if width == DECIMAL:
+        return decimal_value(CONTEXT.add(as_decimal(a), as_decimal(b)))
+    if checked_add(<int64_t>a, <int64_t>b, &result):
+        return <double><int64_t>a + <double><int64_t>b
+    return whole_number(result, width)
+
+
+cdef object subtract_numbers(object a, object b):
+    cdef int width = max(width_of(a), width_of(b))
+    cdef int64_t result
+    if width == DOUBLE:
+        return <double>a - <double>b
+    if width == DECIMAL:
+        return decimal_value(CONTEXT.subtract(as_decimal(a), as_decimal(b)))
+    if checked_subtract(<int64_t>a, <int64_t>b, &result):
+        return <double><int64_t>a - <double><int64_t>b
+    return whole_number(result, width)
+
+
+cdef object multiply_numbers(object a, object b):
+    cdef int width = max(width_of(a), width_of(b))
+    cdef int64_t result
+    if width == DOUBLE:
+        return <double>a * <double>b
+    if width == DECIMAL:
+        return decimal_value(CONTEXT.multiply(as_decimal(a), as_decimal(b)))
+    if checked_multiply(<int64_t>a, <int64_t>b, &result):
+        return <double><int64_t>a * <double><int64_t>b
+    return whole_number(result, width)
+
+
+def add(a, b):
+    """The sum of two numbers, in the width MongoDB gives it."""
+    return add_numbers(a, b)
+
+
+def subtract(a, b):
+    """The difference of two numbers, in the width MongoDB gives it."""
+    return subtract_numbers(a, b)
+
+
+def multiply(a, b):
+    """The product of two numbers, in the width MongoDB gives it."""
+    return multiply_numbers(a, b)
+
+
+cdef class Add(Expression):
+    """`$add`: the sum of numbers, and of at most one date."""
+
+    cdef tuple operands
+
+    def __init__(self, operands):
+        self.operands = tuple(operands)
+
+    cpdef tuple children(self):
+        return self.operands
+
+    cpdef object evaluate(self, bytes doc):
+        cdef bint has_date = False
+        cdef object total = None
+        for operand in self.operands:
+            value = (<Expression>operand).evaluate(doc)
+            if is_nullish(value):
+                return None
+            if type(value) is DATE_TYPE:
+                if has_date:
+                    raise CommandError(16612, "only one date allowed in an $add expression")
+                has_date = True
+                value = LONG_TYPE(value.ms)
+            elif width_of(value) == NOT_A_NUMBER:
+                raise CommandError(14, f"$add only supports numeric or date types, not {type_name(value)}")
+            total = value if total is None else self.sum_of(total, value, has_date)
+        if total is None:
+            return 0
+        return date_of(total, "$add") if has_date else total
+
+    cdef object sum_of(self, object total, object value, bint has_date):
+        """A date does not widen to a double when the milliseconds overflow."""
+        if has_date and width_of(total) <= LONG and width_of(value) <= LONG:
+            return int(total) + int(value) if not INT64_MIN <= int(total) + int(value) <= INT64_MAX else add_numbers(total, value)
+        return add_numbers(total, value)
+
+
+cdef class Subtract(Expression):
+    """`$subtract`: of numbers, of a number from a date, or of two dates."""
+
+    cdef Expression first, second
+
+    def __init__(self, Expression first not None, Expression second not None):
+        self.first = first
+        self.second = second
+
+    cpdef tuple children(self):
+        return (self.first, self.second)
+
+    cpdef object evaluate(self, bytes doc):
+        a = self.first.evaluate(doc)
+        b = self.second.evaluate(doc)
+        if width_of(a) and width_of(b):
+            return subtract_numbers(a, b)
+        if is_nullish(a) or is_nullish(b):
+            return None
+        if type(a) is DATE_TYPE:
+            if type(b) is DATE_TYPE:
+                return int_difference(a.ms, b.ms)
+            if width_of(b):
+                return date_minus(a.ms, b)
+        raise CommandError(14, f"can't $subtract {type_name(b)} from {type_name(a)}")
+
+
+cdef object int_difference(object a, object b):
+    """The milliseconds between two dates, as a long."""
+    if not INT64_MIN <= a - b <= INT64_MAX:
+        raise CommandError(15, "date overflow in $subtract")
+    return LONG_TYPE(a - b)
+
+
+cdef object date_minus(object milliseconds, object number):
+    """A date that many milliseconds earlier; the number is made whole first."""
+    return date_of(milliseconds - date_of(number, "$subtract").ms, "$subtract")
+
+
+cdef class Multiply(Expression):
+    """`$multiply`: the product of numbers."""
+
+    cdef tuple operands
+
+    def __init__(self, operands):
+        self.operands = tuple(operands)
+
+    cpdef tuple children(self):
+        return self.operands
+
+    cpdef object evaluate(self, bytes doc):
+        cdef object product = 1
+        for operand in self.operands:
+            value = (<Expression>operand).evaluate(doc)
+            if is_nullish(value):
+                return None
+            if width_of(value) == NOT_A_NUMBER:
+                raise CommandError(14, f"$multiply only supports numeric types, not {type_name(value)}")
+            product = multiply_numbers(product, value)
+        return product
+
+
+cdef class Divide(Expression):
+    """`$divide`: the quotient of two numbers, a double unless one is a decimal."""
+
+    cdef Expression first, second
+
+    def __init__(self, Expression first not None, Expression second not None):
+        self.first = first
+        self.second = second
+
+    cpdef tuple children(self):
+        return (self.first, self.second)
+
+    cpdef object evaluate(self, bytes doc):
+        a = self.first.evaluate(doc)
+        b = self.second.evaluate(doc)
+        cdef int width = max(width_of(a), width_of(b))
+        if width_of(a) and width_of(b):
+            if width == DECIMAL:
+                return divide_decimals(as_decimal(a), as_decimal(b))
+            if b == 0:
+                raise CommandError(2, "can't $divide by zero")
+            return <double>a / <double>b
+        if is_nullish(a) or is_nullish(b):
+            return None
+        raise CommandError(14, f"$divide only supports numeric types, not {type_name(a)} and {type_name(b)}")
+
+
+cdef object divide_decimals(object a, object b):
+    if b.is_zero():
+        raise CommandError(2, "can't $divide by zero")
+    return decimal_value(CONTEXT.divide(a, b))
+
+
+cdef class Sum:
+    """A growing sum, and average, of numbers.
+
+    Whole numbers add up exactly; doubles in two parts, the second holding what rounding lost, so that the order of the
+    values does not matter much; decimals apart from both.
+    """
+
+    def __init__(self):
+        self.whole = 0
+        self.big = None
+        self.high = self.low = self.special = 0.0
+        self.decimals = None
+        self.width = INT
+        self.count = 0
+
+    cpdef bint add(self, object value) except -1:
+        """Takes a value in; false, and no change, if it is not a number."""
+        cdef int width = width_of(value)
+        if width == NOT_A_NUMBER:
+            return False
+        if width > self.width:
+            self.width = width
+        self.count += 1
+        if width == DOUBLE:
+            self.add_double(<double>value)
+        elif width == DECIMAL:
+            number = value.to_decimal()
+            self.decimals = number if self.decimals is None else CONTEXT.add(self.decimals, number)
+        elif checked_add(self.whole, <int64_t>value, &self.whole):
+            # The wrapped sum is made right again by keeping the exact number aside.
+            self.big = (self.big or 0) + (2**64 if value > 0 else -(2**64))
+        return True
+
+    cdef void add_double(self, double value) noexcept:
+        cdef double total, part
+        if not isfinite(value):
+            self.special += value
+            return
+        total = self.high + value
+        part = total - self.high
+        self.low += (self.high - (total - part)) + (value - part)
+        self.high = total
+
+    cdef object exact_whole(self):
+        return self.whole if self.big is None else self.whole + self.big
+
+    cdef double as_double(self):
+        cdef double high = self.high, low = self.low, total, part, whole
+        if self.special != 0.0 or self.special != self.special:
+            return self.special
+        exact = self.exact_whole()
+        if exact:
+            whole = float(exact)
+            total = high + whole
+            part = total - high
+            low += (high - (total - part)) + (whole - part) + float(exact - int(whole))
+            high = total
+        # An overflowed sum has no meaningful second part.
+        return high + low if isfinite(high) else high
+
+    cdef object as_decimal(self):
+        if self.special != 0.0 or self.special != self.special:
+            total = decimal_module.Decimal(self.special)
+        else:
+            total = CONTEXT.add(decimal_module.Decimal(self.exact_whole()), CONTEXT.create_decimal(self.high))
+            total = CONTEXT.add(total, CONTEXT.create_decimal(self.low))
+        return total if self.decimals is None else CONTEXT.add(self.decimals, total)
+
+    cpdef object total(self):
+        """The sum in the widest type seen; an int that overflows is a long, a long that overflows a double."""
+        if self.width == DECIMAL:
+            return decimal_value(self.as_decimal())
+        if self.width == DOUBLE:
+            return self.as_double()
+        exact = self.exact_whole()
+        if not INT64_MIN <= exact <= INT64_MAX:
+            return float(exact)
+        return whole_number(exact, self.width)
+
+    cpdef object average(self):
+        """The mean, a double or decimal; null if no number was taken in."""
+        if self.count == 0:
+            return None
+        if self.width == DECIMAL:
+            return decimal_value(CONTEXT.divide(self.as_decimal(), decimal_module.Decimal(self.count)))
+        return self.as_double() / self.count

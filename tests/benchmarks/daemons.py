@@ -1,0 +1,80 @@
+"""Start the servers that are measured, each in a process of its own, and stop them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.benchmarks import replay
+
+OURS = shlex.join([sys.executable, "-c", "from secantus_server.cli import main; main()"])
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Return once `port` takes connections; raises RuntimeError if the process ends first or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise RuntimeError(f"the server {process.args!r} did not start")
+
+
+@contextmanager
+def daemon(command: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run a MongoDB-like daemon with an in-memory store; yields its port and process.
+
+    `command` is completed with ``--port N --storage-path :memory:``, which the peer and ours both take.
+    """
+    port = free_port()
+    words = [*shlex.split(command), "--port", str(port), "--storage-path", ":memory:", "--log-level", "WARNING"]
+    with tempfile.TemporaryDirectory() as directory:
+        process = subprocess.Popen(words, env=environment(), cwd=directory)
+        try:
+            wait_until_listening(port, process)
+            yield port, process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def environment() -> dict[str, str]:
+    """The environment of a server's process: ours, with the repository importable from any directory."""
+    top = str(Path(__file__).resolve().parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [top, os.environ.get("PYTHONPATH", "")]))}
+
+
+@contextmanager
+def floor(recordings: dict[str, replay.Recordings]) -> Iterator[dict[str, int]]:
+    """Run the replay server; yields the port of each row."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "recordings.bson")
+        replay.save(path, recordings)
+        words = [sys.executable, "-m", "tests.benchmarks.replay", str(path)]
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            lines = iter(process.stdout.readline, "\n")
+            yield {name: int(port) for name, port in (line.rstrip("\n").split("\t") for line in lines)}
+        finally:
+            process.stdin.close()
+            process.wait(10)
+            process.stdout.close()

@@ -1,0 +1,234 @@
+"""The other bars: start and stop, restore, threads, a long count beside pings, memory.
+
+Each probe runs in a fresh interpreter, ``python -m tests.benchmarks.inprocess NAME``, and prints JSON: what a cold
+start costs can be measured only once per process, and one probe must not warm another's caches.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.collection import Collection
+
+from tests.benchmarks import daemons
+from tests.benchmarks.dataset import documents
+from tests.benchmarks.measure import connect
+
+Values = dict[str, float]
+PROBES: dict[str, Callable[[], Values]] = {}
+REPEATS = {"start": 5}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One figure and the bar it is held to."""
+
+    name: str
+    value: float | None
+    bar: float
+    unit: str
+    at_most: bool = True
+
+    def holds(self) -> bool | None:
+        """Whether the bar holds; None where the probe could not run."""
+        if self.value is None:
+            return None
+        return self.value <= self.bar if self.at_most else self.value >= self.bar
+
+
+BARS: dict[str, tuple[str, float, str, bool]] = {
+    "cold_start": ("import + start to the first answered command, cold", 200, "ms", True),
+    "second_start": ("start alone, the second time", 25, "ms", True),
+    "stop": ("stop", 30, "ms", True),
+    "restore_written": ("restore after 10 documents and an index, store of 100,000", 1, "ms", True),
+    "restore_read_only": ("restore after a read-only test", 0.05, "ms", True),
+    "ten_threads_own_process": ("ten threads against one thread, in the client's process", 1, "x", False),
+    "ten_threads_daemon": ("ten threads against one thread, daemon", 1, "x", False),
+    "ping_p99_own_process": ("ping p99 while a million documents are counted, in process", 25, "ms", True),
+    "ping_p99_daemon": ("ping p99 while a million documents are counted, daemon", 25, "ms", True),
+    "idle_memory": ("resident memory of an idle daemon", 80, "MB", True),
+}
+
+
+def probe(function: Callable[[], Values]) -> Callable[[], Values]:
+    """Register a probe under its function's name."""
+    PROBES[function.__name__] = function
+    return function
+
+
+def milliseconds_since(started: float) -> float:
+    """Milliseconds since a `perf_counter` reading."""
+    return (time.perf_counter() - started) * 1e3
+
+
+@probe
+def start() -> Values:
+    """Import and start in a fresh interpreter that has pymongo; then stop, and start again."""
+    started = time.perf_counter()
+    from secantus_server.server import SecantusDBServer
+
+    server = SecantusDBServer(storage_path=":memory:")
+    server.start()
+    client = connect(server.port)
+    client.admin.command("ping")
+    cold = milliseconds_since(started)
+    client.close()
+    started = time.perf_counter()
+    server.stop()
+    stopped = milliseconds_since(started)
+    server = SecantusDBServer(storage_path=":memory:")
+    started = time.perf_counter()
+    server.start()
+    second = milliseconds_since(started)
+    server.stop()
+    return {"cold_start": cold, "second_start": second, "stop": stopped}
+
+
+@probe
+def restore() -> Values:
+    """Restore after tests that wrote a little, and after tests that only read, in a store of 100,000 documents."""
+    from secantus_server.server import SecantusDBServer
+
+    written, read_only = [], []
+    with SecantusDBServer(storage_path=":memory:") as server, connect(server.port) as client:
+        collection = client.bench.bench
+        collection.insert_many(documents(100_000))
+        snapshot = server.snapshot()
+        for turn in range(50):
+            collection.insert_many([{"_id": -n, "turn": turn} for n in range(1, 11)])
+            client.bench.other.create_index("turn")
+            started = time.perf_counter()
+            server.restore(snapshot)
+            written.append(milliseconds_since(started))
+            assert collection.find_one({"_id": -1}) is None
+            started = time.perf_counter()
+            server.restore(snapshot)
+            read_only.append(milliseconds_since(started))
+        server.release(snapshot)
+    return {"restore_written": statistics.median(written), "restore_read_only": statistics.median(read_only)}
+
+
+def servers() -> Iterator[tuple[str, int]]:
+    """A server in this process, then a daemon: yields a suffix for the figure's name, and the port."""
+    from secantus_server.server import SecantusDBServer
+
+    with SecantusDBServer(storage_path=":memory:") as server:
+        yield "own_process", server.port
+    with daemons.daemon(sys.argv[2]) as (port, _):
+        yield "daemon", port
+
+
+def throughput(client: Any, threads: int, seconds: float = 1.5) -> float:
+    """Finds by `_id` per second that `threads` threads of one client get done together."""
+    deadline = time.perf_counter() + seconds
+    counts = [0] * threads
+
+    def work(index: int) -> None:
+        while time.perf_counter() < deadline:
+            client.bench.bench.find_one({"_id": counts[index] % 1000})
+            counts[index] += 1
+
+    workers = [threading.Thread(target=work, args=(index,)) for index in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return sum(counts) / seconds
+
+
+@probe
+def threads() -> Values:
+    """Ten threads of one client together against one thread alone; medians of turns that alternate."""
+    values = {}
+    for name, port in servers():
+        with connect(port) as client:
+            client.bench.bench.insert_many(documents(1000))
+            throughput(client, 10, 0.3)
+            ratios = [throughput(client, 10) / throughput(client, 1) for _ in range(3)]
+        values[f"ten_threads_{name}"] = statistics.median(ratios)
+    return values
+
+
+def pings_during(client: Any, job: threading.Thread) -> list[float]:
+    """Ping for as long as `job` runs; returns milliseconds of each."""
+    taken = []
+    job.start()
+    while job.is_alive():
+        started = time.perf_counter()
+        client.admin.command("ping")
+        taken.append(milliseconds_since(started))
+        time.sleep(0.001)
+    return taken
+
+
+def count_million(collection: Collection[dict[str, Any]]) -> None:
+    """Count by a filter of two fields that no index helps with, and check the answer."""
+    counted = collection.count_documents({"n": {"$gt": 500}, "k": 3})
+    assert counted == sum(1 for n in range(1_000_000) if n % 1000 > 500 and n % 7 == 3), counted
+
+
+@probe
+def long_count() -> Values:
+    """Ping while another connection counts a million documents by an unindexed filter."""
+    values = {}
+    for name, port in servers():
+        with connect(port) as client, connect(port) as counter:
+            for start in range(0, 1_000_000, 20_000):
+                client.bench.big.insert_many([{"_id": n, "n": n % 1000, "k": n % 7} for n in range(start, start + 20_000)])
+            taken: list[float] = []
+            while len(taken) < 300:
+                taken += pings_during(client, threading.Thread(target=count_million, args=(counter.bench.big,)))
+        values[f"ping_p99_{name}"] = statistics.quantiles(taken, n=100)[98]
+    return values
+
+
+@probe
+def memory() -> Values:
+    """Resident memory of a daemon that has answered a ping and is idle."""
+    with daemons.daemon(sys.argv[2]) as (port, process):
+        with connect(port) as client:
+            client.admin.command("ping")
+        with open(f"/proc/{process.pid}/status") as status:
+            kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    return {"idle_memory": kilobytes / 1024}
+
+
+def run_probe(name: str, ours: str) -> Values:
+    """Run one probe in fresh interpreters; the median of each figure, and nothing where it failed."""
+    runs: list[Values] = []
+    for _ in range(REPEATS.get(name, 1)):
+        words = [sys.executable, "-m", "tests.benchmarks.inprocess", name, ours]
+        done = subprocess.run(words, check=False, capture_output=True, text=True, env=daemons.environment())
+        if done.returncode:
+            print(f"{name} failed:\n{done.stderr[-2000:]}", file=sys.stderr)
+            return {}
+        runs.append(json.loads(done.stdout))
+    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+
+
+def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
+    """Run the probes and set their figures against the bars."""
+    figures_of = {
+        "start": ("cold_start", "second_start", "stop"),
+        "restore": ("restore_written", "restore_read_only"),
+        "threads": ("ten_threads_own_process", "ten_threads_daemon"),
+        "long_count": ("ping_p99_own_process", "ping_p99_daemon"),
+        "memory": ("idle_memory",),
+    }
+    for name in names:
+        values = run_probe(name, ours)
+        for key in figures_of[name]:
+            text, bar, unit, at_most = BARS[key]
+            yield Probe(text, values.get(key), bar, unit, at_most)
+
+
+if __name__ == "__main__":
+    print(json.dumps(PROBES[sys.argv[1]]()))

@@ -1,0 +1,102 @@
+"""The floor: a server that answers with recorded replies and computes nothing, so that no Python server is faster.
+
+``python -m tests.benchmarks.replay FILE`` reads recordings and listens on one port per row of the table; which
+recording answers is so decided when a connection is made and costs nothing per message. Within a row a reply is found
+by the command's shape: its first field, name and value (``find: "bench"``). Only responseTo is patched.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+import threading
+from pathlib import Path
+
+import bson
+
+Recordings = dict[bytes, bytes]
+
+HEADER = struct.Struct("<iiii")
+OP_QUERY = 2004
+FIRST_FIELD = 25  # header 16, flags 4, section kind 1, document length 4
+READ_SIZE = 262_144
+
+
+def shape(message: bytes | bytearray | memoryview) -> bytes:
+    """Return what a reply is filed under: the first field of the command, or a constant for the legacy handshake."""
+    if message[12] == OP_QUERY & 0xFF and message[13] == OP_QUERY >> 8:
+        return b"OP_QUERY"
+    head = bytes(message[FIRST_FIELD : FIRST_FIELD + 200])
+    name_end = head.index(b"\0", 1) + 1
+    if head[0] == 2:
+        (length,) = struct.unpack_from("<i", head, name_end)
+        return head[: name_end + 4 + length]
+    return head[: name_end + (4 if head[0] == 16 else 8)]
+
+
+def read_message(connection: socket.socket, buffer: bytearray) -> memoryview | None:
+    """Read one message into `buffer`, growing it where needed; None when the other side has closed."""
+    got = connection.recv_into(buffer)
+    if not got:
+        return None
+    while got < 16:
+        got += connection.recv_into(memoryview(buffer)[got:])
+    length = int.from_bytes(buffer[:4], "little")
+    if length > len(buffer):
+        buffer.extend(bytes(length - len(buffer)))
+    while got < length:
+        more = connection.recv_into(memoryview(buffer)[got:length])
+        if not more:
+            return None
+        got += more
+    return memoryview(buffer)[:length]
+
+
+def answer(connection: socket.socket, recordings: Recordings) -> None:
+    """Serve one connection until it closes; a command that was not recorded ends it, which shows at once."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    buffer = bytearray(READ_SIZE)
+    replies = {key: bytearray(reply) for key, reply in recordings.items()}
+    with connection:
+        while True:
+            message = read_message(connection, buffer)
+            if message is None:
+                return
+            reply = replies[shape(message)]
+            reply[8:12] = message[4:8]
+            message.release()
+            connection.sendall(reply)
+
+
+def accept_forever(listener: socket.socket, recordings: Recordings) -> None:
+    """Give each connection its own thread."""
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=answer, args=(connection, recordings), daemon=True).start()
+
+
+def load(path: Path) -> dict[str, Recordings]:
+    """Read the recordings of every row; the file is one BSON document of rows, each a list of key and reply."""
+    rows = bson.decode(path.read_bytes())
+    return {row: {bytes(pair["key"]): bytes(pair["reply"]) for pair in pairs} for row, pairs in rows.items()}
+
+
+def save(path: Path, rows: dict[str, Recordings]) -> None:
+    """Write what `load` reads."""
+    document = {row: [{"key": key, "reply": reply} for key, reply in pairs.items()] for row, pairs in rows.items()}
+    path.write_bytes(bson.encode(document))
+
+
+def main() -> None:
+    """Listen for every row, print ``row<TAB>port`` lines and an empty one, and serve until standard input closes."""
+    for row, recordings in load(Path(sys.argv[1])).items():
+        listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=accept_forever, args=(listener, recordings), daemon=True).start()
+        print(row, listener.getsockname()[1], sep="\t")
+    print(flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

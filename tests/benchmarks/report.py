@@ -1,0 +1,33 @@
+"""Print what was measured: one line per row, as soon as it is known."""
+
+from __future__ import annotations
+
+from tests.benchmarks.inprocess import Probe
+from tests.benchmarks.table import FLOOR, OURS, PEER, Figures
+
+HEADING = f"{'operation':<46}{'floor':>10}{'ours':>11}{'peer':>12}  {'x floor':>8} {'bar':>5}  {'x peer':>8} {'bar':>5}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A figure, or a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def verdict(holds: bool | None) -> str:
+    """The word at the end of a line."""
+    return {True: "ok", False: "MISSED", None: ""}[holds]
+
+
+def table_line(figures: Figures) -> str:
+    """One row of the table; times are microseconds, per document where the row has documents."""
+    floor, ours, peer = (number(figures.microseconds.get(name)) for name in (FLOOR, OURS, PEER))
+    over = f"{number(figures.over_floor()):>8} {number(figures.floor_bar, 1):>5}"
+    under = f"{number(figures.under_peer(), 1):>8} {number(figures.peer_bar, 0):>5}"
+    line = f"{figures.name:<46}{floor:>10}{ours:>11}{peer:>12}  {over}  {under}  {verdict(figures.holds())}"
+    return line.rstrip() + (f"\n    {figures.note}" if figures.note else "")
+
+
+def probe_line(probe: Probe) -> str:
+    """One of the other bars: what, the figure, the bar."""
+    sign = "<=" if probe.at_most else ">="
+    return f"{probe.name:<64}{number(probe.value, 3):>12} {sign} {probe.bar:<8g}{probe.unit:<5}{verdict(probe.holds())}"

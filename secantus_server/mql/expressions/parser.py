@@ -28,6 +28,13 @@ from secantus_server.mql.expressions.paths import parse_path_string, validate_fi
 from secantus_server.mql.expressions.registry import find_parser
 
 
+EMPTY_DOCUMENT = b"\x05\x00\x00\x00\x00"
+
+
+class ConstantError(CommandError):
+    """What went wrong while a constant was evaluated early; no error where the expression would never be evaluated."""
+
+
 def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
     """Parses one expression.
 
@@ -88,12 +95,12 @@ def fold(node: Expression) -> Expression:
     Use it on nodes with a `children()` that names everything they depend on; a node without children is never folded.
     """
     children = node.children()
-    if children and all(child.is_constant for child in children):
+    if not children or not all(child.is_constant for child in children):
+        return node
+    try:
         return Constant(node.evaluate(EMPTY_DOCUMENT))
-    return node
-
-
-EMPTY_DOCUMENT = b"\x05\x00\x00\x00\x00"
+    except CommandError as error:
+        raise ConstantError(error.code, error.message, error.labels, error.info) from None
 
 
 def _parse_document(spec: dict[str, Any], ctx: ParseContext) -> Expression:

@@ -1,0 +1,10 @@
+"""The update language: operators, replacement documents and pipelines, applied to one document at a time.
+
+https://www.mongodb.com/docs/manual/reference/operator/update/
+"""
+
+from secantus_server.mql.update.parse import parse_update
+from secantus_server.mql.update.updates import Update
+from secantus_server.mql.update.upsert import upsert_document
+
+__all__ = ["Update", "parse_update", "upsert_document"]

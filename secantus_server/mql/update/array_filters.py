@@ -1,0 +1,75 @@
+"""`arrayFilters`: which elements of an array `$[identifier]` stands for.
+
+https://www.mongodb.com/docs/manual/reference/operator/update/positional-filtered/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import MatchExpression, parse_match
+from secantus_server.mql.update.describe import describe_document
+
+_IDENTIFIER = re.compile(r"[a-z][a-zA-Z0-9]*")
+_LOGICAL = ("$and", "$or", "$nor")
+
+
+def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, MatchExpression]:
+    """The filters by their identifiers; each matches a document whose only field is its identifier.
+
+    Raises:
+        CommandError: 9 or 2 if a filter has no identifier, several, or one that another has too.
+    """
+    parsed: dict[str, MatchExpression] = {}
+    for spec in filters:
+        if type(spec) is not dict:
+            raise CommandError(14, f"BSON field 'update.updates.arrayFilters.0' is the wrong type '{type_name(spec)}', expected type 'object'")
+        identifier = _identifier(spec)
+        if identifier in parsed:
+            raise CommandError(9, f"Found multiple array filters with the same top-level field name {identifier}")
+        parsed[identifier] = parse_match(spec, ctx)
+    return parsed
+
+
+def check_used(filters: Iterable[str], used: set[str], update: dict[str, Any]) -> None:
+    """Every filter must be asked for by a path.
+
+    Raises:
+        CommandError: 9 for one that is not.
+    """
+    for identifier in filters:
+        if identifier not in used:
+            raise CommandError(
+                9, f"The array filter for identifier '{identifier}' was not used in the update {describe_document(update)}"
+            )
+
+
+def _identifier(spec: dict[str, Any]) -> str:
+    names = list(dict.fromkeys(_top_level_names(spec)))
+    if not names:
+        raise CommandError(9, "Cannot use an expression without a top-level field name in arrayFilters")
+    if len(names) > 1:
+        raise CommandError(
+            9, f"Error parsing array filter :: caused by :: Expected a single top-level field name, found '{names[0]}' and '{names[1]}'"
+        )
+    if not _IDENTIFIER.fullmatch(names[0]):
+        raise CommandError(
+            2,
+            "Error parsing array filter :: caused by :: The top-level field name must be an alphanumeric string beginning with a "
+            f"lowercase letter, found '{names[0]}'",
+        )
+    return names[0]
+
+
+def _top_level_names(spec: dict[str, Any]) -> Iterable[str]:
+    for name, value in spec.items():
+        if name in _LOGICAL and type(value) is list:
+            for branch in value:
+                yield from _top_level_names(branch) if type(branch) is dict else ()
+        elif not name.startswith("$"):
+            yield name.split(".")[0]

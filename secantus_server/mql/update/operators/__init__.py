@@ -1,0 +1,29 @@
+"""The update operators: importing this package registers them all."""
+
+from secantus_server.mql.update.operators import (
+    add_to_set,
+    arithmetic,
+    bit,
+    current_date,
+    min_max,
+    pop,
+    pull,
+    push,
+    rename,
+    set,
+    unset,
+)
+
+__all__ = [
+    "add_to_set",
+    "arithmetic",
+    "bit",
+    "current_date",
+    "min_max",
+    "pop",
+    "pull",
+    "push",
+    "rename",
+    "set",
+    "unset",
+]

@@ -1,0 +1,45 @@
+"""`$min` and `$max`: the smaller or greater of two values of any type, in MongoDB's order.
+
+https://www.mongodb.com/docs/manual/reference/operator/update/min/
+https://www.mongodb.com/docs/manual/reference/operator/update/max/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import compare_values, key_string
+from secantus_server.bson.values import MISSING
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
+from secantus_server.mql.update.registry import modifier
+
+
+def _better(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
+    """Takes the argument where it compares as `direction` with the old value."""
+
+    def modify(old: Any, state: State) -> Any:
+        return argument if old is MISSING or compare_values(argument, old) == direction else UNCHANGED
+
+    def modify_collated(old: Any, state: State) -> Any:
+        if old is MISSING:
+            return argument
+        old_key = key_string(old, ctx.collation)
+        return argument if (key < old_key if direction < 0 else key > old_key) else UNCHANGED
+
+    if ctx.collation is None:
+        return Leaf(modify)
+    key = key_string(argument, ctx.collation)
+    return Leaf(modify_collated)
+
+
+@modifier("$min")
+def parse_min(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+    """Takes the argument if it is less than the old value."""
+    return _better(argument, -1, ctx)
+
+
+@modifier("$max")
+def parse_max(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+    """Takes the argument if it is greater than the old value."""
+    return _better(argument, 1, ctx)

@@ -1,0 +1,85 @@
+"""`$rename`: the value of one field moves to another, unless the source does not exist.
+
+https://www.mongodb.com/docs/manual/reference/operator/update/rename/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.bson.values import MISSING
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.update._apply import UNCHANGED, Leaf, State, lookup
+from secantus_server.mql.update.describe import describe_element
+from secantus_server.mql.update.operators.unset import remove
+from secantus_server.mql.update.registry import tree_modifier
+from secantus_server.mql.update.tree import TreeBuilder
+
+
+class Rename:
+    """One renaming: two leaves of the tree, which `prepare` must make ready for each document."""
+
+    def __init__(self, source: str, destination: str) -> None:
+        self._source, self._destination = source, destination
+        self._source_names = tuple(name.encode() for name in source.split("."))
+        self._destination_names = tuple(name.encode() for name in destination.split("."))
+        self._value: Any = MISSING
+        self.removal = Leaf(remove, creates=False, lenient=True)
+        self.arrival = Leaf(self._arrive)
+
+    def prepare(self, document: bytes) -> None:
+        """Reads the source, before the tree is applied.
+
+        Raises:
+            CommandError: 2 if the source or the destination is inside an array.
+        """
+        self._value, array = lookup(document, self._source_names)
+        self.removal.idle = self.arrival.idle = self._value is MISSING
+        if self._value is MISSING:
+            return
+        if array is not None:
+            raise _in_array("source", self._source, array, document)
+        _, array = lookup(document, self._destination_names)
+        if array is not None:
+            raise _in_array("destination", self._destination, array, document)
+
+    def _arrive(self, old: Any, state: State) -> Any:
+        if old is not MISSING and encode({"": old}) == encode({"": self._value}):
+            return UNCHANGED
+        return self._value
+
+
+def _in_array(which: str, path: str, array: str, document: bytes) -> CommandError:
+    identity, _ = lookup(document, (b"_id",))
+    shown = describe_element("_id", identity)
+    return CommandError(
+        2, f"The {which} field cannot be an array element, '{path}' in doc with {shown} has an array field called '{array}'"
+    )
+
+
+@tree_modifier("$rename")
+def enter_rename(builder: TreeBuilder, path: str, argument: Any, ctx: ParseContext) -> None:
+    """Enters the removal at the old path and the arrival at the new one.
+
+    Raises:
+        CommandError: 2, 56, 52 or 9867600 for a name that cannot be used, 40 for a conflict.
+    """
+    if type(argument) is not str:
+        raise CommandError(2, f"The 'to' field for $rename must be a string: {describe_element(path, argument)}")
+    if "\0" in argument:
+        raise CommandError(9867600, "The 'to' field for $rename cannot contain an embedded null byte")
+    _check_static("source", path)
+    _check_static("destination", argument)
+    if path == argument:
+        raise CommandError(2, f"The source and target field for $rename must differ: {describe_element(path, argument)}")
+    rename = Rename(path, argument)
+    builder.add(path, rename.removal)
+    builder.add(argument, rename.arrival)
+    builder.preparations.append(rename)
+
+
+def _check_static(which: str, path: str) -> None:
+    if any(component == "$" or component.startswith("$[") for component in path.split(".")):
+        raise CommandError(2, f"The {which} field for $rename may not be dynamic: {path}")

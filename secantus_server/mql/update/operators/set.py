@@ -1,0 +1,24 @@
+"""`$set` and `$setOnInsert`.
+
+https://www.mongodb.com/docs/manual/reference/operator/update/set/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.update._apply import Leaf, SetLeaf
+from secantus_server.mql.update.registry import modifier
+
+
+@modifier("$set")
+def parse_set(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+    """Replaces the value; setting it to the same bytes changes nothing."""
+    return SetLeaf(argument)
+
+
+@modifier("$setOnInsert")
+def parse_set_on_insert(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+    """Sets the value in a document that an upsert makes."""
+    return SetLeaf(argument, insert_only=True)

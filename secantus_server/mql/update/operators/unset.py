@@ -1,0 +1,24 @@
+"""`$unset`.
+
+https://www.mongodb.com/docs/manual/reference/operator/update/unset/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson.values import MISSING
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.update._apply import Leaf, State
+from secantus_server.mql.update.registry import modifier
+
+
+def remove(value: Any, state: State) -> Any:
+    """Takes any value away; the kernel leaves a null in an array."""
+    return MISSING
+
+
+@modifier("$unset")
+def parse_unset(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+    """Removes a field; its argument means nothing, and a path that does not exist is no error."""
+    return Leaf(remove, creates=False, lenient=True)

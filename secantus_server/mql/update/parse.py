@@ -1,0 +1,95 @@
+"""Tells the three styles of update apart and parses them.
+
+https://www.mongodb.com/docs/manual/reference/command/update/#std-label-update-command-u
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import secantus_server.mql.update.operators  # noqa: F401  (registers the operators)
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.update.array_filters import check_used, parse_array_filters
+from secantus_server.mql.update.describe import describe_element
+from secantus_server.mql.update.operators.current_date import current_timestamp
+from secantus_server.mql.update.paths import dollar_prefixed
+from secantus_server.mql.update.pipeline import parse_pipeline
+from secantus_server.mql.update.registry import find_modifier
+from secantus_server.mql.update.tree import TreeBuilder
+from secantus_server.mql.update.updates import OperatorUpdate, PipelineUpdate, ReplacementUpdate, Update
+
+# Nothing that is less deep can push a document over MongoDB's limit of 200 levels by more than the encoder checks.
+_SAFE_DEPTH = 90
+
+
+def parse_update(
+    u: dict[str, Any] | list[Any],
+    ctx: ParseContext,
+    *,
+    array_filters: Sequence[Any] = (),
+    multi: bool = False,
+    upsert: bool = False,
+) -> Update:
+    """Parses the update of one statement.
+
+    Arguments:
+        u: operators, a replacement document, or a pipeline.
+        ctx: time, variables, collation.
+        array_filters: the statement's `arrayFilters`.
+        multi: whether it changes all documents that match.
+        upsert: whether it may insert one.
+
+    Raises:
+        CommandError: whatever MongoDB rejects before it looks at a document.
+    """
+    if type(u) is list:
+        if array_filters:
+            raise CommandError(9, "arrayFilters may not be specified for pipeline-syle updates")
+        return PipelineUpdate(parse_pipeline(u, ctx))
+    assert type(u) is dict, "the command has checked the type of u"
+    if next(iter(u), "").startswith("$"):
+        return _parse_operators(u, ctx, array_filters)
+    return _parse_replacement(u, ctx, array_filters, multi)
+
+
+def _parse_operators(u: dict[str, Any], ctx: ParseContext, array_filters: Sequence[Any]) -> Update:
+    filters = parse_array_filters(array_filters, ctx)
+    builder = TreeBuilder(filters)
+    deepest = 0
+    for name, fields in u.items():
+        enter = find_modifier(name)
+        if type(fields) is not dict:
+            raise CommandError(
+                9,
+                f"Modifiers operate on fields but we found type {type_name(fields)} instead. For example: "
+                f"{{$mod: {{<field>: ...}}}} not {{{describe_element(name, fields)}}}",
+            )
+        for path, argument in fields.items():
+            enter(builder, path, argument, ctx)
+            deepest = max(deepest, path.count(".") + _depth(argument))
+    check_used(filters, builder.used, u)
+    deep = deepest > _SAFE_DEPTH or bool(builder.preparations)
+    return OperatorUpdate(builder.build(), builder.paths, builder.modified, builder.preparations, deep=deep)
+
+
+def _parse_replacement(u: dict[str, Any], ctx: ParseContext, array_filters: Sequence[Any], multi: bool) -> Update:
+    if multi:
+        raise CommandError(9, "multi update is not supported for replacement-style update")
+    if array_filters:
+        raise CommandError(9, "arrayFilters may not be specified for replacement-style updates")
+    for name in u:
+        if name.startswith("$"):
+            raise dollar_prefixed(name, name)
+    return ReplacementUpdate(u, current_timestamp(ctx))
+
+
+def _depth(value: Any) -> int:
+    """How many levels of documents and arrays a value has."""
+    if type(value) is dict:
+        return 1 + max(map(_depth, value.values()), default=0)
+    if type(value) is list:
+        return 1 + max(map(_depth, value), default=0)
+    return 0

@@ -1,0 +1,69 @@
+"""The dotted paths of an update: which ones are legal, and in which order they are applied.
+
+https://www.mongodb.com/docs/manual/reference/operator/update/#update-operators-with-string-and-numeric-field-names
+"""
+
+from __future__ import annotations
+
+from secantus_server.errors import CommandError
+
+# Fields of a DBRef may begin with `$`. https://www.mongodb.com/docs/manual/reference/database-references/
+_DBREF_FIELDS = frozenset(["$ref", "$id", "$db"])
+
+
+def is_identifier(component: str) -> bool:
+    """True for `$[]` and `$[identifier]`."""
+    return component.startswith("$[") and component.endswith("]")
+
+
+def split_path(path: str) -> list[str]:
+    """The components of an update path.
+
+    Raises:
+        CommandError: 56 for empty components, 2 for a misplaced positional operator, 52 for other names that begin with `$`.
+    """
+    if not path:
+        raise CommandError(56, "An empty update path is not valid.")
+    components = path.split(".")
+    if "" in components:
+        raise CommandError(56, f"The update path '{path}' contains an empty field name, which is not allowed.")
+    _check_positional(path, components)
+    for component in components:
+        if component.startswith("$") and component != "$" and not is_identifier(component) and component not in _DBREF_FIELDS:
+            raise dollar_prefixed(component, path)
+    return components
+
+
+def _check_positional(path: str, components: list[str]) -> None:
+    if components[0] == "$":
+        raise CommandError(2, f"Cannot have positional (i.e. '$') element in the first position in path '{path}'")
+    if is_identifier(components[0]):
+        raise CommandError(2, f"Cannot have array filter identifier (i.e. '$[<id>]') element in the first position in path '{path}'")
+    if components.count("$") > 1:
+        raise CommandError(2, f"Too many positional (i.e. '$') elements found in path '{path}'")
+
+
+def dollar_prefixed(name: str, path: str) -> CommandError:
+    """The error for a field name that begins with `$` where that is not allowed."""
+    return CommandError(
+        52,
+        f"The dollar ($) prefixed field '{name}' in '{path}' is not allowed in the context of an update's replacement document. "
+        "Consider using an aggregation pipeline with $replaceWith.",
+    )
+
+
+def order_key(component: str) -> tuple[int, int, str]:
+    """Sorts the fields of one level: numbers by value, before the names, which go by their bytes."""
+    if component.isascii() and component.isdigit():
+        return 0, int(component), component
+    return 1, 0, component
+
+
+def stable_prefix(components: list[str]) -> str:
+    """The path as far as it holds for every document: up to the first array index or positional operator."""
+    kept: list[str] = []
+    for component in components:
+        if component.startswith("$") or component.isdigit():
+            break
+        kept.append(component)
+    return ".".join(kept)

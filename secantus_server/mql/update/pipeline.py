@@ -1,0 +1,106 @@
+"""Updates written as an aggregation pipeline, of those stages that make one document of one document.
+
+https://www.mongodb.com/docs/manual/tutorial/update-documents-with-aggregation-pipeline/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.bson import encode, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions import parse_expression
+from secantus_server.mql.projection import parse_add_fields, parse_projection, parse_unset
+from secantus_server.mql.update.describe import describe_value
+
+Stage = Callable[[bytes], bytes]
+
+# Stages of aggregation that are not for updates; every other name is unknown.
+_OTHER_STAGES = frozenset(
+    """$bucket $bucketAuto $changeStream $changeStreamSplitLargeEvent $collStats $count $currentOp $densify $documents $facet $fill
+    $geoNear $graphLookup $group $indexStats $limit $listLocalSessions $listSampledQueries $listSearchIndexes $listSessions $lookup
+    $match $merge $out $planCacheStats $querySettings $rankFusion $redact $sample $search $searchMeta $setWindowFields
+    $sharedDataDistribution $skip $sort $sortByCount $unionWith $unwind $vectorSearch""".split()
+)
+
+
+def parse_pipeline(stages: list[Any], ctx: ParseContext) -> list[Stage]:
+    """The functions that the stages stand for.
+
+    Raises:
+        CommandError: 72 for a stage that updates may not use, 40324 for an unknown one, and what a stage finds wrong in itself.
+    """
+    return [_parse_stage(stage, ctx) for stage in stages]
+
+
+def _parse_stage(stage: Any, ctx: ParseContext) -> Stage:
+    if type(stage) is not dict:
+        raise CommandError(14, "Each element of the 'pipeline' array must be an object")
+    if len(stage) != 1:
+        raise CommandError(40323, "A pipeline stage specification object must contain exactly one field.")
+    name, spec = next(iter(stage.items()))
+    parse = _STAGES.get(name)
+    if parse is not None:
+        return parse(name, spec, ctx)
+    if name in _OTHER_STAGES:
+        raise CommandError(72, f"{name} is not allowed to be used within an update")
+    raise CommandError(40324, f"Unrecognized pipeline stage name: '{name}'")
+
+
+def _parse_set(name: str, spec: Any, ctx: ParseContext) -> Stage:
+    if type(spec) is not dict:
+        raise CommandError(40272, f"{name} specification stage must be an object, got {type_name(spec)}")
+    return parse_add_fields(spec, ctx, stage=name).apply
+
+
+def _parse_project(name: str, spec: Any, ctx: ParseContext) -> Stage:
+    if type(spec) is not dict:
+        raise CommandError(15969, f"{name} specification must be an object")
+    return parse_projection(spec, ctx, for_find=False).apply
+
+
+def _parse_unset(name: str, spec: Any, ctx: ParseContext) -> Stage:
+    return parse_unset(spec, ctx).apply
+
+
+def _parse_replace_root(name: str, spec: Any, ctx: ParseContext) -> Stage:
+    if type(spec) is not dict:
+        raise CommandError(40229, f"expected an object as specification for $replaceRoot stage, got {type_name(spec)}")
+    for option in spec:
+        if option != "newRoot":
+            raise CommandError(40415, f"BSON field '$replaceRoot.{option}' is an unknown field.")
+    if "newRoot" not in spec:
+        raise CommandError(40414, "BSON field '$replaceRoot.newRoot' is missing but a required field")
+    return _replace_with(spec["newRoot"], "'newRoot' expression ", ctx)
+
+
+def _parse_replace_with(name: str, spec: Any, ctx: ParseContext) -> Stage:
+    return _replace_with(spec, "'replacement document' ", ctx)
+
+
+def _replace_with(spec: Any, what: str, ctx: ParseContext) -> Stage:
+    expression = parse_expression(spec, ctx)
+
+    def run(doc: bytes) -> bytes:
+        value = expression.evaluate(doc)
+        if type(value) is dict:
+            return encode(value)
+        shown = "MISSING" if type_name(value) == "missing" else describe_value(value)
+        raise CommandError(
+            40228,
+            f"{what} must evaluate to an object, but resulting value was: {shown}. Type of resulting value: '{type_name(value)}'.",
+        )
+
+    return run
+
+
+_STAGES: dict[str, Callable[[str, Any, ParseContext], Stage]] = {
+    "$set": _parse_set,
+    "$addFields": _parse_set,
+    "$project": _parse_project,
+    "$unset": _parse_unset,
+    "$replaceRoot": _parse_replace_root,
+    "$replaceWith": _parse_replace_with,
+}

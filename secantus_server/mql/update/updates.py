@@ -1,0 +1,138 @@
+"""What an update is once it is parsed: something that makes a new document of an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from bson.timestamp import Timestamp
+
+from secantus_server.bson import decode, encode, validate, values_equal
+from secantus_server.bson.values import MISSING
+from secantus_server.errors import CommandError
+from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, Tree, id_element, lookup, without_id
+from secantus_server.mql.update.describe import describe_element
+from secantus_server.mql.update.tree import Preparation
+
+
+class Update(Protocol):
+    """One parsed update of any style.
+
+    `is_replacement`: it replaces whole documents. `modified_paths`: every path that may change, cut off at array indexes
+    and positional operators, or None for "anything". `needs_array_index`: a path has the positional `$`.
+    """
+
+    is_replacement: bool
+    modified_paths: frozenset[str] | None
+    needs_array_index: bool
+
+    def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
+        """The document after the update; the same object if nothing changed.
+
+        Arguments:
+            doc: the document.
+            array_index: which array element the query matched.
+            inserting: an upsert makes a new document.
+
+        Raises:
+            CommandError: the update cannot be applied to this document.
+        """
+        ...
+
+
+class OperatorUpdate:
+    """`{$set: ..., $inc: ...}`."""
+
+    is_replacement = False
+
+    def __init__(self, tree: Tree, paths: list[str], modified: set[str], preparations: list[Preparation], *, deep: bool) -> None:
+        self.modified_paths: frozenset[str] | None = frozenset(modified)
+        self.needs_array_index = any("$" in path.split(".") for path in paths)
+        self._tree = tree
+        self._preparations = preparations
+        self._id_path = next((path for path in paths if path == "_id" or path.startswith("_id.")), None)
+        self._deep = deep
+
+    def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
+        for preparation in self._preparations:
+            preparation.prepare(doc)
+        result = self._tree.apply(doc, array_index, inserting)
+        if result is not doc:
+            if self._id_path is not None:
+                self._check_id(doc, result)
+            if self._deep:
+                validate(result)
+        return result
+
+    def _check_id(self, doc: bytes, result: bytes) -> None:
+        before, _ = lookup(doc, (b"_id",))
+        after, _ = lookup(result, (b"_id",))
+        if before is not MISSING and (after is MISSING or not values_equal(before, after)):
+            raise CommandError(66, f"Performing an update on the path '{self._id_path}' would modify the immutable field '_id'")
+
+
+class ReplacementUpdate:
+    """A whole document in place of another; the `_id` stays.
+
+    Arguments:
+        document: what to store.
+        now: takes the place of empty timestamps at the top level.
+    """
+
+    is_replacement = True
+    modified_paths: frozenset[str] | None = None
+    needs_array_index = False
+
+    def __init__(self, document: dict[str, Any], now: Timestamp) -> None:
+        self._document = encode({name: _filled(name, value, now) for name, value in document.items()})
+
+    def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
+        return keep_id(doc, self._document)
+
+
+class PipelineUpdate:
+    """`[{$set: ...}, ...]`: stages that each make a document of a document."""
+
+    is_replacement = False
+    modified_paths: frozenset[str] | None = None
+    needs_array_index = False
+
+    def __init__(self, stages: Sequence[Callable[[bytes], bytes]]) -> None:
+        self._stages = stages
+
+    def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
+        result = doc
+        for stage in self._stages:
+            result = stage(result)
+        if result is doc:
+            return doc
+        validate(result)
+        return keep_id(doc, result)
+
+
+def keep_id(old: bytes, new: bytes) -> bytes:
+    """The new document with an `_id` that is the old one's, at its front; the old object if they are the same.
+
+    Raises:
+        CommandError: 66 if the new document has another `_id`, 17419 if it is too large.
+    """
+    old_id, new_id = id_element(old), id_element(new)
+    if old_id and new_id and old_id != new_id:
+        _check_same_id(old, new)
+    body = (new_id or old_id) + without_id(new)
+    result = (len(body) + 5).to_bytes(4, "little") + body + b"\0"
+    if len(result) > MAX_DOCUMENT_SIZE:
+        raise CommandError(17419, f"Resulting document after update is larger than {MAX_DOCUMENT_SIZE}")
+    return old if result == old else result
+
+
+def _check_same_id(old: bytes, new: bytes) -> None:
+    new_id = decode(new)["_id"]
+    if not values_equal(decode(old)["_id"], new_id):
+        raise CommandError(
+            66, f"After applying the update, the (immutable) field '_id' was found to have been altered to {describe_element('_id', new_id)}"
+        )
+
+
+def _filled(name: str, value: Any, now: Timestamp) -> Any:
+    return now if type(value) is Timestamp and value.time == 0 and value.inc == 0 and name != "_id" else value

@@ -1,0 +1,110 @@
+"""The document that an upsert inserts where nothing matched.
+
+https://www.mongodb.com/docs/manual/reference/method/db.collection.update/#insert-a-new-document-if-no-match-exists--upsert-
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from secantus_server.bson import encode, type_name
+from secantus_server.bson.values import MISSING, Regex, Undefined
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import MatchExpression
+from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, id_element, lookup, without_id
+from secantus_server.mql.update.updates import Update
+
+_DBREF_FIELDS = ("$ref", "$id", "$db")
+
+
+def upsert_document(match: MatchExpression, filter: dict[str, Any], update: Update, ctx: ParseContext) -> bytes:
+    """Makes the new document: what the filter asks to be equal, then the update; `_id` comes first.
+
+    Arguments:
+        match: the parsed filter.
+        filter: the filter as it was written; a replacement takes only the `_id` from it.
+        update: what to apply.
+        ctx: makes the `_id` if there is none.
+
+    Raises:
+        CommandError: 54 if the filter asks for two values at one place, 66 if the update changes the filter's `_id`, 53 for an
+            `_id` of a type that cannot be one, 17420 if the document is too large.
+    """
+    equalities = list(_equalities(filter))
+    if update.is_replacement:
+        equalities = [(path, value) for path, value in equalities if path == "_id" or path.startswith("_id.")]
+    document = update.apply(encode(_nested(equalities)), inserting=True)
+    return _with_id(document, ctx)
+
+
+def _with_id(document: bytes, ctx: ParseContext) -> bytes:
+    value, _ = lookup(document, (b"_id",))
+    if type(value) in (list, Regex, Undefined):
+        raise CommandError(53, f"The '_id' value cannot be of type {type_name(value)}")
+    first = id_element(document) if value is not MISSING else encode({"_id": ctx.generate_object_id()})[4:-1]
+    body = first + without_id(document)
+    if len(body) + 5 > MAX_DOCUMENT_SIZE:
+        raise CommandError(17420, f"Document to upsert is larger than {MAX_DOCUMENT_SIZE}")
+    return (len(body) + 5).to_bytes(4, "little") + body + b"\0"
+
+
+def _equalities(filter: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The (path, value) pairs that every matching document must have."""
+    for name, condition in filter.items():
+        if name == "$and" or (name == "$or" and len(condition) == 1):
+            for branch in condition:
+                yield from _equalities(branch)
+        elif not name.startswith("$"):
+            for value in _equal_values(condition):
+                yield name, value
+
+
+def _equal_values(condition: Any) -> list[Any]:
+    """What one field must be equal to."""
+    if type(condition) is Regex:
+        return []
+    if type(condition) is not dict or not _is_operators(condition):
+        return [condition]
+    values: list[Any] = []
+    for name, argument in condition.items():
+        if name == "$eq":
+            values.append(argument)
+        elif name == "$all":
+            values.extend(item for item in argument if type(item) is not Regex and not (type(item) is dict and _is_operators(item)))
+        elif name == "$in" and len(argument) == 1 and type(argument[0]) is not Regex:
+            values.append(argument[0])
+    return values
+
+
+def _is_operators(condition: dict[str, Any]) -> bool:
+    first = next(iter(condition), "")
+    return first.startswith("$") and first not in _DBREF_FIELDS
+
+
+def _nested(equalities: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The document that has these values at these paths.
+
+    Raises:
+        CommandError: 54 if one path is another's, or its beginning.
+    """
+    document: dict[str, Any] = {}
+    taken: set[str] = set()
+    for path, value in sorted(equalities, key=lambda item: item[0].encode("utf-8", "surrogateescape")):
+        _check_free(path, taken)
+        taken.add(path)
+        *parents, last = path.split(".")
+        holder = document
+        for name in parents:
+            holder = holder.setdefault(name, {})
+        holder[last] = value
+    return document
+
+
+def _check_free(path: str, taken: set[str]) -> None:
+    if path in taken:
+        raise CommandError(54, f"cannot infer query fields to set, path '{path}' is matched twice")
+    for other in taken:
+        if path.startswith(other + ".") or other.startswith(path + "."):
+            raise CommandError(54, f"cannot infer query fields to set, both paths '{other}' and '{path}' are matched")

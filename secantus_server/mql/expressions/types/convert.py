@@ -1,0 +1,214 @@
+"""`$convert` and its short forms `$toInt`, `$toString` and so on.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/convert/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.bson import is_number, type_name
+from secantus_server.bson.values import TYPE_NAMES
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import Constant, Expression
+from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.parser import call, fold, parse_expression
+from secantus_server.mql.expressions.registry import operator_parser
+from secantus_server.mql.expressions.types.failure import CONVERSION_FAILURE, unsupported
+from secantus_server.mql.expressions.types.to_number import to_decimal, to_double, to_int, to_long
+from secantus_server.mql.expressions.types.to_other import TO_DATE, TO_OBJECT_ID, Options, to_binary, to_bool, to_string
+
+FIELDS = ("input", "to", "format", "byteOrder", "onError", "onNull")
+FORMATS = ("auto", "base64", "base64url", "hex", "utf8", "uuid")
+BYTE_ORDERS = ("big", "little")
+ALIASES = frozenset(TYPE_NAMES.values())
+
+# The conversions into each type, given what `$convert` says about bytes.
+CONVERSIONS: dict[str, Callable[[Options], dict[type, Callable[[Any], Any]]]] = {
+    "int": lambda options: to_int(options.byte_order),
+    "long": lambda options: to_long(options.byte_order),
+    "double": lambda options: to_double(options.byte_order),
+    "decimal": lambda options: to_decimal(options.byte_order),
+    "date": lambda options: TO_DATE,
+    "objectId": lambda options: TO_OBJECT_ID,
+    "string": to_string,
+    "binData": to_binary,
+}
+
+
+def converter(target: str, options: Options) -> Callable[[Any], Any]:
+    """The function that converts any value but null to a type.
+
+    Arguments:
+        target: the alias of the type.
+        options: how bytes are written.
+    """
+    if target == "bool":
+        return to_bool
+    by_type = CONVERSIONS[target](options) if target in CONVERSIONS else {}
+
+    def convert(value: Any) -> Any:
+        conversion = by_type.get(type(value))
+        if conversion is None:
+            raise unsupported(type_name(value), target)
+        return conversion(value)
+
+    return convert
+
+
+class Convert(Expression):
+    """Evaluates `onError` and `onNull` only when they are needed; the arguments that are not there are None."""
+
+    def __init__(self, arguments: dict[str, Expression]) -> None:
+        self.arguments = arguments
+        self.input = arguments["input"]
+        self.to = arguments["to"]
+        self.format = arguments.get("format")
+        self.byte_order = arguments.get("byteOrder")
+        self.on_error = arguments.get("onError")
+        self.on_null = arguments.get("onNull")
+
+    def children(self) -> tuple[Expression, ...]:
+        """The arguments that are there."""
+        return tuple(self.arguments.values())
+
+    def evaluate(self, doc: bytes) -> Any:
+        """The converted value, null for null, or what `onError` and `onNull` say instead."""
+        value = self.input.evaluate(doc)
+        to = self.to.evaluate(doc)
+        if is_nullish(value):
+            return None if self.on_null is None else self.on_null.evaluate(doc)
+        if is_nullish(to):
+            return None
+        try:
+            return self._function(to, doc)(value)
+        except CommandError as error:
+            if self.on_error is None or error.code != CONVERSION_FAILURE:
+                raise
+            return self.on_error.evaluate(doc)
+
+    def _function(self, to: Any, doc: bytes) -> Callable[[Any], Any]:
+        target, subtype = _target(to)
+        byte_order = _byte_order(self.byte_order.evaluate(doc)) if self.byte_order is not None else "little"
+        form = _format(self.format.evaluate(doc)) if self.format is not None else None
+        return converter(target, Options(form, byte_order, subtype))
+
+
+@operator_parser("$convert")
+def parse_convert(argument: Any, ctx: ParseContext) -> Expression:
+    """Parses `{$convert: {input, to, format, byteOrder, onError, onNull}}`.
+
+    Raises:
+        CommandError: 9 for a malformed argument.
+    """
+    if type(argument) is not dict:
+        raise CommandError(9, f"$convert expects an object of named arguments but found: {type_name(argument)}")
+    for name in argument:
+        if name not in FIELDS:
+            raise CommandError(9, f"$convert found an unknown argument: {name}")
+    for name in ("input", "to"):
+        if name not in argument:
+            raise CommandError(9, f"Missing '{name}' parameter to $convert")
+    return fold(Convert({name: parse_expression(spec, ctx) for name, spec in argument.items()}))
+
+
+def _target(to: Any) -> tuple[str, int]:
+    """The alias of the type and the subtype of binary data."""
+    if type(to) is dict:
+        if "type" not in to:
+            raise CommandError(9, "Missing 'type' parameter to $convert's 'to' argument")
+        target = _type_alias(to["type"])
+        return target, _subtype(to["subtype"]) if target == "binData" and "subtype" in to else 0
+    return _type_alias(to), 0
+
+
+def _type_alias(to: Any) -> str:
+    if type(to) is str:
+        if to not in ALIASES or to == "missing":
+            raise CommandError(2, f"Unknown type name: {to}")
+        return to
+    if not is_number(to):
+        raise CommandError(9, f"$convert's 'to' argument must be a string or number, but is {type_name(to)}")
+    code = _whole_number(to)
+    if code is None:
+        raise CommandError(9, "In $convert, numeric 'to' argument is not an integer")
+    alias = "minKey" if code == -1 else TYPE_NAMES.get(code)
+    if alias is None or code == 255:
+        raise CommandError(9, f"In $convert, numeric value for 'to' does not correspond to a BSON type: {code}")
+    return alias
+
+
+def _subtype(value: Any) -> int:
+    if not is_number(value):
+        raise CommandError(4341108, f"In $convert, 'subtype' must be a number, but is {type_name(value)}")
+    number = _whole_number(value)
+    if number is None:
+        raise CommandError(4341106, "In $convert, numeric 'subtype' argument is not an integer")
+    if not (0 <= number <= 9 or 128 <= number <= 255):
+        raise CommandError(4341107, f"In $convert, numeric value for 'subtype' does not correspond to a BinData type: {number}")
+    return number
+
+
+def _whole_number(value: Any) -> int | None:
+    converted = converter("decimal", Options())(value).to_decimal()
+    return int(converted) if converted.is_finite() and converted == converted.to_integral_value() else None
+
+
+def _byte_order(value: Any) -> str:
+    if is_nullish(value):
+        return "little"
+    if type(value) is not str:
+        raise CommandError(9130001, f"$convert requires that 'byteOrder' be a string, found: {type_name(value)}")
+    if value not in BYTE_ORDERS:
+        raise CommandError(9130002, f"Invalid 'byteOrder' argument for $convert: {value}")
+    return value
+
+
+def _format(value: Any) -> str | None:
+    if is_nullish(value):
+        return None
+    if type(value) is not str:
+        raise CommandError(4341114, f"$convert requires that 'format' be a string, found: {type_name(value)}")
+    if value not in FORMATS:
+        raise CommandError(4341125, f"Invalid 'format' argument for $convert: {value}")
+    return value
+
+
+def _register(name: str, target: str) -> None:
+    """A short form: one argument, and null for null."""
+    convert = converter(target, Options(format="auto"))
+
+    def convert_or_null(value: Any) -> Any:
+        return None if is_nullish(value) else convert(value)
+
+    @operator_parser(name)
+    def parse(argument: Any, ctx: ParseContext) -> Expression:
+        specs = argument if type(argument) is list else [argument]
+        if len(specs) != 1:
+            raise CommandError(50723, f"{name} requires a single argument, got {len(specs)}")
+        return call(convert_or_null, [parse_expression(specs[0], ctx)])
+
+
+for _name, _target_name in {
+    "$toInt": "int",
+    "$toLong": "long",
+    "$toDouble": "double",
+    "$toDecimal": "decimal",
+    "$toBool": "bool",
+    "$toDate": "date",
+    "$toObjectId": "objectId",
+    "$toString": "string",
+}.items():
+    _register(_name, _target_name)
+
+
+@operator_parser("$toUUID")
+def parse_to_uuid(argument: Any, ctx: ParseContext) -> Expression:
+    """Parses `$toUUID`: a conversion of a string to binary data of subtype 4."""
+    specs = argument if type(argument) is list else [argument]
+    if len(specs) != 1:
+        raise CommandError(50723, f"$toUUID requires a single argument, got {len(specs)}")
+    target = Constant({"type": "binData", "subtype": 4})
+    return fold(Convert({"input": parse_expression(specs[0], ctx), "to": target, "format": Constant("uuid")}))

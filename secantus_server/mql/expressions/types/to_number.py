@@ -1,0 +1,160 @@
+"""Conversions to int, long, double and decimal.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/convert/
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from bson.binary import Binary
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+
+from secantus_server.bson import to_decimal as widen_to_decimal
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
+from secantus_server.bson.values import Date
+from secantus_server.mql.expressions.types.failure import failure, overflow, unparsable
+
+WHOLE = re.compile(r"[+-]?[0-9]+\Z")
+DECIMAL_TEXT = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|infinity|nan)\Z", re.IGNORECASE)
+HEXADECIMAL_TEXT = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?\Z")
+
+Conversion = Callable[[Any], Any]
+
+
+def _to_int32(number: int) -> int:
+    if not INT32_MIN <= number <= INT32_MAX:
+        raise overflow(number)
+    return int(number)
+
+
+def _to_int64(number: int) -> Int64:
+    if not INT64_MIN <= number <= INT64_MAX:
+        raise overflow(number)
+    return Int64(number)
+
+
+def _truncate(number: float | Decimal) -> int:
+    """The whole part of a number that has one."""
+    if math.isnan(number):
+        raise failure("Attempt to convert NaN value to integer type")
+    if math.isinf(number):
+        raise failure("Attempt to convert infinity value to integer type")
+    return int(number)
+
+
+def _whole_text(text: str) -> int:
+    if not WHOLE.match(text):
+        raise unparsable(text, "Did not consume whole string." if text[:1].isdigit() else "No digits" if not text else "Bad digit")
+    return int(text)
+
+
+def _whole_binary(data: Binary, sizes: tuple[int, ...], byte_order: str) -> int:
+    if len(data) not in sizes:
+        raise failure(f"Failed to convert '{data.hex()}' to a number", f" because of invalid length: {len(data)}")
+    return int.from_bytes(data, "big" if byte_order == "big" else "little", signed=True)
+
+
+def _float_binary(data: Binary, byte_order: str) -> float:
+    if len(data) not in (4, 8):
+        raise failure(f"Failed to convert '{data.hex()}' to double", f" because of invalid length: {len(data)}")
+    number: float = struct.unpack((">" if byte_order == "big" else "<") + ("f" if len(data) == 4 else "d"), data)[0]
+    return number
+
+
+def _float_text(text: str) -> float:
+    if HEXADECIMAL_TEXT.match(text):
+        return float.fromhex(text)
+    if not DECIMAL_TEXT.match(text):
+        raise unparsable(text, "Did not consume whole string." if text else "Empty string")
+    number = float(text)
+    if math.isinf(number) and "inf" not in text.lower():
+        raise unparsable(text, "Out of range")
+    if number == 0 and Decimal(text) != 0:
+        raise unparsable(text, "Out of range")
+    return number
+
+
+def _float_decimal(value: Decimal128) -> float:
+    exact = value.to_decimal()
+    number = float(exact)
+    if math.isinf(number) and exact.is_finite():
+        raise overflow(value)
+    return number
+
+
+def _decimal_text(text: str) -> Decimal128:
+    if not DECIMAL_TEXT.match(text):
+        raise unparsable(text, "Failed to parse string to decimal")
+    exact = Decimal(text)
+    if exact.is_nan():
+        return Decimal128("NaN")
+    number = DECIMAL_CONTEXT.plus(exact)
+    if (number.is_infinite() and exact.is_finite()) or (number.is_zero() and not exact.is_zero()):
+        raise unparsable(text, "Conversion from string to decimal would overflow" if number else "Conversion from string to decimal would underflow")
+    return Decimal128(number)
+
+
+def decimal_of_float(number: float) -> Decimal128:
+    """A double as a decimal of 15 significant digits."""
+    return Decimal128("0" if number == 0 and math.copysign(1, number) > 0 else "-0" if number == 0 else widen_to_decimal(number))
+
+
+def to_int(byte_order: str) -> dict[type, Conversion]:
+    """The conversions to int, by the type of what is converted."""
+    return {
+        bool: int,
+        int: int,
+        Int64: _to_int32,
+        float: lambda value: _to_int32(_truncate(value)),
+        Decimal128: lambda value: _to_int32(_truncate(value.to_decimal())),
+        str: lambda value: _to_int32(_whole_text(value)),
+        Binary: lambda value: _to_int32(_whole_binary(value, (1, 2, 4), byte_order)),
+    }
+
+
+def to_long(byte_order: str) -> dict[type, Conversion]:
+    """The conversions to long, by the type of what is converted."""
+    return {
+        bool: Int64,
+        int: Int64,
+        Int64: Int64,
+        float: lambda value: _to_int64(_truncate(value)),
+        Decimal128: lambda value: _to_int64(_truncate(value.to_decimal())),
+        str: lambda value: _to_int64(_whole_text(value)),
+        Date: lambda value: Int64(value.ms),
+        Binary: lambda value: _to_int64(_whole_binary(value, (1, 2, 4, 8), byte_order)),
+    }
+
+
+def to_double(byte_order: str) -> dict[type, Conversion]:
+    """The conversions to double, by the type of what is converted."""
+    return {
+        bool: float,
+        int: float,
+        Int64: float,
+        float: float,
+        Decimal128: _float_decimal,
+        str: _float_text,
+        Date: lambda value: float(value.ms),
+        Binary: lambda value: _float_binary(value, byte_order),
+    }
+
+
+def to_decimal(byte_order: str) -> dict[type, Conversion]:
+    """The conversions to decimal, by the type of what is converted."""
+    return {
+        bool: lambda value: Decimal128(str(int(value))),
+        int: lambda value: Decimal128(str(value)),
+        Int64: lambda value: Decimal128(str(value)),
+        float: decimal_of_float,
+        Decimal128: lambda value: value,
+        str: _decimal_text,
+        Date: lambda value: Decimal128(str(value.ms)),
+    }

@@ -1,0 +1,203 @@
+"""Conversions to bool, date, objectId, string and binData.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/convert/
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import re
+import struct
+import uuid
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bson.binary import Binary
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+from bson.objectid import ObjectId
+from bson.timestamp import Timestamp
+
+from secantus_server.bson.numbers import INT64_MAX, INT64_MIN
+from secantus_server.bson.values import Date
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions._nodes import truthy
+from secantus_server.mql.expressions.dates.calendar import iso_text
+from secantus_server.mql.expressions.dates.parse_text import parse_date_text
+from secantus_server.mql.expressions.dates.timezones import UTC
+from secantus_server.mql.expressions.types.failure import failure, overflow
+
+HEXADECIMAL_ID = re.compile(r"[0-9a-fA-F]{24}\Z")
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+UUID_SUBTYPE = 4
+FIRST_YEAR_MS, AFTER_LAST_YEAR_MS = -62167219200000, 253402300800000
+
+
+class Options(NamedTuple):
+    """What `$convert` may say about strings and bytes; `format` is None if it says nothing."""
+
+    format: str | None = None
+    byte_order: str = "little"
+    subtype: int = 0
+
+
+def to_bool(value: Any) -> bool:
+    """MongoDB's truth of a value; every string is true."""
+    return truthy(value)
+
+
+def _date_of_number(value: Any) -> Date:
+    number = value.to_decimal() if type(value) is Decimal128 else value
+    if not math.isfinite(number):
+        raise failure(f"Attempt to convert {'NaN' if math.isnan(number) else 'infinity'} value to integer type")
+    milliseconds = int(number)
+    if not INT64_MIN <= milliseconds <= INT64_MAX:
+        raise overflow(value)
+    return Date(milliseconds)
+
+
+def _seconds_of_id(value: ObjectId) -> int:
+    """An id begins with its seconds, a signed number."""
+    seconds: int = struct.unpack(">i", value.binary[:4])[0]
+    return seconds
+
+
+TO_DATE: dict[type, Callable[[Any], Any]] = {
+    Date: lambda value: value,
+    Int64: lambda value: Date(int(value)),
+    float: _date_of_number,
+    Decimal128: _date_of_number,
+    str: lambda value: Date(parse_date_text(value, UTC)),
+    ObjectId: lambda value: Date(_seconds_of_id(value) * 1000),
+    Timestamp: lambda value: Date(value.time * 1000),
+}
+
+
+def _parse_object_id(text: str) -> ObjectId:
+    if HEXADECIMAL_ID.match(text):
+        return ObjectId(text)
+    length = len(text.encode("utf-8", "surrogatepass"))
+    why = "Invalid character found in hex string" if length == 24 else f"Invalid string length for parsing to OID, expected 24 but found {length}"
+    raise failure(f"Failed to parse objectId '{text}'", f": {why}")
+
+
+TO_OBJECT_ID: dict[type, Callable[[Any], Any]] = {ObjectId: lambda value: value, str: _parse_object_id}
+
+
+def float_text(number: float) -> str:
+    """A double with as many digits as it needs, and no fraction where there is none."""
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    return repr(number).removesuffix(".0")
+
+
+def date_text(date: Date) -> str:
+    """A date in ISO 8601, in UTC.
+
+    Raises:
+        CommandError: 18537 for a year that has not four digits.
+    """
+    if not FIRST_YEAR_MS <= date.ms < AFTER_LAST_YEAR_MS:
+        raise CommandError(18537, f"Could not convert date to string: date component was outside the supported range of 0-9999: {date.ms}")
+    return iso_text(date.ms)
+
+
+def _binary_text(data: Binary, options: Options) -> str:
+    if options.format is None:
+        raise CommandError(4341115, "Format must be specified when converting from 'binData' to 'string' in $convert")
+    is_uuid = data.subtype == UUID_SUBTYPE and len(data) == 16
+    form = ("uuid" if is_uuid else "base64") if options.format == "auto" else options.format
+    if form == "uuid":
+        if not is_uuid:
+            raise failure("Unsupported conversion from binData to string with the uuid format")
+        return str(uuid.UUID(bytes=bytes(data)))
+    if form == "utf8":
+        return _utf8_text(data)
+    return {"base64": _base64_text, "base64url": _base64url_text, "hex": lambda raw: raw.hex().upper()}[form](bytes(data))
+
+
+def _utf8_text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise failure("BinData does not represent a valid UTF-8 string") from None
+
+
+def _base64_text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _base64url_text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def to_string(options: Options) -> dict[type, Callable[[Any], Any]]:
+    """The conversions to string, by the type of what is converted."""
+    return {
+        str: lambda value: value,
+        bool: lambda value: "true" if value else "false",
+        int: str,
+        Int64: str,
+        float: float_text,
+        Decimal128: str,
+        Date: date_text,
+        ObjectId: str,
+        Binary: lambda value: _binary_text(value, options),
+    }
+
+
+def _bytes_of_text(text: str, options: Options) -> Binary:
+    if options.format is None:
+        raise CommandError(4341115, "Format must be specified when converting from 'string' to 'binData' in $convert")
+    if (options.format == "uuid") != (options.subtype == UUID_SUBTYPE) or options.format == "auto":
+        raise failure(f"Can't convert to {'UUID' if options.subtype == UUID_SUBTYPE else 'binData'} from string with format {options.format}")
+    try:
+        return Binary(_DECODERS[options.format](text), options.subtype)
+    except (ValueError, binascii.Error):
+        raise failure(f"Input string '{text}' is not valid {options.format}") from None
+
+
+def _decode_base64(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def _decode_base64url(text: str) -> bytes:
+    if "+" in text or "/" in text:
+        raise ValueError(text)
+    padded = text.rstrip("=")
+    return base64.b64decode((padded + "=" * (-len(padded) % 4)).replace("-", "+").replace("_", "/"), validate=True)
+
+
+def _decode_uuid(text: str) -> bytes:
+    if not UUID_TEXT.match(text):
+        raise ValueError(text)
+    return uuid.UUID(text).bytes
+
+
+_DECODERS: dict[str, Callable[[str], bytes]] = {
+    "base64": _decode_base64,
+    "base64url": _decode_base64url,
+    "hex": binascii.unhexlify,
+    "utf8": lambda text: text.encode("utf-8", "surrogateescape"),
+    "uuid": _decode_uuid,
+}
+
+
+def _same_subtype(data: Binary, options: Options) -> Binary:
+    if data.subtype != options.subtype:
+        raise failure("Conversions between different binData subtypes are not supported")
+    return data
+
+
+def to_binary(options: Options) -> dict[type, Callable[[Any], Any]]:
+    """The conversions to binData, by the type of what is converted."""
+    order = ">" if options.byte_order == "big" else "<"
+    return {
+        Binary: lambda value: _same_subtype(value, options),
+        str: lambda value: _bytes_of_text(value, options),
+        int: lambda value: Binary(struct.pack(order + "i", value), options.subtype),
+        Int64: lambda value: Binary(struct.pack(order + "q", value), options.subtype),
+        float: lambda value: Binary(struct.pack(order + "d", value), options.subtype),
+    }

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from datetime import datetime, timedelta, timezone
+from datetime import UTC as UTC_CLOCK
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +19,7 @@ from secantus_server.mql.expressions.dates.calendar import MS_PER_MINUTE
 from secantus_server.mql.expressions.named import is_nullish
 
 OFFSET = re.compile(r"([+-])([0-9]{2})(?::?([0-9]{2}))?")
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC_CLOCK)
 # `datetime` ends at these; a zone's rules do not change before the first and repeat after the last.
 FIRST_MS = -62135510400000
 LAST_MS = 253402214400000

@@ -1,0 +1,96 @@
+"""`$dateAdd` and `$dateSubtract`.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateAdd/
+
+Units of a day and more move the clock of the time zone, so that the hour stays over a change to summer time; smaller units are
+a length of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from secantus_server.bson.values import Date
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import Expression
+from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, day_number, days_in_month, year_month_day
+from secantus_server.mql.expressions.dates.coercion import milliseconds_of, to_date
+from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
+from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS, check_unit, to_unit
+from secantus_server.mql.expressions.integers import to_int64
+from secantus_server.mql.expressions.named import Signature, is_nullish
+from secantus_server.mql.expressions.parser import call
+from secantus_server.mql.expressions.registry import operator_parser
+
+MS_PER_MONTH = 28 * MS_PER_DAY
+SPAN = 2**64  # no amount of time is longer than all the time there is
+
+
+def _signature(name: str) -> Signature:
+    incomplete = (5166402, f"{name} requires startDate, unit, and amount to be present")
+    return Signature(
+        not_object=(5166400, f"{name} expects an object as its argument.found {{found}}"),
+        unknown=(
+            5166401,
+            f"Unrecognized argument to {name}: {{name}}. Expected arguments are startDate, unit, amount, and optionally timezone.",
+        ),
+        required={"startDate": incomplete, "unit": incomplete, "amount": incomplete},
+        optional={"timezone": "UTC"},
+    )
+
+
+def _add_parser(name: str, sign: int) -> Callable[[Any, ParseContext], Expression]:
+    """The parser of the operator that adds `sign` times the amount."""
+    signature = _signature(name)
+    function = partial(_evaluate, name, sign)
+
+    def parse(argument: Any, ctx: ParseContext) -> Expression:
+        arguments = signature.parse(argument, ctx)
+        check_unit(name, arguments[1])
+        check_timezone(arguments[3])
+        return call(function, arguments)
+
+    return parse
+
+
+def _evaluate(name: str, sign: int, start: Any, unit: Any, amount: Any, timezone: Any) -> Date | None:
+    if is_nullish(start) or is_nullish(unit):
+        return None
+    unit = to_unit(name, unit)
+    zone = to_timezone(timezone)
+    if is_nullish(amount) or zone is None:
+        return None
+    ms = milliseconds_of(start)
+    if ms is None:
+        raise CommandError(5166403, f"{name} requires startDate to be convertible to a date")
+    number = to_int64(amount)
+    if number is None:
+        raise CommandError(5166405, f"{name} expects integer amount of time units")
+    if abs(number) * LENGTHS.get(unit, MONTHS.get(unit, 0) * MS_PER_MONTH) > SPAN:
+        raise CommandError(5976500, f"invalid {name} 'amount' parameter value: {number} {unit}")
+    return to_date(add_units(ms, unit, sign * number, zone), name, 5166406)
+
+
+def add_units(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
+    """A moment moved by a number of units, as a number that may be out of int64's range."""
+    if unit in MONTHS:
+        return zone.moment(_add_months(zone.local(ms), MONTHS[unit] * amount))
+    if unit in ("day", "week"):
+        return zone.moment(zone.local(ms) + LENGTHS[unit] * amount)
+    return ms + LENGTHS[unit] * amount
+
+
+def _add_months(local: int, months: int) -> int:
+    """A day that the month does not have becomes its last one."""
+    days, time_of_day = divmod(local, MS_PER_DAY)
+    year, month, day = year_month_day(days)
+    years, index = divmod(month - 1 + months, 12)
+    year, month = year + years, index + 1
+    return day_number(year, month, min(day, days_in_month(year, month))) * MS_PER_DAY + time_of_day
+
+
+operator_parser("$dateAdd")(_add_parser("$dateAdd", 1))
+operator_parser("$dateSubtract")(_add_parser("$dateSubtract", -1))

@@ -1,0 +1,97 @@
+"""`$dateFromParts`: a date from its year, month, day..., or from its ISO week.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateFromParts/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.bson.values import Date
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import Expression
+from secantus_server.mql.expressions.dates.calendar import day_number, iso_day_number, join
+from secantus_server.mql.expressions.dates.coercion import to_date
+from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
+from secantus_server.mql.expressions.integers import to_int64
+from secantus_server.mql.expressions.named import Signature, is_nullish
+from secantus_server.mql.expressions.parser import call
+from secantus_server.mql.expressions.registry import operator_parser
+from secantus_server.mql.expressions.value_text import value_text
+
+TIME = {"hour": 0, "minute": 0, "second": 0, "millisecond": 0, "timezone": "UTC"}
+NATURAL = {"year": 0, "month": 1, "day": 1}
+ISO = {"isoWeekYear": 0, "isoWeek": 1, "isoDayOfWeek": 1}
+SIGNATURE = Signature(
+    not_object=(40519, "$dateFromParts only supports an object as its argument"),
+    unknown=(40518, "Unrecognized argument to $dateFromParts: {name}"),
+    required={},
+    optional={**NATURAL, **ISO, **TIME},
+)
+MAX_PART = 2**15
+
+
+@operator_parser("$dateFromParts")
+def parse_date_from_parts(argument: Any, ctx: ParseContext) -> Expression:
+    """Parses `{$dateFromParts: {year or isoWeekYear, ...}}`.
+
+    Raises:
+        CommandError: 40489, 40516, 40518 or 40519 for a malformed argument.
+    """
+    given = SIGNATURE.check(argument)
+    if "year" not in given and "isoWeekYear" not in given:
+        raise CommandError(40516, "$dateFromParts requires either 'year' or 'isoWeekYear' to be present")
+    names, others, function = (NATURAL, ISO, _natural) if "year" in given else (ISO, NATURAL, _iso)
+    if any(name in given for name in others):
+        kinds = ("natural dates", "ISO dates") if "year" in given else ("ISO dates", "natural dates")
+        raise CommandError(40489, f"$dateFromParts does not allow mixing {kinds[0]} with {kinds[1]}")
+    signature = Signature(SIGNATURE.not_object, SIGNATURE.unknown, {}, {**names, **TIME})
+    arguments = signature.parse(given, ctx)
+    check_timezone(arguments[-1])
+    return call(function, arguments)
+
+
+def _natural(year: Any, month: Any, day: Any, *time: Any) -> Date | None:
+    return _date(day_number, ("year", year), ("month", month), ("day", day), *time)
+
+
+def _iso(year: Any, week: Any, day: Any, *time: Any) -> Date | None:
+    return _date(iso_day_number, ("isoWeekYear", year), ("isoWeek", week), ("isoDayOfWeek", day), *time)
+
+
+def _date(
+    number: Callable[[int, int, int], int],
+    first: tuple[str, Any],
+    second: tuple[str, Any],
+    third: tuple[str, Any],
+    hour: Any,
+    minute: Any,
+    seconds: Any,
+    millisecond: Any,
+    timezone: Any,
+) -> Date | None:
+    """The date of three parts of a day and four of a time; null if any of them is null."""
+    parts = (first, second, third, ("hour", hour), ("minute", minute), ("second", seconds), ("millisecond", millisecond))
+    zone = to_timezone(timezone)
+    if zone is None or any(is_nullish(value) for _, value in parts):
+        return None
+    numbers = [_number(name, value) for name, value in parts]
+    return to_date(zone.moment(join(number(*numbers[:3]), *numbers[3:])), "$dateFromParts", 15)
+
+
+def _number(name: str, value: Any) -> int:
+    number = to_int64(value)
+    if number is None:
+        raise CommandError(40515, f"'{name}' must evaluate to an integer, found {type_name(value)} with value {value_text(value)}")
+    if name in ("year", "isoWeekYear"):
+        if not 1 <= number <= 9999:
+            code = 40523 if name == "year" else 31095
+            raise CommandError(code, f"'{name}' must evaluate to an integer in the range 1 to 9999, found {number}")
+    elif name not in ("second", "millisecond") and not -MAX_PART <= number < MAX_PART:
+        raise CommandError(
+            31034, f"'{name}' must evaluate to a value in the range [{-MAX_PART}, {MAX_PART - 1}]; value {number} is not in range"
+        )
+    return number

@@ -1,0 +1,83 @@
+"""`$dateToString`.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateToString/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import Constant, Expression
+from secantus_server.mql.expressions.dates.coercion import to_milliseconds
+from secantus_server.mql.expressions.dates.formats import ISO_FORMAT, LOCAL_FORMAT, TO_STRING, format_date, pieces
+from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
+from secantus_server.mql.expressions.named import Signature, is_nullish
+from secantus_server.mql.expressions.parser import fold
+from secantus_server.mql.expressions.registry import operator_parser
+from secantus_server.mql.expressions.value_text import value_text
+
+# Stands for a format that was left out: which one it is depends on the time zone.
+DEFAULT_FORMAT = Constant(ISO_FORMAT)
+SIGNATURE = Signature(
+    not_object=(18629, "$dateToString only supports an object as its argument"),
+    unknown=(18534, "Unrecognized argument to $dateToString: {name}"),
+    required={"date": (18628, "Missing 'date' parameter to $dateToString")},
+    optional={"format": None, "timezone": "UTC", "onNull": None},
+)
+
+
+class DateToString(Expression):
+    """Evaluates `onNull` only when there is no date."""
+
+    def __init__(self, date: Expression, text: Expression, timezone: Expression, on_null: Expression) -> None:
+        self.date = date
+        self.format = text
+        self.timezone = timezone
+        self.on_null = on_null
+
+    def evaluate(self, doc: bytes) -> Any:
+        """The text, or what `onNull` says, or null."""
+        text = _checked_format(self.format.evaluate(doc))
+        zone = to_timezone(self.timezone.evaluate(doc))
+        date = self.date.evaluate(doc)
+        if is_nullish(date):
+            return self.on_null.evaluate(doc)
+        if zone is None or text is None:
+            return None
+        if self.format is DEFAULT_FORMAT and not zone.is_utc:
+            text = LOCAL_FORMAT
+        return format_date(to_milliseconds(date), text, zone)
+
+    def children(self) -> tuple[Expression, ...]:
+        """All four arguments."""
+        return (self.date, self.format, self.timezone, self.on_null)
+
+
+@operator_parser("$dateToString")
+def parse_date_to_string(argument: Any, ctx: ParseContext) -> Expression:
+    """Parses `{$dateToString: {date, format, timezone, onNull}}`.
+
+    Raises:
+        CommandError: 18534, 18628, 18629 for a malformed argument; 18533, 18535, 18536, 40485, 40517 for bad constants.
+    """
+    date, text, timezone, on_null = SIGNATURE.parse(argument, ctx)
+    if "format" not in argument:
+        text = DEFAULT_FORMAT
+    if type(text) is Constant:
+        _checked_format(text.value)
+    check_timezone(timezone)
+    return fold(DateToString(date, text, timezone, on_null))
+
+
+def _checked_format(value: Any) -> str | None:
+    if is_nullish(value):
+        return None
+    if type(value) is not str:
+        raise CommandError(
+            18533, f"$dateToString requires that 'format' be a string, found: {type_name(value)} with value {value_text(value)}"
+        )
+    pieces(value, TO_STRING)
+    return value

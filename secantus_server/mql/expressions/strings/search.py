@@ -1,0 +1,80 @@
+"""`$indexOfBytes` and `$indexOfCP`: where a string first occurs in another.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/indexOfBytes/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions.integers import to_int32
+from secantus_server.mql.expressions.named import is_nullish
+from secantus_server.mql.expressions.registry import operator
+from secantus_server.mql.expressions.strings.coercion import utf8
+from secantus_server.mql.expressions.value_text import value_text
+
+# Stands for an end that was left out: the end of the string.
+TO_THE_END = 2**31 - 1
+
+
+@operator("$indexOfBytes", arguments=(2, 4))
+def index_of_bytes(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
+    """The index in bytes, -1 if there is none, null if the text is null.
+
+    Raises:
+        CommandError: 40091, 40092, 40096 or 40097 for a bad argument.
+    """
+    if is_nullish(text):
+        return None
+    _check_strings("$indexOfBytes", text, token, 40091)
+    first, last = _bounds("$indexOfBytes", start, end)
+    data = utf8(text)
+    if first > len(data) or last < first:
+        return -1
+    return data.find(utf8(token), first, min(last, len(data)))
+
+
+@operator("$indexOfCP", arguments=(2, 4))
+def index_of_cp(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
+    """The index in code points, -1 if there is none, null if the text is null.
+
+    Raises:
+        CommandError: 40093, 40094, 40096 or 40097 for a bad argument.
+    """
+    if is_nullish(text):
+        return None
+    _check_strings("$indexOfCP", text, token, 40093)
+    first, last = _bounds("$indexOfCP", start, end)
+    if not text and not token:
+        return 0 if first == 0 else -1
+    # Unlike with bytes, an occurrence needs only to begin before the bound, and none begins at the end of the text.
+    found = text.find(token, first)
+    return found if found < min(last, len(text)) else -1
+
+
+def _check_strings(name: str, text: Any, token: Any, code: int) -> None:
+    if type(text) is not str:
+        raise CommandError(code, f"{name} requires a string as the first argument, found: {type_name(text)}")
+    if type(token) is not str:
+        raise CommandError(code + 1, f"{name} requires a string as the second argument, found: {type_name(token)}")
+
+
+def _bounds(name: str, start: Any, end: Any) -> tuple[int, int]:
+    return index_bound(name, start, "starting"), index_bound(name, end, "ending")
+
+
+def index_bound(name: str, value: Any, which: str, codes: tuple[int, int] = (40096, 40097)) -> int:
+    """A bound of a search.
+
+    Raises:
+        CommandError: the first code if it is no int, the second if it is negative.
+    """
+    number = to_int32(value)
+    if number is None:
+        found = f"found a value of type: {type_name(value)}, with value: {value_text(value)}"
+        raise CommandError(codes[0], f"{name} requires an integral {which} index, {found}")
+    if number < 0:
+        raise CommandError(codes[1], f"{name} requires a nonnegative {which} index, found: {number}")
+    return number

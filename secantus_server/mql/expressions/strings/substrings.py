@@ -1,0 +1,96 @@
+"""`$substrBytes` with its old name `$substr`, and `$substrCP`.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/substrBytes/
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/substrCP/
+"""
+
+from __future__ import annotations
+
+import decimal
+from typing import Any
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson import is_number, type_name
+from secantus_server.bson.numbers import INT64_MAX, INT64_MIN
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions.integers import to_int32
+from secantus_server.mql.expressions.registry import operator
+from secantus_server.mql.expressions.strings.coercion import to_text, utf8
+from secantus_server.mql.expressions.value_text import value_text
+
+
+def substr_bytes(value: Any, start: Any, length: Any) -> str:
+    """The bytes from `start` on, at most `length` of them; a negative length is the rest of the string.
+
+    Raises:
+        CommandError: 16034, 16035, 31109 or 50752 for a bad number, 28656 or 28657 if a character would be cut.
+    """
+    text = to_text(value)
+    if not is_number(start):
+        raise CommandError(16034, f"$substrBytes: starting index must be a numeric type (is BSON type {type_name(start)})")
+    if not is_number(length):
+        raise CommandError(16035, f"$substrBytes: length must be a numeric type (is BSON type {type_name(length)})")
+    first, count = _to_long(start), _to_long(length)
+    if first < 0:
+        raise CommandError(50752, f"$substrBytes: starting index must be non-negative (got: {first})")
+    return _slice(utf8(text), first, count)
+
+
+operator("$substrBytes", arguments=3)(substr_bytes)
+operator("$substr", arguments=3)(substr_bytes)
+
+
+@operator("$substrCP", arguments=3)
+def substr_cp(value: Any, start: Any, length: Any) -> str:
+    """The code points from `start` on, at most `length` of them.
+
+    Raises:
+        CommandError: 34450 to 34455 for a bad number.
+    """
+    text = to_text(value)
+    first = _index("starting index", start, 34450)
+    count = _index("length", length, 34452)
+    if count < 0:
+        raise CommandError(34454, "$substrCP: length must be a nonnegative integer.")
+    if first < 0:
+        raise CommandError(34455, "$substrCP: the starting index must be nonnegative integer.")
+    return text[first : first + count]
+
+
+def _to_long(value: Any) -> int:
+    """A number as a long: a double is cut off, a decimal rounded to even or, out of range, the lowest long."""
+    if type(value) is float:
+        if not INT64_MIN <= value <= INT64_MAX:
+            raise CommandError(31109, f"Can't coerce out of range value {value_text(value)} to long")
+        return int(value)
+    if type(value) is not Decimal128:
+        return int(value)
+    number = value.to_decimal()
+    if not number.is_finite() or number.adjusted() > 20:
+        return INT64_MIN
+    whole = int(number.to_integral_value(decimal.ROUND_HALF_EVEN))
+    return whole if INT64_MIN <= whole <= INT64_MAX else INT64_MIN
+
+
+def _slice(data: bytes, first: int, count: int) -> str:
+    end = len(data) if count < 0 else min(first + count, len(data))
+    if first < len(data) and _continues(data[first]):
+        raise CommandError(28656, "$substrBytes:  Invalid range, starting index is a UTF-8 continuation byte.")
+    if first < end < len(data) and _continues(data[end]):
+        raise CommandError(28657, "$substrBytes:  Invalid range, ending index is in the middle of a UTF-8 character.")
+    return data[first:end].decode("utf-8", "surrogateescape")
+
+
+def _continues(byte: int) -> bool:
+    """True for a byte that does not begin a character."""
+    return byte & 0xC0 == 0x80
+
+
+def _index(what: str, value: Any, code: int) -> int:
+    if not is_number(value):
+        raise CommandError(code, f"$substrCP: {what} must be a numeric type (is BSON type {type_name(value)})")
+    number = to_int32(value)
+    if number is None:
+        raise CommandError(code + 1, f"$substrCP: {what} cannot be represented as a 32-bit integral value: {value_text(value)}")
+    return number

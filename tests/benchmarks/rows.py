@@ -105,8 +105,8 @@ def create_and_drop(database: Documents, call: int) -> None:
     database.drop_collection("brief")
 
 
-GROUP = [{"$match": {"active": True}}, {"$group": {"_id": "$city", "n": {"$sum": 1}, "mean": {"$avg": "$score"}}}]
-PROJECT = [
+GROUP: list[dict[str, Any]] = [{"$match": {"active": True}}, {"$group": {"_id": "$city", "n": {"$sum": 1}, "mean": {"$avg": "$score"}}}]
+PROJECT: list[dict[str, Any]] = [
     {
         "$project": {
             "label": {"$concat": [{"$toUpper": "$city"}, "-", {"$substrCP": ["$email", 0, 6]}]},
@@ -115,8 +115,8 @@ PROJECT = [
     },
     {"$group": {"_id": "$label", "points": {"$sum": "$points"}}},
 ]
-UNWIND = [{"$unwind": "$tags"}, {"$group": {"_id": "$tags", "n": {"$sum": 1}}}]
-LOOKUP = [{"$lookup": {"from": "bench", "localField": "user", "foreignField": "_id", "as": "users"}}]
+UNWIND: list[dict[str, Any]] = [{"$unwind": "$tags"}, {"$group": {"_id": "$tags", "n": {"$sum": 1}}}]
+LOOKUP: list[dict[str, Any]] = [{"$lookup": {"from": "bench", "localField": "user", "foreignField": "_id", "as": "users"}}]
 
 TWO_FIELDS = {"age": {"$gte": 40}, "city": CITIES[1]}
 REGEX_AND_ARRAY = {"email": re.compile("7.*@"), "tags": "red"}

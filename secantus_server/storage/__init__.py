@@ -1,0 +1,47 @@
+"""Storage: five ordered tables of raw bytes with transactions and snapshots. Nothing here knows a document.
+
+A table is one of CATALOG, RECORDS, INDEX_ENTRIES, OPLOG, META. Keys of RECORDS and INDEX_ENTRIES begin with the four big-endian bytes
+of an ident (`keys.pack_ident`), a number from `Engine.new_ident()` that stands for one collection or index; the others choose their own,
+but a key of META never begins with a zero byte.
+
+    engine = Engine.open(":memory:")            # or a directory
+    with engine.transaction() as unit:          # or acquire(), begin(), commit() / rollback(), release()
+        unit.put(RECORDS, key, value)
+        for key, value in unit.scan(RECORDS, lower, upper): ...
+
+- **RecoveryUnit**: `begin commit rollback in_transaction`, `get put insert remove truncate scan`, `drop_ident`. Isolation is that of a snapshot.
+  WriteConflict means: roll back and try again. A thread has one transaction at a time; a pause between batches holds none.
+- **Cursor**, from `scan(table, lower, upper, reverse)`: iterate, `seek_at(key)`, `seek_past(key)`, `close()`. It ends with the transaction; the next
+  one scans anew and seeks past the last key. Compiled loops use `next_raw` and `seek` of `_cursor.pxd`, and the `*_raw` methods of `_unit.pxd`.
+- **Snapshots**: `push_snapshot()`, `restore(snapshot)`, `pop_snapshot(snapshot)`; they nest. META is not restored. They wait until no transaction
+  runs, as `exclusive()` does, so the caller ends long transactions first.
+- **Idents**: `unit.drop_ident(table, ident)` gives one up with the transaction's commit; `purge_orphans(budget_ms)` removes its entries bit by bit.
+- **Durability** of a directory: a commit has reached the operating system when `commit()` returns; `flush_log()`, or `sync_on_commit=True`, waits for
+  the disk. `checkpoint()` now and then keeps restarts short.
+"""
+
+from __future__ import annotations
+
+from secantus_server.storage._cursor import Cursor
+from secantus_server.storage._unit import RecoveryUnit
+from secantus_server.storage.engine import Engine
+from secantus_server.storage.errors import StorageError, WriteConflict
+from secantus_server.storage.keys import pack_ident
+from secantus_server.storage.snapshots import Restored, Snapshot
+from secantus_server.storage.tables import CATALOG, INDEX_ENTRIES, META, OPLOG, RECORDS
+
+__all__ = [
+    "CATALOG",
+    "INDEX_ENTRIES",
+    "META",
+    "OPLOG",
+    "RECORDS",
+    "Cursor",
+    "Engine",
+    "RecoveryUnit",
+    "Restored",
+    "Snapshot",
+    "StorageError",
+    "WriteConflict",
+    "pack_ident",
+]

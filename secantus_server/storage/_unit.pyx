@@ -1,0 +1,268 @@
+# cython: language_level=3
+"""The recovery unit: one session with at most one transaction, through which everything is read and written.
+
+A single operation on a key takes one or two microseconds and keeps the GIL; only waits for the disk give it up.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t
+
+from secantus_server.storage._cursor cimport Cursor
+from secantus_server.storage._gate cimport Gate
+from secantus_server.storage._undo cimport UndoLog
+from secantus_server.storage.wiredtiger._binding cimport META, Connection, Session
+from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR, WT_DUPLICATE_KEY, WT_ITEM, WT_NOTFOUND
+
+from secantus_server.storage.keys import IdentRange
+
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident()
+
+
+@cython.final
+@cython.no_gc_clear
+cdef class RecoveryUnit(Session):
+    """Engine.acquire() makes it, or takes it from the pool; see the package's page for its use."""
+
+    def __cinit__(self, Connection connection, Gate gate, UndoLog undo, bint sync_on_commit, on_drop):
+        self.gate = gate
+        self.undo = undo
+        self.sync_on_commit = sync_on_commit
+        self.on_drop = on_drop
+        self.wrote = False
+        self.drops = []
+
+    cpdef begin(self):
+        """Begins a transaction; waits while somebody has the store for himself."""
+        self.thread = PyThread_get_thread_ident()
+        self.gate.enter()
+        try:
+            self.start()
+        except BaseException:
+            self.gate.leave()
+            raise
+
+    cpdef commit(self):
+        """Commits. With a storage path the log has then been handed to the operating system, or lies on the disk if so configured.
+
+        Raises WriteConflict, or what else the store reports; nothing has been written then.
+        """
+        cdef bint wrote = self.wrote
+        drops = self._end(True)
+        for dropped in drops:
+            self.on_drop(dropped)
+        if wrote and self.sync_on_commit:
+            self.flush_log()
+
+    cpdef rollback(self):
+        """Undoes what the transaction wrote and ends it."""
+        self._end(False)
+
+    def _end(self, bint keep):
+        """Ends the transaction and returns the idents it dropped."""
+        drops = self.drops
+        self.wrote = False
+        if drops:
+            self.drops = []
+        try:
+            self.finish(keep)
+        finally:
+            self.gate.leave()
+        return drops
+
+    def close(self):
+        """Ends the session; an open transaction is rolled back."""
+        if self.in_transaction:
+            self.rollback()
+        self.end_session()
+
+    cdef int require_transaction(self) except -1:
+        """Without a transaction WiredTiger would commit each operation by itself, past gate and snapshot."""
+        assert self.in_transaction, "begin() comes first"
+        return 0
+
+    def get(self, int table, bytes key):
+        """The value of a key, or None."""
+        cdef const uint8_t *value
+        cdef size_t size
+        if not self.get_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &value, &size):
+            return None
+        return PyBytes_FromStringAndSize(<const char *>value, size)
+
+    def put(self, int table, bytes key, bytes value, bint known_absent=False):
+        """Writes a value whether or not the key exists.
+
+        Arguments:
+            known_absent: the key cannot have existed (a new RecordId), so that an open snapshot need not look.
+        """
+        self.put_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key),
+                     <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), known_absent)
+
+    def insert(self, int table, bytes key, bytes value):
+        """Writes a value unless the key exists; tells whether it did write. Raises WriteConflict where another transaction has the key."""
+        return bool(self.insert_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key),
+                                    <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)))
+
+    def remove(self, int table, bytes key):
+        """Removes a key; tells whether there was one."""
+        return bool(self.remove_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)))
+
+    def truncate(self, int table, bytes lower, bytes upper):
+        """Removes the keys of [lower, upper) and returns how many they were."""
+        cdef Cursor scan = Cursor(self, table, lower, upper, False)
+        cdef const uint8_t *key
+        cdef const uint8_t *value
+        cdef size_t key_size, value_size
+        cdef int code = 0
+        cdef Py_ssize_t count = 0
+        self.wrote = True
+        while True:
+            code = scan.next_raw(&key, &key_size, &value, &value_size)
+            if code:
+                break
+            if self.undo.recording and self.undo.wants(table, key, key_size):
+                self.undo.remember(table, PyBytes_FromStringAndSize(<const char *>key, key_size),
+                                   PyBytes_FromStringAndSize(<const char *>value, value_size))
+            code = scan.handle.remove(scan.handle)
+            if code:
+                break
+            count += 1
+        scan.fail(code)
+        scan.close()
+        return count
+
+    def purge(self, int table, bytes lower, bytes upper, int limit):
+        """Removes at most `limit` keys of [lower, upper), without the GIL and past the snapshots; returns how many it removed.
+
+        For idents that nobody can reach any more.
+        """
+        cdef Cursor scan = Cursor(self, table, lower, upper, False)
+        cdef const uint8_t *key
+        cdef const uint8_t *value
+        cdef size_t key_size, value_size
+        cdef int code = 0
+        cdef int count = 0
+        self.wrote = True
+        with nogil:
+            while count < limit:
+                code = scan.next_raw(&key, &key_size, &value, &value_size)
+                if code == 0:
+                    code = scan.handle.remove(scan.handle)
+                if code:
+                    break
+                count += 1
+        scan.fail(code)
+        scan.close()
+        return count
+
+    def scan(self, int table, bytes lower, bytes upper, bint reverse=False):
+        """The entries of [lower, upper) in key order, or in reverse; `upper` None is the table's end."""
+        return Cursor(self, table, lower, upper, reverse)
+
+    def drop_ident(self, int table, int ident):
+        """Gives up an ident when, and if, this transaction commits: its entries are removed later."""
+        dropped = IdentRange(table, ident, ident + 1)
+        self.put(META, dropped.meta_key(), b"")
+        self.drops.append(dropped)
+
+    def restore_value(self, int table, bytes key, bytes value):
+        """Writes a key's value, or removes it for None, without noting the change for a snapshot."""
+        cdef WT_CURSOR *handle = self.writer(table)
+        cdef WT_ITEM item
+        self.require_transaction()
+        item.data = PyBytes_AS_STRING(key)
+        item.size = PyBytes_GET_SIZE(key)
+        handle.set_key(handle, &item)
+        self.wrote = True
+        if value is None:
+            self.fail(handle.remove(handle))
+            return
+        item.data = PyBytes_AS_STRING(value)
+        item.size = PyBytes_GET_SIZE(value)
+        handle.set_value(handle, &item)
+        self.fail(handle.insert(handle))
+
+    cdef int find_raw(self, WT_CURSOR *handle, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) noexcept nogil:
+        cdef WT_ITEM item
+        cdef int code
+        item.data = key
+        item.size = key_size
+        handle.set_key(handle, &item)
+        code = handle.search(handle)
+        if code == 0:
+            code = handle.get_value(handle, &item)
+        if code == 0:
+            value[0] = <const uint8_t *>item.data
+            value_size[0] = item.size
+        return code
+
+    cdef int get_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) except -1:
+        cdef int code
+        self.require_transaction()
+        code = self.find_raw(self.writer(table), key, key_size, value, value_size)
+        if code == WT_NOTFOUND:
+            return 0
+        self.fail(code)
+        return 1
+
+    cdef int put_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size,
+                     bint known_absent) except -1:
+        cdef WT_CURSOR *handle = self.writer(table)
+        cdef WT_ITEM item
+        self.require_transaction()
+        if self.undo.recording and self.undo.wants(table, key, key_size):
+            self._note(table, key, key_size, known_absent)
+        item.data = key
+        item.size = key_size
+        handle.set_key(handle, &item)
+        item.data = value
+        item.size = value_size
+        handle.set_value(handle, &item)
+        self.wrote = True
+        return self.fail(handle.insert(handle))
+
+    cdef int insert_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size) except -1:
+        cdef WT_CURSOR *handle = self.inserter(table)
+        cdef WT_ITEM item
+        cdef int code
+        self.require_transaction()
+        item.data = key
+        item.size = key_size
+        handle.set_key(handle, &item)
+        item.data = value
+        item.size = value_size
+        handle.set_value(handle, &item)
+        code = handle.insert(handle)
+        if code == WT_DUPLICATE_KEY:
+            return 0
+        self.fail(code)
+        self.wrote = True
+        # The insert shows that there was no value before it; no one else can have touched the key until this transaction ends.
+        if self.undo.recording and self.undo.wants(table, key, key_size):
+            self.undo.remember(table, PyBytes_FromStringAndSize(<const char *>key, key_size), None)
+        return 1
+
+    cdef int remove_raw(self, int table, const uint8_t *key, size_t key_size) except -1:
+        cdef WT_CURSOR *handle = self.inserter(table)
+        cdef WT_ITEM item
+        cdef int code
+        self.require_transaction()
+        if self.undo.recording and self.undo.wants(table, key, key_size):
+            self._note(table, key, key_size, False)
+        item.data = key
+        item.size = key_size
+        handle.set_key(handle, &item)
+        code = handle.remove(handle)
+        if code == WT_NOTFOUND:
+            return 0
+        self.fail(code)
+        self.wrote = True
+        return 1
+
+    cdef int _note(self, int table, const uint8_t *key, size_t key_size, bint known_absent) except -1:
+        """Notes a key's value for the open snapshot unless it is noted already."""
+        cdef bytes copy = PyBytes_FromStringAndSize(<const char *>key, key_size)
+        if self.undo.knows(table, copy):
+            return 0
+        return self.undo.remember(table, copy, None if known_absent else self.get(table, copy))

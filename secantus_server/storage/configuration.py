@@ -1,0 +1,42 @@
+"""The settings that WiredTiger is opened with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+#: The path that stands for a store in memory.
+MEMORY_PATH: Final = ":memory:"
+MEGABYTE: Final = 1 << 20
+#: Recovery units in use at one time: one for each command that runs, one for each open transaction.
+MAX_SESSIONS: Final = 2000
+#: What all tables share.
+TABLE_CONFIG: Final = b"key_format=u,value_format=u,leaf_page_max=32KB,memory_page_max=5MB"
+_CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def machine_memory_mb() -> int:
+    """The memory that this process may use, in megabytes: the machine's, or its container's if that is less."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for limit in _CGROUP_LIMITS:
+        try:
+            total = min(total, int(limit.read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            continue
+    return max(64, total // MEGABYTE)
+
+
+def memory_config(cache_size_mb: int | None) -> bytes:
+    """Settings of a store in memory: half of the machine unless told otherwise, taken as it is needed."""
+    size = cache_size_mb or machine_memory_mb() // 2
+    return f"create,in_memory=true,cache_size={size}MB,session_max={MAX_SESSIONS},log=(enabled=false)".encode()
+
+
+def path_config(cache_size_mb: int | None) -> bytes:
+    """Settings of a store in a directory: each commit hands its log record to the operating system before it returns."""
+    size = cache_size_mb or min(1024, max(256, machine_memory_mb() // 4))
+    return (
+        f"create,cache_size={size}MB,session_max={MAX_SESSIONS},"
+        "log=(enabled=true,file_max=32MB,prealloc=false,remove=true),transaction_sync=(enabled=true,method=none)"
+    ).encode()

@@ -1,0 +1,209 @@
+"""The storage engine: opens the store, lends recovery units, and keeps snapshots, idents and dropped entries in order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from secantus_server.storage import configuration
+from secantus_server.storage._gate import Gate
+from secantus_server.storage._undo import UndoLog
+from secantus_server.storage._unit import RecoveryUnit
+from secantus_server.storage.errors import StorageError
+from secantus_server.storage.idents import Idents
+from secantus_server.storage.keys import IdentRange
+from secantus_server.storage.orphans import Orphans
+from secantus_server.storage.snapshots import NOTHING, Restored, Snapshot, SnapshotStack, write_back
+from secantus_server.storage.tables import WITH_IDENTS
+from secantus_server.storage.wiredtiger._binding import Connection
+
+#: How long close() waits for transactions that are still running.
+_CLOSE_TIMEOUT: Final = 10.0
+
+
+class Engine:
+    """One open store. Engine.open() makes it.
+
+    What guards what: the gate (see `_gate`) separates transactions from whoever needs the store for himself; the exclusive lock
+    lets one thread at a time close the gate, and guards the snapshots; the ident lock guards the idents; the pool and the
+    list of orphans are a list and a deque, whose single operations are atomic; the purge lock keeps purges apart.
+    """
+
+    def __init__(self, connection: Connection, *, sync_on_commit: bool) -> None:
+        self._connection = connection
+        self._sync_on_commit = sync_on_commit
+        self._gate = Gate()
+        self._undo = UndoLog()
+        self._snapshots = SnapshotStack(self._undo)
+        self._orphans = Orphans()
+        self._pool: list[RecoveryUnit] = []
+        self._exclusive_lock = threading.RLock()
+        self._exclusive_depth = 0
+        self._purge_lock = threading.Lock()
+        self._closed = False
+        self._with_unit(lambda unit: unit.create_tables(configuration.TABLE_CONFIG))
+        self._idents = Idents(self.transaction, persistent=not connection.in_memory)
+        with self.transaction() as unit:
+            self._orphans.load(unit)
+
+    @classmethod
+    def open(cls, path: str, *, cache_size_mb: int | None = None, sync_on_commit: bool = False) -> Engine:
+        """Opens a store.
+
+        Arguments:
+            path: a directory, which is made if need be, or ":memory:".
+            cache_size_mb: the cache; for a store in memory this is all it can hold. Default: half of the machine's memory
+                there, a quarter and at most 1 GB for a directory. It is taken only as needed.
+            sync_on_commit: whether each commit waits for the disk.
+
+        Raises StorageError when another process has the directory, or it cannot be used; CommandError(14031) when the disk is full.
+        """
+        if path == configuration.MEMORY_PATH:
+            return cls(Connection(b"", configuration.memory_config(cache_size_mb), True), sync_on_commit=False)
+        directory = Path(path)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"The storage directory {path} cannot be made: {error.strerror}.") from error
+        try:
+            connection = Connection(bytes(directory), configuration.path_config(cache_size_mb), False)
+        except StorageError as error:
+            raise StorageError(f"{error.message} ({path})", error.code) from error
+        return cls(connection, sync_on_commit=sync_on_commit)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the store ends with the process."""
+        return self._connection.in_memory
+
+    def close(self) -> None:
+        """Closes the store, a directory with a checkpoint. A second call does nothing.
+
+        Raises StorageError when transactions do not end within ten seconds.
+        """
+        with self._exclusive_lock:
+            if self._closed:
+                return
+            with self.exclusive(_CLOSE_TIMEOUT):
+                self._closed = True
+                self._connection.close()
+
+    def acquire(self) -> RecoveryUnit:
+        """Lends a recovery unit; give it back with release()."""
+        try:
+            return self._pool.pop()
+        except IndexError:
+            return self._new_unit()
+
+    def release(self, unit: RecoveryUnit) -> None:
+        """Takes a recovery unit back; a transaction left open is rolled back."""
+        if unit.in_transaction:
+            unit.rollback()
+        self._pool.append(unit)
+
+    @contextmanager
+    def transaction(self) -> Iterator[RecoveryUnit]:
+        """A recovery unit with a transaction, which is committed at the end of the block, or rolled back on an exception."""
+        unit = self.acquire()
+        try:
+            unit.begin()
+            yield unit
+            unit.commit()
+        finally:
+            self.release(unit)
+
+    @contextmanager
+    def exclusive(self, timeout: float | None = None) -> Iterator[None]:
+        """Waits until no transaction runs, and keeps others from beginning until the block ends. It nests.
+
+        Raises StorageError when the running transactions do not end in time; AssertionError when one is the caller's.
+        """
+        with self._exclusive_lock:
+            if self._exclusive_depth == 0:
+                self._gate.close(timeout)
+            self._exclusive_depth += 1
+            try:
+                yield
+            finally:
+                self._exclusive_depth -= 1
+                if self._exclusive_depth == 0:
+                    self._gate.open()
+
+    def checkpoint(self) -> None:
+        """Writes everything committed into the tables' files, so that a restart has little log to read."""
+        if not self.in_memory:
+            self._with_unit(RecoveryUnit.checkpoint)
+
+    def flush_log(self) -> None:
+        """Waits until every commit so far is on the disk; callers at the same time share one fsync."""
+        if not self.in_memory:
+            self._with_unit(RecoveryUnit.flush_log)
+
+    def new_ident(self) -> int:
+        """A number for a collection or an index that no other ever had."""
+        return self._idents.take()
+
+    def drop_ident(self, table: int, ident: int) -> None:
+        """Gives up an ident in a transaction of its own. RecoveryUnit.drop_ident() does so together with other changes."""
+        with self.transaction() as unit:
+            unit.drop_ident(table, ident)
+
+    def purge_orphans(self, budget_ms: float = 10.0) -> bool:
+        """Removes entries of dropped idents for about so long; tells whether some are left. For the periodic thread."""
+        if not self._orphans:
+            return False
+        with self._purge_lock:
+            unit = self.acquire()
+            try:
+                return self._orphans.purge(unit, budget_ms)
+            finally:
+                self.release(unit)
+
+    def push_snapshot(self) -> Snapshot:
+        """Takes a snapshot, inside those that are open. Waits until no transaction runs."""
+        with self.exclusive(), self.transaction() as unit:
+            return self._snapshots.push(unit, self._idents.next)
+
+    def pop_snapshot(self, snapshot: Snapshot) -> None:
+        """Ends a snapshot and keeps the store as it is; an outer snapshot knows what this one knew."""
+        with self.exclusive():
+            self._orphans.add(self._snapshots.pop(snapshot))
+
+    def restore(self, snapshot: Snapshot) -> Restored:
+        """Puts the store back to a snapshot, which stays open; those taken after it end. Waits until no transaction runs."""
+        with self.exclusive():
+            self._snapshots.unwind(snapshot)
+            if snapshot.is_clean(self._idents.next):
+                return NOTHING
+            made = [IdentRange(table, snapshot.watermark, self._idents.next) for table in WITH_IDENTS]
+            made = made if self._idents.next > snapshot.watermark else []
+            with self.transaction() as unit:
+                restored = write_back(unit, snapshot, made)
+            self._snapshots.settle(snapshot, self._idents.next)
+            self._orphans.add(made)
+            return restored
+
+    def _new_unit(self) -> RecoveryUnit:
+        """Opens another session."""
+        unit = RecoveryUnit(self._connection, self._gate, self._undo, self._sync_on_commit, self._ident_dropped)
+        self._gate.units.append(unit)
+        return unit
+
+    def _with_unit(self, action: Callable[[RecoveryUnit], None]) -> None:
+        """Runs a method of a borrowed recovery unit."""
+        unit = self.acquire()
+        try:
+            action(unit)
+        finally:
+            self.release(unit)
+
+    def _ident_dropped(self, dropped: IdentRange) -> None:
+        """A transaction that dropped an ident has committed: its entries go now, or when no snapshot can need them."""
+        innermost = self._snapshots.innermost
+        if innermost is not None and dropped.low < innermost.watermark:
+            innermost.deferred.append(dropped)
+        else:
+            self._orphans.add([dropped])

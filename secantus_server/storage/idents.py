@@ -1,0 +1,50 @@
+"""The numbers of collections and indexes. None is ever given out twice, not after a crash either."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Final
+
+from secantus_server.storage._unit import RecoveryUnit
+from secantus_server.storage.keys import IDENT_MARK
+from secantus_server.storage.tables import META
+
+#: Idents set aside by one write; a restart skips those not used.
+_BLOCK: Final = 256
+_FIRST: Final = 1
+
+
+class Idents:
+    """Gives out idents in ascending order.
+
+    Arguments:
+        transaction: opens a transaction as a context manager.
+        persistent: whether the store outlives the process; then `meta` says up to where idents may have been given out.
+    """
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[RecoveryUnit]], *, persistent: bool) -> None:
+        self._transaction = transaction
+        self._persistent = persistent
+        self._lock = threading.Lock()
+        with transaction() as unit:
+            mark = unit.get(META, IDENT_MARK)
+        self.next = int.from_bytes(mark, "big") if mark else _FIRST
+        self._reserved_to = self.next
+
+    def take(self) -> int:
+        """The next ident."""
+        with self._lock:
+            if self._persistent and self.next == self._reserved_to:
+                self._reserve()
+            ident = self.next
+            self.next += 1
+            return ident
+
+    def _reserve(self) -> None:
+        """Sets a block aside; the log keeps this write ahead of every use of the idents."""
+        mark = self._reserved_to + _BLOCK
+        with self._transaction() as unit:
+            unit.put(META, IDENT_MARK, mark.to_bytes(4, "big"))
+        self._reserved_to = mark

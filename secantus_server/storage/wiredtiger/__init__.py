@@ -1,0 +1,1 @@
+"""The binding to WiredTiger's C API: the only package that calls it."""

@@ -1,0 +1,54 @@
+# Owners of WiredTiger's handles, for compiled modules: see _binding.pyx.
+
+from libc.stdint cimport uint8_t, uint64_t
+from secantus_server.storage.wiredtiger.capi cimport WT_CONNECTION, WT_CURSOR, WT_EVENT_HANDLER, WT_SESSION
+
+cdef enum Table:
+    CATALOG = 0
+    RECORDS = 1
+    INDEX_ENTRIES = 2
+    OPLOG = 3
+    META = 4
+    TABLE_COUNT = 5
+
+cdef enum:
+    ERROR_TEXT_SIZE = 512
+
+cdef struct Events:
+    WT_EVENT_HANDLER handler
+    char text[ERROR_TEXT_SIZE]
+
+cdef struct Handles:
+    # Scan cursors of one table that nobody uses at the moment.
+    WT_CURSOR **items
+    int count
+    int size
+
+cdef class Connection:
+    cdef WT_CONNECTION *handle
+    cdef Events events
+    # Compiled settings of WT_CURSOR.bound: lower and upper, exclusive and inclusive.
+    cdef const char *lower_bound[2]
+    cdef const char *upper_bound[2]
+    cdef readonly bint in_memory
+    cdef int fail(self, int code) except -1
+
+cdef class Session:
+    cdef readonly Connection connection
+    cdef WT_SESSION *handle
+    cdef WT_CURSOR *writers[TABLE_COUNT]
+    cdef WT_CURSOR *inserters[TABLE_COUNT]
+    cdef Handles spare[TABLE_COUNT]
+    cdef readonly bint in_transaction
+    # Counts the transactions: a scan knows by it that its position is gone.
+    cdef uint64_t generation
+
+    cdef void end_session(self) noexcept
+    cdef int fail(self, int code) except -1
+    cdef WT_CURSOR *open_handle(self, int table, const char *config) except NULL
+    cdef WT_CURSOR *writer(self, int table) except NULL
+    cdef WT_CURSOR *inserter(self, int table) except NULL
+    cdef WT_CURSOR *borrow(self, int table) except NULL
+    cdef void give_back(self, int table, WT_CURSOR *handle) noexcept
+    cdef int start(self) except -1
+    cdef int finish(self, bint keep) except -1

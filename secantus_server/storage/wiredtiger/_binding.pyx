@@ -1,0 +1,257 @@
+# cython: language_level=3
+"""Owners of WiredTiger's handles: Connection, and Session with the cursors opened in it.
+
+Each handle belongs to one object, is NULL until it is open, and is closed once: by `close()` or with its owner.
+A connection's end closes its sessions, so a Session looks at its connection before it touches its own handle.
+"""
+
+cimport cython
+from libc.errno cimport EACCES, EBUSY, EINVAL, ENOSPC, EPERM, EROFS, ENOENT, ENOTDIR, EFBIG, EDQUOT
+from libc.stdint cimport uint8_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memset, strlen, strncpy
+
+from secantus_server.storage.wiredtiger.capi cimport (
+    WT_CACHE_FULL, WT_CONNECTION, WT_CURSOR, WT_EVENT_HANDLER, WT_PANIC, WT_PREPARE_CONFLICT, WT_ROLLBACK,
+    WT_RUN_RECOVERY, WT_SESSION, WT_TRY_SALVAGE, wiredtiger_open, wiredtiger_strerror,
+)
+
+from secantus_server.errors import CommandError
+from secantus_server.storage.errors import StorageError, WriteConflict
+from secantus_server.storage.tables import NAMES
+
+cdef bytes URIS = b"".join(b"file:%s.wt\0" % name.encode() for name in NAMES)
+
+
+cdef const char *uri_of(int table) noexcept:
+    """The table's address, in the zero-terminated list above."""
+    cdef const char *uri = URIS
+    for _ in range(table):
+        uri += strlen(uri) + 1
+    return uri
+
+
+cdef int keep_error(WT_EVENT_HANDLER *handler, WT_SESSION *session, int code, const char *text) noexcept nogil:
+    """Keeps what WiredTiger would print; it completes the sentence of an error nobody expected."""
+    cdef Events *events = <Events *>handler
+    strncpy(events.text, text, ERROR_TEXT_SIZE - 1)
+    return 0
+
+
+cdef int drop_message(WT_EVENT_HANDLER *handler, WT_SESSION *session, const char *text) noexcept nogil:
+    """WiredTiger's progress reports are of no use to our user."""
+    return 0
+
+
+@cython.no_gc_clear
+cdef class Connection:
+    """An open WiredTiger database.
+
+    Arguments:
+        home: its directory; ignored for a store in memory.
+        config: the text handed to wiredtiger_open.
+        in_memory: whether `config` asks for a store in memory.
+
+    Raises StorageError, or CommandError(14031) where the disk is full.
+    """
+
+    def __cinit__(self, bytes home, bytes config, bint in_memory):
+        cdef const char *path = home
+        cdef const char *settings = config
+        cdef int code
+        self.handle = NULL
+        self.in_memory = in_memory
+        memset(&self.events, 0, sizeof(Events))
+        self.events.handler.handle_error = keep_error
+        self.events.handler.handle_message = drop_message
+        with nogil:
+            code = wiredtiger_open(path, &self.events.handler, settings, &self.handle)
+        if code:
+            self.fail(code)
+        for bound, inclusive in ((b"lower", False), (b"lower", True), (b"upper", False), (b"upper", True)):
+            self._compile_bound(bound, inclusive)
+
+    def _compile_bound(self, bytes bound, bint inclusive):
+        """Parses one setting of WT_CURSOR.bound ahead of its many uses."""
+        cdef const char *compiled
+        cdef bytes text = b"action=set,bound=%s,inclusive=%s" % (bound, b"true" if inclusive else b"false")
+        self.fail(self.handle.compile_configuration(self.handle, b"WT_CURSOR.bound", text, &compiled))
+        if bound == b"lower":
+            self.lower_bound[inclusive] = compiled
+        else:
+            self.upper_bound[inclusive] = compiled
+
+    def close(self, bytes config=b""):
+        """Closes the database; its sessions end with it. A second call does nothing."""
+        cdef WT_CONNECTION *handle = self.handle
+        cdef const char *settings = config
+        cdef int code
+        if handle == NULL:
+            return
+        self.handle = NULL
+        with nogil:
+            code = handle.close(handle, settings)
+        self.fail(code)
+
+    def __dealloc__(self):
+        if self.handle != NULL:
+            self.handle.close(self.handle, NULL)
+
+    cdef int fail(self, int code) except -1:
+        """Raises what an error code of WiredTiger stands for; 0 is no error."""
+        if code == 0:
+            return 0
+        if code == WT_ROLLBACK or code == WT_PREPARE_CONFLICT:
+            raise WriteConflict()
+        raise explain(code, self.events.text.decode("utf-8", "replace"), self.in_memory)
+
+
+def explain(int code, str detail, bint in_memory):
+    """The exception that stands for an error code, as one sentence."""
+    if code == WT_CACHE_FULL:
+        return CommandError(14031, "The in-memory store is full: nothing more can be written until data is removed; "
+                                   "raise the cache size or use a storage path.")
+    if code in (ENOSPC, EDQUOT, EFBIG):
+        return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
+    if code == EBUSY:
+        return StorageError("The storage directory is in use by another server.", 98)
+    if code in (EACCES, EPERM, EROFS):
+        return StorageError("The storage directory cannot be written: permission denied.")
+    if code in (ENOENT, ENOTDIR):
+        return StorageError("The storage directory does not exist and cannot be made.")
+    if code in (WT_PANIC, WT_RUN_RECOVERY):
+        return StorageError(f"The storage engine has stopped after an error it cannot go on from; restart the server. ({detail})")
+    if code == WT_TRY_SALVAGE:
+        return StorageError(f"The storage directory holds damaged files. ({detail})")
+    name = wiredtiger_strerror(code).decode()
+    return StorageError(f"The storage engine reports {name}. ({detail})" if detail else f"The storage engine reports {name}.")
+
+
+@cython.no_gc_clear
+cdef class Session:
+    """One WiredTiger session, its transaction, and its cursors: for each table one that overwrites, one that does not, and those of scans."""
+
+    def __cinit__(self, Connection connection, *unused):
+        self.connection = connection
+        self.handle = NULL
+        memset(self.writers, 0, sizeof(self.writers))
+        memset(self.inserters, 0, sizeof(self.inserters))
+        memset(self.spare, 0, sizeof(self.spare))
+        self.in_transaction = False
+        self.generation = 1
+        if connection.handle == NULL:
+            raise StorageError("The storage engine is closed.", 91)
+        self.fail(connection.handle.open_session(connection.handle, NULL, NULL, &self.handle))
+
+    def __dealloc__(self):
+        cdef int table
+        self.end_session()
+        for table in range(TABLE_COUNT):
+            free(self.spare[table].items)
+
+    def close(self):
+        """Ends the session and rolls back what is open in it. A second call does nothing."""
+        self.end_session()
+
+    @cython.final
+    cdef void end_session(self) noexcept:
+        """Closes the session unless it is closed, or went with its connection."""
+        cdef WT_SESSION *handle = self.handle
+        self.handle = NULL
+        self.in_transaction = False
+        self.generation += 1
+        if handle != NULL and self.connection.handle != NULL:
+            handle.close(handle, NULL)
+
+    def create_tables(self, bytes config):
+        """Creates the tables that do not exist yet."""
+        cdef int table
+        for table in range(TABLE_COUNT):
+            self.fail(self.handle.create(self.handle, uri_of(table), config))
+
+    def checkpoint(self):
+        """Writes a checkpoint, without the GIL."""
+        cdef int code
+        with nogil:
+            code = self.handle.checkpoint(self.handle, NULL)
+        self.fail(code)
+
+    def flush_log(self):
+        """Waits, without the GIL, until the log is on the disk; callers at the same time share one fsync."""
+        cdef int code
+        with nogil:
+            code = self.handle.log_flush(self.handle, b"sync=on")
+        self.fail(code)
+
+    cdef int fail(self, int code) except -1:
+        """Raises what a code stands for; 0 is no error."""
+        if code:
+            self.connection.fail(code)
+        return 0
+
+    cdef WT_CURSOR *open_handle(self, int table, const char *config) except NULL:
+        """Opens a cursor, which the session closes at its own end."""
+        cdef WT_CURSOR *handle = NULL
+        if self.handle == NULL or self.connection.handle == NULL:
+            raise StorageError("The storage engine is closed.", 91)
+        self.fail(self.handle.open_cursor(self.handle, uri_of(table), NULL, config, &handle))
+        return handle
+
+    cdef WT_CURSOR *writer(self, int table) except NULL:
+        """The cursor for point reads and for writes whether or not the key exists."""
+        if self.writers[table] == NULL:
+            self.writers[table] = self.open_handle(table, b"overwrite=true")
+        return self.writers[table]
+
+    cdef WT_CURSOR *inserter(self, int table) except NULL:
+        """The cursor whose writes tell whether the key existed."""
+        if self.inserters[table] == NULL:
+            self.inserters[table] = self.open_handle(table, b"overwrite=false")
+        return self.inserters[table]
+
+    cdef WT_CURSOR *borrow(self, int table) except NULL:
+        """A scan cursor of its own for the caller, who gives it back."""
+        cdef Handles *spare = &self.spare[table]
+        if spare.count == 0:
+            return self.open_handle(table, b"overwrite=true")
+        spare.count -= 1
+        return spare.items[spare.count]
+
+    cdef void give_back(self, int table, WT_CURSOR *handle) noexcept:
+        """Keeps a scan cursor for the next scan.
+
+        This may run in any thread (the garbage collector's), so it calls nothing of the session: the next user resets the cursor.
+        """
+        cdef Handles *spare = &self.spare[table]
+        cdef WT_CURSOR **items
+        if self.handle == NULL:
+            return
+        if spare.count == spare.size:
+            items = <WT_CURSOR **>realloc(spare.items, (spare.size + 4) * sizeof(WT_CURSOR *))
+            if items == NULL:
+                return
+            spare.items = items
+            spare.size += 4
+        spare.items[spare.count] = handle
+        spare.count += 1
+
+    cdef int start(self) except -1:
+        """Begins a transaction at snapshot isolation."""
+        assert not self.in_transaction, "a recovery unit has one transaction at a time"
+        if self.handle == NULL or self.connection.handle == NULL:
+            raise StorageError("The storage engine is closed.", 91)
+        self.fail(self.handle.begin_transaction(self.handle, NULL))
+        self.in_transaction = True
+        self.generation += 1
+        return 0
+
+    cdef int finish(self, bint keep) except -1:
+        """Ends the transaction; where a commit fails, WiredTiger has rolled it back."""
+        assert self.in_transaction, "there is no transaction to end"
+        self.in_transaction = False
+        self.generation += 1
+        if self.connection.handle == NULL:
+            raise StorageError("The storage engine is closed.", 91)
+        if keep:
+            return self.fail(self.handle.commit_transaction(self.handle, NULL))
+        return self.fail(self.handle.rollback_transaction(self.handle, NULL))

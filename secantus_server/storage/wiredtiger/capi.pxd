@@ -1,0 +1,56 @@
+# The part of wiredtiger.h that the binding calls.
+
+from libc.stdint cimport uint8_t, uint32_t
+
+cdef extern from "wiredtiger.h" nogil:
+    ctypedef struct WT_ITEM:
+        const void *data
+        size_t size
+
+    ctypedef struct WT_EVENT_HANDLER:
+        int (*handle_error)(WT_EVENT_HANDLER *, WT_SESSION *, int, const char *) noexcept nogil
+        int (*handle_message)(WT_EVENT_HANDLER *, WT_SESSION *, const char *) noexcept nogil
+
+    ctypedef struct WT_CURSOR:
+        void (*set_key)(WT_CURSOR *, ...) noexcept nogil
+        void (*set_value)(WT_CURSOR *, ...) noexcept nogil
+        int (*get_key)(WT_CURSOR *, ...) noexcept nogil
+        int (*get_value)(WT_CURSOR *, ...) noexcept nogil
+        int (*get_raw_key_value)(WT_CURSOR *, WT_ITEM *, WT_ITEM *) noexcept nogil
+        int (*next)(WT_CURSOR *) noexcept nogil
+        int (*prev)(WT_CURSOR *) noexcept nogil
+        int (*reset)(WT_CURSOR *) noexcept nogil
+        int (*search)(WT_CURSOR *) noexcept nogil
+        int (*insert)(WT_CURSOR *) noexcept nogil
+        int (*update)(WT_CURSOR *) noexcept nogil
+        int (*remove)(WT_CURSOR *) noexcept nogil
+        int (*bound)(WT_CURSOR *, const char *) noexcept nogil
+        int (*close)(WT_CURSOR *) noexcept nogil
+
+    ctypedef struct WT_SESSION:
+        int (*close)(WT_SESSION *, const char *) noexcept nogil
+        int (*create)(WT_SESSION *, const char *, const char *) noexcept nogil
+        int (*open_cursor)(WT_SESSION *, const char *, WT_CURSOR *, const char *, WT_CURSOR **) noexcept nogil
+        int (*begin_transaction)(WT_SESSION *, const char *) noexcept nogil
+        int (*commit_transaction)(WT_SESSION *, const char *) noexcept nogil
+        int (*rollback_transaction)(WT_SESSION *, const char *) noexcept nogil
+        int (*checkpoint)(WT_SESSION *, const char *) noexcept nogil
+        int (*log_flush)(WT_SESSION *, const char *) noexcept nogil
+
+    ctypedef struct WT_CONNECTION:
+        int (*close)(WT_CONNECTION *, const char *) noexcept nogil
+        int (*open_session)(WT_CONNECTION *, WT_EVENT_HANDLER *, const char *, WT_SESSION **) noexcept nogil
+        int (*compile_configuration)(WT_CONNECTION *, const char *, const char *, const char **) noexcept nogil
+
+    int wiredtiger_open(const char *, WT_EVENT_HANDLER *, const char *, WT_CONNECTION **)
+    const char *wiredtiger_strerror(int)
+
+    const int WT_ROLLBACK
+    const int WT_DUPLICATE_KEY
+    const int WT_ERROR
+    const int WT_NOTFOUND
+    const int WT_PANIC
+    const int WT_RUN_RECOVERY
+    const int WT_CACHE_FULL
+    const int WT_PREPARE_CONFLICT
+    const int WT_TRY_SALVAGE

@@ -1,0 +1,39 @@
+"""The match language: filters of find, update, delete, `$match` and everything else that selects documents.
+
+https://www.mongodb.com/docs/manual/reference/operator/query/
+
+`parse_match` makes a tree of nodes; the planner reads the nodes' attributes.
+"""
+
+from secantus_server.mql.match import arrays, bits, comparison, element, evaluation, logical, modulo, regex  # noqa: F401
+from secantus_server.mql.match._comparison import Comparison, In
+from secantus_server.mql.match._elem_match import ElemMatchObject, ElemMatchValue
+from secantus_server.mql.match._expression import ExprMatch, SampleRate
+from secantus_server.mql.match._nodes import AlwaysFalse, AlwaysTrue, And, MatchExpression, Nor, Not, Or, PathMatch
+from secantus_server.mql.match._predicates import Bits, Exists, Mod, Size, TypeMatch
+from secantus_server.mql.match._regex import RegexMatch
+from secantus_server.mql.match.parser import parse_match
+
+__all__ = [
+    "AlwaysFalse",
+    "AlwaysTrue",
+    "And",
+    "Bits",
+    "Comparison",
+    "ElemMatchObject",
+    "ElemMatchValue",
+    "Exists",
+    "ExprMatch",
+    "In",
+    "MatchExpression",
+    "Mod",
+    "Nor",
+    "Not",
+    "Or",
+    "PathMatch",
+    "RegexMatch",
+    "SampleRate",
+    "Size",
+    "TypeMatch",
+    "parse_match",
+]

@@ -1,0 +1,294 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The match nodes that join others, and the base of those that look at a path; they read the stored bytes.
+
+A node answers three questions: does a document match (`matches_raw`), does a single value match where the node stands
+inside `$elemMatch` (`matches_element`; type 0 stands for a field that is not there), and which array element made the
+document match (`position`, what the positional `$` of an update stands for).
+
+https://www.mongodb.com/docs/manual/tutorial/query-array-of-documents/ describes how paths go through arrays.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memcmp
+
+from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+
+
+cdef class MatchExpression:
+    """One node of a parsed filter."""
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        raise NotImplementedError
+
+    cdef bint matches_element(self, const Element* element) except -1:
+        raise NotImplementedError
+
+    cdef Py_ssize_t position(self, const uint8_t* doc) except -2:
+        return -1
+
+    def matches(self, bytes doc not None):
+        """Whether a document matches."""
+        return bool(self.matches_raw(<const uint8_t*>PyBytes_AS_STRING(doc)))
+
+    def array_index(self, bytes doc not None):
+        """The index of the array element that made a document match, or None.
+
+        Arguments:
+            doc: a document that matches.
+        """
+        found = self.position(<const uint8_t*>PyBytes_AS_STRING(doc))
+        return None if found < 0 else found
+
+    def serialize(self):
+        """The node as a filter, in explain's form."""
+        raise NotImplementedError
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.serialize()})"
+
+
+cdef class AlwaysTrue(MatchExpression):
+    """Every document."""
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        return True
+
+    cdef bint matches_element(self, const Element* element) except -1:
+        return True
+
+    def serialize(self):
+        return {"$alwaysTrue": 1}
+
+
+cdef class AlwaysFalse(MatchExpression):
+    """No document."""
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        return False
+
+    cdef bint matches_element(self, const Element* element) except -1:
+        return False
+
+    def serialize(self):
+        return {"$alwaysFalse": 1}
+
+
+cdef tuple as_nodes(object children):
+    """The children as a tuple; the kernels rely on every one of them being a node."""
+    cdef tuple nodes = tuple(children)
+    for child in nodes:
+        assert isinstance(child, MatchExpression), child
+    return nodes
+
+
+cdef class ListMatch(MatchExpression):
+    """What joins several nodes."""
+
+    cdef readonly tuple children
+
+    def __init__(self, children):
+        self.children = as_nodes(children)
+
+    def serialize_children(self):
+        """The children's filters."""
+        return [child.serialize() for child in self.children]
+
+
+cdef class And(ListMatch):
+    """All children match; without children, everything."""
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        for child in self.children:
+            if not (<MatchExpression>child).matches_raw(doc):
+                return False
+        return True
+
+    cdef bint matches_element(self, const Element* element) except -1:
+        for child in self.children:
+            if not (<MatchExpression>child).matches_element(element):
+                return False
+        return True
+
+    cdef Py_ssize_t position(self, const uint8_t* doc) except -2:
+        # The last one that met an array wins.
+        cdef Py_ssize_t found = -1
+        cdef Py_ssize_t next_found
+        for child in self.children:
+            next_found = (<MatchExpression>child).position(doc)
+            if next_found >= 0:
+                found = next_found
+        return found
+
+    def serialize(self):
+        return {"$and": self.serialize_children()} if self.children else {}
+
+
+cdef class Or(ListMatch):
+    """At least one child matches."""
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        for child in self.children:
+            if (<MatchExpression>child).matches_raw(doc):
+                return True
+        return False
+
+    cdef bint matches_element(self, const Element* element) except -1:
+        for child in self.children:
+            if (<MatchExpression>child).matches_element(element):
+                return True
+        return False
+
+    cdef Py_ssize_t position(self, const uint8_t* doc) except -2:
+        for child in self.children:
+            if (<MatchExpression>child).matches_raw(doc):
+                return (<MatchExpression>child).position(doc)
+        return -1
+
+    def serialize(self):
+        return {"$or": self.serialize_children()}
+
+
+cdef class Nor(ListMatch):
+    """No child matches."""
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        for child in self.children:
+            if (<MatchExpression>child).matches_raw(doc):
+                return False
+        return True
+
+    cdef bint matches_element(self, const Element* element) except -1:
+        for child in self.children:
+            if (<MatchExpression>child).matches_element(element):
+                return False
+        return True
+
+    def serialize(self):
+        return {"$nor": self.serialize_children()}
+
+
+cdef class Not(MatchExpression):
+    """The child does not match."""
+
+    cdef readonly MatchExpression child
+
+    def __init__(self, MatchExpression child not None):
+        self.child = child
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        return not self.child.matches_raw(doc)
+
+    cdef bint matches_element(self, const Element* element) except -1:
+        return not self.child.matches_element(element)
+
+    def serialize(self):
+        if isinstance(self.child, PathMatch):
+            [(path, predicate)] = self.child.serialize().items()
+            return {path: {"$not": predicate}}
+        return {"$nor": [self.child.serialize()]}
+
+
+cdef class PathMatch(MatchExpression):
+    """What looks at the values a dotted path leads to; a subclass says which value matches.
+
+    An array in the middle of a path stands for each of its documents, and a number in the path for an index as well as
+    for a field name. An array at the path's end offers its elements and itself, unless the subclass wants it whole.
+    """
+
+    def __cinit__(self, *args, **kwargs):
+        self.parts = NULL
+
+    def __dealloc__(self):
+        PyMem_Free(self.parts)
+
+    cdef int set_path(self, str path, bint opens_arrays) except -1:
+        """Split the path; every subclass calls this when it is made."""
+        cdef int i
+        cdef bytes name
+        self.path = path
+        self.opens_arrays = opens_arrays
+        self.names = tuple(path.encode("utf-8", "surrogateescape").split(b"."))
+        self.part_count = len(self.names)
+        self.parts = <PathPart*>PyMem_Malloc(self.part_count * sizeof(PathPart))
+        if self.parts == NULL:
+            raise MemoryError
+        for i in range(self.part_count):
+            name = self.names[i]
+            self.parts[i].name = PyBytes_AS_STRING(name)
+            self.parts[i].length = <uint32_t>PyBytes_GET_SIZE(name)
+        return 0
+
+    def predicate(self):
+        """What stands to the right of the path in a filter."""
+        raise NotImplementedError
+
+    def serialize(self):
+        return {self.path: self.predicate()}
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        return self.walk_document(doc, 0, NULL)
+
+    cdef Py_ssize_t position(self, const uint8_t* doc) except -2:
+        cdef Py_ssize_t found = -1
+        self.walk_document(doc, 0, &found)
+        return found
+
+    cdef bint walk_document(self, const uint8_t* doc, int depth, Py_ssize_t* position) except -1:
+        """Whether the path's parts from `depth` on lead from a document to a value that matches."""
+        cdef Element element
+        while find_field(doc, self.parts[depth].name, self.parts[depth].length, &element):
+            depth += 1
+            if element.type == 4:
+                if depth == self.part_count:
+                    return self.matches_array(&element, position)
+                return self.walk_array(element.value, depth, position)
+            if depth == self.part_count:
+                return self.matches_element(&element)
+            if element.type != 3:
+                break
+            doc = element.value
+        element.type = 0
+        return self.matches_element(&element)
+
+    cdef bint matches_array(self, const Element* array, Py_ssize_t* position) except -1:
+        """Whether an array at the path's end matches."""
+        cdef Element element
+        cdef const uint8_t* cursor
+        cdef Py_ssize_t index = 0
+        if self.opens_arrays:
+            cursor = first_element(array.value)
+            while next_element(&cursor, &element):
+                if self.matches_element(&element):
+                    if position != NULL:
+                        position[0] = index
+                    return True
+                index += 1
+        return self.matches_element(array)
+
+    cdef bint walk_array(self, const uint8_t* array, int depth, Py_ssize_t* position) except -1:
+        """Whether the path's parts from `depth` on lead from an array to a value that matches."""
+        cdef Element element
+        cdef const uint8_t* cursor = first_element(array)
+        cdef Py_ssize_t index = 0
+        while next_element(&cursor, &element):
+            if self.inner_matches(&element, depth):
+                if position != NULL:
+                    position[0] = index
+                return True
+            index += 1
+        return False
+
+    cdef bint inner_matches(self, const Element* element, int depth) except -1:
+        """Whether an element of an array in the middle of the path matches: as a document, or by its index."""
+        if element.type == 3 and self.walk_document(element.value, depth, NULL):
+            return True
+        if element.name_len != self.parts[depth].length or memcmp(element.name, self.parts[depth].name, element.name_len) != 0:
+            return False
+        depth += 1
+        if depth == self.part_count:
+            return self.matches_element(element)
+        if element.type == 3:
+            return self.walk_document(element.value, depth, NULL)
+        return element.type == 4 and self.walk_array(element.value, depth, NULL)

@@ -1,0 +1,89 @@
+"""`$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte`, `$in` and `$nin`.
+
+https://www.mongodb.com/docs/manual/reference/operator/query-comparison/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson.values import UNDEFINED, Regex
+from secantus_server.errors import CommandError
+from secantus_server.mql.match._comparison import Comparison, In
+from secantus_server.mql.match._nodes import AlwaysFalse, MatchExpression, Not
+from secantus_server.mql.match._regex import RegexMatch
+from secantus_server.mql.match.parser import is_operator_document
+from secantus_server.mql.match.regex import regex_match
+from secantus_server.mql.match.registry import Clause, field_operator
+
+
+def equality(clause: Clause, operand: Any) -> Comparison:
+    """The node of `{path: operand}`.
+
+    Raises:
+        CommandError: 2 for undefined.
+    """
+    _check_operand(operand)
+    return Comparison(clause.path, "$eq", operand, clause.scope.ctx.collation)
+
+
+def _check_operand(operand: Any) -> None:
+    if operand is UNDEFINED:
+        raise CommandError(2, "cannot compare to undefined")
+
+
+@field_operator("$eq")
+def parse_eq(clause: Clause) -> MatchExpression:
+    """`$eq`; a regular expression is compared as a value."""
+    return equality(clause, clause.argument)
+
+
+@field_operator("$ne")
+def parse_ne(clause: Clause) -> MatchExpression:
+    """`$ne`, the negation of `$eq`."""
+    if type(clause.argument) is Regex:
+        raise CommandError(2, "Can't have regex as arg to $ne.")
+    return Not(equality(clause, clause.argument))
+
+
+@field_operator("$gt", "$gte", "$lt", "$lte")
+def parse_order(clause: Clause) -> MatchExpression:
+    """The comparisons by order."""
+    if type(clause.argument) is Regex:
+        raise CommandError(2, f"Can't have RegEx as arg to predicate over field '{clause.path}'.")
+    _check_operand(clause.argument)
+    return Comparison(clause.path, clause.name, clause.argument, clause.scope.ctx.collation)
+
+
+@field_operator("$in")
+def parse_in(clause: Clause) -> MatchExpression:
+    """`$in`: equal to one of the values, or matching one of the regular expressions."""
+    if type(clause.argument) is not list:
+        raise CommandError(2, f"{clause.name} needs an array")
+    operands = []
+    regexes: list[RegexMatch] = []
+    for value in clause.argument:
+        if is_operator_document(value):
+            raise CommandError(2, "cannot nest $ under $in")
+        _check_operand(value)
+        if type(value) is Regex:
+            regexes.append(regex_match(clause.path, value.pattern, value.options))
+        else:
+            operands.append(value)
+    return _membership(clause, operands, regexes)
+
+
+def _membership(clause: Clause, operands: list[Any], regexes: list[RegexMatch]) -> MatchExpression:
+    if not operands and not regexes:
+        return AlwaysFalse()
+    if len(operands) == 1 and not regexes:
+        return equality(clause, operands[0])
+    if len(regexes) == 1 and not operands:
+        return regexes[0]
+    return In(clause.path, operands, regexes, clause.scope.ctx.collation)
+
+
+@field_operator("$nin")
+def parse_nin(clause: Clause) -> MatchExpression:
+    """`$nin`, the negation of `$in`."""
+    return Not(parse_in(clause))

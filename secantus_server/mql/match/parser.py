@@ -1,0 +1,129 @@
+"""Turns a filter as the user wrote it into a tree of match nodes; every user error is raised here.
+
+https://www.mongodb.com/docs/manual/reference/operator/query/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from secantus_server.bson.values import Regex
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match._nodes import AlwaysTrue, And, MatchExpression
+from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS, Clause, Scope
+
+# The fields of a DBRef: a document that begins with one of them is a value, not a document of operators.
+DBREF_FIELDS = ("$ref", "$id", "$db")
+
+MAX_DEPTH = 100
+
+
+def parse_match(spec: dict[str, Any], ctx: ParseContext, *, forbidden: frozenset[str] = frozenset()) -> MatchExpression:
+    """Parses a filter.
+
+    Arguments:
+        spec: the filter; an empty one matches every document.
+        ctx: time, variables, collation and randomness for what the filter contains.
+        forbidden: operators this command does not allow (`$expr`, `$where`, `$text`, `$near`, ...).
+
+    Raises:
+        CommandError: 2 BadValue, 9 FailedToParse, 14 TypeMismatch and others, as MongoDB does.
+    """
+    return parse_filter(spec, Scope(ctx, forbidden))
+
+
+def parse_filter(spec: dict[str, Any], scope: Scope) -> MatchExpression:
+    """Parses a filter that may stand inside another one.
+
+    Raises:
+        CommandError: see `parse_match`.
+    """
+    if scope.depth > MAX_DEPTH:
+        raise CommandError(2, f"exceeded maximum query tree depth of {MAX_DEPTH}")
+    inner = replace(scope, depth=scope.depth + 1)
+    children: list[MatchExpression] = []
+    for name, value in spec.items():
+        if name.startswith("$") and (scope.top_level or name not in DBREF_FIELDS):
+            children.append(_parse_filter_operator(name, value, inner))
+        else:
+            children.extend(_parse_field(name, value, inner))
+    return conjunction(children)
+
+
+def parse_conditions(path: str, spec: dict[str, Any], scope: Scope) -> list[MatchExpression]:
+    """Parses a document of operators, such as `{$gt: 1, $lt: 5}`, for a field.
+
+    Raises:
+        CommandError: 2 for a key that is no operator of a field, and the errors of the operators.
+    """
+    children = []
+    for name, argument in spec.items():
+        parser = FIELD_OPERATORS.get(name)
+        if parser is None:
+            raise CommandError(2, f"unknown operator: {name}")
+        check_allowed(name, scope)
+        child = parser(Clause(path, name, argument, spec, scope))
+        if child is not None:
+            children.append(child)
+    return children
+
+
+def conjunction(children: Iterable[MatchExpression]) -> MatchExpression:
+    """All of the children as one node, without needless levels."""
+    flat: list[MatchExpression] = []
+    for child in children:
+        if type(child) is And:
+            flat.extend(child.children)
+        elif type(child) is not AlwaysTrue:
+            flat.append(child)
+    return flat[0] if len(flat) == 1 else And(flat)
+
+
+def is_operator_document(value: Any) -> bool:
+    """Whether a value is a document of operators rather than a value to compare with."""
+    if type(value) is not dict or not value:
+        return False
+    first = next(iter(value))
+    return first.startswith("$") and not ("$ref" in value and "$id" in value and first in DBREF_FIELDS)
+
+
+def check_allowed(name: str, scope: Scope) -> None:
+    """Refuses an operator the command does not allow.
+
+    Raises:
+        CommandError: 224 for `$expr`, else 2.
+    """
+    if name not in scope.forbidden:
+        return
+    if name in ("$near", "$nearSphere", "$geoNear"):
+        raise CommandError(2, "$geoNear, $near, and $nearSphere are not allowed in this context")
+    raise CommandError(224 if name == "$expr" else 2, f"{name} is not allowed in this context")
+
+
+def check_top_level(name: str, scope: Scope) -> None:
+    """Refuses an operator for whole documents inside `$elemMatch`.
+
+    Raises:
+        CommandError: 2 BadValue.
+    """
+    if not scope.top_level:
+        raise CommandError(2, f"{name} can only be applied to the top-level document")
+
+
+def _parse_filter_operator(name: str, argument: Any, scope: Scope) -> MatchExpression:
+    parser = FILTER_OPERATORS.get(name)
+    if parser is None:
+        hint = "If you have a field name that starts with a '$' symbol, consider using $getField or $setField."
+        raise CommandError(2, f"unknown top level operator: {name}. {hint}")
+    check_allowed(name, scope)
+    return parser(name, argument, scope)
+
+
+def _parse_field(path: str, value: Any, scope: Scope) -> list[MatchExpression]:
+    if is_operator_document(value):
+        return parse_conditions(path, value, scope)
+    operator = "$regex" if type(value) is Regex else "$eq"
+    return parse_conditions(path, {operator: value}, scope)

@@ -1,0 +1,54 @@
+"""`$regex` and `$options`. https://www.mongodb.com/docs/manual/reference/operator/query/regex/"""
+
+from __future__ import annotations
+
+from secantus_server.bson.values import Regex
+from secantus_server.errors import CommandError
+from secantus_server.mql.match._nodes import MatchExpression
+from secantus_server.mql.match._regex import RegexMatch
+from secantus_server.mql.match.pcre import compile_pattern
+from secantus_server.mql.match.registry import Clause, field_operator
+
+
+def regex_match(path: str, pattern: str, options: str) -> RegexMatch:
+    """The node of a regular expression at a path.
+
+    Raises:
+        CommandError: 2, 51091, 51108 or 238 for a pattern or options that cannot be used.
+    """
+    compiled = compile_pattern(pattern, options)
+    literal = None if compiled.literal is None else compiled.literal.encode("utf-8", "surrogateescape")
+    return RegexMatch(path, pattern, options, compiled.regex.search, literal, compiled.anchored)
+
+
+@field_operator("$regex")
+def parse_regex(clause: Clause) -> MatchExpression:
+    """`$regex`, with the `$options` beside it."""
+    argument = clause.argument
+    if type(argument) is Regex:
+        pattern, options = argument
+    elif type(argument) is str:
+        pattern, options = argument, ""
+    else:
+        raise CommandError(2, "$regex has to be a string")
+    if "$options" in clause.siblings:
+        options = _parse_options(clause, options)
+    return regex_match(clause.path, pattern, options)
+
+
+def _parse_options(clause: Clause, options: str) -> str:
+    given = clause.siblings["$options"]
+    if type(given) is not str:
+        raise CommandError(2, "$options has to be a string")
+    if options:
+        written_first = list(clause.siblings).index("$options") < list(clause.siblings).index("$regex")
+        raise CommandError(51074 if written_first else 51075, "options set in both $regex and $options")
+    return given
+
+
+@field_operator("$options")
+def parse_options(clause: Clause) -> MatchExpression | None:
+    """`$options`, which `$regex` reads."""
+    if "$regex" not in clause.siblings:
+        raise CommandError(2, "$options needs a $regex")
+    return None

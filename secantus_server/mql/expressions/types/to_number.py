@@ -9,7 +9,7 @@ import math
 import re
 import struct
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from bson.binary import Binary
@@ -24,6 +24,12 @@ from secantus_server.mql.expressions.types.failure import failure, overflow, unp
 WHOLE = re.compile(r"[+-]?[0-9]+\Z")
 DECIMAL_TEXT = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|infinity|nan)\Z", re.IGNORECASE)
 HEXADECIMAL_TEXT = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?[0-9]+)?\Z")
+
+MAX_DIGITS = 19  # of an int64
+
+# The digits that a text has beyond the 34 of a decimal128 are cut off.
+TEXT_CONTEXT = DECIMAL_CONTEXT.copy()
+TEXT_CONTEXT.rounding = ROUND_DOWN
 
 Conversion = Callable[[Any], Any]
 
@@ -52,7 +58,11 @@ def _truncate(number: float | Decimal) -> int:
 def _whole_text(text: str) -> int:
     if not WHOLE.match(text):
         raise unparsable(text, "Did not consume whole string." if text[:1].isdigit() else "No digits" if not text else "Bad digit")
-    return int(text)
+    # Leading zeros would count towards Python's limit of digits.
+    digits = text.lstrip("+-").lstrip("0") or "0"
+    if len(digits) > MAX_DIGITS:
+        raise overflow(text)
+    return -int(digits) if text[0] == "-" else int(digits)
 
 
 def _whole_binary(data: Binary, sizes: tuple[int, ...], byte_order: str) -> int:
@@ -95,7 +105,7 @@ def _decimal_text(text: str) -> Decimal128:
     exact = Decimal(text)
     if exact.is_nan():
         return Decimal128("NaN")
-    number = DECIMAL_CONTEXT.plus(exact)
+    number = TEXT_CONTEXT.create_decimal(exact)
     if (number.is_infinite() and exact.is_finite()) or (number.is_zero() and not exact.is_zero()):
         raise unparsable(text, "Conversion from string to decimal would overflow" if number else "Conversion from string to decimal would underflow")
     return Decimal128(number)

@@ -1,0 +1,1 @@
+"""Documents as values: merging them, their fields, and arrays of keys and values."""

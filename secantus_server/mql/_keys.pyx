@@ -15,22 +15,6 @@ from secantus_server.bson._raw cimport Element, find_field, first_element, next_
 
 from secantus_server.errors import CommandError
 
-cdef enum Kind:
-    PENDING      # still to be looked up: `doc` and `rest`
-    VALUE        # `value`
-    ABSENT
-    EMPTY        # an empty array at the path's end
-    ARRAY        # `array`; `rest` is what follows it, NULL at the path's end
-
-
-cdef struct Slot:
-    Kind kind
-    const uint8_t* doc
-    const char* rest
-    const uint8_t* array
-    Element value
-
-
 cdef bint is_array_index(const char* component, size_t length, uint32_t* index) noexcept nogil:
     cdef size_t i
     cdef uint32_t n = 0
@@ -99,13 +83,6 @@ cdef void look_up(Slot* slot) noexcept nogil:
 cdef class Generation:
     """The keys of one document while they are being made."""
 
-    cdef KeyGenerator generator
-    cdef list keys          # of all keys, or None
-    cdef bytes smallest     # of the smallest key, where `keys` is None
-    cdef bint multikey
-    cdef bint all_absent
-    cdef Writer out
-
     cdef int expand(self, Slot* slots) except -1:
         cdef int i
         cdef const uint8_t* array = NULL
@@ -172,9 +149,25 @@ cdef class Generation:
         key = out.finish()
         if self.keys is not None:
             self.keys.append(key)
+            if not self.multikey:
+                self.covered = self.raw_values(slots)
         elif self.smallest is None or key < self.smallest:
             self.smallest = key
         return 0
+
+
+    cdef bytes raw_values(self, Slot* slots):
+        """The values that the key was made of: a type byte and the value for each field, 0 for an absent one."""
+        cdef Writer out = self.out
+        cdef int i
+        out.clear()
+        for i in range(self.generator.fields):
+            if slots[i].kind == VALUE:
+                out.put_byte(slots[i].value.type)
+                out.put_bytes(slots[i].value.value, slots[i].value.value_len)
+            else:
+                out.put_byte(0)
+        return out.finish()
 
 
 cdef void enter(Slot* slot, const Element* element) noexcept nogil:

@@ -1,0 +1,96 @@
+"""Read and write concern: what a single node can hold to, and the errors for what it cannot.
+
+https://www.mongodb.com/docs/manual/reference/write-concern/ and .../read-concern/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from secantus_server.bson.values import is_number, type_name
+from secantus_server.commands.arguments import wrong_type
+from secantus_server.errors import CommandError
+
+READ_LEVELS = ("local", "majority", "linearizable", "available", "snapshot")
+MAX_NODES = 50
+_WRITE_FIELDS = frozenset(["w", "j", "wtimeout", "fsync", "provenance", "getLastError"])
+_READ_FIELDS = frozenset(["level", "afterClusterTime", "afterOpTime", "atClusterTime", "provenance", "allowTransactionTableSnapshot", "waitLastStableRecoveryTimestamp"])
+
+
+def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalone: bool) -> None:
+    """Hold a read concern to the rules.
+
+    Raises:
+        CommandError: it is not one, or this command or server cannot hold to it.
+    """
+    if type(concern) is not dict:
+        raise wrong_type("readConcern", concern, "object")
+    for key, value in concern.items():
+        if key not in _READ_FIELDS:
+            raise CommandError(40415, f"BSON field 'readConcern.{key}' is an unknown field.")
+        if key == "level" and type(value) is not str:
+            raise wrong_type("readConcern.level", value, "string")
+        if key in ("afterClusterTime", "atClusterTime") and type(value) is not Timestamp:
+            raise wrong_type(f"readConcern.{key}", value, "timestamp")
+    level = concern.get("level", "local")
+    if level not in READ_LEVELS:
+        raise CommandError(2, f"Enumeration value '{level}' for field 'readConcern.level' is not a valid value.")
+    if not takes_one and level not in ("local", "available"):
+        raise CommandError(72, f"Command {command} does not support readConcern {{ level: \"{level}\" }}")
+    if "atClusterTime" in concern and level != "snapshot":
+        raise CommandError(72, "readConcern.atClusterTime may only be used with readConcern level 'snapshot'")
+
+
+def check_write_concern(command: str, takes_one: bool, concern: Any) -> None:
+    """Hold a write concern to the rules; what only shows after the write is `write_concern_error`.
+
+    Raises:
+        CommandError: it is not one, or the command takes none.
+    """
+    if type(concern) is not dict:
+        raise wrong_type(f"{command}.writeConcern", concern, "object")
+    if not takes_one:
+        raise CommandError(72, f"Command {command} does not support writeConcern")
+    for key, value in concern.items():
+        if key not in _WRITE_FIELDS:
+            raise CommandError(40415, f"BSON field 'writeConcern.{key}' is an unknown field.")
+        if key in ("j", "fsync") and type(value) is not bool and not is_number(value):
+            raise wrong_type(f"writeConcern.{key}", value, "[bool, int, double, decimal, long]")
+    _check_w(concern.get("w", 1))
+    if concern.get("j") and concern.get("fsync"):
+        raise CommandError(9, "fsync and j options cannot be used together")
+
+
+def _check_w(w: Any) -> None:
+    if type(w) is dict or type(w) is str:
+        return
+    if type(w) not in (int, Int64, float):
+        raise CommandError(9, f"w has to be a number, string, or object; found: {type_name(w)}")
+    if not 0 <= w <= MAX_NODES:
+        raise CommandError(9, f"w has to be a non-negative number and not greater than {MAX_NODES}; found: {int(w)}")
+
+
+def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a reply says when the write was made but its concern cannot be met on one node.
+
+    Arguments:
+        concern: the command's write concern, or None.
+    """
+    w = (concern or {}).get("w", 1)
+    if type(w) is str and w != "majority":
+        return {
+            "code": 79,
+            "codeName": "UnknownReplWriteConcern",
+            "errmsg": f"No write concern mode named '{w}' found in replica set configuration",
+        }
+    if is_number(w) and w > 1:
+        return {"code": 100, "codeName": "UnsatisfiableWriteConcern", "errmsg": "Not enough data-bearing nodes"}
+    return None
+
+
+def waits_for_disk(concern: dict[str, Any] | None) -> bool:
+    """Whether the write is to be on disk before it is acknowledged (`j: true`)."""
+    return bool((concern or {}).get("j") or (concern or {}).get("fsync"))

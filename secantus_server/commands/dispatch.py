@@ -1,0 +1,129 @@
+"""From a message to a command and its reply: the arguments of every command are read here, once.
+
+https://www.mongodb.com/docs/manual/reference/command/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.binary import Binary
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from secantus_server.bson.values import type_name
+from secantus_server.commands.arguments import truth, wrong_type
+from secantus_server.commands.concerns import check_read_concern, check_write_concern
+from secantus_server.commands.names import check_database_name
+from secantus_server.commands.operations import Operation
+from secantus_server.commands.registry import Command, Reply, find_command
+from secantus_server.commands.request import ClientInfo, Request
+from secantus_server.commands.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.wire.message import Message
+
+_NO_SIGNATURE = {"hash": Binary(b"\0" * 20, 0), "keyId": Int64(0)}
+_GENERIC_TYPES: dict[str, tuple[type, str]] = {"lsid": (dict, "object"), "txnNumber": (Int64, "long"), "$clusterTime": (dict, "object")}
+
+
+def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[Request, Reply]:
+    """Run the command of a message.
+
+    Arguments:
+        message: what came in.
+        services: the server.
+        client: the connection it came in on.
+
+    Raises:
+        CommandError: the command cannot do what was asked.
+    """
+    name = next(iter(message.body))
+    db = message.body.get("$db")
+    if type(db) is not str:
+        raise CommandError(40571, "OP_MSG requests require a $db argument") if db is None else wrong_type("$db", db, "string")
+    command = find_command(name)
+    with services.operations.running(client.connection_id, db, message.body) as operation:
+        request = Request(name, db, message, services, client, operation)
+        check_generic(command, request, operation)
+        arguments = command.arguments.parse(message.body, name) if command.arguments else {}
+        reply = command.run(request, arguments)
+    return request, finish_reply(reply, services)
+
+
+def check_generic(command: Command, request: Request, operation: Operation) -> None:
+    """Hold the arguments that every command takes to their rules.
+
+    Raises:
+        CommandError: one of them is not possible for this command.
+    """
+    body = request.body
+    check_database_name(request.db)
+    if command.admin_only and request.db != "admin":
+        raise CommandError(13, f"{command.name} may only be run against the admin database.")
+    for key, (kind, expected) in _GENERIC_TYPES.items():
+        if key in body and type(body[key]) is not kind:
+            raise wrong_type(f"{command.name}.{key}", body[key], expected)
+    if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:
+        _check_api_version(command, body)
+    if body.get("maxTimeMS") and request.name != "getMore":
+        operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
+    if "lsid" in body:
+        _check_session(command, body)
+    if "readConcern" in body:
+        check_read_concern(command.name, command.is_read, body["readConcern"], standalone=not request.services.settings.replica_set)
+    if "writeConcern" in body:
+        check_write_concern(command.name, command.is_write, body["writeConcern"])
+
+
+def _max_time_ms(name: str, value: Any) -> int:
+    if type(value) not in (int, Int64, float):
+        raise wrong_type(f"{name}.maxTimeMS", value, "[long, int, decimal, double]")
+    if value != int(value):
+        raise CommandError(2, "maxTimeMS has non-integral value")
+    if not 0 <= value <= 2**31 - 1:
+        raise CommandError(2, f"{int(value)} value for maxTimeMS is out of range [0, 2147483647]")
+    return int(value)
+
+
+def _check_session(command: Command, body: dict[str, Any]) -> None:
+    session_id = body["lsid"].get("id")
+    if session_id is None:
+        raise CommandError(40414, "BSON field 'OperationSessionInfo.lsid.id' is missing but a required field")
+    if type(session_id) is not Binary or session_id.subtype != 4:
+        raise CommandError(14, f"BSON field 'lsid.id' is the wrong type '{type_name(session_id)}', expected type 'UUID'")
+    if len(session_id) != 16:
+        raise CommandError(207, "uuid must be a 16-byte binary field with UUID (4) subtype")
+    if "startTransaction" in body or "autocommit" in body:
+        raise CommandError(238, "Transactions are not supported by Secantus yet: run the statements without one.")
+
+
+def _check_api_version(command: Command, body: dict[str, Any]) -> None:
+    """The Stable API. https://www.mongodb.com/docs/manual/reference/stable-api/"""
+    version = body.get("apiVersion")
+    if version is None:
+        raise CommandError(322, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
+    if type(version) is not str:
+        raise wrong_type(f"{command.name}.apiVersion", version, "string")
+    if version != "1":
+        raise CommandError(322, "API version must be \"1\"")
+    strict = body.get("apiStrict")
+    if strict is not None and truth(strict) and not command.in_api_v1:
+        raise CommandError(323, f"Provided apiStrict:true, but the command {command.name} is not in API Version 1")
+
+
+def finish_reply(reply: Reply, services: Services) -> Reply:
+    """Add what every reply has: ok, and the cluster's time on a replica set."""
+    reply.setdefault("ok", 1.0)
+    if services.settings.replica_set:
+        time: Timestamp = services.oplog.last_timestamp()
+        reply["$clusterTime"] = {"clusterTime": time, "signature": _NO_SIGNATURE}
+        reply["operationTime"] = time
+    return reply
+
+
+def error_reply(error: CommandError, services: Services) -> Reply:
+    """The reply that says what went wrong."""
+    reply: Reply = {"ok": 0.0, "errmsg": error.message, "code": error.code, "codeName": error.code_name, **error.info}
+    if error.labels:
+        reply["errorLabels"] = list(error.labels)
+    return finish_reply(reply, services)

@@ -1,0 +1,61 @@
+"""The rules for the names of databases and collections.
+
+https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson.values import type_name
+from secantus_server.errors import CommandError
+
+MAX_DATABASE_BYTES = 63
+MAX_NAMESPACE_BYTES = 255
+_FORBIDDEN_IN_DATABASE = frozenset('/\\. "$\0')
+
+
+def check_database_name(name: str) -> None:
+    """Hold a database's name to the rules.
+
+    Raises:
+        CommandError: 73 InvalidNamespace.
+    """
+    if name == "$external":
+        return
+    if not name or len(name.encode("utf-8", "surrogateescape")) > MAX_DATABASE_BYTES or not _FORBIDDEN_IN_DATABASE.isdisjoint(name):
+        raise CommandError(73, f"Invalid database name: '{name}'")
+
+
+def collection_name(command: str, db: str, value: Any) -> str:
+    """The collection that a command names, held to the rules for reading from it.
+
+    Raises:
+        CommandError: 73 InvalidNamespace, also for what is not a string.
+    """
+    if type(value) is not str:
+        raise CommandError(73, f"collection name has invalid type {type_name(value)}")
+    if not value or value.startswith(".") or value.endswith(".") and value.strip(".") == "" or "\0" in value:
+        raise CommandError(73, f"Invalid namespace specified '{db}.{value}'")
+    return value
+
+
+def check_new_collection_name(db: str, name: str) -> None:
+    """Hold the name of a collection that is about to be made to the rules.
+
+    Raises:
+        CommandError: 73 InvalidNamespace.
+    """
+    collection_name("create", db, name)
+    if "$" in name:
+        raise CommandError(73, f"Invalid collection name: {name}")
+    if name.startswith("system.") and not _allowed_system(db, name):
+        raise CommandError(73, f"Invalid system namespace: {db}.{name}")
+    if len(f"{db}.{name}".encode("utf-8", "surrogateescape")) > MAX_NAMESPACE_BYTES:
+        raise CommandError(73, f"Fully qualified namespace is too long. Namespace: {db}.{name} Max: {MAX_NAMESPACE_BYTES}")
+
+
+def _allowed_system(db: str, name: str) -> bool:
+    if name in ("system.views", "system.js", "system.profile", "system.users", "system.roles", "system.version"):
+        return True
+    return name.startswith("system.buckets.") or db in ("config", "local")

@@ -1,0 +1,88 @@
+"""The operations that are running: for currentOp, killOp and time limits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from secantus_server.clock import Clock
+from secantus_server.errors import CommandError
+
+
+class Operation:
+    """One running command.
+
+    `check` is called by whatever runs long; it reads plain attributes, so it needs no lock.
+    """
+
+    __slots__ = ("_clock", "body", "connection_id", "db", "deadline", "killed", "opid", "started")
+
+    def __init__(self, clock: Clock, opid: int, connection_id: int, db: str, body: dict[str, Any]) -> None:
+        self._clock = clock
+        self.opid = opid
+        self.connection_id = connection_id
+        self.db = db
+        self.body = body
+        self.started = clock.monotonic()
+        self.deadline: float | None = None
+        self.killed: CommandError | None = None
+
+    def limit(self, max_time_ms: int) -> None:
+        """Let the operation run for at most so long from its start; 0 is without limit."""
+        self.deadline = self.started + max_time_ms / 1000 if max_time_ms else None
+
+    def check(self) -> None:
+        """Go on, or not.
+
+        Raises:
+            CommandError: 50 MaxTimeMSExpired, or why the operation was killed.
+        """
+        if self.killed is not None:
+            raise self.killed
+        if self.deadline is not None and self._clock.monotonic() > self.deadline:
+            raise CommandError(50, "operation exceeded time limit")
+
+
+class Operations:
+    """All running operations of a server.
+
+    Threads: `_lock` guards `_running` and `_next`.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._running: dict[int, Operation] = {}
+        self._next = 0
+
+    @contextmanager
+    def running(self, connection_id: int, db: str, body: dict[str, Any]) -> Iterator[Operation]:
+        """An operation for as long as the block runs."""
+        with self._lock:
+            self._next += 1
+            operation = Operation(self._clock, self._next, connection_id, db, body)
+            self._running[operation.opid] = operation
+        try:
+            yield operation
+        finally:
+            with self._lock:
+                del self._running[operation.opid]
+
+    def all(self) -> list[Operation]:
+        """The operations that run now."""
+        with self._lock:
+            return list(self._running.values())
+
+    def kill(self, opid: int) -> None:
+        """Make an operation end at its next check; an unknown one is left alone, as MongoDB does."""
+        with self._lock:
+            operation = self._running.get(opid)
+        if operation is not None:
+            operation.killed = CommandError(11601, "operation was interrupted")
+
+    def kill_all(self, error: CommandError) -> None:
+        """Make every operation end at its next check."""
+        for operation in self.all():
+            operation.killed = error

@@ -1,0 +1,98 @@
+"""One command while it runs: what came in, who sent it, and the server's services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bson.timestamp import Timestamp
+
+from secantus_server.bson.values import Date
+from secantus_server.commands.operations import Operation
+from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.wire.message import Message
+
+if TYPE_CHECKING:
+    from secantus_server.commands.services import Services
+
+
+@dataclass
+class ClientInfo:
+    """What the server knows of a connection.
+
+    Arguments:
+        connection_id: a number of its own.
+        address: host and port of the other side.
+        metadata: the `client` document of its first hello.
+        compressors: the names agreed on in its hello.
+    """
+
+    connection_id: int
+    address: tuple[str, int]
+    metadata: dict[str, Any] | None = None
+    compressors: tuple[str, ...] = ()
+
+    @property
+    def application(self) -> str:
+        """The application's name as the client gave it, or nothing."""
+        application = (self.metadata or {}).get("application")
+        return str(application.get("name", "")) if type(application) is dict else ""
+
+
+@dataclass
+class Request:
+    """One command while it runs.
+
+    Arguments:
+        name: the command's name as the client wrote it.
+        db: the database it runs against.
+        message: the message that carried it.
+        services: the server.
+        client: the connection.
+        operation: its entry among the running operations; ask it regularly whether to go on.
+        next_body: set by a command that may answer again without being asked (exhaust).
+    """
+
+    name: str
+    db: str
+    message: Message
+    services: Services
+    client: ClientInfo
+    operation: Operation
+    next_body: dict[str, Any] | None = None
+    _now: Date | None = field(default=None, repr=False)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The command document."""
+        return self.message.body
+
+    @property
+    def sequences(self) -> dict[str, list[bytes]]:
+        """The documents sent beside the body."""
+        return self.message.sequences
+
+    @property
+    def now(self) -> Date:
+        """The command's time; the same whenever it is asked for."""
+        if self._now is None:
+            self._now = Date(self.services.clock.now_ms())
+        return self._now
+
+    def parse_context(self, let: dict[str, Any] | None = None, collation: Any = None) -> ParseContext:
+        """The surroundings in which this command's filters and expressions are parsed.
+
+        Arguments:
+            let: the values of user variables, already evaluated.
+            collation: the collation that its strings compare by.
+        """
+        services = self.services
+        cluster_time: Timestamp | None = services.oplog.last_timestamp() if services.settings.replica_set else None
+        return ParseContext(
+            now=self.now,
+            cluster_time=cluster_time,
+            variables={name: Cell(value) for name, value in (let or {}).items()},
+            collation=collation,
+            random=services.clock.random,
+            generate_object_id=services.clock.object_id,
+        )

@@ -1,0 +1,40 @@
+"""What the commands of one server share: made once by the server, handed to every request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from secantus_server.clock import Clock
+from secantus_server.commands.operations import Operations
+from secantus_server.settings import Settings
+
+if TYPE_CHECKING:
+    from secantus_server.catalog.catalog import Catalog
+    from secantus_server.commands.topology import Topology
+    from secantus_server.cursors.registry import CursorRegistry
+    from secantus_server.diagnostics.counters import Counters
+    from secantus_server.diagnostics.log import Log
+    from secantus_server.oplog.oplog import Oplog
+    from secantus_server.storage import Engine
+
+
+@dataclass
+class Services:
+    """The parts of a running server.
+
+    Arguments:
+        parameters: what setParameter has set; read by getParameter.
+    """
+
+    settings: Settings
+    clock: Clock
+    engine: Engine
+    catalog: Catalog
+    oplog: Oplog
+    cursors: CursorRegistry
+    operations: Operations
+    topology: Topology
+    counters: Counters
+    log: Log
+    parameters: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,43 @@
+"""Who this server says it is: its address, its replica set, and the version that a waiting hello waits for."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from bson.int64 import Int64
+from bson.objectid import ObjectId
+
+from secantus_server.clock import Clock
+from secantus_server.settings import Settings
+
+
+class Topology:
+    """The server's place in its (single-node) replica set.
+
+    Threads: `_changed` guards `_counter` and `_closed`; `address` is set once, before the first connection.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.replica_set = settings.replica_set
+        self.process_id: ObjectId = clock.object_id()
+        self.election_id = ObjectId(b"\x7f\xff\xff\xff" + b"\0" * 7 + b"\1")
+        self.address = ""
+        self._changed = threading.Condition()
+        self._counter = 6
+        self._closed = False
+
+    def version(self) -> dict[str, Any]:
+        """The topologyVersion of a hello reply."""
+        return {"processId": self.process_id, "counter": Int64(self._counter)}
+
+    def wait_for_change(self, known: int, timeout_s: float) -> None:
+        """Wait until the version is not the known one any more, the time is over, or the server stops."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._counter != known, timeout_s)
+
+    def close(self) -> None:
+        """Wake every waiting hello for good."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

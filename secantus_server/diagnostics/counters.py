@@ -1,0 +1,27 @@
+"""What serverStatus counts."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+
+class Counters:
+    """Running totals.
+
+    Threads: `_lock` guards `_counts`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, name: str, amount: int = 1) -> None:
+        """Count something."""
+        with self._lock:
+            self._counts[name] += amount
+
+    def value(self, name: str) -> int:
+        """How often it was counted."""
+        with self._lock:
+            return self._counts[name]

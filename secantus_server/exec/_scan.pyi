@@ -1,0 +1,43 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from secantus_server.index._index import Index
+
+def next_prefix(prefix: bytes) -> bytes | None: ...
+def fetch(unit: Any, ident: int, record_id: int) -> bytes | None: ...
+def find_by_key(unit: Any, index: Index, key: bytes, records_ident: int) -> tuple[int, bytes] | None: ...
+
+class Scan(Iterator[bytes]):
+    filter: Any
+    record_id: int
+    keys_examined: int
+    docs_examined: int
+    advanced: int
+    reverse: bool
+    finished: bool
+    def __iter__(self) -> Scan: ...
+    def __next__(self) -> bytes: ...
+    def attach(self, unit: Any) -> None: ...
+    def detach(self) -> None: ...
+    def close(self) -> None: ...
+    def count(self) -> int: ...
+
+class RecordScan(Scan):
+    def __init__(self, ident: int, filter: Any, check: Callable[[], None], reverse: bool = False) -> None: ...
+    def start_after(self, record_id: int) -> None: ...
+    def batch(self, out: list[bytes], limit: int, max_bytes: int) -> int: ...
+
+class IndexScan(Scan):
+    covered: bytes
+    seeks: int
+    duplicates: int
+    def __init__(
+        self,
+        index: Index,
+        intervals: list[tuple[bytes, bytes]],
+        records_ident: int | None,
+        filter: Any,
+        check: Callable[[], None],
+        reverse: bool = False,
+        dedupe: bool = False,
+    ) -> None: ...

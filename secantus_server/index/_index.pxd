@@ -1,0 +1,31 @@
+# cython: language_level=3
+"""An index: what it stores for a document."""
+
+from libc.stdint cimport int64_t, uint8_t
+
+from secantus_server.mql._keys cimport Generation, KeyGenerator
+from secantus_server.storage._unit cimport RecoveryUnit
+
+
+cdef bytes record_id_bytes(int64_t record_id)
+cdef int64_t read_record_id(const uint8_t* data) noexcept nogil
+
+
+cdef class Index:
+    cdef readonly str name
+    cdef readonly dict spec
+    cdef readonly int ident
+    cdef readonly bytes prefix
+    cdef readonly str kind
+    cdef readonly bint unique
+    cdef readonly bint sparse
+    cdef readonly bint is_id
+    cdef readonly list parts
+    cdef readonly object partial_filter
+    cdef readonly KeyGenerator generator
+    cdef public bint multikey
+
+    cdef Generation entries_of(self, bytes doc)
+    cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1
+    cdef int add(self, RecoveryUnit ru, bytes key, bytes covered, bytes record_id, bytes doc) except -1
+    cdef int take(self, RecoveryUnit ru, bytes key, bytes record_id) except -1

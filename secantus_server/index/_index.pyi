@@ -1,0 +1,28 @@
+from typing import Any
+
+from secantus_server.mql._keys import KeyGenerator
+
+def ident_prefix(ident: int) -> bytes: ...
+def decode_covered(covered: bytes) -> list[Any]: ...
+
+class Index:
+    name: str
+    spec: dict[str, Any]
+    ident: int
+    prefix: bytes
+    kind: str
+    unique: bool
+    sparse: bool
+    is_id: bool
+    parts: list[tuple[str, int]]
+    partial_filter: Any
+    generator: KeyGenerator | None
+    multikey: bool
+    def __init__(
+        self, spec: dict[str, Any], ident: int, kind: str, generator: KeyGenerator | None, partial_filter: Any, multikey: bool
+    ) -> None: ...
+    @property
+    def stores_entries(self) -> bool: ...
+    @property
+    def hidden(self) -> bool: ...
+    def values(self, doc: bytes) -> list[Any]: ...

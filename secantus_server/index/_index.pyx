@@ -1,0 +1,164 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""An index: what it stores for a document.
+
+An entry's key is the index's ident and the key string; an index that is not unique appends the RecordId. Its value holds the
+RecordId of a unique index, then the values themselves, from which a covered query answers.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from secantus_server.bson._codec cimport decode_document, decode_value
+from secantus_server.bson._raw cimport value_length
+from secantus_server.mql._keys cimport Generation, KeyGenerator, generate
+from secantus_server.storage._unit cimport RecoveryUnit
+
+from secantus_server.index.errors import DuplicateKey
+from secantus_server.storage.tables import INDEX_ENTRIES as ENTRIES_TABLE
+
+cdef int ENTRIES = ENTRIES_TABLE
+
+
+cdef bytes record_id_bytes(int64_t record_id):
+    """A RecordId as it stands in keys: big-endian, so that its order is that of the bytes."""
+    cdef uint8_t[8] data
+    cdef int i
+    for i in range(8):
+        data[i] = <uint8_t>(<uint64_t>record_id >> (56 - 8 * i))
+    return PyBytes_FromStringAndSize(<const char*>data, 8)
+
+
+cdef int64_t read_record_id(const uint8_t* data) noexcept nogil:
+    cdef uint64_t n = 0
+    cdef int i
+    for i in range(8):
+        n = n << 8 | data[i]
+    return <int64_t>n
+
+
+def ident_prefix(int ident):
+    """The four bytes that every key of an ident begins with."""
+    return ident.to_bytes(4, "big")
+
+
+cdef class Index:
+    """One index of a collection.
+
+    Arguments:
+        spec: its definition as listIndexes gives it.
+        ident: its place in the table of index entries.
+        kind: "btree" or "hashed", which store entries, or "2d", "2dsphere", "text", "wildcard", which store none.
+        generator: makes the keys; None where no entries are stored.
+        partial_filter: only documents that match it are in the index; None means all.
+        multikey: whether some document had several keys.
+    """
+
+    def __init__(self, dict spec, int ident, str kind, KeyGenerator generator, partial_filter, bint multikey):
+        self.spec = spec
+        self.name = spec["name"]
+        self.ident = ident
+        self.prefix = ident_prefix(ident)
+        self.kind = kind
+        self.is_id = list(spec["key"]) == ["_id"] and self.name == "_id_"
+        self.unique = self.is_id or bool(spec.get("unique"))
+        self.sparse = bool(spec.get("sparse"))
+        self.parts = list(zip(generator.paths, generator.directions)) if generator is not None else []
+        self.generator = generator
+        self.partial_filter = partial_filter
+        self.multikey = multikey
+
+    @property
+    def stores_entries(self):
+        """Whether it can serve a query; the kinds that cannot only keep their definition."""
+        return self.generator is not None
+
+    @property
+    def hidden(self):
+        """Whether the planner may not use it."""
+        return bool(self.spec.get("hidden"))
+
+    cdef Generation entries_of(self, bytes doc):
+        """The keys of a document, or None if it is not in the index."""
+        cdef Generation entries
+        if self.generator is None or self.partial_filter is not None and not self.partial_filter.matches(doc):
+            return None
+        entries = generate(self.generator, <const uint8_t*>PyBytes_AS_STRING(doc), [])
+        if self.sparse and entries.all_absent:
+            return None
+        if len(entries.keys) > 1:
+            entries.keys = list(dict.fromkeys(entries.keys))
+        return entries
+
+    cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1:
+        """Raise DuplicateKey if a unique index has one of the keys already; `but_not` are the document's own."""
+        cdef const uint8_t* value
+        cdef size_t size
+        cdef bytes key
+        if not self.unique or entries is None:
+            return 0
+        for key in entries.keys:
+            if but_not is not None and key in but_not:
+                continue
+            key = self.prefix + key
+            if ru.get_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &value, &size):
+                self.duplicate(doc)
+        return 0
+
+    cdef int add(self, RecoveryUnit ru, bytes key, bytes covered, bytes record_id, bytes doc) except -1:
+        """Store one entry."""
+        cdef bytes full = self.prefix + key if self.unique else self.prefix + key + record_id
+        cdef bytes value = covered or b""
+        if self.unique:
+            value = record_id + value
+            if not ru.insert_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full),
+                                 <const uint8_t*>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)):
+                self.duplicate(doc)
+            return 0
+        return ru.put_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full),
+                          <const uint8_t*>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), False)
+
+    cdef int take(self, RecoveryUnit ru, bytes key, bytes record_id) except -1:
+        """Remove one entry."""
+        cdef bytes full = self.prefix + key if self.unique else self.prefix + key + record_id
+        ru.remove_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full))
+        return 0
+
+    def duplicate(self, bytes doc not None):
+        """Raise the error of a key that is there already.
+
+        Raises:
+            DuplicateKey: always.
+        """
+        raise DuplicateKey(self.name, self.spec["key"], self.values(doc))
+
+    def values(self, bytes doc not None):
+        """The values at the index's paths, None for an absent field; what an error says of a document."""
+        return [value_at(decode_document(<const uint8_t*>PyBytes_AS_STRING(doc)), path.split(".")) for path in self.generator.paths]
+
+
+def value_at(value, list path):
+    """The value at a path; in an array the first element that has one."""
+    if not path:
+        return value
+    if type(value) is dict:
+        return value_at(value.get(path[0]), path[1:])
+    if type(value) is list:
+        found = [value_at(item, path) for item in value]
+        return next((item for item in found if item is not None), None)
+    return None
+
+
+def decode_covered(bytes covered not None):
+    """The values that an entry keeps beside its key, None for an absent field."""
+    cdef const uint8_t* cursor = <const uint8_t*>PyBytes_AS_STRING(covered)
+    cdef const uint8_t* end = cursor + PyBytes_GET_SIZE(covered)
+    values = []
+    while cursor < end:
+        if cursor[0] == 0:
+            values.append(None)
+            cursor += 1
+            continue
+        length = value_length(cursor[0], cursor + 1)
+        values.append(decode_value(cursor[0], cursor + 1, length))
+        cursor += 1 + length
+    return values

@@ -1,0 +1,125 @@
+"""One client's connection: read a message, run its command, send the reply.
+
+This is the one place where an exception becomes a reply.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from collections.abc import Iterator
+
+from secantus_server.commands.dispatch import dispatch, error_reply
+from secantus_server.commands.request import ClientInfo, Request
+from secantus_server.commands.registry import Reply
+from secantus_server.commands.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.storage.errors import StorageError
+from secantus_server.wire.header import HEADER_SIZE, Header, ProtocolError, parse_header
+from secantus_server.wire.message import Message
+from secantus_server.wire.messages import build_reply, parse_message
+
+RECEIVE_SIZE = 1 << 16
+
+
+class Connection:
+    """A connection; `serve` runs in a thread of its own until the client or the server ends it."""
+
+    def __init__(self, sock: socket.socket, client: ClientInfo, services: Services) -> None:
+        self.client = client
+        self._sock = sock
+        self._services = services
+        self._request_ids = itertools.count(1)
+        self._left_over = b""
+
+    def serve(self) -> None:
+        """Answer messages until the connection ends."""
+        try:
+            while (received := self._receive()) is not None:
+                self._answer(*received)
+        except ProtocolError as error:
+            self._services.log.info(f"connection {self.client.connection_id}: closed: {error}")
+        except OSError as error:
+            self._services.log.debug(f"connection {self.client.connection_id}: {error}")
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the connection; a thread that waits on it wakes."""
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            self._services.log.debug(f"connection {self.client.connection_id}: was already closed")
+        self._sock.close()
+
+    def _receive(self) -> tuple[Header, bytes] | None:
+        """The next whole message, or None at the end."""
+        data = self._left_over or self._sock.recv(RECEIVE_SIZE)
+        while 0 < len(data) < HEADER_SIZE:
+            more = self._sock.recv(RECEIVE_SIZE)
+            if not more:
+                return None
+            data += more
+        if not data:
+            return None
+        header = parse_header(data)
+        if len(data) < header.length:
+            rest = self._receive_rest(data, header.length)
+            if rest is None:
+                return None
+            data = rest
+        self._left_over = data[header.length :]
+        return header, data if len(data) == header.length else data[: header.length]
+
+    def _receive_rest(self, start: bytes, length: int) -> bytes | None:
+        """A long message, read in pieces: memory grows with what came, not with what the header announces."""
+        pieces = [start]
+        missing = length - len(start)
+        while missing > 0:
+            piece = self._sock.recv(min(missing, 1 << 20))
+            if not piece:
+                return None
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)
+
+    def _answer(self, header: Header, raw: bytes) -> None:
+        try:
+            message = parse_message(header, raw)
+        except CommandError as error:
+            self._send(Message(header.request_id, {"": 0}), error_reply(error, self._services), False)
+            return
+        for reply, more in self._replies(message):
+            if not message.more_to_come:
+                self._send(message, reply, more)
+
+    def _replies(self, message: Message) -> Iterator[tuple[Reply, bool]]:
+        """The reply, or as many as an exhaust command gives, each with whether another follows."""
+        while True:
+            request, reply = self._run(message)
+            next_body = request.next_body if request is not None and message.exhaust_allowed else None
+            yield reply, next_body is not None
+            if next_body is None:
+                return
+            message.body = next_body
+
+    def _run(self, message: Message) -> tuple[Request | None, Reply]:
+        try:
+            return dispatch(message, self._services, self.client)
+        except CommandError as error:
+            return None, error_reply(error, self._services)
+        except StorageError as error:
+            self._services.log.error(f"storage: {error}", error)
+            return None, error_reply(CommandError(8, str(error)), self._services)
+        except RecursionError:
+            return None, error_reply(CommandError(15, "the command is nested too deeply"), self._services)
+        except MemoryError:
+            return None, error_reply(CommandError(146, "the command needs more memory than there is"), self._services)
+        except Exception as error:  # Whatever we did wrong must not end the server; it is logged and said.
+            name = next(iter(message.body))
+            self._services.log.error(f"the command {name} failed inside the server", error)
+            text = f"Secantus made a mistake in the command {name}: {type(error).__name__}: {error}"
+            return None, error_reply(CommandError(1, text), self._services)
+
+    def _send(self, message: Message, reply: Reply, more: bool) -> None:
+        self._sock.sendall(build_reply(message, reply, next(self._request_ids), more))

@@ -1,0 +1,99 @@
+"""Builds the compiled modules, and the WiredTiger library that the storage binding is linked with.
+
+`pyproject.toml` says everything else, the list of compiled modules included. docs/build.md tells how it works.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent
+BUILD = ROOT / "build"
+BINDING = "secantus_server.storage.wiredtiger._binding"
+
+sys.path.insert(0, str(ROOT / "vendor"))
+from build_wiredtiger import BuildError, Library, build  # noqa: E402 - it lies beside this file
+
+
+def compiled_modules() -> list[Extension]:
+    """The extensions that pyproject.toml lists."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    names = settings["tool"]["secantus"]["compiled-modules"]
+    flags = ["-O2", "-g0", "-Wno-sign-compare", "-Wno-unused-function"]
+    return [Extension(name, [name.replace(".", "/") + ".pyx"], extra_compile_args=flags) for name in names]
+
+
+def check_compiler(command: list[str]) -> None:
+    """Stops with one sentence where C cannot be compiled. `command` is the compiler's."""
+    if shutil.which(command[0]) is None:
+        sys.exit(f"pytest-secantus needs a C compiler to build: {command[0]!r} was not found. Install gcc or clang (Debian: apt install gcc).")
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    if not header.exists():
+        sys.exit(f"pytest-secantus needs Python's C headers to build: {header} does not exist (Debian: apt install python3-dev).")
+
+
+def remove_stale_modules() -> None:
+    """Empties setuptools' staging directories of Python files, so that a deleted module cannot get into a wheel.
+
+    Compiled modules stay: they are what the directory saves time for.
+    """
+    for module in BUILD.glob("lib*/**/*.py*"):
+        module.unlink()
+
+
+class BuildModules(build_ext):
+    """Compiles WiredTiger once, then our modules: two at a time, and only those that changed."""
+
+    def build_extensions(self) -> None:
+        """Called with the compiler set up."""
+        check_compiler(self.compiler.compiler_so)
+        self.parallel = self.parallel or min(4, os.cpu_count() or 1)
+        try:
+            library = build(BUILD)
+        except BuildError as error:
+            sys.exit(str(error))
+        self._translate()
+        for extension in self.extensions:
+            self._connect(extension, library)
+        super().build_extensions()
+
+    def _translate(self) -> None:
+        """Runs Cython, with its output below `build`."""
+        import Cython
+        from Cython.Build import cythonize
+
+        target = BUILD / f"cython-{Cython.__version__}"
+        done = cythonize(self.extensions, build_dir=str(target), nthreads=self.parallel, language_level=3, quiet=True)
+        translated = {extension.name: extension for extension in done}
+        for extension in self.extensions:
+            extension.sources = translated[extension.name].sources
+            extension.depends = translated[extension.name].depends
+
+    def _connect(self, extension: Extension, library: Library) -> None:
+        """Tells an extension where WiredTiger is; the binding alone is linked with it."""
+        extension.include_dirs.append(str(library.include))
+        if extension.name == BINDING:
+            extension.extra_objects.append(str(library.archive))
+            extension.depends.append(str(library.archive))
+            extension.libraries += ["pthread", "dl"]
+            if sys.platform == "linux":
+                # Another WiredTiger in the same process must not meet our symbols.
+                extension.extra_link_args.append("-Wl,--exclude-libs,ALL")
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    remove_stale_modules()
+    setup(ext_modules=compiled_modules(), cmdclass={"build_ext": BuildModules})

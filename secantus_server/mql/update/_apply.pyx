@@ -591,7 +591,7 @@ def without_id(bytes document not None):
     cdef Element element
     cdef bytes before, after
     if not find_field(doc, b"_id", 3, &element):
-        return document[4:-1]
+        return PyBytes_FromStringAndSize(<const char*>(doc + 4), end - doc - 4)
     before = PyBytes_FromStringAndSize(<const char*>(doc + 4), element.start - doc - 4)
     after = PyBytes_FromStringAndSize(<const char*>(element.value + element.value_len), end - element.value - element.value_len)
     return before + after

@@ -13,7 +13,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.projection import parse_add_fields, parse_projection, parse_unset
-from secantus_server.mql.update.describe import describe_value
+from secantus_server.mql.update.describe import describe_value  # noqa
 
 Stage = Callable[[bytes], bytes]
 

@@ -1,0 +1,27 @@
+"""`{array: {$elemMatch: condition}}` in the projection of a find.
+
+https://www.mongodb.com/docs/manual/reference/operator/projection/elemMatch/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.mql.projection._apply import FirstMatch
+
+
+def parse_elem_match(path: str, argument: Any, ctx: ParseContext) -> FirstMatch:
+    """The first element of an array that matches.
+
+    Raises:
+        CommandError: 31274 for an argument that is no document, 31275 for a dotted path, and what is wrong with the condition.
+    """
+    if type(argument) is not dict:
+        raise CommandError(31274, f"elemMatch: Invalid argument, object required, but got {type_name(argument)}")
+    if "." in path:
+        raise CommandError(31275, "Cannot use $elemMatch projection on a nested field.")
+    return FirstMatch(parse_match({path: {"$elemMatch": argument}}, ctx))

@@ -1,0 +1,41 @@
+"""What a projection is once it is parsed."""
+
+from __future__ import annotations
+
+from secantus_server.mql.projection._apply import ArrayMatch, Branch, Kernel, narrow_array
+
+
+class Projection:
+    """Makes a document of a document.
+
+    `is_inclusion`: fields that are not named go. `required_fields`: the dotted paths it reads, or None for the whole document.
+
+    Arguments:
+        root: the tree of fields.
+        required_fields: as above.
+    """
+
+    def __init__(self, root: Branch, required_fields: frozenset[str] | None) -> None:
+        self.is_inclusion = not root.keeps_others
+        self.required_fields = required_fields
+        self._kernel = Kernel(root)
+        self.apply = self._kernel.apply
+
+
+class PositionalProjection(Projection):
+    """A projection with `array.$`: only the element that the query matched.
+
+    Arguments:
+        root: the tree of fields.
+        path: the array's path, without the `$`.
+        match: the query.
+    """
+
+    def __init__(self, root: Branch, path: str, match: ArrayMatch) -> None:
+        super().__init__(root, None)
+        self._names = tuple(name.encode() for name in path.split("."))
+        self._match = match
+        self.apply = self._apply
+
+    def _apply(self, doc: bytes) -> bytes:
+        return narrow_array(self._kernel.apply(doc), self._names, self._match.array_index(doc))

@@ -1,0 +1,54 @@
+"""`{array: {$slice: n}}` and `{array: {$slice: [skip, limit]}}` in the projection of a find.
+
+https://www.mongodb.com/docs/manual/reference/operator/projection/slice/
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson import is_number
+from secantus_server.bson.numbers import INT32_MAX, INT32_MIN
+from secantus_server.errors import CommandError
+from secantus_server.mql.projection._apply import Slice
+from secantus_server.mql.update.describe import describe_document
+
+
+def parse_slice(argument: Any) -> Slice:
+    """The part of an array that the argument stands for.
+
+    Raises:
+        CommandError: 31273, 31272 or 31257 if it has not the form that a find knows; it may still be an expression.
+    """
+    if is_number(argument):
+        count = _int32(argument)
+        return Slice(0, count) if count >= 0 else Slice(count, -count)
+    if type(argument) is not list:
+        raise CommandError(31273, "$slice only supports numbers and [skip, limit] arrays")
+    if len(argument) != 2 or not is_number(argument[0]) or not is_number(argument[1]):
+        raise CommandError(31272, "$slice array argument should be of form [skip, limit]")
+    skip, limit = map(_int32, argument)
+    if limit <= 0:
+        raise CommandError(31257, f"$slice limit must be positive, got: {limit}")
+    return Slice(skip, limit)
+
+
+def slice_error(spec: dict[str, Any], as_find: CommandError, as_expression: CommandError) -> CommandError:
+    """The error for a `$slice` that is neither a find's nor an expression."""
+    return CommandError(
+        as_expression.code,
+        f"Invalid $slice syntax. The given syntax {describe_document(spec)} did not match the find() syntax because :: "
+        f"{as_find.code_name}: {as_find.message} :: The given syntax did not match the expression $slice syntax. :: caused by :: "
+        f"{as_expression.message}",
+    )
+
+
+def _int32(number: Any) -> int:
+    """The number cut off to a whole one that fits an int32."""
+    value = float(number.to_decimal()) if type(number) is Decimal128 else number
+    if math.isnan(value):
+        return 0
+    return int(max(INT32_MIN, min(INT32_MAX, value)))

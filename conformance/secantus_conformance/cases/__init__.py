@@ -1,0 +1,1 @@
+"""The recorded cases: replayed one command after the other, judged strictly."""

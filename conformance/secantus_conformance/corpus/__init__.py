@@ -1,0 +1,1 @@
+"""The BSON corpus, used as a test of the server."""

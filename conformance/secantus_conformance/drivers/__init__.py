@@ -1,0 +1,1 @@
+"""Drivers' own test suites, unmodified, one small file each."""

@@ -1,0 +1,98 @@
+"""What is known about the server before any test runs: version, topology, parameters, what tests can ask of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
+
+from secantus_conformance.failures import UsageError
+
+# The name under which a bundled server says that it is not a mongod; other servers have their own.
+_VERSION_FIELDS = ("secantusVersion", "ferretdb")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A server as `runOnRequirements` sees it. `uri` reaches the whole deployment, `direct_uri` its one node."""
+
+    uri: str
+    direct_uri: str
+    version: tuple[int, ...]
+    topology: str
+    auth: bool
+    parameters: dict[str, Any] = field(default_factory=dict)
+    product: str = ""
+
+    @property
+    def test_commands(self) -> bool:
+        """Whether the server says that fail points can be set."""
+        return bool(self.parameters.get("enableTestCommands"))
+
+    def describe(self) -> dict[str, str]:
+        """The server in words, for reports."""
+        version = ".".join(map(str, self.version))
+        return {"version": version, "topology": self.topology, "product": self.product or f"MongoDB {version}"}
+
+
+def discover(uri: str, timeout: float = 10.0) -> Environment:
+    """Asks a server what it is.
+
+    Raises UsageError if nobody answers or the URI is malformed.
+    """
+    try:
+        parse_uri(uri)
+        with MongoClient[Any](uri, serverSelectionTimeoutMS=int(timeout * 1000), directConnection=_single_seed(uri)) as client:
+            return _ask(client, uri)
+    except (PyMongoError, ValueError, TypeError) as error:
+        raise UsageError(f"No MongoDB-wire server answers at {uri}: {_first_line(error)}") from error
+
+
+def _single_seed(uri: str) -> bool:
+    parsed = parse_uri(uri)
+    return len(parsed["nodelist"]) == 1 and not parsed["fqdn"] and "loadbalanced" not in parsed["options"]
+
+
+def _ask(client: MongoClient[Any], uri: str) -> Environment:
+    hello, build = client.admin.command("hello"), client.admin.command("buildInfo")
+    return Environment(
+        uri=_deployment_uri(uri, hello),
+        direct_uri=uri,
+        version=tuple(build["versionArray"][:3]),
+        topology=_topology(hello),
+        auth=bool(parse_uri(uri)["username"]),
+        parameters=_parameters(client),
+        product=_product(build),
+    )
+
+
+def _deployment_uri(uri: str, hello: dict[str, Any]) -> str:
+    if "setName" not in hello or "replicaset" in parse_uri(uri)["options"] or "directconnection" in parse_uri(uri)["options"]:
+        return uri
+    base = uri if "?" in uri else uri.rstrip("/") + "/?" if uri.count("/") < 3 or uri.endswith("/") else uri + "?"
+    return base + ("" if base.endswith("?") else "&") + "replicaSet=" + hello["setName"]
+
+
+def _topology(hello: dict[str, Any]) -> str:
+    if hello.get("msg") == "isdbgrid":
+        return "sharded"
+    return "replicaset" if "setName" in hello else "single"
+
+
+def _parameters(client: MongoClient[Any]) -> dict[str, Any]:
+    try:
+        return dict(client.admin.command({"getParameter": "*"}))
+    except PyMongoError:
+        return {}
+
+
+def _product(build: dict[str, Any]) -> str:
+    named = [f"{name.removesuffix('Version')} {build[name]}" for name in _VERSION_FIELDS if isinstance(build.get(name), str)]
+    return f"{named[0]}, as MongoDB {build['version']}" if named else ""
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,36 @@
+"""From what a test raised to its verdict."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+
+from secantus_conformance.failures import AssertionFailed, BadTest, SkipTest
+from secantus_conformance.model import Result, TestCase, Verdict
+
+
+def judge(case: TestCase, run: Callable[[], None]) -> Result:
+    """Runs a test and says what became of it; every exception is a verdict."""
+    start = time.perf_counter()
+    verdict, kind, reason, expected, actual = _verdict(run)
+    return Result(case.id, case.category, case.group, verdict, kind, reason, expected, actual, time.perf_counter() - start)
+
+
+def _verdict(run: Callable[[], None]) -> tuple[Verdict, str, str, str, str]:
+    try:
+        run()
+    except SkipTest as skip:
+        return Verdict.SKIPPED, skip.kind.value, skip.reason, "", ""
+    except AssertionFailed as failure:
+        return Verdict.FAILED, failure.kind, failure.message, failure.expected, failure.actual
+    except BadTest as bad:
+        return Verdict.ERROR, bad.kind, bad.message, "", ""
+    except Exception as error:
+        return Verdict.ERROR, "runner", f"{type(error).__name__}: {error}", "", "".join(traceback.format_exception(error)[-6:])
+    return Verdict.PASSED, "", "", "", ""
+
+
+def ended_early(case: TestCase, verdict: Verdict, kind: str, reason: str, seconds: float) -> Result:
+    """The result of a test whose worker had to be killed or died."""
+    return Result(case.id, case.category, case.group, verdict, kind, reason, seconds=seconds)

@@ -1,0 +1,170 @@
+"""Feeds workers with tests, watches the clock of each, and replaces a worker or a server that hangs or dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from secantus_conformance.execution.judge import ended_early
+from secantus_conformance.execution.servers import Server
+from secantus_conformance.execution.worker import serve
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Result, TestCase, Verdict
+
+# A worker that is being started discovers its server first.
+_START_SECONDS = 60.0
+_JOB_SIZE = 40
+Report = Callable[[Result], None]
+
+
+class _Slot:
+    """One worker with its server, and the tests it is at."""
+
+    def __init__(self, server: Server, timeout: float) -> None:
+        self.server, self.timeout = server, timeout
+        self.cases: list[TestCase] = []
+        self.current: TestCase | None = None
+        self.deadline = 0.0
+        self.started = 0.0
+        self.uri = server.start()
+        self._start_worker()
+
+    def _start_worker(self) -> None:
+        ours, theirs = _CONTEXT.Pipe()
+        self.connection: Connection = ours
+        self.process: BaseProcess = _CONTEXT.Process(target=serve, args=(theirs, self.uri), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.current = None
+        self.deadline = time.monotonic() + _START_SECONDS
+
+    def give(self, cases: list[TestCase]) -> None:
+        """Hands the worker tests."""
+        self.cases = cases
+        self.connection.send(cases)
+        self.deadline = time.monotonic() + _START_SECONDS
+
+    def begin(self, index: int) -> None:
+        """The worker has begun a test: its clock runs."""
+        self.current = self.cases[index]
+        self.started = time.monotonic()
+        self.deadline = self.started + self.timeout
+
+    def rest(self) -> list[TestCase]:
+        """The tests that the worker has not begun."""
+        return self.cases[self.cases.index(self.current) + 1 :] if self.current is not None else self.cases
+
+    def replace(self, new_server: bool) -> None:
+        """Kills the worker and starts another, with a fresh server if asked for."""
+        self.end()
+        if new_server:
+            self.uri = self.server.start()
+        self._start_worker()
+
+    def end(self) -> None:
+        """Kills the worker."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+_CONTEXT: Any = multiprocessing.get_context("spawn")
+
+
+class Pool:
+    """Runs tests on a number of workers.
+
+    `timeout` is the number of seconds that one test may take before its worker is killed.
+    """
+
+    def __init__(self, servers: list[Server], timeout: float) -> None:
+        self._servers, self._timeout = servers, timeout
+
+    def run(self, cases: list[TestCase], report: Report) -> None:
+        """Runs all tests and reports each result as it comes. Raises UsageError if a server cannot be reached at the start."""
+        jobs = deque(_jobs(cases))
+        slots: list[_Slot] = []
+        try:
+            for server in self._servers[: max(1, len(jobs))]:
+                slots.append(_Slot(server, self._timeout))
+            self._loop(slots, jobs, report, len(cases))
+        finally:
+            for slot in slots:
+                slot.end()
+            for server in self._servers:
+                server.stop()
+
+    def _loop(self, slots: list[_Slot], jobs: deque[list[TestCase]], report: Report, left: int) -> None:
+        while left:
+            now = time.monotonic()
+            nearest = min(slot.deadline for slot in slots)
+            ready = wait([slot.connection for slot in slots], max(0.0, nearest - now))
+            for slot in slots:
+                if slot.connection in ready:
+                    left -= self._receive(slot, jobs, report)
+                elif time.monotonic() > slot.deadline:
+                    left -= self._give_up(slot, jobs, report, Verdict.TIMEOUT, "timeout", f"The test took longer than {self._timeout:g} s.")
+
+    def _receive(self, slot: _Slot, jobs: deque[list[TestCase]], report: Report) -> int:
+        """Handles one message of a worker. Returns the number of results that it brought."""
+        try:
+            message = slot.connection.recv()
+        except (EOFError, ConnectionResetError):
+            return self._give_up(slot, jobs, report, Verdict.ERROR, "worker", "The worker died.")
+        if message[0] == "unreachable":
+            raise UsageError(message[1])
+        if message[0] == "started":
+            slot.begin(message[1])
+        elif message[0] == "result":
+            return self._finish(slot, message[2], jobs, report)
+        else:
+            self._next(slot, jobs)
+        return 0
+
+    def _finish(self, slot: _Slot, result: Result, jobs: deque[list[TestCase]], report: Report) -> int:
+        died = slot.server.exit_reason() if result.verdict.is_bad else None
+        if died is None:
+            report(result)
+            return 1
+        return self._give_up(slot, jobs, report, Verdict.FAILED, "server-died", f"In this test {died}; {result.reason}")
+
+    def _next(self, slot: _Slot, jobs: deque[list[TestCase]]) -> None:
+        slot.current, slot.cases = None, []
+        if jobs:
+            slot.give(jobs.popleft())
+        else:
+            slot.deadline = float("inf")
+
+    def _give_up(
+        self, slot: _Slot, jobs: deque[list[TestCase]], report: Report, verdict: Verdict, kind: str, reason: str
+    ) -> int:
+        """Ends the current test from outside; the rest of its job goes back to the queue. Returns the number of results."""
+        case, rest = slot.current, slot.rest()
+        if case is None and not rest:
+            raise UsageError(f"A worker could not start against {slot.uri}: {slot.server.exit_reason() or reason}")
+        if case is None:
+            case, rest = rest[0], rest[1:]
+        died = slot.server.exit_reason()
+        report(ended_early(case, verdict, kind, f"{reason} {died.capitalize()}." if died and died not in reason else reason, time.monotonic() - slot.started))
+        if rest:
+            jobs.appendleft(rest)
+        slot.cases = []
+        slot.replace(new_server=True)
+        return 1
+
+
+def _jobs(cases: list[TestCase]) -> Iterator[list[TestCase]]:
+    """Tests in portions: those of one file stay together, so that a worker reads it once."""
+    job: list[TestCase] = []
+    for case in cases:
+        if job and (job[-1].file != case.file or len(job) >= _JOB_SIZE):
+            yield job
+            job = []
+        job.append(case)
+    if job:
+        yield job

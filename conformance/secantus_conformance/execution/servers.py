@@ -1,0 +1,116 @@
+"""The servers that workers talk to: one of our own per worker, one that a command starts, or one that somebody else runs."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from typing import IO
+
+from secantus_conformance.failures import UsageError
+
+BUNDLED = f"{shlex.quote(sys.executable)} -m secantus_server.cli --port {{port}} --storage-path :memory: --enable-test-commands"
+NULL = f"{shlex.quote(sys.executable)} -m secantus_conformance.null_server --port {{port}}"
+_START_SECONDS = 30.0
+
+
+@dataclass
+class ExternalServer:
+    """A server that somebody else runs; it cannot be restarted from here."""
+
+    uri: str
+
+    def start(self) -> str:
+        """The URI."""
+        return self.uri
+
+    def exit_reason(self) -> str | None:
+        """None: whether it still runs is not for us to know."""
+        return None
+
+    def stop(self) -> None:
+        """Does nothing."""
+
+
+@dataclass
+class CommandServer:
+    """A server that a command line starts on a port of our choice, written `{port}` in it."""
+
+    command: str
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _log: IO[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> str:
+        """Starts the server and waits until it listens. Returns its URI; raises UsageError if it does not come up."""
+        self.stop()
+        port = _free_port()
+        self._log = tempfile.TemporaryFile()
+        arguments = shlex.split(self.command.replace("{port}", str(port)))
+        try:
+            self._process = subprocess.Popen(arguments, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        except OSError as error:
+            raise UsageError(f"The server {arguments[0]!r} cannot be started: {error}") from error
+        self._await(port)
+        return f"mongodb://127.0.0.1:{port}"
+
+    def _await(self, port: int) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not _listens(port):
+            if self.exit_reason() or time.monotonic() > deadline:
+                raise UsageError(f"The server did not start: {self.exit_reason() or 'it does not listen'}: {self._last_line()}")
+            time.sleep(0.05)
+
+    def exit_reason(self) -> str | None:
+        """Why the server does not run any more, with the last line it wrote; None while it runs."""
+        if self._process is None or self._process.poll() is None:
+            return None
+        return f"the server ended with exit code {self._process.returncode} ({self._last_line()})"
+
+    def _last_line(self) -> str:
+        assert self._log is not None
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else "it wrote nothing"
+
+    def stop(self) -> None:
+        """Kills the server: nothing it keeps is wanted."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+
+Server = ExternalServer | CommandServer
+
+
+def make_servers(uris: list[str], command: str | None, workers: int) -> list[Server]:
+    """One server for each worker. Raises UsageError if there are fewer URIs than workers, or a command without a port."""
+    if uris:
+        if len(uris) < workers:
+            raise UsageError("Tests share databases and fail points, so that each worker needs its own server: give --uri once per worker, or use -n 1.")
+        return [ExternalServer(uri) for uri in uris[:workers]]
+    if command is not None and "{port}" not in command:
+        raise UsageError("The command of --server must contain {port}.")
+    return [CommandServer(command or BUNDLED) for _ in range(workers)]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=0.5).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""The process in which tests run. It can be killed at any time: whoever feeds it starts another."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from secantus_conformance import extjson
+from secantus_conformance.environment import Environment, discover
+from secantus_conformance.execution.judge import judge
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Result, TestCase
+
+Runner = Callable[["Worker", TestCase], None]
+
+
+class Worker:
+    """Runs the tests it is handed against one server."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.internal: MongoClient[Any] = MongoClient(environment.uri, serverSelectionTimeoutMS=10_000)
+
+    def run(self, case: TestCase) -> Result:
+        """Runs one test."""
+        return judge(case, lambda: RUNNERS[case.kind](self, case))
+
+    def forget_earlier_tests(self) -> None:
+        """Ends what a killed worker may have left on the server."""
+        for command in ({"configureFailPoint": "failCommand", "mode": "off"}, {"killAllSessions": []}):
+            try:
+                self.internal.admin.command(command)
+            except PyMongoError:
+                continue
+
+
+def _run_unified(worker: Worker, case: TestCase) -> None:
+    import secantus_conformance.unified.operators
+    import secantus_conformance.unified.ops  # noqa: F401  (registers the operations)
+    from secantus_conformance.suites.schema import check_version
+    from secantus_conformance.unified.lifecycle import run_test
+
+    file = extjson.loads(case.text) if case.text is not None else _file(case.file)
+    check_version(file)
+    run_test(worker.environment, worker.internal, file, file["tests"][case.index])
+
+
+def _run_corpus(worker: Worker, case: TestCase) -> None:
+    from secantus_conformance.corpus.bson_corpus import run_case
+
+    run_case(worker.environment.direct_uri, worker.internal, _json(case.file), case.index)
+
+
+def _run_recorded(worker: Worker, case: TestCase) -> None:
+    from secantus_conformance.cases.replay import run_recorded
+
+    assert case.text is not None
+    run_recorded(worker.internal, case.text)
+
+
+RUNNERS: dict[str, Runner] = {"unified": _run_unified, "bson": _run_corpus, "case": _run_recorded}
+
+
+@lru_cache(maxsize=4)
+def _file(path: Path) -> Any:
+    return extjson.loads(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=4)
+def _json(path: Path) -> Any:
+    from secantus_conformance.suites.catalog import read_json
+
+    return read_json(path)
+
+
+def serve(connection: Connection, uri: str) -> None:
+    """The worker's main function: takes lists of tests, answers ("started", i), ("result", i, result) and ("idle",)."""
+    from secantus_conformance.unified.driver_private import speed_up_heartbeats
+
+    _die_with_parent()
+    speed_up_heartbeats()
+    try:
+        worker = Worker(discover(uri))
+    except UsageError as error:
+        connection.send(("unreachable", str(error)))
+        return
+    worker.forget_earlier_tests()
+    connection.send(("idle",))
+    while (cases := connection.recv()) is not None:
+        for index, case in enumerate(cases):
+            connection.send(("started", index))
+            connection.send(("result", index, worker.run(case)))
+        connection.send(("idle",))
+
+
+def _die_with_parent() -> None:
+    """A worker whose parent is gone has nobody to report to."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            threading.Event().wait(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

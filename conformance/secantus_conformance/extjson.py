@@ -1,0 +1,29 @@
+"""Extended JSON as the suites use it: relaxed or canonical, dates naive, 64-bit integers kept as Int64.
+
+Specification: https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import json_util
+from bson.codec_options import DatetimeConversion
+from bson.json_util import JSONMode, JSONOptions
+
+_PARSE = JSONOptions(tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+_SHOW = JSONOptions(json_mode=JSONMode.RELAXED, tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+
+
+def loads(text: str) -> Any:
+    """Parses Extended JSON. Raises ValueError for text that is not JSON."""
+    return json_util.loads(text, json_options=_PARSE)
+
+
+def show(value: Any, limit: int = 4000) -> str:
+    """A value as a person reads it: relaxed Extended JSON where possible, repr elsewhere, cut at `limit` characters."""
+    try:
+        text = json_util.dumps(value, json_options=_SHOW, indent=1, ensure_ascii=False)
+    except (TypeError, ValueError, OverflowError):
+        text = repr(value)
+    return text if len(text) <= limit else text[:limit] + f"… ({len(text)} characters)"

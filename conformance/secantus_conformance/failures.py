@@ -1,0 +1,40 @@
+"""The ways in which a test ends early. Each carries a `kind`, one word that reports and the self-check can rely on."""
+
+from __future__ import annotations
+
+from secantus_conformance.model import Skip
+
+
+class UsageError(Exception):
+    """What the person at the keyboard got wrong, in one sentence: printed as it is, exit code 2."""
+
+
+class AssertionFailed(Exception):
+    """The server, or the driver on top of it, did not do what the test expects.
+
+    Kinds: result, error, event, log, outcome, assertion, unexpected-error, unexpected-success.
+    """
+
+    def __init__(self, kind: str, message: str, expected: str = "", actual: str = "") -> None:
+        super().__init__(message)
+        self.kind, self.message, self.expected, self.actual = kind, message, expected, actual
+
+
+class BadTest(Exception):
+    """The test file asks for something that the format does not know: the runner refuses to guess.
+
+    Kinds: schema-version, malformed, undefined-entity, entity-type, duplicate-entity, unsupported-operation,
+    unsupported-argument, missing-argument, bad-argument.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind, self.message = kind, message
+
+
+class SkipTest(Exception):
+    """The test cannot be run here, and that is nobody's failure."""
+
+    def __init__(self, kind: Skip, reason: str) -> None:
+        super().__init__(reason)
+        self.kind, self.reason = kind, reason

@@ -1,0 +1,106 @@
+"""Finds the tests of a source: one entry per test, with its category and group, without running anything."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Group, TestCase
+from secantus_conformance.suites.categories import CATEGORIES, category_of, group_of
+from secantus_conformance.suites.sources import Source
+
+# The runner's own suites, which `selfcheck` runs.
+_SELF_CHECK = ("invalid", "valid-fail")
+
+
+def discover(source: Source) -> list[TestCase]:
+    """All tests that need a server, in the order of their files. Raises UsageError for a file that is not JSON."""
+    tests: list[TestCase] = []
+    for path in sorted(source.root.rglob("*.json")):
+        parts = _parts(source, path)
+        category = category_of(parts)
+        if category is not None and not (parts[0] == "unified-test-format" and parts[1] in _SELF_CHECK):
+            tests += _tests_of(path, parts, category)
+    return tests
+
+
+def self_check_files(source: Source, suite: str) -> list[Path]:
+    """The files of one of the runner's own suites: valid-pass, valid-fail or invalid."""
+    found = [path for path in sorted(source.root.rglob("*.json")) if _parts(source, path)[:2] == ("unified-test-format", suite)]
+    if not found:
+        raise UsageError(f"{source.root} has no unified-test-format/{suite}.")
+    return found
+
+
+def _parts(source: Source, path: Path) -> tuple[str, ...]:
+    """A path below the root without `.json`; the specifications' folder `tests` says nothing and is left out."""
+    parts = path.relative_to(source.root).with_suffix("").parts
+    return tuple(part for index, part in enumerate(parts) if source.layout == "pymongo" or index != 1 or part != "tests")
+
+
+def _tests_of(path: Path, parts: tuple[str, ...], category: str) -> Iterator[TestCase]:
+    data = read_json(path)
+    if not isinstance(data, dict):
+        return
+    prefix = "/".join(parts)
+    if category == "bson":
+        yield from _corpus_tests(path, prefix, data)
+    elif "schemaVersion" in data and isinstance(data.get("tests"), list):
+        for index, (name, test) in enumerate(_named(data["tests"], "description")):
+            yield TestCase(f"{prefix}::{name}", path, index, category, group_of(test), "unified")
+
+
+def _corpus_tests(path: Path, prefix: str, data: dict[str, Any]) -> Iterator[TestCase]:
+    offset = 0
+    for part in ("valid", "decodeErrors"):
+        for index, (name, _) in enumerate(_named(data.get(part, []), "description")):
+            yield TestCase(f"{prefix}::{part}: {name}", path, offset + index, "bson", Group.SERVER, "bson")
+        offset += len(data.get(part, []))
+
+
+def _named(tests: list[dict[str, Any]], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tests with names that are unique within their file: a repeated one gets a number."""
+    seen: dict[str, int] = {}
+    for test in tests:
+        name = str(test.get(key, ""))
+        seen[name] = seen.get(name, 0) + 1
+        yield (name if seen[name] == 1 else f"{name} #{seen[name]}"), test
+
+
+def read_json(path: Path) -> Any:
+    """A file's JSON. Raises UsageError if it is broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is not a readable JSON file: {error}") from error
+
+
+def select(tests: Iterable[TestCase], categories: list[str], patterns: list[str]) -> list[TestCase]:
+    """The tests of the named categories (`crud` stands for all `crud.*`) whose names match one of the patterns.
+
+    Raises UsageError for a category that does not exist, and if nothing is left.
+    """
+    wanted = _expand(categories)
+    chosen = [test for test in tests if (not wanted or test.category in wanted) and (not patterns or _fits(test.id, patterns))]
+    if not chosen:
+        raise UsageError("No test fits: the pattern is matched against names such as 'crud/unified/find::find with filter', with * and ?.")
+    return chosen
+
+
+def _expand(categories: list[str]) -> set[str]:
+    wanted: set[str] = set()
+    for category in categories:
+        fits = {name for name in CATEGORIES if name == category or name.startswith(category + ".")}
+        if not fits:
+            raise UsageError(f"There is no category {category!r}; there are {', '.join(CATEGORIES)}.")
+        wanted |= fits
+    return wanted
+
+
+def _fits(name: str, patterns: list[str]) -> bool:
+    """A pattern fits the whole name, or, if it has no wildcard, a part of it."""
+    return any(fnmatch.fnmatchcase(name, pattern) if set(pattern) & set("*?[") else pattern in name for pattern in patterns)

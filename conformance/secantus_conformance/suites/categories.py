@@ -1,0 +1,96 @@
+"""Files tests under a category (what they are about) and a group (what they measure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from secantus_conformance.model import Group
+
+# Folders of the two layouts, by the category they belong to.
+_FOLDERS: dict[str, tuple[str, ...]] = {
+    "collections-indexes": ("collection_management", "collection-management", "index_management", "index-management"),
+    "commands-cursors": ("run_command", "run-command"),
+    "gridfs": ("gridfs",),
+    "stable-api": ("versioned-api",),
+    "read-write-concern": ("read_write_concern", "read-write-concern"),
+    "monitoring-logging": (
+        "command_logging",
+        "command_monitoring",
+        "command-logging-and-monitoring",
+        "connection_logging",
+        "connection-monitoring-and-pooling",
+        "server_selection_logging",
+        "server-selection",
+        "handshake",
+        "mongodb-handshake",
+    ),
+    "discovery": ("discovery_and_monitoring", "server-discovery-and-monitoring"),
+    "sessions": ("sessions", "causal_consistency", "causal-consistency"),
+    "transactions": ("transactions", "transactions-convenient-api"),
+    "change-streams": ("change_streams", "change-streams"),
+    "retryable-reads": ("retryable_reads", "retryable-reads"),
+    "retryable-writes": ("retryable_writes", "retryable-writes"),
+    "backpressure": ("client-backpressure",),
+    "timeouts": ("csot", "client-side-operations-timeout"),
+    "load-balancers": ("load_balancer", "load-balancers"),
+    "auth": ("auth",),
+    "encryption": ("client-side-encryption",),
+    "tracing": ("open-telemetry",),
+    "format": ("unified-test-format",),
+    "bson": ("bson_corpus", "bson-corpus"),
+}
+_CATEGORY = {folder: category for category, folders in _FOLDERS.items() for folder in folders}
+# Which part of CRUD a file is about, by what its name begins with; the first that fits.
+_CRUD = (
+    ("client-bulk-write", r"client-bulkWrite"),
+    ("bulk-write", r"bulkWrite"),
+    ("aggregate", r"aggregate|db-aggregate"),
+    ("count-distinct", r"count|distinct|estimatedDocumentCount"),
+    ("find", r"find(?!OneAnd)"),
+    ("find-and-modify", r"findOneAnd"),
+    ("insert", r"insert|create-null-ids"),
+    ("update", r"update|replace"),
+    ("delete", r"delete"),
+    ("other", r""),
+)
+CATEGORIES = tuple(f"crud.{name}" for name, _ in _CRUD) + tuple(_FOLDERS)
+_SERVER_ERRORS = frozenset(
+    {"errorCode", "errorCodeName", "errorContains", "errorResponse", "errorLabelsContain", "writeErrors", "writeConcernErrors"}
+)
+
+
+def category_of(parts: tuple[str, ...]) -> str | None:
+    """The category of a file by the parts of its path below the root; None for a suite that needs no server."""
+    if parts[0] == "crud":
+        name = parts[-1]
+        return "crud." + next(category for category, pattern in _CRUD if re.match(pattern, name))
+    return _CATEGORY.get(parts[0])
+
+
+def group_of(test: dict[str, Any]) -> Group:
+    """The group of a test: it injects faults, or asserts what the server says or keeps, or only what the driver shows of itself."""
+    operations = list(_operations(test.get("operations", [])))
+    if any(each.get("name") in ("failPoint", "targetedFailPoint") for each in operations):
+        return Group.FAULTS
+    says = any("expectResult" in each or _SERVER_ERRORS & each.get("expectError", {}).keys() for each in operations)
+    replies = any("commandSucceededEvent" in event for each in test.get("expectEvents", []) for event in each.get("events", []))
+    return Group.SERVER if "outcome" in test or says or replies or _asserts(operations) else Group.DRIVER
+
+
+def _asserts(operations: list[dict[str, Any]]) -> bool:
+    """Whether the runner itself looks at what the server keeps."""
+    return any(re.match(r"assert(Collection|Index)", str(each.get("name"))) for each in operations)
+
+
+def _operations(operations: Any) -> Iterator[dict[str, Any]]:
+    """All operations, also those inside callbacks, loops and threads."""
+    for each in operations if isinstance(operations, list) else []:
+        if isinstance(each, dict):
+            yield each
+            arguments = each.get("arguments")
+            if isinstance(arguments, dict):
+                yield from _operations(arguments.get("callback"))
+                yield from _operations(arguments.get("operations"))
+                yield from _operations([arguments["operation"]] if "operation" in arguments else [])

@@ -1,0 +1,104 @@
+"""Where the suites come from: the pymongo source distribution, pinned by version and hash, or a checkout of the specifications.
+
+Suites are fetched into the user's cache and never become part of this project: their licences differ from ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from secantus_conformance.failures import UsageError
+
+PYMONGO_VERSION = "4.20.0"
+PYMONGO_SHA256 = "f773b0aec28687587cdeda490463a82debc4566a4a3620dcc8dada9d2c0a1acd"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A tree of suites. `layout` is "pymongo" (folders of the driver's tests) or "specifications" (folders of the specifications)."""
+
+    name: str
+    version: str
+    root: Path
+    layout: str
+
+    def describe(self) -> dict[str, str]:
+        """The source in words, for reports."""
+        return {"name": self.name, "version": self.version}
+
+
+def cache_folder() -> Path:
+    """The folder that fetched suites and driver environments live in: SECANTUS_CONFORMANCE_CACHE, or one in the user's cache."""
+    chosen = os.environ.get("SECANTUS_CONFORMANCE_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "secantus-conformance"
+
+
+def archive_path() -> Path:
+    """Where the pinned archive lies once it is fetched."""
+    return cache_folder() / f"pymongo-{PYMONGO_VERSION}.tar.gz"
+
+
+def fetch() -> Path:
+    """Brings the pinned archive into the cache, unless it is there, and unpacks its tests. Returns the folder of the tests.
+
+    Raises UsageError if the archive cannot be had or has another hash.
+    """
+    archive = archive_path()
+    if not archive.exists():
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        _download(archive)
+    _verify(archive)
+    tests = archive.with_name(f"pymongo-{PYMONGO_VERSION}") / "test"
+    if not tests.is_dir():
+        _unpack(archive)
+    return tests
+
+
+def _download(archive: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder, "requirements.txt")
+        wanted.write_text(f"pymongo=={PYMONGO_VERSION} --hash=sha256:{PYMONGO_SHA256}\n", encoding="ascii")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "pymongo", "--require-hashes"]
+        done = subprocess.run([*command, "-d", folder, "-r", str(wanted)], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+            raise UsageError(f"The suites could not be fetched by pip ({last}); put {archive.name} into {archive.parent} by hand to work offline.")
+        _verify(Path(folder, archive.name))
+        Path(folder, archive.name).replace(archive)
+
+
+def _verify(archive: Path) -> None:
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if digest != PYMONGO_SHA256:
+        raise UsageError(f"{archive} has the hash {digest}, not {PYMONGO_SHA256}: delete it and fetch again.")
+
+
+def _unpack(archive: Path) -> None:
+    with tarfile.open(archive) as tar:
+        members = [member for member in tar.getmembers() if member.isfile() and not Path(member.name).is_absolute()]
+        safe = [member for member in members if ".." not in Path(member.name).parts]
+        tar.extractall(archive.parent, members=safe, filter="data")
+
+
+def open_source(specifications: Path | None) -> Source:
+    """The suites to run: a checkout of the specifications, or the pinned archive. Raises UsageError if there are none."""
+    if specifications is None:
+        return Source("pymongo", PYMONGO_VERSION, fetch(), "pymongo")
+    root = specifications / "source" if (specifications / "source").is_dir() else specifications
+    if not (root / "unified-test-format").is_dir():
+        raise UsageError(f"{specifications} is not a checkout of mongodb/specifications: it has no source/unified-test-format.")
+    return Source("mongodb/specifications", _head(specifications), root, "specifications")
+
+
+def _head(checkout: Path) -> str:
+    done = subprocess.run(["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"

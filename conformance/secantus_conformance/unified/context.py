@@ -1,0 +1,41 @@
+"""What one running test carries with it: its entities, listeners, fail points, and the client behind the scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import MongoClient
+
+from secantus_conformance.environment import Environment
+from secantus_conformance.unified.entities import EntityMap
+from secantus_conformance.unified.events import Listener
+from secantus_conformance.unified.failpoints import FailPoints
+from secantus_conformance.unified.matching import Matcher
+
+
+@dataclass
+class TestContext:
+    """One test while it runs. `internal` is the client for set-up and outcome, which no test sees."""
+
+    __test__ = False
+
+    environment: Environment
+    internal: MongoClient[Any]
+    run_operation: Callable[[TestContext, dict[str, Any]], Any]
+    entities: EntityMap = field(default_factory=EntityMap)
+    listeners: dict[str, Listener] = field(default_factory=dict)
+    observed_logs: dict[str, dict[str, str]] = field(default_factory=dict)
+    matcher: Matcher = field(init=False)
+    fail_points: FailPoints = field(init=False)
+    transactions: bool = False
+
+    def __post_init__(self) -> None:
+        self.matcher = Matcher(self.entities)
+        self.fail_points = FailPoints(self.internal)
+
+    def listener(self, client: Any) -> Listener:
+        """The listener of a client entity. Raises BadTest if there is no such client."""
+        self.entities.client(client)
+        return self.listeners[client]

@@ -1,0 +1,148 @@
+"""Events of one client: command, connection pool (CMAP) and discovery (SDAM), in the names of the format."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import monitoring
+
+EVENT_TYPES: dict[str, str] = {
+    **dict.fromkeys(("commandStartedEvent", "commandSucceededEvent", "commandFailedEvent"), "command"),
+    **dict.fromkeys(
+        (
+            "poolCreatedEvent",
+            "poolReadyEvent",
+            "poolClearedEvent",
+            "poolClosedEvent",
+            "connectionCreatedEvent",
+            "connectionReadyEvent",
+            "connectionClosedEvent",
+            "connectionCheckOutStartedEvent",
+            "connectionCheckOutFailedEvent",
+            "connectionCheckedOutEvent",
+            "connectionCheckedInEvent",
+        ),
+        "cmap",
+    ),
+    **dict.fromkeys(
+        (
+            "serverDescriptionChangedEvent",
+            "serverHeartbeatStartedEvent",
+            "serverHeartbeatSucceededEvent",
+            "serverHeartbeatFailedEvent",
+            "topologyDescriptionChangedEvent",
+            "topologyOpeningEvent",
+            "topologyClosedEvent",
+        ),
+        "sdam",
+    ),
+}
+_RENAMED = {"TopologyOpenedEvent": "topologyOpeningEvent"}
+# Commands whose content may hold a secret; the driver empties them, and tests do not see them unless they ask to.
+SENSITIVE = frozenset({"authenticate", "saslstart", "saslcontinue", "getnonce", "createuser", "updateuser", "copydbgetnonce", "copydbsaslstart", "copydb"})
+_GREETINGS = frozenset({"hello", "ismaster"})
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event: the format's name of it, what the driver said, and a copy of the document it carried."""
+
+    name: str
+    raw: Any
+    document: Any
+
+
+def event_name(raw: Any) -> str:
+    """The format's name of a driver event."""
+    name = type(raw).__name__
+    return _RENAMED.get(name, name[0].lower() + name[1:])
+
+
+class Listener(
+    monitoring.CommandListener,
+    monitoring.ConnectionPoolListener,
+    monitoring.ServerListener,
+    monitoring.ServerHeartbeatListener,
+    monitoring.TopologyListener,
+):
+    """Collects the events a client entity observes, and counts its connections whether observed or not."""
+
+    def __init__(self, observed: list[str], ignored_commands: list[str], sensitive: bool) -> None:
+        self._observed = frozenset(observed)
+        self._ignored = frozenset(name.lower() for name in ignored_commands) | {"configurefailpoint"}
+        self._sensitive = sensitive
+        self._changed = threading.Condition()
+        self._events: list[Event] = []
+        self.enabled = True
+        self.checked_out = 0
+        self.ready = 0
+
+    def events(self, kind: str | None = None) -> list[Event]:
+        """The events so far, of one kind ("command", "cmap", "sdam") or of all."""
+        with self._changed:
+            return [event for event in self._events if kind in (None, EVENT_TYPES[event.name])]
+
+    def wait_until(self, satisfied: Callable[[], bool], seconds: float) -> bool:
+        """Waits until a condition on this listener holds, looking again at each event. Returns whether it came to hold."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while not satisfied():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+        return True
+
+    def _add(self, raw: Any, document: Any = None) -> None:
+        name = event_name(raw)
+        with self._changed:
+            self._count(name)
+            if self.enabled and name in self._observed:
+                self._events.append(Event(name, raw, copy.deepcopy(document)))
+            self._changed.notify_all()
+
+    def _count(self, name: str) -> None:
+        self.ready += name == "connectionReadyEvent"
+        self.checked_out += (name == "connectionCheckedOutEvent") - (name == "connectionCheckedInEvent")
+
+    def _add_command(self, raw: Any, document: Any) -> None:
+        name = raw.command_name.lower()
+        redacted = name in SENSITIVE or (name in _GREETINGS and document == {})
+        if name not in self._ignored and (self._sensitive or not redacted):
+            self._add(raw, document)
+
+    def started(self, event: Any) -> None:
+        """A command or a heartbeat starts."""
+        if isinstance(event, monitoring.CommandStartedEvent):
+            self._add_command(event, event.command)
+        else:
+            self._add(event)
+
+    def succeeded(self, event: Any) -> None:
+        """A command or a heartbeat succeeded."""
+        if isinstance(event, monitoring.CommandSucceededEvent):
+            self._add_command(event, event.reply)
+        else:
+            self._add(event)
+
+    def failed(self, event: Any) -> None:
+        """A command or a heartbeat failed."""
+        if isinstance(event, monitoring.CommandFailedEvent):
+            self._add_command(event, None)
+        else:
+            self._add(event)
+
+    def opened(self, event: Any) -> None:
+        """A server or a topology is watched from now on."""
+        self._add(event)
+
+    description_changed = closed = opened
+    pool_created = pool_ready = pool_cleared = pool_closed = opened
+    connection_created = connection_ready = connection_closed = opened
+    connection_check_out_started = connection_check_out_failed = opened
+    connection_checked_out = connection_checked_in = opened

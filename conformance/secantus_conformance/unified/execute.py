@@ -1,0 +1,101 @@
+"""Runs one operation of a test and checks what it says about its result or error."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pymongo
+
+from secantus_conformance import extjson
+from secantus_conformance.failures import AssertionFailed, BadTest
+from secantus_conformance.unified import driver_errors
+from secantus_conformance.unified.context import TestContext
+from secantus_conformance.unified.entities import kind_of
+from secantus_conformance.unified.error_checks import check_error, describe
+from secantus_conformance.unified.matching import Mismatch, operator_of
+from secantus_conformance.unified.ops.registry import Operation, find_operation
+
+_KEYS = {"name", "object", "arguments", "ignoreResultAndError", "expectError", "expectResult", "saveResultAsEntity"}
+_EXCLUSIVE = (
+    ("ignoreResultAndError", {"expectError", "expectResult", "saveResultAsEntity"}),
+    ("expectError", {"expectResult", "saveResultAsEntity"}),
+)
+
+
+def run_operation(test: TestContext, spec: dict[str, Any]) -> Exception | None:
+    """Runs an operation and checks it. Returns the error that it raised and that was expected, for withTransaction.
+
+    Raises AssertionFailed, BadTest or SkipTest.
+    """
+    _check_form(spec)
+    target = None if spec["object"] == "testRunner" else test.entities.get(spec["object"])
+    kind = "testRunner" if target is None else kind_of(target)
+    operation = find_operation(kind, spec["name"])
+    arguments = copy.deepcopy(spec.get("arguments", {}))
+    seconds = arguments.pop("timeoutMS", None) if kind != "testRunner" and "timeoutMS" not in operation.required else None
+    operation.check(arguments)
+    run = _with_timeout(operation, seconds)
+    try:
+        result = run(test, target, arguments)
+    except Exception as error:
+        return _judge_error(test, spec, error)
+    return _judge_result(test, spec, operation, result)
+
+
+def _check_form(spec: dict[str, Any]) -> None:
+    unknown = sorted(spec.keys() - _KEYS)
+    if unknown:
+        raise BadTest("malformed", f"An operation has no key {unknown[0]!r}.")
+    for key, others in _EXCLUSIVE:
+        both = sorted(others & spec.keys())
+        if key in spec and both:
+            raise BadTest("malformed", f"{key} and {both[0]} exclude each other.")
+
+
+def _with_timeout(operation: Operation, milliseconds: int | None) -> Callable[[TestContext, Any, dict[str, Any]], Any]:
+    """The operation under pymongo's timeout, where the test sets one."""
+    if milliseconds is None:
+        return operation.run
+
+    def run(test: TestContext, target: Any, arguments: dict[str, Any]) -> Any:
+        with pymongo.timeout(milliseconds / 1000):
+            return operation.run(test, target, arguments)
+
+    return run
+
+
+def _judge_error(test: TestContext, spec: dict[str, Any], error: Exception) -> Exception | None:
+    """An expected error is checked, an ignored one forgotten; a mistake in the test or in this runner is neither."""
+    if not driver_errors.is_expected_class(error):
+        raise error
+    if "expectError" in spec:
+        check_error(test.matcher, spec["expectError"], error)
+    elif not spec.get("ignoreResultAndError"):
+        raise AssertionFailed(
+            "unexpected-error", f"{spec['name']} failed: {error}", "no error", describe(error)
+        ) from error
+    return error
+
+
+def _judge_result(test: TestContext, spec: dict[str, Any], operation: Operation, result: Any) -> None:
+    if "expectError" in spec:
+        raise AssertionFailed("unexpected-success", f"{spec['name']} succeeded.", extjson.show(spec["expectError"]), extjson.show(result))
+    if "expectResult" in spec:
+        _match_result(test, spec, operation, result)
+    if "saveResultAsEntity" in spec:
+        test.entities.define(spec["saveResultAsEntity"], result)
+
+
+def _match_result(test: TestContext, spec: dict[str, Any], operation: Operation, result: Any) -> None:
+    expected = spec["expectResult"]
+    try:
+        if operation.rows and operator_of(expected) is None:
+            test.matcher.match_array(expected, result, "result", roots=True)
+        else:
+            test.matcher.match(expected, result, "result")
+    except Mismatch as mismatch:
+        raise AssertionFailed(
+            "result", f"{spec['name']}: {mismatch}", extjson.show(expected), extjson.show(result)
+        ) from mismatch

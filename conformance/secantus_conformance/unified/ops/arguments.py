@@ -1,0 +1,53 @@
+"""Arguments of operations, from the format's names and forms to pymongo's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import CursorType, ReturnDocument
+
+from secantus_conformance.failures import BadTest
+from secantus_conformance.unified import options
+from secantus_conformance.unified.context import TestContext
+
+_CURSOR_TYPES = {
+    "nonTailable": CursorType.NON_TAILABLE,
+    "tailable": CursorType.TAILABLE,
+    "tailableAwait": CursorType.TAILABLE_AWAIT,
+}
+_RETURN_DOCUMENT = {"before": ReturnDocument.BEFORE, "after": ReturnDocument.AFTER}
+
+
+def keywords(test: TestContext, arguments: dict[str, Any], *, verbatim: str = "", **renamed: str) -> dict[str, Any]:
+    """Keyword arguments for a pymongo method.
+
+    Names become snake_case, except those in `verbatim` (which pymongo sends to the server as they are) and those
+    that `renamed` maps. Values become pymongo's objects. Raises BadTest for a value that is not allowed.
+    """
+    kept = verbatim.split()
+    result = {}
+    for name, value in arguments.items():
+        python_name = renamed.get(name) or (name if name in kept else options.snake_case(name))
+        result[python_name] = convert(test, name, value)
+    return result
+
+
+def convert(test: TestContext, name: str, value: Any) -> Any:
+    """One argument's value as pymongo takes it. Raises BadTest for a value that is not allowed."""
+    if name == "session":
+        return test.entities.session(value)
+    if name in ("readConcern", "writeConcern", "readPreference"):
+        return {"readConcern": options.read_concern, "writeConcern": options.write_concern}.get(name, options.read_preference)(value)
+    if name in ("sort", "keys", "hint", "min", "max") and isinstance(value, dict):
+        return list(value.items())
+    if name == "cursorType":
+        return _choice(name, value, _CURSOR_TYPES)
+    if name == "returnDocument":
+        return _choice(name, str(value).lower(), _RETURN_DOCUMENT)
+    return value
+
+
+def _choice(name: str, value: Any, choices: dict[str, Any]) -> Any:
+    if value not in choices:
+        raise BadTest("bad-argument", f"{name} cannot be {value!r}.")
+    return choices[value]

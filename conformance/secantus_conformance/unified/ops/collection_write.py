@@ -1,0 +1,111 @@
+"""Writes on a collection: insert, update, replace, delete, findOneAnd...; results become documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.collection import Collection
+
+from secantus_conformance.failures import SkipTest
+from secantus_conformance.model import Skip
+from secantus_conformance.unified import results
+from secantus_conformance.unified.context import TestContext
+from secantus_conformance.unified.ops.arguments import keywords
+from secantus_conformance.unified.ops.registry import operation
+
+_UPDATE = "upsert bypassDocumentValidation arrayFilters collation comment hint let session"
+_DELETE = "collation comment hint let session"
+_FIND_AND = "session projection sort collation comment hint let maxTimeMS writeConcern"
+_VERBATIM = "bypassDocumentValidation maxTimeMS"
+_NO_RAW_DATA = {"rawData": "pymongo has no rawData"}
+
+
+@operation("collection", "insertOne", "document", "session bypassDocumentValidation comment", cannot=_NO_RAW_DATA)
+def insert_one(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
+    """Inserts a document."""
+    return results.insert_one(target.insert_one(**keywords(test, arguments)))
+
+
+@operation("collection", "insertMany", "documents", "session bypassDocumentValidation comment ordered", cannot=_NO_RAW_DATA)
+def insert_many(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
+    """Inserts documents."""
+    return results.insert_many(target.insert_many(**keywords(test, arguments)))
+
+
+@operation("collection", "updateOne", "filter update", _UPDATE + " sort", cannot=_NO_RAW_DATA)
+def update_one(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
+    """Updates the first document that matches."""
+    return results.update(target.update_one(**_sorted(keywords(test, arguments))))
+
+
+@operation("collection", "updateMany", "filter update", _UPDATE, cannot=_NO_RAW_DATA)
+def update_many(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
+    """Updates all documents that match."""
+    return results.update(target.update_many(**keywords(test, arguments)))
+
+
+@operation(
+    "collection",
+    "replaceOne",
+    "filter replacement",
+    "upsert bypassDocumentValidation collation comment hint let session sort",
+    cannot=_NO_RAW_DATA,
+)
+def replace_one(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
+    """Replaces the first document that matches."""
+    return results.update(target.replace_one(**_sorted(keywords(test, arguments))))
+
+
+def _sorted(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The sort of an update as the document that pymongo takes there."""
+    if "sort" in arguments:
+        arguments["sort"] = dict(arguments["sort"])
+    return arguments
+
+
+@operation("collection", "deleteOne", "filter", _DELETE, cannot=_NO_RAW_DATA)
+def delete_one(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
+    """Deletes the first document that matches."""
+    return results.delete(target.delete_one(**keywords(test, arguments)))
+
+
+@operation("collection", "deleteMany", "filter", _DELETE, cannot=_NO_RAW_DATA)
+def delete_many(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
+    """Deletes all documents that match."""
+    return results.delete(target.delete_many(**keywords(test, arguments)))
+
+
+@operation("collection", "findOneAndDelete", "filter", _FIND_AND, cannot=_NO_RAW_DATA)
+def find_one_and_delete(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
+    """Deletes a document and returns it."""
+    return target.find_one_and_delete(**keywords(test, _collection_only(arguments), verbatim=_VERBATIM))
+
+
+@operation(
+    "collection",
+    "findOneAndReplace",
+    "filter replacement",
+    _FIND_AND + " returnDocument upsert bypassDocumentValidation",
+    cannot=_NO_RAW_DATA,
+)
+def find_one_and_replace(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
+    """Replaces a document and returns it, before or after."""
+    return target.find_one_and_replace(**keywords(test, _collection_only(arguments), verbatim=_VERBATIM))
+
+
+@operation(
+    "collection",
+    "findOneAndUpdate",
+    "filter update",
+    _FIND_AND + " returnDocument upsert bypassDocumentValidation arrayFilters",
+    cannot=_NO_RAW_DATA,
+)
+def find_one_and_update(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
+    """Updates a document and returns it, before or after."""
+    return target.find_one_and_update(**keywords(test, _collection_only(arguments), verbatim=_VERBATIM))
+
+
+def _collection_only(arguments: dict[str, Any]) -> dict[str, Any]:
+    if "writeConcern" in arguments:
+        raise SkipTest(Skip.CLIENT, "pymongo takes the write concern of findOneAnd... from the collection only")
+    return arguments

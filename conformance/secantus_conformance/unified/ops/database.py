@@ -1,0 +1,87 @@
+"""Operations of a database: commands, collections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.database import Database
+
+from secantus_conformance.failures import BadTest, SkipTest
+from secantus_conformance.model import Skip
+from secantus_conformance.unified.context import TestContext
+from secantus_conformance.unified.cursors import FirstResultCursor
+from secantus_conformance.unified.ops.arguments import keywords
+from secantus_conformance.unified.ops.collection_read import NO_TIMEOUT_MODE
+from secantus_conformance.unified.ops.registry import impossible, operation
+
+_CREATE = (
+    "session viewOn pipeline capped size max collation validator validationLevel validationAction clusteredIndex timeseries "
+    "expireAfterSeconds changeStreamPreAndPostImages storageEngine indexOptionDefaults comment encryptedFields"
+)
+_CURSOR_COMMAND = "session readPreference batchSize maxTimeMS comment cursorType"
+
+impossible("database", ["listCollectionObjects"], "pymongo has no method that lists collections as objects")
+impossible("database", ["modifyCollection"], "pymongo has no method for collMod")
+
+
+def _command(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The command with its name as the first key. Raises BadTest if the name is not in it."""
+    name, command = arguments.pop("commandName"), arguments.pop("command")
+    if name not in command:
+        raise BadTest("bad-argument", f"The command has no key {name!r}.")
+    return {name: command[name], **command}
+
+
+@operation("database", "runCommand", "commandName command", "session readPreference")
+def run_command(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
+    """Runs a command and returns its reply."""
+    return target.command(_command(arguments), **keywords(test, arguments))
+
+
+def _cursor(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
+    command, batch_size = _command(arguments), arguments.pop("batchSize", None)
+    cursor_type = arguments.pop("cursorType", "nonTailable")
+    if cursor_type != "nonTailable" and not command.get("tailable"):
+        raise SkipTest(Skip.CLIENT, "pymongo takes the type of a command's cursor from the command")
+    cursor = target.cursor_command(command, **keywords(test, arguments, maxTimeMS="max_await_time_ms"))
+    return cursor if batch_size is None else cursor.batch_size(batch_size)
+
+
+@operation("database", "runCursorCommand", "commandName command", _CURSOR_COMMAND, rows=True, cannot=NO_TIMEOUT_MODE)
+def run_cursor_command(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
+    """All documents of the cursor that a command returns."""
+    return _cursor(test, target, arguments).to_list()
+
+
+@operation("database", "createCommandCursor", "commandName command", _CURSOR_COMMAND, cannot=NO_TIMEOUT_MODE)
+def create_command_cursor(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
+    """The cursor that a command returns."""
+    return FirstResultCursor(_cursor(test, target, arguments))
+
+
+@operation("database", "createCollection", "collection", _CREATE)
+def create_collection(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
+    """Creates a collection, without the listCollections by which pymongo would look first; the result is the collection."""
+    name = arguments.pop("collection")
+    session = {"session": test.entities.session(arguments.pop("session"))} if "session" in arguments else {}
+    return target.create_collection(name, check_exists=False, **session, **arguments)
+
+
+@operation("database", "dropCollection", "collection", "session comment encryptedFields")
+def drop_collection(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
+    """Drops a collection."""
+    return target.drop_collection(**keywords(test, arguments, collection="name_or_collection"))
+
+
+@operation("database", "listCollections", "", "filter session comment batchSize nameOnly authorizedCollections", rows=True, cannot=NO_TIMEOUT_MODE)
+def list_collections(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
+    """All collections."""
+    if "batchSize" in arguments:
+        arguments["cursor"] = {"batchSize": arguments.pop("batchSize")}
+    return target.list_collections(**keywords(test, arguments, verbatim="nameOnly authorizedCollections")).to_list()
+
+
+@operation("database", "listCollectionNames", "", "filter session comment")
+def list_collection_names(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
+    """The names of all collections."""
+    return target.list_collection_names(**keywords(test, arguments))

@@ -1,0 +1,87 @@
+"""The register of operations. A name or an argument that is not in it is an error: nothing is passed on by guessing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_conformance.failures import BadTest, SkipTest
+from secantus_conformance.model import Skip
+from secantus_conformance.unified.context import TestContext
+
+Run = Callable[[TestContext, Any, dict[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation on one kind of entity.
+
+    `rows` says that its result is an iterable of root documents; `cannot` maps arguments to the reason why the
+    client cannot express them.
+    """
+
+    kind: str
+    name: str
+    required: frozenset[str]
+    optional: frozenset[str]
+    run: Run
+    rows: bool
+    cannot: dict[str, str]
+
+    def check(self, arguments: dict[str, Any]) -> None:
+        """Raises BadTest for an unknown or missing argument, SkipTest for one the client cannot express."""
+        for name in arguments:
+            if name in self.cannot:
+                raise SkipTest(Skip.CLIENT, self.cannot[name])
+            if name not in self.required and name not in self.optional:
+                raise BadTest("unsupported-argument", f"{self.name} on a {self.kind} has no argument {name!r}.")
+        missing = sorted(self.required - arguments.keys())
+        if missing:
+            raise BadTest("missing-argument", f"{self.name} needs the argument {missing[0]!r}.")
+
+
+OPERATIONS: dict[tuple[str, str], Operation] = {}
+
+
+def operation(
+    kinds: str, name: str, required: str = "", optional: str = "", *, rows: bool = False, cannot: dict[str, str] | None = None
+) -> Callable[[Run], Run]:
+    """Registers a function as an operation of one or more kinds of entity, with its arguments in the format's names."""
+
+    def register(function: Run) -> Run:
+        for kind in kinds.split("|"):
+            assert (kind, name) not in OPERATIONS, (kind, name)
+            OPERATIONS[kind, name] = Operation(
+                kind, name, frozenset(required.split()), frozenset(optional.split()), function, rows, cannot or {}
+            )
+        return function
+
+    return register
+
+
+def impossible(kinds: str, names: Sequence[str], reason: str) -> None:
+    """Registers operations that pymongo has no method for: tests with them are skipped, and the reason is listed."""
+
+    def skip(test: TestContext, target: Any, arguments: dict[str, Any]) -> Any:
+        raise SkipTest(Skip.CLIENT, reason)
+
+    for name in names:
+        for kind in kinds.split("|"):
+            assert (kind, name) not in OPERATIONS, (kind, name)
+            OPERATIONS[kind, name] = Operation(kind, name, frozenset(), _Anything(), skip, False, {})
+
+
+class _Anything(frozenset[str]):
+    """A set that holds every string."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
+def find_operation(kind: str, name: str) -> Operation:
+    """The operation of a name. Raises BadTest if the kind of entity has none such."""
+    found = OPERATIONS.get((kind, name))
+    if found is None:
+        raise BadTest("unsupported-operation", f"A {kind} has no operation {name!r}.")
+    return found

@@ -1,0 +1,55 @@
+"""Operations of a session: transactions and their end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.client_session import ClientSession
+
+from secantus_conformance.unified import options
+from secantus_conformance.unified.context import TestContext
+from secantus_conformance.unified.ops.registry import impossible, operation
+
+_TRANSACTION = "readConcern writeConcern readPreference maxCommitTimeMS"
+
+impossible("session", ["getSnapshotTime"], "pymongo's sessions have no snapshot time")
+
+
+@operation("session", "startTransaction", "", _TRANSACTION)
+def start_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
+    """Starts a transaction; nothing comes back."""
+    test.transactions = True
+    target.start_transaction(**options.transaction_options(arguments))
+
+
+@operation("session", "commitTransaction")
+def commit_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
+    """Commits."""
+    return target.commit_transaction()
+
+
+@operation("session", "abortTransaction")
+def abort_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
+    """Aborts."""
+    return target.abort_transaction()
+
+
+@operation("session", "endSession")
+def end_session(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
+    """Ends the session."""
+    return target.end_session()
+
+
+@operation("session", "withTransaction", "callback", _TRANSACTION)
+def with_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
+    """Runs operations as the callback of the convenient transaction API; their errors reach the driver, expected or not."""
+    test.transactions = True
+    operations = arguments.pop("callback")
+
+    def callback(session: ClientSession) -> None:
+        for each in operations:
+            error = test.run_operation(test, each)
+            if error is not None:
+                raise error
+
+    return target.with_transaction(callback, **options.transaction_options(arguments))

@@ -1,0 +1,88 @@
+"""Operations of the runner itself that make something happen: fail points, entities, threads, loops."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from secantus_conformance.failures import AssertionFailed, SkipTest
+from secantus_conformance.model import Skip
+from secantus_conformance.unified.clients import create_entities
+from secantus_conformance.unified.context import TestContext
+from secantus_conformance.unified.ops.registry import operation
+from secantus_conformance.unified.threads import TestThread
+
+
+@operation("testRunner", "failPoint", "client failPoint", "session")
+def fail_point(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
+    """Sets a fail point on the server that a client selects."""
+    session = test.entities.session(arguments["session"]) if "session" in arguments else None
+    test.fail_points.set(test.entities.client(arguments["client"]), arguments["failPoint"], session)
+
+
+@operation("testRunner", "targetedFailPoint", "session failPoint")
+def targeted_fail_point(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
+    """Sets a fail point on the mongos that a session is pinned to."""
+    test.entities.session(arguments["session"])
+    raise SkipTest(Skip.ENVIRONMENT, "sessions are pinned on sharded clusters only, and this runner drives one node")
+
+
+@operation("testRunner", "createEntities", "entities")
+def more_entities(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
+    """Makes entities in the middle of a test."""
+    create_entities(test, arguments["entities"])
+
+
+@operation("testRunner", "wait", "ms")
+def wait(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
+    """Lets time pass."""
+    time.sleep(arguments["ms"] / 1000)
+
+
+@operation("testRunner", "runOnThread", "thread operation")
+def run_on_thread(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
+    """Hands an operation to a thread."""
+    work = arguments["operation"]
+    test.entities.typed(arguments["thread"], TestThread).schedule(lambda: test.run_operation(test, work))
+
+
+@operation("testRunner", "waitForThread", "thread")
+def wait_for_thread(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
+    """Waits until a thread has done all its work, and raises what went wrong in it."""
+    if not test.entities.typed(arguments["thread"], TestThread).wait():
+        raise AssertionFailed("assertion", f"The thread {arguments['thread']} did not end within ten seconds.")
+
+
+@operation(
+    "testRunner",
+    "loop",
+    "operations",
+    "storeErrorsAsEntity storeFailuresAsEntity storeSuccessesAsEntity storeIterationsAsEntity numIterations",
+)
+def loop(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
+    """Runs operations again and again; without numIterations once, since nobody interrupts this runner."""
+    kept = {key: arguments.get(f"store{key}AsEntity") for key in ("Errors", "Failures", "Successes", "Iterations")}
+    errors: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    done = 0
+    iterations = arguments.get("numIterations", 1)
+    for _ in range(iterations):
+        for each in arguments["operations"]:
+            done += _attempt(test, each, kept, errors, failures)
+    for key, value in (("Errors", errors), ("Failures", failures), ("Successes", done), ("Iterations", iterations)):
+        if kept[key]:
+            test.entities.define(kept[key], value)
+
+
+def _attempt(test: TestContext, each: dict[str, Any], kept: dict[str, Any], errors: list[Any], failures: list[Any]) -> bool:
+    """Runs one operation of a loop; errors and failures go where the test wants them, or end it."""
+    try:
+        test.run_operation(test, each)
+    except Exception as error:
+        failed = isinstance(error, AssertionFailed)
+        sink = (failures if kept["Failures"] else errors) if failed else (errors if kept["Errors"] else failures)
+        if not (kept["Errors"] or kept["Failures"]):
+            raise
+        sink.append({"error": str(error), "time": time.time()})
+        return False
+    return True

@@ -1,0 +1,75 @@
+"""Options that several operations and entities share: read and write concern, read preference, timeouts, names in Python."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pymongo.client_session import TransactionOptions
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import make_read_preference, read_pref_mode_from_name
+from pymongo.write_concern import WriteConcern
+
+from secantus_conformance.failures import BadTest, SkipTest
+from secantus_conformance.model import Skip
+
+_WRITE_CONCERN = {"w": "w", "journal": "j", "wtimeoutMS": "wtimeout"}
+
+
+def snake_case(name: str) -> str:
+    """`maxTimeMS` in Python: `max_time_ms`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name.replace("MS", "Ms")).lower()
+
+
+def read_concern(spec: dict[str, Any]) -> ReadConcern:
+    """A read concern. Raises BadTest for an unknown key."""
+    _only(spec, {"level"}, "readConcern")
+    return ReadConcern(spec.get("level"))
+
+
+def write_concern(spec: dict[str, Any]) -> WriteConcern:
+    """A write concern. Raises BadTest for an unknown key."""
+    _only(spec, set(_WRITE_CONCERN), "writeConcern")
+    return WriteConcern(**{_WRITE_CONCERN[key]: value for key, value in spec.items()})
+
+
+def read_preference(spec: dict[str, Any]) -> Any:
+    """A read preference. Raises BadTest for an unknown key."""
+    _only(spec, {"mode", "tagSets", "maxStalenessSeconds", "hedge"}, "readPreference")
+    mode = read_pref_mode_from_name(spec["mode"][0].upper() + spec["mode"][1:])
+    return make_read_preference(mode, tag_sets=spec.get("tagSets"), max_staleness=spec.get("maxStalenessSeconds", -1))
+
+
+_CONVERTERS = {"readConcern": read_concern, "writeConcern": write_concern, "readPreference": read_preference}
+
+
+def concerns(spec: dict[str, Any], what: str) -> dict[str, Any]:
+    """The options of a database, collection or bucket as keyword arguments. Raises BadTest for an unknown one."""
+    if "timeoutMS" in spec:
+        raise SkipTest(Skip.CLIENT, f"pymongo has no timeoutMS of a {what}")
+    _only(spec, set(_CONVERTERS), f"{what} options")
+    return {snake_case(key): _CONVERTERS[key](value) for key, value in spec.items()}
+
+
+def transaction_options(spec: dict[str, Any]) -> dict[str, Any]:
+    """The options of a transaction as keyword arguments. Raises BadTest for an unknown one."""
+    _only(spec, {*_CONVERTERS, "maxCommitTimeMS"}, "transaction options")
+    return {snake_case(key): _CONVERTERS[key](value) if key in _CONVERTERS else value for key, value in spec.items()}
+
+
+def session_options(spec: dict[str, Any]) -> dict[str, Any]:
+    """The options of a session as keyword arguments. Raises BadTest for an unknown one, SkipTest for one pymongo has not."""
+    _only(spec, {"causalConsistency", "snapshot", "snapshotTime", "defaultTransactionOptions", "defaultTimeoutMS"}, "session options")
+    for missing in ("snapshotTime", "defaultTimeoutMS"):
+        if missing in spec:
+            raise SkipTest(Skip.CLIENT, f"pymongo's sessions have no {missing}")
+    options = {snake_case(key): value for key, value in spec.items()}
+    if "defaultTransactionOptions" in spec:
+        options["default_transaction_options"] = TransactionOptions(**transaction_options(spec["defaultTransactionOptions"]))
+    return options
+
+
+def _only(spec: dict[str, Any], known: set[str], what: str) -> None:
+    unknown = sorted(set(spec) - known)
+    if unknown:
+        raise BadTest("unsupported-argument", f"{what}: {', '.join(unknown)} is not known.")

@@ -1,0 +1,50 @@
+"""Thread entities: a thread that waits for operations and runs them in order."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+_STOP = None
+_JOIN_SECONDS = 10.0
+
+
+class TestThread:
+    """A thread of a test; the first error of an operation is kept until someone waits for the thread."""
+
+    __test__ = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._work: queue.Queue[Callable[[], object] | None] = queue.Queue()
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not _STOP:
+            if self._error is None:
+                self._attempt(work)
+
+    def _attempt(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as error:  # every error belongs to the test that waits for this thread
+            self._error = error
+
+    def schedule(self, work: Callable[[], object]) -> None:
+        """Hands the thread one more operation."""
+        self._work.put(work)
+
+    def wait(self) -> bool:
+        """Lets the thread finish. Returns whether it did within ten seconds; raises the first error of its operations."""
+        self._work.put(_STOP)
+        self._thread.join(_JOIN_SECONDS)
+        if self._error is not None:
+            raise self._error
+        return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Ends the thread once its current operation is over, without waiting."""
+        self._work.put(_STOP)

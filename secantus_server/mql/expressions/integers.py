@@ -7,8 +7,10 @@ from typing import Any
 
 from bson.decimal128 import Decimal128
 
-from secantus_server.bson import is_number
+from secantus_server.bson import is_number, type_name
 from secantus_server.bson.numbers import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions.value_text import value_text
 
 
 def to_int32(value: Any) -> int | None:
@@ -19,6 +21,21 @@ def to_int32(value: Any) -> int | None:
 def to_int64(value: Any) -> int | None:
     """The whole number a value of any numeric type is, if 64 bits hold it; else None."""
     return _within(value, INT64_MIN, INT64_MAX)
+
+
+def index_bound(name: str, value: Any, which: str, codes: tuple[int, int] = (40096, 40097)) -> int:
+    """A bound of a search.
+
+    Raises:
+        CommandError: the first code if it is no int, the second if it is negative.
+    """
+    number = to_int32(value)
+    if number is None:
+        found = f"found a value of type: {type_name(value)}, with value: {value_text(value)}"
+        raise CommandError(codes[0], f"{name} requires an integral {which} index, {found}")
+    if number < 0:
+        raise CommandError(codes[1], f"{name} requires a nonnegative {which} index, found: {number}")
+    return number
 
 
 def _within(value: Any, lowest: int, highest: int) -> int | None:

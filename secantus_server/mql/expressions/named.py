@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from secantus_server.bson import type_name
-from secantus_server.bson.values import MISSING, UNDEFINED
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
@@ -60,8 +59,3 @@ class Signature:
         for name, default in self.optional.items():
             found.append(parse_expression(given[name], ctx) if name in given else Constant(default))
         return found
-
-
-def is_nullish(value: Any) -> bool:
-    """True for null, undefined and no value at all."""
-    return value is None or value is MISSING or value is UNDEFINED

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from datetime import UTC as UTC_CLOCK
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
@@ -16,10 +15,10 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_MINUTE
-from secantus_server.mql.expressions.named import is_nullish
+from secantus_server.mql.expressions.numbers import is_nullish
 
 OFFSET = re.compile(r"([+-])([0-9]{2})(?::?([0-9]{2}))?")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC_CLOCK)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # `datetime` ends at these; a zone's rules do not change before the first and repeat after the last.
 FIRST_MS = -62135510400000
 LAST_MS = 253402214400000

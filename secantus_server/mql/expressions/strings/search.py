@@ -9,11 +9,10 @@ from typing import Any
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.integers import to_int32
-from secantus_server.mql.expressions.named import is_nullish
+from secantus_server.mql.expressions.integers import index_bound
+from secantus_server.mql.expressions.numbers import is_nullish
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.strings.coercion import utf8
-from secantus_server.mql.expressions.value_text import value_text
 
 # Stands for an end that was left out: the end of the string.
 TO_THE_END = 2**31 - 1
@@ -63,18 +62,3 @@ def _check_strings(name: str, text: Any, token: Any, code: int) -> None:
 
 def _bounds(name: str, start: Any, end: Any) -> tuple[int, int]:
     return index_bound(name, start, "starting"), index_bound(name, end, "ending")
-
-
-def index_bound(name: str, value: Any, which: str, codes: tuple[int, int] = (40096, 40097)) -> int:
-    """A bound of a search.
-
-    Raises:
-        CommandError: the first code if it is no int, the second if it is negative.
-    """
-    number = to_int32(value)
-    if number is None:
-        found = f"found a value of type: {type_name(value)}, with value: {value_text(value)}"
-        raise CommandError(codes[0], f"{name} requires an integral {which} index, {found}")
-    if number < 0:
-        raise CommandError(codes[1], f"{name} requires a nonnegative {which} index, found: {number}")
-    return number

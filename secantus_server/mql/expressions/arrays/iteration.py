@@ -1,0 +1,124 @@
+"""`$filter`, `$map`, `$reduce`: the parsers; `_iteration` evaluates.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/filter/
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/map/
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/reduce/
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.expressions._iteration import Filter, Map, Reduce
+from secantus_server.mql.expressions._nodes import Expression
+from secantus_server.mql.expressions.integers import to_int32
+from secantus_server.mql.expressions.named import Signature
+from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.parser import fold, parse_expression
+from secantus_server.mql.expressions.paths import validate_variable_name
+from secantus_server.mql.expressions.registry import operator_parser
+from secantus_server.mql.expressions.value_text import value_text
+
+NO_LIMIT = -1
+FILTER = Signature(
+    not_object=(28646, "$filter only supports an object as its argument"),
+    unknown=(28647, "Unrecognized parameter to $filter: {name}"),
+    required={
+        "input": (28648, "Missing 'input' parameter to $filter"),
+        "cond": (28650, "Missing 'cond' parameter to $filter"),
+    },
+    optional={"as": "this", "limit": None},
+)
+MAP = Signature(
+    not_object=(16878, "$map only supports an object as its argument"),
+    unknown=(16879, "Unrecognized parameter to $map: {name}"),
+    required={
+        "input": (16880, "Missing 'input' parameter to $map"),
+        "in": (16882, "Missing 'in' parameter to $map"),
+    },
+    optional={"as": "this"},
+)
+REDUCE = Signature(
+    not_object=(40075, "$reduce requires an object as an argument, found: {found}"),
+    unknown=(40076, "$reduce found an unknown argument: {name}"),
+    required={
+        "input": (40077, "$reduce requires 'input' to be specified"),
+        "initialValue": (40078, "$reduce requires 'initialValue' to be specified"),
+        "in": (40079, "$reduce requires 'in' to be specified"),
+    },
+)
+
+
+@operator_parser("$filter")
+def parse_filter(argument: Any, ctx: ParseContext) -> Expression:
+    """Parses `{$filter: {input, cond, as, limit}}`.
+
+    Raises:
+        CommandError: 28646 to 28650 for a malformed argument, 9 for a name no variable may have.
+    """
+    given = FILTER.check(argument)
+    source, cell = parse_expression(given["input"], ctx), Cell()
+    body = parse_expression(given["cond"], ctx.child(**{_variable(given): cell}))
+    limit = parse_expression(given["limit"], ctx) if "limit" in given else None
+    return fold(Filter(source, cell, body, _refuse_filter, limit, _limit))
+
+
+@operator_parser("$map")
+def parse_map(argument: Any, ctx: ParseContext) -> Expression:
+    """Parses `{$map: {input, as, in}}`.
+
+    Raises:
+        CommandError: 16878 to 16882 for a malformed argument, 9 for a name no variable may have.
+    """
+    given = MAP.check(argument)
+    source, cell = parse_expression(given["input"], ctx), Cell()
+    body = parse_expression(given["in"], ctx.child(**{_variable(given): cell}))
+    return fold(Map(source, cell, body, _refuse_map))
+
+
+@operator_parser("$reduce")
+def parse_reduce(argument: Any, ctx: ParseContext) -> Expression:
+    """Parses `{$reduce: {input, initialValue, in}}`.
+
+    Raises:
+        CommandError: 40075 to 40079 for a malformed argument.
+    """
+    given = REDUCE.check(argument)
+    source, initial = parse_expression(given["input"], ctx), parse_expression(given["initialValue"], ctx)
+    cell, total = Cell(), Cell()
+    body = parse_expression(given["in"], ctx.child(this=cell, value=total))
+    return fold(Reduce(source, cell, body, _refuse_reduce, total, initial))
+
+
+def _variable(given: dict[str, Any]) -> str:
+    """The name of the variable for the element; anything but a string counts as an empty name."""
+    name = given.get("as", "this")
+    name = name if type(name) is str else ""
+    validate_variable_name(name)
+    return name
+
+
+def _limit(value: Any) -> int:
+    if is_nullish(value):
+        return NO_LIMIT
+    number = to_int32(value)
+    if number is None:
+        raise CommandError(327391, f"$filter: limit must be represented as a 32-bit integral value: {value_text(value)}")
+    if number <= 0:
+        raise CommandError(327392, f"$filter: limit must be greater than 0: {number}")
+    return number
+
+
+def _refuse_filter(value: Any) -> NoReturn:
+    raise CommandError(28651, f"input to $filter must be an array not {type_name(value)}")
+
+
+def _refuse_map(value: Any) -> NoReturn:
+    raise CommandError(16883, f"input to $map must be an array not {type_name(value)}")
+
+
+def _refuse_reduce(value: Any) -> NoReturn:
+    raise CommandError(40080, f"$reduce requires that 'input' be an array, found: {value_text(value)}")

@@ -1,0 +1,94 @@
+"""`$sortArray`: by the whole elements, or by fields of elements that are documents.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/sortArray/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from secantus_server.bson import encode, is_number, key_string, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import Expression
+from secantus_server.mql.expressions.named import Signature
+from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.parser import call, parse_expression
+from secantus_server.mql.expressions.registry import operator_parser
+from secantus_server.mql.sort import SortPattern
+
+NOT_A_DIRECTION = "The $sort element value must be either 1 or -1"
+SIGNATURE = Signature(
+    not_object=(2942500, "$sortArray requires an object as an argument, found: {found}"),
+    unknown=(2942501, "$sortArray found an unknown argument: {name}"),
+    required={
+        "input": (2942502, "$sortArray requires 'input' to be specified"),
+        "sortBy": (2942503, "$sortArray requires 'sortBy' to be specified"),
+    },
+)
+
+
+@operator_parser("$sortArray")
+def parse_sort_array(argument: Any, ctx: ParseContext) -> Expression:
+    """Parses `{$sortArray: {input, sortBy}}`; `sortBy` is 1, -1 or a sort pattern, not an expression.
+
+    Raises:
+        CommandError: 2942500 to 2942507 for a malformed argument.
+    """
+    given = SIGNATURE.check(argument)
+    pattern = given["sortBy"]
+    if type(pattern) is dict:
+        _check_pattern(pattern)
+        parts = [(path, int(_direction(value) or 0)) for path, value in pattern.items()]
+        key, reverse = partial(_document_key, SortPattern(parts, ctx)), False
+    else:
+        key, reverse = partial(_whole_key, ctx), _whole_direction(pattern) < 0
+    return call(partial(_sort, key, reverse), [parse_expression(given["input"], ctx)])
+
+
+def _sort(key: Callable[[Any], bytes], reverse: bool, array: Any) -> list[Any] | None:
+    if is_nullish(array):
+        return None
+    if type(array) is not list:
+        raise CommandError(2942504, f"The input argument to $sortArray must be an array, but was of type: {type_name(array)}")
+    return sorted(array, key=key, reverse=reverse)
+
+
+def _document_key(pattern: SortPattern, element: Any) -> bytes:
+    """An element that is no document has none of the fields."""
+    return pattern.key(encode(element if type(element) is dict else {}))
+
+
+def _whole_key(ctx: ParseContext, element: Any) -> bytes:
+    return key_string(element, ctx.collation)
+
+
+def _direction(value: Any) -> int | None:
+    """1 or -1 for a number that is one of them."""
+    if not is_number(value):
+        return None
+    return next((direction for direction in (1, -1) if key_string(value) == key_string(direction)), None)
+
+
+def _whole_direction(value: Any) -> int:
+    if not is_number(value):
+        text = "The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields"
+        raise CommandError(2942507, text)
+    direction = _direction(value)
+    if direction is None:
+        raise CommandError(2942506, NOT_A_DIRECTION)
+    return direction
+
+
+def _check_pattern(pattern: dict[str, Any]) -> None:
+    if not pattern:
+        raise CommandError(2942505, "The sort pattern is empty when it should be a set of fields.")
+    for path, value in pattern.items():
+        if _direction(value) is None:
+            raise CommandError(2942505, NOT_A_DIRECTION)
+        if not path:
+            raise CommandError(2942505, "The $sort field cannot be empty")
+        if "" in path.split("."):
+            raise CommandError(2942505, f"The $sort field is a dotted field but has an empty part: {path}")

@@ -1,0 +1,148 @@
+"""The catalog: which collections, views and indexes there are.
+
+What stands in the catalog table is kept in memory too. A change writes the rows in a transaction and takes its place in
+memory when that commits; a restored snapshot reloads the rows that came back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bson.binary import Binary
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.rows import decode_row, encode_row, row_key, split_key
+from secantus_server.clock import Clock
+from secantus_server.index._index import Index
+from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored
+
+
+@dataclass
+class Change:
+    """A change of the catalog while it is being made: its transaction, and what memory takes over when that commits.
+
+    Arguments:
+        unit: the recovery unit; other writes may join its transaction.
+    """
+
+    unit: RecoveryUnit
+    put: list[Collection] = field(default_factory=list)
+    removed: list[tuple[str, str]] = field(default_factory=list)
+
+    def save(self, collection: Collection) -> None:
+        """Write a collection's row as it is now."""
+        self.unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection))
+        self.put.append(collection)
+
+    def remove(self, collection: Collection) -> None:
+        """Remove a collection's row, and give up its documents and indexes."""
+        self.remove_row(collection)
+        if not collection.is_view:
+            self.unit.drop_ident(RECORDS, collection.ident)
+        for index in collection.indexes:
+            self.drop_index(index)
+
+    def remove_row(self, collection: Collection) -> None:
+        """Remove a collection's row alone: its documents stay for another row."""
+        self.unit.remove(CATALOG, row_key(collection.db, collection.name))
+        self.removed.append((collection.db, collection.name))
+
+    def drop_index(self, index: Index) -> None:
+        """Give up an index's entries."""
+        self.unit.drop_ident(INDEX_ENTRIES, index.ident)
+
+
+class Catalog:
+    """All collections of a server.
+
+    Threads: `_lock` guards `_databases`; `changing` lets one thread at a time change the catalog.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._change_lock = threading.RLock()
+        self._databases: dict[str, dict[str, Collection]] = {}
+        with engine.transaction() as unit:
+            self._load(unit)
+
+    def _load(self, unit: RecoveryUnit) -> None:
+        for key, row in unit.scan(CATALOG, b"", None):
+            self._remember(decode_row(key, row))
+
+    def _remember(self, collection: Collection) -> None:
+        with self._lock:
+            self._databases.setdefault(collection.db, {})[collection.name] = collection
+
+    def _forget(self, db: str, name: str) -> None:
+        with self._lock:
+            collections = self._databases.get(db, {})
+            collections.pop(name, None)
+            if not collections:
+                self._databases.pop(db, None)
+
+    def find(self, db: str, name: str) -> Collection | None:
+        """The collection or view of this namespace, or None."""
+        collections = self._databases.get(db)
+        return None if collections is None else collections.get(name)
+
+    def collections(self, db: str) -> list[Collection]:
+        """The collections and views of a database, by name."""
+        with self._lock:
+            return [collection for _, collection in sorted(self._databases.get(db, {}).items())]
+
+    def databases(self) -> list[str]:
+        """The names of the databases that have a collection or view."""
+        with self._lock:
+            return sorted(self._databases)
+
+    def find_uuid(self, db: str, uuid: Binary) -> Collection | None:
+        """The collection of this UUID in a database, or None."""
+        return next((collection for collection in self.collections(db) if collection.uuid == uuid), None)
+
+    @contextmanager
+    def changing(self, unit: RecoveryUnit | None = None) -> Iterator[Change]:
+        """A change of the catalog, committed at the end of the block.
+
+        Arguments:
+            unit: a recovery unit whose transaction the change joins and which the caller commits; None begins one.
+        """
+        with self._change_lock:
+            if unit is not None:
+                change = Change(unit)
+                yield change
+            else:
+                with self._engine.transaction() as own:
+                    change = Change(own)
+                    yield change
+            for db, name in change.removed:
+                self._forget(db, name)
+            for collection in change.put:
+                self._remember(collection)
+
+    def new_uuid(self) -> Binary:
+        """An identity for a new collection."""
+        return Binary(self._clock.uuid().bytes, 4)
+
+    def reload(self, restored: Restored) -> None:
+        """Take over what a restored snapshot changed."""
+        if not restored.wrote:
+            return
+        with self._engine.transaction() as unit:
+            self._reload_rows(unit, restored.touched_catalog_keys)
+        for collections in list(self._databases.values()):
+            for collection in collections.values():
+                if collection.ident in restored.touched_idents:
+                    collection.forget_count()
+
+    def _reload_rows(self, unit: RecoveryUnit, keys: Iterable[bytes]) -> None:
+        for key in keys:
+            row = unit.get(CATALOG, key)
+            if row is None:
+                self._forget(*split_key(key))
+            else:
+                self._remember(decode_row(key, row))

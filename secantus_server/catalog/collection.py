@@ -1,0 +1,96 @@
+"""A collection, or a view, as the server holds it in memory."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from bson.binary import Binary
+
+from secantus_server.index._index import Index
+
+
+class Collection:
+    """One collection or view.
+
+    Arguments:
+        db, name: its namespace.
+        uuid: its identity, which a rename keeps.
+        ident: its place in the table of records; 0 for a view.
+        options: what `create` was given, as listCollections shows it.
+        indexes: all its indexes, that on _id first.
+
+    Threads: `_lock` guards the count, its version and the counter of RecordIds. `indexes` and `options` are replaced
+    whole, while no transaction runs or in a catalog change.
+    """
+
+    def __init__(self, db: str, name: str, uuid: Binary, ident: int, options: dict[str, Any], indexes: list[Index]) -> None:
+        self.db = db
+        self.name = name
+        self.uuid = uuid
+        self.ident = ident
+        self.options = options
+        self.indexes = indexes
+        self._lock = threading.Lock()
+        self._record_ids: Iterator[int] | None = None
+        self._count: int | None = None
+        self._version = 0
+
+    @property
+    def namespace(self) -> str:
+        """`db.name`."""
+        return f"{self.db}.{self.name}"
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it has no documents of its own."""
+        return "viewOn" in self.options
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether old documents make room for new ones."""
+        return bool(self.options.get("capped"))
+
+    @property
+    def id_index(self) -> Index | None:
+        """The index on _id; a view has none."""
+        return self.indexes[0] if self.indexes and self.indexes[0].is_id else None
+
+    def index_named(self, name: str) -> Index | None:
+        """The index of this name, or None."""
+        return next((index for index in self.indexes if index.name == name), None)
+
+    def next_record_id(self, newest: int | None = None) -> int | None:
+        """A new RecordId, or None while the newest stored one is not known; the caller then finds and gives it."""
+        with self._lock:
+            if self._record_ids is None:
+                if newest is None:
+                    return None
+                self._record_ids = itertools.count(newest + 1)
+            return next(self._record_ids)
+
+    def count(self) -> tuple[int | None, int]:
+        """The number of documents, if it is known, and the version it belongs to."""
+        with self._lock:
+            return self._count, self._version
+
+    def remember_count(self, count: int, version: int) -> None:
+        """Keep a count that was taken by a scan, unless something was written since that version."""
+        with self._lock:
+            if self._version == version:
+                self._count = count
+
+    def documents_changed(self, difference: int) -> None:
+        """Note that a commit added so many documents, or removed them."""
+        with self._lock:
+            self._version += 1
+            if self._count is not None:
+                self._count += difference
+
+    def forget_count(self) -> None:
+        """Note that the documents changed in a way that nobody counted."""
+        with self._lock:
+            self._version += 1
+            self._count = None

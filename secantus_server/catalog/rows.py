@@ -1,0 +1,44 @@
+"""A collection's row in the catalog table: its BSON, and the collection that it describes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import decode, encode
+from secantus_server.catalog.collection import Collection
+from secantus_server.index._index import Index
+from secantus_server.index.build import make_index
+
+
+def row_key(db: str, name: str) -> bytes:
+    """The key of a namespace's row; the rows of a database are neighbours."""
+    return db.encode("utf-8", "surrogateescape") + b"\0" + name.encode("utf-8", "surrogateescape")
+
+
+def database_range(db: str) -> tuple[bytes, bytes]:
+    """The keys of all rows of a database, as [lower, upper)."""
+    name = db.encode("utf-8", "surrogateescape")
+    return name + b"\0", name + b"\1"
+
+
+def split_key(key: bytes) -> tuple[str, str]:
+    """The database and the name of a row's key."""
+    db, _, name = key.partition(b"\0")
+    return db.decode("utf-8", "surrogateescape"), name.decode("utf-8", "surrogateescape")
+
+
+def encode_row(collection: Collection) -> bytes:
+    """The row of a collection as it is now."""
+    indexes = [{"spec": index.spec, "ident": index.ident, "kind": index.kind, "multikey": index.multikey} for index in collection.indexes]
+    return encode({"uuid": collection.uuid, "ident": collection.ident, "options": collection.options, "indexes": indexes})
+
+
+def decode_row(key: bytes, row: bytes) -> Collection:
+    """The collection that a row describes."""
+    db, name = split_key(key)
+    fields = decode(row)
+    return Collection(db, name, fields["uuid"], fields["ident"], fields["options"], [_index(entry) for entry in fields["indexes"]])
+
+
+def _index(entry: dict[str, Any]) -> Index:
+    return make_index(entry["spec"], entry["ident"], entry["multikey"])

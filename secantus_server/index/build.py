@@ -1,0 +1,44 @@
+"""From an index's stored definition to the index itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.index._index import Index
+from secantus_server.mql._keys import KeyGenerator
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+
+# What stands for a direction in the key patterns of special indexes.
+SPECIAL_KINDS = frozenset(["2d", "2dsphere", "text", "hashed"])
+
+
+def index_kind(key: dict[str, Any]) -> str:
+    """The kind of index that a key pattern asks for."""
+    for path, direction in key.items():
+        if type(direction) is str:
+            return direction
+        if path == "$**" or path.endswith(".$**"):
+            return "wildcard"
+    return "btree"
+
+
+def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Index:
+    """The index of a definition that was checked when it was made.
+
+    Arguments:
+        spec: the definition as listIndexes gives it.
+        ident: its place in the table of index entries.
+        multikey: whether some document had several keys.
+    """
+    kind = index_kind(spec["key"])
+    generator = None
+    if kind in ("btree", "hashed"):
+        generator = KeyGenerator([(path, _direction(value)) for path, value in spec["key"].items()])
+    partial = spec.get("partialFilterExpression")
+    partial_filter = parse_match(partial, ParseContext()) if partial is not None else None
+    return Index(spec, ident, kind, generator, partial_filter, multikey)
+
+
+def _direction(value: Any) -> int:
+    return -1 if type(value) is not str and value < 0 else 1

@@ -1,0 +1,3 @@
+from typing import Any
+
+def append(unit: Any, entries: list[tuple[Any, ...]], seconds: int, increment: int, wall_ms: int) -> None: ...

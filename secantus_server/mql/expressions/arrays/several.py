@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from secantus_server.bson import is_number, key_string
 from secantus_server.errors import CommandError
@@ -21,32 +21,23 @@ from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
 
-Pick = Callable[[Collation | None, int, list[Any]], list[Any]]
+
+class Choice(NamedTuple):
+    """Which elements an operator takes.
+
+    Arguments:
+        direction: 1 or -1 to put them into order first, without nulls; 0 to leave them as they are.
+        at_end: whether the last ones are taken.
+    """
+
+    direction: int = 0
+    at_end: bool = False
 
 
-def _first(collation: Collation | None, count: int, array: list[Any]) -> list[Any]:
-    return array[:count]
+CHOICES = {"$firstN": Choice(), "$lastN": Choice(at_end=True), "$minN": Choice(direction=1), "$maxN": Choice(direction=-1)}
 
 
-def _last(collation: Collation | None, count: int, array: list[Any]) -> list[Any]:
-    return array[-count:]
-
-
-def _smallest(collation: Collation | None, count: int, array: list[Any]) -> list[Any]:
-    return _sorted(collation, array, reverse=False)[:count]
-
-
-def _largest(collation: Collation | None, count: int, array: list[Any]) -> list[Any]:
-    return _sorted(collation, array, reverse=True)[:count]
-
-
-def _sorted(collation: Collation | None, array: list[Any], *, reverse: bool) -> list[Any]:
-    """The elements in order, without nulls."""
-    present = [element for element in array if not is_nullish(element)]
-    return sorted(present, key=lambda element: key_string(element, collation), reverse=reverse)
-
-
-def _picker(name: str, pick: Pick) -> Callable[[Any, ParseContext], Expression]:
+def _several_parser(name: str, choice: Choice) -> Callable[[Any, ParseContext], Expression]:
     """The parser of the operator that takes some of the elements."""
     signature = Signature(
         not_object=(5787900, f"specification must be an object; found {name}: {{found}}"),
@@ -55,16 +46,19 @@ def _picker(name: str, pick: Pick) -> Callable[[Any, ParseContext], Expression]:
     )
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
-        return call(partial(_pick, partial(pick, ctx.collation)), signature.parse(argument, ctx))
+        return call(partial(_take, ctx.collation, choice), signature.parse(argument, ctx))
 
     return parse
 
 
-def _pick(pick: Callable[[int, list[Any]], list[Any]], count: Any, array: Any) -> list[Any]:
-    number = _count(count)
+def _take(collation: Collation | None, choice: Choice, n: Any, array: Any) -> list[Any]:
+    count = _count(n)
     if type(array) is not list:
         raise CommandError(5788200, "Input must be an array")
-    return pick(number, array)
+    if choice.direction:
+        present = [element for element in array if not is_nullish(element)]
+        array = sorted(present, key=lambda element: key_string(element, collation), reverse=choice.direction < 0)
+    return array[-count:] if choice.at_end else array[:count]
 
 
 def _count(value: Any) -> int:
@@ -78,5 +72,5 @@ def _count(value: Any) -> int:
     return number
 
 
-for _name, _function in (("$firstN", _first), ("$lastN", _last), ("$minN", _smallest), ("$maxN", _largest)):
-    operator_parser(_name)(_picker(_name, _function))
+for _name, _choice in CHOICES.items():
+    operator_parser(_name)(_several_parser(_name, _choice))

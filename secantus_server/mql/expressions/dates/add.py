@@ -33,7 +33,7 @@ SPAN = 2**64  # no amount of time is longer than all the time there is
 def _signature(name: str) -> Signature:
     incomplete = (5166402, f"{name} requires startDate, unit, and amount to be present")
     return Signature(
-        not_object=(5166400, f"{name} expects an object as its argument.found {{found}}"),
+        not_object=(5166400, f"{name} expects an object as its argument"),
         unknown=(
             5166401,
             f"Unrecognized argument to {name}: {{name}}. Expected arguments are startDate, unit, amount, and optionally timezone.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.dates import calendar
@@ -32,7 +33,13 @@ ISO_FORMAT = "%Y-%m-%dT%H:%M:%S.%LZ"
 LOCAL_FORMAT = "%Y-%m-%dT%H:%M:%S.%L"
 PIECE = re.compile(r"%(.)|([^%]+)", re.DOTALL)
 
-Field = Callable[[Parts, int, int], str]
+
+class Moment(NamedTuple):
+    """What the clock of a zone shows: its parts, the day number, and the clock's offset from UTC in milliseconds."""
+
+    parts: Parts
+    day: int
+    offset: int
 
 
 def _offset_text(offset: int) -> str:
@@ -40,27 +47,27 @@ def _offset_text(offset: int) -> str:
     return f"{'-' if offset < 0 else '+'}{hours:02d}{minutes:02d}"
 
 
-# What each specifier writes of the parts, the day number and the zone's offset.
-FIELDS: dict[str, Field] = {
-    "Y": lambda parts, days, offset: f"{parts.year:04d}",
-    "m": lambda parts, days, offset: f"{parts.month:02d}",
-    "d": lambda parts, days, offset: f"{parts.day:02d}",
-    "H": lambda parts, days, offset: f"{parts.hour:02d}",
-    "M": lambda parts, days, offset: f"{parts.minute:02d}",
-    "S": lambda parts, days, offset: f"{parts.second:02d}",
-    "L": lambda parts, days, offset: f"{parts.millisecond:03d}",
-    "j": lambda parts, days, offset: f"{calendar.day_of_year(days):03d}",
-    "w": lambda parts, days, offset: str(calendar.day_of_week(days)),
-    "u": lambda parts, days, offset: str(calendar.iso_week(days).day),
-    "U": lambda parts, days, offset: f"{calendar.week_of_year(days):02d}",
-    "V": lambda parts, days, offset: f"{calendar.iso_week(days).week:02d}",
-    "G": lambda parts, days, offset: f"{calendar.iso_week(days).year:04d}",
-    "b": lambda parts, days, offset: MONTH_NAMES[parts.month - 1][:3],
-    "B": lambda parts, days, offset: MONTH_NAMES[parts.month - 1],
-    "z": lambda parts, days, offset: _offset_text(offset),
-    "Z": lambda parts, days, offset: str(offset // MS_PER_MINUTE),
-    "%": lambda parts, days, offset: "%",
+# What each specifier writes.
+FIELDS: dict[str, Callable[[Moment], str]] = {
+    "Y": lambda moment: f"{moment.parts.year:04d}",
+    "m": lambda moment: f"{moment.parts.month:02d}",
+    "d": lambda moment: f"{moment.parts.day:02d}",
+    "H": lambda moment: f"{moment.parts.hour:02d}",
+    "M": lambda moment: f"{moment.parts.minute:02d}",
+    "S": lambda moment: f"{moment.parts.second:02d}",
+    "L": lambda moment: f"{moment.parts.millisecond:03d}",
+    "j": lambda moment: f"{calendar.day_of_year(moment.day):03d}",
+    "w": lambda moment: str(calendar.day_of_week(moment.day)),
+    "u": lambda moment: str(calendar.iso_week(moment.day).day),
+    "U": lambda moment: f"{calendar.week_of_year(moment.day):02d}",
+    "V": lambda moment: f"{calendar.iso_week(moment.day).week:02d}",
+    "G": lambda moment: f"{calendar.iso_week(moment.day).year:04d}",
+    "b": lambda moment: MONTH_NAMES[moment.parts.month - 1][:3],
+    "B": lambda moment: MONTH_NAMES[moment.parts.month - 1],
+    "z": lambda moment: _offset_text(moment.offset),
+    "Z": lambda moment: str(moment.offset // MS_PER_MINUTE),
 }
+TO_STRING = "".join(FIELDS)
 
 
 @lru_cache(maxsize=256)
@@ -69,7 +76,7 @@ def pieces(text: str, specifiers: str) -> tuple[tuple[str, str], ...]:
 
     Arguments:
         text: the format.
-        specifiers: the letters it may contain.
+        specifiers: the letters it may contain; `%%` is always taken.
 
     Raises:
         CommandError: 18535 or 18536 for a `%` without a letter or before one that is not taken.
@@ -77,16 +84,16 @@ def pieces(text: str, specifiers: str) -> tuple[tuple[str, str], ...]:
     found = []
     position = 0
     for piece in PIECE.finditer(text):
-        if piece[1] is not None and piece[1] not in specifiers:
-            raise CommandError(18536, f"Invalid format character '%{piece[1]}' in format string")
-        found.append((piece[1] or "", piece[2] or ""))
         position = piece.end()
+        if piece[1] is None or piece[1] == "%":
+            found.append(("", piece[2] or "%"))
+        elif piece[1] in specifiers:
+            found.append((piece[1], ""))
+        else:
+            raise CommandError(18536, f"Invalid format character '%{piece[1]}' in format string")
     if position != len(text):
         raise CommandError(18535, "Unmatched '%' at end of format string")
     return tuple(found)
-
-
-TO_STRING = "".join(FIELDS)
 
 
 def format_date(ms: int, text: str, zone: TimeZone) -> str:
@@ -99,5 +106,5 @@ def format_date(ms: int, text: str, zone: TimeZone) -> str:
     parts = calendar.split(ms + offset)
     if not 0 <= parts.year <= 9999:
         raise CommandError(18537, f"$dateToString is only defined on year 0-9999, tried to use year {parts.year}")
-    days = (ms + offset) // MS_PER_DAY
-    return "".join(FIELDS[letter](parts, days, offset) if letter else literal for letter, literal in pieces(text, TO_STRING))
+    moment = Moment(parts, (ms + offset) // MS_PER_DAY, offset)
+    return "".join(FIELDS[letter](moment) if letter else literal for letter, literal in pieces(text, TO_STRING))

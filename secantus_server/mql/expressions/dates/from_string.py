@@ -65,7 +65,7 @@ class DateFromString(Expression):
         if type(text) is not str:
             found = f"{type_name(text)} with value {value_text(text)}"
             raise CommandError(CONVERSION_FAILURE, f"$dateFromString requires that 'dateString' be a string, found: {found}")
-        if zone is None or self.format is not None and is_nullish(form):
+        if zone is None or (self.format is not None and is_nullish(form)):
             return None
         return Date(parse_date_text(text, zone) if self.format is None else parse_formatted_date(text, form, zone))
 

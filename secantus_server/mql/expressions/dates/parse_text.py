@@ -15,7 +15,6 @@ from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, MS_PER_MI
 from secantus_server.mql.expressions.dates.formats import MONTH_NAMES, pieces
 from secantus_server.mql.expressions.dates.timezones import TimeZone
 
-FROM_STRING = "YmdHMSLjuVGbBzZ%"
 CONVERSION_FAILURE = 241
 MONTHS = {name.lower()[:size]: index + 1 for index, name in enumerate(MONTH_NAMES) for size in (3, len(name))} | {"sept": 9}
 MONTH = "(?P<name>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + ")"
@@ -37,10 +36,19 @@ FORMAT_FIELDS = {
     "B": "([a-z]+)",
     "z": "([+-][0-9]{2}(?::?[0-9]{2})?|z|utc|gmt)",
     "Z": "([+-][0-9]{1,4})",
-    "%": "%",
 }
+FROM_STRING = "".join(FORMAT_FIELDS)
 # Which part each specifier is.
-FORMAT_PARTS = {"Y": "year", "G": "year", "m": "month", "b": "name", "B": "name", "d": "day", "j": "yearday", "V": "week", "u": "weekday"} | {
+FORMAT_PARTS = {
+    "Y": "year",
+    "G": "year",
+    "m": "month",
+    "b": "name",
+    "B": "name",
+    "d": "day",
+    "j": "yearday",
+    "V": "week",
+    "u": "weekday",
     "H": "hour",
     "M": "minute",
     "S": "second",
@@ -118,7 +126,7 @@ def parse_formatted_date(text: str, form: str, zone: TimeZone) -> int:
 def _compiled(form: str) -> tuple[re.Pattern[str], list[str]]:
     found = pieces(form, FROM_STRING)
     source = "".join(FORMAT_FIELDS[letter] if letter else re.escape(literal) for letter, literal in found)
-    return re.compile(source, re.IGNORECASE | re.ASCII), [letter for letter, _ in found if letter and letter != "%"]
+    return re.compile(source, re.IGNORECASE | re.ASCII), [letter for letter, _ in found if letter]
 
 
 def _fitting(text: str, form: str) -> int:
@@ -144,7 +152,7 @@ def _day(text: str, parts: dict[str, str]) -> int:
     if "yearday" in parts:
         day = int(parts["yearday"])
         return _checked(text, day_number(year, 1, day) * MS_PER_DAY, 1 <= day <= 366)
-    if "day" not in parts or "month" not in parts and "name" not in parts:
+    if "day" not in parts or ("month" not in parts and "name" not in parts):
         raise _incomplete(text)
     month, day = MONTHS.get(parts["name"].lower(), 0) if "name" in parts else int(parts["month"]), int(parts["day"])
     return _checked(text, day_number(year, month, day) * MS_PER_DAY, 1 <= month <= 12 and 1 <= day <= days_in_month(year, month))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from abc import ABC, abstractmethod
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
@@ -24,45 +25,56 @@ FIRST_MS = -62135510400000
 LAST_MS = 253402214400000
 
 
-class TimeZone:
-    """A zone whose clock is always the same distance from UTC."""
-
-    def __init__(self, offset_ms: int) -> None:
-        self.fixed_offset = offset_ms
+class TimeZone(ABC):
+    """A clock on the wall. What it shows is told as if it were UTC."""
 
     @property
     def is_utc(self) -> bool:
-        """True for UTC itself under any name."""
-        return self.fixed_offset == 0
+        """True for UTC, whatever it was called."""
+        return False
+
+    @abstractmethod
+    def local(self, ms: int) -> int:
+        """What the clock shows at a moment."""
+
+    @abstractmethod
+    def moment(self, local_ms: int) -> int:
+        """The moment at which the clock shows a time."""
 
     def offset(self, ms: int) -> int:
-        """How many milliseconds the zone's clock is ahead of UTC at a moment."""
-        return self.fixed_offset
+        """How many milliseconds the clock is ahead of UTC at a moment."""
+        return self.local(ms) - ms
+
+
+class FixedZone(TimeZone):
+    """A clock that is always the same distance from UTC."""
+
+    def __init__(self, offset_ms: int) -> None:
+        self.offset_ms = offset_ms
+
+    @property
+    def is_utc(self) -> bool:
+        """True if there is no distance."""
+        return self.offset_ms == 0
 
     def local(self, ms: int) -> int:
-        """What the zone's clock shows at a moment, as if it were UTC."""
-        return ms + self.offset(ms)
+        """What the clock shows at a moment."""
+        return ms + self.offset_ms
 
     def moment(self, local_ms: int) -> int:
-        """The moment at which the zone's clock shows a time."""
-        return local_ms - self.fixed_offset
+        """The moment at which the clock shows a time."""
+        return local_ms - self.offset_ms
 
 
 class NamedZone(TimeZone):
-    """A zone of the time zone database, with its changes of offset."""
+    """A zone of the time zone database, whose distance from UTC changes."""
 
     def __init__(self, zone: zoneinfo.ZoneInfo) -> None:
-        super().__init__(0)
         self.zone = zone
 
-    @property
-    def is_utc(self) -> bool:
-        """False: only `UTC` and `GMT` count, and these are fixed."""
-        return False
-
-    def offset(self, ms: int) -> int:
-        """How many milliseconds the zone's clock is ahead of UTC at a moment."""
-        return _milliseconds(_datetime(ms).astimezone(self.zone).utcoffset())
+    def local(self, ms: int) -> int:
+        """What the clock shows at a moment."""
+        return ms + _milliseconds(_datetime(ms).astimezone(self.zone).utcoffset())
 
     def moment(self, local_ms: int) -> int:
         """The first moment at which the clock shows a time; one that it skips is moved on by what it skips."""
@@ -70,7 +82,7 @@ class NamedZone(TimeZone):
         return local_ms - _milliseconds(wall.utcoffset())
 
 
-UTC = TimeZone(0)
+UTC = FixedZone(0)
 
 
 @lru_cache(maxsize=256)
@@ -85,7 +97,7 @@ def find_timezone(name: str) -> TimeZone:
     found = OFFSET.fullmatch(name)
     if found:
         minutes = int(found[2]) * 60 + int(found[3] or 0)
-        return TimeZone((minutes if found[1] == "+" else -minutes) * MS_PER_MINUTE)
+        return FixedZone((minutes if found[1] == "+" else -minutes) * MS_PER_MINUTE)
     return NamedZone(_load(name))
 
 

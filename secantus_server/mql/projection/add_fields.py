@@ -14,7 +14,7 @@ from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.projection._apply import Drop, Evaluated
 from secantus_server.mql.projection.paths import PathTree, check_path
 from secantus_server.mql.projection.projections import Projection
-from secantus_server.mql.update.describe import describe_document
+from secantus_server.mql.describe import describe_document
 
 
 def parse_add_fields(spec: dict[str, Any], ctx: ParseContext, *, stage: str = "$addFields") -> Projection:

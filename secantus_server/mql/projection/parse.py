@@ -20,7 +20,7 @@ from secantus_server.mql.projection.elem_match import parse_elem_match
 from secantus_server.mql.projection.paths import PathTree, check_path
 from secantus_server.mql.projection.projections import PositionalProjection, Projection
 from secantus_server.mql.projection.slice import parse_slice, slice_error
-from secantus_server.mql.update.describe import describe_element
+from secantus_server.mql.describe import describe_element
 
 
 def parse_projection(

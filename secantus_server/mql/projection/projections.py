@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from secantus_server.mql.projection._apply import ArrayMatch, Branch, Kernel, narrow_array
+from typing import TYPE_CHECKING
+
+from secantus_server.mql.projection._apply import Branch, Kernel, narrow_array
+
+if TYPE_CHECKING:
+    from secantus_server.mql.projection._apply import ArrayMatch
 
 
 class Projection:

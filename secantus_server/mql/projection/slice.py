@@ -14,7 +14,7 @@ from secantus_server.bson import is_number
 from secantus_server.bson.numbers import INT32_MAX, INT32_MIN
 from secantus_server.errors import CommandError
 from secantus_server.mql.projection._apply import Slice
-from secantus_server.mql.update.describe import describe_document
+from secantus_server.mql.describe import describe_document
 
 
 def parse_slice(argument: Any) -> Slice:

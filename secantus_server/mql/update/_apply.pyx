@@ -27,7 +27,7 @@ from bson.int64 import Int64
 
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
-from secantus_server.mql.update.describe import describe_element
+from secantus_server.mql.describe import describe_element
 
 cdef object NO_VALUE = MISSING
 cdef object LONG = Int64

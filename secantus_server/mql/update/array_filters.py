@@ -13,7 +13,7 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import MatchExpression, parse_match
-from secantus_server.mql.update.describe import describe_document
+from secantus_server.mql.describe import describe_document
 
 _IDENTIFIER = re.compile(r"[a-z][a-zA-Z0-9]*")
 _LOGICAL = ("$and", "$or", "$nor")

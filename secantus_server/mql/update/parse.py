@@ -13,7 +13,7 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.update.array_filters import check_used, parse_array_filters
-from secantus_server.mql.update.describe import describe_element
+from secantus_server.mql.describe import describe_element
 from secantus_server.mql.update.operators.current_date import current_timestamp
 from secantus_server.mql.update.paths import dollar_prefixed
 from secantus_server.mql.update.pipeline import parse_pipeline

@@ -7,10 +7,6 @@ from __future__ import annotations
 
 from secantus_server.errors import CommandError
 
-# Fields of a DBRef may begin with `$`. https://www.mongodb.com/docs/manual/reference/database-references/
-_DBREF_FIELDS = frozenset(["$ref", "$id", "$db"])
-
-
 def is_identifier(component: str) -> bool:
     """True for `$[]` and `$[identifier]`."""
     return component.startswith("$[") and component.endswith("]")
@@ -20,7 +16,7 @@ def split_path(path: str) -> list[str]:
     """The components of an update path.
 
     Raises:
-        CommandError: 56 for empty components, 2 for a misplaced positional operator, 52 for other names that begin with `$`.
+        CommandError: 56 for empty components, 2 for a misplaced positional operator.
     """
     if not path:
         raise CommandError(56, "An empty update path is not valid.")
@@ -28,9 +24,6 @@ def split_path(path: str) -> list[str]:
     if "" in components:
         raise CommandError(56, f"The update path '{path}' contains an empty field name, which is not allowed.")
     _check_positional(path, components)
-    for component in components:
-        if component.startswith("$") and component != "$" and not is_identifier(component) and component not in _DBREF_FIELDS:
-            raise dollar_prefixed(component, path)
     return components
 
 
@@ -50,6 +43,11 @@ def dollar_prefixed(name: str, path: str) -> CommandError:
         f"The dollar ($) prefixed field '{name}' in '{path}' is not allowed in the context of an update's replacement document. "
         "Consider using an aggregation pipeline with $replaceWith.",
     )
+
+
+def altered_id(path: str) -> CommandError:
+    """The error for an operator that would change the `_id`."""
+    return CommandError(66, f"Performing an update on the path '{path}' would modify the immutable field '_id'")
 
 
 def order_key(component: str) -> tuple[int, int, str]:

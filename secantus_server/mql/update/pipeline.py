@@ -13,7 +13,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.projection import parse_add_fields, parse_projection, parse_unset
-from secantus_server.mql.update.describe import describe_value  # noqa
+from secantus_server.mql.expressions.value_text import value_text
 
 Stage = Callable[[bytes], bytes]
 
@@ -87,7 +87,7 @@ def _replace_with(spec: Any, what: str, ctx: ParseContext) -> Stage:
         value = expression.evaluate(doc)
         if type(value) is dict:
             return encode(value)
-        shown = "MISSING" if type_name(value) == "missing" else describe_value(value)
+        shown = "MISSING" if type_name(value) == "missing" else value_text(value)
         raise CommandError(
             40228,
             f"{what} must evaluate to an object, but resulting value was: {shown}. Type of resulting value: '{type_name(value)}'.",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from secantus_server.errors import CommandError
-from secantus_server.mql.update._apply import ArrayNode, Leaf, Matcher, Node, ObjectNode, Tree
+from secantus_server.mql.update._apply import ArrayNode, Leaf, Node, ObjectNode, Tree
 from secantus_server.mql.update.paths import is_identifier, order_key, split_path, stable_prefix
+
+if TYPE_CHECKING:
+    from secantus_server.mql.update._apply import Matcher
 
 
 class _Branch:

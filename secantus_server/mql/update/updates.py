@@ -11,7 +11,8 @@ from secantus_server.bson import decode, encode, validate, values_equal
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, Tree, id_element, lookup, without_id
-from secantus_server.mql.update.describe import describe_element
+from secantus_server.mql.describe import describe_element
+from secantus_server.mql.update.paths import altered_id, dollar_prefixed
 from secantus_server.mql.update.tree import Preparation
 
 
@@ -51,6 +52,7 @@ class OperatorUpdate:
         self._tree = tree
         self._preparations = preparations
         self._id_path = next((path for path in paths if path == "_id" or path.startswith("_id.")), None)
+        self._dollar_name = next((path.split(".")[0] for path in paths if path.startswith("$")), None)
         self._deep = deep
 
     def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
@@ -60,6 +62,8 @@ class OperatorUpdate:
         if result is not doc:
             if self._id_path is not None:
                 self._check_id(doc, result)
+            if self._dollar_name is not None and not inserting:
+                raise dollar_prefixed(self._dollar_name, self._dollar_name)
             if self._deep:
                 validate(result)
         return result
@@ -68,7 +72,8 @@ class OperatorUpdate:
         before, _ = lookup(doc, (b"_id",))
         after, _ = lookup(result, (b"_id",))
         if before is not MISSING and (after is MISSING or not values_equal(before, after)):
-            raise CommandError(66, f"Performing an update on the path '{self._id_path}' would modify the immutable field '_id'")
+            assert self._id_path is not None
+            raise altered_id(self._id_path)
 
 
 class ReplacementUpdate:

@@ -7,7 +7,7 @@ https://www.mongodb.com/docs/manual/reference/operator/update/mul/
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
@@ -17,9 +17,12 @@ from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT32_MAX, INT32_MIN, 
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import UNCHANGED, IncLeaf, Leaf, Modify, State
-from secantus_server.mql.update.describe import describe_element, describe_id, describe_value
+from secantus_server.mql.update._apply import UNCHANGED, IncLeaf, Leaf, State
+from secantus_server.mql.describe import describe_element, describe_id, describe_value
 from secantus_server.mql.update.registry import modifier
+
+if TYPE_CHECKING:
+    from secantus_server.mql.update._apply import Modify
 
 _CPP_NAMES = {int: "NumberInt", Int64: "NumberLong"}
 
@@ -49,11 +52,11 @@ def _fit(result: int, first: Any, second: Any) -> int | Int64 | None:
 
 
 def same_number(first: Any, second: Any) -> bool:
-    """True if two numbers would be stored as the same bytes."""
+    """True if two numbers are of one type and equal: then the old one stays, even a negative zero."""
     if type(first) is not type(second):
         return False
     if type(first) is Decimal128:
-        return bool(first.bid == second.bid)
+        return bool(first.to_decimal() == second.to_decimal())
     return bool(first == second)
 
 

@@ -12,8 +12,9 @@ from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.update._apply import UNCHANGED, Leaf, State, lookup
-from secantus_server.mql.update.describe import describe_element
+from secantus_server.mql.describe import describe_element
 from secantus_server.mql.update.operators.unset import remove
+from secantus_server.mql.update.paths import altered_id
 from secantus_server.mql.update.registry import tree_modifier
 from secantus_server.mql.update.tree import TreeBuilder
 
@@ -33,7 +34,7 @@ class Rename:
         """Reads the source, before the tree is applied.
 
         Raises:
-            CommandError: 2 if the source or the destination is inside an array.
+            CommandError: 2 if the source or the destination is inside an array, 66 if it would overwrite the `_id`.
         """
         self._value, array = lookup(document, self._source_names)
         self.removal.idle = self.arrival.idle = self._value is MISSING
@@ -44,6 +45,8 @@ class Rename:
         _, array = lookup(document, self._destination_names)
         if array is not None:
             raise _in_array("destination", self._destination, array, document)
+        if self._destination_names[0] == b"_id" and lookup(document, (b"_id",))[0] is not MISSING:
+            raise altered_id(self._destination)
 
     def _arrive(self, old: Any, state: State) -> Any:
         if old is not MISSING and encode({"": old}) == encode({"": self._value}):

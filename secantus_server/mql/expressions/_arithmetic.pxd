@@ -16,5 +16,6 @@ cdef class Sum:
     cdef double as_double(self)
     cdef object as_decimal(self)
     cpdef bint add(self, object value) except -1
+    cpdef bint add_to_mean(self, object value) except -1
     cpdef object total(self)
     cpdef object average(self)

@@ -308,6 +308,12 @@ cdef class Sum:
             self.big = (self.big or 0) + (2**64 if value > 0 else -(2**64))
         return True
 
+    cpdef bint add_to_mean(self, object value) except -1:
+        """Takes a value in as `average` needs it: whole numbers as the doubles nearest to them."""
+        if INT <= width_of(value) <= LONG:
+            value = <double>value
+        return self.add(value)
+
     cdef void add_double(self, double value) noexcept:
         cdef double total, part
         if not isfinite(value):

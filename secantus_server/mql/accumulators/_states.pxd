@@ -1,0 +1,11 @@
+# cython: language_level=3
+"""The states of accumulators, for stages that keep many of them."""
+
+from secantus_server.mql.expressions._nodes cimport Expression
+
+
+cdef class State:
+    cdef readonly Expression expression
+    cdef int take(self, object value) except -1
+    cpdef add(self, bytes doc)
+    cpdef object result(self)

@@ -1,0 +1,196 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""What one group keeps for one accumulator while its documents go by: the accumulators nearly every `$group` has.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#accumulator-operator
+"""
+
+from secantus_server.mql.expressions._arithmetic cimport Sum
+from secantus_server.mql.expressions._nodes cimport Expression
+
+from secantus_server.bson import compare_values, key_string
+from secantus_server.bson.values import MISSING, UNDEFINED
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions._nodes import Constant, FieldPath
+
+cdef object NO_VALUE = MISSING
+cdef object order_of = compare_values
+cdef object key_of = key_string
+
+# A group tells these errors under other numbers than a projection does.
+cdef dict GROUP_CODES = {(2, "can't $divide by zero"): 4848401, (16610, "can't $mod by zero"): 4848403, (5733415, "can't $mod by zero"): 4848403}
+
+
+cdef object renumbered(object error):
+    """The error as a group reports it."""
+    cdef object code = GROUP_CODES.get((error.code, error.message))
+    return error if code is None else CommandError(code, error.message)
+
+
+cdef class State:
+    """Takes the documents of one group in, one by one.
+
+    A class in Python may derive from it: define `take_value` and `result`.
+    """
+
+    def __init__(self, Expression expression not None):
+        self.expression = expression
+
+    cpdef add(self, bytes doc):
+        """Takes a document in."""
+        try:
+            value = self.expression.evaluate(doc)
+        except CommandError as error:
+            raise renumbered(error) from None
+        self.take(value)
+
+    cdef int take(self, object value) except -1:
+        self.take_value(value)
+        return 0
+
+    def take_value(self, value):
+        """Takes an evaluated argument in."""
+        self.take(value)
+
+    cpdef object result(self):
+        """The value for all documents so far; taking in more afterwards is allowed."""
+        raise NotImplementedError
+
+
+cdef class SumState(State):
+    """`$sum`: of the numbers; other values count for nothing."""
+
+    cdef Sum sum
+
+    def __init__(self, Expression expression not None):
+        State.__init__(self, expression)
+        self.sum = Sum()
+
+    cdef int take(self, object value) except -1:
+        self.sum.add(value)
+        return 0
+
+    cpdef object result(self):
+        return self.sum.total()
+
+
+cdef class AvgState(State):
+    """`$avg`: of the numbers; null if there are none."""
+
+    cdef Sum sum
+
+    def __init__(self, Expression expression not None):
+        State.__init__(self, expression)
+        self.sum = Sum()
+
+    cdef int take(self, object value) except -1:
+        self.sum.add_to_mean(value)
+        return 0
+
+    cpdef object result(self):
+        return self.sum.average()
+
+
+cdef class ExtremeState(State):
+    """`$min` (sign -1) and `$max` (sign 1); null and no value do not take part."""
+
+    cdef int sign
+    cdef object collation
+    cdef object best
+
+    def __init__(self, Expression expression not None, int sign, collation=None):
+        State.__init__(self, expression)
+        self.sign = sign
+        self.collation = collation
+        self.best = NO_VALUE
+
+    cdef int take(self, object value) except -1:
+        if value is None or value is NO_VALUE or value is UNDEFINED:
+            return 0
+        if self.best is NO_VALUE or self.beats(value):
+            self.best = value
+        return 0
+
+    cdef bint beats(self, object value) except -1:
+        if self.collation is None:
+            return <int>order_of(value, self.best) * self.sign > 0
+        mine, other = key_of(self.best, self.collation), key_of(value, self.collation)
+        return other > mine if self.sign > 0 else other < mine
+
+    cpdef object result(self):
+        return None if self.best is NO_VALUE else self.best
+
+
+cdef class FirstState(State):
+    """`$first`: the first document's value; later documents are evaluated only for the errors they may raise."""
+
+    cdef object found
+    cdef bint filled
+    cdef bint cannot_fail
+
+    def __init__(self, Expression expression not None):
+        State.__init__(self, expression)
+        self.cannot_fail = isinstance(expression, (FieldPath, Constant))
+
+    cpdef add(self, bytes doc):
+        if not (self.filled and self.cannot_fail):
+            State.add(self, doc)
+
+    cdef int take(self, object value) except -1:
+        if not self.filled:
+            self.found = None if value is NO_VALUE else value
+            self.filled = True
+        return 0
+
+    cpdef object result(self):
+        return self.found
+
+
+cdef class LastState(State):
+    """`$last`: the last document's value."""
+
+    cdef object found
+
+    cdef int take(self, object value) except -1:
+        self.found = None if value is NO_VALUE else value
+        return 0
+
+    cpdef object result(self):
+        return self.found
+
+
+cdef class PushState(State):
+    """`$push`: all values in the order of the documents."""
+
+    cdef list values
+
+    def __init__(self, Expression expression not None):
+        State.__init__(self, expression)
+        self.values = []
+
+    cdef int take(self, object value) except -1:
+        if value is not NO_VALUE:
+            self.values.append(value)
+        return 0
+
+    cpdef object result(self):
+        return list(self.values)
+
+
+cdef class AddToSetState(State):
+    """`$addToSet`: every value once, in the order in which each came first."""
+
+    cdef dict values
+    cdef object collation
+
+    def __init__(self, Expression expression not None, collation=None):
+        State.__init__(self, expression)
+        self.values = {}
+        self.collation = collation
+
+    cdef int take(self, object value) except -1:
+        if value is not NO_VALUE:
+            self.values.setdefault(key_of(value, self.collation), value)
+        return 0
+
+    cpdef object result(self):
+        return list(self.values.values())

@@ -1,0 +1,72 @@
+"""`$sum`, `$avg`, `$min`, `$max`, `$first`, `$last`, `$push`, `$addToSet`, `$count`.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#accumulator-operator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.mql.accumulators._states import (
+    AddToSetState,
+    AvgState,
+    ExtremeState,
+    FirstState,
+    LastState,
+    PushState,
+    State,
+    SumState,
+)
+from secantus_server.mql.accumulators.registry import Accumulator, accumulator, parse_single
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions import Constant, Expression
+
+
+def _register(name: str, state: Callable[[Expression], State]) -> None:
+    @accumulator(name)
+    def parse(argument: Any, ctx: ParseContext) -> Accumulator:
+        expression = parse_single(name, argument, ctx)
+        return Accumulator((expression,), lambda: state(expression))
+
+
+_register("$sum", SumState)
+_register("$avg", AvgState)
+_register("$first", FirstState)
+_register("$last", LastState)
+_register("$push", PushState)
+
+
+@accumulator("$min")
+def parse_min(argument: Any, ctx: ParseContext) -> Accumulator:
+    """Parses `$min`."""
+    expression = parse_single("$min", argument, ctx)
+    return Accumulator((expression,), lambda: ExtremeState(expression, -1, ctx.collation))
+
+
+@accumulator("$max")
+def parse_max(argument: Any, ctx: ParseContext) -> Accumulator:
+    """Parses `$max`."""
+    expression = parse_single("$max", argument, ctx)
+    return Accumulator((expression,), lambda: ExtremeState(expression, 1, ctx.collation))
+
+
+@accumulator("$addToSet")
+def parse_add_to_set(argument: Any, ctx: ParseContext) -> Accumulator:
+    """Parses `$addToSet`."""
+    expression = parse_single("$addToSet", argument, ctx)
+    return Accumulator((expression,), lambda: AddToSetState(expression, ctx.collation))
+
+
+@accumulator("$count")
+def parse_count(argument: Any, ctx: ParseContext) -> Accumulator:
+    """Parses `{$count: {}}`: a sum of ones.
+
+    Raises:
+        CommandError: 9 for any other argument.
+    """
+    if argument != {} or type(argument) is not dict:
+        raise CommandError(9, "$count takes no arguments, i.e. $count:{}")
+    one = Constant(1)
+    return Accumulator((one,), lambda: SumState(one))

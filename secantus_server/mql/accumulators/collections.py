@@ -1,0 +1,101 @@
+"""`$mergeObjects`, `$concatArrays`, `$setUnion`: documents and arrays of all documents put together.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/mergeObjects/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import key_string, type_name
+from secantus_server.bson.values import MISSING
+from secantus_server.errors import CommandError
+from secantus_server.mql.accumulators._states import State
+from secantus_server.mql.accumulators.registry import Accumulator, accumulator, parse_single
+from secantus_server.mql.context import Collation, ParseContext
+from secantus_server.mql.expressions import Expression
+from secantus_server.mql.expressions.numbers import is_nullish
+
+
+class MergeObjectsState(State):
+    """One document of all fields; null and missing documents add nothing."""
+
+    def __init__(self, expression: Expression) -> None:
+        super().__init__(expression)
+        self.merged: dict[str, Any] = {}
+
+    def take_value(self, value: Any) -> None:
+        """Adds a document's fields."""
+        if is_nullish(value):
+            return
+        if type(value) is not dict:
+            raise CommandError(5911200, f"$mergeObjects only supports objects, but found: {type_name(value)}")
+        self.merged.update(value)
+
+    def result(self) -> dict[str, Any]:
+        """The merged document."""
+        return dict(self.merged)
+
+
+class ConcatArraysState(State):
+    """All items of all arrays; missing arrays add nothing."""
+
+    def __init__(self, expression: Expression) -> None:
+        super().__init__(expression)
+        self.items: list[Any] = []
+
+    def take_value(self, value: Any) -> None:
+        """Adds an array's items."""
+        if value is not MISSING:
+            self.items.extend(_checked_array("$concatArrays", value))
+
+    def result(self) -> list[Any]:
+        """The items so far."""
+        return list(self.items)
+
+
+class SetUnionState(State):
+    """Every item of all arrays once, in the order in which each came first."""
+
+    def __init__(self, expression: Expression, collation: Collation | None) -> None:
+        super().__init__(expression)
+        self.collation = collation
+        self.items: dict[bytes, Any] = {}
+
+    def take_value(self, value: Any) -> None:
+        """Adds an array's items."""
+        if value is MISSING:
+            return
+        for item in _checked_array("$setUnion", value):
+            self.items.setdefault(key_string(item, self.collation), item)
+
+    def result(self) -> list[Any]:
+        """The items so far."""
+        return list(self.items.values())
+
+
+def _checked_array(name: str, value: Any) -> list[Any]:
+    if type(value) is not list:
+        raise CommandError(14, f"{name} requires array inputs, but input is of type {type_name(value)}")
+    return value
+
+
+@accumulator("$mergeObjects")
+def parse_merge_objects(argument: Any, ctx: ParseContext) -> Accumulator:
+    """Parses `$mergeObjects`."""
+    expression = parse_single("$mergeObjects", argument, ctx)
+    return Accumulator((expression,), lambda: MergeObjectsState(expression))
+
+
+@accumulator("$concatArrays")
+def parse_concat_arrays(argument: Any, ctx: ParseContext) -> Accumulator:
+    """Parses `$concatArrays`."""
+    expression = parse_single("$concatArrays", argument, ctx)
+    return Accumulator((expression,), lambda: ConcatArraysState(expression))
+
+
+@accumulator("$setUnion")
+def parse_set_union(argument: Any, ctx: ParseContext) -> Accumulator:
+    """Parses `$setUnion`."""
+    expression = parse_single("$setUnion", argument, ctx)
+    return Accumulator((expression,), lambda: SetUnionState(expression, ctx.collation))

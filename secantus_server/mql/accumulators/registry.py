@@ -1,0 +1,80 @@
+"""Where accumulators register themselves, and how a name is looked up.
+
+    @accumulator("$push")
+    def parse_push(argument, ctx): ...      # returns an Accumulator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.accumulators._states import State
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions import Expression
+from secantus_server.mql.expressions.parser import parse_expression
+
+
+class Accumulator:
+    """A parsed accumulator, from which every group starts its own state.
+
+    Arguments:
+        expressions: what it evaluates for each document.
+        start: makes the state of a new group.
+    """
+
+    def __init__(self, expressions: tuple[Expression, ...], start: Callable[[], State]) -> None:
+        self.expressions = expressions
+        self.start = start
+
+
+AccumulatorParser = Callable[[Any, ParseContext], Accumulator]
+ParserFunction = TypeVar("ParserFunction", bound=AccumulatorParser)
+
+PARSERS: dict[str, AccumulatorParser] = {}
+
+# What MongoDB has and Secantus does not, with what to do instead.
+UNSUPPORTED: dict[str, str] = {
+    "$accumulator": "server-side JavaScript does not run here; use the other accumulators",
+}
+
+
+def accumulator(name: str) -> Callable[[ParserFunction], ParserFunction]:
+    """Registers the parser of an accumulator.
+
+    Arguments:
+        name: the accumulator with its `$`.
+    """
+
+    def register(parser: ParserFunction) -> ParserFunction:
+        assert name not in PARSERS, f"two parsers for {name}"
+        PARSERS[name] = parser
+        return parser
+
+    return register
+
+
+def parse_accumulator(name: str, argument: Any, ctx: ParseContext) -> Accumulator:
+    """Parses `{name: argument}`, the value of a field of `$group`.
+
+    Raises:
+        CommandError: 15952 for an unknown name, 238 for one we lack, and what the accumulator's own parser raises.
+    """
+    parser = PARSERS.get(name)
+    if parser is not None:
+        return parser(argument, ctx)
+    if name in UNSUPPORTED:
+        raise not_supported(f"The accumulator {name}", UNSUPPORTED[name])
+    raise CommandError(15952, f"unknown group operator '{name}'")
+
+
+def parse_single(name: str, argument: Any, ctx: ParseContext) -> Expression:
+    """Parses the argument of an accumulator that takes exactly one, without a list around it.
+
+    Raises:
+        CommandError: 40237 for a list.
+    """
+    if type(argument) is list:
+        raise CommandError(40237, f"The {name} accumulator is a unary operator")
+    return parse_expression(argument, ctx)

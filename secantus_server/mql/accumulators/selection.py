@@ -1,0 +1,59 @@
+"""What `$firstN`, `$lastN`, `$minN`, `$maxN` and `$topN` share: `n` and the order of values.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/firstN/
+"""
+
+from __future__ import annotations
+
+from functools import cmp_to_key
+from typing import Any
+
+from secantus_server.bson import compare_values, is_number, key_string, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import Collation
+from secantus_server.mql.expressions.integers import to_int64
+from secantus_server.mql.expressions.numbers import is_nullish
+
+
+def parse_fields(name: str, argument: Any) -> dict[str, Any]:
+    """Checks `{n, input}`.
+
+    Raises:
+        CommandError: 5787900 to 5787907 for another shape.
+    """
+    if type(argument) is not dict:
+        raise CommandError(5787900, f"specification must be an object; found {name}: {type_name(argument)}")
+    for field in argument:
+        if field not in ("n", "input"):
+            raise CommandError(5787901, f"Unknown argument for 'n' operator: {field}")
+    if "n" not in argument:
+        raise CommandError(5787906, "Missing value for 'n'")
+    if "input" not in argument:
+        raise CommandError(5787907, "Missing value for 'input'")
+    return argument
+
+
+def checked_n(value: Any) -> int:
+    """How many values are wanted.
+
+    Raises:
+        CommandError: 5787902, 5787903, 5787908 for what is no positive whole number.
+    """
+    if not is_number(value):
+        raise CommandError(5787902, f"Value for 'n' must be of integral type, but found {type_name(value)}")
+    n = to_int64(value)
+    if n is None:
+        raise CommandError(5787903, f"Value for 'n' must be of integral type, but found {value}")
+    if n <= 0:
+        raise CommandError(5787908, f"'n' must be greater than 0, found {n}")
+    return n
+
+
+def in_order(values: list[Any], n: int, greatest: bool, collation: Collation | None) -> list[Any]:
+    """The n least or greatest values, that one first; null and missing values do not take part."""
+    present = [value for value in values if not is_nullish(value)]
+    if collation is None:
+        present.sort(key=cmp_to_key(compare_values), reverse=greatest)
+    else:
+        present.sort(key=lambda value: key_string(value, collation), reverse=greatest)
+    return present[:n]

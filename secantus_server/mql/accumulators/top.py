@@ -1,0 +1,87 @@
+"""`$top`, `$topN`, `$bottom`, `$bottomN`: the first or last documents of a group in an order.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/topN/
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.bson.values import MISSING
+from secantus_server.errors import CommandError
+from secantus_server.mql.accumulators._states import State
+from secantus_server.mql.accumulators.registry import Accumulator, accumulator
+from secantus_server.mql.accumulators.several import constant_n
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions import Expression
+from secantus_server.mql.expressions.parser import parse_expression
+from secantus_server.mql.sort import SortPattern
+
+
+class OrderedState(State):
+    """The outputs of the first (or last) n documents; equal documents keep the order in which they came."""
+
+    def __init__(self, expression: Expression, pattern: SortPattern, n: int, last: bool) -> None:
+        super().__init__(expression)
+        self.pattern = pattern
+        self.n = n
+        self.last = last
+        self.seen = 0
+        self.kept: list[tuple[bytes, int, Any]] = []
+
+    def add(self, doc: bytes) -> None:
+        """Keeps the document's output if it is among those wanted so far."""
+        self.seen += 1
+        entry = (self.pattern.key(doc), self.seen)
+        if len(self.kept) == self.n:
+            if (entry < self.kept[0][:2]) if self.last else (entry > self.kept[-1][:2]):
+                return
+            del self.kept[0 if self.last else -1]
+        value = self.expression.evaluate(doc)
+        insort(self.kept, (*entry, None if value is MISSING else value), key=lambda kept: kept[:2])
+
+    def result(self) -> list[Any]:
+        """The outputs in order."""
+        return [value for _, _, value in self.kept]
+
+
+class SingleState(OrderedState):
+    """The output of the first (or last) document."""
+
+    def result(self) -> Any:
+        """The one output, or null of no documents."""
+        return self.kept[0][2] if self.kept else None
+
+
+def _register(name: str, last: bool, several: bool) -> None:
+    fields = ("n", "output", "sortBy") if several else ("output", "sortBy")
+    state = OrderedState if several else SingleState
+
+    @accumulator(name)
+    def parse(argument: Any, ctx: ParseContext) -> Accumulator:
+        _check_fields(name, argument, fields)
+        n = constant_n(argument["n"], ctx) if several else 1
+        pattern = SortPattern.parse(argument["sortBy"], ctx)
+        expression = parse_expression(argument["output"], ctx)
+        return Accumulator((expression,), lambda: state(expression, pattern, n, last))
+
+
+def _check_fields(name: str, argument: Any, fields: tuple[str, ...]) -> None:
+    if type(argument) is not dict:
+        raise CommandError(5788001, f"specification must be an object; found {name}: {type_name(argument)}")
+    for field in argument:
+        if field not in fields:
+            raise CommandError(5788002, f"Unknown argument to {name} '{field}'")
+    for field, code in (("n", 5788003), ("output", 5788004), ("sortBy", 5788005)):
+        if field in fields and field not in argument:
+            raise CommandError(code, f"Missing value for '{field}'")
+    if type(argument["sortBy"]) is not dict:
+        raise CommandError(5788604, f"expected 'sortBy' to be an object, found {type_name(argument['sortBy'])}")
+
+
+_register("$top", last=False, several=False)
+_register("$topN", last=False, several=True)
+_register("$bottom", last=True, several=False)
+_register("$bottomN", last=True, several=True)

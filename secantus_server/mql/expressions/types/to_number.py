@@ -106,8 +106,10 @@ def _decimal_text(text: str) -> Decimal128:
     if exact.is_nan():
         return Decimal128("NaN")
     number = TEXT_CONTEXT.create_decimal(exact)
-    if (number.is_infinite() and exact.is_finite()) or (number.is_zero() and not exact.is_zero()):
-        raise unparsable(text, "Conversion from string to decimal would overflow" if number else "Conversion from string to decimal would underflow")
+    if exact.is_finite() and exact.adjusted() > DECIMAL_CONTEXT.Emax and not exact.is_zero():
+        raise unparsable(text, "Conversion from string to decimal would overflow")
+    if number.is_zero() and not exact.is_zero():
+        raise unparsable(text, "Conversion from string to decimal would underflow")
     return Decimal128(number)
 
 

@@ -32,6 +32,7 @@ from secantus_server.mql.expressions.types.failure import failure, overflow
 HEXADECIMAL_ID = re.compile(r"[0-9a-fA-F]{24}\Z")
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 UUID_SUBTYPE = 4
+DATE_PADDING = "\0\t\n \xa0"
 FIRST_YEAR_MS, AFTER_LAST_YEAR_MS = -62167219200000, 253402300800000
 
 
@@ -69,7 +70,7 @@ TO_DATE: dict[type, Callable[[Any], Any]] = {
     Int64: lambda value: Date(int(value)),
     float: _date_of_number,
     Decimal128: _date_of_number,
-    str: lambda value: Date(parse_date_text(value, UTC)),
+    str: lambda value: Date(parse_date_text(value.strip(DATE_PADDING), UTC)),
     ObjectId: lambda value: Date(_seconds_of_id(value) * 1000),
     Timestamp: lambda value: Date(value.time * 1000),
 }

@@ -1,0 +1,180 @@
+"""Whose write is it: layers of snapshots, one for each fixture that outlives a test and one for the test itself.
+
+A layer is a snapshot of the storage with an owner. Whatever is written while a layer is the innermost one belongs to
+its owner, by whichever thread, client or process, and goes when the layer is closed. Layers are stacked by rank, wide
+scopes outside. A fixture that is set up while layers of higher rank are open (a session fixture first asked for in the middle
+of a test) has those set aside meanwhile, so that it finds the store as if it had been set up before them; then they are put back.
+
+Nothing here knows pytest: an owner is any object, a rank any number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+Handle = Any
+
+#: The rank of each scope of a fixture, and of what the plugin puts between them.
+RANKS: Final = {"session": 0.0, "package": 1.0, "module": 2.0, "class": 3.0, "function": 4.0}
+SEED_RANK: Final = 3.5
+TEST_RANK: Final = RANKS["function"]
+
+
+class SnapshotStore(Protocol):
+    """What a server must do for its storage to be layered. `snapshots` are the open ones, outermost first."""
+
+    @property
+    def snapshots(self) -> tuple[Handle, ...]: ...
+
+    def snapshot(self) -> Handle:
+        """Open a snapshot inside the others."""
+
+    def restore(self, snapshot: Handle) -> None:
+        """Undo what was written since; the snapshots inside it end, it stays open."""
+
+    def release(self, snapshot: Handle) -> None:
+        """End a snapshot and those inside it, and keep what was written."""
+
+    def set_aside(self, snapshot: Handle) -> Any:
+        """Undo what was written since, end it and those inside it, and return what `put_back` needs to bring all of it back."""
+
+    def put_back(self, aside: Any) -> None:
+        """Open the snapshots again, inside those now open, and write again what was written in each."""
+
+
+@dataclass(eq=False)
+class Layer:
+    """One layer: who owns it, where it stands, its snapshot; while it is set aside, what brings it back."""
+
+    owner: Hashable
+    rank: float
+    snapshot: Handle
+    aside: Any = None
+
+
+class Layers:
+    """The layers of one server, and who is writing now.
+
+    Until `attach` has been called there is no server and nothing is opened. Who is writing is noted all the same, because
+    the server may be started by a fixture that a half-finished one asks for.
+    """
+
+    def __init__(self) -> None:
+        self._store: SnapshotStore | None = None
+        self._open: list[Layer] = []
+        self._waiting: list[Layer] = []
+        self._writers: list[tuple[Hashable, float]] = []
+
+    def attach(self, store: SnapshotStore) -> None:
+        """From now on layers are opened in `store`. What it holds already belongs to nobody and stays."""
+        assert self._store is None
+        self._store = store
+
+    def detach(self) -> None:
+        """The server is going: forget the layers, restore nothing."""
+        self._store = None
+        self._open.clear()
+        self._waiting.clear()
+
+    def is_open(self, owner: Hashable) -> bool:
+        """Whether `owner` has a layer that has not ended."""
+        return any(layer.owner == owner for layer in self._open) and not self._has_ended(self._layer_of(owner))
+
+    @contextmanager
+    def writing(self, owner: Hashable, rank: float) -> Iterator[None]:
+        """What is written inside the block belongs to `owner`; layers that stand in the way are set aside for as long.
+
+        The layer stays open after the block, until `close`, unless nothing was written.
+        """
+        aside = self._set_aside(self._first_in_the_way(owner, rank))
+        self._writers.append((owner, rank))
+        self._open_layer(owner, rank)
+        try:
+            yield
+        finally:
+            self._writers.pop()
+            self._drop_if_unused(owner)
+            self._put_back(aside)
+            if self._writers:
+                self._open_layer(*self._writers[-1])
+
+    def close(self, owner: Hashable) -> None:
+        """Undo what `owner` wrote and end its layer, wherever it stands; nothing happens if it has none."""
+        self._waiting = [layer for layer in self._waiting if layer.owner != owner]
+        if self._store is None or (layer := self._layer_of(owner)) is None:
+            return
+        aside = self._set_aside(self._open.index(layer) + 1)
+        self._open.remove(layer)
+        if self._has_ended(layer):
+            self._undo_after_foreign_restore()
+        else:
+            self._store.restore(layer.snapshot)
+            self._store.release(layer.snapshot)
+        self._put_back(aside)
+
+    def set_aside(self, owner: Hashable) -> Any:
+        """End `owner`'s layer, the innermost one, and return what `bring_back` needs to have it again."""
+        assert self._store is not None and self._open[-1].owner == owner
+        return self._store.set_aside(self._open.pop().snapshot)
+
+    def _layer_of(self, owner: Hashable) -> Layer | None:
+        return next((layer for layer in self._open if layer.owner == owner), None)
+
+    def _first_in_the_way(self, owner: Hashable, rank: float) -> int:
+        """The level of the outermost layer that must not be open while `owner` writes.
+
+        That is any of a higher rank, and any of the same rank whose owner is only half set up and will write again.
+        """
+        layer = self._layer_of(owner)
+        if layer is not None:
+            return self._open.index(layer) + 1
+        half_done = [writer for writer, _ in self._writers]
+        return next((n for n, x in enumerate(self._open) if x.rank > rank or (x.rank == rank and x.owner in half_done)), len(self._open))
+
+    def _open_layer(self, owner: Hashable, rank: float) -> None:
+        """Open `owner`'s layer as the innermost one, if there is a server and it has none."""
+        if self._store is not None and self._layer_of(owner) is None:
+            self._open.append(Layer(owner, rank, self._store.snapshot()))
+
+    def _drop_if_unused(self, owner: Hashable) -> None:
+        """End a layer in which nothing was written and nobody took a snapshot of his own: most fixtures never touch the store."""
+        layer = self._layer_of(owner)
+        still_writing = any(writer == owner for writer, _ in self._writers)
+        if self._store is None or layer is None or still_writing:
+            return
+        if self._store.snapshots[-1:] == (layer.snapshot,) and not layer.snapshot.written:
+            self._store.release(layer.snapshot)
+            self._open.remove(layer)
+
+    def _has_ended(self, layer: Layer | None) -> bool:
+        """Whether a snapshot ended under us: a test restored one that lies further out."""
+        return layer is not None and self._store is not None and layer.snapshot not in self._store.snapshots
+
+    def _undo_after_foreign_restore(self) -> None:
+        """The layer ended when a test restored a snapshot of its own further out: what came after goes back to that one."""
+        assert self._store is not None
+        innermost = self._store.snapshots[-1:]
+        if innermost and all(innermost[0] is not layer.snapshot for layer in self._open):
+            self._store.restore(innermost[0])
+
+    def _set_aside(self, level: int) -> list[Layer]:
+        """Set the layers from `level` inwards aside, innermost first; returns them outermost first."""
+        assert self._store is not None or not self._open
+        layers = [layer for layer in self._open[level:] if not self._has_ended(layer)]
+        for layer in reversed(layers):
+            layer.aside = self._store.set_aside(layer.snapshot) if self._store else None
+        del self._open[level:]
+        self._waiting += layers
+        return layers
+
+    def _put_back(self, layers: list[Layer]) -> None:
+        """Open layers again that were set aside, except those closed meanwhile."""
+        for layer in layers:
+            if self._store is not None and layer in self._waiting:
+                self._waiting.remove(layer)
+                self._store.put_back(layer.aside)
+                layer.aside = None
+                self._open.append(layer)

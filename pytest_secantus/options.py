@@ -1,0 +1,162 @@
+"""The plugin's options: declared here, read from the command line and the ini file into one frozen `Options`.
+
+Every mistake in them is a usage error, with a sentence that names the option.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, cast
+
+import pytest
+
+Isolation = Literal["restore", "namespace", "none"]
+ISOLATIONS: Final[tuple[Isolation, ...]] = ("restore", "namespace", "none")
+MEMORY: Final = ":memory:"
+DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
+DEFAULT_DATABASE: Final = "secantus_test"
+DEFAULT_PORT: Final = 27017
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Address(NamedTuple):
+    """A host and port that clients ask for; all names of this machine's loopback are one host."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, host: str, port: int) -> Address:
+        """The address in its one spelling."""
+        host = host.lower()
+        return cls("localhost" if host in LOOPBACK else host, port)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for.
+
+    `active` is ``--secantus``: run the server and isolate every test, whether it uses our fixtures or not.
+    `uri` is somebody else's server, to be used instead of one of our own.
+    """
+
+    active: bool = False
+    isolation: Isolation = "restore"
+    env: tuple[str, ...] = DEFAULT_ENV
+    redirect: frozenset[Address] = frozenset()
+    seed: tuple[Path, ...] = ()
+    database: str = DEFAULT_DATABASE
+    storage: str = MEMORY
+    uri: str | None = None
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options; an option of the command line wins over the ini line of the same name."""
+    group = parser.getgroup("secantus", "Secantus: a MongoDB server for tests")
+    group.addoption(
+        "--secantus",
+        action="store_true",
+        help="run a server for the whole suite, name it in the environment, and isolate every test",
+    )
+    group.addoption(
+        "--secantus-isolation",
+        metavar="MODE",
+        help="restore (default): undo what each test wrote; namespace: a database per test; none",
+    )
+    group.addoption("--secantus-storage", metavar="WHERE", help=":memory: (default), or a directory for the servers' files")
+    group.addoption("--secantus-uri", metavar="URI", help="use this server instead of an own one (isolation namespace or none)")
+    parser.addini("secantus_isolation", "as --secantus-isolation", default="")
+    parser.addini("secantus_storage", "as --secantus-storage", default="")
+    parser.addini("secantus_uri", "as --secantus-uri", default="")
+    parser.addini("secantus_env", "with --secantus: environment variables that get the URI", type="args", default=list(DEFAULT_ENV))
+    parser.addini("secantus_redirect", "with --secantus: host:port that pymongo clients ask for and do not get", type="args", default=[])
+    parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
+    parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Read and check the options; works as soon as the ini file has been found.
+
+    Raises:
+        pytest.UsageError: an option cannot be what it says.
+    """
+    given = config.known_args_namespace
+    uri = choose(config, given.secantus_uri, "secantus_uri") or None
+    return Options(
+        active=given.secantus,
+        isolation=read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri),
+        env=read_names(config.getini("secantus_env")),
+        redirect=frozenset(read_address(text) for text in config.getini("secantus_redirect")),
+        seed=read_seed(config.getini("secantus_seed")),
+        database=read_database(config.getini("secantus_database")),
+        storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
+        uri=read_uri(uri),
+    )
+
+
+def choose(config: pytest.Config, given: str | None, name: str) -> str:
+    """What the command line gave, else the ini line."""
+    return given if given is not None else str(config.getini(name))
+
+
+def read_isolation(text: str, uri: str | None) -> Isolation:
+    """The isolation; a server that is not ours has no snapshots, so there it is `namespace` unless said otherwise."""
+    mode = text or ("namespace" if uri else "restore")
+    if mode not in ISOLATIONS:
+        raise pytest.UsageError(f"secantus_isolation is {mode!r}; it can be {', '.join(ISOLATIONS)}")
+    if mode == "restore" and uri:
+        raise pytest.UsageError("secantus_isolation = restore needs a server of our own; with secantus_uri use namespace or none")
+    return cast("Isolation", mode)
+
+
+def read_names(names: list[str]) -> tuple[str, ...]:
+    """The environment variables to set."""
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise pytest.UsageError(f"secantus_env: {name!r} is not the name of an environment variable")
+    return tuple(names)
+
+
+def read_address(text: str) -> Address:
+    """An address written as ``host``, ``host:port`` or ``[host]:port``."""
+    match = re.fullmatch(r"(?P<host>\[[^\]]+\]|[^:/@\s]+)(?::(?P<port>\d{1,5}))?", text)
+    port = int(match["port"] or DEFAULT_PORT) if match else 0
+    if match is None or not 0 < port < 65536:
+        raise pytest.UsageError(f"secantus_redirect: {text!r} is not a host:port such as localhost:27017")
+    return Address.of(match["host"].strip("[]"), port)
+
+
+def read_seed(paths: list[Path]) -> tuple[Path, ...]:
+    """The files and directories to load, which must be there."""
+    for path in paths:
+        if not path.exists():
+            raise pytest.UsageError(f"secantus_seed: there is no {path}")
+    return tuple(paths)
+
+
+def read_database(name: str) -> str:
+    """A name that MongoDB takes for a database, and that is not one of its own."""
+    if not re.fullmatch(r"[^\s/\\.\"$*<>:|?\0]{1,38}", name) or name in {"admin", "local", "config"}:
+        raise pytest.UsageError(f"secantus_database: {name!r} cannot be the name of a test database")
+    return name
+
+
+def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
+    """``:memory:`` or a directory, which is made when needed; a relative one starts at the root directory."""
+    if uri and text:
+        raise pytest.UsageError("secantus_storage is for a server of our own; it cannot go with secantus_uri")
+    if text in {"", MEMORY}:
+        return MEMORY
+    path = config.rootpath / text
+    if path.exists() and not path.is_dir():
+        raise pytest.UsageError(f"secantus_storage: {path} is not a directory")
+    return str(path)
+
+
+def read_uri(uri: str | None) -> str | None:
+    """A connection string, by its scheme; the rest is for the driver to judge."""
+    if uri is not None and not re.match(r"mongodb(\+srv)?://.", uri):
+        raise pytest.UsageError(f"secantus_uri: {uri!r} does not begin with mongodb://")
+    return uri

@@ -244,7 +244,11 @@ cdef int put_array(Branch branch, const uint8_t* array, bytes root, Writer out) 
     cdef int length
     while next_element(&cursor, &element):
         length = write_decimal(digits, index)
-        index += put_value(branch, digits, length, &element, root, out)
+        if put_value(branch, digits, length, &element, root, out):
+            index += 1
+        elif branch.has_computed:
+            put_new_document(branch, digits, length, root, out)
+            index += 1
     return out.close(mark)
 
 

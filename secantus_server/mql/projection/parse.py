@@ -14,8 +14,10 @@ from secantus_server.bson import is_number
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
+from secantus_server.mql.expressions.registry import find_parser
 from secantus_server.mql.match import MatchExpression
-from secantus_server.mql.projection._apply import Drop, Evaluated, Keep, Slice
+from secantus_server.mql.match._expression import ExprMatch
+from secantus_server.mql.projection._apply import Drop, Evaluated, Keep
 from secantus_server.mql.projection.elem_match import parse_elem_match
 from secantus_server.mql.projection.paths import PathTree, check_path
 from secantus_server.mql.projection.projections import PositionalProjection, Projection
@@ -130,6 +132,8 @@ class _Parser:
         self.includes = True
 
     def _compute(self, path: str, value: Any) -> None:
+        if self.for_find and type(value) is dict:
+            _check_operator(next(iter(value)))
         self.tree.add(path, Evaluated(parse_expression(value, self.ctx)))
         self.has_computed = True
 
@@ -179,22 +183,35 @@ class _Parser:
     def _finish(self) -> Projection:
         includes = self.includes
         if includes is None:
-            includes = self.has_elem_match or (self.keeps_id is True and not self._has_slice())
+            includes = self.has_elem_match or self.keeps_id is True
         if includes and "_id" not in self.tree.children:
             self.tree.children = {"_id": Keep(), **self.tree.children}
         root = self.tree.build(keeps_others=not includes)
         if self.positional is None:
             return Projection(root, self._required_fields(includes))
         assert self.match is not None, "a find gives its query to a positional projection"
+        if _has_expr(self.match):
+            raise CommandError(224, "$expr is not allowed in this context")
         return PositionalProjection(root, self.positional, self.match)
-
-    def _has_slice(self) -> bool:
-        return any(isinstance(node, Slice) for _, node in self.tree.leaves())
 
     def _required_fields(self, includes: bool) -> frozenset[str] | None:
         if not includes or self.has_computed:
             return None
         return frozenset(path for path, node in self.tree.leaves() if not isinstance(node, Drop))
+
+
+def _check_operator(name: str) -> None:
+    """A find has its own error for an operator that does not exist."""
+    try:
+        find_parser(name)
+    except CommandError as error:
+        raise CommandError(31325, f"Unknown expression {name}") if error.code == 168 else error from None
+
+
+def _has_expr(match: MatchExpression) -> bool:
+    """Whether the query has an `$expr`, beside which the positional operator has no meaning."""
+    children = getattr(match, "children", None) or [child for child in [getattr(match, "child", None)] if child is not None]
+    return isinstance(match, ExprMatch) or any(map(_has_expr, children))
 
 
 def _truth(value: Any) -> bool:

@@ -49,7 +49,8 @@ def parse_update(
         if array_filters:
             raise CommandError(9, "arrayFilters may not be specified for pipeline-syle updates")
         return PipelineUpdate(parse_pipeline(u, ctx))
-    assert type(u) is dict, "the command has checked the type of u"
+    if type(u) is not dict:
+        raise CommandError(9, "Update argument must be either an object or an array")
     if next(iter(u), "").startswith("$"):
         return _parse_operators(u, ctx, array_filters)
     return _parse_replacement(u, ctx, array_filters, multi)

@@ -92,6 +92,7 @@ class ReplacementUpdate:
         self._document = encode({name: _filled(name, value, now) for name, value in document.items()})
 
     def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
+        # A replacement by an equal document counts as a change, so this is always a new object.
         return keep_id(doc, self._document)
 
 
@@ -112,11 +113,12 @@ class PipelineUpdate:
         if result is doc:
             return doc
         validate(result)
-        return keep_id(doc, result)
+        result = keep_id(doc, result)
+        return doc if result == doc else result
 
 
 def keep_id(old: bytes, new: bytes) -> bytes:
-    """The new document with an `_id` that is the old one's, at its front; the old object if they are the same.
+    """The new document with an `_id` that is the old one's, at its front.
 
     Raises:
         CommandError: 66 if the new document has another `_id`, 17419 if it is too large.
@@ -128,7 +130,7 @@ def keep_id(old: bytes, new: bytes) -> bytes:
     result = (len(body) + 5).to_bytes(4, "little") + body + b"\0"
     if len(result) > MAX_DOCUMENT_SIZE:
         raise CommandError(17419, f"Resulting document after update is larger than {MAX_DOCUMENT_SIZE}")
-    return old if result == old else result
+    return result
 
 
 def _check_same_id(old: bytes, new: bytes) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -54,7 +55,11 @@ def remove_stale_modules() -> None:
 
 
 class BuildModules(build_ext):
-    """Compiles WiredTiger once, then our modules: two at a time, and only those that changed."""
+    """Compiles WiredTiger once, then our modules: several at a time, and only those that changed.
+
+    setuptools goes by the age of files, and a build environment is made anew each time with Cython's own files in it.
+    Here a stamp beside the build remembers what a module was made of.
+    """
 
     def build_extensions(self) -> None:
         """Called with the compiler set up."""
@@ -64,33 +69,65 @@ class BuildModules(build_ext):
             library = build(BUILD)
         except BuildError as error:
             sys.exit(str(error))
+        ingredients = common_ingredients(library)
+        stamps = {extension.name: Stamp(Path(self.get_ext_fullpath(extension.name)), extension, ingredients) for extension in self.extensions}
+        self.extensions = [extension for extension in self.extensions if not stamps[extension.name].holds()]
         self._translate()
         for extension in self.extensions:
             self._connect(extension, library)
         super().build_extensions()
+        for extension in self.extensions:
+            stamps[extension.name].write()
 
     def _translate(self) -> None:
         """Runs Cython, with its output below `build`."""
-        import Cython
         from Cython.Build import cythonize
 
-        target = BUILD / f"cython-{Cython.__version__}"
-        done = cythonize(self.extensions, build_dir=str(target), nthreads=self.parallel, language_level=3, quiet=True)
-        translated = {extension.name: extension for extension in done}
+        done = cythonize(self.extensions, build_dir=str(BUILD / "cython"), nthreads=self.parallel, force=True, quiet=True, language_level=3)
+        sources = {extension.name: extension.sources for extension in done}
         for extension in self.extensions:
-            extension.sources = translated[extension.name].sources
-            extension.depends = translated[extension.name].depends
+            extension.sources = sources[extension.name]
 
     def _connect(self, extension: Extension, library: Library) -> None:
         """Tells an extension where WiredTiger is; the binding alone is linked with it."""
         extension.include_dirs.append(str(library.include))
         if extension.name == BINDING:
             extension.extra_objects.append(str(library.archive))
-            extension.depends.append(str(library.archive))
             extension.libraries += ["pthread", "dl"]
             if sys.platform == "linux":
                 # Another WiredTiger in the same process must not meet our symbols.
                 extension.extra_link_args.append("-Wl,--exclude-libs,ALL")
+
+
+def common_ingredients(library: Library) -> bytes:
+    """A digest of what goes into every module: the declarations, the library, the tools and this file."""
+    import Cython
+
+    digest = hashlib.sha256(f"{Cython.__version__} {sys.version} {library.archive}".encode())
+    for declarations in (Path(__file__), *sorted(ROOT.glob("secantus_server/**/*.pxd"))):
+        digest.update(declarations.read_bytes())
+    return digest.digest()
+
+
+class Stamp:
+    """The note of what one built module was made of."""
+
+    def __init__(self, output: Path, extension: Extension, ingredients: bytes) -> None:
+        self._output = output
+        self._note = BUILD / "stamps" / hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]
+        self._made_of = hashlib.sha256(ingredients + Path(extension.sources[0]).read_bytes()).hexdigest()
+
+    def _content(self) -> str:
+        return f"{self._made_of} {self._output.stat().st_mtime_ns}"
+
+    def holds(self) -> bool:
+        """Whether the module is there, as it was built, from what is there now."""
+        return self._output.exists() and self._note.exists() and self._note.read_text(encoding="ascii") == self._content()
+
+    def write(self) -> None:
+        """Notes that the module has been built."""
+        self._note.parent.mkdir(exist_ok=True)
+        self._note.write_text(self._content(), encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Final
 MEMORY_PATH: Final = ":memory:"
 MEGABYTE: Final = 1 << 20
 #: Recovery units in use at one time: one for each command that runs, one for each open transaction.
-MAX_SESSIONS: Final = 2000
+MAX_SESSIONS: Final = 1000
+_COMMON: Final = f"create,session_max={MAX_SESSIONS},use_environment=false,config_base=false"
 #: What all tables share.
 TABLE_CONFIG: Final = b"key_format=u,value_format=u,leaf_page_max=32KB,memory_page_max=5MB"
 _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -30,13 +31,13 @@ def machine_memory_mb() -> int:
 def memory_config(cache_size_mb: int | None) -> bytes:
     """Settings of a store in memory: half of the machine unless told otherwise, taken as it is needed."""
     size = cache_size_mb or machine_memory_mb() // 2
-    return f"create,in_memory=true,cache_size={size}MB,session_max={MAX_SESSIONS},log=(enabled=false)".encode()
+    return f"{_COMMON},in_memory=true,cache_size={size}MB,eviction=(threads_min=1,threads_max=1),log=(enabled=false)".encode()
 
 
 def path_config(cache_size_mb: int | None) -> bytes:
     """Settings of a store in a directory: each commit hands its log record to the operating system before it returns."""
     size = cache_size_mb or min(1024, max(256, machine_memory_mb() // 4))
     return (
-        f"create,cache_size={size}MB,session_max={MAX_SESSIONS},"
+        f"{_COMMON},cache_size={size}MB,"
         "log=(enabled=true,file_max=32MB,prealloc=false,remove=true),transaction_sync=(enabled=true,method=none)"
     ).encode()

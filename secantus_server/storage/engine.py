@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,7 +63,9 @@ class Engine:
         Raises StorageError when another process has the directory, or it cannot be used; CommandError(14031) when the disk is full.
         """
         if path == configuration.MEMORY_PATH:
-            return cls(Connection(b"", configuration.memory_config(cache_size_mb), True), sync_on_commit=False)
+            # WiredTiger opens a name once in a process; in memory it is nothing but a name.
+            name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
+            return cls(Connection(name, configuration.memory_config(cache_size_mb), True), sync_on_commit=False)
         directory = Path(path)
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -82,6 +85,8 @@ class Engine:
     def close(self) -> None:
         """Closes the store, a directory with a checkpoint. A second call does nothing.
 
+        The memory of a store in memory is given back by another thread: nobody waits for that.
+
         Raises StorageError when transactions do not end within ten seconds.
         """
         with self._exclusive_lock:
@@ -89,6 +94,10 @@ class Engine:
                 return
             with self.exclusive(_CLOSE_TIMEOUT):
                 self._closed = True
+                self._connection.retire()
+            if self.in_memory:
+                threading.Thread(target=self._connection.close, name="secantus-free", daemon=True).start()
+            else:
                 self._connection.close()
 
     def acquire(self) -> RecoveryUnit:

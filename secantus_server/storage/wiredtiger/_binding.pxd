@@ -31,6 +31,7 @@ cdef class Connection:
     cdef const char *lower_bound[2]
     cdef const char *upper_bound[2]
     cdef readonly bint in_memory
+    cdef bint usable
     cdef int fail(self, int code) except -1
 
 cdef class Session:

@@ -2,7 +2,7 @@
 """Owners of WiredTiger's handles: Connection, and Session with the cursors opened in it.
 
 Each handle belongs to one object, is NULL until it is open, and is closed once: by `close()` or with its owner.
-A connection's end closes its sessions, so a Session looks at its connection before it touches its own handle.
+A connection's end closes its sessions, so a Session asks whether its connection is usable before it touches its own handle.
 """
 
 cimport cython
@@ -60,6 +60,7 @@ cdef class Connection:
         cdef const char *settings = config
         cdef int code
         self.handle = NULL
+        self.usable = False
         self.in_memory = in_memory
         memset(&self.events, 0, sizeof(Events))
         self.events.handler.handle_error = keep_error
@@ -70,6 +71,7 @@ cdef class Connection:
             self.fail(code)
         for bound, inclusive in ((b"lower", False), (b"lower", True), (b"upper", False), (b"upper", True)):
             self._compile_bound(bound, inclusive)
+        self.usable = True
 
     def _compile_bound(self, bytes bound, bint inclusive):
         """Parses one setting of WT_CURSOR.bound ahead of its many uses."""
@@ -81,16 +83,20 @@ cdef class Connection:
         else:
             self.upper_bound[inclusive] = compiled
 
-    def close(self, bytes config=b""):
+    def retire(self):
+        """No session touches the database from here on, so that close() may run in another thread."""
+        self.usable = False
+
+    def close(self):
         """Closes the database; its sessions end with it. A second call does nothing."""
         cdef WT_CONNECTION *handle = self.handle
-        cdef const char *settings = config
         cdef int code
         if handle == NULL:
             return
+        self.usable = False
         self.handle = NULL
         with nogil:
-            code = handle.close(handle, settings)
+            code = handle.close(handle, NULL)
         self.fail(code)
 
     def __dealloc__(self):
@@ -139,7 +145,7 @@ cdef class Session:
         memset(self.spare, 0, sizeof(self.spare))
         self.in_transaction = False
         self.generation = 1
-        if connection.handle == NULL:
+        if not connection.usable:
             raise StorageError("The storage engine is closed.", 91)
         self.fail(connection.handle.open_session(connection.handle, NULL, NULL, &self.handle))
 
@@ -160,7 +166,7 @@ cdef class Session:
         self.handle = NULL
         self.in_transaction = False
         self.generation += 1
-        if handle != NULL and self.connection.handle != NULL:
+        if handle != NULL and self.connection.usable:
             handle.close(handle, NULL)
 
     def create_tables(self, bytes config):
@@ -192,7 +198,7 @@ cdef class Session:
     cdef WT_CURSOR *open_handle(self, int table, const char *config) except NULL:
         """Opens a cursor, which the session closes at its own end."""
         cdef WT_CURSOR *handle = NULL
-        if self.handle == NULL or self.connection.handle == NULL:
+        if self.handle == NULL or not self.connection.usable:
             raise StorageError("The storage engine is closed.", 91)
         self.fail(self.handle.open_cursor(self.handle, uri_of(table), NULL, config, &handle))
         return handle
@@ -238,7 +244,7 @@ cdef class Session:
     cdef int start(self) except -1:
         """Begins a transaction at snapshot isolation."""
         assert not self.in_transaction, "a recovery unit has one transaction at a time"
-        if self.handle == NULL or self.connection.handle == NULL:
+        if self.handle == NULL or not self.connection.usable:
             raise StorageError("The storage engine is closed.", 91)
         self.fail(self.handle.begin_transaction(self.handle, NULL))
         self.in_transaction = True
@@ -250,7 +256,7 @@ cdef class Session:
         assert self.in_transaction, "there is no transaction to end"
         self.in_transaction = False
         self.generation += 1
-        if self.connection.handle == NULL:
+        if not self.connection.usable:
             raise StorageError("The storage engine is closed.", 91)
         if keep:
             return self.fail(self.handle.commit_transaction(self.handle, NULL))

@@ -60,7 +60,7 @@ def parse_add_to_set(argument: Any, ctx: ParseContext) -> Accumulator:
 
 
 @accumulator("$count")
-def parse_count(argument: Any, ctx: ParseContext) -> Accumulator:
+def parse_count(argument: Any, _ctx: ParseContext) -> Accumulator:
     """Parses `{$count: {}}`: a sum of ones.
 
     Raises:

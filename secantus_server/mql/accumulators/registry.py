@@ -1,7 +1,7 @@
 """Where accumulators register themselves, and how a name is looked up.
 
-    @accumulator("$push")
-    def parse_push(argument, ctx): ...      # returns an Accumulator
+@accumulator("$push")
+def parse_push(argument, ctx): ...      # returns an Accumulator
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ from secantus_server.bson.values import MISSING
 from secantus_server.errors import not_supported
 from secantus_server.mql.accumulators._states import State
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
+from secantus_server.mql.accumulators.selection import checked_n, in_order, parse_fields
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Constant, Expression
 from secantus_server.mql.expressions.parser import parse_expression
-from secantus_server.mql.accumulators.selection import checked_n, in_order, parse_fields
 
 
 class FirstNState(State):
@@ -95,7 +95,7 @@ def _register(name: str, state: Callable[[Expression, int, ParseContext], State]
         return Accumulator((expression,), lambda: state(expression, n, ctx))
 
 
-_register("$firstN", lambda expression, n, ctx: FirstNState(expression, n))
-_register("$lastN", lambda expression, n, ctx: LastNState(expression, n))
+_register("$firstN", lambda expression, n, _ctx: FirstNState(expression, n))
+_register("$lastN", lambda expression, n, _ctx: LastNState(expression, n))
 _register("$minN", lambda expression, n, ctx: ExtremesState(expression, n, False, ctx.collation))
 _register("$maxN", lambda expression, n, ctx: ExtremesState(expression, n, True, ctx.collation))

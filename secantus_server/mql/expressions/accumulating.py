@@ -77,12 +77,12 @@ def _order(a: Any, b: Any, collation: Collation | None) -> int:
     return (left > right) - (left < right)
 
 
-_register("$sum", lambda ctx: _sum)
-_register("$avg", lambda ctx: _average)
+_register("$sum", lambda _ctx: _sum)
+_register("$avg", lambda _ctx: _average)
 _register("$min", lambda ctx: _extreme(-1, ctx.collation))
 _register("$max", lambda ctx: _extreme(1, ctx.collation))
-_register("$stdDevPop", lambda ctx: _deviation(False))
-_register("$stdDevSamp", lambda ctx: _deviation(True))
+_register("$stdDevPop", lambda _ctx: _deviation(False))
+_register("$stdDevSamp", lambda _ctx: _deviation(True))
 
 
 @operator_parser("$median")

@@ -90,15 +90,15 @@ def _mod_decimals(dividend: Decimal, divisor: Decimal) -> Decimal128:
 def _exponent(number: Decimal) -> int:
     exponent = number.as_tuple().exponent
     assert isinstance(exponent, int), "the number is finite"
-    # A number without a fraction is counted in ones: 1E+6144 mod 3 is 1, not 0E+6111.
-    return min(exponent, 0)
+    return exponent
 
 
 def _scaled(number: Decimal, exponent: int) -> int:
     """The size of a number in units of 10 to the exponent."""
     _, digits, own = number.as_tuple()
     assert isinstance(own, int), "the number is finite"
-    return int("".join(map(str, digits))) * 10 ** (own - exponent)
+    units: int = int("".join(map(str, digits))) * 10 ** (own - exponent)
+    return units
 
 
 def _digits(number: int) -> tuple[int, ...]:

@@ -114,7 +114,7 @@ class _Failing(Expression):
     def __init__(self, error: ConstantError) -> None:
         self.error = error
 
-    def evaluate(self, doc: bytes) -> Any:
+    def evaluate(self, _doc: bytes) -> Any:
         """Raises the error."""
         raise self.error
 

@@ -13,12 +13,12 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 
 @operator_parser("$literal")
-def parse_literal(argument: Any, ctx: ParseContext) -> Expression:
+def parse_literal(argument: Any, _ctx: ParseContext) -> Expression:
     """The argument as it stands."""
     return Constant(argument)
 
 
 @operator_parser("$const")
-def parse_const(argument: Any, ctx: ParseContext) -> Expression:
+def parse_const(argument: Any, _ctx: ParseContext) -> Expression:
     """MongoDB's older name of `$literal`."""
     return Constant(argument)

@@ -36,7 +36,7 @@ OTHERS = (
 
 
 @operator_parser("$meta")
-def parse_meta(argument: Any, ctx: ParseContext) -> Expression:
+def parse_meta(argument: Any, _ctx: ParseContext) -> Expression:
     """Refuses every keyword: documents carry no metadata here, and no query makes a text score or distance.
 
     Raises:

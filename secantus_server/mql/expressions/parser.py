@@ -26,7 +26,7 @@ from secantus_server.mql.expressions._nodes import (
 )
 from secantus_server.mql.expressions.paths import parse_path_string, validate_field_name
 from secantus_server.mql.expressions.registry import find_parser
-
+from secantus_server.mql.expressions.value_text import value_text
 
 EMPTY_DOCUMENT = b"\x05\x00\x00\x00\x00"
 
@@ -107,10 +107,15 @@ def _parse_document(spec: dict[str, Any], ctx: ParseContext) -> Expression:
     for name in spec:
         if name[:1] == "$":
             if len(spec) > 1:
-                raise CommandError(15983, f"an expression specification must contain exactly one field, the name of the expression. Found {len(spec)} fields in {{ {', '.join(spec)} }}")
+                raise _too_many_operators(spec)
             return find_parser(name)(spec[name], ctx)
         break
     return _parse_object(spec, ctx)
+
+
+def _too_many_operators(spec: dict[str, Any]) -> CommandError:
+    message = "an expression specification must contain exactly one field, the name of the expression. "
+    return CommandError(15983, f"{message}Found {len(spec)} fields in {value_text(spec)}")
 
 
 def _parse_object(spec: dict[str, Any], ctx: ParseContext) -> Expression:

@@ -76,8 +76,7 @@ def _pair_of_list(item: Any) -> tuple[str, Any]:
     if type(key) is not str:
         raise CommandError(
             40395,
-            "$arrayToObject requires an array of key-value pairs, where the key must be of type string. "
-            f"Found key type: {type_name(key)}",
+            f"$arrayToObject requires an array of key-value pairs, where the key must be of type string. Found key type: {type_name(key)}",
         )
     return _checked(key, 4940400), value
 

@@ -17,7 +17,7 @@ from secantus_server.mql.expressions.numbers import is_nullish
 from secantus_server.mql.expressions.parser import call, fold, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.types.failure import CONVERSION_FAILURE, unsupported
-from secantus_server.mql.expressions.types.to_number import to_decimal, to_double, to_int, to_long
+from secantus_server.mql.expressions.types.to_number import TO_DECIMAL, to_double, to_int, to_long
 from secantus_server.mql.expressions.types.to_other import TO_DATE, TO_OBJECT_ID, Options, to_binary, to_bool, to_string
 
 FIELDS = ("input", "to", "format", "byteOrder", "onError", "onNull")
@@ -30,9 +30,9 @@ CONVERSIONS: dict[str, Callable[[Options], dict[type, Callable[[Any], Any]]]] = 
     "int": lambda options: to_int(options.byte_order),
     "long": lambda options: to_long(options.byte_order),
     "double": lambda options: to_double(options.byte_order),
-    "decimal": lambda options: to_decimal(options.byte_order),
-    "date": lambda options: TO_DATE,
-    "objectId": lambda options: TO_OBJECT_ID,
+    "decimal": lambda _: TO_DECIMAL,
+    "date": lambda _: TO_DATE,
+    "objectId": lambda _: TO_OBJECT_ID,
     "string": to_string,
     "binData": to_binary,
 }

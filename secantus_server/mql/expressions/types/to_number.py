@@ -16,7 +16,7 @@ from bson.binary import Binary
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
-from secantus_server.bson import to_decimal as widen_to_decimal
+from secantus_server.bson import to_decimal
 from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
 from secantus_server.bson.values import Date
 from secantus_server.mql.expressions.types.failure import failure, overflow, unparsable
@@ -115,7 +115,9 @@ def _decimal_text(text: str) -> Decimal128:
 
 def decimal_of_float(number: float) -> Decimal128:
     """A double as a decimal of 15 significant digits."""
-    return Decimal128("0" if number == 0 and math.copysign(1, number) > 0 else "-0" if number == 0 else widen_to_decimal(number))
+    if number == 0:
+        return Decimal128("0" if math.copysign(1, number) > 0 else "-0")
+    return Decimal128(to_decimal(number))
 
 
 def to_int(byte_order: str) -> dict[type, Conversion]:
@@ -159,14 +161,13 @@ def to_double(byte_order: str) -> dict[type, Conversion]:
     }
 
 
-def to_decimal(byte_order: str) -> dict[type, Conversion]:
-    """The conversions to decimal, by the type of what is converted."""
-    return {
-        bool: lambda value: Decimal128(str(int(value))),
-        int: lambda value: Decimal128(str(value)),
-        Int64: lambda value: Decimal128(str(value)),
-        float: decimal_of_float,
-        Decimal128: lambda value: value,
-        str: _decimal_text,
-        Date: lambda value: Decimal128(str(value.ms)),
-    }
+# The conversions to decimal, by the type of what is converted.
+TO_DECIMAL: dict[type, Conversion] = {
+    bool: lambda value: Decimal128(str(int(value))),
+    int: lambda value: Decimal128(str(value)),
+    Int64: lambda value: Decimal128(str(value)),
+    float: decimal_of_float,
+    Decimal128: lambda value: value,
+    str: _decimal_text,
+    Date: lambda value: Decimal128(str(value.ms)),
+}

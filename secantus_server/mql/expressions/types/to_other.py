@@ -80,7 +80,9 @@ def _parse_object_id(text: str) -> ObjectId:
     if HEXADECIMAL_ID.match(text):
         return ObjectId(text)
     length = len(text.encode("utf-8", "surrogatepass"))
-    why = "Invalid character found in hex string" if length == 24 else f"Invalid string length for parsing to OID, expected 24 but found {length}"
+    why = f"Invalid string length for parsing to OID, expected 24 but found {length}"
+    if length == 24:
+        why = "Invalid character found in hex string"
     raise failure(f"Failed to parse objectId '{text}'", f": {why}")
 
 
@@ -116,7 +118,9 @@ def _binary_text(data: Binary, options: Options) -> str:
         return str(uuid.UUID(bytes=bytes(data)))
     if form == "utf8":
         return _utf8_text(data)
-    return {"base64": _base64_text, "base64url": _base64url_text, "hex": lambda raw: raw.hex().upper()}[form](bytes(data))
+    if form == "hex":
+        return data.hex().upper()
+    return _base64url_text(data) if form == "base64url" else _base64_text(data)
 
 
 def _utf8_text(data: bytes) -> str:
@@ -153,11 +157,13 @@ def _bytes_of_text(text: str, options: Options) -> Binary:
     if options.format is None:
         raise CommandError(4341115, "Format must be specified when converting from 'string' to 'binData' in $convert")
     if (options.format == "uuid") != (options.subtype == UUID_SUBTYPE) or options.format == "auto":
-        raise failure(f"Can't convert to {'UUID' if options.subtype == UUID_SUBTYPE else 'binData'} from string with format {options.format}")
+        target = "UUID" if options.subtype == UUID_SUBTYPE else "binData"
+        raise failure(f"Can't convert to {target} from string with format {options.format}")
     try:
-        return Binary(_DECODERS[options.format](text), options.subtype)
+        data: Binary = Binary(_DECODERS[options.format](text), options.subtype)
     except (ValueError, binascii.Error):
         raise failure(f"Input string '{text}' is not valid {options.format}") from None
+    return data
 
 
 def _decode_base64(text: str) -> bytes:
@@ -186,7 +192,7 @@ _DECODERS: dict[str, Callable[[str], bytes]] = {
 }
 
 
-def _same_subtype(data: Binary, options: Options) -> Binary:
+def _same_subtype(data: Any, options: Options) -> Any:
     if data.subtype != options.subtype:
         raise failure("Conversions between different binData subtypes are not supported")
     return data

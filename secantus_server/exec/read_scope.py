@@ -1,0 +1,55 @@
+"""The scans that one cursor has open, and the transaction that they read in at the moment."""
+
+from __future__ import annotations
+
+from secantus_server.exec._scan import Scan
+from secantus_server.storage import RecoveryUnit
+
+
+class ReadScope:
+    """All scans of a cursor, so that they can leave a transaction together and go on in another.
+
+    Arguments:
+        unit: the recovery unit to begin with; its transaction has begun.
+    """
+
+    def __init__(self, unit: RecoveryUnit | None = None) -> None:
+        self._unit = unit
+        self._scans: list[Scan] = []
+
+    @property
+    def unit(self) -> RecoveryUnit:
+        """The recovery unit that is read in now."""
+        assert self._unit is not None, "the scope is detached"
+        return self._unit
+
+    def open(self, scan: Scan) -> Scan:
+        """Let a new scan read in this scope."""
+        scan.attach(self.unit)
+        self._scans.append(scan)
+        return scan
+
+    def forget(self, scan: Scan) -> None:
+        """End a scan before the scope ends."""
+        scan.close()
+        self._scans.remove(scan)
+
+    def attach(self, unit: RecoveryUnit) -> None:
+        """Go on in this unit's transaction."""
+        self._unit = unit
+        self._scans = [scan for scan in self._scans if not scan.finished]
+        for scan in self._scans:
+            scan.attach(unit)
+
+    def detach(self) -> None:
+        """Let go of the transaction."""
+        for scan in self._scans:
+            scan.detach()
+        self._unit = None
+
+    def close(self) -> None:
+        """End every scan."""
+        for scan in self._scans:
+            scan.close()
+        self._scans.clear()
+        self._unit = None

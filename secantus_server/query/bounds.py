@@ -1,0 +1,146 @@
+"""The part of an index that a query has to look at.
+
+A predicate on one path becomes intervals of key strings; the intervals of an index's fields become ranges of its
+entries. They never leave out a match; where they also never let in anything else, they are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, NamedTuple
+
+from secantus_server.bson import key_string
+from secantus_server.bson.shell import shell_text
+from secantus_server.exec._scan import next_prefix
+from secantus_server.mql.context import Collation
+
+# More points than this (long $in lists on several fields) are not multiplied out.
+MAX_RANGES = 2000
+_LOWEST, _HIGHEST = b"\0", b"\xff"
+
+
+class FieldInterval(NamedTuple):
+    """An interval of one field's key strings; `text` is how explain shows it."""
+
+    low: bytes
+    low_included: bool
+    high: bytes
+    high_included: bool
+    low_text: str
+    high_text: str
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it holds one key only."""
+        return self.low == self.high and self.low_included and self.high_included
+
+    @property
+    def text(self) -> str:
+        """As explain shows it."""
+        return f"{'[' if self.low_included else '('}{self.low_text}, {self.high_text}{']' if self.high_included else ')'}"
+
+    @property
+    def backward_text(self) -> str:
+        """As explain shows it for a scan in the other direction."""
+        return f"{'[' if self.high_included else '('}{self.high_text}, {self.low_text}{']' if self.low_included else ')'}"
+
+
+EVERYTHING = FieldInterval(_LOWEST, True, _HIGHEST, True, "MinKey", "MaxKey")
+
+
+def point(value: Any, collation: Collation | None) -> FieldInterval:
+    """The one key of a value."""
+    key, text = key_string(value, collation), shell_text(value)
+    return FieldInterval(key, True, key, True, text, text)
+
+
+def intersect(a: Sequence[FieldInterval], b: Sequence[FieldInterval]) -> list[FieldInterval]:
+    """What lies in both lists of ascending, disjoint intervals."""
+    found = []
+    for x in a:
+        for y in b:
+            both = _intersect_two(x, y)
+            if both is not None:
+                found.append(both)
+    return found
+
+
+def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
+    lower = max(x, y, key=lambda i: (i.low, not i.low_included))
+    upper = min(x, y, key=lambda i: (i.high, i.high_included))
+    if lower.low > upper.high or lower.low == upper.high and not (lower.low_included and upper.high_included):
+        return None
+    return FieldInterval(lower.low, lower.low_included, upper.high, upper.high_included, lower.low_text, upper.high_text)
+
+
+@dataclass
+class IndexBounds:
+    """The ranges of an index's entries for the intervals of its fields.
+
+    Arguments:
+        parts: the index's (path, direction) pairs.
+        fields: the intervals of each field, EVERYTHING where nothing is asked.
+    """
+
+    parts: list[tuple[str, int]]
+    fields: list[list[FieldInterval]]
+
+    def __post_init__(self) -> None:
+        self.intervals = self._ranges()
+
+    def _ranges(self) -> list[tuple[bytes, bytes]]:
+        """[low, high) pairs in the index's order: all leading points multiplied out, then one field of intervals."""
+        leading: list[list[bytes]] = []
+        last: list[FieldInterval] = [EVERYTHING]
+        last_direction = 1
+        total = 1
+        for (_, direction), intervals in zip(self.parts, self.fields, strict=True):
+            total *= len(intervals)
+            if total > MAX_RANGES or not all(interval.is_point for interval in intervals):
+                last, last_direction = intervals, direction
+                break
+            leading.append([_directed(interval.low, direction) for interval in intervals])
+        ranges = [_range(b"".join(prefix), interval, last_direction) for prefix in product(*leading) for interval in last]
+        return sorted(ranges)
+
+    @property
+    def sorted_prefix(self) -> int:
+        """How many leading fields are fixed to one value, so that the entries are ordered by the fields after them."""
+        for number, intervals in enumerate(self.fields):
+            if len(intervals) != 1 or not intervals[0].is_point:
+                return number
+        return len(self.fields)
+
+    def shown(self, reverse: bool) -> dict[str, list[str]]:
+        """`indexBounds` of explain."""
+        shown = {}
+        for (path, direction), intervals in zip(self.parts, self.fields, strict=True):
+            backward = (direction < 0) != reverse
+            texts = [interval.backward_text if backward else interval.text for interval in intervals]
+            shown[path] = texts[::-1] if backward else texts
+        return shown
+
+
+def _directed(key: bytes, direction: int) -> bytes:
+    return key if direction > 0 else bytes(255 - byte for byte in key)
+
+
+def _range(prefix: bytes, interval: FieldInterval, direction: int) -> tuple[bytes, bytes]:
+    """The entries that begin with the prefix and go on within the interval."""
+    if interval is EVERYTHING:
+        return prefix, _after(prefix)
+    if direction > 0:
+        low, low_included, high, high_included = interval[:4]
+    else:
+        low, low_included = _directed(interval.high, -1), interval.high_included
+        high, high_included = _directed(interval.low, -1), interval.low_included
+    start = prefix + low if low_included else _after(prefix + low)
+    end = _after(prefix + high) if high_included else prefix + high
+    return start, end
+
+
+def _after(prefix: bytes) -> bytes:
+    """The least key behind all that begin with the prefix; no key string begins with a byte of 255s."""
+    return next_prefix(prefix) or b"\xff" * 9

@@ -5,13 +5,14 @@ https://www.mongodb.com/docs/manual/reference/operator/query/
 `parse_match` makes a tree of nodes; the planner reads the nodes' attributes.
 """
 
-from secantus_server.mql.match import arrays, bits, comparison, element, evaluation, logical, modulo, regex  # noqa: F401
+from secantus_server.mql.match import arrays, bits, comparison, element, evaluation, json_schema, logical, modulo, regex  # noqa: F401
 from secantus_server.mql.match._comparison import Comparison, In
 from secantus_server.mql.match._elem_match import ElemMatchObject, ElemMatchValue
 from secantus_server.mql.match._expression import ExprMatch, SampleRate
 from secantus_server.mql.match._nodes import AlwaysFalse, AlwaysTrue, And, MatchExpression, Nor, Not, Or, PathMatch
 from secantus_server.mql.match._predicates import Bits, Exists, Mod, Size, TypeMatch
 from secantus_server.mql.match._regex import RegexMatch
+from secantus_server.mql.match._schema import JsonSchema
 from secantus_server.mql.match.parser import parse_match
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Exists",
     "ExprMatch",
     "In",
+    "JsonSchema",
     "MatchExpression",
     "Mod",
     "Nor",

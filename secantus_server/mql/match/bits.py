@@ -11,6 +11,7 @@ from bson.binary import Binary
 
 from secantus_server.bson import is_number
 from secantus_server.errors import CommandError
+from secantus_server.mql.describe import describe_element
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match._predicates import Bits
 from secantus_server.mql.match.numbers import parse_size
@@ -31,8 +32,6 @@ def _positions(clause: Clause) -> list[int]:
         return _set_bits(parse_size(clause.name, argument, code=9))
     if type(argument) is Binary:
         return _set_bits(int.from_bytes(argument, "little"))
-    from secantus_server.mql.update.describe import describe_element
-
     received = describe_element(clause.name, argument)
     raise CommandError(2, f"{clause.path} takes an Array, a number, or a BinData but received: {received}")
 

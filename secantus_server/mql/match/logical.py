@@ -5,44 +5,44 @@ https://www.mongodb.com/docs/manual/reference/operator/query-logical/
 
 from __future__ import annotations
 
-from typing import Any
-
+from secantus_server.bson import is_number
 from secantus_server.bson.values import Regex
 from secantus_server.errors import CommandError
 from secantus_server.mql.match._nodes import AlwaysFalse, AlwaysTrue, MatchExpression, Nor, Not, Or
+from secantus_server.mql.match.numbers import plain_number
 from secantus_server.mql.match.parser import conjunction, parse_conditions, parse_filter
 from secantus_server.mql.match.regex import regex_match
-from secantus_server.mql.match.registry import Clause, Scope, field_operator, filter_operator
+from secantus_server.mql.match.registry import Clause, field_operator, filter_operator
 
 
-def _parse_entries(name: str, argument: Any, scope: Scope) -> list[MatchExpression]:
-    if type(argument) is not list:
-        raise CommandError(2, f"{name} must be an array")
-    if not argument:
+def _parse_entries(clause: Clause) -> list[MatchExpression]:
+    if type(clause.argument) is not list:
+        raise CommandError(2, f"{clause.name} must be an array")
+    if not clause.argument:
         raise CommandError(2, "$and/$or/$nor must be a nonempty array")
-    for entry in argument:
+    for entry in clause.argument:
         if type(entry) is not dict:
             raise CommandError(2, "$or/$and/$nor entries need to be full objects")
-    return [parse_filter(entry, scope) for entry in argument]
+    return [parse_filter(entry, clause.scope) for entry in clause.argument]
 
 
 @filter_operator("$and")
-def parse_and(name: str, argument: Any, scope: Scope) -> MatchExpression:
+def parse_and(clause: Clause) -> MatchExpression:
     """`$and`: all entries match."""
-    return conjunction(_parse_entries(name, argument, scope))
+    return conjunction(_parse_entries(clause))
 
 
 @filter_operator("$or")
-def parse_or(name: str, argument: Any, scope: Scope) -> MatchExpression:
+def parse_or(clause: Clause) -> MatchExpression:
     """`$or`: at least one entry matches."""
-    children = _parse_entries(name, argument, scope)
+    children = _parse_entries(clause)
     return children[0] if len(children) == 1 else Or(children)
 
 
 @filter_operator("$nor")
-def parse_nor(name: str, argument: Any, scope: Scope) -> MatchExpression:
+def parse_nor(clause: Clause) -> MatchExpression:
     """`$nor`: no entry matches."""
-    return Nor(_parse_entries(name, argument, scope))
+    return Nor(_parse_entries(clause))
 
 
 @field_operator("$not")
@@ -59,8 +59,8 @@ def parse_not(clause: Clause) -> MatchExpression:
 
 
 @filter_operator("$alwaysTrue", "$alwaysFalse")
-def parse_always(name: str, argument: Any, scope: Scope) -> MatchExpression:
+def parse_always(clause: Clause) -> MatchExpression:
     """`$alwaysTrue` and `$alwaysFalse`, whose only argument is 1."""
-    if isinstance(argument, bool) or argument != 1:
-        raise CommandError(9, f"{name} must be an integer value of 1")
-    return AlwaysTrue() if name == "$alwaysTrue" else AlwaysFalse()
+    if not is_number(clause.argument) or plain_number(clause.argument) != 1:
+        raise CommandError(9, f"{clause.name} must be an integer value of 1")
+    return AlwaysTrue() if clause.name == "$alwaysTrue" else AlwaysFalse()

@@ -10,6 +10,7 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson import is_number
 from secantus_server.bson.numbers import INT64_MAX, INT64_MIN
 from secantus_server.errors import CommandError
+from secantus_server.mql.describe import describe_element
 
 
 def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int = 64) -> int:
@@ -27,14 +28,16 @@ def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int
     if not is_number(value):
         raise _error(code, prefix, "Expected a number in", name, value)
     if not _is_finite(value):
-        why = "Expected an integer, but found NaN in" if value != value or str(value) == "NaN" else f"Cannot represent as a {bits}-bit integer"
+        is_nan = plain_number(value) != plain_number(value)
+        why = "Expected an integer, but found NaN in" if is_nan else f"Cannot represent as a {bits}-bit integer"
         raise _error(code, prefix, why, name, value)
-    exact = value.to_decimal() if type(value) is Decimal128 else value
-    if exact != (math.trunc(exact) if abs(exact) <= 2**70 else exact):
-        raise _error(code, prefix, "Expected an integer", name, value)
+    exact = plain_number(value)
     if not -(2 ** (bits - 1)) <= exact <= 2 ** (bits - 1) - 1:
         raise _error(code, prefix, f"Cannot represent as a {bits}-bit integer", name, value)
-    return int(exact)
+    number = int(exact)
+    if number != exact:
+        raise _error(code, prefix, "Expected an integer", name, value)
+    return number
 
 
 def parse_size(name: str, value: Any, *, code: int, prefix: str = "", bits: int = 64) -> int:
@@ -57,22 +60,17 @@ def truncate(value: Any, what: str) -> int:
     """
     if not _is_finite(value):
         raise CommandError(2, f"{what} :: caused by :: Unable to coerce NaN/Inf to integral type")
-    number = math.trunc(value.to_decimal() if type(value) is Decimal128 else value)
+    number: int = math.trunc(plain_number(value))
     if not INT64_MIN <= number <= INT64_MAX:
         raise CommandError(2, f"{what} :: caused by :: Out of bounds coercing to integral value")
     return number
 
 
 def _is_finite(value: Any) -> bool:
-    if type(value) is Decimal128:
-        return value.to_decimal().is_finite()
-    return math.isfinite(value)
+    return value.to_decimal().is_finite() if type(value) is Decimal128 else math.isfinite(value)
 
 
 def _error(code: int, prefix: str, why: str, name: str, value: Any) -> CommandError:
-    # Imported here because the update language, where the texts of values live, itself needs filters.
-    from secantus_server.mql.update.describe import describe_element
-
     return CommandError(code, f"{prefix}{why}: {describe_element(name, value)}")
 
 

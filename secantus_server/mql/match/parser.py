@@ -13,7 +13,7 @@ from secantus_server.bson.values import Regex
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match._nodes import AlwaysTrue, And, MatchExpression
-from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS, Clause, Scope
+from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS, Clause, Parser, Scope
 
 # The fields of a DBRef: a document that begins with one of them is a value, not a document of operators.
 DBREF_FIELDS = ("$ref", "$id", "$db")
@@ -47,7 +47,7 @@ def parse_filter(spec: dict[str, Any], scope: Scope) -> MatchExpression:
     children: list[MatchExpression] = []
     for name, value in spec.items():
         if name.startswith("$") and (scope.top_level or name not in DBREF_FIELDS):
-            children.append(_parse_filter_operator(name, value, inner))
+            children.extend(_parse_operator(_filter_parser(name), Clause(name, value, inner)))
         else:
             children.extend(_parse_field(name, value, inner))
     return conjunction(children)
@@ -59,15 +59,12 @@ def parse_conditions(path: str, spec: dict[str, Any], scope: Scope) -> list[Matc
     Raises:
         CommandError: 2 for a key that is no operator of a field, and the errors of the operators.
     """
-    children = []
+    children: list[MatchExpression] = []
     for name, argument in spec.items():
         parser = FIELD_OPERATORS.get(name)
         if parser is None:
             raise CommandError(2, f"unknown operator: {name}")
-        check_allowed(name, scope)
-        child = parser(Clause(path, name, argument, spec, scope))
-        if child is not None:
-            children.append(child)
+        children.extend(_parse_operator(parser, Clause(name, argument, scope, path, spec)))
     return children
 
 
@@ -90,12 +87,13 @@ def is_operator_document(value: Any) -> bool:
     return first.startswith("$") and not ("$ref" in value and "$id" in value and first in DBREF_FIELDS)
 
 
-def check_allowed(name: str, scope: Scope) -> None:
-    """Refuses an operator the command does not allow.
+def _parse_operator(parser: Parser, clause: Clause) -> list[MatchExpression]:
+    _check_allowed(clause.name, clause.scope)
+    child = parser(clause)
+    return [] if child is None else [child]
 
-    Raises:
-        CommandError: 224 for `$expr`, else 2.
-    """
+
+def _check_allowed(name: str, scope: Scope) -> None:
     if name not in scope.forbidden:
         return
     if name in ("$near", "$nearSphere", "$geoNear"):
@@ -103,23 +101,22 @@ def check_allowed(name: str, scope: Scope) -> None:
     raise CommandError(224 if name == "$expr" else 2, f"{name} is not allowed in this context")
 
 
-def check_top_level(name: str, scope: Scope) -> None:
+def check_top_level(clause: Clause) -> None:
     """Refuses an operator for whole documents inside `$elemMatch`.
 
     Raises:
         CommandError: 2 BadValue.
     """
-    if not scope.top_level:
-        raise CommandError(2, f"{name} can only be applied to the top-level document")
+    if not clause.scope.top_level:
+        raise CommandError(2, f"{clause.name} can only be applied to the top-level document")
 
 
-def _parse_filter_operator(name: str, argument: Any, scope: Scope) -> MatchExpression:
+def _filter_parser(name: str) -> Parser:
     parser = FILTER_OPERATORS.get(name)
     if parser is None:
         hint = "If you have a field name that starts with a '$' symbol, consider using $getField or $setField."
         raise CommandError(2, f"unknown top level operator: {name}. {hint}")
-    check_allowed(name, scope)
-    return parser(name, argument, scope)
+    return parser
 
 
 def _parse_field(path: str, value: Any, scope: Scope) -> list[MatchExpression]:

@@ -1,9 +1,12 @@
-"""Where the query operators register: those of a filter (`$and`) and those of a field (`{a: {$gt: 1}}`)."""
+"""Where the query operators register: those of a filter (`$and`) and those of a field (`{a: {$gt: 1}}`).
+
+A parser is given a `Clause` and returns a node, or None for an operator that another one has read or that says nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from secantus_server.mql.context import ParseContext
@@ -29,42 +32,41 @@ class Scope:
 
 @dataclass(frozen=True)
 class Clause:
-    """One operator of a field.
+    """One operator with its argument.
 
     Arguments:
-        path: the field.
         name: the operator.
         argument: what stands to its right.
-        siblings: all operators of the field, for those that belong together (`$regex` and `$options`).
-        scope: where the field stands.
+        scope: where it stands.
+        path: the field; empty for an operator of a filter.
+        siblings: the operators beside it, for those that belong together (`$regex` and `$options`).
     """
 
-    path: str
     name: str
     argument: Any
-    siblings: dict[str, Any]
     scope: Scope
+    path: str = ""
+    siblings: dict[str, Any] = field(default_factory=dict)
 
 
-FilterParser = Callable[[str, Any, Scope], MatchExpression]
-FieldParser = Callable[[Clause], "MatchExpression | None"]
-_Parser = TypeVar("_Parser", bound=Callable[..., Any])
+Parser = Callable[[Clause], "MatchExpression | None"]
+_Parser = TypeVar("_Parser", bound=Parser)
 
-FILTER_OPERATORS: dict[str, FilterParser] = {}
-FIELD_OPERATORS: dict[str, FieldParser] = {}
+FILTER_OPERATORS: dict[str, Parser] = {}
+FIELD_OPERATORS: dict[str, Parser] = {}
 
 
 def filter_operator(*names: str) -> Callable[[_Parser], _Parser]:
-    """Registers the parser of operators that stand where field names stand; it is given the name, the argument and the scope."""
+    """Registers the parser of operators that stand where field names stand."""
     return _register(FILTER_OPERATORS, names)
 
 
 def field_operator(*names: str) -> Callable[[_Parser], _Parser]:
-    """Registers the parser of operators of a field; it may return None for an operator that another one has read."""
+    """Registers the parser of operators of a field."""
     return _register(FIELD_OPERATORS, names)
 
 
-def _register(table: dict[str, Any], names: tuple[str, ...]) -> Callable[[_Parser], _Parser]:
+def _register(table: dict[str, Parser], names: tuple[str, ...]) -> Callable[[_Parser], _Parser]:
     def register(parser: _Parser) -> _Parser:
         for name in names:
             assert name not in table, f"{name} is registered twice"

@@ -54,22 +54,24 @@ POSIX: dict[str, Ranges] = {
     "punct": ((33, 47), (58, 64), (91, 96), (123, 126)),
     "space": SPACE,
     "word": WORD,
-    "xdigit": DIGIT + ((65, 70), (97, 102)),
+    "xdigit": (*DIGIT, (65, 70), (97, 102)),
 }
 
 # What a POSIX class means with (*UCP); the others stay as they are.
 UCP_POSIX = {"alpha": "L", "lower": "Ll", "upper": "Lu", "alnum": "Xan", "space": "Xps", "word": "Xwd", "digit": "Nd"}
 
-# Scripts whose characters' names begin with the script's name (or with the words given here).
+# fmt: off
+NAMED_SCRIPTS = (
+    "Arabic", "Armenian", "Bengali", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek", "Gujarati", "Gurmukhi", "Hangul",
+    "Hebrew", "Hiragana", "Kannada", "Katakana", "Khmer", "Lao", "Latin", "Malayalam", "Mongolian", "Myanmar", "Sinhala", "Tamil",
+    "Telugu", "Thai", "Tibetan",
+)
+# fmt: on
+
+# Scripts and how the names of their characters begin.
 SCRIPTS: dict[str, tuple[str, ...]] = {
     "Han": ("CJK UNIFIED IDEOGRAPH", "CJK COMPATIBILITY IDEOGRAPH", "IDEOGRAPHIC ITERATION MARK", "IDEOGRAPHIC NUMBER ZERO"),
-    **{
-        name: (name.upper() + " ",)
-        for name in (
-            "Arabic Armenian Bengali Cyrillic Devanagari Ethiopic Georgian Greek Gujarati Gurmukhi Hangul Hebrew Hiragana Kannada "
-            "Katakana Khmer Lao Latin Malayalam Mongolian Myanmar Sinhala Tamil Telugu Thai Tibetan"
-        ).split()
-    },
+    **{name: (name.upper() + " ",) for name in NAMED_SCRIPTS},
 }
 
 

@@ -67,7 +67,7 @@ def read_verb(verb: str) -> str:
     raise invalid("(*VERB) not recognized or malformed")
 
 
-def open_group(reader: Reader, outer: Group, groups: int) -> Opened:
+def open_group(reader: Reader, outer: Group) -> Opened:
     """Reads the beginning of a group; the reader stands behind the parenthesis.
 
     Raises:

@@ -112,7 +112,7 @@ class Translator:
             self.reader.at -= 1
             self._translate_verb()
             return
-        opened = open_group(self.reader, self.groups[-1], self.group_count)
+        opened = open_group(self.reader, self.groups[-1])
         self.group_count += opened.captures
         if opened.group is None:
             self.out.append(opened.text)

@@ -1,0 +1,14 @@
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.mql.expressions._nodes import Expression
+from secantus_server.mql.match._nodes import MatchExpression
+
+class ExprMatch(MatchExpression):
+    expression: Expression
+    spec: Any
+    def __init__(self, expression: Expression, spec: Any) -> None: ...
+
+class SampleRate(MatchExpression):
+    rate: float
+    def __init__(self, rate: float, random: Callable[[], float]) -> None: ...

@@ -1,0 +1,348 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The rules of `$jsonSchema` on stored bytes.
+
+A rule says whether a value is as one keyword wants it; a rule about strings accepts everything that is no string, and so on.
+https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.string cimport memset
+
+from secantus_server.bson._codec cimport decode_element
+from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32
+from secantus_server.mql.match._nodes cimport MatchExpression
+
+from secantus_server.bson import key_string
+from secantus_server.mql.match.schema_values import is_multiple, without_order
+
+
+cdef class Rule:
+    """One requirement for a value."""
+
+    cdef bint accepts(self, const Element* value) except -1:
+        raise NotImplementedError
+
+
+cdef tuple as_rules(object children):
+    """The children as a tuple; the rules rely on every one of them being a rule."""
+    cdef tuple rules = tuple(children)
+    for child in rules:
+        assert isinstance(child, Rule), child
+    return rules
+
+
+cdef class JsonSchema(MatchExpression):
+    """The document is as a schema wants it.
+
+    Arguments:
+        rule: the schema.
+        spec: how the user wrote it.
+    """
+
+    cdef readonly Rule rule
+    cdef readonly dict spec
+
+    def __init__(self, Rule rule not None, dict spec not None):
+        self.rule = rule
+        self.spec = spec
+
+    def serialize(self):
+        return {"$jsonSchema": self.spec}
+
+    cdef bint matches_raw(self, const uint8_t* doc) except -1:
+        cdef Element whole
+        whole.start = doc
+        whole.type = 3
+        whole.name = b""
+        whole.name_len = 0
+        whole.value = doc
+        whole.value_len = document_length(doc)
+        return self.rule.accepts(&whole)
+
+
+# ---------------------------------------------------------------- rules for any value
+
+
+cdef class AllRule(Rule):
+    """All children accept the value: the keywords of a schema, and `allOf`."""
+
+    cdef tuple children
+
+    def __init__(self, children):
+        self.children = as_rules(children)
+
+    cdef bint accepts(self, const Element* value) except -1:
+        for child in self.children:
+            if not (<Rule>child).accepts(value):
+                return False
+        return True
+
+
+cdef class CountRule(Rule):
+    """So many of the children accept the value: `anyOf`, `oneOf` and `not`."""
+
+    cdef tuple children
+    cdef Py_ssize_t minimum
+    cdef Py_ssize_t maximum
+
+    def __init__(self, children, Py_ssize_t minimum, Py_ssize_t maximum):
+        self.children = as_rules(children)
+        self.minimum = minimum
+        self.maximum = maximum
+
+    cdef bint accepts(self, const Element* value) except -1:
+        cdef Py_ssize_t count = 0
+        for child in self.children:
+            count += (<Rule>child).accepts(value)
+        return self.minimum <= count <= self.maximum
+
+
+cdef class TypeRule(Rule):
+    """`bsonType` and `type`: the value has one of some BSON types."""
+
+    cdef uint8_t[256] wanted
+
+    def __init__(self, codes):
+        memset(self.wanted, 0, 256)
+        for code in codes:
+            self.wanted[<uint8_t>code] = 1
+
+    cdef bint accepts(self, const Element* value) except -1:
+        return self.wanted[value.type]
+
+
+cdef class EnumRule(Rule):
+    """`enum`: the value is one of some values; the order of a document's fields does not count."""
+
+    cdef frozenset keys
+
+    def __init__(self, values):
+        self.keys = frozenset(key_string(without_order(value)) for value in values)
+
+    cdef bint accepts(self, const Element* value) except -1:
+        return key_string(without_order(decode_element(value))) in self.keys
+
+
+# ---------------------------------------------------------------- numbers and strings
+
+
+cdef class NumberRule(Rule):
+    """`minimum` and `maximum`: what a comparison accepts, for numbers."""
+
+    cdef MatchExpression comparison
+
+    def __init__(self, MatchExpression comparison not None):
+        self.comparison = comparison
+
+    cdef bint accepts(self, const Element* value) except -1:
+        if value.type != 16 and value.type != 1 and value.type != 18 and value.type != 19:
+            return True
+        return self.comparison.matches_element(value)
+
+
+cdef class MultipleRule(Rule):
+    """`multipleOf`, for numbers."""
+
+    cdef object divisor
+
+    def __init__(self, divisor):
+        self.divisor = divisor
+
+    cdef bint accepts(self, const Element* value) except -1:
+        if value.type != 16 and value.type != 1 and value.type != 18 and value.type != 19:
+            return True
+        return is_multiple(decode_element(value), self.divisor)
+
+
+cdef class LengthRule(Rule):
+    """`minLength` and `maxLength`: the number of characters of a string."""
+
+    cdef int64_t minimum
+    cdef int64_t maximum
+
+    def __init__(self, int64_t minimum, int64_t maximum):
+        self.minimum = minimum
+        self.maximum = maximum
+
+    cdef bint accepts(self, const Element* value) except -1:
+        cdef int64_t count = 0
+        cdef int32_t i
+        if value.type != 2:
+            return True
+        for i in range(read_int32(value.value) - 1):
+            # Every byte but UTF-8's continuation bytes begins a character.
+            count += (value.value[4 + i] & 0xC0) != 0x80
+        return self.minimum <= count <= self.maximum
+
+
+cdef class PatternRule(Rule):
+    """`pattern`: what a regular expression matches, for strings."""
+
+    cdef MatchExpression regex
+
+    def __init__(self, MatchExpression regex not None):
+        self.regex = regex
+
+    cdef bint accepts(self, const Element* value) except -1:
+        return value.type != 2 or self.regex.matches_element(value)
+
+
+# ---------------------------------------------------------------- arrays
+
+
+cdef class SizeRule(Rule):
+    """The number of elements of an array (`minItems`, `maxItems`) or of fields of a document (`minProperties`, ...)."""
+
+    cdef uint8_t type
+    cdef int64_t minimum
+    cdef int64_t maximum
+
+    def __init__(self, uint8_t type, int64_t minimum, int64_t maximum):
+        self.type = type
+        self.minimum = minimum
+        self.maximum = maximum
+
+    cdef bint accepts(self, const Element* value) except -1:
+        cdef Element element
+        cdef const uint8_t* cursor
+        cdef int64_t count = 0
+        if value.type != self.type:
+            return True
+        cursor = first_element(value.value)
+        while next_element(&cursor, &element):
+            count += 1
+        return self.minimum <= count <= self.maximum
+
+
+cdef class UniqueRule(Rule):
+    """`uniqueItems`: no two elements of an array are equal; the order of a document's fields does not count."""
+
+    cdef bint accepts(self, const Element* value) except -1:
+        cdef Element element
+        cdef const uint8_t* cursor
+        cdef set seen = set()
+        cdef Py_ssize_t count = 0
+        if value.type != 4:
+            return True
+        cursor = first_element(value.value)
+        while next_element(&cursor, &element):
+            seen.add(key_string(without_order(decode_element(&element))))
+            count += 1
+        return len(seen) == count
+
+
+cdef class ItemsRule(Rule):
+    """`items` and `additionalItems`: rules for an array's first elements by their place, and one for the others.
+
+    Arguments:
+        first: the rules of the first elements.
+        others: the rule of every further element, or None.
+    """
+
+    cdef tuple first
+    cdef Rule others
+
+    def __init__(self, first, Rule others):
+        self.first = as_rules(first)
+        self.others = others
+
+    cdef bint accepts(self, const Element* value) except -1:
+        cdef Element element
+        cdef const uint8_t* cursor
+        cdef Py_ssize_t index = 0
+        if value.type != 4:
+            return True
+        cursor = first_element(value.value)
+        while next_element(&cursor, &element):
+            if index < len(self.first):
+                if not (<Rule>self.first[index]).accepts(&element):
+                    return False
+            elif self.others is None:
+                return True
+            elif not self.others.accepts(&element):
+                return False
+            index += 1
+        return True
+
+
+# ---------------------------------------------------------------- documents
+
+
+cdef class RequiredRule(Rule):
+    """`required`: a document has all of some fields."""
+
+    cdef tuple names
+
+    def __init__(self, names):
+        self.names = tuple(name.encode("utf-8", "surrogateescape") for name in names)
+
+    cdef bint accepts(self, const Element* value) except -1:
+        cdef Element element
+        if value.type != 3:
+            return True
+        for name in self.names:
+            if not find_field(value.value, <const char*>(<bytes>name), <uint32_t>len(<bytes>name), &element):
+                return False
+        return True
+
+
+cdef class DependencyRule(Rule):
+    """`dependencies`: if a document has the field, the rule holds for the document."""
+
+    cdef bytes name
+    cdef Rule rule
+
+    def __init__(self, str name not None, Rule rule not None):
+        self.name = name.encode("utf-8", "surrogateescape")
+        self.rule = rule
+
+    cdef bint accepts(self, const Element* value) except -1:
+        cdef Element element
+        if value.type != 3 or not find_field(value.value, <const char*>self.name, <uint32_t>len(self.name), &element):
+            return True
+        return self.rule.accepts(value)
+
+
+cdef class PropertiesRule(Rule):
+    """`properties`, `patternProperties` and `additionalProperties`: rules for the fields of a document.
+
+    Arguments:
+        named: the rule of each named field.
+        patterns: pairs of a function that finds out whether a field's name matches, and the rule of such fields.
+        others: the rule of fields that are neither named nor match a pattern, or None.
+    """
+
+    cdef dict named
+    cdef list patterns
+    cdef Rule others
+
+    def __init__(self, dict named not None, list patterns not None, Rule others):
+        as_rules(named.values())
+        as_rules(rule for search, rule in patterns)
+        self.named = {name.encode("utf-8", "surrogateescape"): rule for name, rule in named.items()}
+        self.patterns = patterns
+        self.others = others
+
+    cdef bint accepts(self, const Element* value) except -1:
+        cdef Element element
+        cdef const uint8_t* cursor
+        if value.type != 3:
+            return True
+        cursor = first_element(value.value)
+        while next_element(&cursor, &element):
+            if not self.accepts_field(&element):
+                return False
+        return True
+
+    cdef bint accepts_field(self, const Element* element) except -1:
+        cdef bytes name = element.name[:element.name_len]
+        cdef object rule = self.named.get(name)
+        cdef bint known = rule is not None
+        if known and not (<Rule>rule).accepts(element):
+            return False
+        for search, rule in self.patterns:
+            if search(name.decode("utf-8", "surrogateescape")) is not None:
+                known = True
+                if not (<Rule>rule).accepts(element):
+                    return False
+        return known or self.others is None or self.others.accepts(element)

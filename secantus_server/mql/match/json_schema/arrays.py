@@ -1,0 +1,54 @@
+"""`minItems`, `maxItems`, `uniqueItems`, `items` and `additionalItems`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.mql.match._schema import CountRule, ItemsRule, Rule, SizeRule, UniqueRule
+from secantus_server.mql.match.json_schema.parser import Keyword, expect, parse_schema, parse_subschema, register, wrong_type
+from secantus_server.mql.match.json_schema.strings import parse_limits
+
+ARRAY = 4
+
+
+@register("minItems", "maxItems")
+def parse_items_count(keyword: Keyword) -> Rule:
+    """The number of elements."""
+    return SizeRule(ARRAY, *parse_limits(keyword.name, keyword.argument))
+
+
+@register("uniqueItems")
+def parse_unique_items(keyword: Keyword) -> Rule | None:
+    """`uniqueItems: true`: no two equal elements."""
+    expect(keyword.name, keyword.argument, bool, "a boolean")
+    return UniqueRule() if keyword.argument else None
+
+
+@register("items")
+def parse_items(keyword: Keyword) -> Rule:
+    """`items`: one schema for all elements, or one for each of the first elements."""
+    if type(keyword.argument) is dict:
+        return ItemsRule([], parse_schema(keyword.argument))
+    expect(keyword.name, keyword.argument, list, "an array or an object")
+    first = [parse_subschema(keyword.name, item) for item in keyword.argument]
+    return ItemsRule(first, parse_others("additionalItems", keyword.schema))
+
+
+@register("additionalItems")
+def parse_additional_items(keyword: Keyword) -> None:
+    """`additionalItems`, which `items` uses if it is an array."""
+    parse_others(keyword.name, keyword.schema)
+
+
+def parse_others(name: str, schema: dict[str, Any]) -> Rule | None:
+    """The rule of `additionalItems` or `additionalProperties`; None if there is nothing to check.
+
+    Raises:
+        CommandError: 14 if it is neither a boolean nor a schema.
+    """
+    argument = schema.get(name, True)
+    if type(argument) is dict:
+        return parse_schema(argument)
+    if type(argument) is not bool:
+        raise wrong_type(name, "either an object or a boolean", argument)
+    return None if argument else CountRule([], 1, 1)

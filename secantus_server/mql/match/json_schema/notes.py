@@ -1,0 +1,20 @@
+"""Keywords that say nothing about documents: `title` and `description`; and those of client-side encryption."""
+
+from __future__ import annotations
+
+from secantus_server.errors import not_supported
+from secantus_server.mql.match._schema import Rule
+from secantus_server.mql.match.json_schema.parser import Keyword, expect, register
+
+
+@register("title", "description")
+def parse_note(keyword: Keyword) -> Rule | None:
+    """A text for people."""
+    expect(keyword.name, keyword.argument, str, "of type string")
+    return None
+
+
+@register("encrypt", "encryptMetadata")
+def parse_encrypt(keyword: Keyword) -> Rule | None:
+    """Client-side field level encryption."""
+    raise not_supported(f"The $jsonSchema keyword '{keyword.name}'", "leave it out of the schema; encryption itself is the driver's work")

@@ -1,0 +1,44 @@
+"""`minimum`, `maximum`, their `exclusive...` switches, and `multipleOf`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import compare_values, is_number
+from secantus_server.errors import CommandError
+from secantus_server.mql.match._comparison import Comparison
+from secantus_server.mql.match._schema import MultipleRule, NumberRule, Rule
+from secantus_server.mql.match.json_schema.parser import Keyword, expect, register, wrong_type
+
+OPERATORS = {("minimum", False): "$gte", ("minimum", True): "$gt", ("maximum", False): "$lte", ("maximum", True): "$lt"}
+
+
+def _expect_number(name: str, argument: Any) -> None:
+    if not is_number(argument):
+        raise wrong_type(name, "a number", argument)
+
+
+@register("minimum", "maximum")
+def parse_bound(keyword: Keyword) -> Rule:
+    """`minimum` and `maximum`; the bound itself is outside if the switch beside it says so."""
+    _expect_number(keyword.name, keyword.argument)
+    exclusive = keyword.schema.get("exclusive" + keyword.name.title()) is True
+    return NumberRule(Comparison("", OPERATORS[keyword.name, exclusive], keyword.argument))
+
+
+@register("exclusiveMinimum", "exclusiveMaximum")
+def parse_exclusive(keyword: Keyword) -> None:
+    """The switches, which are booleans as in draft 4 and need the bound they belong to."""
+    bound = keyword.name.removeprefix("exclusive").lower()
+    if bound not in keyword.schema:
+        raise CommandError(9, f"$jsonSchema keyword '{bound}' must be a present if {keyword.name} is present")
+    expect(keyword.name, keyword.argument, bool, "a boolean")
+
+
+@register("multipleOf")
+def parse_multiple_of(keyword: Keyword) -> Rule:
+    """`multipleOf`: a positive number."""
+    _expect_number(keyword.name, keyword.argument)
+    if compare_values(keyword.argument, 0) <= 0:
+        raise CommandError(9, f"$jsonSchema keyword '{keyword.name}' must have a positive value")
+    return MultipleRule(keyword.argument)

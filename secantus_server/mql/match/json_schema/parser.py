@@ -1,0 +1,107 @@
+"""Parses a schema: every keyword registers here with the function that makes its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.match._schema import AllRule, Rule
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """One keyword of a schema.
+
+    Arguments:
+        name: the keyword.
+        argument: what stands to its right.
+        schema: the whole schema, for keywords that belong together.
+    """
+
+    name: str
+    argument: Any
+    schema: dict[str, Any]
+
+
+KeywordParser = Callable[[Keyword], "Rule | None"]
+
+KEYWORDS: dict[str, KeywordParser] = {}
+
+# Keywords of JSON Schema that MongoDB knows and refuses.
+UNSUPPORTED = frozenset({"$ref", "$schema", "default", "definitions", "format", "id"})
+
+
+def register(*names: str) -> Callable[[KeywordParser], KeywordParser]:
+    """Registers the parser of keywords; it returns None for a keyword that another one reads or that says nothing."""
+
+    def add(parser: KeywordParser) -> KeywordParser:
+        for name in names:
+            assert name not in KEYWORDS, f"{name} is registered twice"
+            KEYWORDS[name] = parser
+        return parser
+
+    return add
+
+
+def parse_schema(schema: dict[str, Any]) -> Rule:
+    """Parses a schema.
+
+    Raises:
+        CommandError: 9 FailedToParse, 14 TypeMismatch, 2 BadValue, as MongoDB does.
+    """
+    rules = []
+    for name, argument in schema.items():
+        if name in UNSUPPORTED:
+            raise CommandError(9, f"$jsonSchema keyword '{name}' is not currently supported")
+        parser = KEYWORDS.get(name)
+        if parser is None:
+            raise CommandError(9, f"Unknown $jsonSchema keyword: {name}")
+        rule = parser(Keyword(name, argument, schema))
+        if rule is not None:
+            rules.append(rule)
+    return rules[0] if len(rules) == 1 else AllRule(rules)
+
+
+def expect(name: str, argument: Any, kind: type, wanted: str) -> None:
+    """Refuses an argument of another type.
+
+    Raises:
+        CommandError: 14 TypeMismatch.
+    """
+    if type(argument) is not kind:
+        raise wrong_type(name, wanted, argument)
+
+
+def wrong_type(name: str, wanted: str, found: Any) -> CommandError:
+    """The error of a keyword's argument that has a wrong type."""
+    return CommandError(14, f"$jsonSchema keyword '{name}' must be {wanted}, but found an element of type {type_name(found)}")
+
+
+def expect_strings(name: str, items: list[Any]) -> list[str]:
+    """The items, which have to be different strings, at least one.
+
+    Raises:
+        CommandError: 14 for what is no string, 9 for none or a repeated one.
+    """
+    if not items:
+        raise CommandError(9, f"$jsonSchema keyword '{name}' cannot be an empty array")
+    for item in items:
+        if type(item) is not str:
+            raise wrong_type(name, "an array of strings", item)
+    if len(set(items)) != len(items):
+        raise CommandError(9, f"$jsonSchema keyword '{name}' array cannot contain duplicate values")
+    return items
+
+
+def parse_subschema(name: str, argument: Any) -> Rule:
+    """Parses a schema that stands inside another one.
+
+    Raises:
+        CommandError: 14 if it is no document; see `parse_schema`.
+    """
+    if type(argument) is not dict:
+        raise CommandError(14, f"Nested schema for $jsonSchema property '{name}' must be an object")
+    return parse_schema(argument)

@@ -1,0 +1,34 @@
+"""`minLength`, `maxLength` and `pattern`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson.numbers import INT64_MAX
+from secantus_server.mql.match._schema import LengthRule, PatternRule, Rule
+from secantus_server.mql.match.json_schema.parser import Keyword, expect, register
+from secantus_server.mql.match.numbers import parse_size
+from secantus_server.mql.match.regex import regex_match
+
+
+def parse_limits(name: str, argument: Any) -> tuple[int, int]:
+    """The least and the greatest number that a `min...` or `max...` keyword allows.
+
+    Raises:
+        CommandError: 9 for what is no whole number, or negative.
+    """
+    limit = parse_size(name, argument, code=9)
+    return (limit, INT64_MAX) if name.startswith("min") else (0, limit)
+
+
+@register("minLength", "maxLength")
+def parse_length(keyword: Keyword) -> Rule:
+    """The length of strings, in characters."""
+    return LengthRule(*parse_limits(keyword.name, keyword.argument))
+
+
+@register("pattern")
+def parse_pattern(keyword: Keyword) -> Rule:
+    """`pattern`: a PCRE pattern that is found somewhere in the string."""
+    expect(keyword.name, keyword.argument, str, "a string")
+    return PatternRule(regex_match("", keyword.argument, ""))

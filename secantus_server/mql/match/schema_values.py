@@ -1,0 +1,33 @@
+"""What `$jsonSchema` needs to know about single values: equality without field order, and multiples."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson import to_decimal
+
+
+def without_order(value: Any) -> Any:
+    """The value with the fields of all its documents sorted by name: JSON's objects have no order."""
+    if type(value) is dict:
+        return {name: without_order(value[name]) for name in sorted(value)}
+    if type(value) is list:
+        return [without_order(item) for item in value]
+    return value
+
+
+def is_multiple(value: Any, divisor: Any) -> bool:
+    """Whether a number is a whole multiple of another one; doubles count with 15 digits."""
+    if isinstance(value, int) and isinstance(divisor, int):
+        return value % divisor == 0
+    if not _is_finite(value) or not _is_finite(divisor):
+        return False
+    return Fraction(to_decimal(value)) % Fraction(to_decimal(divisor)) == 0
+
+
+def _is_finite(number: Any) -> bool:
+    return number.to_decimal().is_finite() if type(number) is Decimal128 else math.isfinite(number)

@@ -30,11 +30,21 @@ def _elements(collation: Collation | None, array: list[Any]) -> Elements:
     return found
 
 
-def _set_parser(name: str, function: Callable[..., Any], least: int, most: int | None) -> Callable[[Any, ParseContext], Expression]:
-    """The parser of an operator whose function takes the collation first."""
+def _pair_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, ParseContext], Expression]:
+    """The parser of an operator on two arrays; the function takes the collation first."""
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
-        return call(partial(function, ctx.collation), parse_arguments(name, argument, ctx, least, most))
+        return call(partial(function, ctx.collation), parse_arguments(name, argument, ctx, 2, 2))
+
+    return parse
+
+
+def _commutative_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, ParseContext], Expression]:
+    """The parser of an operator that does not care for the order of its arguments: the constant ones are looked at last."""
+
+    def parse(argument: Any, ctx: ParseContext) -> Expression:
+        arrays = parse_arguments(name, argument, ctx, 0, None)
+        return call(partial(function, ctx.collation), sorted(arrays, key=lambda array: array.is_constant))
 
     return parse
 
@@ -157,8 +167,8 @@ def all_elements_true(array: Any) -> bool:
     return all(truthy(element) for element in array)
 
 
-operator_parser("$setUnion")(_set_parser("$setUnion", set_union, 0, None))
-operator_parser("$setIntersection")(_set_parser("$setIntersection", set_intersection, 0, None))
-operator_parser("$setDifference")(_set_parser("$setDifference", set_difference, 2, 2))
-operator_parser("$setIsSubset")(_set_parser("$setIsSubset", set_is_subset, 2, 2))
+operator_parser("$setUnion")(_commutative_parser("$setUnion", set_union))
+operator_parser("$setIntersection")(_commutative_parser("$setIntersection", set_intersection))
+operator_parser("$setDifference")(_pair_parser("$setDifference", set_difference))
+operator_parser("$setIsSubset")(_pair_parser("$setIsSubset", set_is_subset))
 operator_parser("$setEquals")(parse_set_equals)

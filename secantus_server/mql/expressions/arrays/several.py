@@ -55,10 +55,11 @@ def _take(collation: Collation | None, choice: Choice, n: Any, array: Any) -> li
     count = _count(n)
     if type(array) is not list:
         raise CommandError(5788200, "Input must be an array")
+    elements: list[Any] = array
     if choice.direction:
-        present = [element for element in array if not is_nullish(element)]
-        array = sorted(present, key=lambda element: key_string(element, collation), reverse=choice.direction < 0)
-    return array[-count:] if choice.at_end else array[:count]
+        present = [element for element in elements if not is_nullish(element)]
+        elements = sorted(present, key=lambda element: key_string(element, collation), reverse=choice.direction < 0)
+    return elements[-count:] if choice.at_end else elements[:count]
 
 
 def _count(value: Any) -> int:

@@ -53,6 +53,6 @@ class ParseContext:
     random: random_module.Random = field(default_factory=random_module.Random)
     generate_object_id: Callable[[], ObjectId] = ObjectId
 
-    def child(self, **cells: Cell) -> ParseContext:
+    def child(self, /, **cells: Cell) -> ParseContext:
         """The same surroundings with more variables in scope."""
         return replace(self, variables={**self.variables, **cells})

@@ -1,0 +1,24 @@
+"""Aggregation pipelines: parsed once, optimised, then run as a chain of generators over BSON bytes.
+
+https://www.mongodb.com/docs/manual/core/aggregation-pipeline/
+"""
+
+from secantus_server.pipeline import stages as _stages  # registers every stage
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.operations import PipelineOperations, Resolved, TargetInfo
+from secantus_server.pipeline.optimise import LeadingQuery, leading_query
+from secantus_server.pipeline.parse import parse_pipeline
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.pipeline.stage import Stage
+
+__all__ = [
+    "LeadingQuery",
+    "Pipeline",
+    "PipelineContext",
+    "PipelineOperations",
+    "Resolved",
+    "Stage",
+    "TargetInfo",
+    "leading_query",
+    "parse_pipeline",
+]

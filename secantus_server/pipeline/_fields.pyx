@@ -1,0 +1,59 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Sets one field of a document without decoding the others."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t
+from libc.string cimport memcmp
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._raw cimport Element, first_element, next_element
+
+
+cdef class FieldSetter:
+    """Sets the field at a path: in its place if it is there, else at the end; what is no document on the way becomes one.
+
+    Arguments:
+        path: dotted; arrays on the way are replaced, as `$lookup` and `$unwind` do.
+    """
+
+    def __init__(self, str path not None):
+        self.names = tuple([name.encode("utf-8", "surrogateescape") for name in path.split(".")])
+        self.last = len(self.names) - 1
+        self.out = Writer()
+
+    cpdef bytes set(self, bytes doc, object value):
+        """The document with the value at the path; MISSING removes the field.
+
+        Arguments:
+            doc: the document; it is not changed.
+            value: any value, or a RawDocument or RawArray.
+        """
+        self.out.clear()
+        self.put(<const uint8_t*>PyBytes_AS_STRING(doc), 0, value)
+        return self.out.finish()
+
+    cdef int put(self, const uint8_t* doc, Py_ssize_t index, object value) except -1:
+        cdef bytes name = <bytes>self.names[index]
+        cdef const char* text = PyBytes_AS_STRING(name)
+        cdef size_t length = <size_t>PyBytes_GET_SIZE(name)
+        cdef Element element
+        cdef const uint8_t* cursor
+        cdef bint found = False
+        cdef size_t mark = self.out.open()
+        if doc != NULL:
+            cursor = first_element(doc)
+            while next_element(&cursor, &element):
+                if not found and element.name_len == length and memcmp(element.name, text, length) == 0:
+                    found = True
+                    self.put_field(text, length, &element, index, value)
+                else:
+                    self.out.put_raw_element(&element)
+        if not found:
+            self.put_field(text, length, NULL, index, value)
+        return self.out.close(mark)
+
+    cdef int put_field(self, const char* name, size_t length, const Element* old, Py_ssize_t index, object value) except -1:
+        if index == self.last:
+            return self.out.put_value(name, length, value, 1)
+        self.out.put_name(3, name, length)
+        return self.put(old.value if old != NULL and old.type == 3 else NULL, index + 1, value)

@@ -1,0 +1,91 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The keys under which a join finds a document: key strings of all values at a path, through arrays as a filter sees them."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint32_t
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._keystring cimport put_key
+from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+
+
+cdef class JoinPath:
+    """A path of a join.
+
+    Arguments:
+        path: dotted; a number is an array's index and a field's name.
+        whole_arrays: whether an array at the end of the path is itself one of the values, beside its elements.
+        collation: replaces the order of strings.
+    """
+
+    cdef tuple names
+    cdef tuple indexes
+    cdef Py_ssize_t last
+    cdef bint whole_arrays
+    cdef object collation
+    cdef Writer out
+    cdef dict found
+
+    def __init__(self, str path not None, bint whole_arrays, object collation):
+        parts = path.split(".")
+        self.names = tuple([name.encode("utf-8", "surrogateescape") for name in parts])
+        self.indexes = tuple([int(name) if name.isascii() and name.isdigit() and (name == "0" or name[0] != "0") else -1 for name in parts])
+        self.last = len(parts) - 1
+        self.whole_arrays = whole_arrays
+        self.collation = collation
+        self.out = Writer()
+
+    def keys(self, bytes doc not None):
+        """The document's keys, each once; none if nothing is at the path."""
+        self.found = {}
+        self.walk(<const uint8_t*>PyBytes_AS_STRING(doc), 0)
+        return list(self.found)
+
+    cdef int walk(self, const uint8_t* doc, Py_ssize_t index) except -1:
+        cdef Element element
+        cdef bytes name = <bytes>self.names[index]
+        if not find_field(doc, PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), &element):
+            return 0
+        if index == self.last:
+            return self.leaf(&element)
+        return self.descend(&element, index + 1)
+
+    cdef int descend(self, const Element* element, Py_ssize_t index) except -1:
+        if element.type == 3:
+            return self.walk(element.value, index)
+        if element.type == 4:
+            return self.through(element.value, index)
+        return 0
+
+    cdef int through(self, const uint8_t* array, Py_ssize_t index) except -1:
+        """An array on the way: its documents, and the element whose index the path names."""
+        cdef Element element
+        cdef const uint8_t* cursor = first_element(array)
+        cdef Py_ssize_t wanted = self.indexes[index]
+        cdef Py_ssize_t position = 0
+        while next_element(&cursor, &element):
+            if element.type == 3:
+                self.walk(element.value, index)
+            if position == wanted:
+                if index == self.last:
+                    self.leaf(&element)
+                else:
+                    self.descend(&element, index + 1)
+            position += 1
+        return 0
+
+    cdef int leaf(self, const Element* element) except -1:
+        cdef Element item
+        cdef const uint8_t* cursor
+        if element.type != 4:
+            return self.add(element)
+        cursor = first_element(element.value)
+        while next_element(&cursor, &item):
+            self.add(&item)
+        return self.add(element) if self.whole_arrays else 0
+
+    cdef int add(self, const Element* element) except -1:
+        self.out.clear()
+        put_key(self.out, element.type, element.value, self.collation)
+        self.found[self.out.finish()] = None
+        return 0

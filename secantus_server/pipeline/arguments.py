@@ -1,0 +1,124 @@
+"""Checks that many stages share: documents with named fields of given types, whole numbers, paths.
+
+https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+
+from secantus_server.bson import is_number, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions.paths import validate_path
+from secantus_server.mql.expressions.value_text import value_text
+
+NUMBERS = ("long", "int", "decimal", "double")
+DBREF_NAMES = frozenset(["$id", "$ref", "$db"])
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+def named_fields(stage: str, spec: dict[str, Any], known: Mapping[str, tuple[str, ...]], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of a stage's document, checked for names and types; a null field counts as left out.
+
+    Arguments:
+        stage: the stage's name, for the messages.
+        spec: the document.
+        known: each field's accepted types; no types at all accept everything, null included.
+        required: the fields that must be there.
+
+    Raises:
+        CommandError: 40415 for a name that is not known, 14 for a wrong type, 40414 for a missing field.
+    """
+    for name, value in spec.items():
+        if name not in known:
+            raise CommandError(40415, f"BSON field '{stage}.{name}' is an unknown field.")
+        if known[name] and value is not None:
+            check_type(f"{stage}.{name}", value, known[name])
+    found = {name: value for name, value in spec.items() if value is not None or not known[name]}
+    for name in required:
+        if name not in found:
+            raise CommandError(40414, f"BSON field '{stage}.{name}' is missing but a required field")
+    return found
+
+
+def check_type(path: str, value: Any, types: tuple[str, ...]) -> None:
+    """Checks the type of one field.
+
+    Raises:
+        CommandError: 14 for another type.
+    """
+    found = type_name(value)
+    if found in types:
+        return
+    if len(types) == 1:
+        raise CommandError(14, f"BSON field '{path}' is the wrong type '{found}', expected type '{types[0]}'")
+    raise CommandError(14, f"BSON field '{path}' is the wrong type '{found}', expected types '[{', '.join(types)}]'")
+
+
+def whole_number(value: Any, code: int, subject: str, *, text: str = "") -> int:
+    """A number of any type that is an integer and fits 64 bits.
+
+    Arguments:
+        value: the value.
+        code: the error's number.
+        subject: how the messages begin.
+        text: how the messages show the value, if not by itself.
+
+    Raises:
+        CommandError: the code, for everything else.
+    """
+    shown = text or value_text(value)
+    if not is_number(value):
+        raise CommandError(code, f"{subject}Expected a number in: {shown}")
+    number = value.to_decimal() if type(value) is Decimal128 else value
+    if type(value) is not int and type(value) is not Int64 and not _is_finite(number):
+        raise CommandError(code, f"{subject}Expected an integer, but found NaN or infinity in: {shown}")
+    if number != int(number):
+        raise CommandError(code, f"{subject}Expected an integer: {shown}")
+    if not INT64_MIN <= number <= INT64_MAX:
+        raise CommandError(code, f"{subject}Cannot represent as a 64-bit integer: {shown}")
+    return int(number)
+
+
+def truncated(value: Any) -> int:
+    """A number of any type as an integer, cut off toward zero and clamped to 64 bits; NaN is 0.
+
+    Arguments:
+        value: an int, long, double or decimal.
+    """
+    number = value.to_decimal() if type(value) is Decimal128 else value
+    if number != number:
+        return 0
+    if number >= INT64_MAX:
+        return INT64_MAX
+    return max(int(number), INT64_MIN) if _is_finite(number) else INT64_MIN
+
+
+def _is_finite(number: Any) -> bool:
+    return bool(number.is_finite()) if hasattr(number, "is_finite") else math.isfinite(number)
+
+
+def check_path(path: str) -> tuple[str, ...]:
+    """The components of a dotted path that a stage reads or writes; the fields of a DBRef may begin with `$`.
+
+    Arguments:
+        path: the path without `$`.
+
+    Raises:
+        CommandError: 40352, 40353, 15998, 16410, 16411 or 15, as for every field path.
+    """
+    if path == "":
+        raise CommandError(40352, "FieldPath cannot be constructed with empty string")
+    names = path.split(".")
+    validate_path(".".join(name[1:] if name in DBREF_NAMES else name for name in names))
+    return tuple(names)
+
+
+def show(stage: str, value: Any) -> str:
+    """A stage as its messages show it: `$limit: 5`."""
+    return f"{stage}: {value_text(value)}"

@@ -1,0 +1,58 @@
+"""Finds the documents of a collection that have a given value at a path, for `$lookup` and `$graphLookup`.
+
+Where no index helps, a table of the whole collection is built when it is first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from secantus_server.bson import key_string
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.pipeline._paths import JoinPath
+
+NULL_KEY = key_string(None)
+
+
+class HashJoin:
+    """A table of a collection by the values at a path.
+
+    Arguments:
+        documents: opens the collection.
+        path: the path that is looked up.
+        ctx: collation.
+    """
+
+    def __init__(self, documents: Callable[[], Iterable[bytes]], path: str, ctx: ParseContext) -> None:
+        self.open = documents
+        self.path = JoinPath(path, True, ctx.collation)
+        self.is_null = parse_match({path: None}, ctx).matches
+        self.documents: list[bytes] = []
+        self.table: dict[bytes, list[int]] | None = None
+        self.nulls: list[int] | None = None
+
+    def find(self, keys: Iterable[bytes]) -> list[bytes]:
+        """The documents that have one of the keys, in the collection's order.
+
+        Arguments:
+            keys: key strings of values; null stands for a missing value too.
+        """
+        table = self.table if self.table is not None else self._build()
+        found = [self._null_positions() if key == NULL_KEY else table.get(key, ()) for key in keys]
+        if len(found) == 1:
+            return [self.documents[position] for position in found[0]]
+        return [self.documents[position] for position in sorted(set().union(*found))]
+
+    def _build(self) -> dict[bytes, list[int]]:
+        self.documents = list(self.open())
+        self.table = {}
+        for position, document in enumerate(self.documents):
+            for key in self.path.keys(document):
+                self.table.setdefault(key, []).append(position)
+        return self.table
+
+    def _null_positions(self) -> list[int]:
+        if self.nulls is None:
+            self.nulls = [position for position, document in enumerate(self.documents) if self.is_null(document)]
+        return self.nulls

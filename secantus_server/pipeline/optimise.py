@@ -1,0 +1,156 @@
+"""What can be known about a pipeline before it runs: which of it the query layer can do with an index, and top-k sorts.
+
+https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.pipeline.stage import Stage
+from secantus_server.pipeline.stages.add_fields import AddFields
+from secantus_server.pipeline.stages.limit import Limit
+from secantus_server.pipeline.stages.match import Match
+from secantus_server.pipeline.stages.project import Project
+from secantus_server.pipeline.stages.skip import Skip
+from secantus_server.pipeline.stages.sort import Sort
+
+
+@dataclass(frozen=True)
+class LeadingQuery:
+    """The beginning of a pipeline as a query.
+
+    Arguments:
+        filter: the leading `$match` stages together, or None.
+        match: the same, parsed.
+        sort: the `$sort` after them, or None.
+        skip: how many documents are left out after filter and sort.
+        limit: how many documents are wanted after that, or None for all.
+        fields: the top-level fields the rest reads, or None for whole documents.
+        rest: the remaining stages.
+    """
+
+    filter: dict[str, Any] | None
+    match: Any
+    sort: Sort | None
+    skip: int
+    limit: int | None
+    fields: frozenset[str] | None
+    rest: Pipeline
+
+
+def optimise(stages: list[Stage]) -> list[Stage]:
+    """The same pipeline in a cheaper order: filters come before sorts and before new fields they do not read, and a sort
+    that is followed by a limit keeps only as many documents.
+    """
+    found = list(stages)
+    for index in range(len(found)):
+        _move_match_forward(found, index)
+    for index, stage in enumerate(found):
+        if isinstance(stage, Sort):
+            stage.limit = _sort_limit(found[index + 1 :])
+    return found
+
+
+def leading_query(pipeline: Pipeline) -> LeadingQuery:
+    """Splits off what the query layer can do; nothing is lost if it ignores sort, skip and limit together.
+
+    Arguments:
+        pipeline: a parsed pipeline.
+    """
+    stages = pipeline.stages
+    index = 0
+    matches: list[Match] = []
+    while index < len(stages) and isinstance(stage := stages[index], Match):
+        matches.append(stage)
+        index += 1
+    sort = stages[index] if index < len(stages) else None
+    index += isinstance(sort, Sort)
+    skip, limit, index = _window(stages, index)
+    rest = Pipeline(stages[index:])
+    match = Match.all_of(matches)
+    return LeadingQuery(
+        filter=match.filter if match else None,
+        match=match.match if match else None,
+        sort=sort if isinstance(sort, Sort) else None,
+        skip=skip,
+        limit=limit,
+        fields=required_fields(rest),
+        rest=rest,
+    )
+
+
+def required_fields(pipeline: Pipeline) -> frozenset[str] | None:
+    """The top-level fields a pipeline reads of its input, if its first stage says so."""
+    first = pipeline.stages[0] if pipeline.stages else None
+    if isinstance(first, Project):
+        fields = first.projection.required_fields
+        return None if fields is None else frozenset(fields)
+    return None
+
+
+def _window(stages: list[Stage], index: int) -> tuple[int, int | None, int]:
+    """The skip and limit that the stages from `index` on come to, and where they end."""
+    skip, limit = 0, None
+    while index < len(stages):
+        stage = stages[index]
+        if isinstance(stage, Skip):
+            skip += stage.count
+            limit = None if limit is None else max(limit - stage.count, 0)
+        elif isinstance(stage, Limit):
+            limit = stage.count if limit is None else min(limit, stage.count)
+        else:
+            break
+        index += 1
+    return skip, limit, index
+
+
+def _sort_limit(following: list[Stage]) -> int | None:
+    """How many of a sort's documents are wanted at most."""
+    skip, limit, _ = _window(following, 0)
+    return None if limit is None else skip + limit
+
+
+def _move_match_forward(stages: list[Stage], index: int) -> None:
+    """Moves the filter at `index` before the stages that cannot change its verdict."""
+    match = stages[index]
+    if not isinstance(match, Match):
+        return
+    paths = filter_paths(match.filter)
+    while index > 0 and _commutes(stages[index - 1], paths):
+        stages[index] = stages[index - 1]
+        index -= 1
+    stages[index] = match
+
+
+def _commutes(stage: Stage, paths: set[str] | None) -> bool:
+    if isinstance(stage, Sort):
+        return True
+    if isinstance(stage, AddFields) and paths is not None:
+        written = {path.partition(".")[0] for path in stage.paths}
+        return all(path.partition(".")[0] not in written for path in paths)
+    return False
+
+
+def filter_paths(filter: dict[str, Any]) -> set[str] | None:
+    """The paths a filter reads; None if it reads them by an expression or in another way than by name."""
+    found: set[str] = set()
+    for path in _walk_filter(filter):
+        if path is None:
+            return None
+        found.add(path)
+    return found
+
+
+def _walk_filter(filter: dict[str, Any]) -> Iterator[str | None]:
+    for name, value in filter.items():
+        if name in ("$and", "$or", "$nor"):
+            for clause in value:
+                yield from _walk_filter(clause)
+        elif name == "$comment":
+            continue
+        else:
+            yield None if name.startswith("$") else name

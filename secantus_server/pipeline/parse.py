@@ -1,0 +1,107 @@
+"""Turns a pipeline as the user wrote it into stages; every error that needs no document is raised here.
+
+https://www.mongodb.com/docs/manual/core/aggregation-pipeline/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.optimise import optimise
+from secantus_server.pipeline.registry import find_stage
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.pipeline.stage import Position, Stage
+
+MAX_STAGES = 1000
+
+# What keeps a stage out of each kind of sub-pipeline: the class attribute, the code, the text.
+CONTAINER_RULES: dict[str, tuple[str, int, str]] = {
+    "$facet": ("in_facet", 40600, "{name} is not allowed to be used within a $facet stage"),
+    "$lookup": ("in_lookup", 51047, "{name} is not allowed within a $lookup's sub-pipeline"),
+    "$unionWith": ("in_union", 31441, "{name} is not allowed within a $unionWith's sub-pipeline"),
+}
+
+
+def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
+    """Parses a pipeline or sub-pipeline.
+
+    Arguments:
+        stages: the list of stage documents.
+        ctx: the pipeline's surroundings.
+
+    Raises:
+        CommandError: 40324 for an unknown stage, 40601 and 40602 for one in the wrong place, and each stage's own errors.
+    """
+    if len(stages) > MAX_STAGES:
+        raise CommandError(7749501, f"Pipeline length must be no longer than {MAX_STAGES} stages.")
+    for spec in stages:
+        find_stage(stage_name(spec))
+    parsed = [parse_stage(spec, ctx) for spec in stages]
+    _check_namespace(parsed, ctx)
+    _check_places(parsed, ctx)
+    return Pipeline(optimise(parsed))
+
+
+def stage_name(spec: Any) -> str:
+    """The only field's name of a stage document.
+
+    Raises:
+        CommandError: 14 for what is no document, 40323 for a document with another number of fields.
+    """
+    if type(spec) is not dict:
+        raise CommandError(14, "Each element of the 'pipeline' array must be an object")
+    if len(spec) != 1:
+        raise CommandError(40323, "A pipeline stage specification object must contain exactly one field.")
+    return next(iter(spec))
+
+
+def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
+    """Parses one stage document, whatever its place.
+
+    Raises:
+        CommandError: the stage's own errors.
+    """
+    name = stage_name(spec)
+    stage = find_stage(name).parse(spec[name], ctx)
+    stage.spec = spec[name]
+    return stage
+
+
+def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:
+    """Only some stages run without a collection, and those run only so."""
+    first = stages[0] if stages else None
+    if ctx.collection is None and ctx.container != "$facet":
+        if first is None:
+            raise CommandError(73, "{aggregate: 1} is not valid for an empty pipeline.")
+        if not first.collectionless:
+            raise CommandError(73, f"{{aggregate: 1}} is not valid for '{first.name}'; a collection is required.")
+    for stage in stages:
+        if stage.collectionless and ctx.collection is not None:
+            if stage.position is not Position.FIRST or stage is first:
+                raise CommandError(73, f"'{stage.name}' can only be run with {{aggregate: 1}}")
+
+
+def _check_places(stages: list[Stage], ctx: PipelineContext) -> None:
+    rule = CONTAINER_RULES.get(ctx.container)
+    for index, stage in enumerate(stages):
+        if rule is not None and not getattr(stage, rule[0]):
+            raise CommandError(rule[1], rule[2].format(name=stage.name))
+        _check_settings(stage, ctx)
+        if stage.name == "$geoNear" and index > 0:
+            raise CommandError(40603, "$geoNear was not the first stage in the pipeline.")
+        if stage.position is Position.FIRST and index > 0:
+            raise CommandError(40602, f"{stage.name} is only valid as the first stage in a pipeline")
+        if stage.position is Position.LAST and index < len(stages) - 1:
+            raise CommandError(40601, f"{stage.name} can only be the final stage in the pipeline")
+
+
+def _check_settings(stage: Stage, ctx: PipelineContext) -> None:
+    """What the command as a whole allows: its read concern and its API version."""
+    if stage.local_read_concern_only and ctx.read_concern != "local":
+        raise CommandError(72, f"Aggregation stage {stage.name} requires read concern local but found {ctx.read_concern}")
+    if stage.writes and ctx.read_concern == "linearizable":
+        raise CommandError(72, f"{stage.name} cannot be used with a 'linearizable' read concern level")
+    if ctx.api_strict and not stage.stable_api:
+        raise CommandError(323, f"stage {stage.name} is not allowed with 'apiStrict: true' in API Version 1")

@@ -1,0 +1,72 @@
+"""What a stage is: a parsed step that turns one stream of documents into another.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation-pipeline/
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from secantus_server.pipeline.context import PipelineContext
+
+
+class Position(enum.Enum):
+    """Where in a pipeline a stage may stand."""
+
+    ANYWHERE = enum.auto()
+    FIRST = enum.auto()
+    LAST = enum.auto()
+
+
+class Stage:
+    """One step of a pipeline; a subclass registers itself with `@stage`.
+
+    Class attributes:
+        position: where the stage may stand.
+        collectionless: it makes documents without a collection, for `aggregate: 1`.
+        in_facet, in_lookup, in_union: it may stand in a sub-pipeline of `$facet`, `$lookup`, `$unionWith`.
+        writes: it writes to a collection.
+        local_read_concern_only: it reads the server's state, not a snapshot of data.
+        stable_api: it is part of the Stable API, version 1.
+    """
+
+    name: ClassVar[str] = ""
+    position: ClassVar[Position] = Position.ANYWHERE
+    collectionless: ClassVar[bool] = False
+    in_facet: ClassVar[bool] = True
+    in_lookup: ClassVar[bool] = True
+    in_union: ClassVar[bool] = True
+    writes: ClassVar[bool] = False
+    local_read_concern_only: ClassVar[bool] = False
+    stable_api: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self.spec: Any = None
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Stage:
+        """Reads what the user wrote after the stage's name.
+
+        Arguments:
+            spec: the value.
+            ctx: the pipeline's surroundings.
+
+        Raises:
+            CommandError: for every mistake that needs no document.
+        """
+        raise NotImplementedError
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The stage's documents; a stage that makes its own does not touch the source.
+
+        Arguments:
+            source: the documents of the stage before.
+        """
+        raise NotImplementedError
+
+    def explain(self) -> dict[str, Any]:
+        """The stage as explain shows it."""
+        return {self.name: self.spec}

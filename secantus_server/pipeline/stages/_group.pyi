@@ -1,0 +1,13 @@
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+from secantus_server.mql.expressions import Expression
+
+def group_key(value: Any, collation: Any = None) -> Hashable: ...
+
+class Grouper:
+    def __init__(
+        self, expressions: Iterable[Expression], names: Sequence[str] | None, starts: Iterable[Callable[[], Any]], collation: Any
+    ) -> None: ...
+    def consume(self, source: Iterable[bytes]) -> None: ...
+    def results(self) -> list[tuple[Any, list[Any]]]: ...

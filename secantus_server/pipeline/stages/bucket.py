@@ -1,0 +1,148 @@
+"""`$bucket`: groups by ranges between given boundaries.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/bucket/
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.bson import canonical_type, encode, key_string, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.accumulators import Accumulator
+from secantus_server.mql.context import Collation, ParseContext
+from secantus_server.mql.expressions import Expression, parse_expression
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Stage
+from secantus_server.pipeline.stages.group import parse_accumulated_field
+
+EMPTY_DOCUMENT = encode({})
+NO_DEFAULT = object()
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """Constant values in ascending order, and the name of what is outside of them."""
+
+    values: list[Any]
+    keys: list[bytes]
+    default: Any
+    collation: Collation | None
+
+    def place(self, value: Any) -> Any:
+        """The lower boundary of a value's bucket, or the default.
+
+        Raises:
+            CommandError: 40066 for a value outside when there is no default.
+        """
+        index = bisect_right(self.keys, key_string(value, self.collation)) - 1
+        if 0 <= index < len(self.keys) - 1:
+            return self.values[index]
+        if self.default is NO_DEFAULT:
+            raise CommandError(40066, "$switch could not find a matching branch for an input, and no default was specified.")
+        return self.default
+
+
+@stage("$bucket")
+class Bucket(Stage):
+    """Ranges and accumulators."""
+
+    def __init__(self, group_by: Expression, boundaries: Boundaries, fields: dict[str, Accumulator]) -> None:
+        super().__init__()
+        self.group_by = group_by
+        self.boundaries = boundaries
+        self.fields = fields
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Bucket:
+        """Reads `{$bucket: {groupBy, boundaries, default, output}}`.
+
+        Raises:
+            CommandError: 40191 to 40202 for a malformed argument, and the errors of expressions and accumulators.
+        """
+        if type(spec) is not dict:
+            raise CommandError(40201, f"Argument to $bucket stage must be an object, but found type: {type_name(spec)}.")
+        for name, value in spec.items():
+            _check_option(name, value)
+        if "groupBy" not in spec or "boundaries" not in spec:
+            raise CommandError(40198, "$bucket requires 'groupBy' and 'boundaries' to be specified.")
+        boundaries = _parse_boundaries(spec, ctx.parse)
+        return cls(parse_expression(spec["groupBy"], ctx.parse), boundaries, parse_output(spec.get("output"), ctx.parse))
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """A document for each bucket that is not empty, in ascending order."""
+        buckets: dict[bytes, tuple[Any, list[Any]]] = {}
+        place = self.boundaries.place
+        evaluate = self.group_by.evaluate
+        for document in source:
+            value = place(evaluate(document))
+            key = key_string(value)
+            if key not in buckets:
+                buckets[key] = value, [accumulator.start() for accumulator in self.fields.values()]
+            for state in buckets[key][1]:
+                state.add(document)
+        for key in sorted(buckets):
+            value, states = buckets[key]
+            yield encode({"_id": value, **dict(zip(self.fields, [state.result() for state in states], strict=True))})
+
+
+def is_expression(spec: Any) -> bool:
+    """Whether a `groupBy` is a path or an expression in an object."""
+    return (type(spec) is str and spec.startswith("$")) or (type(spec) is dict and bool(spec))
+
+
+def parse_output(spec: dict[str, Any] | None, ctx: ParseContext) -> dict[str, Accumulator]:
+    """The accumulators of `output`; a count if there are none.
+
+    Raises:
+        CommandError: those of accumulated fields.
+    """
+    return {name: parse_accumulated_field(name, value, ctx) for name, value in (spec or {"count": {"$sum": 1}}).items()}
+
+
+def _check_option(name: str, value: Any) -> None:
+    if name == "groupBy":
+        if not is_expression(value):
+            raise CommandError(40202, "The $bucket 'groupBy' field must be defined as a $-prefixed path or an expression")
+    elif name == "boundaries":
+        if type(value) is not list:
+            raise CommandError(40200, f"The $bucket 'boundaries' field must be an array, but found type: {type_name(value)}.")
+    elif name == "output":
+        if type(value) is not dict:
+            raise CommandError(40196, f"The $bucket 'output' field must be an object, but found type: {type_name(value)}.")
+    elif name != "default":
+        raise CommandError(40197, f"Unrecognized option to $bucket: {name}.")
+
+
+def _constant(spec: Any, ctx: ParseContext, code: int, message: str) -> Any:
+    expression = parse_expression(spec, ctx)
+    if not expression.is_constant:
+        raise CommandError(code, message)
+    return expression.evaluate(EMPTY_DOCUMENT)
+
+
+def _parse_boundaries(spec: dict[str, Any], ctx: ParseContext) -> Boundaries:
+    message = "The $bucket 'boundaries' field must be an array of constant values."
+    values = [_constant(item, ctx, 40191, message) for item in spec["boundaries"]]
+    if len(values) < 2:
+        raise CommandError(40192, f"The $bucket 'boundaries' field must have at least 2 values, but found {len(values)} value(s).")
+    keys = [key_string(value, ctx.collation) for value in values]
+    for index in range(1, len(values)):
+        if canonical_type(values[index]) != canonical_type(values[index - 1]):
+            raise CommandError(40193, "All values in the the 'boundaries' option to $bucket must have the same type. Found conflicting types: " f"{type_name(values[index - 1])} and {type_name(values[index])}.")
+        if keys[index] <= keys[index - 1]:
+            raise CommandError(40194, "The 'boundaries' option to $bucket must be sorted, but elements are not in ascending order.")
+    return Boundaries(values, keys, _parse_default(spec, values, keys, ctx), ctx.collation)
+
+
+def _parse_default(spec: dict[str, Any], values: list[Any], keys: list[bytes], ctx: ParseContext) -> Any:
+    if "default" not in spec:
+        return NO_DEFAULT
+    default = _constant(spec["default"], ctx, 40195, "The $bucket 'default' field must be a constant expression.")
+    if canonical_type(default) == canonical_type(values[0]) and keys[0] <= key_string(default, ctx.collation) < keys[-1]:
+        raise CommandError(40199, "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary.")
+    return default

@@ -1,0 +1,111 @@
+"""`$collStats`: statistics of a collection.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/collStats/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson import encode, int_value, is_number, type_name
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.arguments import NUMBERS, named_fields, truncated
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Position, Stage
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "latencyStats": ("object",),
+    "storageStats": ("object",),
+    "count": ("object",),
+    "queryExecStats": ("object",),
+    "operationStats": ("object",),
+}
+# The numbers of `storageStats` that `scale` divides.
+SCALED = frozenset(["size", "storageSize", "freeStorageSize", "totalIndexSize", "totalSize", "maxSize"])
+
+
+@stage("$collStats")
+class CollStats(Stage):
+    """Which statistics are wanted."""
+
+    position = Position.FIRST
+    in_facet = False
+    stable_api = False
+
+    def __init__(self, fields: dict[str, Any], ctx: PipelineContext) -> None:
+        super().__init__()
+        self.fields = fields
+        self.ctx = ctx
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> CollStats:
+        """Reads `{$collStats: {latencyStats, storageStats, count, queryExecStats}}`.
+
+        Raises:
+            CommandError: 5447000, 40415, 14, 31170, 2 for a malformed argument.
+        """
+        if type(spec) is not dict:
+            raise CommandError(5447000, f"$collStats must take a nested object but found: $collStats: {type_name(spec)}")
+        fields = named_fields("$collStats", spec, FIELDS)
+        named_fields("$collStats.latencyStats", fields.get("latencyStats", {}), {"histograms": ("bool",)})
+        named_fields("$collStats.storageStats", fields.get("storageStats", {}), {"scale": NUMBERS})
+        for name in ("count", "queryExecStats"):
+            if fields.get(name):
+                raise CommandError(31170, f"{name} argument must be an empty object")
+        scale = fields.get("storageStats", {}).get("scale")
+        if scale is not None and truncated(scale) < 1:
+            raise CommandError(2, f"BSON field 'scale' value must be >= 1, actual value '{scale}'")
+        return cls(fields, ctx)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """One document.
+
+        Raises:
+            CommandError: 26 if the collection does not exist, 166 if it is a view.
+        """
+        ctx = self.ctx
+        assert ctx.collection is not None, "the parser has checked that there is a collection"
+        operations = ctx.operations
+        document: dict[str, Any] = {"ns": f"{ctx.db}.{ctx.collection}", "host": operations.host(), "localTime": ctx.parse.now}
+        if "latencyStats" in self.fields:
+            document["latencyStats"] = _latency(bool(self.fields["latencyStats"].get("histograms")))
+        if len(self.fields) > ("latencyStats" in self.fields) + ("operationStats" in self.fields):
+            self._check_collection()
+        if "storageStats" in self.fields:
+            stats = operations.collection_stats(ctx.db, ctx.collection) or {}
+            document["storageStats"] = _scaled(stats, self.fields["storageStats"].get("scale"))
+        if "count" in self.fields:
+            document["count"] = int_value(operations.collection_count(ctx.db, ctx.collection) or 0)
+        if "queryExecStats" in self.fields:
+            document["queryExecStats"] = {"collectionScans": {"total": Int64(0), "nonTailable": Int64(0)}}
+        yield encode(document)
+
+    def _check_collection(self) -> None:
+        db, name = self.ctx.db, self.ctx.collection
+        assert name is not None, "the parser has checked that there is a collection"
+        target = self.ctx.operations.target(db, name)
+        if target is None:
+            raise CommandError(26, f"Unable to retrieve storageStats in $collStats stage :: caused by :: Collection [{db}.{name}] not found.")
+        if target.kind == "view":
+            raise CommandError(166, f"Namespace {db}.{name} is a view, not a collection")
+
+
+def _latency(histograms: bool) -> dict[str, Any]:
+    """No latencies are measured; the fields are there with zeros."""
+    zero: dict[str, Any] = {"latency": Int64(0), "ops": Int64(0), "queryableEncryptionLatencyMicros": Int64(0)}
+    if histograms:
+        zero = {"histogram": [], **zero}
+    return {name: dict(zero) for name in ("reads", "writes", "commands", "transactions")}
+
+
+def _scaled(stats: dict[str, Any], scale: Any) -> dict[str, Any]:
+    """Sizes divided by the scale, which is shown beside them."""
+    factor = 1 if scale is None else truncated(scale)
+    found = {name: int_value(int(value) // factor) if name in SCALED and is_number(value) else value for name, value in stats.items()}
+    if "indexSizes" in found:
+        found["indexSizes"] = {name: int_value(int(size) // factor) for name, size in found["indexSizes"].items()}
+    return {**found, "scaleFactor": int_value(factor)}

@@ -1,0 +1,55 @@
+"""`$currentOp`: what the server is doing.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.arguments import check_type
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Position, Stage
+
+OPTIONS = frozenset(["allUsers", "idleConnections", "idleSessions", "idleCursors", "localOps", "truncateOps", "backtrace", "targetAllNodes"])
+
+
+@stage("$currentOp")
+class CurrentOp(Stage):
+    """Which operations are wanted."""
+
+    position = Position.FIRST
+    collectionless = True
+    in_facet = False
+    local_read_concern_only = True
+    stable_api = False
+
+    def __init__(self, options: dict[str, Any], ctx: PipelineContext) -> None:
+        super().__init__()
+        self.options = options
+        self.ctx = ctx
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> CurrentOp:
+        """Reads `{$currentOp: {allUsers, idleConnections, ...}}`.
+
+        Raises:
+            CommandError: 14 and 9 for a malformed argument, 73 on another database than `admin`.
+        """
+        if type(spec) is not dict:
+            raise CommandError(14, "$currentOp options must be specified in an object")
+        for name, value in spec.items():
+            if name not in OPTIONS:
+                raise CommandError(9, f"Unrecognized option '{name}' in $currentOp stage.")
+            check_type(f"$currentOp.{name}", value, ("bool",))
+        if ctx.db != "admin":
+            raise CommandError(73, "$currentOp must be run against the 'admin' database with {aggregate: 1}")
+        return cls(spec, ctx)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """One document for each operation."""
+        yield from map(encode, self.ctx.operations.current_operations(self.options))

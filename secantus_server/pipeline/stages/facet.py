@@ -1,0 +1,70 @@
+"""`$facet`: several pipelines over the same documents.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/facet/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import RawArray, encode, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions.paths import validate_field_name
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.pipeline.stage import Stage
+
+MAX_DOCUMENT_BYTES = 16 * 1024 * 1024 + 16 * 1024
+
+
+@stage("$facet")
+class Facet(Stage):
+    """Pipelines by name."""
+
+    in_facet = False
+
+    def __init__(self, pipelines: dict[str, Pipeline]) -> None:
+        super().__init__()
+        self.pipelines = pipelines
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Facet:
+        """Reads `{$facet: {name: [stage, ...], ...}}`.
+
+        Raises:
+            CommandError: 40169 to 40171 for a malformed argument, 40600 for a stage that no facet may hold.
+        """
+        from secantus_server.pipeline.parse import parse_pipeline
+
+        if type(spec) is not dict or not spec:
+            raise CommandError(40169, "the $facet specification must be a non-empty object")
+        inner = ctx.sub_pipeline("$facet", ctx.collection)
+        pipelines = {}
+        for name, stages in spec.items():
+            validate_field_name(name)
+            pipelines[name] = parse_pipeline(_checked(name, stages), inner)
+        return cls(pipelines)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """One document with the output of every pipeline.
+
+        Raises:
+            CommandError: 17280 if it is larger than a document may be.
+        """
+        documents = list(source)
+        found = {name: RawArray(list(pipeline.run(documents))) for name, pipeline in self.pipelines.items()}
+        document = encode(found)
+        if len(document) > MAX_DOCUMENT_BYTES:
+            raise CommandError(17280, f"BSONObj size: {len(document)} is invalid. Size must be between 0 and {MAX_DOCUMENT_BYTES}(16MB)")
+        yield document
+
+
+def _checked(name: str, stages: Any) -> list[Any]:
+    if type(stages) is not list:
+        raise CommandError(40170, f"arguments to $facet must be arrays, {name} is type {type_name(stages)}")
+    for spec in stages:
+        if type(spec) is not dict:
+            raise CommandError(40171, f"elements of arrays in $facet spec must be non-empty objects, {name} argument contained an element of type {type_name(spec)}")
+    return stages

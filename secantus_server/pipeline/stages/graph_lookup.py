@@ -1,0 +1,151 @@
+"""`$graphLookup`: the documents that can be reached from one by following a field again and again.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/graphLookup/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson import RawArray, encode, is_number, key_string, type_name
+from secantus_server.bson.values import MISSING
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions import Expression, parse_expression
+from secantus_server.mql.match import parse_match
+from secantus_server.pipeline._fields import FieldSetter
+from secantus_server.pipeline._paths import JoinPath
+from secantus_server.pipeline.arguments import check_path, truncated
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.join import HashJoin
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.source import SubPipeline
+from secantus_server.pipeline.stage import Stage
+
+REQUIRED = ("from", "startWith", "connectFromField", "connectToField", "as")
+MAX_BYTES = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How far a search goes and what it notes.
+
+    Arguments:
+        connect_from: the field whose values are followed.
+        connect_to: the field where they are found.
+        max_depth: the last depth, or None.
+        depth_field: the field for the depth, or None.
+    """
+
+    connect_from: str
+    connect_to: str
+    max_depth: int | None
+    depth_field: str | None
+
+
+@stage("$graphLookup")
+class GraphLookup(Stage):
+    """A recursive join."""
+
+    def __init__(self, field: str, start: Expression, walk: Walk, documents: Callable[[], Iterable[bytes]], ctx: PipelineContext) -> None:
+        super().__init__()
+        self.field = field
+        self.start = start
+        self.walk = walk
+        self.documents = documents
+        self.ctx = ctx
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> GraphLookup:
+        """Reads `{$graphLookup: {from, startWith, connectFromField, connectToField, as, maxDepth, depthField, restrictSearchWithMatch}}`.
+
+        Raises:
+            CommandError: 40103, 40104, 40185, 40327, 40100 to 40102, 40105 for a malformed argument, and the errors of paths,
+                expression and filter.
+        """
+        if type(spec) is not dict:
+            raise CommandError(40327, f"the $graphLookup stage specification must be an object, but found {type_name(spec)}")
+        for name, value in spec.items():
+            _check_option(name, value)
+        for name in REQUIRED:
+            if name not in spec:
+                raise CommandError(40105, f"$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified; '{name}' is missing")
+        for name in ("as", "connectFromField", "connectToField", "depthField"):
+            if name in spec:
+                check_path(spec[name])
+        max_depth = _max_depth(spec["maxDepth"]) if "maxDepth" in spec else None
+        walk = Walk(spec["connectFromField"], spec["connectToField"], max_depth, spec.get("depthField"))
+        restriction = spec.get("restrictSearchWithMatch")
+        if restriction is not None:
+            parse_match(restriction, ctx.parse)
+        stages = [] if restriction is None else [{"$match": restriction}]
+        other = SubPipeline.parse("$lookup", spec["from"], [], ctx, {})
+        filtered = SubPipeline.parse("$lookup", spec["from"], stages, ctx, {}) if stages else other
+        return cls(spec["as"], parse_expression(spec["startWith"], ctx.parse), walk, filtered.documents, ctx)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The documents, each with all that can be reached from it."""
+        table = HashJoin(self.documents, self.walk.connect_to, self.ctx.parse)
+        follow = JoinPath(self.walk.connect_from, False, self.ctx.parse.collation)
+        setter = FieldSetter(self.field)
+        for document in source:
+            yield setter.set(document, RawArray(self._search(self._first_keys(document), table, follow)))
+
+    def _first_keys(self, document: bytes) -> list[bytes]:
+        value = self.start.evaluate(document)
+        values = value if type(value) is list else [None if value is MISSING else value]
+        return [key_string(item, self.ctx.parse.collation) for item in values]
+
+    def _search(self, keys: Iterable[bytes], table: HashJoin, follow: JoinPath) -> list[bytes]:
+        """Breadth first; a document that was found once is not followed again."""
+        found: dict[bytes, bytes] = {}
+        asked: set[bytes] = set()
+        frontier = set(keys)
+        depth = used = 0
+        while frontier and (self.walk.max_depth is None or depth <= self.walk.max_depth):
+            asked |= frontier
+            following: set[bytes] = set()
+            for document in table.find(frontier):
+                if document not in found:
+                    found[document] = self._with_depth(document, depth)
+                    following.update(follow.keys(document))
+                    used += len(document)
+            if used > MAX_BYTES:
+                raise CommandError(40099, "$graphLookup reached maximum memory consumption")
+            frontier = following - asked
+            depth += 1
+        return list(found.values())
+
+    def _with_depth(self, document: bytes, depth: int) -> bytes:
+        if self.walk.depth_field is None:
+            return document
+        return FieldSetter(self.walk.depth_field).set(document, Int64(depth))
+
+
+def _check_option(name: str, value: Any) -> None:
+    if name in ("startWith", "maxDepth"):
+        return
+    if name == "restrictSearchWithMatch":
+        if type(value) is not dict:
+            raise CommandError(40185, f"$graphLookup's 'restrictSearchWithMatch' argument must be an object, found {type_name(value)}")
+    elif name in ("from", "as", "connectFromField", "connectToField", "depthField"):
+        if name == "from" and type(value) is not str:
+            raise CommandError(9, f"$graphLookup argument 'from' must be a string, is type {type_name(value)}")
+        if type(value) is not str:
+            raise CommandError(40103, f"expected string as argument for {name}, found: {type_name(value)}")
+    else:
+        raise CommandError(40104, f"Unknown argument to $graphLookup: {name}")
+
+
+def _max_depth(value: Any) -> int:
+    if not is_number(value):
+        raise CommandError(40100, f"maxDepth must be numeric, found type: {type_name(value)}")
+    depth = truncated(value)
+    if depth < 0:
+        raise CommandError(40101, f"maxDepth requires a nonnegative argument, found: {value}")
+    if encode({"": value}) and depth != float(str(value)):
+        raise CommandError(40102, f"maxDepth could not be represented as a long long: {value}")
+    return depth

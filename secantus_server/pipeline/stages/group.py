@@ -1,0 +1,108 @@
+"""`$group`: one document for each distinct value of an expression, with accumulated fields.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import encode, is_number
+from secantus_server.errors import CommandError
+from secantus_server.mql.accumulators import Accumulator, parse_accumulator
+from secantus_server.mql.context import Collation, ParseContext
+from secantus_server.mql.expressions import Expression, parse_expression
+from secantus_server.mql.expressions._nodes import ObjectNode
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.memory import within_memory
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Stage
+from secantus_server.pipeline.stages._group import Grouper
+
+
+@stage("$group")
+class Group(Stage):
+    """A grouping.
+
+    Arguments:
+        id: the group's value.
+        fields: accumulators by the name of their field.
+        collation: of strings in the group's value.
+        allow_disk_use: False makes more than 100 megabytes an error.
+    """
+
+    def __init__(self, id: Expression, fields: dict[str, Accumulator], collation: Collation | None, allow_disk_use: bool = True) -> None:
+        super().__init__()
+        self.id = id
+        self.fields = fields
+        self.collation = collation
+        self.allow_disk_use = allow_disk_use
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Group:
+        """Reads `{$group: {_id: expression, field: {$accumulator: expression}}}`.
+
+        Raises:
+            CommandError: 15947 for what is no document, 15955 without `_id`, and those of `parse_accumulated_field`.
+        """
+        if type(spec) is not dict:
+            raise CommandError(15947, "a group's fields must be specified in an object")
+        id: Expression | None = None
+        fields = {}
+        for name, value in spec.items():
+            if name == "_id":
+                id = _parse_id(value, ctx.parse)
+            else:
+                fields[name] = parse_accumulated_field(name, value, ctx.parse)
+        if id is None:
+            raise CommandError(15955, "a group specification must include an _id")
+        return cls(id, fields, ctx.parse.collation, ctx.allow_disk_use)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """One document for each group."""
+        grouper = self._grouper()
+        grouper.consume(source if self.allow_disk_use else within_memory(source, "$group"))
+        names = list(self.fields)
+        for value, states in grouper.results():
+            document = {"_id": value}
+            for name, state in zip(names, states, strict=True):
+                document[name] = state.result()
+            yield encode(document)
+
+    def _grouper(self) -> Grouper:
+        starts = [accumulator.start for accumulator in self.fields.values()]
+        if type(self.id) is ObjectNode:
+            return Grouper(self.id.children(), self.id.names, starts, self.collation)
+        return Grouper([self.id], None, starts, self.collation)
+
+
+def _parse_id(spec: Any, ctx: ParseContext) -> Expression:
+    if type(spec) is dict and not any(name.startswith("$") for name in spec):
+        for value in spec.values():
+            if is_number(value) or type(value) is bool:
+                raise CommandError(17390, "$group does not support inclusion-style expressions")
+    return parse_expression(spec, ctx)
+
+
+def parse_accumulated_field(name: str, spec: Any, ctx: ParseContext) -> Accumulator:
+    """Parses `name: {$accumulator: argument}` of `$group`, `$bucket` and `$bucketAuto`.
+
+    Arguments:
+        name: the field.
+        spec: what stands after it.
+        ctx: variables in scope.
+
+    Raises:
+        CommandError: 40234 to 40238 for a malformed field, 15952 for an unknown accumulator, and the accumulator's own errors.
+    """
+    if "." in name:
+        raise CommandError(40235, f"The field name '{name}' cannot contain '.'")
+    if name.startswith("$"):
+        raise CommandError(40236, f"The field name '{name}' cannot be an operator name")
+    if type(spec) is not dict or not spec or not next(iter(spec)).startswith("$"):
+        raise CommandError(40234, f"The field '{name}' must be an accumulator object")
+    if len(spec) > 1:
+        raise CommandError(40238, f"The field '{name}' must specify one accumulator")
+    operator, argument = next(iter(spec.items()))
+    return parse_accumulator(operator, argument, ctx)

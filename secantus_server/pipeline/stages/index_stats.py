@@ -1,0 +1,46 @@
+"""`$indexStats`: how often each index was used.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/indexStats/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Position, Stage
+
+
+@stage("$indexStats")
+class IndexStats(Stage):
+    """The indexes of the pipeline's collection."""
+
+    position = Position.FIRST
+    in_facet = False
+    stable_api = False
+
+    def __init__(self, ctx: PipelineContext) -> None:
+        super().__init__()
+        self.ctx = ctx
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> IndexStats:
+        """Reads `{$indexStats: {}}`.
+
+        Raises:
+            CommandError: 28803 for any other argument.
+        """
+        if spec != {} or type(spec) is not dict:
+            raise CommandError(28803, "The $indexStats stage specification must be an empty object")
+        return cls(ctx)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """One document for each index."""
+        assert self.ctx.collection is not None, "the parser has checked that there is a collection"
+        host = self.ctx.operations.host()
+        for stats in self.ctx.operations.index_stats(self.ctx.db, self.ctx.collection):
+            yield encode({"name": stats["name"], "key": stats["key"], "host": host, "accesses": stats["accesses"], "spec": stats["spec"]})

@@ -1,0 +1,47 @@
+"""`$limit`: the first documents.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/limit/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.arguments import show, whole_number
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Stage
+
+# What itertools counts to; no server has as many documents.
+MAX_COUNT = 2**63 - 1
+
+
+@stage("$limit")
+class Limit(Stage):
+    """How many documents pass."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Limit:
+        """Reads `{$limit: n}`.
+
+        Raises:
+            CommandError: 5107201 for what is no whole number or is negative, 15958 for zero.
+        """
+        subject = "invalid argument to $limit stage: "
+        count = whole_number(spec, 5107201, subject, text=show("$limit", spec))
+        if count < 0:
+            raise CommandError(5107201, f"{subject}Expected a non-negative number in: {show('$limit', spec)}")
+        if count == 0:
+            raise CommandError(15958, "the limit must be positive")
+        return cls(count)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The first documents."""
+        return islice(source, min(self.count, MAX_COUNT))

@@ -1,0 +1,57 @@
+"""`$listCatalog` and `$listClusterCatalog`: the collections and views that there are.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/listClusterCatalog/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import encode, type_name
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.arguments import check_type
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Position, Stage
+
+
+@stage("$listClusterCatalog")
+class ListClusterCatalog(Stage):
+    """What is shown of each collection."""
+
+    position = Position.FIRST
+    collectionless = True
+    in_facet = False
+    local_read_concern_only = True
+    stable_api = False
+
+    def __init__(self, options: dict[str, Any], ctx: PipelineContext) -> None:
+        super().__init__()
+        self.options = options
+        self.ctx = ctx
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> ListClusterCatalog:
+        """Reads `{$listClusterCatalog: {shards: bool, balancingConfiguration: bool}}`.
+
+        Raises:
+            CommandError: 9621302 for what is no document, 14 and 40415 for its fields, 9621301 in a sub-pipeline.
+        """
+        if type(spec) is not dict:
+            raise CommandError(9621302, f"$listClusterCatalog must take a nested object but found: {type_name(spec)}")
+        for name, value in spec.items():
+            if name not in ("shards", "balancingConfiguration", "tracked"):
+                raise CommandError(40415, f"BSON field '$listClusterCatalog.{name}' is an unknown field.")
+            check_type(f"$listClusterCatalog.{name}", value, ("bool",))
+        if ctx.collection is not None or ctx.container:
+            raise CommandError(9621301, "$listClusterCatalog can only be run with {aggregate: 1}")
+        return cls(spec, ctx)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """One document for each collection and view; on the database `admin` those of all databases."""
+        for entry in self.ctx.operations.catalog_entries(None if self.ctx.db == "admin" else self.ctx.db):
+            document = {**entry, "sharded": False}
+            if self.options.get("shards"):
+                document["shards"] = []
+            yield encode(document)

@@ -1,0 +1,77 @@
+"""`$listLocalSessions` and `$listSessions`: the logical sessions the server knows.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/listLocalSessions/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import encode, type_name
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.arguments import named_fields
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Position, Stage
+
+
+@stage("$listLocalSessions")
+class ListLocalSessions(Stage):
+    """Whose sessions are wanted."""
+
+    position = Position.FIRST
+    collectionless = True
+    in_facet = False
+    local_read_concern_only = True
+    stable_api = False
+
+    def __init__(self, options: dict[str, Any], ctx: PipelineContext) -> None:
+        super().__init__()
+        self.options = options
+        self.ctx = ctx
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> ListLocalSessions:
+        """Reads `{$listLocalSessions: {users: [{user, db}], allUsers: bool}}`.
+
+        Raises:
+            CommandError: 14, 40414, 40415 for a malformed argument, 2 for both options together.
+        """
+        return cls(_parse_options(cls.name, spec), ctx)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """One document for each session."""
+        yield from map(encode, self.ctx.operations.sessions(self.options))
+
+
+@stage("$listSessions")
+class ListSessions(ListLocalSessions):
+    """The same, read from `config.system.sessions`."""
+
+    collectionless = False
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> ListSessions:
+        """Reads `{$listSessions: {users: [{user, db}], allUsers: bool}}`.
+
+        Raises:
+            CommandError: as `$listLocalSessions`, and 73 on another collection.
+        """
+        options = _parse_options(cls.name, spec)
+        if ctx.db != "config" or ctx.collection != "system.sessions":
+            raise CommandError(73, "$listSessions may only be run against config.system.sessions")
+        return cls(options, ctx)
+
+
+def _parse_options(stage: str, spec: Any) -> dict[str, Any]:
+    if type(spec) is not dict:
+        raise CommandError(14, f"{stage} options must be specified in an object, but found: {type_name(spec)}")
+    options = named_fields(stage, spec, {"users": ("array",), "allUsers": ("bool",)})
+    for user in options.get("users", []):
+        if type(user) is not dict:
+            raise CommandError(14, f"BSON field '{stage}.users' is the wrong type '{type_name(user)}', expected type 'object'")
+        named_fields(f"{stage}.users", user, {"user": ("string",), "db": ("string",)}, ("user", "db"))
+    if options.get("allUsers") and options.get("users"):
+        raise CommandError(2, f"{stage} may not specify {{allUsers:true}} and {{users:[...]}} at the same time")
+    return options

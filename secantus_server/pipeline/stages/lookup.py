@@ -1,0 +1,201 @@
+"""`$lookup`: an array of documents of another collection.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/lookup/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.bson import RawArray, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import Cell
+from secantus_server.mql.expressions import Expression, parse_expression
+from secantus_server.mql.expressions.paths import validate_variable_name
+from secantus_server.pipeline._fields import FieldSetter
+from secantus_server.pipeline._paths import JoinPath
+from secantus_server.pipeline.arguments import check_path, named_fields
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.join import NULL_KEY, HashJoin
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.pipeline.stage import Stage
+from secantus_server.pipeline.stages.local_values import local_values
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "from": (),
+    "as": ("string",),
+    "localField": ("string",),
+    "foreignField": ("string",),
+    "let": ("object",),
+    "pipeline": (),
+    "_internalUnwind": (),
+}
+
+
+@dataclass(frozen=True)
+class Variables:
+    """The `let` of a `$lookup`: cells and what they are set to for each outer document."""
+
+    cells: dict[str, Cell]
+    expressions: dict[str, Expression]
+
+    def bind(self, document: bytes) -> None:
+        """Sets the cells; all values are computed before the first one is set."""
+        values = {name: expression.evaluate(document) for name, expression in self.expressions.items()}
+        for name, value in values.items():
+            self.cells[name].value = value
+
+
+@stage("$lookup")
+class Lookup(Stage):
+    """A join.
+
+    Arguments:
+        field: where the found documents go.
+        variables: what the sub-pipeline sees of the outer document.
+        finder: opens a run: gives a function from an outer document to the found ones.
+    """
+
+    def __init__(self, field: str, variables: Variables, finder: Callable[[], Callable[[bytes], list[bytes]]]) -> None:
+        super().__init__()
+        self.field = field
+        self.variables = variables
+        self.finder = finder
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Lookup:
+        """Reads `{$lookup: {from, localField, foreignField, let, pipeline, as}}`.
+
+        Raises:
+            CommandError: 9, 14, 40414, 40415 for a malformed argument, and the errors of paths, variables and the sub-pipeline.
+        """
+        if type(spec) is not dict:
+            raise CommandError(9, f"the $lookup stage specification must be an object, but found {type_name(spec)}")
+        _check_source(spec)
+        fields = named_fields("$lookup", spec, FIELDS, ("as",))
+        check_path(fields["as"])
+        variables = _parse_let(fields.get("let", {}), ctx)
+        return cls(fields["as"], variables, _parse_join(fields, variables, ctx))
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The documents, each with what was found for it."""
+        find = self.finder()
+        setter = FieldSetter(self.field)
+        bind = self.variables.bind if self.variables.cells else None
+        for document in source:
+            if bind is not None:
+                bind(document)
+            yield setter.set(document, RawArray(find(document)))
+
+
+def _check_source(spec: dict[str, Any]) -> None:
+    """What `from` is, and whether it may be left out."""
+    pipeline = spec.get("pipeline")
+    if "pipeline" in spec and type(pipeline) is not list:
+        raise CommandError(14, f"'pipeline' option must be specified as an array, but found {type_name(pipeline)}")
+    if "from" not in spec:
+        first = pipeline[0] if pipeline else None
+        if type(first) is not dict or "$documents" not in first:
+            raise CommandError(9, "must specify 'pipeline' when 'from' is empty: the first stage of the pipeline must be $documents")
+        return
+    origin = spec["from"]
+    if type(origin) is dict:
+        named_fields("$lookup.from", origin, {"db": ("string",), "coll": ("string",)})
+        raise CommandError(9, "$lookup with syntax {from: {db:<>, coll:<>},..} is not supported here")
+    if type(origin) is not str:
+        raise CommandError(9, f"$lookup argument 'from: {origin}' must be a string, is type {type_name(origin)}")
+    if not origin:
+        raise CommandError(73, "Invalid $lookup.from: the collection's name is empty")
+
+
+def _parse_let(spec: dict[str, Any], ctx: PipelineContext) -> Variables:
+    expressions = {}
+    for name, value in spec.items():
+        validate_variable_name(name)
+        expressions[name] = parse_expression(value, ctx.parse)
+    return Variables({name: Cell() for name in spec}, expressions)
+
+
+def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Callable[[bytes], list[bytes]]]:
+    """The right kind of join."""
+    local, foreign = fields.get("localField") or None, fields.get("foreignField") or None
+    pipeline = fields.get("pipeline")
+    if (local is None) != (foreign is None):
+        raise CommandError(9, "$lookup requires both or neither of 'localField' and 'foreignField' to be specified")
+    if pipeline is None and local is None:
+        raise CommandError(9, "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be specified")
+    if pipeline is None and "let" in fields:
+        raise CommandError(9, "$lookup with a 'let' argument must also specify 'pipeline'")
+    if local is None or foreign is None:
+        return _pipeline_join(fields, variables, ctx)
+    check_path(local)
+    check_path(foreign)
+    return _field_join(fields["from"], local, foreign, pipeline, variables, ctx)
+
+
+def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Callable[[bytes], list[bytes]]]:
+    """The sub-pipeline runs for each document, or once if it does not depend on it."""
+    from secantus_server.pipeline.source import SubPipeline
+
+    sub = SubPipeline.parse("$lookup", fields.get("from"), fields["pipeline"], ctx, variables.cells)
+
+    def start() -> Callable[[bytes], list[bytes]]:
+        if variables.cells:
+            return lambda document: list(sub.documents())
+        found: list[list[bytes]] = []
+
+        def once(document: bytes) -> list[bytes]:
+            if not found:
+                found.append(list(sub.documents()))
+            return found[0]
+
+        return once
+
+    return start
+
+
+def _field_join(
+    origin: str, local: str, foreign: str, pipeline: list[Any] | None, variables: Variables, ctx: PipelineContext
+) -> Callable[[], Callable[[bytes], list[bytes]]]:
+    """Equality of two fields, and a sub-pipeline over what it finds."""
+    from secantus_server.pipeline.source import SubPipeline
+
+    base = SubPipeline.parse("$lookup", origin, [], ctx, {})
+    after = SubPipeline.parse("$lookup", origin, pipeline or [], ctx, variables.cells).own
+    collation = ctx.parse.collation
+
+    def start() -> Callable[[bytes], list[bytes]]:
+        by_index = base.equality_finder(foreign, collation)
+        if by_index is not None:
+            found = _by_index(by_index, local)
+        else:
+            found = _by_table(HashJoin(base.documents, foreign, ctx.parse), JoinPath(local, False, collation))
+        return found if not pipeline else _through(after, found)
+
+    return start
+
+
+def _by_table(table: HashJoin, local: JoinPath) -> Callable[[bytes], list[bytes]]:
+    return lambda document: table.find(local.keys(document) or (NULL_KEY,))
+
+
+def _by_index(finder: Callable[[Any], Iterator[bytes]], local: str) -> Callable[[bytes], list[bytes]]:
+    names = tuple(local.split("."))
+
+    def find(document: bytes) -> list[bytes]:
+        values = local_values(document, names)
+        if len(values) == 1:
+            return list(finder(values[0]))
+        found: dict[bytes, None] = {}
+        for value in values:
+            found.update(dict.fromkeys(finder(value)))
+        return list(found)
+
+    return find
+
+
+def _through(pipeline: Pipeline, found: Callable[[bytes], list[bytes]]) -> Callable[[bytes], list[bytes]]:
+    return lambda document: list(pipeline.run(found(document)))

@@ -1,0 +1,69 @@
+"""`$match`: lets the documents through that a filter matches.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/match/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.mql.match import parse_match
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Stage
+
+
+@stage("$match")
+class Match(Stage):
+    """A filter.
+
+    Arguments:
+        filter: as the user wrote it.
+        ctx: the surroundings, kept so that filters can be joined.
+    """
+
+    def __init__(self, filter: dict[str, Any], ctx: PipelineContext) -> None:
+        super().__init__()
+        self.filter = filter
+        self.ctx = ctx
+        self.match = parse_match(filter, ctx.parse)
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Match:
+        """Reads `{$match: filter}`.
+
+        Raises:
+            CommandError: 15959 for what is no document, 5626500 for `$near` and the filter's own errors.
+        """
+        if type(spec) is not dict:
+            raise CommandError(15959, "the match filter must be an expression in an object")
+        _refuse_operators(spec)
+        return cls(spec, ctx)
+
+    @classmethod
+    def all_of(cls, matches: list[Match]) -> Match | None:
+        """One filter for several; None for none."""
+        if len(matches) < 2:
+            return matches[0] if matches else None
+        return cls({"$and": [match.filter for match in matches]}, matches[0].ctx)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The documents that match."""
+        return filter(self.match.matches, source)
+
+
+def _refuse_operators(spec: Any) -> None:
+    """What a filter may hold in a query but not in a pipeline."""
+    if type(spec) is list:
+        for item in spec:
+            _refuse_operators(item)
+    elif type(spec) is dict:
+        for name, value in spec.items():
+            if name in ("$near", "$nearSphere", "$geoNear"):
+                raise CommandError(5626500, "$geoNear, $near, and $nearSphere are not allowed in this context, as these operators require sorting geospatial data. If you do not need sort, consider using $geoWithin instead.")
+            if name == "$where":
+                raise CommandError(2, "$where is not allowed in this context")
+            if name not in ("$expr", "$eq", "$in", "$nin", "$ne"):
+                _refuse_operators(value)

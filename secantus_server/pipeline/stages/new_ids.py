@@ -1,0 +1,23 @@
+"""Gives documents that are about to be written the `_id` they lack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import decode, encode
+
+
+def with_ids(source: Iterable[bytes], generate: Callable[[], Any]) -> Iterator[bytes]:
+    """The same documents, each with `_id` as its first field.
+
+    Arguments:
+        source: the documents.
+        generate: makes an id.
+    """
+    for document in source:
+        fields = decode(document)
+        if next(iter(fields), None) == "_id":
+            yield document
+        else:
+            yield encode({"_id": fields["_id"] if "_id" in fields else generate(), **fields})

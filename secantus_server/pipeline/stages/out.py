@@ -1,0 +1,105 @@
+"""`$out`: replaces a collection by the pipeline's documents.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/out/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.arguments import named_fields
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Position, Stage
+from secantus_server.pipeline.stages.new_ids import with_ids
+from secantus_server.pipeline.stages.out_timeseries import check_timeseries, check_timeseries_target
+
+INVALID_DATABASE_CHARACTERS = frozenset('/\\. "$\0')
+
+
+@stage("$out")
+class Out(Stage):
+    """The collection to be replaced.
+
+    Arguments:
+        db, collection: its name.
+        timeseries: options of a time series collection to be made, or None.
+        ctx: the pipeline's surroundings.
+    """
+
+    position = Position.LAST
+    in_facet = False
+    in_lookup = False
+    in_union = False
+    writes = True
+
+    def __init__(self, db: str, collection: str, timeseries: dict[str, Any] | None, ctx: PipelineContext) -> None:
+        super().__init__()
+        self.db = db
+        self.collection = collection
+        self.timeseries = timeseries
+        self.ctx = ctx
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Out:
+        """Reads `{$out: "collection"}` or `{$out: {db, coll, timeseries}}`.
+
+        Raises:
+            CommandError: 16990, 14, 40414, 40415 for a malformed argument, 73, 20, 17385, 31321 for a name that cannot be, 166,
+                17152, 7268700, 7406103 for a collection that cannot be replaced.
+        """
+        db, collection, timeseries = _target(spec, ctx)
+        _check_names(db, collection)
+        if timeseries is not None:
+            check_timeseries(timeseries)
+        _check_target(db, collection, timeseries, ctx)
+        return cls(db, collection, timeseries, ctx)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """Nothing, after the documents are written.
+
+        Raises:
+            CommandError: 11000, 121 and whatever else a write may raise; the collection is unchanged then.
+        """
+        documents = with_ids(source, self.ctx.parse.generate_object_id)
+        bypass = self.ctx.bypass_document_validation
+        self.ctx.operations.replace_collection(self.db, self.collection, documents, self.timeseries, bypass)
+        yield from ()
+
+
+def _target(spec: Any, ctx: PipelineContext) -> tuple[str, str, dict[str, Any] | None]:
+    if type(spec) is str:
+        return ctx.db, spec, None
+    if type(spec) is not dict:
+        raise CommandError(16990, f"$out only supports a string or object argument, but found {type_name(spec)}")
+    known: dict[str, tuple[str, ...]] = {"db": ("string",), "coll": ("string",), "timeseries": ("object",)}
+    fields = named_fields("$out", spec, known, ("db", "coll"))
+    return fields["db"], fields["coll"], fields.get("timeseries")
+
+
+def _check_names(db: str, collection: str) -> None:
+    if not db or not INVALID_DATABASE_CHARACTERS.isdisjoint(db):
+        raise CommandError(73, f"Invalid namespace specified '{db}.{collection}'")
+    if not collection or collection.startswith(".") or "\0" in collection:
+        raise CommandError(73, f"Invalid namespace specified '{db}.{collection}'")
+    if db in ("config", "local"):
+        raise CommandError(31321, f"Can't $out to internal database: {db}")
+    if collection.startswith("system."):
+        raise CommandError(17385, f"Can't $out to special collection: {collection}")
+    if "$" in collection:
+        raise CommandError(20, f"error with target namespace: Invalid collection name: {collection}")
+
+
+def _check_target(db: str, collection: str, timeseries: dict[str, Any] | None, ctx: PipelineContext) -> None:
+    target = ctx.operations.target(db, collection)
+    if target is None:
+        return
+    if timeseries is not None:
+        check_timeseries_target(db, collection, timeseries, target)
+    elif target.kind == "view":
+        raise CommandError(166, f"Namespace {db}.{collection} is a view, not a collection")
+    elif target.capped:
+        raise CommandError(17152, f"namespace '{db}.{collection}' is capped so it can't be used for $out")

@@ -1,0 +1,70 @@
+"""`$replaceRoot` and `$replaceWith`: a document in the place of each document.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/replaceRoot/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import encode, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions import Expression, parse_expression
+from secantus_server.mql.expressions.value_text import value_text
+from secantus_server.pipeline.arguments import named_fields
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Stage
+
+
+@stage("$replaceRoot")
+class ReplaceRoot(Stage):
+    """The expression that gives the new documents."""
+
+    def __init__(self, expression: Expression) -> None:
+        super().__init__()
+        self.expression = expression
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> ReplaceRoot:
+        """Reads `{$replaceRoot: {newRoot: expression}}`.
+
+        Raises:
+            CommandError: 40229 for what is no document, 40414 and 40415 for its fields, and the expression's errors.
+        """
+        if type(spec) is not dict:
+            raise CommandError(40229, f"expected an object as specification for $replaceRoot stage, got {type_name(spec)}")
+        named_fields("$replaceRoot", spec, {"newRoot": ()}, ("newRoot",))
+        return cls(parse_expression(spec["newRoot"], ctx.parse))
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The new documents.
+
+        Raises:
+            CommandError: 40228 if the expression gives anything but a document.
+        """
+        evaluate = self.expression.evaluate
+        for document in source:
+            root = evaluate(document)
+            if type(root) is not dict:
+                raise CommandError(40228, _complaint(root))
+            yield encode(root)
+
+
+@stage("$replaceWith")
+class ReplaceWith(ReplaceRoot):
+    """The short form."""
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> ReplaceWith:
+        """Reads `{$replaceWith: expression}`.
+
+        Raises:
+            CommandError: the expression's errors.
+        """
+        return cls(parse_expression(spec, ctx.parse))
+
+
+def _complaint(root: Any) -> str:
+    return f"'replacement document' must evaluate to an object, but resulting value was: {value_text(root)}. Type of resulting value: '{type_name(root)}'."

@@ -1,0 +1,60 @@
+"""`$sample`: some documents at random.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/sample/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from random import Random
+from typing import Any
+
+from secantus_server.bson import is_number
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.arguments import truncated
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Stage
+
+
+@stage("$sample")
+class Sample(Stage):
+    """How many documents are drawn, and by which dice."""
+
+    def __init__(self, size: int, random: Random) -> None:
+        super().__init__()
+        self.size = size
+        self.random = random
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Sample:
+        """Reads `{$sample: {size: n}}`.
+
+        Raises:
+            CommandError: 28745 to 28749 for a malformed argument.
+        """
+        if type(spec) is not dict:
+            raise CommandError(28745, "the $sample stage specification must be an object")
+        size = None
+        for name, value in spec.items():
+            if name != "size":
+                raise CommandError(28748, f"unrecognized option to $sample: {name}")
+            if not is_number(value):
+                raise CommandError(28746, "size argument to $sample must be a number")
+            size = truncated(value)
+            if size <= 0:
+                raise CommandError(28747, "size argument to $sample must be a positive integer")
+        if size is None:
+            raise CommandError(28749, "$sample stage must specify a size")
+        return cls(size, ctx.parse.random)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The drawn documents in random order; each document is drawn once at most."""
+        drawn: list[bytes] = []
+        for index, document in enumerate(source):
+            if index < self.size:
+                drawn.append(document)
+            elif (place := self.random.randrange(index + 1)) < self.size:
+                drawn[place] = document
+        self.random.shuffle(drawn)
+        yield from drawn

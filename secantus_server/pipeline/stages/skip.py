@@ -1,0 +1,42 @@
+"""`$skip`: all but the first documents.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/skip/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.arguments import show, whole_number
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Stage
+
+
+@stage("$skip")
+class Skip(Stage):
+    """How many documents are left out."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Skip:
+        """Reads `{$skip: n}`.
+
+        Raises:
+            CommandError: 5107200 for what is no whole number or is negative.
+        """
+        subject = "invalid argument to $skip stage: "
+        count = whole_number(spec, 5107200, subject, text=show("$skip", spec))
+        if count < 0:
+            raise CommandError(5107200, f"{subject}Expected a non-negative number in: {show('$skip', spec)}")
+        return cls(count)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The documents after the first ones."""
+        return islice(source, self.count, None)

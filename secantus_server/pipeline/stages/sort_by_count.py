@@ -1,0 +1,47 @@
+"""`$sortByCount`: how often each value of an expression comes, the most frequent first.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/sortByCount/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Stage
+from secantus_server.pipeline.stages.group import Group
+from secantus_server.pipeline.stages.sort import Sort
+
+
+@stage("$sortByCount")
+class SortByCount(Stage):
+    """A group and a sort."""
+
+    def __init__(self, group: Group, sort: Sort) -> None:
+        super().__init__()
+        self.group = group
+        self.sort = sort
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> SortByCount:
+        """Reads `{$sortByCount: expression}`.
+
+        Raises:
+            CommandError: 40147 to 40149 for what is no expression, and the expression's errors.
+        """
+        if type(spec) is dict:
+            if not spec or not next(iter(spec)).startswith("$"):
+                raise CommandError(40147, f"the sortByCount field must be defined as a $-prefixed path or an expression inside an object: {spec}")
+        elif type(spec) is str:
+            if not spec.startswith("$"):
+                raise CommandError(40148, "the sortByCount field must be defined as a $-prefixed path or an expression inside an object")
+        else:
+            raise CommandError(40149, "the sortByCount field must be specified as a string or as an object")
+        return cls(Group.parse({"_id": spec, "count": {"$sum": 1}}, ctx), Sort.parse({"count": -1}, ctx))
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """One document for each value."""
+        return self.sort.run(self.group.run(source))

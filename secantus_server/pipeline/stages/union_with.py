@@ -1,0 +1,51 @@
+"""`$unionWith`: the documents of another collection after one's own.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/unionWith/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.arguments import named_fields
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.source import SubPipeline
+from secantus_server.pipeline.stage import Stage
+
+
+@stage("$unionWith")
+class UnionWith(Stage):
+    """The other documents."""
+
+    def __init__(self, other: SubPipeline) -> None:
+        super().__init__()
+        self.other = other
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> UnionWith:
+        """Reads `{$unionWith: "collection"}` or `{$unionWith: {coll, pipeline}}`.
+
+        Raises:
+            CommandError: 9, 14, 40415 for a malformed argument, and the errors of the sub-pipeline.
+        """
+        if type(spec) is str:
+            return cls(SubPipeline.parse("$unionWith", spec, [], ctx, {}))
+        if type(spec) is not dict:
+            raise CommandError(9, f"the $unionWith stage specification must be an object or string, but found {type_name(spec)}")
+        fields = named_fields("$unionWith", spec, {"coll": ("string",), "pipeline": ("array",)})
+        stages = fields.get("pipeline", [])
+        if "coll" not in fields and not (stages and type(stages[0]) is dict and "$documents" in stages[0]):
+            raise CommandError(9, "$unionWith stage without explicit collection must have a pipeline with $documents as first stage")
+        return cls(SubPipeline.parse("$unionWith", fields.get("coll"), stages, ctx, {}))
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """One's own documents, then the other ones."""
+        return chain(source, self._others())
+
+    def _others(self) -> Iterator[bytes]:
+        yield from self.other.documents()

@@ -1,0 +1,127 @@
+"""An in-memory server for pipelines: collections are lists of BSON documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson import decode, encode, key_string
+from secantus_server.bson.values import Date
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.pipeline import Pipeline, Resolved, TargetInfo
+from secantus_server.pipeline.operations import UniqueIndex
+
+Namespace = tuple[str, str]
+
+
+class MemoryOperations:
+    """Implements `PipelineOperations` without indexes; a `collections` entry exists once it is created."""
+
+    def __init__(self) -> None:
+        self.collections: dict[Namespace, list[bytes]] = {}
+        self.views: dict[Namespace, tuple[str, list[dict[str, Any]]]] = {}
+        self.indexes: dict[Namespace, list[dict[str, Any]]] = {}
+        self.options: dict[Namespace, dict[str, Any]] = {}
+
+    def resolve(self, db: str, collection: str) -> Resolved:
+        pipeline: list[dict[str, Any]] = []
+        while (db, collection) in self.views:
+            collection, stages = self.views[db, collection]
+            pipeline = [*stages, *pipeline]
+        return Resolved(collection, pipeline)
+
+    def documents(self, db: str, collection: str, pipeline: Pipeline) -> Iterator[bytes]:
+        return pipeline.run(list(self.collections.get((db, collection), [])))
+
+    def equality_finder(self, db: str, collection: str, path: str, collation: Any) -> Callable[[Any], Iterator[bytes]] | None:
+        return None
+
+    def target(self, db: str, collection: str) -> TargetInfo | None:
+        if (db, collection) in self.views:
+            return TargetInfo("view")
+        if (db, collection) not in self.collections:
+            return None
+        options = self.options.get((db, collection), {})
+        kind = "timeseries" if "timeseries" in options else "collection"
+        return TargetInfo(kind, bool(options.get("capped")), options.get("timeseries", {}))
+
+    def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Any) -> UniqueIndex | None:
+        for index in self.indexes.get((db, collection), []):
+            if index.get("unique") and set(index["key"]) == set(paths) and not index.get("collation"):
+                return UniqueIndex(bool(index.get("sparse")))
+        return None
+
+    def find_one(self, db: str, collection: str, filter: dict[str, Any]) -> bytes | None:
+        matches = parse_match(filter, ParseContext()).matches
+        return next(filter_(matches, self.collections.get((db, collection), [])), None)
+
+    def insert(self, db: str, collection: str, document: bytes, bypass_validation: bool) -> None:
+        documents = self.collections.setdefault((db, collection), [])
+        self._check_unique(db, collection, [*documents, document])
+        documents.append(document)
+
+    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> None:
+        documents = self.collections[db, collection]
+        changed = [new if document == old else document for document in documents]
+        self._check_unique(db, collection, changed)
+        documents[:] = changed
+
+    def replace_collection(
+        self, db: str, collection: str, documents: Iterable[bytes], timeseries: Mapping[str, Any] | None, bypass_validation: bool
+    ) -> None:
+        found = list(documents)
+        self._check_unique(db, collection, found)
+        self.collections[db, collection] = found
+
+    def _check_unique(self, db: str, collection: str, documents: list[bytes]) -> None:
+        for index in [{"key": {"_id": 1}, "unique": True}, *self.indexes.get((db, collection), [])]:
+            keys = [key_string([decode(document).get(path) for path in index["key"]]) for document in documents]
+            if index.get("unique") and len(set(keys)) < len(keys):
+                raise CommandError(11000, "E11000 duplicate key error")
+
+    def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
+        documents = self.collections.get((db, collection))
+        if documents is None:
+            return None
+        size = sum(map(len, documents))
+        return {"size": size, "count": len(documents), "storageSize": size, "nindexes": 1, "indexSizes": {"_id_": 4096}, "totalIndexSize": 4096}
+
+    def collection_count(self, db: str, collection: str) -> int | None:
+        documents = self.collections.get((db, collection))
+        return None if documents is None else len(documents)
+
+    def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
+        if (db, collection) not in self.collections:
+            return []
+        specs = [{"v": 2, "key": {"_id": 1}, "name": "_id_"}, *self.indexes.get((db, collection), [])]
+        return [{"name": spec["name"], "key": spec["key"], "accesses": {"ops": Int64(0), "since": Date(0)}, "spec": spec} for spec in specs]
+
+    def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
+        return [] if (db, collection) in self.collections else None
+
+    def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [{"type": "op", "active": True}]
+
+    def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return []
+
+    def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
+        return [
+            {"db": found, "ns": f"{found}.{name}", "type": "collection", "options": {}, "info": {}}
+            for found, name in self.collections
+            if db in (None, found)
+        ]
+
+    def host(self) -> str:
+        return "localhost:27017"
+
+    def fill(self, db: str, collection: str, documents: list[dict[str, Any]]) -> None:
+        """Puts documents into a collection."""
+        self.collections.setdefault((db, collection), []).extend(map(encode, documents))
+
+
+filter_ = filter

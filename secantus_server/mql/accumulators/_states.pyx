@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#accumu
 """
 
 from secantus_server.mql.expressions._arithmetic cimport Sum
-from secantus_server.mql.expressions._nodes cimport Expression
+from secantus_server.mql.expressions._nodes cimport Expression, is_plain_number
 
 from secantus_server.bson import compare_values, key_string
 from secantus_server.bson.values import MISSING, UNDEFINED
@@ -111,6 +111,8 @@ cdef class ExtremeState(State):
         return 0
 
     cdef bint beats(self, object value) except -1:
+        if is_plain_number(value) and is_plain_number(self.best):
+            return value > self.best if self.sign > 0 else value < self.best
         if self.collation is None:
             return <int>order_of(value, self.best) * self.sign > 0
         mine, other = key_of(self.best, self.collation), key_of(value, self.collation)

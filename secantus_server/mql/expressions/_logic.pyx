@@ -4,16 +4,13 @@
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#comparison-expression-operators
 """
 
-from secantus_server.mql.expressions._nodes cimport Expression, is_true
-
-from bson.int64 import Int64
+from secantus_server.mql.expressions._nodes cimport Expression, is_plain_number, is_true
 
 from secantus_server.bson import compare_values, key_string
 from secantus_server.bson.values import MISSING, UNDEFINED
 from secantus_server.errors import CommandError
 
 cdef object order_of = compare_values
-cdef object LONG = Int64
 
 cdef enum Relation:
     EQ
@@ -25,12 +22,6 @@ cdef enum Relation:
     CMP
 
 cdef dict RELATIONS = {"$eq": EQ, "$ne": NE, "$lt": LT, "$lte": LTE, "$gt": GT, "$gte": GTE, "$cmp": CMP}
-
-
-cdef inline bint is_plain_number(object value):
-    """Whether Python orders the number as MongoDB does: true of all but decimals and NaN."""
-    kind = type(value)
-    return kind is int or kind is LONG or (kind is float and value == value)
 
 
 cdef class Compare(Expression):

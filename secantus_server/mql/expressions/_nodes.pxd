@@ -15,4 +15,5 @@ cdef class Constant(Expression):
 
 
 cdef bint is_true(object value)
+cdef bint is_plain_number(object value)
 cdef object value_at(object value, tuple names, Py_ssize_t index)

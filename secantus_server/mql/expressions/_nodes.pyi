@@ -38,6 +38,9 @@ class ObjectNode(Expression):
 class ArrayNode(Expression):
     def __init__(self, items: Iterable[Expression]) -> None: ...
 
+class Let(Expression):
+    def __init__(self, cells: Iterable[Cell], values: Iterable[Expression], body: Expression) -> None: ...
+
 class Function0(Expression):
     def __init__(self, function: Callable[[], Any]) -> None: ...
 

@@ -35,6 +35,12 @@ cdef bint is_true(object value):
     return True
 
 
+cdef bint is_plain_number(object value):
+    """Whether Python orders the number as MongoDB does: true of all but decimals and NaN."""
+    kind = type(value)
+    return kind is int or kind is LONG or (kind is float and value == value)
+
+
 def truthy(object value):
     """MongoDB's truth of a value: false, zero, null, undefined and a missing value are false."""
     return is_true(value)
@@ -208,6 +214,28 @@ cdef class ArrayNode(Expression):
 
     cpdef tuple children(self):
         return self.items
+
+
+cdef class Let(Expression):
+    """`$let`: sets its cells, then evaluates its body; all values are computed before the first cell is set."""
+
+    cdef tuple cells, values
+    cdef Expression body
+
+    def __init__(self, cells, values, Expression body not None):
+        self.cells = tuple(cells)
+        self.values = tuple(values)
+        self.body = body
+
+    cpdef object evaluate(self, bytes doc):
+        cdef list found = [(<Expression>value).evaluate(doc) for value in self.values]
+        cdef Py_ssize_t i
+        for i in range(len(found)):
+            self.cells[i].value = found[i]
+        return self.body.evaluate(doc)
+
+    cpdef tuple children(self):
+        return self.values + (self.body,)
 
 
 cdef class Function0(Expression):

@@ -90,7 +90,30 @@ def _add(name: str, parser: OperatorParser) -> None:
 
 
 # What MongoDB has and Secantus does not, with what to do instead.
+_IN_THE_CLIENT = "compute the value in the client"
 UNSUPPORTED: dict[str, str] = {
-    "$function": "server-side JavaScript does not run here; write the computation with other expressions",
     "$accumulator": "server-side JavaScript does not run here; write the computation with other accumulators",
+    "$bottom": "sort the array with $sortArray and take its last element",
+    "$bottomN": "sort the array with $sortArray and take a $slice of it",
+    "$createObjectId": _IN_THE_CLIENT,
+    "$createUUID": _IN_THE_CLIENT,
+    "$currentDate": "use the variable $$NOW",
+    "$deserializeEJSON": _IN_THE_CLIENT,
+    "$encStrContains": "encrypted fields cannot be searched here",
+    "$encStrEndsWith": "encrypted fields cannot be searched here",
+    "$encStrNormalizedEq": "encrypted fields cannot be searched here",
+    "$encStrStartsWith": "encrypted fields cannot be searched here",
+    "$function": "server-side JavaScript does not run here; write the computation with other expressions",
+    "$hash": _IN_THE_CLIENT,
+    "$hexHash": _IN_THE_CLIENT,
+    "$serializeEJSON": _IN_THE_CLIENT,
+    "$similarityCosine": "write it with $reduce, $zip and $multiply",
+    "$similarityDotProduct": "write it with $reduce, $zip and $multiply",
+    "$similarityEuclidean": "write it with $reduce, $zip and $multiply",
+    "$subtype": _IN_THE_CLIENT,
+    "$toArray": "use $objectToArray for documents",
+    "$toHashedIndexKey": _IN_THE_CLIENT,
+    "$toObject": "use $arrayToObject for arrays",
+    "$top": "sort the array with $sortArray and take its first element",
+    "$topN": "sort the array with $sortArray and take a $slice of it",
 }

@@ -10,30 +10,10 @@ from typing import Any
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
-from secantus_server.mql.expressions._nodes import Expression
+from secantus_server.mql.expressions._nodes import Expression, Let
 from secantus_server.mql.expressions.parser import fold, parse_expression
 from secantus_server.mql.expressions.paths import validate_variable_name
 from secantus_server.mql.expressions.registry import operator_parser
-
-
-class Let(Expression):
-    """Sets its cells, then evaluates its body."""
-
-    def __init__(self, cells: list[Cell], values: list[Expression], body: Expression) -> None:
-        self.cells = cells
-        self.values = values
-        self.body = body
-
-    def evaluate(self, doc: bytes) -> Any:
-        """The body's value; all values are computed before the first cell is set."""
-        found = [value.evaluate(doc) for value in self.values]
-        for cell, value in zip(self.cells, found, strict=True):
-            cell.value = value
-        return self.body.evaluate(doc)
-
-    def children(self) -> tuple[Expression, ...]:
-        """The values and the body."""
-        return (*self.values, self.body)
 
 
 @operator_parser("$let")
@@ -58,7 +38,7 @@ def parse_let(argument: Any, ctx: ParseContext) -> Expression:
     values = [parse_expression(spec, ctx) for spec in specs.values()]
     cells = {name: Cell() for name in specs}
     body = parse_expression(argument["in"], ctx.child(**cells))
-    return fold(Let(list(cells.values()), values, body))
+    return fold(Let(cells.values(), values, body))
 
 
 def _variables(spec: Any) -> dict[str, Any]:

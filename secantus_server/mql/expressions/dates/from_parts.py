@@ -6,6 +6,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateFromParts
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from secantus_server.bson import type_name
@@ -45,41 +46,23 @@ def parse_date_from_parts(argument: Any, ctx: ParseContext) -> Expression:
     given = SIGNATURE.check(argument)
     if "year" not in given and "isoWeekYear" not in given:
         raise CommandError(40516, "$dateFromParts requires either 'year' or 'isoWeekYear' to be present")
-    names, others, function = (NATURAL, ISO, _natural) if "year" in given else (ISO, NATURAL, _iso)
+    names, others, number = (NATURAL, ISO, day_number) if "year" in given else (ISO, NATURAL, iso_day_number)
     if any(name in given for name in others):
         kinds = ("natural dates", "ISO dates") if "year" in given else ("ISO dates", "natural dates")
         raise CommandError(40489, f"$dateFromParts does not allow mixing {kinds[0]} with {kinds[1]}")
-    signature = Signature(SIGNATURE.not_object, SIGNATURE.unknown, {}, {**names, **TIME})
-    arguments = signature.parse(given, ctx)
+    defaults = {**names, **TIME}
+    arguments = Signature(SIGNATURE.not_object, SIGNATURE.unknown, {}, defaults).parse(given, ctx)
     check_timezone(arguments[-1])
-    return call(function, arguments)
+    return call(partial(_date, number, tuple(defaults)), arguments)
 
 
-def _natural(year: Any, month: Any, day: Any, *time: Any) -> Date | None:
-    return _date(day_number, ("year", year), ("month", month), ("day", day), *time)
-
-
-def _iso(year: Any, week: Any, day: Any, *time: Any) -> Date | None:
-    return _date(iso_day_number, ("isoWeekYear", year), ("isoWeek", week), ("isoDayOfWeek", day), *time)
-
-
-def _date(
-    number: Callable[[int, int, int], int],
-    first: tuple[str, Any],
-    second: tuple[str, Any],
-    third: tuple[str, Any],
-    hour: Any,
-    minute: Any,
-    seconds: Any,
-    millisecond: Any,
-    timezone: Any,
-) -> Date | None:
-    """The date of three parts of a day and four of a time; null if any of them is null."""
-    parts = (first, second, third, ("hour", hour), ("minute", minute), ("second", seconds), ("millisecond", millisecond))
+def _date(number: Callable[[int, int, int], int], names: tuple[str, ...], *values: Any) -> Date | None:
+    """The date of three parts of a day, four of a time, and a time zone; null if any of them is null."""
+    *parts, timezone = values
     zone = to_timezone(timezone)
-    if zone is None or any(is_nullish(value) for _, value in parts):
+    if zone is None or any(is_nullish(value) for value in parts):
         return None
-    numbers = [_number(name, value) for name, value in parts]
+    numbers = [_number(name, value) for name, value in zip(names, parts, strict=False)]
     return to_date(zone.moment(join(number(*numbers[:3]), *numbers[3:])), "$dateFromParts", 15)
 
 

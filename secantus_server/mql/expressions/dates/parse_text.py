@@ -168,7 +168,7 @@ def _clock(text: str, parts: dict[str, str]) -> int:
         _checked(text, hour, 1 <= hour <= 12)
         hour = hour % 12 + (12 if half == "p" else 0)
     fraction = int(f"{parts.get('fraction', '0'):0<3.3}")
-    return _checked(text, join(0, hour, minute, second, fraction), hour <= 24 and minute <= 59 and second <= 60)
+    return _checked(text, join(0, hour, minute, second, fraction), hour <= 24 and minute <= 59 and second <= 59)
 
 
 def _in_zone(local: int, name: str | None, zone: TimeZone) -> int:

@@ -10,11 +10,11 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
+from secantus_server.mql.describe import describe_document
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.projection._apply import Drop, Evaluated
 from secantus_server.mql.projection.paths import PathTree, check_path
 from secantus_server.mql.projection.projections import Projection
-from secantus_server.mql.describe import describe_document
 
 
 def parse_add_fields(spec: dict[str, Any], ctx: ParseContext, *, stage: str = "$addFields") -> Projection:
@@ -62,13 +62,11 @@ def _add(tree: PathTree, path: str, value: Any, ctx: ParseContext) -> None:
 def _add_expression(tree: PathTree, path: str, value: Any, ctx: ParseContext) -> None:
     for other, _ in tree.leaves():
         if path == other or path.startswith(other + ".") or other.startswith(path + "."):
-            raise CommandError(
-                40176, f"specification contains two conflicting paths. Cannot specify both '{path}' and '{other}'"
-            )
+            raise CommandError(40176, f"specification contains two conflicting paths. Cannot specify both '{path}' and '{other}'")
     tree.add(path, Evaluated(parse_expression(value, ctx)))
 
 
-def parse_unset(spec: Any, ctx: ParseContext) -> Projection:
+def parse_unset(spec: Any, _ctx: ParseContext) -> Projection:
     """Parses the field, or list of fields, that `$unset` removes.
 
     Raises:

@@ -13,16 +13,16 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson import is_number
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
+from secantus_server.mql.describe import describe_element
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.expressions.registry import find_parser
 from secantus_server.mql.match import MatchExpression
-from secantus_server.mql.match._expression import ExprMatch
 from secantus_server.mql.projection._apply import Drop, Evaluated, Keep
 from secantus_server.mql.projection.elem_match import parse_elem_match
 from secantus_server.mql.projection.paths import PathTree, check_path
 from secantus_server.mql.projection.projections import PositionalProjection, Projection
+from secantus_server.mql.projection.query import contains_expr
 from secantus_server.mql.projection.slice import parse_slice, slice_error
-from secantus_server.mql.describe import describe_element
 
 
 def parse_projection(
@@ -190,7 +190,7 @@ class _Parser:
         if self.positional is None:
             return Projection(root, self._required_fields(includes))
         assert self.match is not None, "a find gives its query to a positional projection"
-        if _has_expr(self.match):
+        if contains_expr(self.match):
             raise CommandError(224, "$expr is not allowed in this context")
         return PositionalProjection(root, self.positional, self.match)
 
@@ -206,12 +206,6 @@ def _check_operator(name: str) -> None:
         find_parser(name)
     except CommandError as error:
         raise CommandError(31325, f"Unknown expression {name}") if error.code == 168 else error from None
-
-
-def _has_expr(match: MatchExpression) -> bool:
-    """Whether the query has an `$expr`, beside which the positional operator has no meaning."""
-    children = getattr(match, "children", None) or [child for child in [getattr(match, "child", None)] if child is not None]
-    return isinstance(match, ExprMatch) or any(map(_has_expr, children))
 
 
 def _truth(value: Any) -> bool:

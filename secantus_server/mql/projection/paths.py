@@ -69,9 +69,7 @@ class PathTree:
 
     def build(self, keeps_others: bool) -> Branch:
         """The finished tree."""
-        children = {
-            name: child.build(keeps_others) if isinstance(child, PathTree) else child for name, child in self.children.items()
-        }
+        children = {name: child.build(keeps_others) if isinstance(child, PathTree) else child for name, child in self.children.items()}
         return Branch(children, [name for name, child in children.items() if _computes(child)], keeps_others)
 
 

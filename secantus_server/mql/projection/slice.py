@@ -13,8 +13,8 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson import is_number
 from secantus_server.bson.numbers import INT32_MAX, INT32_MIN
 from secantus_server.errors import CommandError
-from secantus_server.mql.projection._apply import Slice
 from secantus_server.mql.describe import describe_document
+from secantus_server.mql.projection._apply import Slice
 
 
 def parse_slice(argument: Any) -> Slice:

@@ -12,8 +12,8 @@ from typing import Any
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.match import MatchExpression, parse_match
 from secantus_server.mql.describe import describe_document
+from secantus_server.mql.match import MatchExpression, parse_match
 
 _IDENTIFIER = re.compile(r"[a-z][a-zA-Z0-9]*")
 _LOGICAL = ("$and", "$or", "$nor")
@@ -28,7 +28,9 @@ def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, 
     parsed: dict[str, MatchExpression] = {}
     for spec in filters:
         if type(spec) is not dict:
-            raise CommandError(14, f"BSON field 'update.updates.arrayFilters.0' is the wrong type '{type_name(spec)}', expected type 'object'")
+            raise CommandError(
+                14, f"BSON field 'update.updates.arrayFilters.0' is the wrong type '{type_name(spec)}', expected type 'object'"
+            )
         identifier = _identifier(spec)
         if identifier in parsed:
             raise CommandError(9, f"Found multiple array filters with the same top-level field name {identifier}")
@@ -44,9 +46,7 @@ def check_used(filters: Iterable[str], used: set[str], update: dict[str, Any]) -
     """
     for identifier in filters:
         if identifier not in used:
-            raise CommandError(
-                9, f"The array filter for identifier '{identifier}' was not used in the update {describe_document(update)}"
-            )
+            raise CommandError(9, f"The array filter for identifier '{identifier}' was not used in the update {describe_document(update)}")
 
 
 def _identifier(spec: dict[str, Any]) -> str:

@@ -12,8 +12,8 @@ import secantus_server.mql.update.operators  # noqa: F401  (registers the operat
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update.array_filters import check_used, parse_array_filters
 from secantus_server.mql.describe import describe_element
+from secantus_server.mql.update.array_filters import check_used, parse_array_filters
 from secantus_server.mql.update.operators.current_date import current_timestamp
 from secantus_server.mql.update.paths import dollar_prefixed
 from secantus_server.mql.update.pipeline import parse_pipeline
@@ -31,7 +31,6 @@ def parse_update(
     *,
     array_filters: Sequence[Any] = (),
     multi: bool = False,
-    upsert: bool = False,
 ) -> Update:
     """Parses the update of one statement.
 
@@ -40,7 +39,6 @@ def parse_update(
         ctx: time, variables, collation.
         array_filters: the statement's `arrayFilters`.
         multi: whether it changes all documents that match.
-        upsert: whether it may insert one.
 
     Raises:
         CommandError: whatever MongoDB rejects before it looks at a document.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from secantus_server.errors import CommandError
 
+
 def is_identifier(component: str) -> bool:
     """True for `$[]` and `$[identifier]`."""
     return component.startswith("$[") and component.endswith("]")

@@ -12,17 +12,54 @@ from secantus_server.bson import encode, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
-from secantus_server.mql.projection import parse_add_fields, parse_projection, parse_unset
 from secantus_server.mql.expressions.value_text import value_text
+from secantus_server.mql.projection import parse_add_fields, parse_projection, parse_unset
 
 Stage = Callable[[bytes], bytes]
 
 # Stages of aggregation that are not for updates; every other name is unknown.
 _OTHER_STAGES = frozenset(
-    """$bucket $bucketAuto $changeStream $changeStreamSplitLargeEvent $collStats $count $currentOp $densify $documents $facet $fill
-    $geoNear $graphLookup $group $indexStats $limit $listLocalSessions $listSampledQueries $listSearchIndexes $listSessions $lookup
-    $match $merge $out $planCacheStats $querySettings $rankFusion $redact $sample $search $searchMeta $setWindowFields
-    $sharedDataDistribution $skip $sort $sortByCount $unionWith $unwind $vectorSearch""".split()
+    [
+        "$bucket",
+        "$bucketAuto",
+        "$changeStream",
+        "$changeStreamSplitLargeEvent",
+        "$collStats",
+        "$count",
+        "$currentOp",
+        "$densify",
+        "$documents",
+        "$facet",
+        "$fill",
+        "$geoNear",
+        "$graphLookup",
+        "$group",
+        "$indexStats",
+        "$limit",
+        "$listLocalSessions",
+        "$listSampledQueries",
+        "$listSearchIndexes",
+        "$listSessions",
+        "$lookup",
+        "$match",
+        "$merge",
+        "$out",
+        "$planCacheStats",
+        "$querySettings",
+        "$rankFusion",
+        "$redact",
+        "$sample",
+        "$search",
+        "$searchMeta",
+        "$setWindowFields",
+        "$sharedDataDistribution",
+        "$skip",
+        "$sort",
+        "$sortByCount",
+        "$unionWith",
+        "$unwind",
+        "$vectorSearch",
+    ]
 )
 
 
@@ -61,11 +98,11 @@ def _parse_project(name: str, spec: Any, ctx: ParseContext) -> Stage:
     return parse_projection(spec, ctx, for_find=False).apply
 
 
-def _parse_unset(name: str, spec: Any, ctx: ParseContext) -> Stage:
+def _parse_unset(_name: str, spec: Any, ctx: ParseContext) -> Stage:
     return parse_unset(spec, ctx).apply
 
 
-def _parse_replace_root(name: str, spec: Any, ctx: ParseContext) -> Stage:
+def _parse_replace_root(_name: str, spec: Any, ctx: ParseContext) -> Stage:
     if type(spec) is not dict:
         raise CommandError(40229, f"expected an object as specification for $replaceRoot stage, got {type_name(spec)}")
     for option in spec:
@@ -76,7 +113,7 @@ def _parse_replace_root(name: str, spec: Any, ctx: ParseContext) -> Stage:
     return _replace_with(spec["newRoot"], "'newRoot' expression ", ctx)
 
 
-def _parse_replace_with(name: str, spec: Any, ctx: ParseContext) -> Stage:
+def _parse_replace_with(_name: str, spec: Any, ctx: ParseContext) -> Stage:
     return _replace_with(spec, "'replacement document' ", ctx)
 
 

@@ -1,10 +1,10 @@
 """Where update operators register themselves, and how a name is looked up.
 
-    @modifier("$inc")
-    def inc(argument, path, ctx): ...          # returns the Leaf to put at the path
+@modifier("$inc")
+def inc(argument, path, ctx): ...          # returns the Leaf to put at the path
 
-    @tree_modifier("$rename")
-    def rename(builder, path, argument, ctx):  # puts what it needs into the tree itself
+@tree_modifier("$rename")
+def rename(builder, path, argument, ctx):  # puts what it needs into the tree itself
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ def find_modifier(name: str) -> TreeParser:
     """
     parser = _OPERATORS.get(name)
     if parser is None:
-        raise CommandError(
-            9, f"Unknown modifier: {name}. Expected a valid update modifier or pipeline-style update specified as an array"
-        )
+        raise CommandError(9, f"Unknown modifier: {name}. Expected a valid update modifier or pipeline-style update specified as an array")
     return parser
 
 

@@ -10,8 +10,8 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import decode, encode, validate, values_equal
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
-from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, Tree, id_element, lookup, without_id
 from secantus_server.mql.describe import describe_element
+from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, Tree, id_element, lookup, without_id
 from secantus_server.mql.update.paths import altered_id, dollar_prefixed
 from secantus_server.mql.update.tree import Preparation
 
@@ -56,6 +56,7 @@ class OperatorUpdate:
         self._deep = deep
 
     def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
+        """See `Update`."""
         for preparation in self._preparations:
             preparation.prepare(doc)
         result = self._tree.apply(doc, array_index, inserting)
@@ -91,7 +92,8 @@ class ReplacementUpdate:
     def __init__(self, document: dict[str, Any], now: Timestamp) -> None:
         self._document = encode({name: _filled(name, value, now) for name, value in document.items()})
 
-    def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
+    def apply(self, doc: bytes, **_: Any) -> bytes:
+        """See `Update`; neither the array index nor inserting makes a difference."""
         # A replacement by an equal document counts as a change, so this is always a new object.
         return keep_id(doc, self._document)
 
@@ -106,7 +108,8 @@ class PipelineUpdate:
     def __init__(self, stages: Sequence[Callable[[bytes], bytes]]) -> None:
         self._stages = stages
 
-    def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
+    def apply(self, doc: bytes, **_: Any) -> bytes:
+        """See `Update`; neither the array index nor inserting makes a difference."""
         result = doc
         for stage in self._stages:
             result = stage(result)
@@ -136,9 +139,8 @@ def keep_id(old: bytes, new: bytes) -> bytes:
 def _check_same_id(old: bytes, new: bytes) -> None:
     new_id = decode(new)["_id"]
     if not values_equal(decode(old)["_id"], new_id):
-        raise CommandError(
-            66, f"After applying the update, the (immutable) field '_id' was found to have been altered to {describe_element('_id', new_id)}"
-        )
+        shown = describe_element("_id", new_id)
+        raise CommandError(66, f"After applying the update, the (immutable) field '_id' was found to have been altered to {shown}")
 
 
 def _filled(name: str, value: Any, now: Timestamp) -> Any:

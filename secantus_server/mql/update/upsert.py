@@ -12,19 +12,27 @@ from secantus_server.bson import encode, type_name
 from secantus_server.bson.values import MISSING, Regex, Undefined
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.match import MatchExpression
+from secantus_server.mql.match import And, Comparison, MatchExpression
+from secantus_server.mql.projection.query import contains_expr
 from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, id_element, lookup, without_id
 from secantus_server.mql.update.updates import Update
 
-_DBREF_FIELDS = ("$ref", "$id", "$db")
+
+def check_upsert_filter(match: MatchExpression) -> None:
+    """An upsert must be able to take values from its filter.
+
+    Raises:
+        CommandError: 224 if the filter has an `$expr`.
+    """
+    if contains_expr(match):
+        raise CommandError(224, "$expr is not allowed in the query predicate for an upsert")
 
 
-def upsert_document(match: MatchExpression, filter: dict[str, Any], update: Update, ctx: ParseContext) -> bytes:
+def upsert_document(match: MatchExpression, update: Update, ctx: ParseContext) -> bytes:
     """Makes the new document: what the filter asks to be equal, then the update; `_id` comes first.
 
     Arguments:
-        match: the parsed filter.
-        filter: the filter as it was written; a replacement takes only the `_id` from it.
+        match: the filter; a replacement takes only the `_id` from it.
         update: what to apply.
         ctx: makes the `_id` if there is none.
 
@@ -32,7 +40,7 @@ def upsert_document(match: MatchExpression, filter: dict[str, Any], update: Upda
         CommandError: 54 if the filter asks for two values at one place, 66 if the update changes the filter's `_id`, 53 for an
             `_id` of a type that cannot be one, 17420 if the document is too large.
     """
-    equalities = list(_equalities(filter))
+    equalities = list(_equalities(match))
     if update.is_replacement:
         equalities = [(path, value) for path, value in equalities if path == "_id" or path.startswith("_id.")]
     document = update.apply(encode(_nested(equalities)), inserting=True)
@@ -50,37 +58,13 @@ def _with_id(document: bytes, ctx: ParseContext) -> bytes:
     return (len(body) + 5).to_bytes(4, "little") + body + b"\0"
 
 
-def _equalities(filter: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The (path, value) pairs that every matching document must have."""
-    for name, condition in filter.items():
-        if name == "$and" or (name == "$or" and len(condition) == 1):
-            for branch in condition:
-                yield from _equalities(branch)
-        elif not name.startswith("$"):
-            for value in _equal_values(condition):
-                yield name, value
-
-
-def _equal_values(condition: Any) -> list[Any]:
-    """What one field must be equal to."""
-    if type(condition) is Regex:
-        return []
-    if type(condition) is not dict or not _is_operators(condition):
-        return [condition]
-    values: list[Any] = []
-    for name, argument in condition.items():
-        if name == "$eq":
-            values.append(argument)
-        elif name == "$all":
-            values.extend(item for item in argument if type(item) is not Regex and not (type(item) is dict and _is_operators(item)))
-        elif name == "$in" and len(argument) == 1 and type(argument[0]) is not Regex:
-            values.append(argument[0])
-    return values
-
-
-def _is_operators(condition: dict[str, Any]) -> bool:
-    first = next(iter(condition), "")
-    return first.startswith("$") and first not in _DBREF_FIELDS
+def _equalities(match: MatchExpression) -> Iterator[tuple[str, Any]]:
+    """The (path, value) pairs that every matching document must have; `$or` and `$in` of one branch are parsed as equality."""
+    if isinstance(match, And):
+        for child in match.children:
+            yield from _equalities(child)
+    elif isinstance(match, Comparison) and match.operator == "$eq":
+        yield match.path, match.operand
 
 
 def _nested(equalities: list[tuple[str, Any]]) -> dict[str, Any]:

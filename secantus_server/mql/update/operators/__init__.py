@@ -10,7 +10,7 @@ from secantus_server.mql.update.operators import (
     pull,
     push,
     rename,
-    set,
+    set_value,
     unset,
 )
 
@@ -24,6 +24,6 @@ __all__ = [
     "pull",
     "push",
     "rename",
-    "set",
+    "set_value",
     "unset",
 ]

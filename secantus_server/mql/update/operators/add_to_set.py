@@ -11,13 +11,13 @@ from secantus_server.bson import key_string, type_name, values_equal
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
 from secantus_server.mql.describe import describe_document
+from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 
 @modifier("$addToSet")
-def parse_add_to_set(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_add_to_set(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
     """Appends the values that the array does not have yet.
 
     Raises:

@@ -17,8 +17,8 @@ from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT32_MAX, INT32_MIN, 
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import UNCHANGED, IncLeaf, Leaf, State
 from secantus_server.mql.describe import describe_element, describe_id, describe_value
+from secantus_server.mql.update._apply import UNCHANGED, IncLeaf, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _overflow(name: str, old: Any, state: State) -> CommandError:
 
 
 @modifier("$inc")
-def parse_inc(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_inc(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
     """Adds to a number, or sets a field that does not exist.
 
     Raises:
@@ -98,7 +98,7 @@ def parse_inc(argument: Any, path: str, ctx: ParseContext) -> Leaf:
 
 
 @modifier("$mul")
-def parse_mul(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_mul(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
     """Multiplies a number, or sets a field that does not exist to zero.
 
     Raises:

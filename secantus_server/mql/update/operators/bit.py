@@ -15,15 +15,15 @@ from secantus_server.bson import type_name
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
 from secantus_server.mql.describe import describe_document, describe_id
+from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 _OPERATIONS: dict[str, Callable[[int, int], int]] = {"and": operator.and_, "or": operator.or_, "xor": operator.xor}
 
 
 @modifier("$bit")
-def parse_bit(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_bit(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
     """Combines the bits of an int or long; a field that does not exist counts as the int 0.
 
     Raises:
@@ -61,9 +61,7 @@ def _parse_steps(argument: Any) -> list[tuple[Callable[[int, int], int], int]]:
 def _parse_step(name: str, number: Any) -> tuple[Callable[[int, int], int], int]:
     shown = describe_document({name: number})
     if name not in _OPERATIONS:
-        raise CommandError(
-            2, f"The $bit modifier only supports 'and', 'or', and 'xor', not '{name}' which is an unknown operator: {shown}"
-        )
+        raise CommandError(2, f"The $bit modifier only supports 'and', 'or', and 'xor', not '{name}' which is an unknown operator: {shown}")
     if type(number) is not int and type(number) is not Int64:
         raise CommandError(
             2, f"The $bit modifier field must be an Integer(32/64 bit); a '{type_name(number)}' is not supported here: {shown}"

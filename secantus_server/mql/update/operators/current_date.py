@@ -17,7 +17,7 @@ from secantus_server.mql.update.registry import modifier
 
 
 @modifier("$currentDate")
-def parse_current_date(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_current_date(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
     """Sets the time of the command, as a date or a timestamp.
 
     Raises:
@@ -25,7 +25,7 @@ def parse_current_date(argument: Any, path: str, ctx: ParseContext) -> Leaf:
     """
     value = current_timestamp(ctx) if _wants_timestamp(argument) else ctx.now
 
-    def modify(old: Any, state: State) -> Any:
+    def modify(_old: Any, _state: State) -> Any:
         return value
 
     return Leaf(modify)
@@ -49,7 +49,5 @@ def _wants_timestamp(argument: Any) -> bool:
         if name != "$type":
             raise CommandError(2, f"Unrecognized $currentDate option: {name}")
     if argument.get("$type") not in ("date", "timestamp"):
-        raise CommandError(
-            2, "The '$type' string field is required to be 'date' or 'timestamp': {$currentDate: {field : {$type: 'date'}}}"
-        )
+        raise CommandError(2, "The '$type' string field is required to be 'date' or 'timestamp': {$currentDate: {field : {$type: 'date'}}}")
     return bool(argument["$type"] == "timestamp")

@@ -18,10 +18,10 @@ from secantus_server.mql.update.registry import modifier
 def _better(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
     """Takes the argument where it compares as `direction` with the old value."""
 
-    def modify(old: Any, state: State) -> Any:
+    def modify(old: Any, _state: State) -> Any:
         return argument if old is MISSING or compare_values(argument, old) == direction else UNCHANGED
 
-    def modify_collated(old: Any, state: State) -> Any:
+    def modify_collated(old: Any, _state: State) -> Any:
         if old is MISSING:
             return argument
         old_key = key_string(old, ctx.collation)
@@ -34,12 +34,12 @@ def _better(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
 
 
 @modifier("$min")
-def parse_min(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_min(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
     """Takes the argument if it is less than the old value."""
     return _better(argument, -1, ctx)
 
 
 @modifier("$max")
-def parse_max(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_max(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
     """Takes the argument if it is greater than the old value."""
     return _better(argument, 1, ctx)

@@ -10,13 +10,13 @@ from typing import Any
 from secantus_server.bson import is_number, to_decimal, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
 from secantus_server.mql.describe import describe_element, describe_value
+from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 
 @modifier("$pop")
-def parse_pop(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_pop(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
     """Takes the last (1) or first (-1) element away.
 
     Raises:
@@ -24,7 +24,7 @@ def parse_pop(argument: Any, path: str, ctx: ParseContext) -> Leaf:
     """
     from_front = _parse_end(argument, path)
 
-    def modify(old: Any, state: State) -> Any:
+    def modify(old: Any, _state: State) -> Any:
         if type(old) is not list:
             raise CommandError(14, f"Path '{path}' contains an element of non-array type '{type_name(old)}'")
         if not old:

@@ -21,7 +21,7 @@ Test = Callable[[Any], bool]
 
 
 @modifier("$pull")
-def parse_pull(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_pull(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
     """Takes away what matches: a document is a filter on elements that are documents, operators are a filter on each element.
 
     Raises:
@@ -31,7 +31,7 @@ def parse_pull(argument: Any, path: str, ctx: ParseContext) -> Leaf:
 
 
 @modifier("$pullAll")
-def parse_pull_all(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_pull_all(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
     """Takes away what equals one of the values.
 
     Raises:
@@ -44,7 +44,7 @@ def parse_pull_all(argument: Any, path: str, ctx: ParseContext) -> Leaf:
 
 
 def _cull(unwanted: Test) -> Leaf:
-    def modify(old: Any, state: State) -> Any:
+    def modify(old: Any, _state: State) -> Any:
         if type(old) is not list:
             raise CommandError(2, "Cannot apply $pull to a non-array value")
         kept = [element for element in old if not unwanted(element)]

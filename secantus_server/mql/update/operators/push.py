@@ -15,8 +15,8 @@ from secantus_server.bson import is_number, key_string, to_decimal, type_name
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
 from secantus_server.mql.describe import describe_id
+from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 # Keys of elements: (path in the element, or () for the whole; descending).
@@ -95,9 +95,7 @@ def _parse_sort(pattern: Any) -> SortKeys:
     if is_number(pattern):
         return [((), _descends(pattern))]
     if type(pattern) is not dict:
-        raise CommandError(
-            2, "The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields"
-        )
+        raise CommandError(2, "The $sort is invalid: use 1/-1 to sort the whole element, or {field:1/-1} to sort embedded fields")
     if not pattern:
         raise CommandError(2, "The $sort pattern is empty when it should be a set of fields.")
     return [(_sort_path(path), _descends(direction)) for path, direction in pattern.items()]

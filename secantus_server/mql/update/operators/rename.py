@@ -11,8 +11,8 @@ from secantus_server.bson import encode
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import UNCHANGED, Leaf, State, lookup
 from secantus_server.mql.describe import describe_element
+from secantus_server.mql.update._apply import UNCHANGED, Leaf, State, lookup
 from secantus_server.mql.update.operators.unset import remove
 from secantus_server.mql.update.paths import altered_id
 from secantus_server.mql.update.registry import tree_modifier
@@ -48,7 +48,7 @@ class Rename:
         if self._destination_names[0] == b"_id" and lookup(document, (b"_id",))[0] is not MISSING:
             raise altered_id(self._destination)
 
-    def _arrive(self, old: Any, state: State) -> Any:
+    def _arrive(self, old: Any, _state: State) -> Any:
         if old is not MISSING and encode({"": old}) == encode({"": self._value}):
             return UNCHANGED
         return self._value
@@ -63,7 +63,7 @@ def _in_array(which: str, path: str, array: str, document: bytes) -> CommandErro
 
 
 @tree_modifier("$rename")
-def enter_rename(builder: TreeBuilder, path: str, argument: Any, ctx: ParseContext) -> None:
+def enter_rename(builder: TreeBuilder, path: str, argument: Any, _ctx: ParseContext) -> None:
     """Enters the removal at the old path and the arrival at the new one.
 
     Raises:

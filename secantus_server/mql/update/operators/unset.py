@@ -13,12 +13,12 @@ from secantus_server.mql.update._apply import Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 
-def remove(value: Any, state: State) -> Any:
+def remove(_value: Any, _state: State) -> Any:
     """Takes any value away; the kernel leaves a null in an array."""
     return MISSING
 
 
 @modifier("$unset")
-def parse_unset(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_unset(_argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
     """Removes a field; its argument means nothing, and a path that does not exist is no error."""
     return Leaf(remove, creates=False, lenient=True)

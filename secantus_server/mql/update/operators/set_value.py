@@ -13,12 +13,12 @@ from secantus_server.mql.update.registry import modifier
 
 
 @modifier("$set")
-def parse_set(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_set(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
     """Replaces the value; setting it to the same bytes changes nothing."""
     return SetLeaf(argument)
 
 
 @modifier("$setOnInsert")
-def parse_set_on_insert(argument: Any, path: str, ctx: ParseContext) -> Leaf:
+def parse_set_on_insert(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
     """Sets the value in a document that an upsert makes."""
     return SetLeaf(argument, insert_only=True)

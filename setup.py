@@ -39,7 +39,7 @@ def compiled_modules() -> list[Extension]:
 def check_compiler(command: list[str]) -> None:
     """Stops with one sentence where C cannot be compiled. `command` is the compiler's."""
     if shutil.which(command[0]) is None:
-        sys.exit(f"pytest-secantus needs a C compiler to build: {command[0]!r} was not found. Install gcc or clang (Debian: apt install gcc).")
+        sys.exit(f"pytest-secantus needs a C compiler to build: {command[0]!r} was not found. Install gcc or clang.")
     header = Path(sysconfig.get_path("include"), "Python.h")
     if not header.exists():
         sys.exit(f"pytest-secantus needs Python's C headers to build: {header} does not exist (Debian: apt install python3-dev).")
@@ -70,7 +70,7 @@ class BuildModules(build_ext):
         except BuildError as error:
             sys.exit(str(error))
         ingredients = common_ingredients(library)
-        stamps = {extension.name: Stamp(Path(self.get_ext_fullpath(extension.name)), extension, ingredients) for extension in self.extensions}
+        stamps = {module.name: Stamp(Path(self.get_ext_fullpath(module.name)), module, ingredients) for module in self.extensions}
         self.extensions = [extension for extension in self.extensions if not stamps[extension.name].holds()]
         self._translate()
         for extension in self.extensions:

@@ -9,15 +9,17 @@ but a key of META never begins with a zero byte.
         unit.put(RECORDS, key, value)
         for key, value in unit.scan(RECORDS, lower, upper): ...
 
-- **RecoveryUnit**: `begin commit rollback in_transaction`, `get put insert remove truncate scan`, `drop_ident`. Isolation is that of a snapshot.
-  WriteConflict means: roll back and try again. A thread has one transaction at a time; a pause between batches holds none.
-- **Cursor**, from `scan(table, lower, upper, reverse)`: iterate, `seek_at(key)`, `seek_past(key)`, `close()`. It ends with the transaction; the next
-  one scans anew and seeks past the last key. Compiled loops use `next_raw` and `seek` of `_cursor.pxd`, and the `*_raw` methods of `_unit.pxd`.
-- **Snapshots**: `push_snapshot()`, `restore(snapshot)`, `pop_snapshot(snapshot)`; they nest. META is not restored. They wait until no transaction
-  runs, as `exclusive()` does, so the caller ends long transactions first.
-- **Idents**: `unit.drop_ident(table, ident)` gives one up with the transaction's commit; `purge_orphans(budget_ms)` removes its entries bit by bit.
-- **Durability** of a directory: a commit has reached the operating system when `commit()` returns; `flush_log()`, or `sync_on_commit=True`, waits for
-  the disk. `checkpoint()` now and then keeps restarts short.
+- **RecoveryUnit**: `begin commit rollback in_transaction`, `get put insert remove truncate scan`, `drop_ident`. A transaction reads one
+  state of the store. WriteConflict means: roll back and try again. A thread has one transaction at a time; a pause between batches holds none.
+- **Cursor**, from `scan(table, lower, upper, reverse)`: iterate, `seek_at(key)`, `seek_past(key)`, `close()`. It ends with the transaction;
+  the next one scans anew and seeks past the last key. Compiled loops use `next_raw` and `seek` of `_cursor.pxd`, and the `*_raw` methods
+  of `_unit.pxd`.
+- **Snapshots**: `push_snapshot()`, `restore(snapshot)`, `pop_snapshot(snapshot)`; they nest. META is not restored. They wait until no
+  transaction runs, as `exclusive()` does, so the caller ends long transactions first.
+- **Idents**: `unit.drop_ident(table, ident)` gives one up with the transaction's commit; `purge_orphans(budget_ms)` removes its entries
+  bit by bit.
+- **Durability** of a directory: a commit has reached the operating system when `commit()` returns; `flush_log()`, or
+  `sync_on_commit=True`, waits for the disk. `checkpoint()` now and then keeps restarts short.
 """
 
 from __future__ import annotations

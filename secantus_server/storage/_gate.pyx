@@ -41,8 +41,12 @@ cdef class Gate:
 
     def _may_pass(self):
         """Whether this thread must not wait: it closed the gate itself, or holds up the one who waits for it to finish."""
+        return self.holder == threading.get_ident() or self.is_held()
+
+    def is_held(self):
+        """Whether this thread has begun a transaction that still runs."""
         me = threading.get_ident()
-        return self.holder == me or any(unit.in_transaction and unit.thread == me for unit in self.units)
+        return any(unit.in_transaction and unit.thread == me for unit in self.units)
 
     def _wait_for_opening(self):
         """Sleeps until the gate may have opened."""
@@ -58,9 +62,8 @@ cdef class Gate:
 
         Raises StorageError, with the gate open again, when they have not ended by then.
         """
-        me = threading.get_ident()
-        assert not any(unit.in_transaction and unit.thread == me for unit in self.units), "end this thread's transaction first"
-        self.holder = me
+        assert not self.is_held(), "end this thread's transaction first"
+        self.holder = threading.get_ident()
         self.closed = True
         with self.condition:
             done = self.running == 0 or self.condition.wait_for(lambda: self.running == 0, timeout)

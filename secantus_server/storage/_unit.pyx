@@ -170,13 +170,16 @@ cdef class RecoveryUnit(Session):
         """Writes a key's value, or removes it for None, without noting the change for a snapshot."""
         cdef WT_CURSOR *handle = self.writer(table)
         cdef WT_ITEM item
+        cdef int code
         self.require_transaction()
         item.data = PyBytes_AS_STRING(key)
         item.size = PyBytes_GET_SIZE(key)
         handle.set_key(handle, &item)
         self.wrote = True
         if value is None:
-            self.fail(handle.remove(handle))
+            code = handle.remove(handle)
+            if code != WT_NOTFOUND:
+                self.fail(code)
             return
         item.data = PyBytes_AS_STRING(value)
         item.size = PyBytes_GET_SIZE(value)
@@ -244,7 +247,7 @@ cdef class RecoveryUnit(Session):
         return 1
 
     cdef int remove_raw(self, int table, const uint8_t *key, size_t key_size) except -1:
-        cdef WT_CURSOR *handle = self.inserter(table)
+        cdef WT_CURSOR *handle = self.writer(table)
         cdef WT_ITEM item
         cdef int code
         self.require_transaction()

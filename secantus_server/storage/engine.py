@@ -152,7 +152,11 @@ class Engine:
             self._with_unit(RecoveryUnit.flush_log)
 
     def new_ident(self) -> int:
-        """A number for a collection or an index that no other ever had."""
+        """A number for a collection or an index that no other ever had.
+
+        Call it in the transaction that makes the thing: a restore in between would give the number up before it is used.
+        """
+        assert self._gate.is_held(), "new_ident() belongs in the transaction that uses the ident"
         return self._idents.take()
 
     def drop_ident(self, table: int, ident: int) -> None:

@@ -1,0 +1,116 @@
+"""Who has the store for himself waits for others, and others wait for him."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from secantus_server.storage import CATALOG, Engine, StorageError
+
+
+def start(target: object) -> threading.Thread:
+    thread = threading.Thread(target=target)  # type: ignore[arg-type]
+    thread.start()
+    return thread
+
+
+def test_a_running_transaction_is_waited_for(memory: Engine) -> None:
+    unit = memory.acquire()
+    unit.begin()
+    steps: list[str] = []
+
+    def alone() -> None:
+        with memory.exclusive():
+            steps.append("alone")
+
+    thread = start(alone)
+    while not memory._gate.closed:
+        pass
+    steps.append("commit")
+    unit.commit()
+    thread.join()
+    assert steps == ["commit", "alone"]
+
+
+def test_a_transaction_waits_to_begin(memory: Engine) -> None:
+    steps: list[str] = []
+    asked = threading.Event()
+
+    def write() -> None:
+        asked.set()
+        with memory.transaction() as unit:
+            steps.append("write")
+            unit.put(CATALOG, b"a", b"")
+
+    with memory.exclusive():
+        thread = start(write)
+        asked.wait()
+        with memory.exclusive(), memory.transaction() as unit:
+            assert unit.get(CATALOG, b"a") is None
+        steps.append("alone")
+    thread.join()
+    assert steps == ["alone", "write"]
+
+
+def test_a_thread_with_a_transaction_may_begin_another(memory: Engine) -> None:
+    """Otherwise the one who waits for the first transaction would wait for ever."""
+    unit = memory.acquire()
+    unit.begin()
+    thread = start(lambda: memory.restore(memory.push_snapshot()))
+    while not memory._gate.closed:
+        pass
+    with memory.transaction() as second:
+        assert second.get(CATALOG, b"a") is None
+    unit.commit()
+    thread.join()
+
+
+def test_the_wait_has_an_end(memory: Engine) -> None:
+    begun, finish = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with memory.transaction():
+            begun.set()
+            finish.wait()
+
+    thread = start(hold)
+    begun.wait()
+    with pytest.raises(StorageError, match="cannot be had alone: 1 transactions"), memory.exclusive(0.01):
+        pass
+    assert not memory._gate.closed
+    finish.set()
+    thread.join()
+
+
+def test_waiting_for_oneself_is_a_mistake(memory: Engine) -> None:
+    with memory.transaction(), pytest.raises(AssertionError), memory.exclusive():
+        pass
+    with memory.exclusive():
+        pass
+
+
+def test_many_writers_and_restores(memory: Engine) -> None:
+    """Writers add pairs of keys; whoever is alone sees whole pairs, and a restore leaves none."""
+    snapshot = memory.push_snapshot()
+    stop = threading.Event()
+
+    def write(name: bytes) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            with memory.transaction() as unit:
+                unit.put(CATALOG, b"%s%d" % (name, number), b"")
+                unit.put(CATALOG, b"%s%d'" % (name, number), b"")
+
+    threads = [start(lambda name=name: write(name)) for name in (b"a", b"b", b"c")]
+    for _ in range(50):
+        with memory.exclusive():
+            with memory.transaction() as unit:
+                assert len(list(unit.scan(CATALOG, b"", None))) % 2 == 0
+            memory.restore(snapshot)
+            with memory.transaction() as unit:
+                assert list(unit.scan(CATALOG, b"", None)) == []
+    stop.set()
+    for thread in threads:
+        thread.join()

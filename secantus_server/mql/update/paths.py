@@ -60,8 +60,8 @@ def order_key(component: str) -> tuple[int, int, str]:
 
 def stable_prefix(components: list[str]) -> str:
     """The path as far as it holds for every document: up to the first array index or positional operator."""
-    kept: list[str] = []
-    for component in components:
+    kept = components[:1]
+    for component in components[1:]:
         if component.startswith("$") or component.isdigit():
             break
         kept.append(component)

@@ -84,6 +84,7 @@ class Pool:
 
     def __init__(self, servers: list[Server], timeout: float) -> None:
         self._servers, self._timeout = servers, timeout
+        self.server: dict[str, str] = {}
 
     def run(self, cases: list[TestCase], report: Report) -> None:
         """Runs all tests and reports each result as it comes. Raises UsageError if a server cannot be reached at the start."""
@@ -118,7 +119,9 @@ class Pool:
             return self._give_up(slot, jobs, report, Verdict.ERROR, "worker", "The worker died.")
         if message[0] == "unreachable":
             raise UsageError(message[1])
-        if message[0] == "started":
+        if message[0] == "ready":
+            self.server = message[1]
+        elif message[0] == "started":
             slot.begin(message[1])
         elif message[0] == "result":
             return self._finish(slot, message[2], jobs, report)

@@ -82,17 +82,19 @@ def _json(path: Path) -> Any:
 
 
 def serve(connection: Connection, uri: str) -> None:
-    """The worker's main function: takes lists of tests, answers ("started", i), ("result", i, result) and ("idle",)."""
-    from secantus_conformance.unified.driver_private import speed_up_heartbeats
+    """The worker's main function: takes lists of tests, answers ("ready", server), ("started", i), ("result", i, result), ("idle",)."""
+    from secantus_conformance.unified.driver_private import log_whole_documents, speed_up_heartbeats
 
     _die_with_parent()
     speed_up_heartbeats()
+    log_whole_documents()
     try:
         worker = Worker(discover(uri))
     except UsageError as error:
         connection.send(("unreachable", str(error)))
         return
     worker.forget_earlier_tests()
+    connection.send(("ready", worker.environment.describe()))
     connection.send(("idle",))
     while (cases := connection.recv()) is not None:
         for index, case in enumerate(cases):

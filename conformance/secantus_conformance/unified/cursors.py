@@ -30,6 +30,8 @@ class FirstResultCursor:
         if self._first is not _NOTHING:
             first, self._first = self._first, _NOTHING
             return first
+        if isinstance(self._cursor, CommandCursor):
+            return self._cursor.try_next()
         return next(self._cursor, None)
 
     def iterate_until_document(self) -> Any:

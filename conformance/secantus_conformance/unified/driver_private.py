@@ -5,6 +5,7 @@ Everything else in the runner uses pymongo's public interface; what a new pymong
 
 from __future__ import annotations
 
+import os
 import traceback
 from typing import Any
 
@@ -12,6 +13,7 @@ import pymongo.common
 from gridfs import GridFSBucket, GridOut
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
+from pymongo.client_session_shared import _TxnState
 from pymongo.collection import Collection
 
 _DRIVER_PACKAGES = ("/pymongo/", "/bson/", "/gridfs/")
@@ -27,6 +29,11 @@ def speed_up_heartbeats() -> None:
         setattr(pymongo.common, name, 0.1)
 
 
+def log_whole_documents() -> None:
+    """Keeps the driver from cutting documents in its log messages, which tests read as Extended JSON."""
+    os.environ["MONGOB_LOG_MAX_DOCUMENT_LENGTH"] = str(2**31)
+
+
 def topology_id(client: MongoClient[Any]) -> Any:
     """The id by which log messages name their client."""
     return client._topology_settings._topology_id
@@ -39,8 +46,8 @@ def latest_cluster_time(client: MongoClient[Any]) -> Any:
 
 def transaction_state(session: ClientSession) -> str:
     """The state of a session's transaction, as the format names it: none, starting, in_progress, committed, aborted."""
-    name: str = session._transaction.state.name.lower()
-    return {"committed_empty": "committed"}.get(name, name)
+    names = {value: name.lower() for name, value in vars(_TxnState).items() if isinstance(value, int)}
+    return names[session._transaction.state].removesuffix("_empty")
 
 
 def pinned_address(session: ClientSession) -> Any:

@@ -38,7 +38,7 @@ def convert(test: TestContext, name: str, value: Any) -> Any:
         return test.entities.session(value)
     if name in ("readConcern", "writeConcern", "readPreference"):
         return {"readConcern": options.read_concern, "writeConcern": options.write_concern}.get(name, options.read_preference)(value)
-    if name in ("sort", "keys", "hint", "min", "max") and isinstance(value, dict):
+    if name in ("sort", "keys", "hint") and isinstance(value, dict):
         return list(value.items())
     if name == "cursorType":
         return _choice(name, value, _CURSOR_TYPES)

@@ -1,0 +1,38 @@
+"""The command line: `secantus-conformance fetch | run | cases | drivers | selfcheck | null | docs | ratchet`.
+
+Exit codes: 0 all is well, 1 tests failed, 2 the request cannot be carried out (one sentence says why).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from secantus_conformance.commands import cases, docs, drivers, fetch, null, ratchet, run, selfcheck
+from secantus_conformance.failures import UsageError
+
+_COMMANDS = (fetch, run, cases, drivers, selfcheck, null, docs, ratchet)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all subcommands."""
+    parser = argparse.ArgumentParser(prog="secantus-conformance", description="Runs suites that nobody here wrote against any MongoDB-wire server.")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command. Returns the exit code."""
+    parsed = build_parser().parse_args(arguments)
+    try:
+        code: int = parsed.command(parsed)
+    except UsageError as error:
+        print(f"secantus-conformance: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("secantus-conformance: interrupted", file=sys.stderr)
+        return 2
+    return code

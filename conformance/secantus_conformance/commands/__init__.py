@@ -1,0 +1,1 @@
+"""The subcommands of `secantus-conformance`, one file each."""

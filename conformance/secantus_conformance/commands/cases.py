@@ -1,0 +1,42 @@
+"""`cases DIR`: replays recorded cases."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from secantus_conformance.cases.replay import find_cases
+from secantus_conformance.commands.options import Subparsers, add_report_option, add_server_options
+from secantus_conformance.commands.run import report
+from secantus_conformance.execution.servers import ExternalServer, Server, make_servers
+from secantus_conformance.failures import UsageError
+from secantus_conformance.running import Plan, execute
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Adds the subcommand."""
+    parser = subparsers.add_parser("cases", help="replay recorded cases (.jsonl) and compare strictly")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder of .jsonl files, or one such file")
+    parser.add_argument("--match", action="append", default=[], metavar="TEXT", help="only cases with this in their name")
+    add_server_options(parser)
+    add_report_option(parser)
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replays. Returns 1 if cases failed; raises UsageError."""
+    cases = [case for case in find_cases(arguments.folder) if not arguments.match or any(text in case.id for text in arguments.match)]
+    if not cases:
+        raise UsageError(f"No case in {arguments.folder} has {' or '.join(arguments.match)} in its name.")
+    console = Console()
+    result = execute(Plan("Recorded cases", {"name": str(arguments.folder)}, cases, _servers(arguments), arguments.timeout), console)
+    return report(console, result, arguments.report)
+
+
+def _servers(arguments: argparse.Namespace) -> list[Server]:
+    """Each case has a database of its own, so that workers can share a server."""
+    if len(arguments.uri) == 1:
+        return [ExternalServer(arguments.uri[0]) for _ in range(arguments.workers)]
+    return make_servers(arguments.uri, arguments.server, arguments.workers)

@@ -1,0 +1,62 @@
+"""`drivers NAME`: a driver's own test suite against a server."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from secantus_conformance.commands.options import Subparsers, add_report_option
+from secantus_conformance.commands.run import report
+from secantus_conformance.drivers.base import DriverSuite, read_junit
+from secantus_conformance.drivers.registry import SUITES
+from secantus_conformance.environment import discover
+from secantus_conformance.execution.servers import make_servers
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Run
+from secantus_conformance.suites.sources import cache_folder
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Adds the subcommand."""
+    parser = subparsers.add_parser("drivers", help="run a driver's own test suite against a server")
+    parser.add_argument("name", metavar="NAME", help=", ".join(sorted(SUITES)))
+    parser.add_argument("--uri", action="append", default=[], metavar="URI", help="a server that runs already")
+    parser.add_argument("--server", metavar="COMMAND", help="a command that starts a server on port {port}; default: the bundled server")
+    parser.add_argument("--timeout", type=float, default=5400.0, metavar="SECONDS", help="for the whole suite (default: 5400)")
+    add_report_option(parser)
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs a suite. Returns 1 if tests failed that the environment does not excuse; raises UsageError."""
+    if arguments.name not in SUITES:
+        raise UsageError(f"There is no suite of a driver {arguments.name!r}; there are {', '.join(sorted(SUITES))}.")
+    suite, console = SUITES[arguments.name], Console()
+    console.print(f"Preparing the suite of {suite.name} {suite.version} …")
+    folder = suite.prepare(cache_folder() / "drivers")
+    result = _run(suite, folder, arguments)
+    code = report(console, result, arguments.report)
+    needed = [each for each in result.results if each.category.endswith("needs a server") and each.eligible]
+    console.print(f"Of the tests that need a server, {sum(not each.verdict.is_bad for each in needed)} of {len(needed)} pass.")
+    return code
+
+
+def _run(suite: DriverSuite, folder: Path, arguments: argparse.Namespace) -> Run:
+    server = make_servers(arguments.uri, arguments.server, 1)[0]
+    start = time.monotonic()
+    try:
+        uri = server.start()
+        environment = discover(uri)
+        with tempfile.TemporaryDirectory() as scratch:
+            junit = Path(scratch, "junit.xml")
+            suite.run(folder, uri, junit, arguments.timeout)
+            results = tuple(read_junit(junit, suite))
+        died = server.exit_reason()
+    finally:
+        server.stop()
+    notes = (f"In this run {died}.",) if died else ()
+    return Run(f"Suite of {suite.name}", {"name": suite.name, "version": suite.version}, environment.describe(), results, time.monotonic() - start, notes)

@@ -1,0 +1,50 @@
+"""`selfcheck`: proves the runner, not the server."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+from rich.markup import escape
+
+from secantus_conformance.commands.options import Subparsers, add_server_options, positive
+from secantus_conformance.execution.servers import make_servers
+from secantus_conformance.model import Run, TestCase
+from secantus_conformance.running import Plan, execute
+from secantus_conformance.selfcheck.checks import Part, check_invalid, check_mutants, check_valid_fail, check_valid_pass
+from secantus_conformance.suites.sources import open_source
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Adds the subcommand."""
+    parser = subparsers.add_parser("selfcheck", help="prove the runner: what must fail fails, mutants are caught")
+    add_server_options(parser)
+    parser.add_argument("--mutants", type=positive, default=400, metavar="N", help="how many mutants to try at most (default: 400)")
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Checks. Returns 1 if a part does not hold."""
+    console, source = Console(), open_source(None)
+
+    def run_cases(title: str, cases: list[TestCase]) -> Run:
+        servers = make_servers(arguments.uri, arguments.server, arguments.workers)
+        return execute(Plan(title, source.describe(), cases, servers, arguments.timeout), console)
+
+    parts = [
+        check_invalid(source),
+        check_valid_fail(source, run_cases),
+        check_valid_pass(source, run_cases),
+        check_mutants(source, run_cases, arguments.mutants),
+    ]
+    for part in parts:
+        _show(console, part)
+    return 0 if all(part.good for part in parts) else 1
+
+
+def _show(console: Console, part: Part) -> None:
+    share = part.held / part.total if part.total else 1.0
+    colour = "green" if part.good else "red"
+    console.print(f"[{colour}]{part.name}: {part.held} of {part.total} ({share:.1%})[/{colour}]")
+    for complaint in part.complaints:
+        console.print(f"  {escape(complaint)}")

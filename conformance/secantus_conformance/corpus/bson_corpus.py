@@ -1,0 +1,78 @@
+"""The BSON corpus against a server: a valid document comes back byte for byte, an invalid one is refused without harm.
+
+Each document travels as a field of another one, so that the server need not add an _id to it.
+Specification: https://github.com/mongodb/specifications/tree/master/source/bson-corpus
+"""
+
+from __future__ import annotations
+
+import binascii
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
+
+from secantus_conformance.corpus.wire import WireConnection, document, element, int32, string
+from secantus_conformance.failures import AssertionFailed
+
+DATABASE = "bson_corpus"
+_COLLECTION = "documents"
+_SECONDS = 10.0
+_ID = 1
+
+
+def run_case(uri: str, client: MongoClient[Any], file: dict[str, Any], index: int) -> None:
+    """Runs one case: those of `valid` come first, then those of `decodeErrors`. Raises AssertionFailed."""
+    valid, invalid = file.get("valid", []), file.get("decodeErrors", [])
+    client[DATABASE][_COLLECTION].delete_many({})
+    host, port = parse_uri(uri)["nodelist"][0]
+    if index < len(valid):
+        _round_trip(host, port or 27017, client, binascii.unhexlify(valid[index]["canonical_bson"]))
+    else:
+        _refusal(host, port or 27017, client, binascii.unhexlify(invalid[index - len(valid)]["bson"]))
+
+
+def _insert_command(nested: bytes) -> bytes:
+    record = document(int32("_id", _ID), element(0x03, "d", nested))
+    return document(string("insert", _COLLECTION), element(0x04, "documents", document(element(0x03, "0", record))), string("$db", DATABASE))
+
+
+def _round_trip(host: str, port: int, client: MongoClient[Any], nested: bytes) -> None:
+    with WireConnection(host, port, _SECONDS) as connection:
+        try:
+            reply = connection.command(_insert_command(nested))
+        except (OSError, ValueError) as error:
+            raise AssertionFailed("result", f"The server does not take the document: {error}", nested.hex(), str(error)) from error
+    if not reply.get("ok") or reply.get("writeErrors"):
+        raise AssertionFailed("result", "The server refuses a valid document.", nested.hex(), str(reply))
+    back = _stored(client)
+    wanted = document(int32("_id", _ID), element(0x03, "d", nested))
+    if back != wanted:
+        raise AssertionFailed("result", "The document comes back with other bytes.", wanted.hex(), back.hex() if back else "nothing")
+
+
+def _stored(client: MongoClient[Any]) -> bytes | None:
+    collection = client[DATABASE].get_collection(
+        _COLLECTION, codec_options=client.codec_options.with_options(document_class=RawBSONDocument)
+    )
+    found = collection.find_one({"_id": _ID})
+    return found.raw if found is not None else None
+
+
+def _refusal(host: str, port: int, client: MongoClient[Any], nested: bytes) -> None:
+    with WireConnection(host, port, _SECONDS) as connection:
+        try:
+            reply: dict[str, Any] = connection.command(_insert_command(nested))
+        except ConnectionError:
+            reply = {"ok": 0.0}
+        except TimeoutError as error:
+            raise AssertionFailed("result", "The server does not answer an invalid document.", "an error", "nothing") from error
+    try:
+        client.admin.command("ping")
+        kept = client[DATABASE][_COLLECTION].count_documents({})
+    except PyMongoError as error:
+        raise AssertionFailed("result", f"An invalid document harms the server: {error}", "the server goes on", str(error)) from error
+    if (reply.get("ok") and not reply.get("writeErrors")) or kept:
+        raise AssertionFailed("result", "The server takes an invalid document.", "an error", str(reply))

@@ -1,0 +1,73 @@
+"""Known differences: tests that a server is known not to pass, each with its reason.
+
+A known difference that starts to pass is a failure until its line is removed: the list cannot grow stale.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Group, Result, Verdict
+from secantus_conformance.toml import read_toml
+
+_KEYS = {"reason", "tests", "categories", "groups"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One entry: the tests that all of its conditions hold for. `tests` are names, in which * stands for anything."""
+
+    reason: str
+    tests: tuple[str, ...]
+    categories: frozenset[str]
+    groups: frozenset[Group]
+
+    def covers(self, result: Result) -> bool:
+        """Whether a test is meant."""
+        if (self.categories and result.category not in self.categories) or (self.groups and result.group not in self.groups):
+            return False
+        return not self.tests or any(result.id == name or ("*" in name and fnmatch.fnmatchcase(result.id, name)) for name in self.tests)
+
+
+def read_differences(path: Path) -> list[Difference]:
+    """The entries of a file. Raises UsageError if it is broken."""
+    return [_entry(path, index, entry) for index, entry in enumerate(read_toml(path).get("difference", []), 1)]
+
+
+def _entry(path: Path, index: int, entry: dict[str, Any]) -> Difference:
+    unknown = sorted(entry.keys() - _KEYS)
+    if unknown or not isinstance(entry.get("reason"), str) or not entry.keys() - {"reason"}:
+        raise UsageError(f"{path}: difference {index} needs a reason and tests, categories or groups, and nothing else{_tail(unknown)}.")
+    try:
+        groups = frozenset(Group(name) for name in entry.get("groups", []))
+    except ValueError as error:
+        raise UsageError(f"{path}: difference {index}: {error}") from error
+    return Difference(entry["reason"], tuple(entry.get("tests", [])), frozenset(entry.get("categories", [])), groups)
+
+
+def _tail(unknown: list[str]) -> str:
+    return f" ({', '.join(unknown)} is not known)" if unknown else ""
+
+
+def apply_differences(results: Iterable[Result], differences: list[Difference]) -> list[Result]:
+    """Judges results again: a listed failure becomes a known difference, a listed pass a failure."""
+    return [_apply(result, differences) for result in results]
+
+
+def _apply(result: Result, differences: list[Difference]) -> Result:
+    entry = next((difference for difference in differences if difference.covers(result)), None)
+    if entry is None or result.verdict is Verdict.SKIPPED:
+        return result
+    if result.verdict is Verdict.PASSED:
+        return result.with_verdict(Verdict.FAILED, f"passes, and is listed as a known difference ({entry.reason}): remove its line")
+    return result.with_verdict(Verdict.KNOWN, f"{entry.reason} ({result.reason})")
+
+
+def unused(results: list[Result], differences: list[Difference]) -> list[Difference]:
+    """Entries that no test of a run is meant by."""
+    return [difference for difference in differences if not any(difference.covers(result) for result in results)]

@@ -1,0 +1,65 @@
+"""What a driver's own test suite is to this runner: something that can be prepared, run against a server, and read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from xml.etree import ElementTree
+
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Group, Result, Skip, Verdict
+
+
+@dataclass(frozen=True)
+class Environmental:
+    """A part of a suite that cannot hold here whatever the server does: other topologies, the public DNS, encryption libraries."""
+
+    pattern: str
+    reason: str
+
+
+class DriverSuite(Protocol):
+    """A driver's own test suite, unmodified."""
+
+    name: str
+    version: str
+    environmental: Sequence[Environmental]
+
+    def prepare(self, cache: Path) -> Path:
+        """Brings the suite and its environment into the cache. Returns the working folder; raises UsageError."""
+
+    def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
+        """Runs the suite against a server and writes JUnit XML. Raises UsageError if it cannot be run to its end."""
+
+    def needs_server(self, test: str) -> bool:
+        """Whether a test needs a server at all."""
+
+
+def read_junit(path: Path, suite: DriverSuite) -> list[Result]:
+    """The results in a JUnit file, those of the environment told apart. Raises UsageError if there is none."""
+    try:
+        root = ElementTree.parse(path).getroot()  # noqa: S314  (a file that this process had written)
+    except (OSError, ElementTree.ParseError) as error:
+        raise UsageError(f"The suite of {suite.name} left no readable results: {error}") from error
+    return [_result(case, suite) for case in root.iter("testcase")]
+
+
+def _result(case: ElementTree.Element, suite: DriverSuite) -> Result:
+    name = f"{case.get('classname', '')}::{case.get('name', '')}"
+    group = Group.SERVER if suite.needs_server(name) else Group.DRIVER
+    category = f"{suite.name}: needs a server" if group is Group.SERVER else f"{suite.name}: driver only"
+    verdict, kind, reason, actual = _verdict(case)
+    outside = next((each for each in suite.environmental if each.pattern in name), None)
+    if verdict.is_bad and outside is not None:
+        verdict, kind, reason = Verdict.SKIPPED, Skip.ENVIRONMENT.value, f"{outside.reason}: {reason}"
+    return Result(name, category, group, verdict, kind, reason, "", actual, float(case.get("time") or 0))
+
+
+def _verdict(case: ElementTree.Element) -> tuple[Verdict, str, str, str]:
+    for tag, verdict, kind in (("failure", Verdict.FAILED, "failure"), ("error", Verdict.ERROR, "error"), ("skipped", Verdict.SKIPPED, Skip.SUITE.value)):
+        found = case.find(tag)
+        if found is not None:
+            return verdict, kind, (found.get("message") or "").strip()[:1000], (found.text or "")[-4000:]
+    return Verdict.PASSED, "", "", ""

@@ -1,0 +1,106 @@
+"""pymongo's own test suite: its source distribution's tests, unmodified, with the released package in an environment of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from pymongo.uri_parser import parse_uri
+
+from secantus_conformance.drivers.base import Environmental
+from secantus_conformance.failures import UsageError
+from secantus_conformance.suites.sources import PYMONGO_VERSION, archive_path, fetch
+
+# The suite runs from a folder without the driver's sources, so that the installed driver is the one under test.
+_KEPT = ("test/", "tools/", "pyproject.toml", "README.md", "doc/")
+_REQUIREMENTS = (f"pymongo=={PYMONGO_VERSION}", "pytest>=8.2", "pytest-asyncio>=0.24.0", "pytest-timeout")
+_TEST_SECONDS = 120
+_NOBODY_LISTENS = 9
+
+
+@dataclass
+class PymongoSuite:
+    """The suite with one of its markers: `default` (synchronous) or `default_async`."""
+
+    name: str
+    marker: str
+    version: str = PYMONGO_VERSION
+    environmental: Sequence[Environmental] = (
+        Environmental("test_srv_polling", "needs the public DNS"),
+        Environmental("test_dns", "needs the public DNS"),
+        Environmental("test_encryption", "needs the encryption libraries"),
+        Environmental("test_auth_oidc", "needs an identity provider"),
+        Environmental("test_mypy", "needs mypy"),
+        Environmental("test_typing", "needs mypy"),
+    )
+
+    def prepare(self, cache: Path) -> Path:
+        """Unpacks the tests, makes the environment, and finds out which tests need a server. Raises UsageError."""
+        fetch()
+        folder = cache / f"pymongo-{PYMONGO_VERSION}"
+        if not (folder / "test").is_dir():
+            _unpack(folder)
+        if not _python(folder).exists():
+            venv.create(folder / "environment", with_pip=True)
+        if not (folder / "installed").exists():
+            _call([str(_python(folder)), "-m", "pip", "install", "--quiet", *_REQUIREMENTS], folder, 600, "pip cannot install the driver")
+            (folder / "installed").touch()
+        self._alone = self._without_server(folder)
+        return folder
+
+    def _without_server(self, folder: Path) -> frozenset[str]:
+        """The tests that pass where no server listens: the others need one."""
+        report = folder / f"{self.marker}-without-server.xml"
+        if not report.exists():
+            self._pytest(folder, f"mongodb://127.0.0.1:{_NOBODY_LISTENS}", report, 3600)
+        cases = ElementTree.parse(report).getroot().iter("testcase")  # noqa: S314  (a file that this process had written)
+        return frozenset(f"{case.get('classname')}::{case.get('name')}" for case in cases if case.find("skipped") is None)
+
+    def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
+        """Runs the suite. Raises UsageError if it does not come to its end."""
+        self._pytest(folder, uri, junit, timeout)
+        if not junit.exists():
+            raise UsageError("pymongo's suite did not come to its end.")
+
+    def _pytest(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
+        host, port = parse_uri(uri)["nodelist"][0]
+        command = [str(_python(folder)), "-m", "pytest", "test", "-q", "-m", self.marker, f"--junitxml={junit}", "-p", "no:cacheprovider"]
+        environment = {**os.environ, "DB_IP": host, "DB_PORT": str(port), "PYTHONPATH": str(folder)}
+        _call([*command, f"--timeout={_TEST_SECONDS}", "-o", "faulthandler_timeout=0"], folder, timeout, None, environment)
+
+    def needs_server(self, test: str) -> bool:
+        """Whether a test did not pass where no server listens."""
+        return test not in self._alone
+
+
+def _unpack(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    prefix = f"pymongo-{PYMONGO_VERSION}/"
+    with tarfile.open(archive_path()) as archive:
+        for member in archive.getmembers():
+            name = member.name.removeprefix(prefix)
+            if member.isfile() and name.startswith(_KEPT) and ".." not in Path(name).parts:
+                member.name = name
+                archive.extract(member, folder, filter="data")
+
+
+def _python(folder: Path) -> Path:
+    return folder / "environment" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def _call(command: list[str], folder: Path, timeout: float, complaint: str | None, environment: dict[str, str] | None = None) -> None:
+    """Runs a command. With a complaint, a failure of it is a UsageError."""
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(f"The suite took longer than {timeout:g} seconds.") from error
+    (folder / "last-output.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    if complaint and done.returncode != 0:
+        raise UsageError(f"{complaint}: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")

@@ -1,0 +1,11 @@
+"""The suites that can be run. A further driver is one more file and one more line here."""
+
+from __future__ import annotations
+
+from secantus_conformance.drivers.base import DriverSuite
+from secantus_conformance.drivers.pymongo import PymongoSuite
+
+SUITES: dict[str, DriverSuite] = {
+    "pymongo": PymongoSuite("pymongo", "default"),
+    "pymongo-async": PymongoSuite("pymongo-async", "default_async"),
+}

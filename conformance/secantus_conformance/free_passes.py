@@ -1,0 +1,21 @@
+"""The tests that a server passes which stores nothing and answers ok, as `null` has found them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from secantus_conformance.model import Run, Verdict
+
+PATH = Path(__file__).with_name("free_passes.json")
+
+
+def free_passes() -> frozenset[str]:
+    """The names of those tests; none if nobody has measured."""
+    return frozenset(json.loads(PATH.read_text(encoding="utf-8"))) if PATH.exists() else frozenset()
+
+
+def write_free_passes(run: Run) -> None:
+    """Keeps what a run against that server has passed."""
+    names = sorted(result.id for result in run.results if result.verdict is Verdict.PASSED)
+    PATH.write_text(json.dumps(names, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,137 @@
+"""A server that stores nothing and answers ok: what passes against it is no merit of a server.
+
+Run as `python -m secantus_conformance.null_server --port N`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socketserver
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import bson
+from bson import Timestamp
+
+_HEADER = struct.Struct("<iiii")
+_OP_REPLY, _OP_QUERY, _OP_MSG = 1, 2004, 2013
+_MORE_TO_COME = 2
+_NOW = Timestamp(1, 1)
+Document = dict[str, Any]
+
+
+class NullHandler(socketserver.StreamRequestHandler):
+    """One connection."""
+
+    def handle(self) -> None:
+        """Answers until the client hangs up."""
+        while len(header := self.rfile.read(_HEADER.size)) == _HEADER.size:
+            length, request, _, code = _HEADER.unpack(header)
+            body = self.rfile.read(length - _HEADER.size)
+            if code == _OP_QUERY:
+                self._send(request, _OP_REPLY, struct.pack("<iqii", 8, 0, 0, 1), reply_to(_query(body), 0, self._address()))
+            elif code == _OP_MSG:
+                flags, command, written = _message(body)
+                if not flags & _MORE_TO_COME:
+                    self._send(request, _OP_MSG, struct.pack("<iB", 0, 0), reply_to(command, written, self._address()))
+
+    def _address(self) -> str:
+        host, port = self.server.server_address[:2]
+        return f"{host!s}:{port}"
+
+    def _send(self, request: int, code: int, prefix: bytes, reply: Document) -> None:
+        payload = prefix + bson.encode(reply)
+        self.wfile.write(_HEADER.pack(_HEADER.size + len(payload), 1, request, code) + payload)
+
+
+def _query(body: bytes) -> Document:
+    """The command of an OP_QUERY: after flags and the name of the collection come two numbers, then the document."""
+    return dict(bson.decode(body[body.index(b"\0", 4) + 9 :]))
+
+
+def _message(body: bytes) -> tuple[int, Document, int]:
+    """Flags, command and number of documents in sequences of an OP_MSG."""
+    flags = struct.unpack_from("<I", body)[0]
+    position, command, written = 4, {}, 0
+    end = len(body) - (4 if flags & 1 else 0)
+    while position < end:
+        size = struct.unpack_from("<i", body, position + 1)[0]
+        section = body[position + 1 : position + 1 + size]
+        if body[position] == 0:
+            command = dict(bson.decode(section))
+        else:
+            written += len(bson.decode_all(section[section.index(b"\0", 4) + 1 :]))
+        position += 1 + size
+    return flags, command, written + len(command.get("documents", ()))
+
+
+def reply_to(command: Document, written: int, address: str) -> Document:
+    """The reply to a command: what it would be if everything had worked and nothing were there."""
+    name = next(iter(command), "")
+    answer = _ANSWERS.get(name, lambda address, written: {})(address, written)
+    return {**answer, "ok": 1.0, "operationTime": _NOW, "$clusterTime": {"clusterTime": _NOW, "signature": {"hash": b"\0" * 20, "keyId": 0}}}
+
+
+def _hello(address: str, written: int) -> Document:
+    return {
+        "helloOk": True,
+        "isWritablePrimary": True,
+        "ismaster": True,
+        "setName": "null",
+        "setVersion": 1,
+        "hosts": [address],
+        "primary": address,
+        "me": address,
+        "maxBsonObjectSize": 16777216,
+        "maxMessageSizeBytes": 48000000,
+        "maxWriteBatchSize": 100000,
+        "logicalSessionTimeoutMinutes": 30,
+        "minWireVersion": 0,
+        "maxWireVersion": 27,
+        "readOnly": False,
+        "connectionId": 1,
+    }
+
+
+def _empty_cursor(address: str, written: int) -> Document:
+    return {"cursor": {"id": 0, "ns": "test.test", "firstBatch": []}}
+
+
+_ANSWERS: dict[str, Callable[[str, int], Document]] = {
+    **dict.fromkeys(("hello", "isMaster", "ismaster"), _hello),
+    **dict.fromkeys(("find", "aggregate", "listCollections", "listIndexes"), _empty_cursor),
+    "getMore": lambda address, written: {"cursor": {"id": 0, "ns": "test.test", "nextBatch": []}},
+    "buildInfo": lambda address, written: {"version": "8.2.0", "versionArray": [8, 2, 0, 0]},
+    "getParameter": lambda address, written: {"enableTestCommands": True},
+    "insert": lambda address, written: {"n": written},
+    "update": lambda address, written: {"n": 0, "nModified": 0},
+    "delete": lambda address, written: {"n": 0},
+    "count": lambda address, written: {"n": 0},
+    "distinct": lambda address, written: {"values": []},
+    "findAndModify": lambda address, written: {"value": None},
+    "listDatabases": lambda address, written: {"databases": [], "totalSize": 0},
+    "bulkWrite": lambda address, written: {
+        **_empty_cursor(address, written),
+        **dict.fromkeys(("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted"), 0),
+    },
+}
+
+
+class NullServer(socketserver.ThreadingTCPServer):
+    """Listens on the loopback interface."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+def main() -> None:
+    """Serves until it is killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    with NullServer(("127.0.0.1", parser.parse_args().port), NullHandler) as server:
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

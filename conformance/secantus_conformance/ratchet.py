@@ -1,0 +1,55 @@
+"""The ratchet: names of tests that have passed once and must go on passing. The file only grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Result, Run, TestCase, Verdict
+
+_HEAD = (
+    "# Tests that pass against the bundled server and must go on passing: one name per line, sorted.\n"
+    "# `secantus-conformance ratchet FILE --from REPORT.json` adds those that pass now; nothing takes one away.\n"
+)
+
+
+def read_ratchet(path: Path) -> list[str]:
+    """The names in a file. Raises UsageError if it cannot be read or names nothing."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(f"The ratchet file {path} cannot be read: {error}") from error
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def select_ratchet(tests: Iterable[TestCase], path: Path) -> list[TestCase]:
+    """The tests that a file names. Raises UsageError if it names one that does not exist: nobody may take a test away by renaming."""
+    names = set(read_ratchet(path))
+    chosen = [test for test in tests if test.id in names]
+    missing = sorted(names - {test.id for test in chosen})
+    if missing:
+        raise UsageError(f"{path} names {len(missing)} tests that do not exist, the first being {missing[0]!r}.")
+    if not chosen:
+        raise UsageError(f"{path} names no tests.")
+    return chosen
+
+
+def demand(results: Iterable[Result]) -> list[Result]:
+    """Judges results by the ratchet: a test that was skipped or is a known difference did not go on passing."""
+    lax = (Verdict.SKIPPED, Verdict.KNOWN)
+    return [
+        result.with_verdict(Verdict.FAILED, f"has passed before and is now a {result.verdict.value}: {result.reason}")
+        if result.verdict in lax
+        else result
+        for result in results
+    ]
+
+
+def grow(path: Path, run: Run, slowest: float) -> int:
+    """Adds the tests that passed in a run and took at most `slowest` seconds. Returns how many are new."""
+    before = set(read_ratchet(path)) if path.exists() else set()
+    passed = {result.id for result in run.results if result.verdict is Verdict.PASSED and result.seconds <= slowest}
+    names = sorted(before | passed)
+    path.write_text(_HEAD + "".join(f"{name}\n" for name in names), encoding="utf-8")
+    return len(names) - len(before)

@@ -1,0 +1,67 @@
+"""The page of the documentation about conformance, made from JSON reports and never edited by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+
+from secantus_conformance.model import Group, Run, Verdict
+from secantus_conformance.report.summary import Row, rows, skips, total
+from secantus_conformance.report.terminal import sentence
+
+_HEAD = """# Conformance
+
+What holds, feature by feature, by suites that nobody here wrote. `secantus-conformance docs` writes this page from the
+JSON reports of a run; it is not edited by hand.
+
+A test is *eligible* if it is meant for a single-node replica set of this version and pymongo can express it. *For free*
+counts those passes that a server gets which stores nothing and answers ok. A *known difference* names a missing
+feature; it becomes a failure as soon as it passes.
+"""
+_EXPLAINED = {
+    Group.SERVER: "Tests that look at what the server says or keeps.",
+    Group.FAULTS: "Tests that make the server fail on purpose and look at what the driver does about it.",
+    Group.DRIVER: "Tests that look only at what the driver sends and shows of itself.",
+}
+
+
+def page(runs: list[Run], free: frozenset[str]) -> str:
+    """The page for a number of runs."""
+    return "\n".join([_HEAD, *(_section(run, free) for run in runs)])
+
+
+def _section(run: Run, free: frozenset[str]) -> str:
+    suite = " ".join(filter(None, (run.suite.get("name"), run.suite.get("version"))))
+    parts = [f"## {run.title}", f"{suite} against {run.server.get('product', 'a server')}. {sentence(run)}"]
+    for group, members in groupby(rows(run.results, free), key=lambda row: row.group):
+        parts += [f"### {group.value.capitalize()}", _EXPLAINED[group], _table(list(members), group)]
+    parts += [_known(run), _skipped(run)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(members: list[Row], group: Group) -> str:
+    lines = ["| category | passed | eligible | share | for free | known | not passed | skipped |", "|---|--:|--:|--:|--:|--:|--:|--:|"]
+    lines += [_line(row, row.category) for row in members]
+    return "\n".join([*lines, _line(total(members, "", group), "**all**")])
+
+
+def _line(row: Row, label: str) -> str:
+    known = row.counts[Verdict.KNOWN]
+    cells = (row.passed, row.eligible, f"{row.share:.1%}", row.free, known, row.eligible - row.passed - known, row.counts[Verdict.SKIPPED])
+    return f"| {label} | " + " | ".join(map(str, cells)) + " |"
+
+
+def _known(run: Run) -> str:
+    reasons = Counter(result.reason.split(" (")[0] for result in run.results if result.verdict is Verdict.KNOWN)
+    if not reasons:
+        return ""
+    return "### Known differences\n\n" + "\n".join(f"- {reason}: {count} tests" for reason, count in reasons.most_common())
+
+
+def _skipped(run: Run) -> str:
+    found = skips(run)
+    if not found:
+        return ""
+    return "### Skipped\n\n| why | reason | tests |\n|---|---|--:|\n" + "\n".join(
+        f"| {kind} | {reason.replace('|', chr(92) + '|')} | {count} |" for kind, reason, count in found
+    )

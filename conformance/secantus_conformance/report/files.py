@@ -1,0 +1,22 @@
+"""Writes all reports of a run into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Run
+from secantus_conformance.report.html import write_html
+from secantus_conformance.report.jsonout import write_json
+from secantus_conformance.report.junit import write_junit
+
+
+def write_reports(run: Run, folder: Path, free: frozenset[str] = frozenset()) -> None:
+    """Writes `report.json`, `junit.xml` and `report.html`. Raises UsageError if the folder cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(run, folder / "report.json")
+        write_junit(run, folder / "junit.xml")
+        write_html(run, folder / "report.html", free)
+    except OSError as error:
+        raise UsageError(f"The reports cannot be written to {folder}: {error}") from error

@@ -1,0 +1,95 @@
+"""A run as one HTML page that needs nothing else: the table, a bar for each category, every failure with both sides."""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import groupby
+from pathlib import Path
+
+from secantus_conformance.model import Group, Result, Run, Verdict
+from secantus_conformance.report.summary import Row, rows, skips, total
+from secantus_conformance.report.terminal import sentence
+
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1c2530;background:#fff}
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;width:100%}
+th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #e3e8ee}th:first-child,td:first-child{text-align:left}
+td.bar{width:16rem}.track{background:#eef1f5;height:.8rem;display:flex;border-radius:3px;overflow:hidden}
+.ok{background:#2e9e5b}.known{background:#e0a92f}.bad{background:#d1433f}tr.sum{font-weight:600}
+details{border:1px solid #e3e8ee;border-radius:6px;margin:.5rem 0;padding:.4rem .8rem}summary{cursor:pointer;overflow-wrap:anywhere}
+.sides{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}pre{background:#f6f8fa;padding:.6rem;overflow:auto;max-height:26rem;font-size:12.5px}
+.verdict{font-size:.75rem;color:#fff;background:#d1433f;border-radius:3px;padding:.05rem .4rem;margin-right:.5rem}
+.verdict.known{background:#b98412}p.reason{color:#51606f;overflow-wrap:anywhere}
+@media(prefers-color-scheme:dark){body{background:#14191f;color:#dde4ec}th,td,details{border-color:#2c3540}pre{background:#1c232b}.track{background:#2c3540}}
+"""
+_HEAD = ("category", "", "passed", "eligible", "share", "known", "not passed", "skipped", "of these for free")
+
+
+def write_html(run: Run, path: Path, free: frozenset[str] = frozenset()) -> None:
+    """Writes the page. `free` names the tests that a server which does nothing passes too."""
+    parts = [
+        f"<h1>{escape(run.title)}</h1>",
+        f"<p>{escape(_subject(run))}</p><p><strong>{escape(sentence(run))}</strong></p>",
+        _table(run, free),
+        *(f"<p>{escape(note)}</p>" for note in run.notes),
+        _failures("What did not pass", run.bad),
+        _failures("Known differences", [result for result in run.results if result.verdict is Verdict.KNOWN]),
+        _skips(run),
+    ]
+    path.write_text(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{escape(run.title)}</title><style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n",
+        encoding="utf-8",
+    )
+
+
+def _subject(run: Run) -> str:
+    return f"{run.suite.get('name', '')} {run.suite.get('version', '')} against {run.server.get('product', 'a server')} ({run.server.get('topology', '')})"
+
+
+def _table(run: Run, free: frozenset[str]) -> str:
+    head = "".join(f"<th>{name}</th>" for name in (_HEAD if free else _HEAD[:-1]))
+    body = []
+    for group, members in groupby(rows(run.results, free), key=lambda row: row.group):
+        block = list(members)
+        body += [_row(row, row.category, bool(free)) for row in block]
+        body.append(_row(total(block, "", group), group.value, bool(free), "sum"))
+    body.append(_row(total(rows(run.results, free), "", Group.SERVER), "all", bool(free), "sum"))
+    return f"<table><tr>{head}</tr>{''.join(body)}</table>"
+
+
+def _row(row: Row, label: str, with_free: bool, style: str = "") -> str:
+    known = row.counts[Verdict.KNOWN]
+    bad = row.eligible - row.passed - known
+    numbers = [row.passed, row.eligible, f"{row.share:.1%}", known, bad, row.counts[Verdict.SKIPPED], *([row.free] if with_free else [])]
+    cells = "".join(f"<td>{number}</td>" for number in numbers)
+    return f'<tr class="{style}"><td>{escape(label)}</td><td class="bar">{_bar(row.passed, known, bad)}</td>{cells}</tr>'
+
+
+def _bar(passed: int, known: int, bad: int) -> str:
+    whole = max(1, passed + known + bad)
+    spans = (("ok", passed), ("known", known), ("bad", bad))
+    return '<div class="track">' + "".join(f'<span class="{name}" style="width:{100 * count / whole:.2f}%"></span>' for name, count in spans) + "</div>"
+
+
+def _failures(title: str, results: list[Result]) -> str:
+    if not results:
+        return ""
+    return f"<h2>{title} ({len(results)})</h2>" + "".join(_failure(result) for result in results)
+
+
+def _failure(result: Result) -> str:
+    style = " known" if result.verdict is Verdict.KNOWN else ""
+    sides = ""
+    if result.expected or result.actual:
+        sides = (
+            f'<div class="sides"><div>expected<pre>{escape(result.expected)}</pre></div>'
+            f"<div>actual<pre>{escape(result.actual)}</pre></div></div>"
+        )
+    head = f'<span class="verdict{style}">{result.verdict.value}</span>{escape(result.id)}'
+    return f'<details><summary>{head}</summary><p class="reason">{escape(result.reason)}</p>{sides}</details>'
+
+
+def _skips(run: Run) -> str:
+    lines = "".join(f"<tr><td>{escape(kind)}: {escape(reason)}</td><td>{count}</td></tr>" for kind, reason, count in skips(run))
+    return f"<h2>Skipped</h2><table>{lines}</table>" if lines else ""

@@ -1,0 +1,85 @@
+"""Progress while tests run: a live display on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from secantus_conformance.model import Result, Verdict
+
+_LOG_EVERY_SECONDS = 15.0
+
+
+class Display(Protocol):
+    """What is told of each result."""
+
+    def __enter__(self) -> Display:
+        """Starts to show."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stops to show."""
+
+    def add(self, result: Result) -> None:
+        """One more test is done."""
+
+
+class LiveDisplay:
+    """A bar with counts, and the name of the last failure."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[bad]}"))
+        self._progress = Progress(*columns, console=console, transient=True)
+        self._task = self._progress.add_task("tests", total=total, bad="")
+        self._bad = 0
+
+    def __enter__(self) -> LiveDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def add(self, result: Result) -> None:
+        """Moves the bar."""
+        self._bad += result.verdict.is_bad
+        shown = f"[red]{self._bad} not passed[/red]" if self._bad else ""
+        self._progress.update(self._task, advance=1, bad=shown)
+
+
+class LogDisplay:
+    """A line for each test that did not pass, and one every fifteen seconds."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._done, self._bad = total, 0, 0
+        self._last = time.monotonic()
+
+    def __enter__(self) -> LogDisplay:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        return
+
+    def add(self, result: Result) -> None:
+        """Writes a line if there is something to say."""
+        self._done += 1
+        if result.verdict.is_bad:
+            self._bad += 1
+            print(f"{result.verdict.value}: {result.id}: {' '.join(result.reason.split())[:300]}", flush=True)
+        if time.monotonic() - self._last > _LOG_EVERY_SECONDS:
+            self._last = time.monotonic()
+            print(f"{self._done} of {self._total} tests, {self._bad} not passed", flush=True)
+
+
+def make_display(total: int, console: Console) -> Display:
+    """A live display on a terminal, lines elsewhere."""
+    return LiveDisplay(total, console) if sys.stdout.isatty() else LogDisplay(total)
+
+
+def verdict_style(verdict: Verdict) -> str:
+    """The colour of a verdict."""
+    return {Verdict.PASSED: "green", Verdict.SKIPPED: "dim", Verdict.KNOWN: "yellow"}.get(verdict, "red")

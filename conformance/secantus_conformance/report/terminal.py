@@ -1,0 +1,76 @@
+"""A run on a terminal: the table, then each failure with what was expected beside what came."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from secantus_conformance.model import Group, Result, Run, Verdict
+from secantus_conformance.report.progress import verdict_style
+from secantus_conformance.report.summary import Row, rows, total
+
+_SIDE_LINES = 30
+_MAX_FAILURES = 20
+
+
+def print_run(console: Console, run: Run, free: frozenset[str] = frozenset()) -> None:
+    """Prints the table of a run, its failures (the first twenty in full) and its figures."""
+    console.print(summary_table(run, free))
+    for result in run.bad[:_MAX_FAILURES]:
+        print_failure(console, result)
+    if len(run.bad) > _MAX_FAILURES:
+        console.print(f"… and {len(run.bad) - _MAX_FAILURES} more that did not pass: --report DIR writes them all.")
+    for note in run.notes:
+        console.print(escape(note))
+    console.print(sentence(run))
+
+
+def sentence(run: Run) -> str:
+    """The run in one sentence."""
+    whole = total(rows(run.results), "all", Group.SERVER)
+    known = f", {whole.counts[Verdict.KNOWN]} known differences" if whole.counts[Verdict.KNOWN] else ""
+    return (
+        f"{whole.passed} of {whole.eligible} eligible tests passed{known}, {len(run.bad)} did not; "
+        f"{whole.counts[Verdict.SKIPPED]} of {whole.total} were skipped; {run.seconds:.0f} s."
+    )
+
+
+def summary_table(run: Run, free: frozenset[str]) -> Table:
+    """The table of a run: a block for each group, a row for each category."""
+    table = Table(title=f"{run.title}: {run.suite.get('name', '')} {run.suite.get('version', '')} against {run.server.get('product', '')}")
+    for name in ("category", "passed", "eligible", "share", "known", "failed", "error", "timeout", "skipped", *(("for free",) if free else ())):
+        table.add_column(name, justify="left" if name == "category" else "right")
+    for group, members in groupby(rows(run.results, free), key=lambda row: row.group):
+        block = list(members)
+        for row in block:
+            table.add_row(*_cells(row, row.category, bool(free)))
+        table.add_row(*_cells(total(block, "", group), f"[bold]{group.value}[/bold]", bool(free)), end_section=True)
+    return table
+
+
+def _cells(row: Row, label: str, with_free: bool) -> list[str]:
+    counts = row.counts
+    bad = [counts[verdict] for verdict in (Verdict.FAILED, Verdict.ERROR, Verdict.TIMEOUT)]
+    marked = [f"[red]{count}[/red]" if count else "0" for count in bad]
+    cells = [label, str(row.passed), str(row.eligible), f"{row.share:.1%}", str(counts[Verdict.KNOWN]), *marked, str(counts[Verdict.SKIPPED])]
+    return [*cells, str(row.free)] if with_free else cells
+
+
+def print_failure(console: Console, result: Result) -> None:
+    """Prints one failure in one screen: the reason, then both sides next to each other."""
+    console.print(f"\n[{verdict_style(result.verdict)}]{result.verdict.value}[/] {escape(result.id)}")
+    console.print(f"  {escape(result.reason)}")
+    if result.expected or result.actual:
+        table = Table(show_lines=False, expand=True)
+        table.add_column("expected", ratio=1)
+        table.add_column("actual", ratio=1)
+        table.add_row(escape(_cut(result.expected)), escape(_cut(result.actual)))
+        console.print(table)
+
+
+def _cut(text: str) -> str:
+    lines = text.splitlines()
+    return text if len(lines) <= _SIDE_LINES else "\n".join([*lines[:_SIDE_LINES], f"… {len(lines) - _SIDE_LINES} more lines"])

@@ -1,0 +1,40 @@
+"""Runs tests on servers and makes a `Run` of them: what `run`, `null`, `cases` and the self-check have in common."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from secantus_conformance.execution.pool import Pool
+from secantus_conformance.execution.servers import Server
+from secantus_conformance.model import Result, Run, TestCase
+from secantus_conformance.report.progress import make_display
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run against what; `suite` describes the tests in reports."""
+
+    title: str
+    suite: dict[str, str]
+    cases: list[TestCase]
+    servers: list[Server]
+    timeout: float
+
+
+def execute(plan: Plan, console: Console) -> Run:
+    """Runs all tests of a plan and shows the progress. The results come in the order of the tests. Raises UsageError."""
+    results: dict[str, Result] = {}
+    pool = Pool(plan.servers, plan.timeout)
+    start = time.monotonic()
+    with make_display(len(plan.cases), console) as display:
+
+        def report(result: Result) -> None:
+            results[result.id] = result
+            display.add(result)
+
+        pool.run(plan.cases, report)
+    ordered = tuple(results[case.id] for case in plan.cases)
+    return Run(plan.title, plan.suite, pool.server, ordered, time.monotonic() - start)

@@ -1,0 +1,300 @@
+"""Mutants of tests: each expects something that is not so. A runner that lets one pass does not look where it should."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Test = dict[str, Any]
+Mutation = Callable[[Test], Iterator[Test]]
+MUTATIONS: dict[str, Mutation] = {}
+_NONSENSE = "no server says this"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed test and what was done to it."""
+
+    mutation: str
+    test: Test
+
+
+def mutation(name: str) -> Callable[[Mutation], Mutation]:
+    """Registers a way to change a test."""
+
+    def register(function: Mutation) -> Mutation:
+        assert name not in MUTATIONS, name
+        MUTATIONS[name] = function
+        return function
+
+    return register
+
+
+def mutants(test: Test) -> list[Mutant]:
+    """One mutant of each kind that a test allows: the first place where the change means something."""
+    found = []
+    for name, function in MUTATIONS.items():
+        changed = next(function(test), None)
+        if changed is not None:
+            found.append(Mutant(name, changed))
+    return found
+
+
+def _operations(test: Test, key: str) -> Iterator[tuple[Test, dict[str, Any]]]:
+    """Copies of a test, each with the operation in it that has a key, and that surely runs."""
+    for index, operation in enumerate(test["operations"]):
+        if key in operation:
+            changed = copy.deepcopy(test)
+            yield changed, changed["operations"][index]
+
+
+def _is_operator(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and str(next(iter(value))).startswith("$$")
+
+
+def _change_scalar(value: Any) -> Any:
+    """Another value of the same type, or None if there is no scalar to change; operators are left alone."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return value + 1
+    if isinstance(value, str):
+        return value + "!"
+    if isinstance(value, dict) and not any(str(key).startswith("$") for key in value):
+        return _change_first(list(value.items()), dict)
+    if isinstance(value, list):
+        changed = _change_first(list(enumerate(value)), dict)
+        return None if changed is None else list(changed.values())
+    return None
+
+
+def _change_first(items: list[tuple[Any, Any]], build: Callable[[list[tuple[Any, Any]]], Any]) -> Any:
+    for index, (key, item) in enumerate(items):
+        changed = _change_scalar(item)
+        if changed is not None:
+            return build([*items[:index], (key, changed), *items[index + 1 :]])
+    return None
+
+
+@mutation("element of a result dropped")
+def drop_element(test: Test) -> Iterator[Test]:
+    """The result is expected to be shorter."""
+    for changed, operation in _operations(test, "expectResult"):
+        if isinstance(operation["expectResult"], list) and operation["expectResult"]:
+            operation["expectResult"].pop()
+            yield changed
+
+
+@mutation("element of a result duplicated")
+def duplicate_element(test: Test) -> Iterator[Test]:
+    """The result is expected to be longer."""
+    for changed, operation in _operations(test, "expectResult"):
+        if isinstance(operation["expectResult"], list) and operation["expectResult"]:
+            operation["expectResult"].append(copy.deepcopy(operation["expectResult"][-1]))
+            yield changed
+
+
+@mutation("scalar of a result changed")
+def change_result(test: Test) -> Iterator[Test]:
+    """Another value is expected in the result."""
+    for changed, operation in _operations(test, "expectResult"):
+        value = _change_scalar(operation["expectResult"])
+        if value is not None:
+            operation["expectResult"] = value
+            yield changed
+
+
+@mutation("empty result expected to hold something")
+def fill_result(test: Test) -> Iterator[Test]:
+    """Where nothing is expected, something is."""
+    for changed, operation in _operations(test, "expectResult"):
+        if operation["expectResult"] == [] or operation["expectResult"] is None:
+            operation["expectResult"] = [{"_id": _NONSENSE}]
+            yield changed
+
+
+@mutation("code of an error changed")
+def change_code(test: Test) -> Iterator[Test]:
+    """Another code is expected."""
+    for changed, operation in _operations(test, "expectError"):
+        if "errorCode" in operation["expectError"]:
+            operation["expectError"]["errorCode"] += 1
+            yield changed
+
+
+@mutation("name of an error's code changed")
+def change_code_name(test: Test) -> Iterator[Test]:
+    """Another name is expected."""
+    for changed, operation in _operations(test, "expectError"):
+        if "errorCodeName" in operation["expectError"]:
+            operation["expectError"]["errorCodeName"] += "X"
+            yield changed
+
+
+@mutation("words of an error changed")
+def change_words(test: Test) -> Iterator[Test]:
+    """Other words are expected."""
+    for changed, operation in _operations(test, "expectError"):
+        if "errorContains" in operation["expectError"]:
+            operation["expectError"]["errorContains"] = _NONSENSE
+            yield changed
+
+
+@mutation("origin of an error flipped")
+def flip_origin(test: Test) -> Iterator[Test]:
+    """The error is expected from the other side."""
+    for changed, operation in _operations(test, "expectError"):
+        if "isClientError" in operation["expectError"]:
+            operation["expectError"]["isClientError"] = not operation["expectError"]["isClientError"]
+            yield changed
+
+
+@mutation("timeout of an error flipped")
+def flip_timeout(test: Test) -> Iterator[Test]:
+    """A timeout is expected to be none, or the other way round."""
+    for changed, operation in _operations(test, "expectError"):
+        if "isTimeoutError" in operation["expectError"]:
+            operation["expectError"]["isTimeoutError"] = not operation["expectError"]["isTimeoutError"]
+            yield changed
+
+
+@mutation("label of an error demanded")
+def demand_label(test: Test) -> Iterator[Test]:
+    """A label is expected that the error has not."""
+    for changed, operation in _operations(test, "expectError"):
+        if operation["expectError"].get("errorLabelsOmit"):
+            operation["expectError"]["errorLabelsContain"] = operation["expectError"].pop("errorLabelsOmit")
+            yield changed
+
+
+@mutation("label of an error forbidden")
+def forbid_label(test: Test) -> Iterator[Test]:
+    """A label is forbidden that the error has."""
+    for changed, operation in _operations(test, "expectError"):
+        if operation["expectError"].get("errorLabelsContain"):
+            operation["expectError"]["errorLabelsOmit"] = operation["expectError"].pop("errorLabelsContain")
+            yield changed
+
+
+@mutation("error expected of an operation that succeeds")
+def demand_error(test: Test) -> Iterator[Test]:
+    """A success is expected to be a failure."""
+    for changed, operation in _operations(test, "expectResult"):
+        del operation["expectResult"]
+        operation.pop("saveResultAsEntity", None)
+        operation["expectError"] = {"isError": True}
+        yield changed
+
+
+@mutation("expected error removed")
+def forgive_error(test: Test) -> Iterator[Test]:
+    """A failure is expected to be a success."""
+    for changed, operation in _operations(test, "expectError"):
+        del operation["expectError"]
+        yield changed
+
+
+def _event_lists(test: Test) -> Iterator[tuple[Test, list[Any]]]:
+    """Copies of a test with each list of expected events that must be complete."""
+    for index, each in enumerate(test.get("expectEvents", [])):
+        if each["events"] and not each.get("ignoreExtraEvents"):
+            changed = copy.deepcopy(test)
+            yield changed, changed["expectEvents"][index]["events"]
+
+
+@mutation("event removed")
+def drop_event(test: Test) -> Iterator[Test]:
+    """An event less is expected."""
+    for changed, events in _event_lists(test):
+        events.pop()
+        yield changed
+
+
+@mutation("event duplicated")
+def duplicate_event(test: Test) -> Iterator[Test]:
+    """An event more is expected."""
+    for changed, events in _event_lists(test):
+        events.append(copy.deepcopy(events[-1]))
+        yield changed
+
+
+@mutation("name of an event's command changed")
+def change_command_name(test: Test) -> Iterator[Test]:
+    """Another command is expected."""
+    for changed, events in _event_lists(test):
+        for event in events:
+            details = next(iter(event.values()))
+            if "commandName" in details:
+                details["commandName"] += "X"
+                yield changed
+                return
+
+
+@mutation("scalar of an event's command changed")
+def change_command(test: Test) -> Iterator[Test]:
+    """Another value is expected in a command."""
+    for changed, events in _event_lists(test):
+        for event in events:
+            details = next(iter(event.values()))
+            value = _change_scalar(details.get("command"))
+            if value is not None:
+                details["command"] = value
+                yield changed
+                return
+
+
+@mutation("key demanded of an event's command")
+def demand_key(test: Test) -> Iterator[Test]:
+    """A key is expected that no command has."""
+    for changed, events in _event_lists(test):
+        for event in events:
+            details = next(iter(event.values()))
+            if isinstance(details.get("command"), dict) and not _is_operator(details["command"]):
+                details["command"]["noCommandHasThis"] = {"$$exists": True}
+                yield changed
+                return
+
+
+def _outcomes(test: Test) -> Iterator[tuple[Test, dict[str, Any]]]:
+    for index, _ in enumerate(test.get("outcome", [])):
+        changed = copy.deepcopy(test)
+        yield changed, changed["outcome"][index]
+
+
+@mutation("document of an outcome dropped")
+def drop_document(test: Test) -> Iterator[Test]:
+    """A document less is expected."""
+    for changed, outcome in _outcomes(test):
+        if outcome["documents"]:
+            outcome["documents"].pop()
+            yield changed
+
+
+@mutation("document of an outcome added")
+def add_document(test: Test) -> Iterator[Test]:
+    """A document more is expected."""
+    for changed, outcome in _outcomes(test):
+        outcome["documents"].append({"_id": _NONSENSE})
+        yield changed
+
+
+@mutation("scalar of an outcome changed")
+def change_document(test: Test) -> Iterator[Test]:
+    """Another value is expected to be stored."""
+    for changed, outcome in _outcomes(test):
+        value = _change_scalar(outcome["documents"])
+        if value is not None:
+            outcome["documents"] = value
+            yield changed
+
+
+@mutation("log message removed")
+def drop_message(test: Test) -> Iterator[Test]:
+    """A log message less is expected."""
+    for index, each in enumerate(test.get("expectLogMessages", [])):
+        if each["messages"] and not each.get("ignoreExtraMessages"):
+            changed = copy.deepcopy(test)
+            changed["expectLogMessages"][index]["messages"].pop()
+            yield changed

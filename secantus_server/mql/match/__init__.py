@@ -5,10 +5,23 @@ https://www.mongodb.com/docs/manual/reference/operator/query/
 `parse_match` makes a tree of nodes; the planner reads the nodes' attributes.
 """
 
-from secantus_server.mql.match import arrays, bits, comparison, element, evaluation, json_schema, logical, modulo, regex  # noqa: F401
+from secantus_server.mql.match import (  # noqa: F401
+    arrays,
+    bits,
+    comparison,
+    element,
+    evaluation,
+    geo_near,
+    geo_regions,
+    json_schema,
+    logical,
+    modulo,
+    regex,
+)
 from secantus_server.mql.match._comparison import Comparison, In
 from secantus_server.mql.match._elem_match import ElemMatchObject, ElemMatchValue
 from secantus_server.mql.match._expression import ExprMatch, SampleRate
+from secantus_server.mql.match._geo import GeoMatch, GeoNear
 from secantus_server.mql.match._nodes import AlwaysFalse, AlwaysTrue, And, MatchExpression, Nor, Not, Or, PathMatch
 from secantus_server.mql.match._predicates import Bits, Exists, Mod, Size, TypeMatch
 from secantus_server.mql.match._regex import RegexMatch
@@ -25,6 +38,8 @@ __all__ = [
     "ElemMatchValue",
     "Exists",
     "ExprMatch",
+    "GeoMatch",
+    "GeoNear",
     "In",
     "JsonSchema",
     "MatchExpression",

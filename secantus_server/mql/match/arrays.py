@@ -62,7 +62,7 @@ def parse_elem_match(clause: Clause) -> MatchExpression:
     argument = clause.argument
     if type(argument) is not dict:
         raise CommandError(2, "$elemMatch needs an Object")
-    inner = replace(clause.scope, top_level=False, depth=clause.scope.depth + 1)
+    inner = replace(clause.scope, top_level=False, conjunctive=False, depth=clause.scope.depth + 1)
     first = next(iter(argument), "")
     if first.startswith("$") and first not in FILTER_OPERATORS and first not in DBREF_FIELDS:
         return ElemMatchValue(clause.path, parse_conditions(clause.path, argument, inner))

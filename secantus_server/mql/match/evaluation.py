@@ -54,4 +54,7 @@ def parse_where(clause: Clause) -> MatchExpression:
 def parse_text(clause: Clause) -> MatchExpression:
     """`$text` needs a text index."""
     check_top_level(clause)
+    if any(name != "$text" for name in clause.scope.special):
+        raise CommandError(2, "text and geoNear not allowed in same query")
+    clause.scope.special.append("$text")
     raise not_supported("$text", "use $regex")

@@ -5,6 +5,8 @@ https://www.mongodb.com/docs/manual/reference/operator/query-logical/
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from secantus_server.bson import is_number
 from secantus_server.bson.values import Regex
 from secantus_server.errors import CommandError
@@ -15,7 +17,7 @@ from secantus_server.mql.match.regex import regex_match
 from secantus_server.mql.match.registry import Clause, field_operator, filter_operator
 
 
-def _parse_entries(clause: Clause) -> list[MatchExpression]:
+def _parse_entries(clause: Clause, *, conjunctive: bool = False) -> list[MatchExpression]:
     if type(clause.argument) is not list:
         raise CommandError(2, f"{clause.name} must be an array")
     if not clause.argument:
@@ -23,13 +25,14 @@ def _parse_entries(clause: Clause) -> list[MatchExpression]:
     for entry in clause.argument:
         if type(entry) is not dict:
             raise CommandError(2, "$or/$and/$nor entries need to be full objects")
-    return [parse_filter(entry, clause.scope) for entry in clause.argument]
+    scope = replace(clause.scope, conjunctive=clause.scope.conjunctive and conjunctive)
+    return [parse_filter(entry, scope) for entry in clause.argument]
 
 
 @filter_operator("$and")
 def parse_and(clause: Clause) -> MatchExpression:
     """`$and`: all entries match."""
-    return conjunction(_parse_entries(clause))
+    return conjunction(_parse_entries(clause, conjunctive=True))
 
 
 @filter_operator("$or")
@@ -55,7 +58,7 @@ def parse_not(clause: Clause) -> MatchExpression:
         raise CommandError(2, "$not needs a regex or a document")
     if not argument:
         raise CommandError(2, "$not cannot be empty")
-    return Not(conjunction(parse_conditions(clause.path, argument, clause.scope)))
+    return Not(conjunction(parse_conditions(clause.path, argument, replace(clause.scope, conjunctive=False))))
 
 
 @filter_operator("$alwaysTrue", "$alwaysFalse")

@@ -97,7 +97,7 @@ def _check_allowed(name: str, scope: Scope) -> None:
     if name not in scope.forbidden:
         return
     if name in ("$near", "$nearSphere", "$geoNear"):
-        raise CommandError(2, "$geoNear, $near, and $nearSphere are not allowed in this context")
+        raise CommandError(5626500, "$geoNear, $near, and $nearSphere are not allowed in this context")
     raise CommandError(224 if name == "$expr" else 2, f"{name} is not allowed in this context")
 
 

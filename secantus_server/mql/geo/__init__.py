@@ -1,0 +1,29 @@
+"""Geometry: GeoJSON and legacy coordinate pairs, on the sphere and in the plane.
+
+https://www.mongodb.com/docs/manual/geospatial-queries/
+
+`coordinates` and `geojson` read shapes from values; `sphere` and `planar` know single points, edges and rings;
+`relations` says whether shapes are within, or intersect, others, and how far they are.
+"""
+
+from secantus_server.mql.geo.coordinates import GeometryError, Position, parse_position
+from secantus_server.mql.geo.geojson import parse_geometry, parse_stored
+from secantus_server.mql.geo.planar import Box, Circle, FlatPolygon
+from secantus_server.mql.geo.relations import Cap, distance, intersects, within
+from secantus_server.mql.geo.shapes import Geometry
+
+__all__ = [
+    "Box",
+    "Cap",
+    "Circle",
+    "FlatPolygon",
+    "Geometry",
+    "GeometryError",
+    "Position",
+    "distance",
+    "intersects",
+    "parse_geometry",
+    "parse_position",
+    "parse_stored",
+    "within",
+]

@@ -1,0 +1,68 @@
+"""Pairs of numbers: positions in the plane or longitudes and latitudes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson import is_number
+
+Position = tuple[float, float]
+
+
+class GeometryError(Exception):
+    """A value is not the geometry it should be; the text says why."""
+
+
+def to_float(value: Any) -> float:
+    """A number of any width as a float; a decimal beyond all floats is infinite."""
+    return float(value.to_decimal()) if type(value) is Decimal128 else float(value)
+
+
+def parse_position(value: Any, *, exact: bool = False) -> Position:
+    """Reads `[x, y]` or a document whose first two fields are x and y.
+
+    Arguments:
+        value: the pair; more than two numbers are allowed unless `exact`.
+        exact: whether there may be nothing beside the pair.
+
+    Raises:
+        GeometryError: it is no pair of finite numbers.
+    """
+    if type(value) is dict:
+        items = list(value.values())
+    elif type(value) is list:
+        items = value
+    else:
+        raise GeometryError("Point must be an array or object")
+    if len(items) < 2 or not all(is_number(item) for item in items[:2]):
+        raise GeometryError("Point must only contain numeric elements")
+    if exact and len(items) > 2:
+        raise GeometryError("Point must only contain two numeric elements")
+    x, y = to_float(items[0]), to_float(items[1])
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise GeometryError("Point coordinates must be finite numbers")
+    return x, y
+
+
+def check_sphere(position: Position) -> Position:
+    """The position itself, if it is a longitude and a latitude.
+
+    Raises:
+        GeometryError: it is out of bounds.
+    """
+    longitude, latitude = position
+    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+        raise GeometryError(f"longitude/latitude is out of bounds, lng: {longitude:g} lat: {latitude:g}")
+    return position
+
+
+def parse_sphere_position(value: Any) -> Position:
+    """Reads a longitude and a latitude.
+
+    Raises:
+        GeometryError: see `parse_position` and `check_sphere`.
+    """
+    return check_sphere(parse_position(value))

@@ -1,0 +1,92 @@
+"""What a geometry on the sphere is made of: points, lines and polygons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from secantus_server.mql.geo.coordinates import Position
+from secantus_server.mql.geo.planar import INSIDE, ON_EDGE, OUTSIDE
+from secantus_server.mql.geo.sphere import Ring, Vector, to_vector
+
+
+@dataclass(frozen=True)
+class Point:
+    """One position."""
+
+    position: Position
+
+    @cached_property
+    def vector(self) -> Vector:
+        """The point on the unit sphere."""
+        return to_vector(self.position)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Positions joined by edges."""
+
+    positions: tuple[Position, ...]
+
+    @cached_property
+    def vectors(self) -> list[Vector]:
+        """The positions on the unit sphere."""
+        return [to_vector(position) for position in self.positions]
+
+    def edges(self) -> list[tuple[Vector, Vector]]:
+        """The edges in order."""
+        return list(zip(self.vectors, self.vectors[1:], strict=False))
+
+
+@dataclass(frozen=True)
+class Polygon:
+    """An outer ring without the insides of some inner rings."""
+
+    outer: Ring
+    holes: tuple[Ring, ...] = ()
+
+    def edges(self) -> list[tuple[Vector, Vector]]:
+        """The edges of all rings."""
+        return [edge for ring in (self.outer, *self.holes) for edge in ring.edges()]
+
+    def corners(self) -> list[Vector]:
+        """The corners of all rings."""
+        return [corner for ring in (self.outer, *self.holes) for corner in ring.corners]
+
+    def locate(self, point: Vector) -> int:
+        """`INSIDE`, `ON_EDGE` or `OUTSIDE`."""
+        found = self.outer.locate(point)
+        if found != INSIDE:
+            return found
+        for hole in self.holes:
+            in_hole = hole.locate(point)
+            if in_hole != OUTSIDE:
+                return ON_EDGE if in_hole == ON_EDGE else OUTSIDE
+        return INSIDE
+
+    def contains(self, point: Vector) -> bool:
+        """Whether a point is inside or on an edge."""
+        return self.locate(point) != OUTSIDE
+
+    def inner_points(self) -> list[Vector]:
+        """Some points inside, beside the edges."""
+        points = [point for ring in (self.outer, *self.holes) for point in ring.inner_points()]
+        return [point for point in points if self.locate(point) == INSIDE]
+
+
+Part = Point | Line | Polygon
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A geometry as its parts.
+
+    Arguments:
+        kind: the GeoJSON type; `Point` for legacy coordinates.
+        parts: points, lines and polygons.
+        is_legacy: whether it was written as a pair of coordinates, not as GeoJSON.
+    """
+
+    kind: str
+    parts: tuple[Part, ...]
+    is_legacy: bool = False

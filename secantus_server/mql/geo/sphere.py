@@ -1,0 +1,175 @@
+"""Points, edges and rings on the unit sphere; an edge is the shorter arc of a great circle.
+
+Points are unit vectors. A ring inside a hemisphere is looked at from the sphere's centre (the gnomonic projection, in
+which great circles are straight lines); a larger one by counting how often an arc to a known point crosses it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from secantus_server.mql.geo.coordinates import Position
+from secantus_server.mql.geo.planar import INSIDE, ON_EDGE, OUTSIDE, locate
+
+Vector = tuple[float, float, float]
+
+# About a hundredth of a millimetre on the earth: points so close are the same.
+SAME = 1e-12
+
+
+def to_vector(position: Position) -> Vector:
+    """The unit vector of a longitude and a latitude."""
+    longitude, latitude = math.radians(position[0]), math.radians(position[1])
+    across = math.cos(latitude)
+    return across * math.cos(longitude), across * math.sin(longitude), math.sin(latitude)
+
+
+def dot(a: Vector, b: Vector) -> float:
+    """The scalar product."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def cross(a: Vector, b: Vector) -> Vector:
+    """The vector product."""
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+def norm(a: Vector) -> float:
+    """The length of a vector."""
+    return math.sqrt(dot(a, a))
+
+
+def scaled(a: Vector, factor: float) -> Vector:
+    """The vector, longer or shorter."""
+    return a[0] * factor, a[1] * factor, a[2] * factor
+
+
+def added(a: Vector, b: Vector) -> Vector:
+    """The sum of two vectors."""
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+def unit(a: Vector) -> Vector:
+    """The vector of length one in the same direction; the zero vector stays."""
+    length = norm(a)
+    return scaled(a, 1 / length) if length > 0 else a
+
+
+def angle(a: Vector, b: Vector) -> float:
+    """The distance of two points, in radians."""
+    return math.atan2(norm(cross(a, b)), dot(a, b))
+
+
+def is_same(a: Vector, b: Vector) -> bool:
+    """Whether two points are one."""
+    return angle(a, b) <= SAME
+
+
+def edge_distance(point: Vector, a: Vector, b: Vector) -> float:
+    """The distance of a point from an edge, in radians."""
+    normal = unit(cross(a, b))
+    to_ends = min(angle(point, a), angle(point, b))
+    if norm(normal) == 0:
+        return to_ends
+    # The foot of the perpendicular lies on the edge if the point is between the planes through its ends.
+    if dot(cross(normal, a), point) > 0 > dot(cross(normal, b), point):
+        return abs(math.asin(max(-1.0, min(1.0, dot(normal, point)))))
+    return to_ends
+
+
+def is_on_edge(point: Vector, a: Vector, b: Vector) -> bool:
+    """Whether a point lies on an edge."""
+    return edge_distance(point, a, b) <= SAME
+
+
+def edges_cross(a: Vector, b: Vector, c: Vector, d: Vector) -> bool:
+    """Whether two edges cross in a point that is an end of neither."""
+    first, second = cross(a, b), cross(c, d)
+    sides = dot(first, c), dot(first, d), dot(second, a), dot(second, b)
+    if any(abs(side) <= SAME for side in sides):
+        return False
+    if (sides[0] > 0) == (sides[1] > 0) or (sides[2] > 0) == (sides[3] > 0):
+        return False
+    # The planes meet in two opposite points: both edges must have the same one of them.
+    meeting = cross(first, second)
+    middle = dot(added(a, b), meeting), dot(added(c, d), meeting)
+    return (middle[0] > 0) == (middle[1] > 0)
+
+
+def edges_touch(a: Vector, b: Vector, c: Vector, d: Vector) -> bool:
+    """Whether two edges have a point in common."""
+    if edges_cross(a, b, c, d):
+        return True
+    return is_on_edge(a, c, d) or is_on_edge(b, c, d) or is_on_edge(c, a, b) or is_on_edge(d, a, b)
+
+
+class Ring:
+    """A closed line without crossings; its inside is the smaller side, or, if `strict`, the side on its left.
+
+    Arguments:
+        positions: the corners; the first one is not repeated at the end.
+        strict: whether the order of the corners decides which side is inside.
+    """
+
+    def __init__(self, positions: Sequence[Position], *, strict: bool = False) -> None:
+        self.corners = [to_vector(position) for position in positions]
+        area = (0.0, 0.0, 0.0)
+        for a, b in self.edges():
+            area = added(area, cross(a, b))
+        center = (0.0, 0.0, 0.0)
+        for corner in self.corners:
+            center = added(center, corner)
+        is_left_handed = dot(area, center) < 0
+        self.is_complement = strict and is_left_handed
+        self.pole = unit(scaled(area, -1 if is_left_handed else 1)) if norm(area) > SAME else unit(center)
+        if any(dot(corner, self.pole) <= SAME for corner in self.corners):
+            self.pole = unit(center)
+        self.fits_hemisphere = all(dot(corner, self.pole) > SAME for corner in self.corners)
+        self.flat = [self._project(corner) for corner in self.corners] if self.fits_hemisphere else []
+
+    def edges(self) -> list[tuple[Vector, Vector]]:
+        """The edges in order."""
+        return list(zip(self.corners, [*self.corners[1:], self.corners[0]], strict=True))
+
+    def _project(self, point: Vector) -> Position:
+        """Where the line from the centre through the point meets the plane that touches the sphere at the pole."""
+        axis = (1.0, 0.0, 0.0) if abs(self.pole[0]) < 0.9 else (0.0, 1.0, 0.0)
+        right = unit(cross(axis, self.pole))
+        up = cross(self.pole, right)
+        depth = dot(point, self.pole)
+        return dot(point, right) / depth, dot(point, up) / depth
+
+    def locate(self, point: Vector) -> int:
+        """`INSIDE`, `ON_EDGE` or `OUTSIDE`."""
+        if any(is_on_edge(point, a, b) for a, b in self.edges()):
+            return ON_EDGE
+        found = self._locate_on_smaller_side(point)
+        return found if not self.is_complement else INSIDE if found == OUTSIDE else OUTSIDE
+
+    def _locate_on_smaller_side(self, point: Vector) -> int:
+        if not self.fits_hemisphere:
+            return self._locate_by_crossings(point)
+        if dot(point, self.pole) <= SAME:
+            return OUTSIDE
+        return locate(self.flat, self._project(point))
+
+    def _locate_by_crossings(self, point: Vector) -> int:
+        """For rings larger than a hemisphere: a point just left of the first edge is inside a ring that runs to the left."""
+        a, b = self.edges()[0]
+        start = unit(added(unit(added(a, b)), scaled(unit(cross(a, b)), 1e-9)))
+        if angle(start, point) > math.pi - 1e-6:
+            return OUTSIDE
+        crossings = sum(edges_cross(start, point, c, d) for c, d in self.edges())
+        return INSIDE if crossings % 2 == 0 else OUTSIDE
+
+    def inner_points(self) -> list[Vector]:
+        """Points a little inside, one beside the middle of each edge."""
+        found = []
+        for a, b in self.edges():
+            middle = unit(added(a, b))
+            aside = scaled(unit(cross(a, b)), min(1e-6, angle(a, b) / 1000))
+            found.extend(
+                point for point in (unit(added(middle, aside)), unit(added(middle, scaled(aside, -1)))) if self.locate(point) == INSIDE
+            )
+        return found

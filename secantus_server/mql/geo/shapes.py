@@ -90,3 +90,10 @@ class Geometry:
     kind: str
     parts: tuple[Part, ...]
     is_legacy: bool = False
+
+    @property
+    def position(self) -> Position:
+        """The position of a geometry that is one point."""
+        [point] = self.parts
+        assert isinstance(point, Point)
+        return point.position

@@ -165,11 +165,9 @@ class Ring:
 
     def inner_points(self) -> list[Vector]:
         """Points a little inside, one beside the middle of each edge."""
-        found = []
+        found: list[Vector] = []
         for a, b in self.edges():
             middle = unit(added(a, b))
             aside = scaled(unit(cross(a, b)), min(1e-6, angle(a, b) / 1000))
-            found.extend(
-                point for point in (unit(added(middle, aside)), unit(added(middle, scaled(aside, -1)))) if self.locate(point) == INSIDE
-            )
-        return found
+            found += [unit(added(middle, aside)), unit(added(middle, scaled(aside, -1)))]
+        return [point for point in found if self.locate(point) == INSIDE]

@@ -78,7 +78,7 @@ def _parse_geojson_near(clause: Clause) -> MatchExpression:
     if geometry.kind != "Point":
         raise GeometryError("the point must be a GeoJSON Point")
     low, high = (_parse_limit(name, clause.argument, GEOJSON_CODES) for name in LIMITS)
-    position = geometry.parts[0].position
+    position = geometry.position
     return GeoNear(clause.path, position, True, low, high, _measure_sphere(position, EARTH_RADIUS), clause.siblings)
 
 
@@ -128,6 +128,6 @@ def _measure_plane(position: Position) -> Callable[[Any], float | None]:
         geometry: Geometry | None = parse_stored(value)
         if geometry is None or geometry.kind != "Point":
             return None
-        return math.dist(position, geometry.parts[0].position)
+        return math.dist(position, geometry.position)
 
     return measure

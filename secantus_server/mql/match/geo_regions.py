@@ -88,7 +88,7 @@ def _test(operator: str, region: Region) -> Callable[[Any], bool]:
 def _is_in_plane(value: Any, region: FlatRegion) -> bool:
     """Flat regions hold legacy pairs and GeoJSON points only."""
     geometry = parse_stored(value)
-    return geometry is not None and geometry.kind == "Point" and region.contains(geometry.parts[0].position)
+    return geometry is not None and geometry.kind == "Point" and region.contains(geometry.position)
 
 
 def _is_on_sphere(geometry: Geometry) -> bool:
@@ -96,7 +96,7 @@ def _is_on_sphere(geometry: Geometry) -> bool:
     if not geometry.is_legacy:
         return True
     try:
-        check_sphere(geometry.parts[0].position)
+        check_sphere(geometry.position)
     except GeometryError:
         return False
     return True

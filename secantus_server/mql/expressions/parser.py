@@ -49,9 +49,9 @@ def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
     kind = type(spec)
     if kind is str:
         return parse_path_string(spec, ctx) if spec[:1] == "$" else Constant(spec)
-    if kind is dict:
+    if kind is dict and spec:
         return _parse_document(spec, ctx)
-    if kind is list:
+    if kind is list and spec:
         return fold(ArrayNode([parse_expression(item, ctx) for item in spec]))
     return Constant(spec)
 

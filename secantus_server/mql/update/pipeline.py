@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from secantus_server.bson import encode, type_name
+from secantus_server.bson import decode, encode, type_name
+from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
@@ -114,7 +115,7 @@ def _parse_replace_root(_name: str, spec: Any, ctx: ParseContext) -> Stage:
 
 
 def _parse_replace_with(_name: str, spec: Any, ctx: ParseContext) -> Stage:
-    return _replace_with(spec, "'replacement document' ", ctx)
+    return _replace_with(spec, "'replacement document'", ctx)
 
 
 def _replace_with(spec: Any, what: str, ctx: ParseContext) -> Stage:
@@ -124,13 +125,17 @@ def _replace_with(spec: Any, what: str, ctx: ParseContext) -> Stage:
         value = expression.evaluate(doc)
         if type(value) is dict:
             return encode(value)
-        shown = "MISSING" if type_name(value) == "missing" else value_text(value)
-        raise CommandError(
-            40228,
-            f"{what} must evaluate to an object, but resulting value was: {shown}. Type of resulting value: '{type_name(value)}'.",
-        )
+        raise CommandError(40228, _not_an_object(what, value, doc))
 
     return run
+
+
+def _not_an_object(what: str, value: Any, doc: bytes) -> str:
+    shown = "MISSING" if value is MISSING else value_text(value)
+    return (
+        f"{what} must evaluate to an object, but resulting value was: {shown}. Type of resulting value: '{type_name(value)}'. "
+        f"Input document: {value_text(decode(doc))}"
+    )
 
 
 _STAGES: dict[str, Callable[[str, Any, ParseContext], Stage]] = {

@@ -1,5 +1,8 @@
 """What the parser of updates refuses, and how."""
 
+# A message stands on one line, so that it can be searched for.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from typing import Any

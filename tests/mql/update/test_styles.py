@@ -74,7 +74,8 @@ def test_a_pipeline_may_change_nothing() -> None:
         (
             [{"$replaceWith": "$a"}],
             40228,
-            "'replacement document'  must evaluate to an object, but resulting value was: 5. Type of resulting value: 'int'.",
+            "'replacement document' must evaluate to an object, but resulting value was: 5. Type of resulting value: 'int'. "
+            "Input document: {_id: 1, a: 5}",
         ),
     ],
 )

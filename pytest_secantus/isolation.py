@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-Handle = Any
+if TYPE_CHECKING:
+    from pytest_secantus.store import SnapshotStore
 
 #: The rank of each scope of a fixture, and of what the plugin puts between them.
 RANKS: Final = {"session": 0.0, "package": 1.0, "module": 2.0, "class": 3.0, "function": 4.0}
@@ -23,36 +23,14 @@ SEED_RANK: Final = 3.5
 TEST_RANK: Final = RANKS["function"]
 
 
-class SnapshotStore(Protocol):
-    """What a server must do for its storage to be layered. `snapshots` are the open ones, outermost first."""
-
-    @property
-    def snapshots(self) -> tuple[Handle, ...]: ...
-
-    def snapshot(self) -> Handle:
-        """Open a snapshot inside the others."""
-
-    def restore(self, snapshot: Handle) -> None:
-        """Undo what was written since; the snapshots inside it end, it stays open."""
-
-    def release(self, snapshot: Handle) -> None:
-        """End a snapshot and those inside it, and keep what was written."""
-
-    def set_aside(self, snapshot: Handle) -> Any:
-        """Undo what was written since, end it and those inside it, and return what `put_back` needs to bring all of it back."""
-
-    def put_back(self, aside: Any) -> None:
-        """Open the snapshots again, inside those now open, and write again what was written in each."""
-
-
-@dataclass(eq=False)
 class Layer:
     """One layer: who owns it, where it stands, its snapshot; while it is set aside, what brings it back."""
 
-    owner: Hashable
-    rank: float
-    snapshot: Handle
-    aside: Any = None
+    def __init__(self, owner: Hashable, rank: float, snapshot: Any) -> None:
+        self.owner = owner
+        self.rank = rank
+        self.snapshot = snapshot
+        self.aside: Any = None
 
 
 class Layers:
@@ -115,10 +93,22 @@ class Layers:
             self._store.release(layer.snapshot)
         self._put_back(aside)
 
-    def set_aside(self, owner: Hashable) -> Any:
-        """End `owner`'s layer, the innermost one, and return what `bring_back` needs to have it again."""
-        assert self._store is not None and self._open[-1].owner == owner
-        return self._store.set_aside(self._open.pop().snapshot)
+    def take_out(self, owner: Hashable) -> Layer:
+        """Undo what `owner` wrote and return its layer, for `put_in` to bring back at another time."""
+        assert self._store is not None
+        layer = self._layer_of(owner)
+        assert layer is not None
+        aside = self._set_aside(self._open.index(layer) + 1)
+        self._open.remove(layer)
+        layer.aside = self._store.set_aside(layer.snapshot)
+        self._put_back(aside)
+        return layer
+
+    def put_in(self, layer: Layer) -> None:
+        """Write again what was written in a layer that was taken out, beneath those of a higher rank."""
+        aside = self._set_aside(self._first_in_the_way(layer.owner, layer.rank))
+        self._waiting.append(layer)
+        self._put_back([layer, *aside])
 
     def _layer_of(self, owner: Hashable) -> Layer | None:
         return next((layer for layer in self._open if layer.owner == owner), None)

@@ -1,19 +1,17 @@
 """The plugin's options: declared here, read from the command line and the ini file into one frozen `Options`.
 
-Every mistake in them is a usage error, with a sentence that names the option.
+Every mistake in them is a usage error, with a sentence that names the option. (Annotations are not postponed here: that would
+make `Options` twice as slow to define, and this module is loaded in every pytest run.)
 """
 
-from __future__ import annotations
-
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple, get_args
 
 import pytest
 
 Isolation = Literal["restore", "namespace", "none"]
-ISOLATIONS: Final[tuple[Isolation, ...]] = ("restore", "namespace", "none")
+ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
 MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
@@ -21,21 +19,17 @@ DEFAULT_PORT: Final = 27017
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class Address(NamedTuple):
-    """A host and port that clients ask for; all names of this machine's loopback are one host."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def of(cls, host: str, port: int) -> Address:
-        """The address in its one spelling."""
-        host = host.lower()
-        return cls("localhost" if host in LOOPBACK else host, port)
+#: A host and port that clients ask for.
+Address = tuple[str, int]
 
 
-@dataclass(frozen=True)
-class Options:
+def address(host: str, port: int) -> Address:
+    """The address in its one spelling; all names of this machine's loopback are one host."""
+    host = host.lower()
+    return ("localhost" if host in LOOPBACK else host, port)
+
+
+class Options(NamedTuple):
     """What the user asked for.
 
     `active` is ``--secantus``: run the server and isolate every test, whether it uses our fixtures or not.
@@ -108,7 +102,7 @@ def read_isolation(text: str, uri: str | None) -> Isolation:
         raise pytest.UsageError(f"secantus_isolation is {mode!r}; it can be {', '.join(ISOLATIONS)}")
     if mode == "restore" and uri:
         raise pytest.UsageError("secantus_isolation = restore needs a server of our own; with secantus_uri use namespace or none")
-    return cast("Isolation", mode)
+    return mode
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:
@@ -125,7 +119,7 @@ def read_address(text: str) -> Address:
     port = int(match["port"] or DEFAULT_PORT) if match else 0
     if match is None or not 0 < port < 65536:
         raise pytest.UsageError(f"secantus_redirect: {text!r} is not a host:port such as localhost:27017")
-    return Address.of(match["host"].strip("[]"), port)
+    return address(match["host"].strip("[]"), port)
 
 
 def read_seed(paths: list[Path]) -> tuple[Path, ...]:

@@ -42,18 +42,21 @@ def default_base() -> Path:
 
 
 class RunDirectory:
-    """The directory of one run, seen from one of its processes."""
+    """The directory of one run, seen from one of its processes. `token` is short and tells runs apart."""
 
     def __init__(self, base: Path, identity: Identity) -> None:
         self._base = base
-        self._identity = identity
         self.path = base / f"run-{identity.run}"
-        self._alive = FileLock(self.path / f"{identity.worker}-{os.getpid()}{LOCK}")
+        self.token = identity.run[:8]
+        process = f"{identity.worker}-{os.getpid()}"
+        self._alive = FileLock(self.path / f"{process}{LOCK}")
+        self._journal = self.path / f"{process}{JOURNAL}"
+        self._storage = self.path / f"{process}-data"
 
     def open(self) -> list[Path]:
         """Make the directory if need be and enter it, then sweep what dead runs left.
 
-        Returns the journals of dead runs that name databases on a server which is not ours; see `forget`.
+        Returns the journals of dead runs that name databases on a server which is not ours.
         """
         self._base.mkdir(parents=True, exist_ok=True, mode=0o700)
         with base_lock(self._base):
@@ -62,14 +65,15 @@ class RunDirectory:
             return sweep(self._base)
 
     def close(self) -> None:
-        """Leave the run; the last one out removes the directory."""
+        """Leave the run, whose databases are all dropped; the last one out removes the directory."""
         with base_lock(self._base):
+            self._journal.unlink(missing_ok=True)
             self._alive.release()
             sweep_run(self.path)
 
     def storage(self) -> Path:
         """A directory for this process's server and nobody else's."""
-        return self.path / f"{self._identity.worker}-{os.getpid()}-data"
+        return self._storage
 
     def once(self, name: str, build: Callable[[Path], None]) -> Path:
         """Return the directory `name`, filled by `build` in whichever process of the run comes first; the others wait for it.
@@ -86,12 +90,8 @@ class RunDirectory:
 
     def note_database(self, uri: str, name: str) -> None:
         """Write down a database that is about to be made on a server which is not ours."""
-        with open(self.path / f"{self._identity.worker}-{os.getpid()}{JOURNAL}", "a", encoding="utf-8") as journal:
+        with self._journal.open("a", encoding="utf-8") as journal:
             journal.write(f"{uri}\t{name}\n")
-
-    def forget_databases(self) -> None:
-        """All databases written down are gone."""
-        (self.path / f"{self._identity.worker}-{os.getpid()}{JOURNAL}").unlink(missing_ok=True)
 
 
 def base_lock(base: Path) -> FileLock:

@@ -1,0 +1,90 @@
+"""The public fixtures. None of them costs anything until a test asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_secantus.guard import guard_of
+
+if TYPE_CHECKING:
+    from pymongo import AsyncMongoClient, MongoClient
+    from pymongo.asynchronous.database import AsyncDatabase
+    from pymongo.database import Database
+    from secantus_server.server import SecantusDBServer
+
+__all__ = [
+    "secantus_async_client",
+    "secantus_async_db",
+    "secantus_client",
+    "secantus_db",
+    "secantus_server",
+    "secantus_uri",
+]
+
+
+@pytest.fixture(scope="session")
+def secantus_server(pytestconfig: pytest.Config) -> Iterator[SecantusDBServer]:
+    """The server of this process: .uri, .port, .snapshot(), .restore(snapshot), .checkpoint().
+
+    Every xdist worker has its own, with its own storage. It is started when first asked for and stopped after the last test.
+    """
+    worker = guard_of(pytestconfig).worker
+    worker.start()
+    yield worker.server  # type: ignore[misc]
+    if not worker.for_suite:
+        worker.stop()
+
+
+@pytest.fixture(scope="session")
+def secantus_uri(secantus_server: SecantusDBServer) -> str:
+    """The connection string of `secantus_server`, for an application that makes its own clients."""
+    return secantus_server.uri
+
+
+@pytest.fixture(scope="session")
+def secantus_client(secantus_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """A pymongo MongoClient on `secantus_server`, shared by all tests. What a test writes through it is undone after the test."""
+    from pymongo import MongoClient
+
+    with MongoClient[dict[str, Any]](secantus_uri) as client:
+        yield client
+
+
+@pytest.fixture
+def secantus_db(request: pytest.FixtureRequest, secantus_client: MongoClient[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]]:
+    """A pymongo Database for one test: empty, or with what `secantus_seed` (marker or ini) loads."""
+    guard = guard_of(request.config)
+    worker = guard.worker
+    if worker.options.isolation != "namespace":
+        yield secantus_client[worker.options.database]
+        return
+    name = worker.new_database_name()
+    try:
+        worker.seeds.fill(guard.sources(request.node), name)
+        yield secantus_client[name]
+    finally:
+        worker.client.drop_database(name)
+
+
+@pytest.fixture
+def secantus_async_client(secantus_uri: str) -> Iterator[AsyncMongoClient[dict[str, Any]]]:
+    """A pymongo AsyncMongoClient on `secantus_server` for one test; it works on whatever loop the test runs."""
+    from pymongo import AsyncMongoClient
+
+    from pytest_secantus.loops import ClosedWithLoop
+
+    closer = ClosedWithLoop()
+    closer.client = AsyncMongoClient(secantus_uri, event_listeners=[closer])
+    yield closer.client
+    closer.close()
+
+
+@pytest.fixture
+def secantus_async_db(
+    secantus_async_client: AsyncMongoClient[dict[str, Any]], secantus_db: Database[dict[str, Any]]
+) -> AsyncDatabase[dict[str, Any]]:
+    """The database of `secantus_db`, through pymongo's async API."""
+    return secantus_async_client[secantus_db.name]

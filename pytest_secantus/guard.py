@@ -1,0 +1,113 @@
+"""Between pytest and the layers: which test is running, and when its layer and those of fixtures are opened and closed.
+
+A configuration has one guard, and through it one worker; hooks and fixtures get it from `guard_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_secantus.isolation import RANKS, TEST_RANK
+from pytest_secantus.options import read_options
+from pytest_secantus.worker import Worker
+
+if TYPE_CHECKING:
+    from pytest_secantus.seeding import Source
+
+SEED_MARKER = "secantus_seed"
+
+
+class Guard:
+    """Follows one process's tests and fixtures."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self._item: pytest.Item | None = None
+        self._writing = ExitStack()
+        self._armed = False
+
+    def begin_test(self, item: pytest.Item) -> None:
+        """From here on what is written belongs to this test, until a fixture of a wider scope is set up."""
+        self.finish_test()
+        if self.worker.running and not list(item.iter_markers(SEED_MARKER)):
+            self.worker.seeds.prepare([])
+        self._item = item
+        self._armed = False
+        self._writing.enter_context(self.worker.layers.writing(item, TEST_RANK))
+
+    def test_is_set_up(self, item: pytest.Item) -> None:
+        """All fixtures are there: the test's function is next."""
+        self._arm(item)
+        self._prepare_seed(item)
+
+    def begin_teardown(self) -> None:
+        """A test whose setup failed before any of its own fixtures has no finalizer that would end it."""
+        if not self._armed:
+            self.finish_test()
+
+    def finish_test(self) -> None:
+        """Undo what the test wrote; called again, or without a test, it does nothing."""
+        item, self._item = self._item, None
+        if item is not None:
+            self._writing.close()
+            self.worker.layers.close(item)
+
+    @contextmanager
+    def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
+        """What is written inside the block belongs to the fixture, or to the test if the fixture's scope is a function."""
+        if fixturedef.scope == "function":
+            self._arm(request.node)
+            self._prepare_seed(request.node)
+            yield
+        else:
+            with self.worker.layers.writing(fixturedef, RANKS[fixturedef.scope]):
+                yield
+
+    def fixture_finished(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """A fixture has been torn down: what it wrote goes with it."""
+        if fixturedef.scope != "function":
+            self.worker.layers.close(fixturedef)
+
+    def sources(self, item: pytest.Item) -> list[Source]:
+        """The seeds that the markers of a test name, the module's before the class's before its own."""
+        from pytest_secantus.seeding import find_source
+
+        directories = [item.path.parent, item.config.rootpath, *self.worker.options.seed]
+        markers = reversed(list(item.iter_markers(SEED_MARKER)))
+        given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
+        return [find_source(source, directories) for source in given]
+
+    def _arm(self, item: pytest.Item) -> None:
+        """End the test after the teardown of its own fixtures, and before that of wider ones: the first finalizer runs last."""
+        if not self._armed and item is self._item:
+            self._armed = True
+            item.addfinalizer(self.finish_test)
+
+    def _prepare_seed(self, item: pytest.Item) -> None:
+        if self.worker.running and item is self._item:
+            self.worker.seeds.prepare(self.sources(item))
+
+
+def flatten(argument: object) -> list[object]:
+    """An argument of the marker: one source, or several in a list. (A lone function as the only argument is pytest's decorator form.)"""
+    return [source for item in argument for source in flatten(item)] if isinstance(argument, (list, tuple)) else [argument]
+
+
+GUARD = pytest.StashKey[Guard]()
+
+
+def guard_of(config: pytest.Config) -> Guard:
+    """The guard of this configuration, made on first use.
+
+    Raises:
+        pytest.UsageError: an option is wrong.
+    """
+    if GUARD not in config.stash:
+        worker = Worker(read_options(config))
+        config.stash[GUARD] = Guard(worker)
+        config.add_cleanup(worker.stop)
+    return config.stash[GUARD]

@@ -1,0 +1,67 @@
+"""Close an asynchronous client on the loop it was used on, whoever runs that loop: pytest-asyncio, anyio, asyncio.run.
+
+A client binds itself to the loop of its first operation and can be closed only there. That loop may end before the fixture does. But
+every loop closes, as its last act, the asynchronous generators that were started on it: so the client's closing stands
+in such a generator, which the client's first connection pool starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from pymongo import AsyncMongoClient
+from pymongo.monitoring import ConnectionPoolListener
+
+CLOSE_SECONDS = 5.0
+
+
+class ClosedWithLoop(ConnectionPoolListener):
+    """Sees a client come to life on a loop, and has it closed there."""
+
+    def __init__(self) -> None:
+        self.client: AsyncMongoClient[dict[str, Any]] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: AsyncGenerator[None] | None = None
+
+    def pool_created(self, event: object) -> None:  # noqa: ARG002
+        """The client has been used for the first time, on the loop that runs now."""
+        if self._loop is None and self.client is not None:
+            self._loop = asyncio.get_running_loop()
+            self._closing = close_at_the_end(self.client)
+            start(self._closing)
+
+    def close(self) -> None:
+        """Close the client if its loop has not done so; a client that was never used has nothing to close."""
+        if self._loop is None or self.client is None or self._loop.is_closed():
+            return
+        if self._loop.is_running():
+            asyncio.run_coroutine_threadsafe(self.client.close(), self._loop).result(CLOSE_SECONDS)
+        else:
+            self._loop.run_until_complete(self.client.close())
+
+    def pool_ready(self, event: object) -> None:
+        """Not of interest."""
+
+    pool_cleared = pool_closed = pool_ready
+    connection_created = connection_ready = connection_closed = pool_ready
+    connection_check_out_started = connection_check_out_failed = pool_ready
+    connection_checked_out = connection_checked_in = pool_ready
+
+
+async def close_at_the_end(client: AsyncMongoClient[dict[str, Any]]) -> AsyncGenerator[None]:
+    """Wait, and close the client when the loop closes this generator."""
+    try:
+        yield
+    finally:
+        await client.close()
+
+
+def start(generator: AsyncGenerator[None]) -> None:
+    """Run a generator to its first yield, without a task: nothing is awaited before it."""
+    try:
+        generator.__anext__().__await__().send(None)
+    except StopIteration:
+        return
+    raise AssertionError("the generator awaited something")

@@ -1,0 +1,96 @@
+"""pytest's hooks, and nothing else: each hands over to the module whose subject it is."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from pytest_secantus.fixtures import (
+    secantus_async_client,
+    secantus_async_db,
+    secantus_client,
+    secantus_db,
+    secantus_server,
+    secantus_uri,
+)
+from pytest_secantus.guard import SEED_MARKER, guard_of
+from pytest_secantus.options import MEMORY, add_options
+
+__all__ = [
+    "secantus_async_client",
+    "secantus_async_db",
+    "secantus_client",
+    "secantus_db",
+    "secantus_server",
+    "secantus_uri",
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """With ``--secantus`` the server is up before the first conftest is imported, which may ask for it."""
+    given = early_config.known_args_namespace
+    if given.secantus and not (given.help or given.version):
+        guard_of(early_config).worker.start_for_suite()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options, declare the marker, and start here if the plugin came too late for the initial conftests."""
+    config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
+    worker = guard_of(config).worker
+    if worker.options.active and not worker.running and not config.option.help:
+        worker.start_for_suite()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """One line: where the server is, or that there is none yet, and how tests are isolated."""
+    worker = guard_of(config).worker
+    options = worker.options
+    if options.active and getattr(config.option, "numprocesses", None):
+        where = "a server per worker"
+    elif worker.running:
+        where = worker.server.uri
+    else:
+        where = options.uri or "starts when a fixture asks for it"
+    storage = "" if options.uri else f", storage {options.storage if options.storage != MEMORY else 'in memory'}"
+    return f"secantus: {where}{storage}, isolation {options.isolation}"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """The test begins."""
+    guard = guard_of(item.config)
+    guard.begin_test(item)
+    result = yield
+    guard.test_is_set_up(item)
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """The test ends; normally its finalizer has seen to it when this returns."""
+    guard = guard_of(item.config)
+    guard.begin_teardown()
+    try:
+        return (yield)
+    finally:
+        guard.finish_test()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None, object, object]:
+    """What a fixture writes belongs to its scope."""
+    with guard_of(request.config).fixture_setup(fixturedef, request):
+        return (yield)
+
+
+def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """What a fixture wrote goes with it."""
+    guard_of(request.config).fixture_finished(fixturedef)

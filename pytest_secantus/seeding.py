@@ -1,0 +1,254 @@
+"""Seeds: where the data that tests begin with comes from, and how it gets into a database.
+
+A source is a file, a directory or a Python callable. Whatever it is, it becomes `Contents`: raw documents, indexes and options
+by database and collection, which `write` inserts; `save` keeps them as a directory that is itself a source.
+
+    users.json           Extended JSON: an array of documents for the collection `users`, or an object of such arrays by collection
+    users.jsonl          Extended JSON, one document per line (also .ndjson)
+    users.yaml           as .json, in YAML (also .yml; needs PyYAML)
+    users.bson           documents one after the other, as mongodump writes them, with users.metadata.json if it is there
+    a directory          all such files in it; a subdirectory is a database of its own name
+    a callable           is given an empty database and fills it; "package.module:function" names one
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import bson
+from bson import json_util
+from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
+from pymongo import MongoClient
+from pymongo.database import Database
+
+Source = Path | Callable[[Database[dict[str, Any]]], object]
+Client = MongoClient[dict[str, Any]]
+
+METADATA = ".metadata.json"
+
+
+class SeedError(Exception):
+    """A seed cannot be found, read or loaded; the message is one sentence that names it."""
+
+
+@dataclass
+class CollectionSeed:
+    """What goes into one collection."""
+
+    documents: list[bytes] = field(default_factory=list)
+    indexes: list[dict[str, Any]] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+#: By database, None for the one a test gets; then by collection.
+Contents = dict[str | None, dict[str, CollectionSeed]]
+
+
+def find_source(given: object, directories: Iterable[Path]) -> Source:
+    """What a marker's argument stands for: a callable, a path relative to one of `directories`, or ``module:function``.
+
+    Raises:
+        SeedError: nothing answers to it.
+    """
+    if callable(given):
+        return given
+    text = str(given)
+    for directory in directories:
+        if (directory / text).exists():
+            return directory / text
+    if re.fullmatch(r"[\w.]+:\w+", text):
+        return import_callable(text)
+    raise SeedError(f"secantus_seed: there is no file, directory or callable {text!r}")
+
+
+def import_callable(name: str) -> Source:
+    """Import ``package.module:function``."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise SeedError(f"secantus_seed: {name} cannot be imported: {error}") from error
+    if not callable(found):
+        raise SeedError(f"secantus_seed: {name} is not callable")
+    function: Source = found
+    return function
+
+
+def read_path(path: Path) -> Contents:
+    """Read a file, or a directory with everything in it.
+
+    Raises:
+        SeedError: a file is not what its name says.
+    """
+    if not path.is_dir():
+        return {None: read_file(path)}
+    contents: Contents = {None: {}}
+    for entry in sorted(path.iterdir()):
+        if entry.is_dir():
+            contents[unquote(entry.name)] = read_path(entry)[None]
+        elif is_seed_file(entry):
+            contents[None].update(read_file(entry))
+    return contents
+
+
+def is_seed_file(path: Path) -> bool:
+    """Whether a file of a directory is a seed, and not a README or the metadata beside one."""
+    return path.suffix in READERS and not path.name.endswith(METADATA)
+
+
+def read_file(path: Path) -> dict[str, CollectionSeed]:
+    """Read one file by its suffix; returns what it has for each collection."""
+    reader = READERS.get(path.suffix)
+    if reader is None:
+        raise SeedError(f"secantus_seed: {path} is none of {' '.join(READERS)}")
+    try:
+        return reader(path)
+    except (ValueError, TypeError, bson.errors.BSONError) as error:
+        raise SeedError(f"secantus_seed: {path} cannot be read: {error}") from error
+
+
+def read_json(path: Path) -> dict[str, CollectionSeed]:
+    """Extended JSON: an array of documents, or arrays by collection."""
+    return by_collection(json_util.loads(path.read_text(encoding="utf-8")), path.stem)
+
+
+def read_json_lines(path: Path) -> dict[str, CollectionSeed]:
+    """Extended JSON, one document per line; empty lines do not count."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return by_collection([json_util.loads(line) for line in lines if line.strip()], path.stem)
+
+
+def read_yaml(path: Path) -> dict[str, CollectionSeed]:
+    """YAML in the shape of `read_json`; ``$oid`` and the like mean what they mean there."""
+    try:
+        import yaml
+    except ImportError as error:
+        raise SeedError(f"secantus_seed: to read {path} install pytest-secantus[yaml]") from error
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SeedError(f"secantus_seed: {path} cannot be read: {error}") from error
+    return by_collection(from_yaml(data), path.stem)
+
+
+def from_yaml(value: Any) -> Any:
+    """Turn what YAML gives into what BSON takes: Extended JSON objects into values, days into dates."""
+    if isinstance(value, dict):
+        return json_util.object_hook({key: from_yaml(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return [from_yaml(item) for item in value]
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return datetime.datetime.combine(value, datetime.time())
+    return value
+
+
+def read_bson(path: Path) -> dict[str, CollectionSeed]:
+    """The documents of a dump, and the indexes and options in the metadata beside it."""
+    seed = CollectionSeed([bytes(document.raw) for document in bson.decode_all(path.read_bytes(), DEFAULT_RAW_BSON_OPTIONS)])
+    metadata = path.with_name(path.stem + METADATA)
+    if metadata.exists():
+        described = json_util.loads(metadata.read_text(encoding="utf-8"))
+        seed.indexes = [index for index in described.get("indexes", []) if index["name"] != "_id_"]
+        seed.options = described.get("options", {})
+    return {unquote(path.stem): seed}
+
+
+READERS: dict[str, Callable[[Path], dict[str, CollectionSeed]]] = {
+    ".json": read_json,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".yaml": read_yaml,
+    ".yml": read_yaml,
+    ".bson": read_bson,
+}
+
+
+def by_collection(data: Any, name: str) -> dict[str, CollectionSeed]:
+    """Sort what a file holds into collections: an array belongs to the one with the file's name."""
+    collections = data if isinstance(data, dict) else {name: data}
+    for collection, documents in collections.items():
+        if not isinstance(documents, list) or not all(isinstance(document, dict) for document in documents):
+            raise ValueError(f"{collection!r} is not an array of documents")
+    return {collection: CollectionSeed([bson.encode(document) for document in documents]) for collection, documents in collections.items()}
+
+
+def run_callable(function: Callable[[Database[dict[str, Any]]], object], scratch: Database[dict[str, Any]]) -> Contents:
+    """Let `function` fill an empty database, and return what it then holds.
+
+    Raises:
+        SeedError: it is a coroutine function; there is no loop yet when seeds are loaded.
+    """
+    if inspect.iscoroutinefunction(function):
+        raise SeedError(f"secantus_seed: {describe(function)} is a coroutine function; it has to be a plain one")
+    function(scratch)
+    return {None: dict(dump(scratch))}
+
+
+def dump(database: Database[dict[str, Any]]) -> Iterator[tuple[str, CollectionSeed]]:
+    """What a database holds, collection by collection; views come last, after what they look at."""
+    described = sorted(database.list_collections(), key=lambda info: info["type"] == "view")
+    for info in described:
+        if info["name"].startswith("system."):
+            continue
+        seed = CollectionSeed(options=info["options"])
+        if info["type"] != "view":
+            collection = database[info["name"]]
+            seed.indexes = [dict(index) for index in collection.list_indexes() if index["name"] != "_id_"]
+            seed.documents = [bytes(document.raw) for document in collection.with_options(DEFAULT_RAW_BSON_OPTIONS).find()]
+        yield info["name"], seed
+
+
+def save(contents: Contents, directory: Path) -> None:
+    """Write contents as a directory that `read_path` reads back."""
+    for database, collections in contents.items():
+        place = directory if database is None else directory / quote(database, safe="")
+        place.mkdir(exist_ok=True)
+        for name, seed in collections.items():
+            stem = quote(name, safe="")
+            (place / f"{stem}.bson").write_bytes(b"".join(seed.documents))
+            described = json_util.dumps({"indexes": seed.indexes, "options": seed.options}, json_options=json_util.CANONICAL_JSON_OPTIONS)
+            (place / f"{stem}{METADATA}").write_text(described, encoding="utf-8")
+
+
+def write(contents: Contents, client: Client, database: str) -> None:
+    """Insert contents; what is for the test's own database goes into `database`.
+
+    Raises:
+        SeedError: a document or an index is refused.
+    """
+    from pymongo.errors import PyMongoError
+
+    for name, collections in contents.items():
+        target = client[name or database]
+        for collection, seed in collections.items():
+            try:
+                write_collection(target, collection, seed)
+            except PyMongoError as error:
+                raise SeedError(f"secantus_seed: the collection {collection} cannot be loaded: {error}") from error
+
+
+def write_collection(database: Database[dict[str, Any]], name: str, seed: CollectionSeed) -> None:
+    """Make a collection if it is not there, and put documents and indexes into it."""
+    if (seed.options or not seed.documents) and name not in database.list_collection_names():
+        database.create_collection(name, check_exists=False, **seed.options)
+    if seed.documents:
+        collection = database.get_collection(name, DEFAULT_RAW_BSON_OPTIONS)
+        collection.insert_many([RawBSONDocument(document) for document in seed.documents])
+    if seed.indexes:
+        specs = [{key: value for key, value in index.items() if key not in {"v", "ns"}} for index in seed.indexes]
+        database.command("createIndexes", name, indexes=specs)
+
+
+def describe(source: Source) -> str:
+    """A name for a source that is the same in every process of a run."""
+    if isinstance(source, Path):
+        return str(source.resolve())
+    return f"{source.__module__}:{getattr(source, '__qualname__', type(source).__qualname__)}"

@@ -1,0 +1,173 @@
+"""What one pytest process has: its options, its server once there is one, and what goes with it. No pytest in here.
+
+The server is started by whoever asks for it first, a fixture or ``--secantus``, and only then is anything heavy imported.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pytest_secantus.isolation import Layers
+from pytest_secantus.options import MEMORY, Options
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from secantus_server.server import SecantusDBServer
+
+    from pytest_secantus.external import ExternalServer
+    from pytest_secantus.seeds import Seeds
+    from pytest_secantus.store import SnapshotStore
+    from pytest_secantus.xdist import RunDirectory
+
+
+class Worker:
+    """One pytest process."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.layers = Layers()
+        self._server: SecantusDBServer | ExternalServer | None = None
+        self._client: MongoClient[dict[str, Any]] | None = None
+        self._run_directory: RunDirectory | None = None
+        self._seeds: Seeds | None = None
+        self._names = 0
+        self._cleanup = ExitStack()
+        self.for_suite = False
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a server."""
+        return self._server is not None
+
+    @property
+    def server(self) -> SecantusDBServer | ExternalServer:
+        """The server, which has been started."""
+        assert self._server is not None
+        return self._server
+
+    def start(self) -> None:
+        """Start the server, unless it runs, and load the seeds that every test begins with."""
+        if self._server is not None:
+            return
+        self._sweep()
+        self._server = self._make_server()
+        self._server.start()
+        self._cleanup.callback(self._stop_server)
+        self.seeds.load_base()
+        if self.options.isolation == "restore":
+            self.layers.attach(cast("SnapshotStore", self._server))
+
+    def start_for_suite(self) -> None:
+        """``--secantus``: start, name the server in the environment, and take over the clients of other servers."""
+        from pytest_secantus.environment import variables_set
+        from pytest_secantus.redirect import clients_redirected
+
+        self.for_suite = True
+        self.start()
+        self._cleanup.enter_context(variables_set(self.options.env, self.server.uri))
+        self._cleanup.enter_context(clients_redirected(self.options.redirect, self._target()))
+
+    def stop(self) -> None:
+        """End everything that was started; the worker can be started again."""
+        self._cleanup.close()
+
+    @property
+    def client(self) -> MongoClient[dict[str, Any]]:
+        """The plugin's own client, which no test sees and so none can close."""
+        if self._client is None:
+            from pymongo import MongoClient
+
+            self._client = MongoClient(self.server.uri)
+            self._cleanup.callback(self._close_client)
+        return self._client
+
+    @property
+    def seeds(self) -> Seeds:
+        """The seeds known so far."""
+        if self._seeds is None:
+            from pytest_secantus.seeds import Seeds
+
+            self._seeds = Seeds(self)
+        return self._seeds
+
+    @property
+    def run_directory(self) -> RunDirectory:
+        """The directory that the processes of this run share; entered, and dead runs swept, on first use."""
+        if self._run_directory is None:
+            from pytest_secantus.xdist import RunDirectory, identify
+
+            self._run_directory = RunDirectory(self._base(), identify())
+            journals = self._run_directory.open()
+            self._cleanup.callback(self._leave_run)
+            self._drop_left_over(journals)
+        return self._run_directory
+
+    def new_database_name(self) -> str:
+        """A name no database has yet, for one test's view; on a server that is not ours it is written down first."""
+        from pytest_secantus.xdist import identify
+
+        self._names += 1
+        identity = identify()
+        if self.options.uri is None:
+            return f"{self.options.database}_{self._names}"
+        name = f"{self.options.database}_{self.run_directory.token}_{identity.worker}_{self._names}"
+        self.run_directory.note_database(self.options.uri, name)
+        return name
+
+    def _make_server(self) -> SecantusDBServer | ExternalServer:
+        if self.options.uri is not None:
+            from pytest_secantus.external import ExternalServer
+
+            return ExternalServer(self.options.uri)
+        from secantus_server.server import SecantusDBServer
+
+        storage = MEMORY if self.options.storage == MEMORY else str(self.run_directory.storage())
+        return SecantusDBServer(host="127.0.0.1", port=0, storage_path=storage)
+
+    def _stop_server(self) -> None:
+        self.layers.detach()
+        server, self._server, self._seeds = self._server, None, None
+        if server is not None:
+            server.stop()
+
+    def _close_client(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _leave_run(self) -> None:
+        directory, self._run_directory = self._run_directory, None
+        if directory is not None:
+            directory.close()
+
+    def _target(self) -> str:
+        """Where redirected clients go."""
+        if self.options.uri is not None:
+            from pytest_secantus.redirect import parse_uri
+
+            return parse_uri(self.options.uri).hosts
+        return f"127.0.0.1:{self.server.port}"
+
+    def _base(self) -> Path:
+        from pytest_secantus.xdist import default_base
+
+        return default_base() if self.options.storage == MEMORY else Path(self.options.storage)
+
+    def _sweep(self) -> None:
+        """Sweep after dead runs also if this one needs no directory; costs nothing where there never was one."""
+        if self._base().exists():
+            from pytest_secantus.xdist import base_lock, sweep
+
+            with base_lock(self._base()):
+                sweep(self._base())
+
+    def _drop_left_over(self, journals: list[Path]) -> None:
+        """Drop the databases that a killed process made on the server we use too."""
+        for journal in journals:
+            noted = [line.split("\t") for line in journal.read_text(encoding="utf-8").splitlines()]
+            if self.options.uri is not None and all(uri == self.options.uri for uri, _ in noted):
+                for _, name in noted:
+                    self.client.drop_database(name)
+                journal.unlink()

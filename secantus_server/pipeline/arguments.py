@@ -86,7 +86,7 @@ def whole_number(value: Any, code: int, subject: str, *, text: str = "") -> int:
 
 
 def truncated(value: Any) -> int:
-    """A number of any type as an integer, cut off toward zero and clamped to 64 bits; NaN is 0.
+    """A number of any type as an integer, clamped to 64 bits; NaN is 0. A double is cut off toward zero, a decimal rounded half to even.
 
     Arguments:
         value: an int, long, double or decimal.
@@ -96,7 +96,9 @@ def truncated(value: Any) -> int:
         return 0
     if number >= INT64_MAX:
         return INT64_MAX
-    return max(int(number), INT64_MIN) if _is_finite(number) else INT64_MIN
+    if not _is_finite(number):
+        return INT64_MIN
+    return max(round(number) if type(value) is Decimal128 else int(number), INT64_MIN)
 
 
 def _is_finite(number: Any) -> bool:

@@ -30,6 +30,7 @@ class PipelineContext:
         api_strict: only stages of the Stable API are allowed.
         explain: the pipeline is only explained.
         container: `$facet`, `$lookup` or `$unionWith` in a sub-pipeline, else empty.
+        in_facet: this one or one around it belongs to a `$facet`.
         depth: how many sub-pipelines this one is inside of.
     """
 
@@ -43,6 +44,7 @@ class PipelineContext:
     api_strict: bool = False
     explain: bool = False
     container: str = ""
+    in_facet: bool = False
     depth: int = 0
 
     def sub_pipeline(self, container: str, collection: str | None, cells: dict[str, Cell] | None = None) -> PipelineContext:
@@ -59,4 +61,5 @@ class PipelineContext:
         if self.depth >= MAX_SUB_PIPELINE_DEPTH:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")
         parse = self.parse.child(**cells) if cells else self.parse
-        return replace(self, parse=parse, collection=collection, container=container, depth=self.depth + 1)
+        in_facet = self.in_facet or container == "$facet"
+        return replace(self, parse=parse, collection=collection, container=container, in_facet=in_facet, depth=self.depth + 1)

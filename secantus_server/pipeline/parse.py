@@ -10,18 +10,19 @@ from typing import Any
 from secantus_server.errors import CommandError
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.optimise import optimise
-from secantus_server.pipeline.registry import find_stage
+from secantus_server.pipeline.registry import UNSUPPORTED, find_stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Position, Stage
+from secantus_server.pipeline.stages.match import has_text
 
 MAX_STAGES = 1000
 
 # What keeps a stage out of each kind of sub-pipeline: the class attribute, the code, the text.
 CONTAINER_RULES: dict[str, tuple[str, int, str]] = {
-    "$facet": ("in_facet", 40600, "{name} is not allowed to be used within a $facet stage"),
     "$lookup": ("in_lookup", 51047, "{name} is not allowed within a $lookup's sub-pipeline"),
     "$unionWith": ("in_union", 31441, "{name} is not allowed within a $unionWith's sub-pipeline"),
 }
+FACET_TEXT = "{name} is not allowed to be used within a $facet stage"
 
 
 def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
@@ -36,9 +37,16 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
     """
     if len(stages) > MAX_STAGES:
         raise CommandError(7749501, f"Pipeline length must be no longer than {MAX_STAGES} stages.")
-    for spec in stages:
-        find_stage(stage_name(spec))
+    for index, spec in enumerate(stages):
+        name = stage_name(spec)
+        if ctx.in_facet and name in UNSUPPORTED:
+            raise CommandError(40600, FACET_TEXT.format(name=name))
+        find_stage(name)
+        if index > 0 and name == "$match" and has_text(spec[name]):
+            raise CommandError(17313, "$match with $text is only allowed as the first pipeline stage")
     parsed = [parse_stage(spec, ctx) for spec in stages]
+    for stage in parsed:
+        _check_container(stage, ctx)
     _check_namespace(parsed, ctx)
     _check_places(parsed, ctx)
     return Pipeline(optimise(parsed))
@@ -83,16 +91,21 @@ def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:
                 raise CommandError(73, f"'{stage.name}' can only be run with {{aggregate: 1}}")
 
 
-def _check_places(stages: list[Stage], ctx: PipelineContext) -> None:
+def _check_container(stage: Stage, ctx: PipelineContext) -> None:
+    """Sub-pipelines do not take every stage; a `$facet` also minds the pipelines inside its own."""
     rule = CONTAINER_RULES.get(ctx.container)
+    if rule is not None and not getattr(stage, rule[0]):
+        raise CommandError(rule[1], rule[2].format(name=stage.name))
+    if ctx.in_facet and not stage.in_facet:
+        raise CommandError(40600, FACET_TEXT.format(name=stage.name))
+
+
+def _check_places(stages: list[Stage], ctx: PipelineContext) -> None:
     for index, stage in enumerate(stages):
-        if rule is not None and not getattr(stage, rule[0]):
-            raise CommandError(rule[1], rule[2].format(name=stage.name))
         _check_settings(stage, ctx)
-        if stage.name == "$geoNear" and index > 0:
-            raise CommandError(40603, "$geoNear was not the first stage in the pipeline.")
         if stage.position is Position.FIRST and index > 0:
-            raise CommandError(40602, f"{stage.name} is only valid as the first stage in a pipeline")
+            code, text = stage.misplaced or (40602, f"{stage.name} is only valid as the first stage in a pipeline")
+            raise CommandError(code, text)
         if stage.position is Position.LAST and index < len(stages) - 1:
             raise CommandError(40601, f"{stage.name} can only be the final stage in the pipeline")
 

@@ -26,6 +26,7 @@ class Stage:
 
     Class attributes:
         position: where the stage may stand.
+        misplaced: code and text for a stage that must be first and is not, if they are its own.
         collectionless: it makes documents without a collection, for `aggregate: 1`.
         in_facet, in_lookup, in_union: it may stand in a sub-pipeline of `$facet`, `$lookup`, `$unionWith`.
         writes: it writes to a collection.
@@ -35,6 +36,7 @@ class Stage:
 
     name: ClassVar[str] = ""
     position: ClassVar[Position] = Position.ANYWHERE
+    misplaced: ClassVar[tuple[int, str] | None] = None
     collectionless: ClassVar[bool] = False
     in_facet: ClassVar[bool] = True
     in_lookup: ClassVar[bool] = True

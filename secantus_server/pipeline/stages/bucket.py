@@ -96,12 +96,12 @@ def is_expression(spec: Any) -> bool:
 
 
 def parse_output(spec: dict[str, Any] | None, ctx: ParseContext) -> dict[str, Accumulator]:
-    """The accumulators of `output`; a count if there are none.
+    """The accumulators of `output`; a count if it is left out.
 
     Raises:
         CommandError: those of accumulated fields.
     """
-    return {name: parse_accumulated_field(name, value, ctx) for name, value in (spec or {"count": {"$sum": 1}}).items()}
+    return {name: parse_accumulated_field(name, value, ctx) for name, value in ({"count": {"$sum": 1}} if spec is None else spec).items()}
 
 
 def _check_option(name: str, value: Any) -> None:

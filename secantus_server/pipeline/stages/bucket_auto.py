@@ -57,7 +57,7 @@ class BucketAuto(Stage):
         rounder = find_rounder(spec["granularity"]) if "granularity" in spec else None
         if "granularity" in spec and rounder is None:
             raise CommandError(40257, f"Unknown rounding granularity '{spec['granularity']}'")
-        fields = parse_output(spec.get("output"), ctx.parse)
+        fields = parse_output(spec.get("output") or None, ctx.parse)
         group_by = parse_expression(spec["groupBy"], ctx.parse)
         return cls(group_by, whole_number(spec["buckets"], 40242, ""), rounder, fields, ctx.parse.collation)
 

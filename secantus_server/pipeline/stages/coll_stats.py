@@ -11,8 +11,9 @@ from typing import Any
 from bson.int64 import Int64
 
 from secantus_server.bson import encode, int_value, is_number, type_name
+from secantus_server.bson.numbers import INT32_MAX
 from secantus_server.errors import CommandError
-from secantus_server.pipeline.arguments import NUMBERS, named_fields, truncated
+from secantus_server.pipeline.arguments import NUMBERS, check_type, named_fields, truncated
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
@@ -52,7 +53,10 @@ class CollStats(Stage):
             raise CommandError(5447000, f"$collStats must take a nested object but found: $collStats: {type_name(spec)}")
         fields = named_fields("$collStats", spec, FIELDS)
         named_fields("$collStats.latencyStats", fields.get("latencyStats", {}), {"histograms": ("bool",)})
-        named_fields("$collStats.storageStats", fields.get("storageStats", {}), {"scale": NUMBERS})
+        if "histograms" in fields.get("latencyStats", {}):
+            check_type("$collStats.latencyStats.histograms", fields["latencyStats"]["histograms"], ("bool",))
+        if fields.get("storageStats", {}).get("scale") is not None:
+            check_type("$collStats.storageStats.scale", fields["storageStats"]["scale"], NUMBERS)
         for name in ("count", "queryExecStats"):
             if fields.get(name):
                 raise CommandError(31170, f"{name} argument must be an empty object")
@@ -104,7 +108,7 @@ def _latency(histograms: bool) -> dict[str, Any]:
 
 def _scaled(stats: dict[str, Any], scale: Any) -> dict[str, Any]:
     """Sizes divided by the scale, which is shown beside them."""
-    factor = 1 if scale is None else truncated(scale)
+    factor = 1 if scale is None else min(truncated(scale), INT32_MAX)
     found = {name: int_value(int(value) // factor) if name in SCALED and is_number(value) else value for name, value in stats.items()}
     if "indexSizes" in found:
         found["indexSizes"] = {name: int_value(int(size) // factor) for name, size in found["indexSizes"].items()}

@@ -19,6 +19,7 @@ class GeoNear(Stage):
     """Documents by distance."""
 
     position = Position.FIRST
+    misplaced = (40603, "$geoNear was not the first stage in the pipeline.")
     in_facet = False
 
     @classmethod

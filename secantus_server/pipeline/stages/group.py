@@ -21,6 +21,9 @@ from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._group import Grouper
 
 
+UNKNOWN_ACCUMULATOR = 15952
+
+
 @stage("$group")
 class Group(Stage):
     """A grouping.
@@ -105,4 +108,9 @@ def parse_accumulated_field(name: str, spec: Any, ctx: ParseContext) -> Accumula
     if len(spec) > 1:
         raise CommandError(40238, f"The field '{name}' must specify one accumulator")
     operator, argument = next(iter(spec.items()))
-    return parse_accumulator(operator, argument, ctx)
+    try:
+        return parse_accumulator(operator, argument, ctx)
+    except CommandError as error:
+        if error.code == UNKNOWN_ACCUMULATOR and type(argument) is list:
+            raise CommandError(40237, f"The {operator} accumulator is a unary operator") from None
+        raise

@@ -39,8 +39,10 @@ class IndexStats(Stage):
         return cls(ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document for each index."""
+        """One document for each index; of a view, those of the collection beneath it."""
         assert self.ctx.collection is not None, "the parser has checked that there is a collection"
-        host = self.ctx.operations.host()
-        for stats in self.ctx.operations.index_stats(self.ctx.db, self.ctx.collection):
+        operations = self.ctx.operations
+        host = operations.host()
+        collection = operations.resolve(self.ctx.db, self.ctx.collection).collection
+        for stats in operations.index_stats(self.ctx.db, collection):
             yield encode({"name": stats["name"], "key": stats["key"], "host": host, "accesses": stats["accesses"], "spec": stats["spec"]})

@@ -16,7 +16,7 @@ from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
 
 
-@stage("$listClusterCatalog")
+@stage("$listClusterCatalog", "$listCatalog")
 class ListClusterCatalog(Stage):
     """What is shown of each collection."""
 

@@ -77,17 +77,19 @@ class Merge(Stage):
         merge, operations = self.merge, self.ctx.operations
         old = None if merge.when_matched == "fail" else operations.find_one(merge.db, merge.collection, filter)
         if old is None:
-            self._write_new(document)
+            self._write_new(document, filter)
         elif merge.when_matched != "keepExisting":
             new = self._changed(old, document)
             if new != old:
                 operations.replace(merge.db, merge.collection, old, new, self.ctx.bypass_document_validation)
 
-    def _write_new(self, document: bytes) -> None:
+    def _write_new(self, document: bytes, filter: dict[str, Any]) -> None:
         merge = self.merge
         if merge.when_not_matched == "fail":
             raise CommandError(13113, "$merge could not find a matching document in the target collection for at least one document in the source collection")
         if merge.when_not_matched == "insert":
+            if merge.when_matched in ("merge", "keepExisting"):
+                document = _with_nulls(document, filter)
             [complete] = with_ids([document], self.ctx.parse.generate_object_id)
             self.ctx.operations.insert(merge.db, merge.collection, complete, self.ctx.bypass_document_validation)
 
@@ -104,6 +106,13 @@ class Merge(Stage):
         if not values_equal(id, before["_id"]):
             raise CommandError(66, "$merge failed to update the matching document, did you attempt to modify the _id or the shard key? :: caused by :: Performing an update on the path '_id' would modify the immutable field '_id'")
         return encode({"_id": before["_id"], **after})
+
+
+def _with_nulls(document: bytes, filter: dict[str, Any]) -> bytes:
+    """The document with null where it was looked for as null: these two modes insert as an update with upsert does."""
+    fields = decode(document)
+    missing = {path: None for path, condition in filter.items() if condition["$eq"] is None and path not in fields and "." not in path}
+    return encode({**missing, **fields}) if missing else document
 
 
 def _value_at(document: dict[str, Any], path: str) -> Any:

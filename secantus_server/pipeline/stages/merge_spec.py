@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from secantus_server.bson import type_name
+from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell
 from secantus_server.mql.expressions import Expression, parse_expression
@@ -52,13 +53,16 @@ class MergeSpec:
     @cached_property
     def pipeline(self) -> Pipeline:
         """The pipeline; MongoDB looks at it when it meets the first document that needs it."""
+        return self._parse_pipeline(self.cells)
+
+    def _parse_pipeline(self, cells: dict[str, Cell]) -> Pipeline:
         from secantus_server.pipeline.parse import parse_pipeline, stage_name
 
         for spec in self.stages:
             name = stage_name(spec)
             if name not in UPDATE_STAGES or (name == "$fill" and "sortBy" in spec[name]):
                 raise CommandError(72, f"{name} is not allowed to be used within an update")
-        return parse_pipeline(self.stages, self.ctx.sub_pipeline("", self.collection, self.cells))
+        return parse_pipeline(self.stages, self.ctx.sub_pipeline("", self.collection, cells))
 
     def apply_pipeline(self, old: bytes, new: bytes) -> bytes:
         """The existing document after the pipeline.
@@ -67,9 +71,12 @@ class MergeSpec:
             old: the existing document.
             new: what it is merged with: `$$new` and the `let` variables.
         """
-        pipeline = self.pipeline
-        for name, expression in self.variables.items():
-            self.cells[name].value = expression.evaluate(new)
+        values = {name: expression.evaluate(new) for name, expression in self.variables.items()}
+        for name, value in values.items():
+            self.cells[name].value = value
+        # A variable without a value is not defined at all.
+        known = {name: cell for name, cell in self.cells.items() if cell.value is not MISSING}
+        pipeline = self.pipeline if len(known) == len(self.cells) else self._parse_pipeline(known)
         [after] = pipeline.run([old])
         return after
 

@@ -39,6 +39,8 @@ def check_timeseries(spec: dict[str, Any]) -> None:
             raise CommandError(2, f"BSON field '{name}' value must be between 1 and {MAX_SPAN_SECONDS}")
     if fields.get("metaField") in ("_id", fields["timeField"]):
         raise CommandError(72, "The 'metaField' cannot be '_id' or the same as the 'timeField'")
+    if "granularity" in fields and "bucketMaxSpanSeconds" in fields:
+        raise CommandError(72, "'granularity' cannot be set together with 'bucketMaxSpanSeconds'")
     if ("bucketMaxSpanSeconds" in fields) != ("bucketRoundingSeconds" in fields):
         raise CommandError(72, "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together")
     if "bucketMaxSpanSeconds" in fields and truncated(fields["bucketMaxSpanSeconds"]) != truncated(fields["bucketRoundingSeconds"]):

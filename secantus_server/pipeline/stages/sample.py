@@ -35,17 +35,16 @@ class Sample(Stage):
         """
         if type(spec) is not dict:
             raise CommandError(28745, "the $sample stage specification must be an object")
-        size = None
         for name, value in spec.items():
             if name != "size":
                 raise CommandError(28748, f"unrecognized option to $sample: {name}")
             if not is_number(value):
                 raise CommandError(28746, "size argument to $sample must be a number")
-            size = truncated(value)
-            if size <= 0:
-                raise CommandError(28747, "size argument to $sample must be a positive integer")
-        if size is None:
+        if "size" not in spec:
             raise CommandError(28749, "$sample stage must specify a size")
+        size = truncated(spec["size"])
+        if size <= 0:
+            raise CommandError(28747, "size argument to $sample must be a positive integer")
         return cls(size, ctx.parse.random)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:

@@ -53,3 +53,6 @@ class VectorSearch(SearchStage):
 @stage("$rankFusion")
 class RankFusion(SearchStage):
     """Several rankings in one."""
+
+    in_facet = True
+    misplaced = (10170100, "$rankFusion must be the first stage of the pipeline")

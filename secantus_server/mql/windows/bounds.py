@@ -1,0 +1,160 @@
+"""The `window` of a window function: from where to where it reaches, for each document of a partition.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFields/#std-label-setWindowFields-window
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson import compare_values, is_number, key_string, type_name
+from secantus_server.bson.values import Date
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions._arithmetic import add
+from secantus_server.mql.expressions.dates.add import add_units
+from secantus_server.mql.expressions.dates.timezones import find_timezone
+from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS
+from secantus_server.mql.windows.partition import Partition, SortOrder
+
+UNBOUNDED, CURRENT = "unbounded", "current"
+Frame = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A parsed window.
+
+    Arguments:
+        kind: `documents` or `range`.
+        lower, upper: `unbounded`, `current` or a number.
+        unit: the unit of a range of time.
+    """
+
+    kind: str = "documents"
+    lower: Any = UNBOUNDED
+    upper: Any = UNBOUNDED
+    unit: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every document sees the whole partition."""
+        return self.lower == UNBOUNDED and self.upper == UNBOUNDED
+
+    def frames(self, partition: Partition) -> Iterator[Frame]:
+        """For each document where its window begins and where it ends (not included).
+
+        Raises:
+            CommandError: 5429413, 5429414, 5429513 for a document that a range cannot be measured from.
+        """
+        size = len(partition.documents)
+        if self.is_whole:
+            return iter([(0, size)] * size)
+        if self.kind == "documents":
+            return self._document_frames(size)
+        return self._range_frames(partition)
+
+    def _document_frames(self, size: int) -> Iterator[Frame]:
+        lower = -size if self.lower == UNBOUNDED else 0 if self.lower == CURRENT else self.lower
+        upper = size if self.upper == UNBOUNDED else 0 if self.upper == CURRENT else self.upper
+        for index in range(size):
+            start = min(max(index + lower, 0), size)
+            yield start, max(min(index + upper + 1, size), start)
+
+    def _range_frames(self, partition: Partition) -> Iterator[Frame]:
+        keys = partition.keys if {self.lower, self.upper} <= {UNBOUNDED, CURRENT} else [key_string(value) for value in partition.positions]
+        for index, key in enumerate(keys):
+            start = 0 if self.lower == UNBOUNDED else bisect_left(keys, self._moved(self.lower, key, partition, index))
+            end = len(keys) if self.upper == UNBOUNDED else bisect_right(keys, self._moved(self.upper, key, partition, index))
+            yield start, max(end, start)
+
+    def _moved(self, bound: Any, key: bytes, partition: Partition, index: int) -> bytes:
+        """The key of a document's own value moved by a bound."""
+        if bound == CURRENT:
+            return key
+        value = partition.positions[index]
+        if self.unit is None:
+            if type(value) is Date:
+                raise CommandError(5429513, "Invalid range: Expected the sortBy field to be a number, but it was date")
+            if not is_number(value):
+                raise CommandError(5429414, f"Invalid range: Expected the sortBy field to be a number, but it was {type_name(value)}")
+            return key_string(add(value, bound))
+        if type(value) is not Date:
+            raise CommandError(5429513, f"Invalid range: Expected the sortBy field to be a Date, but it was {type_name(value)}")
+        return key_string(Date(add_units(value.ms, self.unit, bound, find_timezone("UTC"))))
+
+
+def parse_bounds(spec: Any, order: SortOrder) -> Bounds:
+    """Parses a window.
+
+    Arguments:
+        spec: `{documents: [lower, upper]}`, `{range: [lower, upper], unit: ...}` or an empty document.
+        order: the stage's sort.
+
+    Raises:
+        CommandError: 9 for a malformed window, 5339900 for bounds the wrong way round, 5339901, 5339902 and 8947401 for a sort
+            that does not suit it.
+    """
+    if type(spec) is not dict:
+        raise CommandError(9, f"'window' field must be an object, but found type {type_name(spec)}")
+    for name in spec:
+        if name not in ("documents", "range", "unit"):
+            raise CommandError(9, f"'window' field that is not 'documents', 'range' or 'unit': {name}")
+    if "documents" in spec:
+        if len(spec) > 1:
+            raise CommandError(9, "'window' field can only specify one of 'documents' or 'range', and 'unit' only with 'range'")
+        return _parse_documents(spec["documents"], order)
+    if "range" in spec:
+        return _parse_range(spec["range"], spec.get("unit"), order)
+    if "unit" in spec:
+        raise CommandError(9, "Window bounds can only specify 'unit' with range-based bounds.")
+    return Bounds()
+
+
+def _pair(name: str, spec: Any) -> tuple[Any, Any]:
+    if type(spec) is not list or len(spec) != 2:
+        raise CommandError(9, f"Window bounds must be a 2-element array: {name}")
+    for bound in spec:
+        if bound not in (UNBOUNDED, CURRENT) and not is_number(bound):
+            raise CommandError(9, f"Window bounds must be 'unbounded', 'current', or a number: {name}")
+    return spec[0], spec[1]
+
+
+def _check_direction(lower: Any, upper: Any) -> None:
+    values = [0 if bound == CURRENT else bound for bound in (lower, upper)]
+    if UNBOUNDED not in values and compare_values(*values) > 0:
+        raise CommandError(5339900, f"Lower bound must not exceed upper bound: [{lower}, {upper}]")
+
+
+def _parse_documents(spec: Any, order: SortOrder) -> Bounds:
+    lower, upper = (bound if type(bound) is str else _whole(bound) for bound in _pair("documents", spec))
+    _check_direction(lower, upper)
+    bounds = Bounds("documents", lower, upper)
+    if not bounds.is_whole and not order.spec:
+        raise CommandError(5339901, "Document-based bounds require a sortBy")
+    return bounds
+
+
+def _whole(bound: Any) -> int:
+    number = bound.to_decimal() if type(bound) is Decimal128 else bound
+    if number != number or abs(number) >= 2**63 or number != int(number):
+        raise CommandError(9, "Numeric document-based bounds must be an integer")
+    return int(number)
+
+
+def _parse_range(spec: Any, unit: Any, order: SortOrder) -> Bounds:
+    lower, upper = _pair("range", spec)
+    if unit is not None:
+        if type(unit) is not str or (unit not in LENGTHS and unit not in MONTHS):
+            raise CommandError(9, f"'unit' must be a unit of time, but found: {unit}")
+        lower, upper = (bound if type(bound) is str else _whole(bound) for bound in (lower, upper))
+    _check_direction(lower, upper)
+    if not order.is_single:
+        raise CommandError(5339902, "Range-based bounds require a sortBy a single field")
+    if not order.is_ascending and not {type(lower), type(upper)} == {str}:
+        raise CommandError(8947401, "Range-based bounds require a sortBy an ascending field")
+    return Bounds("range", lower, upper, unit)

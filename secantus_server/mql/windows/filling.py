@@ -1,0 +1,118 @@
+"""`$locf` and `$linearFill`: values in the place of null and missing ones.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/locf/
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/linearFill/
+"""
+
+from __future__ import annotations
+
+import decimal
+from typing import Any
+
+from secantus_server.bson import is_number, type_name
+from secantus_server.bson.numbers import DECIMAL_CONTEXT
+from secantus_server.bson.values import MISSING, UNDEFINED, Date
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions import Expression, parse_expression
+from secantus_server.mql.windows.numbers import as_value, divided, has_decimal, numeric
+from secantus_server.mql.windows.partition import Partition
+from secantus_server.mql.windows.registry import Call, check_others, window_function
+
+
+def _is_gap(value: Any) -> bool:
+    return value is None or value is MISSING or value is UNDEFINED
+
+
+class LastCarriedForward:
+    """The last value that is not null or missing."""
+
+    def __init__(self, input: Expression) -> None:
+        self.input = input
+
+    def compute(self, partition: Partition) -> list[Any]:
+        """One value for each document of a partition; null before the first value."""
+        found: list[Any] = []
+        last = None
+        for document in partition.documents:
+            value = self.input.evaluate(document)
+            last = last if _is_gap(value) else value
+            found.append(last)
+        return found
+
+
+class LinearFill:
+    """Values on the straight line between their neighbours, by the value of the sort field."""
+
+    def __init__(self, input: Expression) -> None:
+        self.input = input
+
+    def compute(self, partition: Partition) -> list[Any]:
+        """One value for each document of a partition; null outside of the known values.
+
+        Raises:
+            CommandError: 605001 for a sort value and 605000 for an input that is no number, 6050106 for a repeated sort value.
+        """
+        values = [self.input.evaluate(document) for document in partition.documents]
+        for value in values:
+            if not _is_gap(value) and not is_number(value):
+                raise CommandError(6050201, f"Value to be filled must be numeric or nullish, but found {type_name(value)}")
+        positions = [_position(value) for value in partition.positions]
+        _check_distinct(partition.keys)
+        known = [index for index, value in enumerate(values) if not _is_gap(value)]
+        found = [None if _is_gap(value) else value for value in values]
+        for left, right in zip(known, known[1:], strict=False):
+            _fill(found, positions, left, right)
+        return found
+
+
+def _fill(values: list[Any], positions: list[Any], left: int, right: int) -> None:
+    ends = [positions[left], positions[right], values[left], values[right]]
+    decimals = has_decimal(ends)
+    with decimal.localcontext(DECIMAL_CONTEXT):
+        low, high, first, last = (numeric(value, decimals) for value in ends)
+        slope = divided(last - first, high - low)
+        for index in range(left + 1, right):
+            values[index] = as_value(first + (numeric(positions[index], decimals) - low) * slope)
+
+
+def _position(value: Any) -> Any:
+    if type(value) is Date:
+        return value.ms
+    if not is_number(value):
+        raise CommandError(6050202, f"$linearFill needs a sortBy of numbers or dates, but found {type_name(value)}")
+    return value
+
+
+def _check_distinct(keys: list[bytes]) -> None:
+    for key, following in zip(keys, keys[1:], strict=False):
+        if key == following:
+            raise CommandError(6050106, "There can be no repeated values in the sort field")
+
+
+@window_function("$locf")
+def parse_locf(call: Call, ctx: ParseContext) -> LastCarriedForward:
+    """Parses `{$locf: expression}`.
+
+    Raises:
+        CommandError: 9 for a window, and the expression's errors.
+    """
+    check_others("$locf", call)
+    if call.window is not None:
+        raise CommandError(9, "'window' field is not allowed in $locf")
+    return LastCarriedForward(parse_expression(call.argument, ctx))
+
+
+@window_function("$linearFill")
+def parse_linear_fill(call: Call, ctx: ParseContext) -> LinearFill:
+    """Parses `{$linearFill: expression}`.
+
+    Raises:
+        CommandError: 9 for a window, 605001 without exactly one sort field, and the expression's errors.
+    """
+    check_others("$linearFill", call)
+    if call.window is not None:
+        raise CommandError(9, "'window' field is not allowed in $linearFill")
+    if not call.order.is_single:
+        raise CommandError(605001, "$linearFill must be specified with a top level sortBy expression with exactly one element")
+    return LinearFill(parse_expression(call.argument, ctx))

@@ -1,0 +1,68 @@
+"""The documents among which a window moves, and the order in which they stand."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions import Expression
+from secantus_server.mql.expressions._nodes import FieldPath
+from secantus_server.mql.sort import SortPattern
+
+
+class SortOrder:
+    """The `sortBy` of a `$setWindowFields`.
+
+    Arguments:
+        spec: the sort as the user wrote it, or None.
+        ctx: collation.
+
+    Raises:
+        CommandError: the errors of a sort.
+    """
+
+    def __init__(self, spec: dict[str, Any] | None, ctx: ParseContext) -> None:
+        self.spec = spec or {}
+        self.pattern = SortPattern.parse(spec, ctx) if spec else None
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is exactly one field."""
+        return len(self.spec) == 1
+
+    @property
+    def is_ascending(self) -> bool:
+        """Whether the first field ascends."""
+        return self.pattern is not None and self.pattern.parts[0][1] == 1
+
+    @property
+    def value(self) -> Expression:
+        """The expression of the only field."""
+        assert self.is_single, "the parser has checked that there is one field"
+        return FieldPath(next(iter(self.spec)))
+
+
+class Partition:
+    """Documents in their order.
+
+    Arguments:
+        documents: the documents.
+        order: how they were sorted.
+    """
+
+    def __init__(self, documents: list[bytes], order: SortOrder) -> None:
+        self.documents = documents
+        self.order = order
+
+    @cached_property
+    def keys(self) -> list[bytes]:
+        """The sort key of each document; documents with equal keys are peers."""
+        assert self.order.pattern is not None, "the parser has checked that there is a sort"
+        return [self.order.pattern.key(document) for document in self.documents]
+
+    @cached_property
+    def positions(self) -> list[Any]:
+        """The value by which each document was sorted, where that is one field."""
+        value = self.order.value
+        return [value.evaluate(document) for document in self.documents]

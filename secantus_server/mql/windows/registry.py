@@ -1,0 +1,133 @@
+"""Where window functions register themselves, and how the fields of `output` are parsed.
+
+    @window_function("$rank")
+    def parse_rank(call, ctx): ...      # returns a WindowFunction
+
+A name without a function of its own is an accumulator of `$group`, which sees the documents of its window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.accumulators import parse_accumulator
+from secantus_server.mql.accumulators.registry import PARSERS as ACCUMULATORS
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.windows.bounds import Bounds, parse_bounds
+from secantus_server.mql.windows.over_frames import OverFrames
+from secantus_server.mql.windows.partition import Partition, SortOrder
+
+
+class WindowFunction(Protocol):
+    """A parsed window function."""
+
+    def compute(self, partition: Partition) -> list[Any]:
+        """One value for each document of a partition."""
+        ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """A window function as the user wrote it.
+
+    Arguments:
+        name: with its `$`.
+        argument: its argument.
+        window: its `window`, or None.
+        order: the stage's sort.
+        others: what else the field's document names.
+    """
+
+    name: str
+    argument: Any
+    window: Any
+    order: SortOrder
+    others: tuple[str, ...] = ()
+
+    def bounds(self) -> Bounds:
+        """The parsed window; the whole partition if there is none.
+
+        Raises:
+            CommandError: the errors of a window.
+        """
+        return Bounds() if self.window is None else parse_bounds(self.window, self.order)
+
+
+FunctionParser = Callable[[Call, ParseContext], WindowFunction]
+ParserFunction = TypeVar("ParserFunction", bound=FunctionParser)
+
+PARSERS: dict[str, FunctionParser] = {}
+# Accumulators that read their argument themselves; to all others a list is an array expression here.
+OWN_SYNTAX = frozenset(
+    ["$count", "$firstN", "$lastN", "$minN", "$maxN", "$top", "$topN", "$bottom", "$bottomN", "$median", "$percentile", "$accumulator"]
+)
+NOT_WINDOWED = frozenset(["$mergeObjects", "$accumulator"])
+UNSUPPORTED: dict[str, str] = {"$minMaxScaler": "compute it from $min and $max in a following $addFields"}
+
+
+def window_function(name: str) -> Callable[[ParserFunction], ParserFunction]:
+    """Registers the parser of a window function.
+
+    Arguments:
+        name: the function with its `$`.
+    """
+
+    def register(parser: ParserFunction) -> ParserFunction:
+        assert name not in PARSERS, f"two parsers for {name}"
+        PARSERS[name] = parser
+        return parser
+
+    return register
+
+
+def parse_window_field(field: str, spec: Any, order: SortOrder, ctx: ParseContext) -> WindowFunction:
+    """Parses `field: {$function: argument, window: {...}}`.
+
+    Arguments:
+        field: the field's name.
+        spec: what stands after it.
+        order: the stage's sort.
+        ctx: variables in scope.
+
+    Raises:
+        CommandError: 9 for a malformed field or an unknown function, and the function's own errors.
+    """
+    call = _parse_call(field, spec, order)
+    own = PARSERS.get(call.name)
+    if own is not None:
+        return own(call, ctx)
+    if call.name in UNSUPPORTED:
+        raise not_supported(f"The window function {call.name}", UNSUPPORTED[call.name])
+    if call.name not in ACCUMULATORS or call.name in NOT_WINDOWED:
+        raise CommandError(9, f"Unrecognized window function, {call.name}")
+    check_others(field, call)
+    argument = call.argument
+    if type(argument) is list and call.name not in OWN_SYNTAX:
+        argument = {"$let": {"vars": {}, "in": argument}}
+    bounds = call.bounds()
+    return OverFrames(parse_accumulator(call.name, argument, ctx).start, bounds)
+
+
+def check_others(field: str, call: Call) -> None:
+    """A field's document names one function and its window, nothing else.
+
+    Raises:
+        CommandError: 9.
+    """
+    if call.others:
+        raise CommandError(9, f"Window function found an unknown argument: {call.others[0]} in field '{field}'")
+
+
+def _parse_call(field: str, spec: Any, order: SortOrder) -> Call:
+    if type(spec) is not dict:
+        raise CommandError(9, f"The field '{field}' must be an object")
+    names = [name for name in spec if name.startswith("$")]
+    if not names:
+        raise CommandError(9, f"Expected a $-prefixed window function in field '{field}'")
+    if "window" in spec and spec["window"] is None:
+        raise CommandError(9, "'window' field must be an object, but found type null")
+    others = tuple(name for name in spec if name not in (names[0], "window"))
+    return Call(names[0], spec[names[0]], spec.get("window"), order, others)

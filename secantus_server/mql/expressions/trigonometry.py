@@ -12,37 +12,37 @@ from typing import Any
 
 from bson.decimal128 import Decimal128
 
-from secantus_server.bson import is_number, type_name
+from secantus_server.bson import is_number, to_decimal, type_name
 from secantus_server.bson.numbers import DECIMAL_CONTEXT
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.expressions import decimal_trigonometry
 from secantus_server.mql.expressions.arithmetic import check_numeric, number_text
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.decimal_trigonometry import LARGEST, PI
+from secantus_server.mql.expressions.numbers import is_nullish, to_decimal128
 from secantus_server.mql.expressions.registry import operator
 
-PI = Decimal("3.141592653589793238462643383279502884197169399375106")
 
-
-def _register(name: str, function: Callable[[float], float], bounds: str, low: float, high: float) -> None:
+def _register(name: str, bounds: str, low: float, high: float) -> None:
     """An operator of one number between `low` and `high`; infinity is allowed where the bounds are written with brackets."""
-    closed = bounds[0] == "["
+    of_float, of_decimal = FLOATS.get(name) or getattr(math, name[1:]), getattr(decimal_trigonometry, name[1:])
 
     @operator(name, arguments=1)
-    def apply(value: Any) -> float | None:
+    def apply(value: Any) -> float | Decimal128 | None:
         if is_nullish(value):
             return None
         check_numeric(name, value)
-        _refuse_decimal(name, value)
-        number = float(value)
-        if math.isnan(number):
-            return number
-        if not (low <= number <= high) or (not closed and math.isinf(number)):
+        number = value.to_decimal() if type(value) is Decimal128 else float(value)
+        if number != number:
+            return value if type(value) is Decimal128 else math.nan
+        if not (low <= number <= high) or (bounds[0] == "(" and math.isinf(number)):
             raise CommandError(50989, f"cannot apply {name} to {number_text(number)}, value must be in {bounds}")
-        return function(number)
+        return of_float(number) if isinstance(number, float) else _decimal(name, of_decimal, number)
 
 
-def _refuse_decimal(name: str, value: Any) -> None:
-    if type(value) is Decimal128:
-        raise not_supported(f"{name} of a decimal", "convert it with $toDouble first")
+def _decimal(name: str, function: Callable[[Decimal], Decimal], number: Decimal) -> Decimal128:
+    if name in ("$sin", "$cos", "$tan") and number.adjusted() > LARGEST:
+        raise not_supported(f"{name} of a decimal this large", "convert it with $toDouble first")
+    return to_decimal128(function(number))
 
 
 def _sinh(number: float) -> float:
@@ -64,25 +64,19 @@ def _atanh(number: float) -> float:
     return math.copysign(math.inf, number) if abs(number) == 1 else math.atanh(number)
 
 
-for _name, _function, _bounds, _low, _high in (
-    ("$sin", math.sin, "(-inf,inf)", -math.inf, math.inf),
-    ("$cos", math.cos, "(-inf,inf)", -math.inf, math.inf),
-    ("$tan", math.tan, "(-inf,inf)", -math.inf, math.inf),
-    ("$asin", math.asin, "[-1,1]", -1, 1),
-    ("$acos", math.acos, "[-1,1]", -1, 1),
-    ("$atan", math.atan, "[-inf,inf]", -math.inf, math.inf),
-    ("$sinh", _sinh, "[-inf,inf]", -math.inf, math.inf),
-    ("$cosh", _cosh, "[-inf,inf]", -math.inf, math.inf),
-    ("$tanh", math.tanh, "[-inf,inf]", -math.inf, math.inf),
-    ("$asinh", math.asinh, "[-inf,inf]", -math.inf, math.inf),
-    ("$acosh", math.acosh, "[1,inf]", 1, math.inf),
-    ("$atanh", _atanh, "[-1,1]", -1, 1),
-):
-    _register(_name, _function, _bounds, _low, _high)
+FLOATS: dict[str, Callable[[float], float]] = {"$sinh": _sinh, "$cosh": _cosh, "$atanh": _atanh}
+
+for _name in ("$sin", "$cos", "$tan"):
+    _register(_name, "(-inf,inf)", -math.inf, math.inf)
+for _name in ("$atan", "$sinh", "$cosh", "$tanh", "$asinh"):
+    _register(_name, "[-inf,inf]", -math.inf, math.inf)
+for _name in ("$asin", "$acos", "$atanh"):
+    _register(_name, "[-1,1]", -1, 1)
+_register("$acosh", "[1,inf]", 1, math.inf)
 
 
 @operator("$atan2", arguments=2)
-def atan2(y: Any, x: Any) -> float | None:
+def atan2(y: Any, x: Any) -> float | Decimal128 | None:
     """The angle of a point.
 
     Raises:
@@ -92,8 +86,8 @@ def atan2(y: Any, x: Any) -> float | None:
         return None
     if not is_number(y) or not is_number(x):
         raise CommandError(51044, f"$atan2 only supports numeric types, not {type_name(y)} and {type_name(x)}")
-    _refuse_decimal("$atan2", y)
-    _refuse_decimal("$atan2", x)
+    if type(y) is Decimal128 or type(x) is Decimal128:
+        return to_decimal128(decimal_trigonometry.atan2(to_decimal(y), to_decimal(x)))
     return math.atan2(float(y), float(x))
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from bson import Decimal128, Int64
+from hypothesis import given
+from hypothesis import strategies as st
 
 from secantus_server.mql.context import ParseContext
 from tests.mql.expressions.evaluation import evaluate, parse_error_of, same
@@ -25,6 +28,11 @@ from tests.mql.expressions.evaluation import evaluate, parse_error_of, same
         ({"$acosh": math.inf}, math.inf),
         ({"$sinh": -1000}, -math.inf),
         ({"$cosh": -1000}, math.inf),
+        ({"$sin": Decimal128("0.5")}, Decimal128("0.4794255386042030002732879352155714")),
+        ({"$atan": Decimal128("Infinity")}, Decimal128("1.570796326794896619231321691639751")),
+        ({"$atan2": [Decimal128("0"), -1]}, Decimal128("3.141592653589793238462643383279503")),
+        ({"$acos": Decimal128("1")}, Decimal128("0")),
+        ({"$tanh": Decimal128("NaN")}, Decimal128("NaN")),
         ({"$degreesToRadians": 180}, math.pi),
         ({"$radiansToDegrees": Decimal128("0")}, Decimal128("0E-32")),
         ({"$sin": None}, None),
@@ -72,7 +80,8 @@ def test_values(spec: Any, expected: Any) -> None:
         ({"$sin": "a"}, 28765),
         ({"$sin": math.inf}, 50989),
         ({"$acos": 2}, 50989),
-        ({"$sin": Decimal128("1")}, 238),
+        ({"$sin": Decimal128("1E+100")}, 238),
+        ({"$acos": Decimal128("1.1")}, 50989),
         ({"$atan2": ["a", 1]}, 51044),
         ({"$bitAnd": [1.0]}, 14),
         ({"$bitNot": "a"}, 14),
@@ -104,3 +113,10 @@ def test_rand_draws_from_the_contexts_randomness() -> None:
     expected = random.Random(7)
     ctx = ParseContext(random=random.Random(7))
     assert evaluate([{"$rand": {}}, {"$rand": []}], {}, ctx) == [expected.random(), expected.random()]
+
+
+@given(st.decimals(-1, 1, places=12))
+def test_decimals_give_what_doubles_give(number: Decimal) -> None:
+    for name in ("$sin", "$cos", "$tan", "$asin", "$acos", "$atan", "$sinh", "$cosh", "$tanh", "$asinh"):
+        of_decimal = evaluate({name: Decimal128(number)}).to_decimal()
+        assert math.isclose(of_decimal, evaluate({name: float(number)}), rel_tol=1e-9, abs_tol=1e-9)

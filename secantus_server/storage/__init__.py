@@ -10,7 +10,8 @@ but a key of META never begins with a zero byte.
         for key, value in unit.scan(RECORDS, lower, upper): ...
 
 - **RecoveryUnit**: `begin commit rollback in_transaction`, `get put insert remove truncate scan`, `drop_ident`. A transaction reads one
-  state of the store. WriteConflict means: roll back and try again. A thread has one transaction at a time; a pause between batches holds none.
+  state of the store. WriteConflict means: roll back and try again. A thread has one transaction at a time; a pause between batches holds
+  none.
 - **Cursor**, from `scan(table, lower, upper, reverse)`: iterate, `seek_at(key)`, `seek_past(key)`, `close()`. It ends with the transaction;
   the next one scans anew and seeks past the last key. Compiled loops use `next_raw` and `seek` of `_cursor.pxd`, and the `*_raw` methods
   of `_unit.pxd`.

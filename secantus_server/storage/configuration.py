@@ -6,14 +6,15 @@ import os
 from pathlib import Path
 from typing import Final
 
+from secantus_server.storage.tables import INDEX_ENTRIES, NAMES, RECORDS
+
 #: The path that stands for a store in memory.
 MEMORY_PATH: Final = ":memory:"
 MEGABYTE: Final = 1 << 20
 #: Recovery units in use at one time: one for each command that runs, one for each open transaction.
 MAX_SESSIONS: Final = 1000
 _COMMON: Final = f"create,session_max={MAX_SESSIONS},use_environment=false,config_base=false"
-#: What all tables share.
-TABLE_CONFIG: Final = b"key_format=u,value_format=u,leaf_page_max=32KB,memory_page_max=5MB"
+_TABLE: Final = b"key_format=u,value_format=u,leaf_page_max=32KB,memory_page_max=5MB"
 _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
@@ -28,16 +29,34 @@ def machine_memory_mb() -> int:
     return max(64, total // MEGABYTE)
 
 
-def memory_config(cache_size_mb: int | None) -> bytes:
-    """Settings of a store in memory: half of the machine unless told otherwise, taken as it is needed."""
-    size = cache_size_mb or machine_memory_mb() // 2
-    return f"{_COMMON},in_memory=true,cache_size={size}MB,eviction=(threads_min=1,threads_max=1),log=(enabled=false)".encode()
+def memory_size_mb(cache_size_mb: int | None) -> int:
+    """What a store in memory may hold: half of the machine unless told otherwise, taken as it is needed."""
+    return cache_size_mb or machine_memory_mb() // 2
+
+
+def memory_config(size_mb: int) -> bytes:
+    """Settings of a store in memory."""
+    return f"{_COMMON},in_memory=true,{cache_config(size_mb)},eviction=(threads_min=1,threads_max=1),log=(enabled=false)".encode()
+
+
+def cache_config(size_mb: int) -> str:
+    """The setting for the size of the cache, which in memory is the store's."""
+    return f"cache_size={size_mb}MB"
 
 
 def path_config(cache_size_mb: int | None) -> bytes:
     """Settings of a store in a directory: each commit hands its log record to the operating system before it returns."""
     size = cache_size_mb or min(1024, max(256, machine_memory_mb() // 4))
     return (
-        f"{_COMMON},cache_size={size}MB,"
+        f"{_COMMON},{cache_config(size)},"
         "log=(enabled=true,file_max=32MB,prealloc=false,remove=true),transaction_sync=(enabled=true,method=none)"
     ).encode()
+
+
+def table_configs(in_memory: bool) -> list[bytes]:
+    """Settings of each table.
+
+    In a full store in memory documents and index entries are refused, but nothing else is: a removal writes to the other tables.
+    """
+    limited = {RECORDS, INDEX_ENTRIES} if in_memory else range(len(NAMES))
+    return [_TABLE if table in limited else _TABLE + b",ignore_in_memory_cache_size=true" for table in range(len(NAMES))]

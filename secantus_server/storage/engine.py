@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from secantus_server.errors import CommandError
 from secantus_server.storage import configuration
 from secantus_server.storage._gate import Gate
 from secantus_server.storage._undo import UndoLog
@@ -21,6 +22,7 @@ from secantus_server.storage.snapshots import NOTHING, Restored, Snapshot, Snaps
 from secantus_server.storage.tables import WITH_IDENTS
 from secantus_server.storage.wiredtiger._binding import Connection
 
+_OUT_OF_SPACE: Final = 14031
 #: How long close() waits for transactions that are still running.
 _CLOSE_TIMEOUT: Final = 10.0
 
@@ -33,8 +35,9 @@ class Engine:
     list of orphans are a list and a deque, whose single operations are atomic; the purge lock keeps purges apart.
     """
 
-    def __init__(self, connection: Connection, *, sync_on_commit: bool) -> None:
+    def __init__(self, connection: Connection, *, sync_on_commit: bool = False, memory_size_mb: int = 0) -> None:
         self._connection = connection
+        self._memory_size_mb = memory_size_mb
         self._sync_on_commit = sync_on_commit
         self._gate = Gate()
         self._undo = UndoLog()
@@ -45,7 +48,7 @@ class Engine:
         self._exclusive_depth = 0
         self._purge_lock = threading.Lock()
         self._closed = False
-        self._with_unit(lambda unit: unit.create_tables(configuration.TABLE_CONFIG))
+        self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
         with self.transaction() as unit:
             self._orphans.load(unit)
@@ -65,7 +68,8 @@ class Engine:
         if path == configuration.MEMORY_PATH:
             # WiredTiger opens a name once in a process; in memory it is nothing but a name.
             name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
-            return cls(Connection(name, configuration.memory_config(cache_size_mb), True), sync_on_commit=False)
+            size = configuration.memory_size_mb(cache_size_mb)
+            return cls(Connection(name, configuration.memory_config(size), True), memory_size_mb=size)
         directory = Path(path)
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -193,11 +197,28 @@ class Engine:
                 return NOTHING
             made = [IdentRange(table, snapshot.watermark, self._idents.next) for table in WITH_IDENTS]
             made = made if self._idents.next > snapshot.watermark else []
-            with self.transaction() as unit:
-                restored = write_back(unit, snapshot, made)
+            try:
+                restored = self._write_back(snapshot, made)
+            except CommandError as error:
+                if not self.in_memory or error.code != _OUT_OF_SPACE:
+                    raise
+                restored = self._write_back_when_full(snapshot, made)
             self._snapshots.settle(snapshot, self._idents.next)
             self._orphans.add(made)
             return restored
+
+    def _write_back(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
+        """Puts the contents back in one transaction."""
+        with self.transaction() as unit:
+            return write_back(unit, snapshot, made)
+
+    def _write_back_when_full(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
+        """The same in a store that takes nothing more: for this once it may grow, for what is written back had room before."""
+        self._connection.reconfigure(configuration.cache_config(self._memory_size_mb * 2).encode())
+        try:
+            return self._write_back(snapshot, made)
+        finally:
+            self._connection.reconfigure(configuration.cache_config(self._memory_size_mb).encode())
 
     def _new_unit(self) -> RecoveryUnit:
         """Opens another session."""

@@ -17,7 +17,12 @@ class WriteConflict(CommandError):
 
 
 class StorageError(CommandError):
-    """The store cannot be opened, or cannot go on; the message is one sentence for the user."""
+    """The store cannot be opened, or cannot go on; the message is one sentence for the user.
 
-    def __init__(self, message: str, code: int = 1) -> None:
+    Arguments:
+        fatal: every later operation fails too: the server should end.
+    """
+
+    def __init__(self, message: str, code: int = 1, *, fatal: bool = False) -> None:
         super().__init__(code, message)
+        self.fatal = fatal

@@ -13,7 +13,7 @@ TABLES = (CATALOG, RECORDS, INDEX_ENTRIES, OPLOG, META)
 def dump(engine: Engine) -> dict[int, list[tuple[bytes, bytes]]]:
     """Everything but the engine's own rows."""
     with engine.transaction() as unit:
-        return {table: [row for row in unit.scan(table, b"\1" if table == META else b"", None)] for table in TABLES}
+        return {table: list(unit.scan(table, b"\1" if table == META else b"", None)) for table in TABLES}
 
 
 def purge(engine: Engine) -> None:

@@ -17,6 +17,7 @@ cdef enum:
 cdef struct Events:
     WT_EVENT_HANDLER handler
     char text[ERROR_TEXT_SIZE]
+    int cause
 
 cdef struct Handles:
     # Scan cursors of one table that nobody uses at the moment.

@@ -6,7 +6,7 @@ A connection's end closes its sessions, so a Session asks whether its connection
 """
 
 cimport cython
-from libc.errno cimport EACCES, EBUSY, EINVAL, ENOSPC, EPERM, EROFS, ENOENT, ENOTDIR, EFBIG, EDQUOT
+from libc.errno cimport EACCES, EBUSY, ENOSPC, EPERM, EROFS, ENOENT, ENOTDIR, EFBIG, EDQUOT
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memset, strlen, strncpy
@@ -20,6 +20,7 @@ from secantus_server.errors import CommandError
 from secantus_server.storage.errors import StorageError, WriteConflict
 from secantus_server.storage.tables import NAMES
 
+DISK_FULL = (ENOSPC, EDQUOT, EFBIG)
 cdef bytes URIS = b"".join(b"file:%s.wt\0" % name.encode() for name in NAMES)
 
 
@@ -35,6 +36,8 @@ cdef int keep_error(WT_EVENT_HANDLER *handler, WT_SESSION *session, int code, co
     """Keeps what WiredTiger would print; it completes the sentence of an error nobody expected."""
     cdef Events *events = <Events *>handler
     strncpy(events.text, text, ERROR_TEXT_SIZE - 1)
+    if code > 0:
+        events.cause = code
     return 0
 
 
@@ -83,6 +86,10 @@ cdef class Connection:
         else:
             self.upper_bound[inclusive] = compiled
 
+    def reconfigure(self, bytes config):
+        """Changes settings of the open database."""
+        self.fail(self.handle.reconfigure(self.handle, config))
+
     def retire(self):
         """No session touches the database from here on, so that close() may run in another thread."""
         self.usable = False
@@ -109,15 +116,20 @@ cdef class Connection:
             return 0
         if code == WT_ROLLBACK or code == WT_PREPARE_CONFLICT:
             raise WriteConflict()
-        raise explain(code, self.events.text.decode("utf-8", "replace"), self.in_memory)
+        raise explain(code, self.events.cause, self.events.text.decode("utf-8", "replace"))
 
 
-def explain(int code, str detail, bint in_memory):
-    """The exception that stands for an error code, as one sentence."""
+def explain(int code, int cause, str detail):
+    """The exception that stands for an error code, as one sentence.
+
+    Arguments:
+        cause: the system's last error number, which tells why WiredTiger has stopped.
+        detail: the last thing that WiredTiger said.
+    """
     if code == WT_CACHE_FULL:
         return CommandError(14031, "The in-memory store is full: nothing more can be written until data is removed; "
                                    "raise the cache size or use a storage path.")
-    if code in (ENOSPC, EDQUOT, EFBIG):
+    if code in DISK_FULL:
         return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
     if code == EBUSY:
         return StorageError("The storage directory is in use by another server.", 98)
@@ -126,11 +138,18 @@ def explain(int code, str detail, bint in_memory):
     if code in (ENOENT, ENOTDIR):
         return StorageError("The storage directory does not exist and cannot be made.")
     if code in (WT_PANIC, WT_RUN_RECOVERY):
-        return StorageError(f"The storage engine has stopped after an error it cannot go on from; restart the server. ({detail})")
+        return explain_stop(cause, detail)
     if code == WT_TRY_SALVAGE:
         return StorageError(f"The storage directory holds damaged files. ({detail})")
     name = wiredtiger_strerror(code).decode()
     return StorageError(f"The storage engine reports {name}. ({detail})" if detail else f"The storage engine reports {name}.")
+
+
+def explain_stop(int cause, str detail):
+    """The exception for a store that goes on only after a restart. What was committed is kept."""
+    if cause in DISK_FULL:
+        return StorageError("The disk is full and the storage engine has stopped: make room and restart the server.", 14031, fatal=True)
+    return StorageError(f"The storage engine has stopped after an error it cannot go on from; restart the server. ({detail})", fatal=True)
 
 
 @cython.no_gc_clear
@@ -169,11 +188,11 @@ cdef class Session:
         if handle != NULL and self.connection.usable:
             handle.close(handle, NULL)
 
-    def create_tables(self, bytes config):
-        """Creates the tables that do not exist yet."""
+    def create_tables(self, list configs):
+        """Creates the tables that do not exist yet; `configs` has the settings of each."""
         cdef int table
         for table in range(TABLE_COUNT):
-            self.fail(self.handle.create(self.handle, uri_of(table), config))
+            self.fail(self.handle.create(self.handle, uri_of(table), <bytes>configs[table]))
 
     def checkpoint(self):
         """Writes a checkpoint, without the GIL."""

@@ -40,6 +40,7 @@ cdef extern from "wiredtiger.h" nogil:
     ctypedef struct WT_CONNECTION:
         int (*close)(WT_CONNECTION *, const char *) noexcept nogil
         int (*open_session)(WT_CONNECTION *, WT_EVENT_HANDLER *, const char *, WT_SESSION **) noexcept nogil
+        int (*reconfigure)(WT_CONNECTION *, const char *) noexcept nogil
         int (*compile_configuration)(WT_CONNECTION *, const char *, const char *, const char **) noexcept nogil
 
     int wiredtiger_open(const char *, WT_EVENT_HANDLER *, const char *, WT_CONNECTION **)

@@ -1,0 +1,16 @@
+"""The gate between transactions and whoever needs the store for himself."""
+
+from typing import Any
+
+class Gate:
+    """Counts the running transactions, and keeps new ones out on request."""
+
+    running: int
+    closed: bool
+    units: list[Any]
+    def is_held(self) -> bool:
+        """Whether this thread has begun a transaction that still runs."""
+    def close(self, timeout: float | None) -> None:
+        """Keeps new transactions out and waits for the running ones."""
+    def open(self) -> None:
+        """Lets transactions begin again."""

@@ -1,0 +1,142 @@
+"""Opening and reopening a store, and the one sentence for each way in which that fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from secantus_server.errors import CommandError
+from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, StorageError, pack_ident
+from secantus_server.storage.configuration import machine_memory_mb
+
+OPEN = "import sys; from secantus_server.storage import Engine; Engine.open(sys.argv[1])"
+
+
+def test_a_directory_is_made_and_reopens_intact(tmp_path: Path) -> None:
+    path = str(tmp_path / "a" / "b")
+    engine = Engine.open(path)
+    with engine.transaction() as unit:
+        ident = engine.new_ident()
+        unit.put(RECORDS, pack_ident(ident), b"kept")
+    engine.close()
+    engine = Engine.open(path)
+    with engine.transaction() as unit:
+        assert unit.get(RECORDS, pack_ident(ident)) == b"kept"
+        assert engine.new_ident() > ident
+    engine.close()
+
+
+def test_stores_in_memory_are_apart() -> None:
+    first, second = Engine.open(":memory:"), Engine.open(":memory:")
+    with first.transaction() as unit:
+        unit.put(CATALOG, b"a", b"")
+    with second.transaction() as unit:
+        assert unit.get(CATALOG, b"a") is None
+    first.close()
+    second.close()
+    assert not Path(":memory:").exists()
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    engine = Engine.open(str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", OPEN, str(tmp_path)], capture_output=True, text=True, check=False)
+    engine.close()
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith(f"StorageError: The storage directory is in use by another server. ({tmp_path})")
+
+
+def test_a_second_store_in_the_process_is_refused(tmp_path: Path) -> None:
+    engine = Engine.open(str(tmp_path))
+    with pytest.raises(StorageError, match="in use by another server") as caught:
+        Engine.open(str(tmp_path))
+    assert caught.value.code == 98
+    engine.close()
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    for below in (path, path / "data"):
+        with pytest.raises(StorageError, match=r"The storage directory .* cannot be made: (File exists|Not a directory)\."):
+            Engine.open(str(below))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_directory(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match=r"[Pp]ermission denied"):
+        Engine.open(str(tmp_path))
+    tmp_path.chmod(0o700)
+
+
+def test_files_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "WiredTiger").write_text("not a store")
+    (tmp_path / "WiredTiger.turtle").write_text("neither")
+    with pytest.raises(StorageError, match=r"The storage"):
+        Engine.open(str(tmp_path))
+
+
+def test_a_full_memory_store_refuses_and_lives_on() -> None:
+    engine = Engine.open(":memory:", cache_size_mb=8)
+    written = 0
+    with pytest.raises(CommandError, match="The in-memory store is full") as caught:
+        while True:
+            with engine.transaction() as unit:
+                unit.put(RECORDS, pack_ident(1) + written.to_bytes(8, "big"), b"x" * 1000)
+            written += 1
+    assert caught.value.code == 14031
+    assert written > 4000
+    with engine.transaction() as unit:
+        assert sum(1 for _ in unit.scan(RECORDS, b"", None)) == written
+    while True:
+        with engine.transaction() as unit:
+            if not [unit.remove(RECORDS, key) for key, _ in list(unit.scan(RECORDS, b"", None))[:500]]:
+                break
+    engine.close()
+
+
+def test_a_restore_makes_room_in_a_full_store() -> None:
+    engine = Engine.open(":memory:", cache_size_mb=8)
+    with engine.transaction() as unit:
+        ident = pack_ident(engine.new_ident())
+        unit.put(RECORDS, ident, b"old")
+    snapshot = engine.push_snapshot()
+    with pytest.raises(CommandError, match="The in-memory store is full"):
+        for number in range(100_000):
+            with engine.transaction() as unit:
+                unit.put(RECORDS, ident, b"new")
+                unit.put(INDEX_ENTRIES, ident + number.to_bytes(8, "big"), b"x" * 1000)
+    engine.restore(snapshot)
+    with engine.transaction() as unit:
+        assert list(unit.scan(RECORDS, b"", None)) == [(ident, b"old")]
+        assert list(unit.scan(INDEX_ENTRIES, b"", None)) == []
+    engine.close()
+
+
+def test_a_synchronous_commit_and_shared_flushes(tmp_path: Path) -> None:
+    engine = Engine.open(str(tmp_path), sync_on_commit=True)
+
+    def write(name: bytes) -> None:
+        for number in range(5):
+            with engine.transaction() as unit:
+                unit.put(CATALOG, b"%s%d" % (name, number), b"")
+            engine.flush_log()
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in (b"a", b"b", b"c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    engine.checkpoint()
+    with engine.transaction() as unit:
+        assert sum(1 for _ in unit.scan(CATALOG, b"", None)) == 15
+    engine.close()
+
+
+def test_the_machine_has_memory() -> None:
+    assert machine_memory_mb() >= 64

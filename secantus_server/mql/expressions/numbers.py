@@ -12,7 +12,8 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
 from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT32_MAX, INT32_MIN
-from secantus_server.bson.values import MISSING, UNDEFINED
+from secantus_server.bson.values import MISSING, UNDEFINED, is_number, type_name
+from secantus_server.errors import CommandError
 
 # Intermediate results carry more digits, so that the last of the 34 is right.
 WIDE_CONTEXT = DECIMAL_CONTEXT.copy()
@@ -50,3 +51,18 @@ def same_width(result: int, *numbers: Any) -> int | Int64:
     if INT32_MIN <= result <= INT32_MAX and not any(type(number) is Int64 for number in numbers):
         return int(result)
     return Int64(result)
+
+
+def check_numeric(name: str, value: Any) -> None:
+    """Refuses what is not a number.
+
+    Raises:
+        CommandError: 28765.
+    """
+    if not is_number(value):
+        raise CommandError(28765, f"{name} only supports numeric types, not {type_name(value)}")
+
+
+def number_text(value: float | Decimal) -> str:
+    """A number as MongoDB's messages write it: no fraction where there is none."""
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -18,7 +18,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._arithmetic import Add, Divide, Multiply, Subtract
 from secantus_server.mql.expressions._nodes import Constant, Expression
-from secantus_server.mql.expressions.numbers import is_nullish, same_width, to_decimal128
+from secantus_server.mql.expressions.numbers import check_numeric, is_nullish, same_width, to_decimal128
 from secantus_server.mql.expressions.parser import fold, parse_arguments
 from secantus_server.mql.expressions.registry import operator, operator_parser
 

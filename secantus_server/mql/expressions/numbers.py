@@ -63,6 +63,6 @@ def check_numeric(name: str, value: Any) -> None:
         raise CommandError(28765, f"{name} only supports numeric types, not {type_name(value)}")
 
 
-def number_text(value: float | Decimal) -> str:
+def number_text(value: float | decimal.Decimal) -> str:
     """A number as MongoDB's messages write it: no fraction where there is none."""
     return f"{value:g}" if isinstance(value, float) else str(value)

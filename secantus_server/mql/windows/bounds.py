@@ -109,6 +109,8 @@ def parse_bounds(spec: Any, order: SortOrder) -> Bounds:
             raise CommandError(9, "'window' field can only specify one of 'documents' or 'range', and 'unit' only with 'range'")
         return _parse_documents(spec["documents"], order)
     if "range" in spec:
+        if "unit" in spec and spec["unit"] is None:
+            raise CommandError(9, "'unit' must be a string, but found type null")
         return _parse_range(spec["range"], spec.get("unit"), order)
     if "unit" in spec:
         raise CommandError(9, "Window bounds can only specify 'unit' with range-based bounds.")
@@ -134,7 +136,7 @@ def _parse_documents(spec: Any, order: SortOrder) -> Bounds:
     lower, upper = (bound if type(bound) is str else _whole(bound) for bound in _pair("documents", spec))
     _check_direction(lower, upper)
     bounds = Bounds("documents", lower, upper)
-    if not bounds.is_whole and not order.spec:
+    if not bounds.is_whole and not order.given:
         raise CommandError(5339901, "Document-based bounds require a sortBy")
     return bounds
 

@@ -6,6 +6,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/covariancePop
 from __future__ import annotations
 
 import decimal
+import math
 from typing import Any
 
 from bson.decimal128 import Decimal128
@@ -15,13 +16,13 @@ from secantus_server.bson.numbers import DECIMAL_CONTEXT
 from secantus_server.mql.accumulators import State
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
-from secantus_server.mql.windows.numbers import as_value, divided, numeric
+from secantus_server.mql.windows.numbers import as_value, divided, has_decimal, numeric
 from secantus_server.mql.windows.over_frames import OverFrames
 from secantus_server.mql.windows.registry import Call, check_others, window_function
 
 
 class CovarianceState(State):
-    """Pairs of numbers, taken in one by one (Welford's method).
+    """Pairs of numbers, taken in one by one; a pair that is not finite is not counted, but makes the result infinite or NaN.
 
     Arguments:
         expression: gives the pair; anything but two numbers is left out.
@@ -32,33 +33,47 @@ class CovarianceState(State):
         super().__init__(expression)
         self.sample = sample
         self.count = 0
+        self.infinite: float | None = None
         self.decimals = False
-        self.mean_x: Any = 0.0
-        self.mean_y: Any = 0.0
-        self.sum: Any = 0.0
+        self.sum_x: Any = 0.0
+        self.sum_y: Any = 0.0
+        self.product: Any = 0.0
 
     def take_value(self, value: Any) -> None:
         """Takes a pair in."""
         if type(value) is not list or len(value) != 2 or not is_number(value[0]) or not is_number(value[1]):
             return
-        if not self.decimals and Decimal128 in (type(value[0]), type(value[1])):
+        extremes = [float(str(number)) for number in value if not math.isfinite(float(str(number))) and not _is_finite_decimal(number)]
+        if extremes:
+            self.infinite = sum(extremes, self.infinite or 0.0)
+            return
+        if not self.decimals and has_decimal(value):
             self.decimals = True
-            self.mean_x, self.mean_y, self.sum = (decimal.Decimal(number) for number in (self.mean_x, self.mean_y, self.sum))
-        x, y = numeric(value[0], self.decimals), numeric(value[1], self.decimals)
+            self.sum_x, self.sum_y, self.product = (decimal.Decimal(number) for number in (self.sum_x, self.sum_y, self.product))
         with decimal.localcontext(DECIMAL_CONTEXT):
-            self.count += 1
-            delta = x - self.mean_x
-            self.mean_x += divided(delta, self.count)
-            self.mean_y += divided(y - self.mean_y, self.count)
-            self.sum += delta * (y - self.mean_y)
+            self._take(numeric(value[0], self.decimals), numeric(value[1], self.decimals))
+
+    def _take(self, x: Any, y: Any) -> None:
+        """Adds the product of x's distance from the mean before it and y's from the mean after it."""
+        distance = x - divided(self.sum_x, self.count) if self.count else x
+        self.count += 1
+        self.sum_x += x
+        self.sum_y += y
+        step = distance * (y - divided(self.sum_y, self.count))
+        self.product += step
 
     def result(self) -> Any:
         """The covariance, or null of too few pairs."""
-        if self.count == 0 or (self.sample and self.count == 1):
-            return None
-        if self.count == 1:
-            return 0.0
-        return as_value(divided(self.sum, self.count - 1 if self.sample else self.count))
+        if self.count < 2:
+            return 0.0 if self.count == 1 and not self.sample else None
+        if self.infinite is not None:
+            return self.infinite
+        with decimal.localcontext(DECIMAL_CONTEXT):
+            return as_value(divided(self.product, self.count - 1 if self.sample else self.count))
+
+
+def _is_finite_decimal(number: Any) -> bool:
+    return type(number) is Decimal128 and bool(number.to_decimal().is_finite())
 
 
 def _register(name: str, sample: bool) -> None:

@@ -29,9 +29,9 @@ def numeric(value: Any, decimals: bool) -> Any:
 
 
 def divided(dividend: Any, divisor: Any) -> Any:
-    """A quotient in the numbers' own arithmetic."""
+    """A quotient in the numbers' own arithmetic. A count divides a decimal as a double does, with 15 digits."""
     if type(dividend) is decimal.Decimal:
-        return DECIMAL_CONTEXT.divide(dividend, decimal.Decimal(divisor))
+        return DECIMAL_CONTEXT.divide(dividend, to_decimal(float(divisor)) if type(divisor) is int else divisor)
     return dividend / divisor
 
 

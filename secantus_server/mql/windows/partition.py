@@ -23,6 +23,7 @@ class SortOrder:
     """
 
     def __init__(self, spec: dict[str, Any] | None, ctx: ParseContext) -> None:
+        self.given = spec is not None
         self.spec = spec or {}
         self.pattern = SortPattern.parse(spec, ctx) if spec else None
 

@@ -104,11 +104,14 @@ def parse_window_field(field: str, spec: Any, order: SortOrder, ctx: ParseContex
     if call.name not in ACCUMULATORS or call.name in NOT_WINDOWED:
         raise CommandError(9, f"Unrecognized window function, {call.name}")
     check_others(field, call)
-    argument = call.argument
-    if type(argument) is list and call.name not in OWN_SYNTAX:
-        argument = {"$let": {"vars": {}, "in": argument}}
+    argument = call.argument if call.name in OWN_SYNTAX else as_expression(call.argument)
     bounds = call.bounds()
     return OverFrames(parse_accumulator(call.name, argument, ctx).start, bounds)
+
+
+def as_expression(argument: Any) -> Any:
+    """An accumulator's argument in a window: a list is an array expression here, not a list of arguments."""
+    return {"$let": {"vars": {}, "in": argument}} if type(argument) is list else argument
 
 
 def check_others(field: str, call: Call) -> None:

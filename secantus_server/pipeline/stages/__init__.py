@@ -8,6 +8,7 @@ from secantus_server.pipeline.stages import (  # noqa: F401
     coll_stats,
     count,
     current_op,
+    densify,
     documents,
     facet,
     fill,

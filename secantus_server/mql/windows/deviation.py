@@ -1,0 +1,41 @@
+"""`$stdDevPop` and `$stdDevSamp` over windows that also lose documents.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/stdDevPop/
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from secantus_server.mql.accumulators import parse_accumulator
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.windows.bounds import UNBOUNDED
+from secantus_server.mql.windows.over_frames import OverFrames
+from secantus_server.mql.windows.registry import Call, as_expression, check_others, window_function
+
+
+class SlidingDeviation(OverFrames):
+    """MongoDB has another implementation for such windows: it gives null instead of NaN, and the int 0 for one number."""
+
+    def _of(self, documents: list[bytes]) -> Any:
+        state: Any = self.start()
+        for document in documents:
+            state.add(document)
+        result = state.result()
+        if result is None or not math.isfinite(result):
+            return None
+        return 0 if state.deviation.count == 1 else result
+
+
+def _register(name: str) -> None:
+    @window_function(name)
+    def parse(call: Call, ctx: ParseContext) -> OverFrames:
+        check_others(name, call)
+        bounds = call.bounds()
+        start = parse_accumulator(name, as_expression(call.argument), ctx).start
+        return OverFrames(start, bounds) if bounds.lower == UNBOUNDED else SlidingDeviation(start, bounds)
+
+
+_register("$stdDevPop")
+_register("$stdDevSamp")

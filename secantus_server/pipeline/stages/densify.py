@@ -1,0 +1,218 @@
+"""`$densify`: new documents where a sequence of numbers or dates has gaps.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/densify/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from secantus_server.bson import compare_values, decode, encode, is_number, key_string, type_name
+from secantus_server.bson.values import MISSING, Date
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import Collation
+from secantus_server.mql.expressions import parse_expression
+from secantus_server.mql.expressions._arithmetic import add, multiply
+from secantus_server.mql.expressions._nodes import Expression, get_path
+from secantus_server.mql.expressions.dates.add import add_units
+from secantus_server.mql.expressions.dates.timezones import find_timezone
+from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS
+from secantus_server.pipeline._fields import FieldSetter
+from secantus_server.pipeline.arguments import check_path, named_fields, whole_number
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Stage
+
+FIELDS: dict[str, tuple[str, ...]] = {"field": ("string",), "partitionByFields": ("array",), "range": ("object",)}
+RANGE_FIELDS: dict[str, tuple[str, ...]] = {"step": (), "unit": ("string",), "bounds": ()}
+MAX_GENERATED = 500_000
+EMPTY_DOCUMENT = encode({})
+
+
+@dataclass(frozen=True)
+class Range:
+    """The grid of a densification.
+
+    Arguments:
+        step: the distance of two values.
+        unit: the unit of the step, for dates.
+        mode: `full`, `partition` or `explicit`.
+        low, high: the explicit bounds; the upper one is not reached.
+    """
+
+    step: Any
+    unit: str | None
+    mode: str
+    low: Any = None
+    high: Any = None
+
+    def value(self, start: Any, index: int) -> Any:
+        """The value so many steps after the first one."""
+        if self.unit is None:
+            return start if index == 0 else add(start, multiply(self.step, index))
+        return Date(add_units(start.ms, self.unit, int(self.step) * index, find_timezone("UTC")))
+
+    def check(self, value: Any) -> None:
+        """Whether a document's value can stand on the grid.
+
+        Raises:
+            CommandError: 6053600 and 6586400 for numbers among dates and the other way round, 5733201 for anything else.
+        """
+        if type(value) is Date:
+            if self.unit is None:
+                raise CommandError(6586400, "Encountered non-numeric densify value in collection when step does not have a date unit.")
+        elif not is_number(value):
+            raise CommandError(5733201, f"Densify field type must be numeric or a date, but found {type_name(value)}")
+        elif self.unit is not None:
+            raise CommandError(6053600, "Encountered numeric densify value in collection when step has a date unit.")
+
+
+@stage("$densify")
+class Densify(Stage):
+    """A field, partitions and a grid."""
+
+    def __init__(self, field: str, partition_by: list[str], range: Range, collation: Collation | None) -> None:
+        super().__init__()
+        self.field = field
+        self.names = tuple(field.split("."))
+        self.partition_by = partition_by
+        self.range = range
+        self.collation = collation
+        self.generated = 0
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> Densify:
+        """Reads `{$densify: {field, partitionByFields, range: {step, unit, bounds}}}`.
+
+        Raises:
+            CommandError: 9, 14, 40414, 40415, 5733401 to 5733409, 5946802 and 8993000 for a malformed argument.
+        """
+        if type(spec) is not dict:
+            raise CommandError(9, f"The $densify stage specification must be an object, found {type_name(spec)}")
+        fields = named_fields("$densify", spec, FIELDS, ("field", "range"))
+        if fields["field"].startswith("$"):
+            raise CommandError(16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found '{fields['field']}'.")
+        check_path(fields["field"])
+        partition_by = fields.get("partitionByFields", [])
+        for path in partition_by:
+            if type(path) is not str:
+                raise CommandError(14, f"BSON field '$densify.partitionByFields' is the wrong type '{type_name(path)}', expected type 'string'")
+            check_path(path)
+            _check_overlap(fields["field"], path)
+        return cls(fields["field"], partition_by, _parse_range(fields["range"], bool(partition_by), ctx), ctx.parse.collation)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The documents in the order of partition and field, and new ones between them.
+
+        Raises:
+            CommandError: 5897900 for too many new documents, and what a value is told by `Range.check`.
+        """
+        documents = [(self._partition(fields), get_path(fields, self.names), fields, document) for document in source for fields in [decode(document)]]
+        loose = [document for _, value, _, document in documents if value is MISSING or value is None]
+        placed = [item for item in documents if item[1] is not MISSING and item[1] is not None]
+        for item in placed:
+            self.range.check(item[1])
+        placed.sort(key=lambda item: (item[0], key_string(item[1])))
+        self.generated = 0
+        yield from loose
+        yield from self._densify(placed)
+
+    def _partition(self, fields: dict[str, Any]) -> bytes:
+        return key_string([get_path(fields, tuple(path.split("."))) for path in self.partition_by], self.collation) if self.partition_by else b""
+
+    def _densify(self, placed: list[tuple[bytes, Any, dict[str, Any], bytes]]) -> Iterator[bytes]:
+        low, high = self.range.low, self.range.high
+        if self.range.mode == "full" and placed:
+            low = min((item[1] for item in placed), key=key_string)
+            high = max((item[1] for item in placed), key=key_string)
+        groups = [list(members) for _, members in groupby(placed, key=lambda item: item[0])]
+        if not groups and self.range.mode == "explicit" and not self.partition_by:
+            groups = [[]]
+        for members in groups:
+            if self.range.mode == "partition":
+                low, high = members[0][1], members[-1][1]
+            yield from self._fill(members, low, high)
+
+    def _fill(self, members: list[tuple[bytes, Any, dict[str, Any], bytes]], low: Any, high: Any) -> Iterator[bytes]:
+        """One partition: its documents and, between them, the values of the grid that none of them has."""
+        template = self._template(members[0][2] if members else {})
+        setter = FieldSetter(self.field)
+        grid = self._grid(low, high)
+        following = next(grid, MISSING)
+        for _, value, _, document in members:
+            while following is not MISSING and compare_values(following, value) < 0:
+                yield self._new(setter, template, following)
+                following = next(grid, MISSING)
+            if following is not MISSING and compare_values(following, value) == 0:
+                following = next(grid, MISSING)
+            yield document
+        while following is not MISSING:
+            yield self._new(setter, template, following)
+            following = next(grid, MISSING)
+
+    def _grid(self, low: Any, high: Any) -> Iterator[Any]:
+        """The values from `low` on; the explicit upper bound is left out, the greatest value of the documents is not."""
+        last = -1 if self.range.mode == "explicit" else 0
+        index = 0
+        while compare_values(value := self.range.value(low, index), high) <= last:
+            yield value
+            index += 1
+
+    def _template(self, fields: dict[str, Any]) -> bytes:
+        document = EMPTY_DOCUMENT
+        for path in self.partition_by:
+            document = FieldSetter(path).set(document, get_path(fields, tuple(path.split("."))))
+        return document
+
+    def _new(self, setter: FieldSetter, template: bytes, value: Any) -> bytes:
+        self.generated += 1
+        if self.generated > MAX_GENERATED:
+            raise CommandError(5897900, f"Generated {self.generated} documents in $densify, which is over the limit of {MAX_GENERATED}. Increase the 'internalQueryMaxAllowedDensifyDocs' parameter to allow more generated documents")
+        return setter.set(template, value)
+
+
+def _check_overlap(field: str, path: str) -> None:
+    if field == path or field.startswith(path + ".") or path.startswith(field + "."):
+        raise CommandError(8993000, "BSON field '$densify.partitionByFields' contains a field that is a prefix of 'field', or the other way round")
+
+
+def _parse_range(spec: dict[str, Any], partitioned: bool, ctx: PipelineContext) -> Range:
+    fields = named_fields("$densify.range", spec, RANGE_FIELDS, ("step", "bounds"))
+    step, unit = fields["step"], fields.get("unit")
+    if not is_number(step) or compare_values(step, 0) <= 0:
+        raise CommandError(5733401, "The step parameter in a range statement must be a strictly positive numeric value")
+    if unit is not None:
+        if unit not in LENGTHS and unit not in MONTHS:
+            raise CommandError(9, f"Unknown time unit value: {unit}")
+        whole_number(step, 6586400, "The step parameter in a range statement must be a whole number when densifying a date range. ")
+    bounds = fields["bounds"]
+    if type(bounds) is str:
+        return _named_range(bounds, step, unit, partitioned)
+    if type(bounds) is not list:
+        raise CommandError(5946801, "The bounds in a range statement must be the string 'full', 'partition', or an ascending array of two numbers or two dates")
+    return _explicit_range(bounds, step, unit, ctx)
+
+
+def _named_range(bounds: str, step: Any, unit: str | None, partitioned: bool) -> Range:
+    if bounds not in ("full", "partition"):
+        raise CommandError(5946802, "Bounds string must either be 'full' or 'partition'")
+    if bounds == "partition" and not partitioned:
+        raise CommandError(5733409, "If 'partition' is specified for bounds, 'partitionByFields' must be too")
+    return Range(step, unit, bounds)
+
+
+def _explicit_range(bounds: list[Any], step: Any, unit: str | None, ctx: PipelineContext) -> Range:
+    if len(bounds) != 2:
+        raise CommandError(5733403, "A bounding array in a range statement must have exactly two elements")
+    expressions: list[Expression] = [parse_expression(bound, ctx.parse) for bound in bounds]
+    low, high = (expression.evaluate(EMPTY_DOCUMENT) for expression in expressions)
+    if unit is None and not (is_number(low) and is_number(high)):
+        raise CommandError(5733406, "A bounding array must contain two numbers, or two dates together with a unit")
+    if unit is not None and not (type(low) is Date and type(high) is Date):
+        raise CommandError(5733408, "A bounding array must contain two dates if a unit is specified")
+    if compare_values(low, high) > 0:
+        raise CommandError(5733402, "A bounding array must be ascending")
+    return Range(step, unit, "explicit", low, high)

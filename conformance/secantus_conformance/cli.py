@@ -17,7 +17,9 @@ _COMMANDS = (fetch, run, cases, drivers, selfcheck, null, docs, ratchet)
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with all subcommands."""
-    parser = argparse.ArgumentParser(prog="secantus-conformance", description="Runs suites that nobody here wrote against any MongoDB-wire server.")
+    parser = argparse.ArgumentParser(
+        prog="secantus-conformance", description="Runs suites that nobody here wrote against any MongoDB-wire server."
+    )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.add_parser(subparsers)

@@ -73,7 +73,7 @@ def _deployment_uri(uri: str, hello: dict[str, Any]) -> str:
     if "setName" not in hello or "replicaset" in parse_uri(uri)["options"] or "directconnection" in parse_uri(uri)["options"]:
         return uri
     base = uri if "?" in uri else uri.rstrip("/") + "/?" if uri.count("/") < 3 or uri.endswith("/") else uri + "?"
-    return base + ("" if base.endswith("?") else "&") + "replicaSet=" + hello["setName"]
+    return f"{base}{'' if base.endswith('?') else '&'}replicaSet={hello['setName']}"
 
 
 def _topology(hello: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import socketserver
 import struct
-from collections.abc import Callable
 from typing import Any
 
 import bson
@@ -37,8 +36,8 @@ class NullHandler(socketserver.StreamRequestHandler):
                     self._send(request, _OP_MSG, struct.pack("<iB", 0, 0), reply_to(command, written, self._address()))
 
     def _address(self) -> str:
-        host, port = self.server.server_address[:2]
-        return f"{host!s}:{port}"
+        assert isinstance(self.server, NullServer)
+        return self.server.address
 
     def _send(self, request: int, code: int, prefix: bytes, reply: Document) -> None:
         payload = prefix + bson.encode(reply)
@@ -69,11 +68,15 @@ def _message(body: bytes) -> tuple[int, Document, int]:
 def reply_to(command: Document, written: int, address: str) -> Document:
     """The reply to a command: what it would be if everything had worked and nothing were there."""
     name = next(iter(command), "")
-    answer = _ANSWERS.get(name, lambda address, written: {})(address, written)
-    return {**answer, "ok": 1.0, "operationTime": _NOW, "$clusterTime": {"clusterTime": _NOW, "signature": {"hash": b"\0" * 20, "keyId": 0}}}
+    if name in ("hello", "isMaster", "ismaster"):
+        answer = _hello(address)
+    else:
+        answer = {"n": written} if name == "insert" else _ANSWERS.get(name, {})
+    signature = {"hash": b"\0" * 20, "keyId": 0}
+    return {**answer, "ok": 1.0, "operationTime": _NOW, "$clusterTime": {"clusterTime": _NOW, "signature": signature}}
 
 
-def _hello(address: str, written: int) -> Document:
+def _hello(address: str) -> Document:
     return {
         "helloOk": True,
         "isWritablePrimary": True,
@@ -94,27 +97,19 @@ def _hello(address: str, written: int) -> Document:
     }
 
 
-def _empty_cursor(address: str, written: int) -> Document:
-    return {"cursor": {"id": 0, "ns": "test.test", "firstBatch": []}}
-
-
-_ANSWERS: dict[str, Callable[[str, int], Document]] = {
-    **dict.fromkeys(("hello", "isMaster", "ismaster"), _hello),
-    **dict.fromkeys(("find", "aggregate", "listCollections", "listIndexes"), _empty_cursor),
-    "getMore": lambda address, written: {"cursor": {"id": 0, "ns": "test.test", "nextBatch": []}},
-    "buildInfo": lambda address, written: {"version": "8.2.0", "versionArray": [8, 2, 0, 0]},
-    "getParameter": lambda address, written: {"enableTestCommands": True},
-    "insert": lambda address, written: {"n": written},
-    "update": lambda address, written: {"n": 0, "nModified": 0},
-    "delete": lambda address, written: {"n": 0},
-    "count": lambda address, written: {"n": 0},
-    "distinct": lambda address, written: {"values": []},
-    "findAndModify": lambda address, written: {"value": None},
-    "listDatabases": lambda address, written: {"databases": [], "totalSize": 0},
-    "bulkWrite": lambda address, written: {
-        **_empty_cursor(address, written),
-        **dict.fromkeys(("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted"), 0),
-    },
+_NO_DOCUMENTS: Document = {"cursor": {"id": 0, "ns": "test.test", "firstBatch": []}}
+_ANSWERS: dict[str, Document] = {
+    **dict.fromkeys(("find", "aggregate", "listCollections", "listIndexes"), _NO_DOCUMENTS),
+    "getMore": {"cursor": {"id": 0, "ns": "test.test", "nextBatch": []}},
+    "buildInfo": {"version": "8.2.0", "versionArray": [8, 2, 0, 0]},
+    "getParameter": {"enableTestCommands": True},
+    "update": {"n": 0, "nModified": 0},
+    "delete": {"n": 0},
+    "count": {"n": 0},
+    "distinct": {"values": []},
+    "findAndModify": {"value": None},
+    "listDatabases": {"databases": [], "totalSize": 0},
+    "bulkWrite": {**_NO_DOCUMENTS, **dict.fromkeys(("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted"), 0)},
 }
 
 
@@ -124,12 +119,16 @@ class NullServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
+    def __init__(self, port: int) -> None:
+        super().__init__(("127.0.0.1", port), NullHandler)
+        self.address = f"127.0.0.1:{port}"
+
 
 def main() -> None:
     """Serves until it is killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    with NullServer(("127.0.0.1", parser.parse_args().port), NullHandler) as server:
+    with NullServer(parser.parse_args().port) as server:
         server.serve_forever()
 
 

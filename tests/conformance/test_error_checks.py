@@ -25,7 +25,9 @@ from secantus_conformance.unified.entities import EntityMap
 from secantus_conformance.unified.error_checks import check_error
 from secantus_conformance.unified.matching import Matcher
 
-SERVER = OperationFailure("boom", 26, {"ok": 0, "code": 26, "codeName": "NamespaceNotFound", "errmsg": "boom", "errorLabels": ["Transient"]})
+SERVER = OperationFailure(
+    "boom", 26, {"ok": 0, "code": 26, "codeName": "NamespaceNotFound", "errmsg": "boom", "errorLabels": ["Transient"]}
+)
 DUPLICATE = DuplicateKeyError("dup", 11000, {"code": 11000, "errmsg": "dup"})
 BULK = BulkWriteError(
     {

@@ -37,7 +37,9 @@ def _check_code(expected: dict[str, Any], reply: Reply | None, error: PyMongoErr
     if code is None:
         raise AssertionFailed("unexpected-success", "The command succeeded.", extjson.show(expected), _said(reply, error))
     if code != int(expected["code"]) or expected.get("msg", message) != message:
-        raise AssertionFailed("error", f"wanted the code {expected['code']}, got {code}: {message}", extjson.show(expected), _said(reply, error))
+        raise AssertionFailed(
+            "error", f"wanted the code {expected['code']}, got {code}: {message}", extjson.show(expected), _said(reply, error)
+        )
 
 
 def _failure(reply: Reply | None, error: PyMongoError | None) -> tuple[int | None, str]:
@@ -87,7 +89,9 @@ def _check_values(expected: dict[str, Any], reply: Reply) -> None:
         raise AssertionFailed("result", "There are no documents.", extjson.show(expected["checks"]), extjson.show(reply))
     wanted = expected["checks"] if isinstance(expected["checks"], list) else [expected["checks"]] * len(documents)
     if len(wanted) != len(documents):
-        raise AssertionFailed("result", f"wanted {len(wanted)} documents, got {len(documents)}", extjson.show(wanted), extjson.show(documents))
+        raise AssertionFailed(
+            "result", f"wanted {len(wanted)} documents, got {len(documents)}", extjson.show(wanted), extjson.show(documents)
+        )
     for checks, document in zip(wanted, documents, strict=True):
         _check_document(checks, document)
 
@@ -98,7 +102,9 @@ def _check_document(checks: dict[str, list[list[Any]]], document: Any) -> None:
         for name, *arguments in wanted:
             if not holds(name, value, arguments):
                 shown = "nothing" if value is ABSENT else extjson.show(value)
-                raise AssertionFailed("result", f"{path or 'the document'} is not {name} {arguments}", extjson.show({path: [name, *arguments]}), shown)
+                raise AssertionFailed(
+                    "result", f"{path or 'the document'} is not {name} {arguments}", extjson.show({path: [name, *arguments]}), shown
+                )
 
 
 def _check_ok(expected: dict[str, Any], reply: Reply) -> None:
@@ -106,7 +112,9 @@ def _check_ok(expected: dict[str, Any], reply: Reply) -> None:
 
 
 def _loosen(document: Any, fields: list[str]) -> Any:
-    return {key: unordered(value) if key in fields else value for key, value in document.items()} if isinstance(document, dict) else document
+    return (
+        {key: unordered(value) if key in fields else value for key, value in document.items()} if isinstance(document, dict) else document
+    )
 
 
 def _loosen_all(documents: list[Any], fields: list[str]) -> list[Any]:

@@ -29,6 +29,10 @@ def _binary(value: dict[str, str]) -> Any:
     return Binary(data, subtype) if subtype else data
 
 
+def _constant(value: Any) -> Callable[[Any], Any]:
+    return lambda _: value
+
+
 _SCALARS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "$numberInt": (str, int),
     "$numberLong": (str, Int64),
@@ -39,8 +43,8 @@ _SCALARS: dict[str, tuple[type, Callable[[Any], Any]]] = {
     "$binary": (dict, _binary),
     "$timestamp": (dict, lambda value: Timestamp(value["t"], value["i"])),
     "$regularExpression": (dict, lambda value: Regex(value["pattern"], value["options"])),
-    "$minKey": (int, lambda value: MinKey()),
-    "$maxKey": (int, lambda value: MaxKey()),
+    "$minKey": (int, _constant(MinKey())),
+    "$maxKey": (int, _constant(MaxKey())),
     "$code": (str, Code),
 }
 

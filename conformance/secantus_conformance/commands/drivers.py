@@ -59,4 +59,11 @@ def _run(suite: DriverSuite, folder: Path, arguments: argparse.Namespace) -> Run
     finally:
         server.stop()
     notes = (f"In this run {died}.",) if died else ()
-    return Run(f"Suite of {suite.name}", {"name": suite.name, "version": suite.version}, environment.describe(), results, time.monotonic() - start, notes)
+    return Run(
+        f"Suite of {suite.name}",
+        {"name": suite.name, "version": suite.version},
+        environment.describe(),
+        results,
+        time.monotonic() - start,
+        notes,
+    )

@@ -15,7 +15,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.set_defaults(command=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(_: argparse.Namespace) -> int:
     """Fetches. Raises UsageError if that fails."""
     source = open_source(None)
     print(f"The suites of pymongo {PYMONGO_VERSION} lie in {source.root}: {len(discover(source))} tests that need a server.")

@@ -36,7 +36,9 @@ def run_case(uri: str, client: MongoClient[Any], file: dict[str, Any], index: in
 
 def _insert_command(nested: bytes) -> bytes:
     record = document(int32("_id", _ID), element(0x03, "d", nested))
-    return document(string("insert", _COLLECTION), element(0x04, "documents", document(element(0x03, "0", record))), string("$db", DATABASE))
+    return document(
+        string("insert", _COLLECTION), element(0x04, "documents", document(element(0x03, "0", record))), string("$db", DATABASE)
+    )
 
 
 def _round_trip(host: str, port: int, client: MongoClient[Any], nested: bytes) -> None:

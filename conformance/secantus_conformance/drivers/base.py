@@ -40,7 +40,7 @@ class DriverSuite(Protocol):
 def read_junit(path: Path, suite: DriverSuite) -> list[Result]:
     """The results in a JUnit file, those of the environment told apart. Raises UsageError if there is none."""
     try:
-        root = ElementTree.parse(path).getroot()  # noqa: S314  (a file that this process had written)
+        root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError) as error:
         raise UsageError(f"The suite of {suite.name} left no readable results: {error}") from error
     return [_result(case, suite) for case in root.iter("testcase")]
@@ -58,7 +58,11 @@ def _result(case: ElementTree.Element, suite: DriverSuite) -> Result:
 
 
 def _verdict(case: ElementTree.Element) -> tuple[Verdict, str, str, str]:
-    for tag, verdict, kind in (("failure", Verdict.FAILED, "failure"), ("error", Verdict.ERROR, "error"), ("skipped", Verdict.SKIPPED, Skip.SUITE.value)):
+    for tag, verdict, kind in (
+        ("failure", Verdict.FAILED, "failure"),
+        ("error", Verdict.ERROR, "error"),
+        ("skipped", Verdict.SKIPPED, Skip.SUITE.value),
+    ):
         found = case.find(tag)
         if found is not None:
             return verdict, kind, (found.get("message") or "").strip()[:1000], (found.text or "")[-4000:]

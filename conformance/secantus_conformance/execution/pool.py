@@ -143,9 +143,7 @@ class Pool:
         else:
             slot.deadline = float("inf")
 
-    def _give_up(
-        self, slot: _Slot, jobs: deque[list[TestCase]], report: Report, verdict: Verdict, kind: str, reason: str
-    ) -> int:
+    def _give_up(self, slot: _Slot, jobs: deque[list[TestCase]], report: Report, verdict: Verdict, kind: str, reason: str) -> int:
         """Ends the current test from outside; the rest of its job goes back to the queue. Returns the number of results."""
         case, rest = slot.current, slot.rest()
         if case is None and not rest:
@@ -153,7 +151,15 @@ class Pool:
         if case is None:
             case, rest = rest[0], rest[1:]
         died = slot.server.exit_reason()
-        report(ended_early(case, verdict, kind, f"{reason} {died.capitalize()}." if died and died not in reason else reason, time.monotonic() - slot.started))
+        report(
+            ended_early(
+                case,
+                verdict,
+                kind,
+                f"{reason} {died.capitalize()}." if died and died not in reason else reason,
+                time.monotonic() - slot.started,
+            )
+        )
         if rest:
             jobs.appendleft(rest)
         slot.cases = []

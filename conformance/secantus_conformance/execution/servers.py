@@ -48,7 +48,7 @@ class CommandServer:
         """Starts the server and waits until it listens. Returns its URI; raises UsageError if it does not come up."""
         self.stop()
         port = _free_port()
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         arguments = shlex.split(self.command.replace("{port}", str(port)))
         try:
             self._process = subprocess.Popen(arguments, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
@@ -94,7 +94,9 @@ def make_servers(uris: list[str], command: str | None, workers: int) -> list[Ser
     """One server for each worker. Raises UsageError if there are fewer URIs than workers, or a command without a port."""
     if uris:
         if len(uris) < workers:
-            raise UsageError("Tests share databases and fail points, so that each worker needs its own server: give --uri once per worker, or use -n 1.")
+            raise UsageError(
+                "Tests share databases and fail points, so that each worker needs its own server: give --uri once per worker, or use -n 1."
+            )
         return [ExternalServer(uri) for uri in uris[:workers]]
     if command is not None and "{port}" not in command:
         raise UsageError("The command of --server must contain {port}.")

@@ -35,7 +35,8 @@ class Worker:
 
     def forget_earlier_tests(self) -> None:
         """Ends what a killed worker may have left on the server."""
-        for command in ({"configureFailPoint": "failCommand", "mode": "off"}, {"killAllSessions": []}):
+        commands: list[dict[str, Any]] = [{"configureFailPoint": "failCommand", "mode": "off"}, {"killAllSessions": []}]
+        for command in commands:
             try:
                 self.internal.admin.command(command)
             except PyMongoError:

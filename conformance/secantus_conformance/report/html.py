@@ -14,13 +14,16 @@ _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1c2530;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;width:100%}
 th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #e3e8ee}th:first-child,td:first-child{text-align:left}
-td.bar{width:16rem}.track{background:#eef1f5;height:.8rem;display:flex;border-radius:3px;overflow:hidden}
+td.bar{width:16rem}
+.track{background:#eef1f5;height:.8rem;display:flex;border-radius:3px;overflow:hidden}
 .ok{background:#2e9e5b}.known{background:#e0a92f}.bad{background:#d1433f}tr.sum{font-weight:600}
 details{border:1px solid #e3e8ee;border-radius:6px;margin:.5rem 0;padding:.4rem .8rem}summary{cursor:pointer;overflow-wrap:anywhere}
-.sides{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}pre{background:#f6f8fa;padding:.6rem;overflow:auto;max-height:26rem;font-size:12.5px}
+.sides{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}pre{background:#f6f8fa;padding:.6rem;overflow:auto;max-height:26rem;
+font-size:12.5px}
 .verdict{font-size:.75rem;color:#fff;background:#d1433f;border-radius:3px;padding:.05rem .4rem;margin-right:.5rem}
 .verdict.known{background:#b98412}p.reason{color:#51606f;overflow-wrap:anywhere}
-@media(prefers-color-scheme:dark){body{background:#14191f;color:#dde4ec}th,td,details{border-color:#2c3540}pre{background:#1c232b}.track{background:#2c3540}}
+@media(prefers-color-scheme:dark){body{background:#14191f;color:#dde4ec}
+th,td,details{border-color:#2c3540}pre{background:#1c232b}.track{background:#2c3540}}
 """
 _HEAD = ("category", "", "passed", "eligible", "share", "known", "not passed", "skipped", "of these for free")
 
@@ -44,7 +47,8 @@ def write_html(run: Run, path: Path, free: frozenset[str] = frozenset()) -> None
 
 
 def _subject(run: Run) -> str:
-    return f"{run.suite.get('name', '')} {run.suite.get('version', '')} against {run.server.get('product', 'a server')} ({run.server.get('topology', '')})"
+    suite = f"{run.suite.get('name', '')} {run.suite.get('version', '')}"
+    return f"{suite} against {run.server.get('product', 'a server')} ({run.server.get('topology', '')})"
 
 
 def _table(run: Run, free: frozenset[str]) -> str:
@@ -69,7 +73,11 @@ def _row(row: Row, label: str, with_free: bool, style: str = "") -> str:
 def _bar(passed: int, known: int, bad: int) -> str:
     whole = max(1, passed + known + bad)
     spans = (("ok", passed), ("known", known), ("bad", bad))
-    return '<div class="track">' + "".join(f'<span class="{name}" style="width:{100 * count / whole:.2f}%"></span>' for name, count in spans) + "</div>"
+    return (
+        '<div class="track">'
+        + "".join(f'<span class="{name}" style="width:{100 * count / whole:.2f}%"></span>' for name, count in spans)
+        + "</div>"
+    )
 
 
 def _failures(title: str, results: list[Result]) -> str:

@@ -29,7 +29,9 @@ def _suite(category: str, results: list[Result]) -> ElementTree.Element:
         "skipped": sum(result.verdict in (Verdict.SKIPPED, Verdict.KNOWN) for result in results),
     }
     seconds = sum(result.seconds for result in results)
-    suite = ElementTree.Element("testsuite", {"name": category, "time": f"{seconds:.3f}", **{key: str(value) for key, value in counts.items()}})
+    suite = ElementTree.Element(
+        "testsuite", {"name": category, "time": f"{seconds:.3f}", **{key: str(value) for key, value in counts.items()}}
+    )
     suite.extend(_case(result) for result in results)
     return suite
 

@@ -32,7 +32,13 @@ class LiveDisplay:
     """A bar with counts, and the name of the last failure."""
 
     def __init__(self, total: int, console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[bad]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[bad]}"),
+        )
         self._progress = Progress(*columns, console=console, transient=True)
         self._task = self._progress.add_task("tests", total=total, bad="")
         self._bad = 0

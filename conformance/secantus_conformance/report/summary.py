@@ -63,4 +63,6 @@ def skips(run: Run) -> list[tuple[str, str, int]]:
     """Why tests were skipped: kind, reason, count; the most frequent first within each kind."""
     counts = Counter((result.kind, result.reason) for result in run.results if result.verdict is Verdict.SKIPPED)
     kinds = [skip.value for skip in Skip]
-    return sorted(((kind, reason, count) for (kind, reason), count in counts.items()), key=lambda row: (kinds.index(row[0]), -row[2], row[1]))
+    return sorted(
+        ((kind, reason, count) for (kind, reason), count in counts.items()), key=lambda row: (kinds.index(row[0]), -row[2], row[1])
+    )

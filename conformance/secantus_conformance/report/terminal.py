@@ -41,7 +41,18 @@ def sentence(run: Run) -> str:
 def summary_table(run: Run, free: frozenset[str]) -> Table:
     """The table of a run: a block for each group, a row for each category."""
     table = Table(title=f"{run.title}: {run.suite.get('name', '')} {run.suite.get('version', '')} against {run.server.get('product', '')}")
-    for name in ("category", "passed", "eligible", "share", "known", "failed", "error", "timeout", "skipped", *(("for free",) if free else ())):
+    for name in (
+        "category",
+        "passed",
+        "eligible",
+        "share",
+        "known",
+        "failed",
+        "error",
+        "timeout",
+        "skipped",
+        *(("for free",) if free else ()),
+    ):
         table.add_column(name, justify="left" if name == "category" else "right")
     for group, members in groupby(rows(run.results, free), key=lambda row: row.group):
         block = list(members)
@@ -55,7 +66,15 @@ def _cells(row: Row, label: str, with_free: bool) -> list[str]:
     counts = row.counts
     bad = [counts[verdict] for verdict in (Verdict.FAILED, Verdict.ERROR, Verdict.TIMEOUT)]
     marked = [f"[red]{count}[/red]" if count else "0" for count in bad]
-    cells = [label, str(row.passed), str(row.eligible), f"{row.share:.1%}", str(counts[Verdict.KNOWN]), *marked, str(counts[Verdict.SKIPPED])]
+    cells = [
+        label,
+        str(row.passed),
+        str(row.eligible),
+        f"{row.share:.1%}",
+        str(counts[Verdict.KNOWN]),
+        *marked,
+        str(counts[Verdict.SKIPPED]),
+    ]
     return [*cells, str(row.free)] if with_free else cells
 
 

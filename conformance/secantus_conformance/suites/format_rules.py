@@ -49,9 +49,7 @@ _REQUIREMENT = document(
 )
 _REQUIREMENTS = array(_REQUIREMENT, 1)
 
-_CONCERNS = document(
-    optional={"readConcern": mapping, "readPreference": mapping, "timeoutMS": integer, "writeConcern": mapping}
-)
+_CONCERNS = document(optional={"readConcern": mapping, "readPreference": mapping, "timeoutMS": integer, "writeConcern": mapping})
 _SERVER_API = document({"version": string}, {"strict": boolean, "deprecationErrors": boolean})
 _KMS_NAME = r"(:[a-zA-Z0-9_]+)?"
 
@@ -128,9 +126,7 @@ def _create_options(value: Any, path: str) -> None:
     map_of(anything, matching("(?!writeConcern$).*", "an option of a collection that a file may give"))(value, path)
 
 
-_DATA = document(
-    {"collectionName": string, "databaseName": string, "documents": array(mapping)}, {"createOptions": _create_options}
-)
+_DATA = document({"collectionName": string, "databaseName": string, "documents": array(mapping)}, {"createOptions": _create_options})
 _ERROR = document(
     optional={
         "isError": one_of(True),
@@ -207,16 +203,14 @@ def _events_of(kind: str) -> Rule:
 
 def _expected_events(value: Any, path: str) -> None:
     """Events of one client; which ones may be named depends on their type."""
-    document(
-        {"client": string, "events": array(mapping)}, {"eventType": one_of("command", "cmap", "sdam"), "ignoreExtraEvents": boolean}
-    )(value, path)
+    document({"client": string, "events": array(mapping)}, {"eventType": one_of("command", "cmap", "sdam"), "ignoreExtraEvents": boolean})(
+        value, path
+    )
     _events_of(value.get("eventType", "command"))(value["events"], f"{path}.events")
 
 
 _MESSAGE = document({"level": _LEVEL, "component": _COMPONENT, "data": mapping}, {"failureIsRedacted": boolean})
-_MESSAGES = document(
-    {"client": string, "messages": array(_MESSAGE)}, {"ignoreMessages": array(_MESSAGE), "ignoreExtraMessages": boolean}
-)
+_MESSAGES = document({"client": string, "messages": array(_MESSAGE)}, {"ignoreMessages": array(_MESSAGE), "ignoreExtraMessages": boolean})
 
 
 def _span(value: Any, path: str) -> None:

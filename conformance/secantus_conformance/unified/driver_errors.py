@@ -27,9 +27,11 @@ from secantus_server.error_codes import NAMES
 def inner(error: BaseException) -> BaseException:
     """The error that carries the server's answer, where pymongo wraps one in another."""
     if isinstance(error, ClientBulkWriteException) and error.error is not None:
-        return error.error
+        bulk: BaseException = error.error
+        return bulk
     if isinstance(error, EncryptionError):
-        return error.cause
+        cause: BaseException = error.cause
+        return cause
     return error
 
 
@@ -101,7 +103,7 @@ def has_label(error: BaseException, label: str) -> bool:
 
 def write_errors(error: BaseException) -> dict[str, Any]:
     """The failed writes of a client's bulk write, by their index, in the format's names."""
-    found = error.write_errors or [] if isinstance(error, ClientBulkWriteException) else []
+    found: list[Any] = [*(error.write_errors or [])] if isinstance(error, ClientBulkWriteException) else []
     return {str(each["idx"]): _write_error(each) for each in found}
 
 
@@ -112,14 +114,14 @@ def _write_error(each: dict[str, Any]) -> dict[str, Any]:
 
 def write_concern_errors(error: BaseException) -> list[Any]:
     """The write concern errors of a client's bulk write, in the format's names."""
-    found = error.write_concern_errors or [] if isinstance(error, ClientBulkWriteException) else []
+    found: list[Any] = [*(error.write_concern_errors or [])] if isinstance(error, ClientBulkWriteException) else []
     return [{"code": each.get("code"), "message": each.get("errmsg"), "details": each.get("errInfo", {})} for each in found]
 
 
 def partial_result(error: BaseException) -> Any:
     """What a bulk write had done before it failed; ABSENT if the error does not say."""
     if isinstance(error, BulkWriteError):
-        return results.bulk(BulkWriteResult(error.details or {}, True))
+        return results.bulk(BulkWriteResult(dict(error.details or {}), True))
     if isinstance(error, ClientBulkWriteException) and error.partial_result is not None:
         return results.client_bulk(error.partial_result)
     return ABSENT

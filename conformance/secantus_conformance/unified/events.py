@@ -44,7 +44,9 @@ EVENT_TYPES: dict[str, str] = {
 }
 _RENAMED = {"TopologyOpenedEvent": "topologyOpeningEvent"}
 # Commands whose content may hold a secret; the driver empties them, and tests do not see them unless they ask to.
-SENSITIVE = frozenset({"authenticate", "saslstart", "saslcontinue", "getnonce", "createuser", "updateuser", "copydbgetnonce", "copydbsaslstart", "copydb"})
+SENSITIVE = frozenset(
+    {"authenticate", "saslstart", "saslcontinue", "getnonce", "createuser", "updateuser", "copydbgetnonce", "copydbsaslstart", "copydb"}
+)
 _GREETINGS = frozenset({"hello", "ismaster"})
 
 

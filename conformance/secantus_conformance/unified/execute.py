@@ -39,9 +39,10 @@ def run_operation(test: TestContext, spec: dict[str, Any]) -> Exception | None:
     run = _with_timeout(operation, seconds)
     try:
         result = run(test, target, arguments)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (judged; what is no error of the driver is raised again)
         return _judge_error(test, spec, error)
-    return _judge_result(test, spec, operation, result)
+    _judge_result(test, spec, operation, result)
+    return None
 
 
 def _check_form(spec: dict[str, Any]) -> None:
@@ -73,9 +74,7 @@ def _judge_error(test: TestContext, spec: dict[str, Any], error: Exception) -> E
     if "expectError" in spec:
         check_error(test.matcher, spec["expectError"], error)
     elif not spec.get("ignoreResultAndError"):
-        raise AssertionFailed(
-            "unexpected-error", f"{spec['name']} failed: {error}", "no error", describe(error)
-        ) from error
+        raise AssertionFailed("unexpected-error", f"{spec['name']} failed: {error}", "no error", describe(error)) from error
     return error
 
 
@@ -96,6 +95,4 @@ def _match_result(test: TestContext, spec: dict[str, Any], operation: Operation,
         else:
             test.matcher.match(expected, result, "result")
     except Mismatch as mismatch:
-        raise AssertionFailed(
-            "result", f"{spec['name']}: {mismatch}", extjson.show(expected), extjson.show(result)
-        ) from mismatch
+        raise AssertionFailed("result", f"{spec['name']}: {mismatch}", extjson.show(expected), extjson.show(result)) from mismatch

@@ -91,8 +91,10 @@ def clean_up(test: TestContext) -> None:
     test.fail_points.disable_all()
     for thread in test.entities.of_type(TestThread):
         thread.stop()
-    for cursor in (*test.entities.of_type(ChangeStream), *test.entities.of_type(FirstResultCursor)):
-        _quietly(cursor.close)
+    for stream in test.entities.of_type(ChangeStream):
+        _quietly(stream.close)
+    for cursor in test.entities.of_type(FirstResultCursor):
+        cursor.close()
     for session in test.entities.of_type(ClientSession):
         _quietly(session.end_session)
     if test.transactions:

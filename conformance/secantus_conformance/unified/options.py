@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
-from pymongo.client_session import TransactionOptions
+from pymongo.synchronous.client_session import TransactionOptions
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import make_read_preference, read_pref_mode_from_name
 from pymongo.write_concern import WriteConcern
@@ -40,21 +41,25 @@ def read_preference(spec: dict[str, Any]) -> Any:
     return make_read_preference(mode, tag_sets=spec.get("tagSets"), max_staleness=spec.get("maxStalenessSeconds", -1))
 
 
-_CONVERTERS = {"readConcern": read_concern, "writeConcern": write_concern, "readPreference": read_preference}
+CONVERTERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "readConcern": read_concern,
+    "writeConcern": write_concern,
+    "readPreference": read_preference,
+}
 
 
 def concerns(spec: dict[str, Any], what: str) -> dict[str, Any]:
     """The options of a database, collection or bucket as keyword arguments. Raises BadTest for an unknown one."""
     if "timeoutMS" in spec:
         raise SkipTest(Skip.CLIENT, f"pymongo has no timeoutMS of a {what}")
-    _only(spec, set(_CONVERTERS), f"{what} options")
-    return {snake_case(key): _CONVERTERS[key](value) for key, value in spec.items()}
+    _only(spec, set(CONVERTERS), f"{what} options")
+    return {snake_case(key): CONVERTERS[key](value) for key, value in spec.items()}
 
 
 def transaction_options(spec: dict[str, Any]) -> dict[str, Any]:
     """The options of a transaction as keyword arguments. Raises BadTest for an unknown one."""
-    _only(spec, {*_CONVERTERS, "maxCommitTimeMS"}, "transaction options")
-    return {snake_case(key): _CONVERTERS[key](value) if key in _CONVERTERS else value for key, value in spec.items()}
+    _only(spec, {*CONVERTERS, "maxCommitTimeMS"}, "transaction options")
+    return {snake_case(key): CONVERTERS[key](value) if key in CONVERTERS else value for key, value in spec.items()}
 
 
 def session_options(spec: dict[str, Any]) -> dict[str, Any]:

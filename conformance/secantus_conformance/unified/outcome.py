@@ -36,7 +36,10 @@ def check_outcome(client: MongoClient[Any], outcome: list[dict[str, Any]]) -> No
         found = collection.find({}, sort=[("_id", ASCENDING)]).to_list()
         if not identical(data["documents"], found):
             raise AssertionFailed(
-                "outcome", f"{collection.full_name} {_difference(data['documents'], found)}.", extjson.show(data["documents"]), extjson.show(found)
+                "outcome",
+                f"{collection.full_name} {_difference(data['documents'], found)}.",
+                extjson.show(data["documents"]),
+                extjson.show(found),
             )
 
 

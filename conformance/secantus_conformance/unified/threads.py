@@ -30,7 +30,7 @@ class TestThread:
     def _attempt(self, work: Callable[[], object]) -> None:
         try:
             work()
-        except Exception as error:  # every error belongs to the test that waits for this thread
+        except Exception as error:  # noqa: BLE001  (kept for the test that waits for this thread)
             self._error = error
 
     def schedule(self, work: Callable[[], object]) -> None:

@@ -44,7 +44,16 @@ _ALIASES: dict[type, str] = {
     list: "array",
     tuple: "array",
 }
-ALIASES = frozenset(_ALIASES.values()) | {"int", "object", "javascript", "javascriptWithScope", "symbol", "dbPointer", "undefined", "number"}
+ALIASES = frozenset(_ALIASES.values()) | {
+    "int",
+    "object",
+    "javascript",
+    "javascriptWithScope",
+    "symbol",
+    "dbPointer",
+    "undefined",
+    "number",
+}
 _NUMBERS = frozenset({"int", "long", "double"})
 
 

@@ -36,8 +36,8 @@ def convert(test: TestContext, name: str, value: Any) -> Any:
     """One argument's value as pymongo takes it. Raises BadTest for a value that is not allowed."""
     if name == "session":
         return test.entities.session(value)
-    if name in ("readConcern", "writeConcern", "readPreference"):
-        return {"readConcern": options.read_concern, "writeConcern": options.write_concern}.get(name, options.read_preference)(value)
+    if name in options.CONVERTERS:
+        return options.CONVERTERS[name](value)
     if name in ("sort", "keys", "hint") and isinstance(value, dict):
         return list(value.items())
     if name == "cursorType":

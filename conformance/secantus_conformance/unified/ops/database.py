@@ -63,8 +63,8 @@ def create_command_cursor(test: TestContext, target: Database[Any], arguments: d
 def create_collection(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
     """Creates a collection, without the listCollections by which pymongo would look first; the result is the collection."""
     name = arguments.pop("collection")
-    session = {"session": test.entities.session(arguments.pop("session"))} if "session" in arguments else {}
-    return target.create_collection(name, check_exists=False, **session, **arguments)
+    session = test.entities.session(arguments.pop("session")) if "session" in arguments else None
+    return target.create_collection(name, check_exists=False, session=session, **arguments)
 
 
 @operation("database", "dropCollection", "collection", "session comment encryptedFields")
@@ -73,7 +73,9 @@ def drop_collection(test: TestContext, target: Database[Any], arguments: dict[st
     return target.drop_collection(**keywords(test, arguments, collection="name_or_collection"))
 
 
-@operation("database", "listCollections", "", "filter session comment batchSize nameOnly authorizedCollections", rows=True, cannot=NO_TIMEOUT_MODE)
+@operation(
+    "database", "listCollections", "", "filter session comment batchSize nameOnly authorizedCollections", rows=True, cannot=NO_TIMEOUT_MODE
+)
 def list_collections(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
     """All collections."""
     if "batchSize" in arguments:

@@ -106,7 +106,7 @@ class Catalog:
 
     @contextmanager
     def changing(self, unit: RecoveryUnit | None = None) -> Iterator[Change]:
-        """A change of the catalog, committed at the end of the block.
+        """A change of the catalog, committed at the end of the block unless the block did so.
 
         Arguments:
             unit: a recovery unit whose transaction the change joins and which the caller commits; None begins one.
@@ -116,9 +116,15 @@ class Catalog:
                 change = Change(unit)
                 yield change
             else:
-                with self._engine.transaction() as own:
+                own = self._engine.acquire()
+                try:
+                    own.begin()
                     change = Change(own)
                     yield change
+                    if own.in_transaction:
+                        own.commit()
+                finally:
+                    self._engine.release(own)
             for db, name in change.removed:
                 self._forget(db, name)
             for collection in change.put:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.clock import Clock
 from secantus_server.commands.operations import Operations
+from secantus_server.commands.write_signal import WriteSignal
 from secantus_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ class Services:
     """The parts of a running server.
 
     Arguments:
+        request_stop: asks the server to stop; it does so in another thread.
         parameters: what setParameter has set; read by getParameter.
     """
 
@@ -37,4 +40,6 @@ class Services:
     topology: Topology
     counters: Counters
     log: Log
+    request_stop: Callable[[], None]
+    writes: WriteSignal = field(default_factory=WriteSignal)
     parameters: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,115 @@
+"""The daemon `secantusdb`: flags over the config file over the defaults.
+
+See docs/config.md for the file's schema.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.settings import LOG_LEVELS, Settings, SettingsError, read_config
+
+DEFAULT_CONFIG = Path("secantusdb.toml")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line. Flags have no defaults of their own, so that one that is given can be told from one that is not."""
+    defaults = {field.name: field.default for field in fields(Settings)}
+    parser = argparse.ArgumentParser(
+        prog="secantusdb",
+        description="A MongoDB server for tests: one process, one node, the real wire protocol, data in WiredTiger.",
+        epilog="Flags win over the config file, and the config file over the defaults. SIGINT or SIGTERM stops the server cleanly.",
+        argument_default=argparse.SUPPRESS,
+    )
+
+    def add(flag: str, help: str, **options: Any) -> None:
+        name = flag.lstrip("-").replace("-", "_")
+        shown = defaults.get(name)
+        parser.add_argument(flag, help=f"{help} (default: {shown})" if shown not in (None, False) else help, **options)
+
+    parser.add_argument("--config", metavar="FILE", help=f"a TOML file of settings (default: ./{DEFAULT_CONFIG} where there is one)")
+    add("--host", "the address to listen on")
+    add("--port", "the TCP port; 0 takes a free one, which is printed", type=int)
+    add("--storage-path", "the directory of the data, made if it is not there; ':memory:' keeps everything in memory", metavar="DIR")
+    add("--log-level", "the least severe level that is logged", choices=LOG_LEVELS)
+    add("--replica-set", "the name of the single-node replica set to present", metavar="NAME")
+    parser.add_argument("--standalone", action="store_const", const="", dest="replica_set", help="present a standalone server, without a replica set")
+    add("--sync-on-commit", "wait for the disk at each write, not for the operating system alone", action="store_true")
+    add("--cache-size-mb", "the memory that storage may take; 0 lets the server choose", type=int, metavar="MB")
+    add("--enable-test-commands", "allow the commands that only tests may use", action="store_true")
+    add("--ttl-interval-s", "seconds between two passes of the TTL monitor", type=int, metavar="S")
+    add("--checkpoint-interval-s", "seconds between two checkpoints", type=int, metavar="S")
+    add("--cursor-timeout-s", "seconds after which an idle cursor is closed", type=int, metavar="S")
+    add("--max-connections", "connections beyond this number are refused", type=int, metavar="N")
+    parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
+    return parser
+
+
+def _version() -> str:
+    try:
+        return version("pytest-secantus")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def load_settings(arguments: Sequence[str] | None) -> Settings:
+    """The settings of a command line and the config file that it names.
+
+    Raises:
+        SettingsError: one of them cannot be.
+        SystemExit: the command line is wrong, or asks for help.
+    """
+    given = vars(build_parser().parse_args(arguments))
+    config = given.pop("config", None)
+    if config is None and DEFAULT_CONFIG.exists():
+        config = DEFAULT_CONFIG
+    from_file = read_config(config) if config is not None else {}
+    return Settings(**{**from_file, **given})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the daemon until a signal or the shutdown command stops it; gives the exit code."""
+    try:
+        settings = load_settings(arguments)
+    except SettingsError as error:
+        print(f"secantusdb: {error}", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    return run(settings)
+
+
+def run(settings: Settings) -> int:
+    """Start the server, say where it listens, and wait for its end."""
+    from secantus_server.net.listener import ListenError
+    from secantus_server.server import SecantusDBServer
+
+    server = SecantusDBServer(**{field.name: getattr(settings, field.name) for field in fields(Settings)})
+    try:
+        server.start()
+    except (ListenError, CommandError) as error:
+        print(f"secantusdb: {error}", file=sys.stderr)
+        return 1
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        server.services.request_stop()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    print(f"secantusdb is ready: {server.uri}", flush=True)
+    server.wait()
+    server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

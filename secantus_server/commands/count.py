@@ -1,0 +1,57 @@
+"""count. https://www.mongodb.com/docs/manual/reference/command/count/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.commands import arguments as a
+from secantus_server.commands.aggregate import run_view
+from secantus_server.commands.names import collection_name
+from secantus_server.commands.reading import command_context, read_transaction
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.commands.statistics import number
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.query.canonical import parse_query
+from secantus_server.query.find import count_documents
+
+FIELDS = {
+    "query": a.document({}),
+    "limit": a.number(0),
+    "skip": a.number(0, minimum=0),
+    "hint": a.hint(),
+    "collation": a.document(),
+    "fields": a.anything(),
+}
+
+
+@command("count", FIELDS, in_api_v1=True, is_read=True)
+def count(request: Request, args: dict[str, Any]) -> Reply:
+    """Count documents."""
+    name = collection_name("count", request.db, request.body[request.name])
+    collection = request.services.catalog.find(request.db, name)
+    ctx = command_context(request, collation=args["collation"], collection=collection)
+    query = parse_query(args["query"], ctx, hint=args["hint"])
+    if collection is not None and collection.is_view:
+        found = _count_view(request, collection, args)
+    else:
+        with read_transaction(request.services.engine) as unit:
+            scope = ReadScope(unit)
+            found = count_documents(request.services.catalog.find(request.db, name), query, scope, request.operation.check)
+            scope.close()
+    return {"n": number(windowed(found, args["skip"], abs(args["limit"])))}
+
+
+def windowed(found: int, skip: int, limit: int) -> int:
+    """How many of the found documents are counted; a limit of 0 is none."""
+    left = max(found - skip, 0)
+    return min(left, limit) if limit else left
+
+
+def _count_view(request: Request, view: Any, args: dict[str, Any]) -> int:
+    stages = [{"$match": args["query"]}, {"$count": "n"}]
+    arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": None}
+    reply = run_view(request, view, stages, arguments)
+    documents = reply["cursor"]["firstBatch"].documents
+    return int(decode(documents[0])["n"]) if documents else 0

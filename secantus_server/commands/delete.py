@@ -1,0 +1,72 @@
+"""delete. https://www.mongodb.com/docs/manual/reference/command/delete/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.commands import arguments as a
+from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.names import collection_name
+from secantus_server.commands.reading import command_context
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.commands.update import find_targets
+from secantus_server.commands.writing import WriteErrors, check_not_view, finish_write, statements, write_error, write_transaction
+from secantus_server.errors import CommandError
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.storage import RecoveryUnit
+
+FIELDS = {"deletes": a.documents(), "ordered": a.boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
+
+_STATEMENT = a.Arguments(
+    "delete.deletes",
+    {"q": a.document(required=True), "limit": a.anything(required=True), "collation": a.document(), "hint": a.hint(), "sampleId": a.anything()},
+    generic=False,
+)
+
+
+@command("delete", FIELDS, in_api_v1=True, is_write=True)
+def delete(request: Request, args: dict[str, Any]) -> Reply:
+    """Delete documents."""
+    name = collection_name("delete", request.db, request.body[request.name])
+    specs = [_STATEMENT.parse(spec) for spec in statements(request, "deletes", args["deletes"])]
+    check_not_view(request.services.catalog.find(request.db, name))
+    count = 0
+    errors: WriteErrors = []
+    for index, spec in enumerate(specs):
+        try:
+            count += run_delete(request, name, _parse(request, name, spec, args["let"]))
+        except CommandError as error:
+            if request.operation.killed or error.code == 50:
+                raise
+            errors.append(write_error(index, error))
+            if args["ordered"]:
+                break
+    return finish_write(request, {"n": count}, errors)
+
+
+def _parse(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> CanonicalQuery:
+    limit = a.integer()("delete.deletes.limit", spec["limit"])
+    if limit not in (0, 1):
+        raise CommandError(9, f"The limit field in delete objects must be 0 or 1. Got {limit}")
+    collection = request.services.catalog.find(request.db, name)
+    ctx = command_context(request, let=let, collation=spec["collation"], collection=collection)
+    return parse_query(spec["q"], ctx, hint=spec["hint"], limit=limit)
+
+
+def run_delete(request: Request, name: str, query: CanonicalQuery) -> int:
+    """Delete what matches (one document if the query has a limit); gives how many it were."""
+    services = request.services
+
+    def work(unit: RecoveryUnit) -> int:
+        collection = services.catalog.find(request.db, name)
+        if collection is None:
+            return 0
+        targets = find_targets(request, collection, query, unit, query.limit)
+        writer = DocumentWriter(services, unit, collection)
+        for record_id, document in targets:
+            writer.delete(document, record_id)
+        writer.commit()
+        return len(targets)
+
+    return write_transaction(services, request.operation.check, work)

@@ -1,0 +1,83 @@
+"""distinct. https://www.mongodb.com/docs/manual/reference/command/distinct/"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import decode, encode, key_string
+from secantus_server.commands import arguments as a
+from secantus_server.commands.aggregate import run_view
+from secantus_server.commands.names import collection_name
+from secantus_server.commands.reading import command_context, read_transaction
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.context import Collation
+from secantus_server.query.canonical import parse_query
+from secantus_server.query.find import matching_documents
+
+MAX_RESULT_BYTES = 16 * 1024 * 1024
+
+FIELDS = {
+    "key": a.string(required=True),
+    "query": a.document({}),
+    "collation": a.document(),
+    "hint": a.hint(),
+}
+
+
+@command("distinct", FIELDS, is_read=True)
+def distinct(request: Request, args: dict[str, Any]) -> Reply:
+    """List the distinct values of a field."""
+    name = collection_name("distinct", request.db, request.body[request.name])
+    if "\0" in args["key"]:
+        raise CommandError(67, "'key' cannot contain a null byte")
+    collection = request.services.catalog.find(request.db, name)
+    ctx = command_context(request, collation=args["collation"], collection=collection)
+    path = args["key"].split(".")
+    query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
+    if collection is not None and collection.is_view:
+        arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": 1 << 30}
+        reply = run_view(request, collection, [{"$match": args["query"]}], arguments)
+        return {"values": distinct_values(reply["cursor"]["firstBatch"].documents, path, ctx.collation)}
+    with read_transaction(request.services.engine) as unit:
+        scope = ReadScope(unit)
+        documents = matching_documents(request.services.catalog.find(request.db, name), query, scope, request.operation.check)
+        values = distinct_values(documents, path, ctx.collation)
+        scope.close()
+    return {"values": values}
+
+
+def distinct_values(documents: Iterable[bytes], path: list[str], collation: Collation | None) -> list[Any]:
+    """The values at a path, each once, in their order; arrays stand for their elements.
+
+    Raises:
+        CommandError: 17217, they are too large for one reply.
+    """
+    found: dict[bytes, Any] = {}
+    for document in documents:
+        for value in _values(decode(document), path):
+            found.setdefault(key_string(value, collation), value)
+    values = [found[key] for key in sorted(found)]
+    if len(encode({"values": values})) > MAX_RESULT_BYTES:
+        raise CommandError(17217, "distinct too big, 16mb cap")
+    return values
+
+
+def _values(value: Any, path: list[str]) -> Iterator[Any]:
+    if not path:
+        if type(value) is list:
+            yield from value
+        else:
+            yield value
+    elif type(value) is dict:
+        if path[0] in value:
+            yield from _values(value[path[0]], path[1:])
+    elif type(value) is list:
+        if path[0].isdigit() and int(path[0]) < len(value):
+            yield from _values(value[int(path[0])], path[1:])
+        for item in value:
+            if type(item) is dict:
+                yield from _values(item, path)

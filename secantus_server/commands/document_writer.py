@@ -1,0 +1,161 @@
+"""The documents that one transaction writes to a collection: records, index entries, oplog entries, validation, caps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.bson.shell import document_text
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands.services import Services
+from secantus_server.commands.validation import check_document
+from secantus_server.exec._prepare import id_document
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec._write import CollectionWriter
+from secantus_server.errors import CommandError
+from secantus_server.index.errors import DuplicateKey
+from secantus_server.oplog.oplog import Entry
+from secantus_server.storage import RecoveryUnit
+
+
+def _never() -> None:
+    """A short look needs no pause."""
+
+
+class DocumentWriter:
+    """Writes documents of one collection in one transaction; `commit` ends it.
+
+    Arguments:
+        unit: a recovery unit whose transaction has begun.
+        collection: as the catalog had it after the transaction began.
+        bypass_validation: the collection's validator is not asked.
+    """
+
+    def __init__(self, services: Services, unit: RecoveryUnit, collection: Collection, *, bypass_validation: bool = False) -> None:
+        self._services = services
+        self.unit = unit
+        self.collection = collection
+        self._writer = CollectionWriter(unit, collection.ident, collection.indexes)
+        self._entries: list[Entry] = []
+        self._difference = 0
+        self._validates = not bypass_validation and "validator" in collection.options
+        self._namespace = collection.namespace
+
+    def insert(self, document: bytes) -> None:
+        """Store a prepared document.
+
+        Raises:
+            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or it cannot be indexed.
+            WriteConflict: the transaction is to be tried again.
+        """
+        if self._validates:
+            check_document(self.collection, document, None, self._services)
+        try:
+            self._writer.insert(document, self._new_record_id())
+        except DuplicateKey as error:
+            raise self._duplicate(error) from None
+        self._entries.append(Entry("i", self._namespace, self.collection.uuid, document))
+        self._difference += 1
+        if self.collection.is_capped:
+            self._enforce_cap()
+
+    def update(self, old: bytes, new: bytes, record_id: int) -> None:
+        """Replace a stored document.
+
+        Raises:
+            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or it cannot be indexed.
+            WriteConflict: the transaction is to be tried again.
+        """
+        if self._validates:
+            check_document(self.collection, new, old, self._services)
+        try:
+            self._writer.update(old, new, record_id)
+        except DuplicateKey as error:
+            raise self._duplicate(error) from None
+        self._entries.append(Entry("u", self._namespace, self.collection.uuid, new, id_document(new)))
+
+    def delete(self, document: bytes, record_id: int) -> None:
+        """Remove a stored document."""
+        self._writer.delete(document, record_id)
+        self._entries.append(Entry("d", self._namespace, self.collection.uuid, id_document(document)))
+        self._difference -= 1
+
+    def precede(self, entry: Entry) -> None:
+        """Put an oplog entry before those of the documents: the collection that they are in was made with them."""
+        self._entries.insert(0, entry)
+
+    @property
+    def wrote(self) -> bool:
+        """Whether anything was written."""
+        return bool(self._entries)
+
+    def commit(self) -> None:
+        """Commit the transaction with its oplog entries, then let memory know.
+
+        Raises:
+            WriteConflict: nothing was written.
+        """
+        if self._writer.became_multikey:
+            self._save_multikey()
+        self._services.oplog.commit(self.unit, self._entries)
+        if self._entries:
+            self.collection.documents_changed(self._difference)
+            self._services.writes.notify()
+
+    def _save_multikey(self) -> None:
+        """The flag is set before the commit: whoever can see the entries also sees the flag."""
+        for index in self._writer.became_multikey:
+            index.multikey = True
+        with self._services.catalog.changing(self.unit) as change:
+            change.save(self.collection)
+
+    def _new_record_id(self) -> int:
+        record_id = self.collection.next_record_id()
+        if record_id is None:
+            newest = self._newest_record_id()
+            record_id = self.collection.next_record_id(newest)
+        assert record_id is not None, "the newest RecordId was given"
+        return record_id
+
+    def _newest_record_id(self) -> int:
+        scan = RecordScan(self.collection.ident, None, _never, True)
+        scan.attach(self.unit)
+        next(scan, None)
+        newest = scan.record_id
+        scan.close()
+        return newest
+
+    def _duplicate(self, error: DuplicateKey) -> CommandError:
+        values = dict(zip(error.pattern, error.values, strict=True))
+        text = f"E11000 duplicate key error collection: {self._namespace} index: {error.index} dup key: {document_text(values)}"
+        return CommandError(11000, text, info={"keyPattern": error.pattern, "keyValue": values})
+
+    def _enforce_cap(self) -> None:
+        """Remove the oldest documents of a capped collection beyond its size or number."""
+        options = self.collection.options
+        size, most = int(options.get("size", 0)), int(options.get("max", 0))
+        while True:
+            count, used = self._measure()
+            if count <= 1 or not (used > size > 0 or most and count > most):
+                return
+            oldest = RecordScan(self.collection.ident, None, _never)
+            oldest.attach(self.unit)
+            document = next(oldest)
+            record_id = oldest.record_id
+            oldest.close()
+            self.delete(document, record_id)
+
+    def _measure(self) -> tuple[int, int]:
+        scan = RecordScan(self.collection.ident, None, _never)
+        scan.attach(self.unit)
+        count = used = 0
+        for document in scan:
+            count += 1
+            used += len(document)
+        scan.close()
+        return count, used
+
+
+def prepared_id(document: bytes) -> Any:
+    """The `_id` of a prepared document."""
+    return decode(id_document(document))["_id"]

@@ -1,0 +1,122 @@
+"""find. https://www.mongodb.com/docs/manual/reference/command/find/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands import arguments as a
+from secantus_server.commands.aggregate import run_view
+from secantus_server.commands.names import collection_name
+from secantus_server.commands.reading import command_context, cursor_reply, read_transaction, session_id
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.cursors.cursor import Cursor
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.projection import Projection, parse_projection
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import find_documents
+
+FIELDS = {
+    "filter": a.document({}),
+    "sort": a.document({}),
+    "projection": a.document({}),
+    "hint": a.hint(),
+    "skip": a.number(0, minimum=0),
+    "limit": a.number(0, minimum=0),
+    "batchSize": a.number(None, minimum=0),
+    "singleBatch": a.boolean(),
+    "tailable": a.boolean(),
+    "awaitData": a.boolean(),
+    "noCursorTimeout": a.boolean(),
+    "allowPartialResults": a.boolean(),
+    "allowDiskUse": a.boolean(),
+    "oplogReplay": a.boolean(),
+    "returnKey": a.boolean(),
+    "showRecordId": a.boolean(),
+    "max": a.document({}),
+    "min": a.document({}),
+    "let": a.document({}),
+    "collation": a.document(),
+}
+
+
+@command("find", FIELDS, in_api_v1=True, is_read=True)
+def find(request: Request, args: dict[str, Any]) -> Reply:
+    """Find documents."""
+    name = collection_name("find", request.db, request.body[request.name])
+    collection = request.services.catalog.find(request.db, name)
+    ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    query, projection = parse_find(args, ctx)
+    _check_options(args, collection)
+    if collection is not None and collection.is_view:
+        return run_view(request, collection, view_stages(args), args)
+    with read_transaction(request.services.engine) as unit:
+        collection = request.services.catalog.find(request.db, name)
+        scope = ReadScope(unit)
+        documents = find_documents(collection, query, projection, scope, request.operation.check)
+        cursor = Cursor(
+            f"{request.db}.{name}",
+            documents,
+            scope,
+            limit=query.limit,
+            session=session_id(request),
+            tailable=args["tailable"] and collection is not None,
+            await_data=args["awaitData"],
+            comment=request.body.get("comment"),
+        )
+        cursor.no_timeout = args["noCursorTimeout"]
+        batch = cursor.first_batch(args["batchSize"])
+        if args["singleBatch"] or args["tailable"] and not batch:
+            cursor.exhausted = True
+        return cursor_reply(request, cursor, batch)
+
+
+def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:
+    """The query and the projection of find's arguments.
+
+    Raises:
+        CommandError: one of them is not valid.
+    """
+    query = parse_query(args["filter"], ctx, sort=args["sort"], hint=args["hint"], skip=args["skip"], limit=args["limit"])
+    projection = parse_projection(args["projection"], ctx, match=query.match) if args["projection"] else None
+    if projection is not None and projection.is_inclusion and projection.required_fields is not None:
+        query.required_fields = frozenset(projection.required_fields)
+    return query, projection
+
+
+def _check_options(args: dict[str, Any], collection: Collection | None) -> None:
+    if args["awaitData"] and not args["tailable"]:
+        raise CommandError(9, "Cannot set 'awaitData' without also setting 'tailable'")
+    if args["tailable"]:
+        _check_tailable(args, collection)
+    for option in ("returnKey", "showRecordId", "min", "max"):
+        if args[option]:
+            raise not_supported(f"the option {option} of find", "leave it out")
+
+
+def _check_tailable(args: dict[str, Any], collection: Collection | None) -> None:
+    if args["sort"] and list(args["sort"].items()) != [("$natural", 1)]:
+        raise CommandError(2, "error processing query: tailable cursor requested on non capped collection")
+    if args["singleBatch"]:
+        raise CommandError(2, "Cannot use tailable option with the 'singleBatch' option")
+    if collection is not None and not collection.is_capped:
+        raise CommandError(2, f"error processing query: ns={collection.namespace}: tailable cursor requested on non capped collection")
+
+
+def view_stages(args: dict[str, Any]) -> list[dict[str, Any]]:
+    """The stages that do over a view what the arguments of find ask for."""
+    stages: list[dict[str, Any]] = []
+    if args["filter"]:
+        stages.append({"$match": args["filter"]})
+    if args["sort"] and "$natural" not in args["sort"]:
+        stages.append({"$sort": args["sort"]})
+    if args["skip"]:
+        stages.append({"$skip": args["skip"]})
+    if args["limit"]:
+        stages.append({"$limit": args["limit"]})
+    if args["projection"]:
+        stages.append({"$project": args["projection"]})
+    return stages

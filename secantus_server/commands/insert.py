@@ -1,0 +1,113 @@
+"""insert. https://www.mongodb.com/docs/manual/reference/command/insert/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.commands import arguments as a
+from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.names import collection_name
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.commands.writing import (
+    WriteErrors,
+    check_statement_count,
+    finish_write,
+    writable_collection,
+    write_error,
+    write_transaction,
+)
+from secantus_server.errors import CommandError
+from secantus_server.exec._prepare import prepare_document
+from secantus_server.storage import RecoveryUnit, WriteConflict
+
+# So many documents share a transaction.
+CHUNK = 1000
+
+FIELDS = {
+    "documents": a.documents(),
+    "ordered": a.boolean(True),
+    "bypassDocumentValidation": a.boolean(),
+    "maxTimeMS": a.number(),
+    "$_isTimeseriesUpsert": a.anything(),
+}
+
+
+@command("insert", FIELDS, in_api_v1=True, is_write=True)
+def insert(request: Request, args: dict[str, Any]) -> Reply:
+    """Insert documents."""
+    name = collection_name("insert", request.db, request.body[request.name])
+    documents = request.sequences.get("documents")
+    if documents is None:
+        if args["documents"] is None:
+            raise CommandError(40414, "BSON field 'insert.documents' is missing but a required field")
+        documents = [encode(document) for document in args["documents"]]
+    check_statement_count(len(documents))
+    count, errors = insert_documents(request, name, documents, ordered=args["ordered"], bypass_validation=args["bypassDocumentValidation"])
+    return finish_write(request, {"n": count}, errors)
+
+
+def insert_documents(
+    request: Request, name: str, documents: list[bytes], *, ordered: bool, bypass_validation: bool
+) -> tuple[int, WriteErrors]:
+    """Insert documents into a collection, which is made if it is not there.
+
+    Arguments:
+        documents: valid BSON, as the client sent it.
+        ordered: stop at the first error.
+
+    Returns:
+        how many were inserted, and the errors of the others.
+    """
+    writable_collection(request, name)
+    total, position = 0, 0
+    errors: WriteErrors = []
+    while position < len(documents) and not (errors and ordered):
+        chunk = _Chunk(request, name, documents, position, ordered, bypass_validation)
+        total += write_transaction(request.services, request.operation.check, chunk.run)
+        errors += chunk.errors
+        position += CHUNK
+    return total, errors
+
+
+class _Chunk:
+    """The documents of one transaction."""
+
+    def __init__(self, request: Request, name: str, documents: list[bytes], start: int, ordered: bool, bypass_validation: bool) -> None:
+        self._request = request
+        self._name = name
+        self._documents = documents
+        self._start = start
+        self._ordered = ordered
+        self._bypass_validation = bypass_validation
+        self.errors: WriteErrors = []
+
+    def run(self, unit: RecoveryUnit) -> int:
+        """Insert them and commit; gives how many it were."""
+        services = self._request.services
+        # The collection as it is now that the transaction has begun; somebody may have dropped it a moment ago.
+        collection = services.catalog.find(self._request.db, self._name)
+        if collection is None:
+            unit.rollback()
+            writable_collection(self._request, self._name)
+            raise WriteConflict
+        writer = DocumentWriter(services, unit, collection, bypass_validation=self._bypass_validation)
+        self.errors = []
+        count = 0
+        for index in range(self._start, min(self._start + CHUNK, len(self._documents))):
+            try:
+                writer.insert(prepare_document(self._documents[index], services.clock.object_id, self._timestamp))
+                count += 1
+            except WriteConflict:
+                raise
+            except CommandError as error:
+                self.errors.append(write_error(index, error))
+                if self._ordered:
+                    break
+        writer.commit()
+        return count
+
+    def _timestamp(self) -> int:
+        last = self._request.services.oplog.last_timestamp()
+        return int(last.time) << 32 | int(last.inc) + 1

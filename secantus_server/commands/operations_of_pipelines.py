@@ -1,0 +1,245 @@
+"""What the stages of a pipeline need of the server: other collections, writes, statistics.
+
+Implements `pipeline.operations.PipelineOperations` for one command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from secantus_server.bson import decode, key_string
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.replace_collection import replace_collection
+from secantus_server.commands.request import Request
+from secantus_server.commands.statistics import catalog_entries, collection_statistics, current_operations, index_statistics
+from secantus_server.commands.writing import check_not_view, write_transaction
+from secantus_server.commands.create import create_collection
+from secantus_server.errors import CommandError
+from secantus_server.exec._prepare import prepare_document
+from secantus_server.exec._scan import IndexScan, RecordScan, find_by_key
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.index._index import Index
+from secantus_server.mql.context import Collation, ParseContext
+from secantus_server.pipeline.operations import Resolved, TargetInfo, UniqueIndex
+from secantus_server.pipeline.optimise import leading_query
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.query.bounds import IndexBounds, EVERYTHING, point
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import count_all, matching_documents
+from secantus_server.storage import RecoveryUnit
+
+
+class ServerOperations:
+    """The server as one command's pipeline sees it.
+
+    Arguments:
+        scope: the scans of the command's cursor; reads use its transaction.
+        parse: the surroundings that the pipeline's stages are parsed in.
+        hint: the command's hint, which holds for the first collection that is read.
+    """
+
+    def __init__(self, request: Request, scope: ReadScope, parse: ParseContext, hint: Any = None) -> None:
+        self._request = request
+        self._services = request.services
+        self._scope = scope
+        self._parse = parse
+        self._hint = hint
+
+    def _collection(self, db: str, name: str) -> Collection | None:
+        return self._services.catalog.find(db, name)
+
+    def resolve(self, db: str, collection: str) -> Resolved:
+        """What a name stands for."""
+        stages: list[dict[str, Any]] = []
+        found = self._collection(db, collection)
+        while found is not None and found.is_view:
+            stages = [*found.options["pipeline"], *stages]
+            collection = found.options["viewOn"]
+            found = self._collection(db, collection)
+        return Resolved(collection, stages)
+
+    def documents(self, db: str, collection: str, pipeline: Pipeline) -> Iterator[bytes]:
+        """The output of a parsed pipeline over a collection; its leading stages go through the planner."""
+        source, rest = self.leading(db, collection, pipeline)
+        return rest.run(source)
+
+    def leading(self, db: str, collection: str, pipeline: Pipeline) -> tuple[Iterator[bytes], Pipeline]:
+        """The documents that the query layer finds for a pipeline's beginning, and the stages that are left."""
+        head = leading_query(pipeline)
+        query = query_of(head, self._parse, self._hint)
+        self._hint = None
+        found = self._collection(db, collection)
+        documents: Iterator[bytes] = matching_documents(found, query, self._scope, self._request.operation.check)
+        if head.skip or head.limit is not None:
+            stop = None if head.limit is None else head.skip + head.limit
+            documents = islice(documents, head.skip, stop)
+        return documents, head.rest
+
+    def equality_finder(
+        self, db: str, collection: str, path: str, collation: Collation | None
+    ) -> Callable[[Any], Iterator[bytes]] | None:
+        """A function that finds the documents matching `{path: value}` by an index, or None if no index can."""
+        found = self._collection(db, collection)
+        if found is None or collation is not None or found.options.get("collation"):
+            return None
+        for index in found.indexes:
+            usable = index.stores_entries and not index.hidden and not index.sparse and index.partial_filter is None
+            if usable and index.parts[0][0] == path:
+                return self._finder_by_id(found, index) if index.is_id else self._finder(found, index, path)
+        return None
+
+    def _finder_by_id(self, collection: Collection, index: Index) -> Callable[[Any], Iterator[bytes]]:
+        def find(value: Any) -> Iterator[bytes]:
+            hit = find_by_key(self._scope.unit, index, key_string(value), collection.ident)
+            return iter(()) if hit is None else iter((hit[1],))
+
+        slow = self._finder(collection, index, "_id")
+        return lambda value: slow(value) if type(value) in _SLOW_TYPES else find(value)
+
+    def _finder(self, collection: Collection, index: Index, path: str) -> Callable[[Any], Iterator[bytes]]:
+        def find(value: Any) -> Iterator[bytes]:
+            query = parse_query({path: {"$eq": value}}, ParseContext())
+            if type(value) in _SLOW_TYPES or value is None:
+                yield from matching_documents(collection, query, self._scope, self._request.operation.check)
+                return
+            bounds = IndexBounds(index.parts, [[point(value, None)], *([EVERYTHING] for _ in index.parts[1:])])
+            scan = IndexScan(index, bounds.intervals, collection.ident, query.match, self._request.operation.check, False, index.multikey)
+            self._scope.open(scan)
+            yield from scan
+            self._scope.forget(scan)
+
+        return find
+
+    def target(self, db: str, collection: str) -> TargetInfo | None:
+        """What is known about a collection to be written to; None if there is none."""
+        found = self._collection(db, collection)
+        if found is None:
+            return None
+        return TargetInfo("view" if found.is_view else "collection", found.is_capped)
+
+    def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
+        """The unique index over exactly these paths."""
+        found = self._collection(db, collection)
+        if found is None:
+            return UniqueIndex() if list(paths) == ["_id"] else None
+        for index in found.indexes:
+            if index.unique and index.partial_filter is None and {path for path, _ in index.parts} == set(paths):
+                return UniqueIndex(index.sparse)
+        return None
+
+    def find_one(self, db: str, collection: str, filter: dict[str, Any]) -> bytes | None:
+        """The first document that matches, as it is committed now: `$merge` reads what it wrote itself."""
+        found = self._collection(db, collection)
+        if found is None:
+            return None
+        unit = self._services.engine.acquire()
+        try:
+            unit.begin()
+            scope = ReadScope(unit)
+            query = parse_query(filter, self._request.parse_context())
+            document = next(matching_documents(found, query, scope, self._request.operation.check), None)
+            scope.close()
+            return document
+        finally:
+            self._services.engine.release(unit)
+
+    def _write(self, db: str, collection: str, bypass_validation: bool, work: Callable[[DocumentWriter], None]) -> None:
+        services = self._services
+        existing = self._collection(db, collection) or create_collection(services, db, collection, {}, if_missing=True)
+        check_not_view(existing)
+
+        def run(unit: RecoveryUnit) -> None:
+            current = self._collection(db, collection) or existing
+            writer = DocumentWriter(services, unit, current, bypass_validation=bypass_validation)
+            work(writer)
+            writer.commit()
+
+        self._between_reads(lambda: write_transaction(services, self._request.operation.check, run))
+
+    def _between_reads(self, write: Callable[[], None]) -> None:
+        """A thread has one transaction at a time: the reading one pauses while another writes."""
+        unit = self._scope.unit
+        self._scope.detach()
+        unit.rollback()
+        try:
+            write()
+        finally:
+            unit.begin()
+            self._scope.attach(unit)
+
+    def insert(self, db: str, collection: str, document: bytes, bypass_validation: bool) -> None:
+        """Inserts a document that has an `_id`; creates the collection."""
+        prepared = self._prepared(document)
+        self._write(db, collection, bypass_validation, lambda writer: writer.insert(prepared))
+
+    def _prepared(self, document: bytes) -> bytes:
+        clock = self._services.clock
+        return prepare_document(document, clock.object_id, lambda: clock.now_ms() // 1000 << 32 | 1)
+
+    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> None:
+        """Puts a document with the same `_id` into an existing one's place."""
+
+        def work(writer: DocumentWriter) -> None:
+            id_index = writer.collection.id_index
+            assert id_index is not None, "a collection that is written to has an index on _id"
+            found = find_by_key(writer.unit, id_index, key_string(decode(old)["_id"]), writer.collection.ident)
+            if found is None:
+                raise CommandError(64, "the document that $merge matched was removed by somebody else")
+            writer.update(found[1], new, found[0])
+
+        self._write(db, collection, bypass_validation, work)
+
+    def replace_collection(
+        self, db: str, collection: str, documents: Iterable[bytes], timeseries: Mapping[str, Any] | None, bypass_validation: bool
+    ) -> None:
+        """Replaces a collection's documents by these, all at once, and keeps its indexes and options."""
+        prepared = [self._prepared(document) for document in documents]
+        self._between_reads(lambda: replace_collection(self._services, db, collection, prepared, bypass_validation))
+
+    def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
+        """The fields of `storageStats` of a collection; None if there is none."""
+        found = self._collection(db, collection)
+        return None if found is None or found.is_view else collection_statistics(found, self._scope)
+
+    def collection_count(self, db: str, collection: str) -> int | None:
+        """The number of documents in a collection; None if there is none."""
+        found = self._collection(db, collection)
+        return None if found is None else count_all(found, self._scope, self._request.operation.check)
+
+    def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
+        """One document for each index."""
+        found = self._collection(db, collection)
+        return [] if found is None else index_statistics(found, self._request.now)
+
+    def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
+        """The plan cache's entries: there is no plan cache, so there are none."""
+        return None if self._collection(db, collection) is None else []
+
+    def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """One document for each operation, as `$currentOp` shows them."""
+        return current_operations(self._services)
+
+    def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Logical sessions are accepted and not kept yet."""
+        return []
+
+    def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
+        """One document for each collection and view, of one database or of all."""
+        return catalog_entries(self._services, db)
+
+    def host(self) -> str:
+        """The server's `host:port`."""
+        return self._services.topology.address
+
+
+def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
+    """The canonical query of a pipeline's beginning."""
+    pattern = head.sort.pattern if head.sort is not None else None
+    limit = head.limit or 0
+    return CanonicalQuery(head.filter or {}, head.match, ctx, pattern, 0, head.fields, hint, head.skip, limit)
+
+
+_SLOW_TYPES = (list,)

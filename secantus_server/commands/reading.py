@@ -1,0 +1,83 @@
+"""How commands read: a recovery unit for a while, the collection behind a name, and a cursor as the reply shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson import RawArray
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands.registry import Reply
+from secantus_server.commands.request import Request
+from secantus_server.cursors.cursor import Cursor
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.expressions import parse_expression
+from secantus_server.mql.expressions.paths import validate_variable_name
+from secantus_server.storage import Engine, RecoveryUnit
+
+_EMPTY_DOCUMENT = b"\5\0\0\0\0"
+
+
+@contextmanager
+def read_transaction(engine: Engine) -> Iterator[RecoveryUnit]:
+    """A recovery unit whose transaction is only read in."""
+    unit = engine.acquire()
+    try:
+        unit.begin()
+        yield unit
+    finally:
+        engine.release(unit)
+
+
+def command_context(
+    request: Request, *, let: dict[str, Any] | None = None, collation: dict[str, Any] | None = None, collection: Collection | None = None
+) -> ParseContext:
+    """The surroundings for a command's filters and expressions.
+
+    Arguments:
+        let: the command's `let` document; its expressions are evaluated here.
+        collation: the command's collation; without one the collection's default holds.
+        collection: the collection that the command is about, or None.
+
+    Raises:
+        CommandError: a variable or the collation is not valid.
+    """
+    if collation is None and collection is not None:
+        collation = collection.options.get("collation")
+    ctx = request.parse_context(collation=parse_collation(collation))
+    if not let:
+        return ctx
+    cells: dict[str, Cell] = {}
+    for name, spec in let.items():
+        validate_variable_name(name)
+        cells[name] = Cell(parse_expression(spec, ctx.child(**cells)).evaluate(_EMPTY_DOCUMENT))
+    return ctx.child(**cells)
+
+
+def session_id(request: Request) -> bytes | None:
+    """The id of the logical session that the command runs in, or None."""
+    session = request.body.get("lsid")
+    return bytes(session["id"]) if session else None
+
+
+def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
+    """The reply with a cursor's first batch; what is left of the cursor is kept."""
+    cursor_id = 0
+    if cursor.exhausted:
+        cursor.close()
+    else:
+        cursor.pause()
+        cursor_id = request.services.cursors.add(cursor)
+    return {"cursor": {"firstBatch": RawArray(batch), "id": Int64(cursor_id), "ns": cursor.namespace}}
+
+
+def list_reply(request: Request, namespace: str, documents: list[bytes], batch_size: int | None) -> Reply:
+    """The reply of a command that lists things, as a cursor."""
+    cursor = Cursor(namespace, iter(documents), ReadScope(), session=session_id(request))
+    batch = cursor.first_batch(len(documents) + 1 if batch_size is None else batch_size)
+    return cursor_reply(request, cursor, batch)

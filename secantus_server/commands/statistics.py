@@ -1,0 +1,128 @@
+"""What the server says of its collections, indexes and operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson.values import Date
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands.services import Services
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.index._index import Index
+from secantus_server.storage import INDEX_ENTRIES, pack_ident
+
+
+def _never() -> None:
+    """Statistics are not interrupted."""
+
+
+def document_bytes(collection: Collection, scope: ReadScope) -> tuple[int, int]:
+    """How many documents a collection has, and their bytes together."""
+    scan = scope.open(RecordScan(collection.ident, None, _never))
+    sizes = [len(document) for document in scan]
+    scope.forget(scan)
+    return len(sizes), sum(sizes)
+
+
+def index_bytes(index: Index, scope: ReadScope) -> int:
+    """The bytes of an index's entries."""
+    entries = scope.unit.scan(INDEX_ENTRIES, pack_ident(index.ident), pack_ident(index.ident + 1))
+    size = sum(len(key) + len(value) for key, value in entries)
+    entries.close()
+    return size
+
+
+def collection_statistics(collection: Collection, scope: ReadScope, scale: int = 1) -> dict[str, Any]:
+    """What collStats says of a collection."""
+    count, size = document_bytes(collection, scope)
+    sizes = {index.name: number(index_bytes(index, scope) // scale) for index in collection.indexes}
+    total = sum(map(int, sizes.values()))
+    shown: dict[str, Any] = {
+        "size": number(size // scale),
+        "count": number(count),
+        "numOrphanDocs": 0,
+        "storageSize": number(size // scale),
+        "freeStorageSize": 0,
+        "capped": collection.is_capped,
+        "nindexes": len(collection.indexes),
+        "indexBuilds": [],
+        "totalIndexSize": number(total),
+        "totalSize": number(size // scale + total),
+        "indexSizes": sizes,
+        "scaleFactor": scale,
+    }
+    if count:
+        shown["avgObjSize"] = number(size // count)
+    if collection.is_capped:
+        shown["max"] = collection.options.get("max", Int64(2**63 - 1))
+        shown["maxSize"] = collection.options["size"]
+    return shown
+
+
+def number(value: int) -> int | Int64:
+    """An int where it fits, else a long."""
+    return value if -(2**31) <= value < 2**31 else Int64(value)
+
+
+def index_statistics(collection: Collection, now: Date) -> list[dict[str, Any]]:
+    """What `$indexStats` says of a collection; uses are not counted."""
+    return [
+        {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(0), "since": now}, "spec": index.spec}
+        for index in collection.indexes
+    ]
+
+
+def current_operations(services: Services) -> list[dict[str, Any]]:
+    """The running operations, as `currentOp` shows them."""
+    now = services.clock.monotonic()
+    return [
+        {
+            "type": "op",
+            "host": services.topology.address,
+            "desc": f"conn{operation.connection_id}",
+            "connectionId": operation.connection_id,
+            "active": True,
+            "opid": operation.opid,
+            "secs_running": Int64(int(now - operation.started)),
+            "microsecs_running": Int64(int((now - operation.started) * 1e6)),
+            "op": "command",
+            "ns": _namespace(operation.db, operation.body),
+            "command": operation.body,
+        }
+        for operation in services.operations.all()
+    ]
+
+
+def _namespace(db: str, body: dict[str, Any]) -> str:
+    target = next(iter(body.values()), None)
+    return f"{db}.{target}" if type(target) is str else f"{db}.$cmd"
+
+
+def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
+    """One document for each collection and view, of one database or of all."""
+    names = services.catalog.databases() if db is None else [db]
+    return [catalog_entry(collection) for name in names for collection in services.catalog.collections(name)]
+
+
+def catalog_entry(collection: Collection) -> dict[str, Any]:
+    """A collection as `$listCatalog` shows it."""
+    entry = collection_info(collection)
+    return {"db": collection.db, "ns": collection.namespace, **entry}
+
+
+def collection_info(collection: Collection) -> dict[str, Any]:
+    """A collection as listCollections shows it."""
+    if collection.is_view:
+        return {"name": collection.name, "type": "view", "options": collection.options, "info": {"readOnly": True}}
+    id_index = collection.id_index
+    assert id_index is not None, "a collection has an index on _id"
+    return {
+        "name": collection.name,
+        "type": "collection",
+        "options": collection.options,
+        "info": {"readOnly": False, "uuid": collection.uuid},
+        "idIndex": id_index.spec,
+    }

@@ -1,0 +1,61 @@
+"""TTL indexes: documents whose time has come are deleted.
+
+https://www.mongodb.com/docs/manual/core/index-ttl/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson.values import Date
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.services import Services
+from secantus_server.commands.writing import write_transaction
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.index._index import Index
+from secantus_server.mql.context import ParseContext
+from secantus_server.query.canonical import parse_query
+from secantus_server.query.find import matching_documents
+from secantus_server.storage import RecoveryUnit
+
+
+def _go_on() -> None:
+    """A pass is not interrupted; it is short."""
+
+
+def delete_expired(services: Services) -> int:
+    """One pass over all TTL indexes; gives how many documents were deleted."""
+    deleted = 0
+    for db in services.catalog.databases():
+        for collection in services.catalog.collections(db):
+            for index in collection.indexes:
+                if index.spec.get("expireAfterSeconds") is not None:
+                    deleted += _delete_expired(services, collection, index)
+    services.counters.add("ttl.deletedDocuments", deleted)
+    services.counters.add("ttl.passes")
+    return deleted
+
+
+def _delete_expired(services: Services, collection: Collection, index: Index) -> int:
+    """A document is over when the earliest date at the index's path is old enough."""
+    seconds: Any = index.spec["expireAfterSeconds"]
+    limit = Date(services.clock.now_ms() - int(seconds) * 1000)
+    path = index.parts[0][0]
+    query = parse_query({"$and": [{path: {"$lte": limit}}, index.spec.get("partialFilterExpression") or {}]}, ParseContext())
+
+    def work(unit: RecoveryUnit) -> int:
+        current = services.catalog.find(collection.db, collection.name)
+        if current is None:
+            return 0
+        scope = ReadScope(unit)
+        documents = matching_documents(current, query, scope, _go_on)
+        found = [(documents.record_id, document) for document in documents]
+        scope.close()
+        writer = DocumentWriter(services, unit, current)
+        for record_id, document in found:
+            writer.delete(document, record_id)
+        writer.commit()
+        return len(found)
+
+    return write_transaction(services, _go_on, work)

@@ -1,0 +1,222 @@
+"""update. https://www.mongodb.com/docs/manual/reference/command/update/"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.bson.values import MISSING, type_name
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands import arguments as a
+from secantus_server.commands.document_writer import DocumentWriter, prepared_id
+from secantus_server.commands.names import collection_name
+from secantus_server.commands.reading import command_context
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.commands.writing import (
+    WriteErrors,
+    check_not_view,
+    finish_write,
+    statements,
+    writable_collection,
+    write_error,
+    write_transaction,
+)
+from secantus_server.errors import CommandError
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.mql.update import Update, parse_update, upsert_document
+from secantus_server.mql.update.upsert import check_upsert_filter
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import matching_documents
+from secantus_server.storage import RecoveryUnit, WriteConflict
+
+FIELDS = {
+    "updates": a.documents(),
+    "ordered": a.boolean(True),
+    "bypassDocumentValidation": a.boolean(),
+    "let": a.document({}),
+    "sampleId": a.anything(),
+}
+
+_STATEMENT = a.Arguments(
+    "update.updates",
+    {
+        "q": a.document(required=True),
+        "u": a.anything(required=True),
+        "c": a.document(),
+        "upsert": a.boolean(),
+        "multi": a.boolean(),
+        "arrayFilters": a.array([]),
+        "collation": a.document(),
+        "hint": a.hint(),
+        "sort": a.document({}),
+        "upsertSupplied": a.boolean(),
+        "sampleId": a.anything(),
+        "allowShardKeyUpdatesWithoutFullShardKeyInQuery": a.anything(),
+    },
+    generic=False,
+)
+
+
+@dataclass
+class UpdateStatement:
+    """One parsed statement.
+
+    Arguments:
+        filter: what the user wrote, for the upsert.
+        sole: at most one document is changed.
+    """
+
+    query: CanonicalQuery
+    update: Update
+    upsert: bool
+    sole: bool
+
+
+@dataclass
+class UpdateOutcome:
+    """What a statement did; `upserted_id` is MISSING where nothing was inserted."""
+
+    matched: int = 0
+    modified: int = 0
+    upserted_id: Any = MISSING
+
+
+@command("update", FIELDS, in_api_v1=True, is_write=True)
+def update(request: Request, args: dict[str, Any]) -> Reply:
+    """Update documents."""
+    name = collection_name("update", request.db, request.body[request.name])
+    specs = [_STATEMENT.parse(spec) for spec in statements(request, "updates", args["updates"])]
+    check_not_view(request.services.catalog.find(request.db, name))
+    matched = modified = 0
+    upserted: list[dict[str, Any]] = []
+    errors: WriteErrors = []
+    for index, spec in enumerate(specs):
+        try:
+            statement = parse_statement(request, name, spec, args["let"])
+            outcome = run_update(request, name, statement, bypass_validation=args["bypassDocumentValidation"])
+        except CommandError as error:
+            if request.operation.killed or error.code == 50:
+                raise
+            errors.append(write_error(index, error))
+            partial = getattr(error, "outcome", None)
+            if partial is not None:
+                matched, modified = matched + partial.matched, modified + partial.modified
+            if args["ordered"]:
+                break
+            continue
+        matched, modified = matched + outcome.matched, modified + outcome.modified
+        if outcome.upserted_id is not MISSING:
+            matched += 1
+            upserted.append({"index": index, "_id": outcome.upserted_id})
+    reply: Reply = {"n": matched, "nModified": modified}
+    if upserted:
+        reply["upserted"] = upserted
+    return finish_write(request, reply, errors)
+
+
+def parse_statement(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> UpdateStatement:
+    """Parse one statement.
+
+    Raises:
+        CommandError: whatever MongoDB rejects before it looks at a document.
+    """
+    collection = request.services.catalog.find(request.db, name)
+    if spec["c"] is not None and type(spec["u"]) is not list:
+        raise CommandError(51198, "Constant values may only be specified for pipeline updates")
+    ctx = command_context(request, let={**let, **(spec["c"] or {})}, collation=spec["collation"], collection=collection)
+    if spec["sort"] and spec["multi"]:
+        raise CommandError(9, "Cannot specify sort with multi=true")
+    return make_statement(spec, ctx)
+
+
+def make_statement(spec: dict[str, Any], ctx: ParseContext) -> UpdateStatement:
+    """The statement of checked arguments (`q`, `u`, `arrayFilters`, `multi`, `upsert`, `sort`, `hint`)."""
+    if type(spec["u"]) not in (dict, list):
+        raise CommandError(9, f"Update argument must be either an object or an array, not {type_name(spec['u'])}")
+    changes = parse_update(spec["u"], ctx, array_filters=spec["arrayFilters"], multi=spec["multi"])
+    query = parse_query(spec["q"], ctx, sort=spec["sort"], hint=spec["hint"], limit=0 if spec["multi"] else 1)
+    if spec["upsert"]:
+        check_upsert_filter(query.match if query.match is not None else parse_match({}, ctx))
+    return UpdateStatement(query, changes, spec["upsert"], not spec["multi"])
+
+
+def run_update(request: Request, name: str, statement: UpdateStatement, *, bypass_validation: bool) -> UpdateOutcome:
+    """Change what matches, or insert.
+
+    Raises:
+        CommandError: a document could not be changed; the error's `outcome` says what was changed before it.
+    """
+    services = request.services
+    if statement.upsert:
+        writable_collection(request, name)
+
+    def work(unit: RecoveryUnit) -> UpdateOutcome:
+        collection = services.catalog.find(request.db, name)
+        if collection is None:
+            if statement.upsert:
+                unit.rollback()
+                writable_collection(request, name)
+                raise WriteConflict
+            return UpdateOutcome()
+        writer = DocumentWriter(services, unit, collection, bypass_validation=bypass_validation)
+        outcome = UpdateOutcome()
+        try:
+            change_matches(request, collection, writer, statement, outcome)
+            if statement.upsert and not outcome.matched:
+                outcome.upserted_id = insert_upsert(writer, statement)
+        except WriteConflict:
+            raise
+        except CommandError as error:
+            error.outcome = outcome  # type: ignore[attr-defined]
+            writer.commit()
+            raise
+        writer.commit()
+        return outcome
+
+    return write_transaction(services, request.operation.check, work)
+
+
+def find_targets(request: Request, collection: Collection, query: CanonicalQuery, unit: RecoveryUnit, most: int) -> list[tuple[int, bytes]]:
+    """The documents that a write is about, with their RecordIds; read whole before anything is written.
+
+    Arguments:
+        most: 1 for a statement about one document, 0 for all.
+    """
+    scope = ReadScope(unit)
+    documents = matching_documents(collection, query, scope, request.operation.check)
+    found: list[tuple[int, bytes]] = []
+    try:
+        for document in documents:
+            found.append((documents.record_id, document))
+            if most and len(found) == most:
+                break
+    finally:
+        scope.close()
+    return found
+
+
+def change_matches(request: Request, collection: Collection, writer: DocumentWriter, statement: UpdateStatement, outcome: UpdateOutcome) -> None:
+    """Apply the update to the documents that match."""
+    query, changes = statement.query, statement.update
+    apply = changes.apply
+    locate = query.match.array_index if query.match is not None and changes.needs_array_index else None
+    for record_id, document in find_targets(request, collection, query, writer.unit, 1 if statement.sole else 0):
+        new = apply(document, array_index=locate(document)) if locate else apply(document)
+        outcome.matched += 1
+        if new is not document:
+            if changes.is_replacement and new == document:
+                continue
+            writer.update(document, new, record_id)
+            outcome.modified += 1
+
+
+def insert_upsert(writer: DocumentWriter, statement: UpdateStatement) -> Any:
+    """Insert what an upsert makes of its filter; gives the new `_id`."""
+    query = statement.query
+    match = query.match if query.match is not None else parse_match({}, query.context)
+    document = upsert_document(match, statement.update, query.context)
+    writer.insert(document)
+    return prepared_id(document)

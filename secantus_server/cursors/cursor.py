@@ -1,0 +1,132 @@
+"""A cursor: what is left of a command's result, given out in batches.
+
+https://www.mongodb.com/docs/manual/reference/command/getMore/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.storage import Engine
+
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+DEFAULT_FIRST_BATCH = 101
+
+
+class Cursor:
+    """The rest of a result.
+
+    A cursor belongs to one command at a time: the registry lends it.
+
+    Arguments:
+        namespace: `db.collection`, as the reply names it.
+        documents: what is to be given out.
+        scope: the scans behind it.
+        limit: the most documents in all; 0 is no limit.
+        session: the logical session it belongs to, or None.
+        tailable: it stays open at the end of data.
+        await_data: a getMore waits for more data there.
+    """
+
+    def __init__(
+        self,
+        namespace: str,
+        documents: Iterator[bytes],
+        scope: ReadScope,
+        *,
+        limit: int = 0,
+        session: bytes | None = None,
+        tailable: bool = False,
+        await_data: bool = False,
+        comment: Any = None,
+    ) -> None:
+        self.id = 0
+        self.namespace = namespace
+        self.session = session
+        self.tailable = tailable
+        self.await_data = await_data
+        self.comment = comment
+        self.exhausted = False
+        self.no_timeout = False
+        self.last_used = 0.0
+        self.in_use = False
+        self.given = 0
+        self._documents = documents
+        self._scope = scope
+        self._limit = limit
+        self._held_back: bytes | None = None
+
+    def first_batch(self, size: int | None) -> list[bytes]:
+        """The first documents, read in the transaction that the scope has.
+
+        Arguments:
+            size: how many at most; None is the default of 101.
+        """
+        return self._fill(DEFAULT_FIRST_BATCH if size is None else size)
+
+    def next_batch(self, engine: Engine, size: int | None) -> list[bytes]:
+        """The next documents, read in a transaction of their own.
+
+        Arguments:
+            engine: the storage engine.
+            size: how many at most; None leaves it to the batch's bytes.
+        """
+        unit = engine.acquire()
+        try:
+            unit.begin()
+            self._scope.attach(unit)
+            try:
+                return self._fill(size or 1 << 60)
+            finally:
+                self.pause()
+        finally:
+            engine.release(unit)
+
+    def pause(self) -> None:
+        """Let go of the transaction until the next batch."""
+        self._scope.detach()
+
+    def close(self) -> None:
+        """End the cursor and its scans."""
+        self._scope.close()
+        close = getattr(self._documents, "close", None)
+        if close is not None:
+            close()
+
+    def _fill(self, size: int) -> list[bytes]:
+        if self._limit:
+            size = min(size, self._limit - self.given)
+        batch: list[bytes] = []
+        if size > 0:
+            if type(self._documents) is RecordScan and self._held_back is None:
+                self.exhausted = self._documents.batch(batch, size, MAX_BATCH_BYTES - (1 << 16)) < 0 and not self.tailable
+                self._hold_back_excess(batch)
+            else:
+                self._pull(batch, size)
+        self.given += len(batch)
+        if self._limit and self.given >= self._limit:
+            self.exhausted = True
+        return batch
+
+    def _hold_back_excess(self, batch: list[bytes]) -> None:
+        """A batch may pass the limit of bytes by its last document, which then waits for the next one."""
+        if len(batch) > 1 and sum(map(len, batch)) > MAX_BATCH_BYTES:
+            self._held_back = batch.pop()
+            self.exhausted = False
+
+    def _pull(self, batch: list[bytes], size: int) -> None:
+        room = MAX_BATCH_BYTES
+        while len(batch) < size:
+            document = self._held_back if self._held_back is not None else next(self._documents, None)
+            self._held_back = None
+            if document is None:
+                self.exhausted = not self.tailable
+                return
+            room -= len(document)
+            if room < 0 and batch:
+                self._held_back = document
+                return
+            batch.append(document)

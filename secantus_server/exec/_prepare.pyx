@@ -1,0 +1,91 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Making a client's document ready to be stored: its `_id` first, its empty timestamps filled."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._raw cimport Element, find_field, first_element, next_element, read_int64
+
+from secantus_server.bson.values import TYPE_NAMES
+from secantus_server.errors import CommandError
+
+cdef Py_ssize_t MAX_SIZE = 16 * 1024 * 1024
+
+
+cdef int check_id(const Element* element) except -1:
+    cdef Element inner
+    cdef const uint8_t* cursor
+    if element.type == 4 or element.type == 11 or element.type == 6:
+        raise CommandError(53, f"The '_id' value cannot be of type {TYPE_NAMES[element.type]}")
+    if element.type == 3:
+        cursor = first_element(element.value)
+        while next_element(&cursor, &inner):
+            if inner.name[0] == 36:
+                name = inner.name[:inner.name_len].decode()
+                raise CommandError(52, f"_id fields may not contain '$'-prefixed fields: {name} is not valid for storage.")
+    return 0
+
+
+def prepare_document(bytes doc not None, make_id, make_timestamp):
+    """The document as it is stored; the same object where nothing is to be changed.
+
+    Arguments:
+        doc: valid BSON.
+        make_id: gives an `_id` (as a value) for a document without one.
+        make_timestamp: gives the int64 of the timestamp that takes the place of an empty one.
+
+    Raises:
+        CommandError: 10334 for a document that is too large, 52 or 53 for an impossible `_id`.
+    """
+    cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(doc)
+    cdef const uint8_t* cursor = first_element(data)
+    cdef Element element
+    cdef bint first = True
+    cdef bint rebuild = True
+    if PyBytes_GET_SIZE(doc) > MAX_SIZE:
+        size = PyBytes_GET_SIZE(doc)
+        raise CommandError(10334, f"BSONObj size: {size} (0x{size:X}) is invalid. Size must be between 0 and {MAX_SIZE}({MAX_SIZE // 1048576}MB)")
+    while next_element(&cursor, &element):
+        if first:
+            first = False
+            rebuild = element.name_len != 3 or element.name[:3] != b"_id"
+            if not rebuild:
+                check_id(&element)
+                continue
+        if element.type == 17 and read_int64(element.value) == 0:
+            rebuild = True
+    return rebuilt(data, make_id, make_timestamp) if rebuild else doc
+
+
+cdef bytes rebuilt(const uint8_t* data, make_id, make_timestamp):
+    cdef Writer out = Writer()
+    cdef size_t mark = out.open()
+    cdef const uint8_t* cursor = first_element(data)
+    cdef Element element
+    if find_field(data, "_id", 3, &element):
+        check_id(&element)
+        out.put_raw_element(&element)
+    else:
+        out.put_value("_id", 3, make_id(), 1)
+    while next_element(&cursor, &element):
+        if element.name_len == 3 and element.name[:3] == b"_id":
+            continue
+        if element.type == 17 and read_int64(element.value) == 0:
+            out.put_name(17, element.name, element.name_len)
+            out.put_int64(<int64_t>make_timestamp())
+        else:
+            out.put_raw_element(&element)
+    out.close(mark)
+    return out.finish()
+
+
+def id_document(bytes doc not None):
+    """`{_id: ...}` of a stored document, as BSON bytes: how the oplog and deletes name it."""
+    cdef Writer out = Writer()
+    cdef size_t mark = out.open()
+    cdef Element element
+    if find_field(<const uint8_t*>PyBytes_AS_STRING(doc), "_id", 3, &element):
+        out.put_raw_element(&element)
+    out.close(mark)
+    return out.finish()

@@ -1,0 +1,64 @@
+"""The thread for what happens by itself: TTL, idle cursors, checkpoints, old oplog entries, dropped data."""
+
+from __future__ import annotations
+
+import threading
+
+from secantus_server.commands.services import Services
+from secantus_server.commands.ttl import delete_expired
+from secantus_server.errors import CommandError
+
+# How often the thread looks whether something is due, while there is nothing to purge.
+TICK_S = 1.0
+PURGE_PAUSE_S = 0.02
+PURGE_BUDGET_MS = 5.0
+
+
+class Periodic:
+    """Runs the periodic work of a server until it is stopped.
+
+    Threads: `_wake` ends the pause of the thread; everything else belongs to the thread.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="secantus-periodic", daemon=True)
+        now = services.clock.monotonic()
+        self._next_ttl = now + services.settings.ttl_interval_s
+        self._next_checkpoint = now + services.settings.checkpoint_interval_s
+        self._next_minute = now + 60
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = TICK_S
+        while not self._wake.wait(pause):
+            try:
+                pause = self._work()
+            except CommandError as error:
+                self._services.log.error(f"periodic work: {error}", error)
+                pause = TICK_S
+
+    def _work(self) -> float:
+        """Do what is due; gives the seconds until the next look."""
+        services, settings = self._services, self._services.settings
+        now = services.clock.monotonic()
+        if now >= self._next_ttl:
+            self._next_ttl = now + settings.ttl_interval_s
+            delete_expired(services)
+        if now >= self._next_checkpoint:
+            self._next_checkpoint = now + settings.checkpoint_interval_s
+            services.engine.checkpoint()
+        if now >= self._next_minute:
+            self._next_minute = now + 60
+            services.cursors.close_idle(settings.cursor_timeout_s)
+            services.oplog.trim()
+        return PURGE_PAUSE_S if services.engine.purge_orphans(PURGE_BUDGET_MS) else TICK_S

@@ -1,0 +1,100 @@
+"""Runs a planned query: documents with skip, limit and projection applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from secantus_server.bson import encode, key_string
+from secantus_server.catalog.collection import Collection
+from secantus_server.exec._scan import RecordScan, find_by_key
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.index._index import decode_covered
+from secantus_server.mql.projection import Projection
+from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.plan import Documents, IndexedScan, Nothing
+from secantus_server.query.planner import Plan, id_equality, plan_query
+
+Check = Callable[[], None]
+
+
+class OneDocument(Iterator[bytes]):
+    """An iterator over one document."""
+
+    def __init__(self, record_id: int, document: bytes) -> None:
+        self.record_id = record_id
+        self._document: bytes | None = document
+
+    def __next__(self) -> bytes:
+        document, self._document = self._document, None
+        if document is None:
+            raise StopIteration
+        return document
+
+
+def matching_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope, check: Check) -> Documents:
+    """The documents a query asks for in its order, without skip and limit; the iterator knows their RecordIds.
+
+    A filter on `_id` alone needs no planner.
+    """
+    by_id = id_equality(query) if collection is not None and not query.hint and not query.natural else None
+    if by_id is None or collection is None or collection.id_index is None:
+        return open_plan(plan_query(collection, query), scope, check)
+    found = find_by_key(scope.unit, collection.id_index, key_string(by_id.operand), collection.ident)
+    return Nothing() if found is None else OneDocument(*found)
+
+
+def open_plan(plan: Plan, scope: ReadScope, check: Check) -> Documents:
+    """A plan's documents; the values of a covered plan become documents."""
+    documents = plan.open(scope, check)
+    if isinstance(plan, IndexedScan) and plan.covered:
+        return CoveredDocuments(documents, [path for path, _ in plan.index.parts])
+    return documents
+
+
+class CoveredDocuments(Iterator[bytes]):
+    """Documents made of an index's entries alone."""
+
+    def __init__(self, entries: Documents, paths: list[str]) -> None:
+        self._entries = entries
+        self._paths = paths
+        self.record_id = 0
+
+    def __next__(self) -> bytes:
+        values = decode_covered(next(self._entries))
+        self.record_id = self._entries.record_id
+        return encode(dict(zip(self._paths, values, strict=True)))
+
+
+def find_documents(
+    collection: Collection | None, query: CanonicalQuery, projection: Projection | None, scope: ReadScope, check: Check
+) -> Iterator[bytes]:
+    """The documents of a find: matched, sorted, skipped and projected; the caller counts the limit."""
+    documents: Iterator[bytes] = matching_documents(collection, query, scope, check)
+    if query.skip:
+        documents = islice(documents, query.skip, None)
+    if projection is None:
+        return documents
+    return map(projection.apply, documents)
+
+
+def count_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope, check: Check) -> int:
+    """How many documents match; skip and limit are the caller's."""
+    if collection is None:
+        return 0
+    if query.match is None and not query.hint:
+        return count_all(collection, scope, check)
+    documents = matching_documents(collection, query, scope, check)
+    counted = getattr(documents, "count", None)
+    return counted() if counted is not None else sum(1 for _ in documents)
+
+
+def count_all(collection: Collection, scope: ReadScope, check: Check) -> int:
+    """How many documents a collection has; counted once and then kept up to date by the writes."""
+    known, version = collection.count()
+    if known is not None:
+        return known
+    scan = scope.open(RecordScan(collection.ident, None, check))
+    counted = scan.count()
+    collection.remember_count(counted, version)
+    return counted

@@ -1,0 +1,185 @@
+"""SecantusDBServer: puts the parts together, starts them and stops them.
+
+This is the composition root, the only module that may import every package.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from secantus_server.catalog.catalog import Catalog
+from secantus_server.clock import Clock
+from secantus_server.commands.all import load_commands
+from secantus_server.commands.operations import Operations
+from secantus_server.commands.services import Services
+from secantus_server.commands.topology import Topology
+from secantus_server.cursors.registry import CursorRegistry
+from secantus_server.diagnostics.counters import Counters
+from secantus_server.diagnostics.log import Log
+from secantus_server.errors import CommandError
+from secantus_server.net.listener import Listener
+from secantus_server.oplog.oplog import Oplog
+from secantus_server.periodic import Periodic
+from secantus_server.settings import Settings
+from secantus_server.storage import Engine
+from secantus_server.storage import Snapshot as StorageSnapshot
+
+load_commands()
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What the server held at a moment; `SecantusDBServer.restore` puts it back to that.
+
+    Arguments:
+        storage: the storage engine's part.
+        cursors: the cursors that were open; a restore closes the others.
+    """
+
+    storage: StorageSnapshot
+    cursors: frozenset[int]
+
+
+class SecantusDBServer:
+    """A MongoDB server in this process.
+
+    Use it as a context manager, or call `start` and `stop`. It stores its data in WiredTiger, in memory or in a directory,
+    and speaks MongoDB's wire protocol on a TCP port.
+
+    Arguments:
+        host: the address to listen on.
+        port: the TCP port; 0 takes a free one, which `port` then tells.
+        storage_path: a directory, made if it is not there, or ":memory:".
+        clock: time and randomness; a test may give one that stands still.
+        **settings: the other fields of `secantus_server.settings.Settings`.
+
+    Raises:
+        SettingsError: a setting that cannot be.
+    """
+
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 27017, storage_path: str = "./secantus-data", *, clock: Clock | None = None, **settings: Any
+    ) -> None:
+        self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings)
+        self._clock = clock or Clock()
+        self._services: Services | None = None
+        self._listener: Listener | None = None
+        self._periodic: Periodic | None = None
+        self._stopped = threading.Event()
+
+    def start(self) -> SecantusDBServer:
+        """Open the store and listen.
+
+        Raises:
+            StorageError: the store cannot be opened.
+            ListenError: the port cannot be listened on.
+        """
+        assert self._services is None, "the server is running already"
+        self._stopped.clear()
+        engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
+        try:
+            self._services = self._assemble(engine)
+            self._listener = Listener(self._services)
+        except BaseException:
+            self._services = None
+            engine.close()
+            raise
+        self._services.topology.address = f"{self._listener.host}:{self._listener.port}"
+        self._periodic = Periodic(self._services)
+        self._periodic.start()
+        self._listener.start()
+        self._services.log.info(f"listening on {self._services.topology.address}")
+        return self
+
+    def _assemble(self, engine: Engine) -> Services:
+        settings, clock = self.settings, self._clock
+        services = Services(
+            settings=settings,
+            clock=clock,
+            engine=engine,
+            catalog=Catalog(engine, clock),
+            oplog=Oplog(engine, clock, enabled=bool(settings.replica_set)),
+            cursors=CursorRegistry(clock),
+            operations=Operations(clock),
+            topology=Topology(settings, clock),
+            counters=Counters(),
+            log=Log(settings.log_level),
+            request_stop=self._stopped.set,
+        )
+        return services
+
+    def wait(self) -> None:
+        """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread."""
+        self._stopped.wait()
+
+    def stop(self) -> None:
+        """End every connection, wake whatever waits, and close the store. A second call does nothing."""
+        services, self._services = self._services, None
+        if services is None:
+            return
+        assert self._listener is not None and self._periodic is not None, "a running server has both"
+        services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
+        services.topology.close()
+        services.writes.close()
+        self._listener.close()
+        self._periodic.stop()
+        services.cursors.kill_where(lambda cursor: True)
+        services.engine.close()
+        self._stopped.set()
+
+    def __enter__(self) -> SecantusDBServer:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def services(self) -> Services:
+        """The server's parts while it runs."""
+        assert self._services is not None, "the server is not running; call start() first"
+        return self._services
+
+    @property
+    def port(self) -> int:
+        """The port that the server listens on."""
+        return self.settings.port if self._listener is None else self._listener.port
+
+    @property
+    def uri(self) -> str:
+        """The connection string for MongoClient."""
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        return f"mongodb://{host}:{self.port}/?directConnection=true"
+
+    def snapshot(self) -> Snapshot:
+        """Remember what the server holds now. Snapshots nest: release or restore the later one first."""
+        cursors = self.services.cursors.open_ids()
+        return Snapshot(self.services.engine.push_snapshot(), cursors)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put everything back to what it was at the snapshot, which stays usable; what was opened since is ended.
+
+        Raises:
+            StorageError: the snapshot was released, or an earlier one restored.
+        """
+        services = self.services
+        services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
+        services.catalog.reload(services.engine.restore(snapshot.storage))
+
+    def release(self, snapshot: Snapshot) -> None:
+        """Forget a snapshot and keep what was written since."""
+        self.services.engine.pop_snapshot(snapshot.storage)
+
+    @contextmanager
+    def checkpoint(self) -> Iterator[Snapshot]:
+        """A block whose writes are undone at its end."""
+        snapshot = self.snapshot()
+        try:
+            yield snapshot
+        finally:
+            self.restore(snapshot)
+            self.release(snapshot)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from secantus_server.errors import CommandError
-from secantus_server.mql.update._apply import ArrayNode, Leaf, Node, ObjectNode, Tree
+from secantus_server.mql.update._apply import Tree
+from secantus_server.mql.update._nodes import ArrayNode, Leaf, Node, ObjectNode
 from secantus_server.mql.update.paths import is_identifier, order_key, split_path, stable_prefix
 
 if TYPE_CHECKING:
-    from secantus_server.mql.update._apply import Matcher
+    from secantus_server.mql.update._nodes import Matcher
 
 
 class _Branch:

@@ -18,11 +18,11 @@ from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_element, describe_id, describe_value
-from secantus_server.mql.update._apply import UNCHANGED, IncLeaf, Leaf, State
+from secantus_server.mql.update._nodes import UNCHANGED, IncLeaf, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 if TYPE_CHECKING:
-    from secantus_server.mql.update._apply import Modify
+    from secantus_server.mql.update._nodes import Modify
 
 _CPP_NAMES = {int: "NumberInt", Int64: "NumberLong"}
 

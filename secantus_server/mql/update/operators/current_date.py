@@ -12,7 +12,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import Leaf, State
+from secantus_server.mql.update._nodes import Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from secantus_server.bson import compare_values, key_string
 from secantus_server.bson.values import MISSING
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
+from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 

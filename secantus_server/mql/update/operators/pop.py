@@ -11,7 +11,7 @@ from secantus_server.bson import is_number, to_decimal, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_element, describe_value
-from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
+from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 

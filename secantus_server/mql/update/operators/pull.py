@@ -14,7 +14,7 @@ from secantus_server.bson.values import Regex
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
-from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
+from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 Test = Callable[[Any], bool]

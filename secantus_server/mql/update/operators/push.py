@@ -16,7 +16,7 @@ from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_id
-from secantus_server.mql.update._apply import UNCHANGED, Leaf, State
+from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 # Keys of elements: (path in the element, or () for the whole; descending).

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import Leaf, SetLeaf
+from secantus_server.mql.update._nodes import Leaf, SetLeaf
 from secantus_server.mql.update.registry import modifier
 
 

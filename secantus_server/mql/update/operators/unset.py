@@ -9,7 +9,7 @@ from typing import Any
 
 from secantus_server.bson.values import MISSING
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.update._apply import Leaf, State
+from secantus_server.mql.update._nodes import Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 

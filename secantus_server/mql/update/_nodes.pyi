@@ -1,0 +1,45 @@
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+class Unchanged: ...
+
+UNCHANGED: Unchanged
+
+class Matcher(Protocol):
+    def matches(self, doc: bytes) -> bool: ...
+
+class State:
+    document: bytes
+    inserting: bool
+    array_index: str | None
+    @property
+    def field(self) -> str: ...
+
+Modify = Callable[[Any, State], Any]
+Merge = Callable[[Node, Node, str], Node]
+
+class Node: ...
+
+class Leaf(Node):
+    modify: Modify | None
+    creates: bool
+    lenient: bool
+    insert_only: bool
+    idle: bool
+    def __init__(self, modify: Modify | None, creates: bool = True, lenient: bool = False, insert_only: bool = False) -> None: ...
+
+class SetLeaf(Leaf):
+    def __init__(self, value: Any, insert_only: bool = False) -> None: ...
+
+class IncLeaf(Leaf):
+    def __init__(self, modify: Modify, amount: Any) -> None: ...
+
+class ObjectNode(Node):
+    children: dict[str, Node]
+    positional: Node | None
+    def __init__(self, children: dict[str, Node], positional: Node | None, merge: Merge) -> None: ...
+
+class ArrayNode(Node):
+    children: dict[str, Node]
+    filters: Mapping[str, Matcher]
+    def __init__(self, children: dict[str, Node], filters: Mapping[str, Matcher], merge: Merge) -> None: ...

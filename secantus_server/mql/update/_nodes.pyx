@@ -1,0 +1,271 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The nodes of an update's tree: what happens to one value, and how a tree finds it.
+
+An `ObjectNode` has a child per field name (or array index), in the order in which MongoDB applies them; an `ArrayNode` stands
+for `$[]` and `$[identifier]`; a `Leaf` is an operator at the end of its path. A leaf sees only the old value and gives the new one.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.string cimport memcmp
+
+from secantus_server.bson._codec cimport Writer, decode_element
+from secantus_server.bson._raw cimport Element, read_double, read_int32
+
+from bson.int64 import Int64
+
+from secantus_server.bson.values import MISSING
+from secantus_server.errors import CommandError
+
+cdef object NO_VALUE = MISSING
+cdef object LONG = Int64
+
+
+class Unchanged:
+    """The type of `UNCHANGED`, which an operator returns instead of a new value that equals the old one."""
+
+    def __repr__(self):
+        return "UNCHANGED"
+
+
+UNCHANGED = Unchanged()
+cdef object SAME = UNCHANGED
+
+
+cdef class State:
+    """What an operator may ask about the document it is applied to.
+
+    `inserting` is true while an upsert makes a new document; `array_index` is what the positional `$` stands for;
+    `field` is the name of the field or the index that the operator is applied to.
+    """
+
+    def __init__(self):
+        self.path = []
+
+    @property
+    def field(self):
+        return self.name.decode("utf-8", "surrogateescape")
+
+    cdef str dotted(self, const char* name, size_t name_len):
+        parts = self.path + [PyBytes_FromStringAndSize(name, name_len)]
+        return b".".join(parts).decode("utf-8", "surrogateescape")
+
+
+cdef class Node:
+    """A node of the update tree."""
+
+    cdef bint demands(self, bint inserting):
+        """Whether something below needs its path to exist or to be created."""
+        return True
+
+
+cdef class Leaf(Node):
+    """An operator at the end of its path.
+
+    Arguments:
+        modify: called with the old value (or MISSING) and the `State`; gives the new value, MISSING to remove the field, or UNCHANGED.
+        creates: false if it does nothing where there is no value.
+        lenient: true if a scalar in the middle of the path is no error.
+        insert_only: true if it runs only while an upsert inserts.
+
+    `idle` switches a leaf off for the next documents.
+    """
+
+    def __init__(self, modify, bint creates=True, bint lenient=False, bint insert_only=False):
+        self.modify = modify
+        self.creates = creates
+        self.lenient = lenient
+        self.insert_only = insert_only
+
+    cdef bint sleeps(self, bint inserting) noexcept:
+        return self.idle or (self.insert_only and not inserting)
+
+    cdef bint demands(self, bint inserting):
+        return not self.lenient and not self.sleeps(inserting)
+
+    cdef int change(self, const Element* old, const char* name, size_t name_len, Writer out, State state) except -1:
+        """Write the new element, if there is one; `old` is NULL for a field that does not exist."""
+        cdef object value = NO_VALUE if old == NULL else decode_element(old)
+        state.name = PyBytes_FromStringAndSize(name, name_len)
+        value = self.modify(value, state)
+        if value is SAME:
+            return KEPT
+        if value is NO_VALUE:
+            return KEPT if old == NULL else REMOVED
+        out.put_value(name, name_len, value, 1)
+        return WRITTEN
+
+
+cdef class SetLeaf(Leaf):
+    """`$set` and `$setOnInsert`: the value is encoded once."""
+
+    def __init__(self, value, bint insert_only=False):
+        super().__init__(None, insert_only=insert_only)
+        cdef Writer out = Writer()
+        out.put_value(b"", 0, value, 1)
+        self.type = out.buffer[0]
+        self.encoded = out.finish()[2:]
+
+    cdef int change(self, const Element* old, const char* name, size_t name_len, Writer out, State state) except -1:
+        cdef const char* data = PyBytes_AS_STRING(self.encoded)
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(self.encoded)
+        if old != NULL and old.type == self.type and old.value_len == length and memcmp(old.value, data, length) == 0:
+            return KEPT
+        out.put_name(self.type, name, name_len)
+        out.put_bytes(data, length)
+        return WRITTEN
+
+
+cdef class IncLeaf(Leaf):
+    """`$inc`: sums of ints, longs and doubles that do not overflow are made here, the rest by `modify`."""
+
+    def __init__(self, modify, amount):
+        super().__init__(modify)
+        self.type = 0
+        if type(amount) is int or type(amount) is LONG:
+            self.type = 16 if type(amount) is int else 18
+            self.whole = amount
+        elif type(amount) is float:
+            self.type = 1
+            self.real = amount
+
+    cdef int change(self, const Element* old, const char* name, size_t name_len, Writer out, State state) except -1:
+        cdef int64_t total
+        cdef double sum
+        if old != NULL and old.type == 16 and self.type == 16:
+            total = read_int32(old.value) + self.whole
+            if total == <int32_t>total and self.whole != 0:
+                out.put_name(16, name, name_len)
+                out.put_int32(<int32_t>total)
+                return WRITTEN
+        elif old != NULL and old.type == 1 and self.type == 1:
+            sum = read_double(old.value) + self.real
+            if sum != read_double(old.value):
+                out.put_name(1, name, name_len)
+                out.put_bytes(&sum, 8)
+                return WRITTEN
+        return Leaf.change(self, old, name, name_len, out, state)
+
+
+cdef class ObjectNode(Node):
+    """Fields of a document, or indexes of an array, and below each what happens to it.
+
+    Arguments:
+        children: name -> node, in the order of application.
+        positional: what stands under `$`, or None.
+        merge: makes one node of two (node, node, path) -> node, where `$` meets an index that is also named.
+    """
+
+    def __cinit__(self):
+        self.starts = NULL
+        self.lengths = NULL
+        self.seen = NULL
+
+    def __init__(self, dict children, Node positional, merge):
+        self.children = children
+        self.positional = positional
+        self.merge = merge
+        self.resolved = {}
+        self.names = [name.encode("utf-8", "surrogateescape") for name in children]
+        self.nodes = list(children.values())
+        self.count = len(self.names)
+        self.allocate()
+
+    cdef int allocate(self) except -1:
+        cdef Py_ssize_t i
+        self.starts = <const char**>PyMem_Malloc((self.count + 1) * sizeof(char*))
+        self.lengths = <uint32_t*>PyMem_Malloc((self.count + 1) * sizeof(uint32_t))
+        self.seen = <uint8_t*>PyMem_Malloc(self.count + 1)
+        if self.starts == NULL or self.lengths == NULL or self.seen == NULL:
+            raise MemoryError
+        for i in range(self.count):
+            self.starts[i] = PyBytes_AS_STRING(self.names[i])
+            self.lengths[i] = <uint32_t>PyBytes_GET_SIZE(self.names[i])
+        return 0
+
+    def __dealloc__(self):
+        PyMem_Free(self.starts)
+        PyMem_Free(self.lengths)
+        PyMem_Free(self.seen)
+
+    cdef Py_ssize_t find(self, const char* name, uint32_t name_len) noexcept:
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            if self.lengths[i] == name_len and memcmp(self.starts[i], name, name_len) == 0:
+                return i
+        return -1
+
+    cdef ObjectNode resolve(self, State state):
+        """This node with the positional `$` replaced by the index of the matched element."""
+        if self.positional is None:
+            return self
+        if state.array_index is None:
+            raise CommandError(2, "The positional operator did not find the match needed from the query.")
+        found = self.resolved.get(state.array_index)
+        if found is None:
+            named = ObjectNode(self.children, None, self.merge)
+            matched = ObjectNode({state.array_index: self.positional}, None, self.merge)
+            found = self.merge(named, matched, b".".join(state.path).decode("utf-8", "surrogateescape"))
+            self.resolved[state.array_index] = found
+        return found
+
+    cdef bint demands(self, bint inserting):
+        if self.positional is not None and self.positional.demands(inserting):
+            return True
+        for node in self.nodes:
+            if (<Node>node).demands(inserting):
+                return True
+        return False
+
+    cdef bytes demanding_name(self, bint inserting):
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            if (<Node>self.nodes[i]).demands(inserting):
+                return self.names[i]
+        return b"$"
+
+
+cdef class ArrayNode(Node):
+    """Every element of an array, or those that match an array filter.
+
+    Arguments:
+        children: identifier -> node; the identifier of `$[]` is empty.
+        filters: identifier -> a match on a document whose only field is the identifier.
+        merge: makes one node of two, where an element belongs to several identifiers.
+    """
+
+    def __init__(self, dict children, dict filters, merge):
+        self.children = children
+        self.filters = filters
+        self.merge = merge
+        self.merged = {}
+        self.wrapped = Writer()
+
+    cdef Node choose(self, const Element* element, str path):
+        """The node for one element, or None."""
+        cdef list chosen = []
+        for identifier in self.children:
+            if not identifier or self.accepts(identifier, element):
+                chosen.append(identifier)
+        if not chosen:
+            return None
+        if len(chosen) == 1:
+            return self.children[chosen[0]]
+        key = tuple(chosen)
+        if key not in self.merged:
+            node = self.children[chosen[0]]
+            for identifier in chosen[1:]:
+                node = self.merge(node, self.children[identifier], path)
+            self.merged[key] = node
+        return self.merged[key]
+
+    cdef bint accepts(self, str identifier, const Element* element) except -1:
+        cdef bytes name = identifier.encode()
+        cdef size_t mark
+        self.wrapped.clear()
+        mark = self.wrapped.open()
+        self.wrapped.put_name(element.type, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+        self.wrapped.put_bytes(element.value, element.value_len)
+        self.wrapped.close(mark)
+        return self.filters[identifier].matches(self.wrapped.finish())

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.accumulators._states import (
     AddToSetState,
@@ -19,15 +20,16 @@ from secantus_server.mql.accumulators._states import (
     State,
     SumState,
 )
-from secantus_server.mql.accumulators.registry import Accumulator, accumulator, parse_single
+from secantus_server.mql.accumulators.registry import Accumulator, accumulator
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Constant, Expression
+from secantus_server.mql.expressions.parser import parse_expression
 
 
 def _register(name: str, state: Callable[[Expression], State]) -> None:
     @accumulator(name)
     def parse(argument: Any, ctx: ParseContext) -> Accumulator:
-        expression = parse_single(name, argument, ctx)
+        expression = parse_expression(argument, ctx)
         return Accumulator((expression,), lambda: state(expression))
 
 
@@ -41,21 +43,21 @@ _register("$push", PushState)
 @accumulator("$min")
 def parse_min(argument: Any, ctx: ParseContext) -> Accumulator:
     """Parses `$min`."""
-    expression = parse_single("$min", argument, ctx)
+    expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: ExtremeState(expression, -1, ctx.collation))
 
 
 @accumulator("$max")
 def parse_max(argument: Any, ctx: ParseContext) -> Accumulator:
     """Parses `$max`."""
-    expression = parse_single("$max", argument, ctx)
+    expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: ExtremeState(expression, 1, ctx.collation))
 
 
 @accumulator("$addToSet")
 def parse_add_to_set(argument: Any, ctx: ParseContext) -> Accumulator:
     """Parses `$addToSet`."""
-    expression = parse_single("$addToSet", argument, ctx)
+    expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: AddToSetState(expression, ctx.collation))
 
 
@@ -64,9 +66,11 @@ def parse_count(argument: Any, _ctx: ParseContext) -> Accumulator:
     """Parses `{$count: {}}`: a sum of ones.
 
     Raises:
-        CommandError: 9 for any other argument.
+        CommandError: 14 for what is no document, 9 for one that is not empty.
     """
-    if argument != {} or type(argument) is not dict:
+    if type(argument) is not dict:
+        raise CommandError(14, f"$count accumulator takes an empty object, but found: {type_name(argument)}")
+    if argument:
         raise CommandError(9, "$count takes no arguments, i.e. $count:{}")
     one = Constant(1)
     return Accumulator((one,), lambda: SumState(one))

@@ -11,10 +11,11 @@ from secantus_server.bson import key_string, type_name
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.accumulators._states import State
-from secantus_server.mql.accumulators.registry import Accumulator, accumulator, parse_single
+from secantus_server.mql.accumulators.registry import Accumulator, accumulator
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression
 from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.parser import parse_expression
 
 
 class MergeObjectsState(State):
@@ -83,19 +84,19 @@ def _checked_array(name: str, value: Any) -> list[Any]:
 @accumulator("$mergeObjects")
 def parse_merge_objects(argument: Any, ctx: ParseContext) -> Accumulator:
     """Parses `$mergeObjects`."""
-    expression = parse_single("$mergeObjects", argument, ctx)
+    expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: MergeObjectsState(expression))
 
 
 @accumulator("$concatArrays")
 def parse_concat_arrays(argument: Any, ctx: ParseContext) -> Accumulator:
     """Parses `$concatArrays`."""
-    expression = parse_single("$concatArrays", argument, ctx)
+    expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: ConcatArraysState(expression))
 
 
 @accumulator("$setUnion")
 def parse_set_union(argument: Any, ctx: ParseContext) -> Accumulator:
     """Parses `$setUnion`."""
-    expression = parse_single("$setUnion", argument, ctx)
+    expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: SetUnionState(expression, ctx.collation))

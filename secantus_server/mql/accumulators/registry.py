@@ -13,7 +13,6 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.accumulators._states import State
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
-from secantus_server.mql.expressions.parser import parse_expression
 
 
 class Accumulator:
@@ -59,22 +58,14 @@ def parse_accumulator(name: str, argument: Any, ctx: ParseContext) -> Accumulato
     """Parses `{name: argument}`, the value of a field of `$group`.
 
     Raises:
-        CommandError: 15952 for an unknown name, 238 for one we lack, and what the accumulator's own parser raises.
+        CommandError: 40237 for a list, whatever the name; 15952 for an unknown name, 238 for one we lack; and what the
+            accumulator's own parser raises.
     """
+    if type(argument) is list:
+        raise CommandError(40237, f"The {name} accumulator is a unary operator")
     parser = PARSERS.get(name)
     if parser is not None:
         return parser(argument, ctx)
     if name in UNSUPPORTED:
         raise not_supported(f"The accumulator {name}", UNSUPPORTED[name])
     raise CommandError(15952, f"unknown group operator '{name}'")
-
-
-def parse_single(name: str, argument: Any, ctx: ParseContext) -> Expression:
-    """Parses the argument of an accumulator that takes exactly one, without a list around it.
-
-    Raises:
-        CommandError: 40237 for a list.
-    """
-    if type(argument) is list:
-        raise CommandError(40237, f"The {name} accumulator is a unary operator")
-    return parse_expression(argument, ctx)

@@ -9,7 +9,7 @@ from typing import Any
 
 from secantus_server.bson import is_number
 from secantus_server.mql.accumulators._states import State
-from secantus_server.mql.accumulators.registry import Accumulator, accumulator, parse_single
+from secantus_server.mql.accumulators.registry import Accumulator, accumulator
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
 from secantus_server.mql.expressions.parser import parse_expression
@@ -62,7 +62,7 @@ class MedianState(PercentilesState):
 def _register_deviation(name: str, sample: bool) -> None:
     @accumulator(name)
     def parse(argument: Any, ctx: ParseContext) -> Accumulator:
-        expression = parse_single(name, argument, ctx)
+        expression = parse_expression(argument, ctx)
         return Accumulator((expression,), lambda: DeviationState(expression, sample))
 
 

@@ -147,6 +147,7 @@ REFUSED = [
     ({"a": {"$add": [1], "$subtract": [1]}}, 16410, "FieldPath field names may not start with '$'."),
     ({"a": {"$inc": 1}}, 31325, "Unknown expression $inc"),
     ({"a": {"$elemMatch": 1}}, 31274, "elemMatch: Invalid argument, object required, but got int"),
+    ({"a": {"$elemMatch": {"b": {"$near": [0, 0]}}}}, 5626500, "$geoNear, $near, and $nearSphere are not allowed in this context"),
     ({"a.b": {"$elemMatch": {}}}, 31275, "Cannot use $elemMatch projection on a nested field."),
     ({"a.$": 1, "b.$": 1}, 31276, "Cannot specify more than one positional projection per query."),
     ({"a.$.b": 1}, 31394, MIDDLE),

@@ -1,0 +1,66 @@
+"""A store of names and values with nested snapshots, to try layers without a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Values = dict[str, int]
+
+
+class FakeSnapshot:
+    """What the store held when it was taken."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.store = store
+        self.values = dict(store.values)
+
+    @property
+    def written(self) -> bool:
+        """Whether anything differs from then."""
+        return self.store.values != self.values
+
+
+class FakeStore:
+    """Snapshots are whole copies, which is slow and obviously right."""
+
+    def __init__(self) -> None:
+        self.values: Values = {}
+        self._open: list[FakeSnapshot] = []
+
+    @property
+    def snapshots(self) -> tuple[FakeSnapshot, ...]:
+        return tuple(self._open)
+
+    def snapshot(self) -> FakeSnapshot:
+        self._open.append(FakeSnapshot(self))
+        return self._open[-1]
+
+    def restore(self, snapshot: FakeSnapshot) -> None:
+        del self._open[self._open.index(snapshot) + 1 :]
+        self.values = dict(snapshot.values)
+
+    def release(self, snapshot: FakeSnapshot) -> None:
+        del self._open[self._open.index(snapshot) :]
+
+    def set_aside(self, snapshot: FakeSnapshot) -> Any:
+        inner = self._open[self._open.index(snapshot) :]
+        ends = [dict(later.values) for later in inner[1:]] + [dict(self.values)]
+        changes = [(layer, changed(layer.values, end)) for layer, end in zip(inner, ends, strict=True)]
+        self.restore(snapshot)
+        self.release(snapshot)
+        return changes
+
+    def put_back(self, aside: Any) -> None:
+        for snapshot, changes in aside:
+            snapshot.values = dict(self.values)
+            self._open.append(snapshot)
+            for name, value in changes.items():
+                if value is None:
+                    self.values.pop(name, None)
+                else:
+                    self.values[name] = value
+
+
+def changed(before: Values, after: Values) -> dict[str, int | None]:
+    """What to write to get from one state to the other."""
+    return {name: after.get(name) for name in before.keys() | after.keys() if before.get(name) != after.get(name)}

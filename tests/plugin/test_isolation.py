@@ -1,0 +1,238 @@
+"""Layers: whose write is it, and when does it go."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from pytest_secantus.isolation import RANKS, SEED_RANK, TEST_RANK, Layers
+from tests.plugin.fake_store import FakeStore
+
+SESSION, MODULE, CLASS = RANKS["session"], RANKS["module"], RANKS["class"]
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def layers(store: FakeStore) -> Layers:
+    layers = Layers()
+    layers.attach(store)
+    return layers
+
+
+def write(store: FakeStore, **values: int) -> None:
+    store.values.update(values)
+
+
+def test_what_an_owner_wrote_goes_with_it(store: FakeStore, layers: Layers) -> None:
+    write(store, before=1)
+    with layers.writing("test", TEST_RANK):
+        write(store, before=2, mine=1)
+    assert store.values == {"before": 2, "mine": 1}
+    layers.close("test")
+    assert store.values == {"before": 1}
+    assert store.snapshots == ()
+
+
+def test_layers_close_inside_out(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("module", MODULE):
+        write(store, x=1)
+    with layers.writing("test", TEST_RANK):
+        write(store, x=2)
+    layers.close("test")
+    assert store.values == {"x": 1}
+    layers.close("module")
+    assert store.values == {}
+
+
+def test_an_unused_layer_is_dropped(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("module", MODULE):
+        assert len(store.snapshots) == 1
+    assert store.snapshots == ()
+    layers.close("module")
+
+
+def test_a_layer_with_a_snapshot_of_the_fixtures_own_stays(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("module", MODULE):
+        own = store.snapshot()
+    assert own in store.snapshots
+
+
+def test_a_wider_owner_in_the_middle_of_a_test(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("test", TEST_RANK):
+        write(store, shared=1, test=1)
+        with layers.writing("session", SESSION):
+            assert store.values == {}
+            write(store, shared=2, session=1)
+        assert store.values == {"shared": 1, "test": 1, "session": 1}
+        write(store, later=1)
+    layers.close("test")
+    assert store.values == {"shared": 2, "session": 1}
+    layers.close("session")
+    assert store.values == {}
+
+
+def test_a_wider_owner_between_two_tests(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("module", MODULE):
+        write(store, module=1)
+    with layers.writing("session", SESSION):
+        write(store, session=1)
+    layers.close("module")
+    assert store.values == {"session": 1}
+
+
+def test_a_snapshot_of_the_tests_own_survives_being_set_aside(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("test", TEST_RANK):
+        write(store, x=1)
+        own = store.snapshot()
+        write(store, x=2)
+        with layers.writing("session", SESSION):
+            write(store, session=1)
+        store.restore(own)
+        assert store.values == {"x": 1, "session": 1}
+    layers.close("test")
+    assert store.values == {"session": 1}
+
+
+def test_a_half_done_owner_of_the_same_rank_writes_on(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("outer", MODULE):
+        write(store, outer=1)
+        with layers.writing("inner", MODULE):
+            write(store, inner=1)
+        write(store, outer=2)
+    layers.close("outer")
+    assert store.values == {"inner": 1}
+    layers.close("inner")
+    assert store.values == {}
+
+
+def test_an_owner_goes_from_beneath_others(store: FakeStore, layers: Layers) -> None:
+    for owner in ("first", "second", "third"):
+        with layers.writing(owner, SESSION):
+            write(store, **{owner: 1})
+    layers.close("first")
+    assert store.values == {"second": 1, "third": 1}
+    layers.close("second")
+    layers.close("third")
+    assert store.values == {}
+
+
+def test_an_owner_that_ends_while_set_aside_does_not_come_back(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("module", MODULE):
+        write(store, module=1)
+    with layers.writing("session", SESSION):
+        layers.close("module")
+        write(store, session=1)
+    assert store.values == {"session": 1}
+    assert not layers.is_open("module")
+
+
+def test_a_server_that_starts_in_the_middle(store: FakeStore) -> None:
+    layers = Layers()
+    with layers.writing("test", TEST_RANK):
+        with layers.writing("session", SESSION):
+            layers.attach(store)
+            write(store, session=1)
+        write(store, test=1)
+    layers.close("test")
+    assert store.values == {"session": 1}
+
+
+def test_a_test_may_restore_a_snapshot_from_outside(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("session", SESSION):
+        write(store, x=1)
+        own = store.snapshot()
+    with layers.writing("test", TEST_RANK):
+        write(store, x=2)
+        store.restore(own)
+        write(store, x=3)
+    layers.close("test")
+    assert store.values == {"x": 1}
+    with layers.writing("next", TEST_RANK):
+        write(store, x=4)
+    layers.close("next")
+    assert store.values == {"x": 1}
+
+
+def test_a_seed_is_exchanged(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("a", SEED_RANK):
+        write(store, a=1)
+    a = layers.take_out("a")
+    with layers.writing("b", SEED_RANK):
+        write(store, b=1)
+    assert store.values == {"b": 1}
+    layers.take_out("b")
+    with layers.writing("test", TEST_RANK):
+        layers.put_in(a)
+        write(store, test=1)
+    assert store.values == {"a": 1, "test": 1}
+    layers.close("test")
+    assert store.values == {"a": 1}
+
+
+def test_without_a_server_nothing_happens() -> None:
+    layers = Layers()
+    with layers.writing("test", TEST_RANK), layers.writing("session", SESSION):
+        pass
+    layers.close("test")
+    layers.close("nobody")
+
+
+def test_detaching_forgets(store: FakeStore, layers: Layers) -> None:
+    with layers.writing("test", TEST_RANK):
+        write(store, x=1)
+        layers.detach()
+    layers.close("test")
+    assert store.values == {"x": 1}
+
+
+class Walk:
+    """Owners that come, some while others are half done, and go in any order, as fixtures do."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.store, self.layers = FakeStore(), Layers()
+        self.layers.attach(self.store)
+        self.alive: list[str] = []
+        self.made = 0
+
+    def set_up(self, rank: float) -> None:
+        """Set one owner up, and in the middle of it perhaps others, of the same rank or wider."""
+        owner = f"owner{self.made}"
+        self.made += 1
+        with self.layers.writing(owner, rank):
+            write(self.store, **{owner: 1, "shared": self.made})
+            while self.random.random() < 0.3:
+                self.set_up(self.random.choice([other for other in (SESSION, MODULE, CLASS) if other <= rank]))
+            write(self.store, **{owner: 2})
+        self.alive.append(owner)
+
+    def tear_down(self) -> None:
+        """End one owner, any."""
+        owner = self.random.choice(self.alive)
+        self.layers.close(owner)
+        self.alive.remove(owner)
+
+    def check(self) -> None:
+        """What the living wrote is there, and nothing else."""
+        assert {name: value for name, value in self.store.values.items() if name != "shared"} == dict.fromkeys(self.alive, 2)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_however_owners_come_and_go_only_the_living_show(seed: int) -> None:
+    walk = Walk(seed)
+    for _ in range(6):
+        walk.set_up(walk.random.choice([SESSION, MODULE, CLASS, TEST_RANK]))
+        walk.check()
+        if walk.random.random() < 0.5:
+            walk.tear_down()
+            walk.check()
+    while walk.alive:
+        walk.tear_down()
+        walk.check()
+    assert walk.store.values == {}
+    assert walk.store.snapshots == ()

@@ -26,5 +26,9 @@ def within_memory(source: Iterable[bytes], stage: str) -> Iterator[bytes]:
     for document in source:
         used += len(document)
         if used > MAX_STAGE_BYTES:
-            raise CommandError(292, f"{stage} exceeded memory limit of {MAX_STAGE_BYTES} bytes, but did not opt in to external sorting. Aborting operation. Pass allowDiskUse:true to opt in.")
+            raise CommandError(
+                292,
+                f"{stage} exceeded memory limit of {MAX_STAGE_BYTES} bytes, but did not opt in to external sorting. "
+                "Aborting operation. Pass allowDiskUse:true to opt in.",
+            )
         yield document

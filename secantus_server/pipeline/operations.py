@@ -70,9 +70,7 @@ class PipelineOperations(Protocol):
         """
         ...
 
-    def equality_finder(
-        self, db: str, collection: str, path: str, collation: Collation | None
-    ) -> Callable[[Any], Iterator[bytes]] | None:
+    def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
         """A function that finds the documents matching `{path: value}` by an index, or None if no index can."""
         ...
 

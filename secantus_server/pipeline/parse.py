@@ -62,7 +62,8 @@ def stage_name(spec: Any) -> str:
         raise CommandError(14, "Each element of the 'pipeline' array must be an object")
     if len(spec) != 1:
         raise CommandError(40323, "A pipeline stage specification object must contain exactly one field.")
-    return next(iter(spec))
+    name: str = next(iter(spec))
+    return name
 
 
 def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
@@ -86,9 +87,8 @@ def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:
         if not first.collectionless:
             raise CommandError(73, f"{{aggregate: 1}} is not valid for '{first.name}'; a collection is required.")
     for stage in stages:
-        if stage.collectionless and ctx.collection is not None:
-            if stage.position is not Position.FIRST or stage is first:
-                raise CommandError(73, f"'{stage.name}' can only be run with {{aggregate: 1}}")
+        if stage.collectionless and ctx.collection is not None and (stage.position is not Position.FIRST or stage is first):
+            raise CommandError(73, f"'{stage.name}' can only be run with {{aggregate: 1}}")
 
 
 def _check_container(stage: Stage, ctx: PipelineContext) -> None:

@@ -88,7 +88,14 @@ class MemoryOperations:
         if documents is None:
             return None
         size = sum(map(len, documents))
-        return {"size": size, "count": len(documents), "storageSize": size, "nindexes": 1, "indexSizes": {"_id_": 4096}, "totalIndexSize": 4096}
+        return {
+            "size": size,
+            "count": len(documents),
+            "storageSize": size,
+            "nindexes": 1,
+            "indexSizes": {"_id_": 4096},
+            "totalIndexSize": 4096,
+        }
 
     def collection_count(self, db: str, collection: str) -> int | None:
         documents = self.collections.get((db, collection))

@@ -43,7 +43,7 @@ class Bounds:
     @property
     def is_whole(self) -> bool:
         """Whether every document sees the whole partition."""
-        return self.lower == UNBOUNDED and self.upper == UNBOUNDED
+        return (self.lower, self.upper) == (UNBOUNDED, UNBOUNDED)
 
     def frames(self, partition: Partition) -> Iterator[Frame]:
         """For each document where its window begins and where it ends (not included).

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from secantus_server.bson import is_number, type_name
@@ -36,7 +37,9 @@ class Curve:
         compute_points: what is computed.
     """
 
-    def __init__(self, name: str, input: Expression, unit: int | None, bounds: Bounds, compute_points: Callable[[Points, int], Any]) -> None:
+    def __init__(
+        self, name: str, input: Expression, unit: int | None, bounds: Bounds, compute_points: Callable[[Points, int], Any]
+    ) -> None:
         self.name = name
         self.input = input
         self.unit = unit
@@ -89,7 +92,7 @@ def _rate(points: Points, unit: int) -> Any:
 def _area(points: Points, unit: int) -> Any:
     """The sum of the trapezoids between neighbours."""
     area: Any = 0.0
-    for (x, y), (next_x, next_y) in zip(points, points[1:], strict=False):
+    for (x, y), (next_x, next_y) in pairwise(points):
         step = divided((next_x - x) * (y + next_y), 2)
         area = step if area == 0 else area + step
     return as_value(divided(area, unit) if points else None)

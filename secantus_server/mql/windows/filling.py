@@ -7,6 +7,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/linearFill/
 from __future__ import annotations
 
 import decimal
+from itertools import pairwise
 from typing import Any
 
 from secantus_server.bson import is_number, type_name
@@ -61,7 +62,7 @@ class LinearFill:
         _check_distinct(partition.keys)
         known = [index for index, value in enumerate(values) if not _is_gap(value)]
         found = [None if _is_gap(value) else value for value in values]
-        for left, right in zip(known, known[1:], strict=False):
+        for left, right in pairwise(known):
             _fill(found, positions, left, right)
         return found
 
@@ -85,7 +86,7 @@ def _position(value: Any) -> Any:
 
 
 def _check_distinct(keys: list[bytes]) -> None:
-    for key, following in zip(keys, keys[1:], strict=False):
+    for key, following in pairwise(keys):
         if key == following:
             raise CommandError(6050106, "There can be no repeated values in the sort field")
 

@@ -133,7 +133,11 @@ def _parse_boundaries(spec: dict[str, Any], ctx: ParseContext) -> Boundaries:
     keys = [key_string(value, ctx.collation) for value in values]
     for index in range(1, len(values)):
         if canonical_type(values[index]) != canonical_type(values[index - 1]):
-            raise CommandError(40193, "All values in the the 'boundaries' option to $bucket must have the same type. Found conflicting types: " f"{type_name(values[index - 1])} and {type_name(values[index])}.")
+            raise CommandError(
+                40193,
+                "All values in the the 'boundaries' option to $bucket must have the same type. Found conflicting types: "
+                f"{type_name(values[index - 1])} and {type_name(values[index])}.",
+            )
         if keys[index] <= keys[index - 1]:
             raise CommandError(40194, "The 'boundaries' option to $bucket must be sorted, but elements are not in ascending order.")
     return Boundaries(values, keys, _parse_default(spec, values, keys, ctx), ctx.collation)
@@ -144,5 +148,7 @@ def _parse_default(spec: dict[str, Any], values: list[Any], keys: list[bytes], c
         return NO_DEFAULT
     default = _constant(spec["default"], ctx, 40195, "The $bucket 'default' field must be a constant expression.")
     if canonical_type(default) == canonical_type(values[0]) and keys[0] <= key_string(default, ctx.collation) < keys[-1]:
-        raise CommandError(40199, "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary.")
+        raise CommandError(
+            40199, "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary."
+        )
     return default

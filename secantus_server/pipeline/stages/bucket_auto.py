@@ -148,9 +148,13 @@ def _check_buckets(value: Any) -> None:
 
 def _check_roundable(value: Any) -> None:
     if not is_number(value):
-        raise CommandError(40258, f"$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a value with type: {type_name(value)}")
+        raise CommandError(
+            40258, f"$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a value with type: {type_name(value)}"
+        )
     number = value.to_decimal() if type(value) is Decimal128 else value
     if number != number:
         raise CommandError(40259, "$bucketAuto can specify a 'granularity' with numeric boundaries only, but found a NaN")
     if number < 0:
-        raise CommandError(40260, f"$bucketAuto can specify a 'granularity' with non-negative numbers only, but found a negative number: {value}")
+        raise CommandError(
+            40260, f"$bucketAuto can specify a 'granularity' with non-negative numbers only, but found a negative number: {value}"
+        )

@@ -93,7 +93,9 @@ class CollStats(Stage):
         assert name is not None, "the parser has checked that there is a collection"
         target = self.ctx.operations.target(db, name)
         if target is None:
-            raise CommandError(26, f"Unable to retrieve storageStats in $collStats stage :: caused by :: Collection [{db}.{name}] not found.")
+            raise CommandError(
+                26, f"Unable to retrieve storageStats in $collStats stage :: caused by :: Collection [{db}.{name}] not found."
+            )
         if target.kind == "view":
             raise CommandError(166, f"Namespace {db}.{name} is a view, not a collection")
 
@@ -109,7 +111,9 @@ def _latency(histograms: bool) -> dict[str, Any]:
 def _scaled(stats: dict[str, Any], scale: Any) -> dict[str, Any]:
     """Sizes divided by the scale, which is shown beside them."""
     factor = 1 if scale is None else min(truncated(scale), INT32_MAX)
-    found = {name: int_value(int(value) // factor) if name in SCALED and is_number(value) else value for name, value in stats.items()}
+    found: dict[str, Any] = {
+        name: int_value(int(value) // factor) if name in SCALED and is_number(value) else value for name, value in stats.items()
+    }
     if "indexSizes" in found:
         found["indexSizes"] = {name: int_value(int(size) // factor) for name, size in found["indexSizes"].items()}
     return {**found, "scaleFactor": int_value(factor)}

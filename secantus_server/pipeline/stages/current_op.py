@@ -15,7 +15,9 @@ from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
 
-OPTIONS = frozenset(["allUsers", "idleConnections", "idleSessions", "idleCursors", "localOps", "truncateOps", "backtrace", "targetAllNodes"])
+OPTIONS = frozenset(
+    ["allUsers", "idleConnections", "idleSessions", "idleCursors", "localOps", "truncateOps", "backtrace", "targetAllNodes"]
+)
 
 
 @stage("$currentOp")

@@ -94,12 +94,16 @@ class Densify(Stage):
             raise CommandError(9, f"The $densify stage specification must be an object, found {type_name(spec)}")
         fields = named_fields("$densify", spec, FIELDS, ("field", "range"))
         if fields["field"].startswith("$"):
-            raise CommandError(16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found '{fields['field']}'.")
+            raise CommandError(
+                16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found '{fields['field']}'."
+            )
         check_path(fields["field"])
         partition_by = fields.get("partitionByFields", [])
         for path in partition_by:
             if type(path) is not str:
-                raise CommandError(14, f"BSON field '$densify.partitionByFields' is the wrong type '{type_name(path)}', expected type 'string'")
+                raise CommandError(
+                    14, f"BSON field '$densify.partitionByFields' is the wrong type '{type_name(path)}', expected type 'string'"
+                )
             check_path(path)
             _check_overlap(fields["field"], path)
         return cls(fields["field"], partition_by, _parse_range(fields["range"], bool(partition_by), ctx), ctx.parse.collation)
@@ -110,7 +114,11 @@ class Densify(Stage):
         Raises:
             CommandError: 5897900 for too many new documents, and what a value is told by `Range.check`.
         """
-        documents = [(self._partition(fields), get_path(fields, self.names), fields, document) for document in source for fields in [decode(document)]]
+        documents = [
+            (self._partition(fields), get_path(fields, self.names), fields, document)
+            for document in source
+            for fields in [decode(document)]
+        ]
         loose = [document for _, value, _, document in documents if value is MISSING or value is None]
         placed = [item for item in documents if item[1] is not MISSING and item[1] is not None]
         for item in placed:
@@ -121,7 +129,11 @@ class Densify(Stage):
         yield from self._densify(placed)
 
     def _partition(self, fields: dict[str, Any]) -> bytes:
-        return key_string([get_path(fields, tuple(path.split("."))) for path in self.partition_by], self.collation) if self.partition_by else b""
+        return (
+            key_string([get_path(fields, tuple(path.split("."))) for path in self.partition_by], self.collation)
+            if self.partition_by
+            else b""
+        )
 
     def _densify(self, placed: list[tuple[bytes, Any, dict[str, Any], bytes]]) -> Iterator[bytes]:
         low, high = self.range.low, self.range.high
@@ -170,13 +182,19 @@ class Densify(Stage):
     def _new(self, setter: FieldSetter, template: bytes, value: Any) -> bytes:
         self.generated += 1
         if self.generated > MAX_GENERATED:
-            raise CommandError(5897900, f"Generated {self.generated} documents in $densify, which is over the limit of {MAX_GENERATED}. Increase the 'internalQueryMaxAllowedDensifyDocs' parameter to allow more generated documents")
+            raise CommandError(
+                5897900,
+                f"Generated {self.generated} documents in $densify, which is over the limit of {MAX_GENERATED}. Increase the "
+                "'internalQueryMaxAllowedDensifyDocs' parameter to allow more generated documents",
+            )
         return setter.set(template, value)
 
 
 def _check_overlap(field: str, path: str) -> None:
     if field == path or field.startswith(path + ".") or path.startswith(field + "."):
-        raise CommandError(8993000, "BSON field '$densify.partitionByFields' contains a field that is a prefix of 'field', or the other way round")
+        raise CommandError(
+            8993000, "BSON field '$densify.partitionByFields' contains a field that is a prefix of 'field', or the other way round"
+        )
 
 
 def _parse_range(spec: dict[str, Any], partitioned: bool, ctx: PipelineContext) -> Range:
@@ -192,7 +210,10 @@ def _parse_range(spec: dict[str, Any], partitioned: bool, ctx: PipelineContext) 
     if type(bounds) is str:
         return _named_range(bounds, step, unit, partitioned)
     if type(bounds) is not list:
-        raise CommandError(5946801, "The bounds in a range statement must be the string 'full', 'partition', or an ascending array of two numbers or two dates")
+        raise CommandError(
+            5946801,
+            "The bounds in a range statement must be the string 'full', 'partition', or an ascending array of two numbers or two dates",
+        )
     return _explicit_range(bounds, step, unit, ctx)
 
 

@@ -50,7 +50,9 @@ class Documents(Stage):
         """
         for value in _check_array(self.expression.evaluate(EMPTY_DOCUMENT)):
             if type(value) is not dict:
-                raise CommandError(40228, f"'newRoot' expression must evaluate to an object, but resulting value was of type: '{type_name(value)}'")
+                raise CommandError(
+                    40228, f"'newRoot' expression must evaluate to an object, but resulting value was of type: '{type_name(value)}'"
+                )
             yield encode(value)
 
 

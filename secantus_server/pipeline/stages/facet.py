@@ -66,5 +66,9 @@ def _checked(name: str, stages: Any) -> list[Any]:
         raise CommandError(40170, f"arguments to $facet must be arrays, {name} is type {type_name(stages)}")
     for spec in stages:
         if type(spec) is not dict:
-            raise CommandError(40171, f"elements of arrays in $facet spec must be non-empty objects, {name} argument contained an element of type {type_name(spec)}")
+            raise CommandError(
+                40171,
+                f"elements of arrays in $facet spec must be non-empty objects, {name} argument contained an element of type "
+                f"{type_name(spec)}",
+            )
     return stages

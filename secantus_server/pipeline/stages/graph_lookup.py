@@ -72,7 +72,11 @@ class GraphLookup(Stage):
             _check_option(name, value)
         for name in REQUIRED:
             if name not in spec:
-                raise CommandError(40105, f"$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be specified; '{name}' is missing")
+                raise CommandError(
+                    40105,
+                    "$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and 'connectToField' to be "
+                    f"specified; '{name}' is missing",
+                )
         for name in ("as", "connectFromField", "connectToField", "depthField"):
             if name in spec:
                 check_path(spec[name])

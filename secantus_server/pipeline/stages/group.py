@@ -20,7 +20,6 @@ from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._group import Grouper
 
-
 UNKNOWN_ACCUMULATOR = 15952
 
 
@@ -51,16 +50,16 @@ class Group(Stage):
         """
         if type(spec) is not dict:
             raise CommandError(15947, "a group's fields must be specified in an object")
-        id: Expression | None = None
+        group_id: Expression | None = None
         fields = {}
         for name, value in spec.items():
             if name == "_id":
-                id = _parse_id(value, ctx.parse)
+                group_id = _parse_id(value, ctx.parse)
             else:
                 fields[name] = parse_accumulated_field(name, value, ctx.parse)
-        if id is None:
+        if group_id is None:
             raise CommandError(15955, "a group specification must include an _id")
-        return cls(id, fields, ctx.parse.collation, ctx.allow_disk_use)
+        return cls(group_id, fields, ctx.parse.collation, ctx.allow_disk_use)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """One document for each group."""

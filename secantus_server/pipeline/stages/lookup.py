@@ -144,10 +144,10 @@ def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineCo
 
     def start() -> Callable[[bytes], list[bytes]]:
         if variables.cells:
-            return lambda document: list(sub.documents())
+            return lambda _: list(sub.documents())
         found: list[list[bytes]] = []
 
-        def once(document: bytes) -> list[bytes]:
+        def once(_: bytes) -> list[bytes]:
             if not found:
                 found.append(list(sub.documents()))
             return found[0]

@@ -62,7 +62,11 @@ def _refuse_operators(spec: Any) -> None:
     elif type(spec) is dict:
         for name, value in spec.items():
             if name in ("$near", "$nearSphere", "$geoNear"):
-                raise CommandError(5626500, "$geoNear, $near, and $nearSphere are not allowed in this context, as these operators require sorting geospatial data. If you do not need sort, consider using $geoWithin instead.")
+                raise CommandError(
+                    5626500,
+                    "$geoNear, $near, and $nearSphere are not allowed in this context, as these operators require sorting "
+                    "geospatial data. If you do not need sort, consider using $geoWithin instead.",
+                )
             if name == "$where":
                 raise CommandError(2, "$where is not allowed in this context")
             if name not in ("$expr", "$eq", "$in", "$nin", "$ne"):

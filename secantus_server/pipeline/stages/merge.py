@@ -50,9 +50,9 @@ class Merge(Stage):
         """
         failure: CommandError | None = None
         for document in with_ids(source, self.ctx.parse.generate_object_id) if self.merge.on == ("_id",) else source:
-            filter = self._filter(decode(document))
+            condition = self._filter(decode(document))
             try:
-                self._write(document, filter)
+                self._write(document, condition)
             except CommandError as error:
                 failure = failure or error
         if failure is not None:
@@ -68,7 +68,9 @@ class Merge(Stage):
                 raise CommandError(51185, f"$merge write error: 'on' field '{path}' cannot be an array")
             if value is MISSING or value is None or value is UNDEFINED:
                 if not self.merge.nullable:
-                    raise CommandError(51132, f"$merge write error: 'on' field '{path}' cannot be missing, null or undefined if supporting index is sparse")
+                    raise CommandError(
+                        51132, f"$merge write error: 'on' field '{path}' cannot be missing, null or undefined if supporting index is sparse"
+                    )
                 value = None
             found[path] = {"$eq": value}
         return found
@@ -86,7 +88,10 @@ class Merge(Stage):
     def _write_new(self, document: bytes, filter: dict[str, Any]) -> None:
         merge = self.merge
         if merge.when_not_matched == "fail":
-            raise CommandError(13113, "$merge could not find a matching document in the target collection for at least one document in the source collection")
+            raise CommandError(
+                13113,
+                "$merge could not find a matching document in the target collection for at least one document in the source collection",
+            )
         if merge.when_not_matched == "insert":
             if merge.when_matched in ("merge", "keepExisting"):
                 document = _with_nulls(document, filter)
@@ -102,9 +107,13 @@ class Merge(Stage):
             after = decode(document)
         else:
             after = decode(self.merge.apply_pipeline(old, document))
-        id = after.pop("_id", before["_id"])
-        if not values_equal(id, before["_id"]):
-            raise CommandError(66, "$merge failed to update the matching document, did you attempt to modify the _id or the shard key? :: caused by :: Performing an update on the path '_id' would modify the immutable field '_id'")
+        new_id = after.pop("_id", before["_id"])
+        if not values_equal(new_id, before["_id"]):
+            raise CommandError(
+                66,
+                "$merge failed to update the matching document, did you attempt to modify the _id or the shard key? :: caused by :: "
+                "Performing an update on the path '_id' would modify the immutable field '_id'",
+            )
         return encode({"_id": before["_id"], **after})
 
 

@@ -61,7 +61,9 @@ def check_timeseries_target(db: str, collection: str, spec: dict[str, Any], targ
     if target.kind != "timeseries":
         raise CommandError(7268700, f"Cannot create a time-series collection from a non time-series collection: {db}.{collection}")
     if _comparable(spec) != _comparable(dict(target.timeseries)):
-        raise CommandError(7406103, f"Time field, meta field and granularity must match the existing time-series collection {db}.{collection}")
+        raise CommandError(
+            7406103, f"Time field, meta field and granularity must match the existing time-series collection {db}.{collection}"
+        )
 
 
 def _comparable(spec: dict[str, Any]) -> tuple[Any, ...]:

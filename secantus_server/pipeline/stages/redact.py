@@ -67,7 +67,11 @@ class Redact(Stage):
         if verdict == PRUNE:
             return MISSING
         if verdict != DESCEND:
-            raise CommandError(17053, f"$redact's expression should not return anything aside from the variables $$KEEP, $$DESCEND, and $$PRUNE, but returned {value_text(verdict)}")
+            raise CommandError(
+                17053,
+                "$redact's expression should not return anything aside from the variables $$KEEP, $$DESCEND, and $$PRUNE, "
+                f"but returned {value_text(verdict)}",
+            )
         found = {name: self._value(value) for name, value in fields.items()}
         return {name: value for name, value in found.items() if value is not MISSING}
 

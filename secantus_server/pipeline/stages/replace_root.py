@@ -67,4 +67,7 @@ class ReplaceWith(ReplaceRoot):
 
 
 def _complaint(root: Any) -> str:
-    return f"'replacement document' must evaluate to an object, but resulting value was: {value_text(root)}. Type of resulting value: '{type_name(root)}'."
+    return (
+        f"'replacement document' must evaluate to an object, but resulting value was: {value_text(root)}. "
+        f"Type of resulting value: '{type_name(root)}'."
+    )

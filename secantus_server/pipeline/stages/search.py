@@ -32,7 +32,11 @@ class SearchStage(Stage):
         Raises:
             CommandError: 31082.
         """
-        raise CommandError(31082, "Using $search and $vectorSearch aggregation stages requires additional configuration. Please connect to Atlas or an AtlasCLI local deployment to enable.")
+        raise CommandError(
+            31082,
+            "Using $search and $vectorSearch aggregation stages requires additional configuration. "
+            "Please connect to Atlas or an AtlasCLI local deployment to enable.",
+        )
 
 
 @stage("$search")

@@ -34,7 +34,9 @@ class SortByCount(Stage):
         """
         if type(spec) is dict:
             if not spec or not next(iter(spec)).startswith("$"):
-                raise CommandError(40147, f"the sortByCount field must be defined as a $-prefixed path or an expression inside an object: {spec}")
+                raise CommandError(
+                    40147, f"the sortByCount field must be defined as a $-prefixed path or an expression inside an object: {spec}"
+                )
         elif type(spec) is str:
             if not spec.startswith("$"):
                 raise CommandError(40148, "the sortByCount field must be defined as a $-prefixed path or an expression inside an object")

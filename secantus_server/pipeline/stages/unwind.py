@@ -66,10 +66,14 @@ def _check_option(name: str, value: Any) -> None:
             raise CommandError(28808, f"expected a string as the path for $unwind stage, got {type_name(value)}")
     elif name == "preserveNullAndEmptyArrays":
         if type(value) is not bool:
-            raise CommandError(28809, f"expected a boolean for the preserveNullAndEmptyArrays option to $unwind stage, got {type_name(value)}")
+            raise CommandError(
+                28809, f"expected a boolean for the preserveNullAndEmptyArrays option to $unwind stage, got {type_name(value)}"
+            )
     elif name == "includeArrayIndex":
         if type(value) is not str or not value:
-            raise CommandError(28810, f"expected a non-empty string for the includeArrayIndex  option to $unwind stage, got {type_name(value)}")
+            raise CommandError(
+                28810, f"expected a non-empty string for the includeArrayIndex  option to $unwind stage, got {type_name(value)}"
+            )
         if value.startswith("$"):
             raise CommandError(28822, f"includeArrayIndex option to $unwind stage should not be prefixed with a '$': {value}")
     else:

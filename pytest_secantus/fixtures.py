@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pymongo import AsyncMongoClient, MongoClient
     from pymongo.asynchronous.database import AsyncDatabase
     from pymongo.database import Database
+
     from secantus_server.server import SecantusDBServer
 
 __all__ = [

@@ -14,12 +14,12 @@ from pytest_secantus.options import MEMORY, Options
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
-    from secantus_server.server import SecantusDBServer
 
     from pytest_secantus.external import ExternalServer
     from pytest_secantus.seeds import Seeds
     from pytest_secantus.store import SnapshotStore
     from pytest_secantus.xdist import RunDirectory
+    from secantus_server.server import SecantusDBServer
 
 
 class Worker:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import daemons
@@ -70,8 +71,7 @@ def main() -> int:
 def write_json(path: str, results: list[Any]) -> None:
     """Write every figure; rows and probes are told apart by their keys."""
     documents = [result.as_json() if hasattr(result, "as_json") else {**vars(result), "holds": result.holds()} for result in results]
-    with open(path, "w") as file:
-        json.dump(documents, file, indent=1)
+    Path(path).write_text(json.dumps(documents, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

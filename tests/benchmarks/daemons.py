@@ -19,6 +19,10 @@ OURS = shlex.join([sys.executable, "-c", "from secantus_server.cli import main; 
 START_SECONDS = 30.0
 
 
+class NotStarted(Exception):
+    """A daemon ended at once, or did not listen in time."""
+
+
 def free_port() -> int:
     """A port nobody listens on at this moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -27,7 +31,7 @@ def free_port() -> int:
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return once `port` takes connections; raises RuntimeError if the process ends first or takes too long."""
+    """Return once `port` takes connections; raises NotStarted if the process ends first or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -35,7 +39,7 @@ def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
             return
         except OSError:
             time.sleep(0.02)
-    raise RuntimeError(f"the server {process.args!r} did not start")
+    raise NotStarted(f"the server {process.args!r} did not start")
 
 
 @contextmanager
@@ -45,12 +49,15 @@ def daemon(command: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     `command` is completed with ``--port N --storage-path :memory:``, which the peer and ours both take.
     """
     port = free_port()
-    words = [*shlex.split(command), "--port", str(port), "--storage-path", ":memory:", "--log-level", "WARNING"]
-    with tempfile.TemporaryDirectory() as directory:
-        process = subprocess.Popen(words, env=environment(), cwd=directory)
+    words = [*shlex.split(command), "--port", str(port), "--storage-path", ":memory:"]
+    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(words, env=environment(), cwd=directory, stdout=output, stderr=output)
         try:
             wait_until_listening(port, process)
             yield port, process
+        except NotStarted as error:
+            output.seek(0)
+            raise NotStarted(f"{error}: {output.read().decode(errors='replace')[-2000:]}") from None
         finally:
             process.terminate()
             process.wait(30)
@@ -70,7 +77,8 @@ def floor(recordings: dict[str, replay.Recordings]) -> Iterator[dict[str, int]]:
         replay.save(path, recordings)
         words = [sys.executable, "-m", "tests.benchmarks.replay", str(path)]
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             lines = iter(process.stdout.readline, "\n")
             yield {name: int(port) for name, port in (line.rstrip("\n").split("\t") for line in lines)}

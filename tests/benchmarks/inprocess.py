@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pymongo.collection import Collection
@@ -197,8 +198,8 @@ def memory() -> Values:
     with daemons.daemon(sys.argv[2]) as (port, process):
         with connect(port) as client:
             client.admin.command("ping")
-        with open(f"/proc/{process.pid}/status") as status:
-            kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        kilobytes = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     return {"idle_memory": kilobytes / 1024}
 
 

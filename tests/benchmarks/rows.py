@@ -132,7 +132,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "insert_one",
         lambda db, oid: db.single.insert_one({"_id": oid, "name": "someone", "n": 1}),
-        prepare=lambda db, _: ObjectId(),
+        prepare=lambda _database, _call: ObjectId(),
         floor_bar=1.5,
     ),
     Row("find_one by _id", lambda db, n: db.bench.find_one({"_id": n})["rank"], load_plain, floor_bar=1.5),

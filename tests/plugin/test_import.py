@@ -26,6 +26,7 @@ def test_nothing_heavy_is_imported() -> None:
 
 
 def test_a_run_that_uses_nothing_imports_nothing_heavy() -> None:
-    script = "import pytest, sys; pytest.main(['--collect-only', '-q', '-p', 'no:cacheprovider', 'nothing_here']); print('pymongo' in sys.modules)"
+    run = "pytest.main(['--collect-only', '-q', '-p', 'pytest_secantus.plugin', '-p', 'no:cacheprovider', 'nothing_here'])"
+    script = f"import pytest, sys; {run}; print('pymongo' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout.split()[-1] == "False"

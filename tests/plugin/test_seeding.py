@@ -144,4 +144,4 @@ def test_contents_survive_being_saved(tmp_path: Path) -> None:
 def test_descriptions_tell_sources_apart(tmp_path: Path) -> None:
     assert describe(tmp_path / "x" / ".." / "y") == describe(tmp_path / "y")
     assert describe(run_callable) == "pytest_secantus.seeding:run_callable"
-    assert "<" in describe(lambda database: None)
+    assert "<" in describe(lambda _database: None)

@@ -122,5 +122,5 @@ def test_failed_work_is_tried_again(base: Path) -> None:
 
     with pytest.raises(ValueError, match="no"):
         worker.once("work", fail)
-    assert worker.once("work", lambda directory: None).exists()
+    assert worker.once("work", lambda _directory: None).exists()
     worker.close()

@@ -26,8 +26,9 @@ cdef enum:
 
 def next_prefix(bytes prefix not None):
     """The least key that does not begin with the prefix, or None if there is none."""
-    trimmed = prefix.rstrip(b"\xff")
-    return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else None
+    cdef bytes trimmed = prefix.rstrip(b"\xff")
+    cdef Py_ssize_t last = len(trimmed) - 1   # compiled code has no negative indexes
+    return trimmed[:last] + bytes([trimmed[last] + 1]) if trimmed else None
 
 
 cdef class Scan:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from secantus_conformance.cases.replay import find_cases
 from secantus_conformance.commands.options import Subparsers, add_report_option, add_server_options
 from secantus_conformance.commands.run import report
 from secantus_conformance.execution.servers import ExternalServer, Server, make_servers
 from secantus_conformance.failures import UsageError
+from secantus_conformance.report.console import make_console
 from secantus_conformance.running import Plan, execute
 
 
@@ -30,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     cases = [case for case in find_cases(arguments.folder) if not arguments.match or any(text in case.id for text in arguments.match)]
     if not cases:
         raise UsageError(f"No case in {arguments.folder} has {' or '.join(arguments.match)} in its name.")
-    console = Console()
+    console = make_console()
     result = execute(Plan("Recorded cases", {"name": str(arguments.folder)}, cases, _servers(arguments), arguments.timeout), console)
     return report(console, result, arguments.report)
 

@@ -7,8 +7,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from rich.console import Console
-
 from secantus_conformance.commands.options import Subparsers, add_report_option
 from secantus_conformance.commands.run import report
 from secantus_conformance.drivers.base import DriverSuite, read_junit
@@ -17,6 +15,7 @@ from secantus_conformance.environment import discover
 from secantus_conformance.execution.servers import make_servers
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Run
+from secantus_conformance.report.console import make_console
 from secantus_conformance.suites.sources import cache_folder
 
 
@@ -35,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs a suite. Returns 1 if tests failed that the environment does not excuse; raises UsageError."""
     if arguments.name not in SUITES:
         raise UsageError(f"There is no suite of a driver {arguments.name!r}; there are {', '.join(sorted(SUITES))}.")
-    suite, console = SUITES[arguments.name], Console()
+    suite, console = SUITES[arguments.name], make_console()
     console.print(f"Preparing the suite of {suite.name} {suite.version} …")
     folder = suite.prepare(cache_folder() / "drivers")
     result = _run(suite, folder, arguments)

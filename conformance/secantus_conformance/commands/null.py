@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-
 from secantus_conformance.commands.options import Subparsers, add_report_option, add_selection_options, positive
 from secantus_conformance.execution.servers import NULL, CommandServer, Server
 from secantus_conformance.free_passes import PATH, write_free_passes
+from secantus_conformance.report.console import make_console
 from secantus_conformance.report.files import write_reports
 from secantus_conformance.report.terminal import sentence, summary_table
 from secantus_conformance.running import Plan, execute
@@ -32,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     source = open_source(arguments.specs)
     cases = select(discover(source), arguments.category, arguments.match)
     servers: list[Server] = [CommandServer(NULL) for _ in range(arguments.workers)]
-    console = Console()
+    console = make_console()
     result = execute(Plan("Null server", source.describe(), cases, servers, arguments.timeout), console)
     console.print(summary_table(result, frozenset()))
     console.print(sentence(result))

@@ -14,6 +14,7 @@ from secantus_conformance.differences import apply_differences, read_differences
 from secantus_conformance.execution.servers import make_servers
 from secantus_conformance.free_passes import free_passes
 from secantus_conformance.model import Run, TestCase
+from secantus_conformance.report.console import make_console
 from secantus_conformance.report.files import write_reports
 from secantus_conformance.report.jsonout import read_json_report
 from secantus_conformance.report.terminal import print_run
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{case.category}\t{case.group.value}\t{case.id}")
         return 0
     before = read_json_report(arguments.baseline) if arguments.baseline else None
-    console = Console()
+    console = make_console()
     servers = make_servers(arguments.uri, arguments.server, arguments.workers)
     result = execute(Plan("Specification suites", source.describe(), cases, servers, arguments.timeout), console)
     result = _judge_again(result, arguments)

@@ -10,6 +10,7 @@ from rich.markup import escape
 from secantus_conformance.commands.options import Subparsers, add_server_options, positive
 from secantus_conformance.execution.servers import make_servers
 from secantus_conformance.model import Run, TestCase
+from secantus_conformance.report.console import make_console
 from secantus_conformance.running import Plan, execute
 from secantus_conformance.selfcheck.checks import Part, check_invalid, check_mutants, check_valid_fail, check_valid_pass
 from secantus_conformance.suites.sources import open_source
@@ -25,7 +26,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Checks. Returns 1 if a part does not hold."""
-    console, source = Console(), open_source(None)
+    console, source = make_console(), open_source(None)
 
     def run_cases(title: str, cases: list[TestCase]) -> Run:
         servers = make_servers(arguments.uri, arguments.server, arguments.workers)

@@ -51,7 +51,7 @@ def _run_unified(worker: Worker, case: TestCase) -> None:
 
     file = extjson.loads(case.text) if case.text is not None else _file(case.file)
     check_version(file)
-    run_test(worker.environment, worker.internal, file, file["tests"][case.index])
+    run_test(worker.environment, worker.internal, case.id, file, file["tests"][case.index])
 
 
 def _run_corpus(worker: Worker, case: TestCase) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pymongo.common
 from gridfs import GridFSBucket, GridOut
-from pymongo import MongoClient
+from pymongo import MongoClient, _csot
 from pymongo.client_session import ClientSession
-from pymongo.client_session_shared import _TxnState
 from pymongo.collection import Collection
+from pymongo.synchronous.client_session import _TxnState  # type: ignore[attr-defined]  # private
 
 _DRIVER_PACKAGES = ("/pymongo/", "/bson/", "/gridfs/")
 
@@ -65,6 +65,12 @@ def raised_by_driver(error: BaseException) -> bool:
     """Whether an exception comes out of the driver's own code: its check of an argument, not a mistake of this runner."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and any(package in frames[-1].filename.replace("\\", "/") for package in _DRIVER_PACKAGES)
+
+
+def explicit_timeout() -> float | None:
+    """The seconds that `pymongo.timeout` leaves to the running operation, or None where it is not used."""
+    left = _csot.remaining()
+    return None if left is None else max(0.001, left)
 
 
 def file_document(stream: GridOut) -> dict[str, Any]:

@@ -20,19 +20,21 @@ from secantus_conformance.unified.cursors import FirstResultCursor
 from secantus_conformance.unified.error_checks import describe
 from secantus_conformance.unified.event_checks import check_events
 from secantus_conformance.unified.execute import run_operation
+from secantus_conformance.unified.limits import check_limits
 from secantus_conformance.unified.log_checks import check_log_messages
 from secantus_conformance.unified.logs import LogCollector
 from secantus_conformance.unified.outcome import check_outcome, insert_initial_data
 from secantus_conformance.unified.threads import TestThread
 
 
-def run_test(environment: Environment, internal: MongoClient[Any], file: dict[str, Any], test_spec: dict[str, Any]) -> None:
-    """Runs one test of a file.
+def run_test(environment: Environment, internal: MongoClient[Any], name: str, file: dict[str, Any], test_spec: dict[str, Any]) -> None:
+    """Runs one test of a file; its name is looked up among what cannot be run.
 
     Raises SkipTest if it cannot run here, AssertionFailed if an expectation does not hold, BadTest if the file
     asks for what the format does not know; anything else is a mistake of this runner.
     """
     check_requirements(environment, file, test_spec)
+    check_limits(name)
     test = TestContext(environment, internal, run_operation)
     logs = LogCollector() if "expectLogMessages" in test_spec else None
     try:

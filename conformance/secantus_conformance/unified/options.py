@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from pymongo.synchronous.client_session import TransactionOptions
+from pymongo.client_session import TransactionOptions  # type: ignore[attr-defined]  # public, but exported with a star
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import make_read_preference, read_pref_mode_from_name
 from pymongo.write_concern import WriteConcern

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pymongo
 from gridfs import GridFSBucket
 
 from secantus_conformance.failures import BadTest
@@ -87,5 +88,13 @@ def find(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> 
 @operation("bucket", "drop")
 def drop(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
     """Drops both collections of the bucket, files first, as the GridFS specification has it; pymongo leaves that to its users."""
-    for collection in driver_private.bucket_collections(target):
-        collection.drop()
+    files, chunks = driver_private.bucket_collections(target)
+    with pymongo.timeout(_remaining_or(files.database.client.options.timeout)):
+        files.drop()
+        chunks.drop()
+
+
+def _remaining_or(default: float | None) -> float | None:
+    """The seconds that the test gives this operation, else those that the client gives every operation: they cover it as a whole."""
+    explicit = driver_private.explicit_timeout()
+    return default if explicit is None else explicit

@@ -2,13 +2,13 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/
 
-What an operator's own parser needs is here too: `parse_arguments` for positional arguments, `parse_named_arguments` for
-`{input: ..., cond: ...}`, `call` to make a node of a plain function, `fold` to evaluate constants early.
+What an operator's own parser needs is here too: `parse_arguments` for positional arguments, `call` to make a node of a
+plain function, `fold` to evaluate constants early.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from secantus_server.errors import CommandError
@@ -49,11 +49,24 @@ def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
     kind = type(spec)
     if kind is str:
         return parse_path_string(spec, ctx) if spec[:1] == "$" else Constant(spec)
-    if kind is dict and spec:
-        return _parse_document(spec, ctx)
-    if kind is list and spec:
-        return fold(ArrayNode([parse_expression(item, ctx) for item in spec]))
-    return Constant(spec)
+    if not spec or kind not in (dict, list):
+        return Constant(spec)
+    # One call per level of the expression: a document may be 200 levels deep, and Python's stack is not.
+    if kind is list:
+        return fold(ArrayNode(_parse_all(spec, ctx)))
+    name = next(iter(spec))
+    if name[:1] != "$":
+        return _parse_object(spec, ctx)
+    if len(spec) > 1:
+        raise _too_many_operators(spec)
+    return find_parser(name)(spec[name], ctx)
+
+
+def _parse_all(specs: Iterable[Any], ctx: ParseContext) -> list[Expression]:
+    nodes = []
+    for spec in specs:
+        nodes.append(parse_expression(spec, ctx))
+    return nodes
 
 
 def parse_arguments(name: str, argument: Any, ctx: ParseContext, minimum: int, maximum: int | None) -> list[Expression]:
@@ -64,12 +77,7 @@ def parse_arguments(name: str, argument: Any, ctx: ParseContext, minimum: int, m
     """
     specs = argument if type(argument) is list else [argument]
     _check_count(name, len(specs), minimum, maximum)
-    return [parse_expression(spec, ctx) for spec in specs]
-
-
-def parse_named_arguments(argument: dict[str, Any], ctx: ParseContext, names: Sequence[str]) -> list[Expression | None]:
-    """Parses the arguments of `{name: expression, ...}` in the order of `names`; None stands for one that is not there."""
-    return [parse_expression(argument[name], ctx) if name in argument else None for name in names]
+    return _parse_all(specs, ctx)
 
 
 def call(function: Callable[..., Any], arguments: Sequence[Expression]) -> Expression:
@@ -103,16 +111,6 @@ def fold(node: Expression) -> Expression:
         raise ConstantError(error.code, error.message, error.labels, error.info) from None
 
 
-def _parse_document(spec: dict[str, Any], ctx: ParseContext) -> Expression:
-    for name in spec:
-        if name[:1] == "$":
-            if len(spec) > 1:
-                raise _too_many_operators(spec)
-            return find_parser(name)(spec[name], ctx)
-        break
-    return _parse_object(spec, ctx)
-
-
 def _too_many_operators(spec: dict[str, Any]) -> CommandError:
     message = "an expression specification must contain exactly one field, the name of the expression. "
     return CommandError(15983, f"{message}Found {len(spec)} fields in {value_text(spec)}")
@@ -121,7 +119,7 @@ def _too_many_operators(spec: dict[str, Any]) -> CommandError:
 def _parse_object(spec: dict[str, Any], ctx: ParseContext) -> Expression:
     for name in spec:
         validate_field_name(name)
-    return fold(ObjectNode(list(spec), [parse_expression(value, ctx) for value in spec.values()]))
+    return fold(ObjectNode(list(spec), _parse_all(spec.values(), ctx)))
 
 
 def _check_count(name: str, count: int, minimum: int, maximum: int | None) -> None:

@@ -44,6 +44,7 @@ def operator(name: str, *, arguments: int | tuple[int, int | None]) -> Callable[
 
     def register(function: Function) -> Function:
         def parse(argument: Any, ctx: ParseContext) -> Expression:
+            # The parser looks operators up in this module, which it therefore imports first.
             from secantus_server.mql.expressions.parser import call, parse_arguments
 
             return call(function, parse_arguments(name, argument, ctx, minimum, maximum))

@@ -160,3 +160,11 @@ def test_constants_are_folded_and_paths_are_not() -> None:
     assert isinstance(path, FieldPath)
     assert (path.path, path.is_constant) == ("a.b", False)
     assert not parse_expression({"$rand": {}}, ParseContext()).is_constant
+
+
+@pytest.mark.parametrize("operator", ["$not", "$abs", "$toString"])
+def test_expressions_as_deep_as_documents_may_be(operator: str) -> None:
+    spec: Any = "$missing"
+    for _ in range(195):
+        spec = {operator: spec}
+    parse_expression(spec, ParseContext())

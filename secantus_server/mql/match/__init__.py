@@ -17,6 +17,7 @@ from secantus_server.mql.match import (  # noqa: F401
     logical,
     modulo,
     regex,
+    text,
 )
 from secantus_server.mql.match._comparison import Comparison, In
 from secantus_server.mql.match._elem_match import ElemMatchObject, ElemMatchValue

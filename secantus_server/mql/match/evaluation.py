@@ -1,4 +1,4 @@
-"""`$expr`, `$comment`, `$sampleRate`, and the operators that need what the server does not have: `$where`, `$text`.
+"""`$expr`, `$comment`, `$sampleRate`, and `$where`, which is refused.
 
 https://www.mongodb.com/docs/manual/reference/operator/query-evaluation/
 """
@@ -48,13 +48,3 @@ def parse_where(clause: Clause) -> MatchExpression:
     """`$where` is JavaScript, which this server does not run."""
     check_top_level(clause)
     raise not_supported("$where", "there is no JavaScript engine; write the condition with $expr")
-
-
-@filter_operator("$text")
-def parse_text(clause: Clause) -> MatchExpression:
-    """`$text` needs a text index."""
-    check_top_level(clause)
-    if any(name != "$text" for name in clause.scope.special):
-        raise CommandError(2, "text and geoNear not allowed in same query")
-    clause.scope.special.append("$text")
-    raise not_supported("$text", "use $regex")

@@ -57,12 +57,9 @@ def parse_near(clause: Clause) -> MatchExpression:
 def _check_place(clause: Clause) -> None:
     if not clause.scope.conjunctive:
         raise CommandError(2, "geo $near must be top-level expr")
-    others = set(clause.scope.special)
-    if "$text" in others:
-        raise CommandError(2, "text and geoNear not allowed in same query")
-    if others:
+    if clause.scope.near:
         raise CommandError(2, "Too many geoNear expressions")
-    clause.scope.special.append(clause.name)
+    clause.scope.near.append(clause.name)
     if sum(name in NEAR for name in clause.siblings) > 1 or "$geoIntersects" in clause.siblings or "$geoWithin" in clause.siblings:
         raise CommandError(2, f"can't parse extra field: {describe_document(clause.siblings)}")
 

@@ -25,7 +25,8 @@ def _parse_entries(clause: Clause, *, conjunctive: bool = False) -> list[MatchEx
     for entry in clause.argument:
         if type(entry) is not dict:
             raise CommandError(2, "$or/$and/$nor entries need to be full objects")
-    scope = replace(clause.scope, conjunctive=clause.scope.conjunctive and conjunctive)
+    negated = clause.scope.negated or clause.name == "$nor"
+    scope = replace(clause.scope, conjunctive=clause.scope.conjunctive and conjunctive, negated=negated)
     return [parse_filter(entry, scope) for entry in clause.argument]
 
 

@@ -22,16 +22,18 @@ class Scope:
         forbidden: operators that the command does not allow, such as `$expr` in array filters.
         top_level: false inside `$elemMatch`, where operators for whole documents are not allowed.
         conjunctive: whether every result must fulfil what stands here, as `$near` requires.
+        negated: whether it stands under `$nor`.
         depth: how deep the filter is nested.
-        special: the `$near` and `$text` operators met so far in the whole filter, which may have only one.
+        near: the `$near` operators met so far in the whole filter, which may have only one.
     """
 
     ctx: ParseContext
     forbidden: frozenset[str] = frozenset()
     top_level: bool = True
     conjunctive: bool = True
+    negated: bool = False
     depth: int = 0
-    special: list[str] = field(default_factory=list)
+    near: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import groupby
 
 from secantus_server.mql.match.pcre.errors import invalid, unsupported
 
@@ -60,6 +61,17 @@ POSIX: dict[str, Ranges] = {
 # What a POSIX class means with (*UCP); the others stay as they are.
 UCP_POSIX = {"alpha": "L", "lower": "Ll", "upper": "Lu", "alnum": "Xan", "space": "Xps", "word": "Xwd", "digit": "Nd"}
 
+# PCRE's own sets, as beginnings of general categories and what else belongs to them.
+PROPERTIES: dict[str, tuple[str, ...]] = {
+    "L&": ("Lu", "Ll", "Lt"),
+    "LC": ("Lu", "Ll", "Lt"),
+    "Xan": ("L", "N"),
+    "Xwd": ("L", "N"),
+    "Xsp": ("Z",),
+    "Xps": ("Z",),
+}
+EXTRA: dict[str, Ranges] = {"Xwd": _of("_"), "Xsp": VERTICAL + HORIZONTAL, "Xps": VERTICAL + HORIZONTAL}
+
 # fmt: off
 NAMED_SCRIPTS = (
     "Arabic", "Armenian", "Bengali", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek", "Gujarati", "Gurmukhi", "Hangul",
@@ -88,18 +100,28 @@ def complement(ranges: Ranges) -> Ranges:
     return tuple(found)
 
 
-def _where(test: Callable[[str], bool]) -> Ranges:
-    return _join(code for code in range(LAST + 1) if test(chr(code)))
+@lru_cache(maxsize=1)
+def _categories() -> dict[str, list[tuple[int, int]]]:
+    """The characters of each general category."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    start = 0
+    for category, run in groupby(map(unicodedata.category, map(chr, range(LAST + 1)))):
+        end = start + sum(1 for _ in run)
+        found.setdefault(category, []).append((start, end - 1))
+        start = end
+    return found
 
 
-def _join(codes: Iterable[int]) -> Ranges:
-    found: list[tuple[int, int]] = []
-    for code in codes:
-        if found and found[-1][1] == code - 1:
-            found[-1] = (found[-1][0], code)
-        else:
-            found.append((code, code))
-    return tuple(found)
+def _with_category(prefixes: tuple[str, ...]) -> Ranges:
+    ranges = [item for category, items in _categories().items() if category.startswith(prefixes) for item in items]
+    if not ranges:
+        raise invalid("unknown property after \\P or \\p")
+    return tuple(sorted(ranges))
+
+
+def _with_script(name: str) -> Ranges:
+    codes = (code for low, high in _with_category(("L", "M", "N")) for code in range(low, high + 1))
+    return tuple((code, code) for code in codes if unicodedata.name(chr(code), "").startswith(SCRIPTS[name]))
 
 
 @lru_cache(maxsize=64)
@@ -109,28 +131,28 @@ def unicode_property(name: str) -> Ranges:
     Raises:
         CommandError: 51091 for an unknown name, 238 for a script that is not in `SCRIPTS`.
     """
+    if name in PROPERTIES:
+        return joined((*_with_category(PROPERTIES[name]), *EXTRA.get(name, ())))
     if name == "Any":
         return ((0, LAST),)
-    if name in ("L&", "LC"):
-        return _where(lambda char: unicodedata.category(char) in ("Lu", "Ll", "Lt"))
-    if name in ("Xan", "Xwd"):
-        return _where(lambda char: unicodedata.category(char)[0] in "LN") + (_of("_") if name == "Xwd" else ())
-    if name in ("Xsp", "Xps"):
-        return _where(lambda char: unicodedata.category(char)[0] == "Z") + VERTICAL + HORIZONTAL
     if name in SCRIPTS:
-        return _where(lambda char: unicodedata.category(char)[0] in "LMN" and unicodedata.name(char, "").startswith(SCRIPTS[name]))
-    if name[:1] in "CLMNPSZ" and len(name) in (1, 2) and name.isalpha():
-        return _category(name)
+        return joined(_with_script(name))
+    if name[:1] in "CLMNPSZ" and len(name) <= 2 and name.isalpha():
+        return joined(_with_category((name,)))
     if name.isalpha() and name.istitle():
         raise unsupported(f"the script \\p{{{name}}}")
     raise invalid("unknown property after \\P or \\p")
 
 
-def _category(name: str) -> Ranges:
-    found = _where(lambda char: unicodedata.category(char).startswith(name))
-    if not found:
-        raise invalid("unknown property after \\P or \\p")
-    return found
+def joined(ranges: Ranges) -> Ranges:
+    """The same characters with neighbouring and overlapping ranges made one."""
+    found: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if found and low <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        else:
+            found.append((low, high))
+    return tuple(found)
 
 
 def posix_class(name: str, ucp: bool) -> Ranges:

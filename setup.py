@@ -46,19 +46,15 @@ def check_compiler(command: list[str]) -> None:
 
 
 def remove_stale_modules() -> None:
-    """Empties setuptools' staging directories of Python files, so that a deleted module cannot get into a wheel.
-
-    Compiled modules stay: they are what the directory saves time for.
-    """
-    for module in BUILD.glob("lib*/**/*.py*"):
-        module.unlink()
+    """Empties setuptools' staging directories, so that a deleted module cannot get into a wheel."""
+    for staging in BUILD.glob("lib*"):
+        shutil.rmtree(staging)
 
 
 class BuildModules(build_ext):
     """Compiles WiredTiger once, then our modules: several at a time, and only those that changed.
 
-    setuptools goes by the age of files, and a build environment is made anew each time with Cython's own files in it.
-    Here a stamp beside the build remembers what a module was made of.
+    The built modules are put beside their sources as well. A Python started in the tree finds the tree's packages first, installed or not.
     """
 
     def build_extensions(self) -> None:
@@ -70,14 +66,18 @@ class BuildModules(build_ext):
         except BuildError as error:
             sys.exit(str(error))
         ingredients = common_ingredients(library)
-        stamps = {module.name: Stamp(Path(self.get_ext_fullpath(module.name)), module, ingredients) for module in self.extensions}
-        self.extensions = [extension for extension in self.extensions if not stamps[extension.name].holds()]
+        everything = self.extensions
+        stamps = {module.name: Stamp(ROOT / self.get_ext_filename(module.name), module, ingredients) for module in everything}
+        self.extensions = [module for module in everything if not stamps[module.name].holds()]
         self._translate()
-        for extension in self.extensions:
-            self._connect(extension, library)
+        for module in self.extensions:
+            self._connect(module, library)
         super().build_extensions()
-        for extension in self.extensions:
-            stamps[extension.name].write()
+        for module in self.extensions:
+            stamps[module.name].take(Path(self.get_ext_fullpath(module.name)))
+        self.extensions = everything
+        for module in everything:
+            stamps[module.name].give(Path(self.get_ext_fullpath(module.name)))
 
     def _translate(self) -> None:
         """Runs Cython, with its output below `build`."""
@@ -110,24 +110,33 @@ def common_ingredients(library: Library) -> bytes:
 
 
 class Stamp:
-    """The note of what one built module was made of."""
+    """The note of what a module in the tree was made of.
 
-    def __init__(self, output: Path, extension: Extension, ingredients: bytes) -> None:
-        self._output = output
-        self._note = BUILD / "stamps" / hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]
-        self._made_of = hashlib.sha256(ingredients + Path(extension.sources[0]).read_bytes()).hexdigest()
+    setuptools goes by the age of files, and a build environment is made anew each time, with Cython's own files in it.
+    """
+
+    def __init__(self, module: Path, extension: Extension, ingredients: bytes) -> None:
+        self._module = module
+        self._made_of = hashlib.sha256(ingredients + extension.name.encode() + Path(extension.sources[0]).read_bytes()).hexdigest()
+        self._note = BUILD / "stamps" / f"{extension.name}-{sys.implementation.cache_tag}"
 
     def _content(self) -> str:
-        return f"{self._made_of} {self._output.stat().st_mtime_ns}"
+        return f"{self._made_of} {hashlib.sha256(self._module.read_bytes()).hexdigest()}"
 
     def holds(self) -> bool:
         """Whether the module is there, as it was built, from what is there now."""
-        return self._output.exists() and self._note.exists() and self._note.read_text(encoding="ascii") == self._content()
+        return self._module.exists() and self._note.exists() and self._note.read_text(encoding="ascii") == self._content()
 
-    def write(self) -> None:
-        """Notes that the module has been built."""
+    def take(self, built: Path) -> None:
+        """Puts a module just built into the tree, and notes what it was made of."""
+        shutil.copyfile(built, self._module)
         self._note.parent.mkdir(exist_ok=True)
         self._note.write_text(self._content(), encoding="ascii")
+
+    def give(self, target: Path) -> None:
+        """Copies the module to where setuptools expects it."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self._module, target)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def _check_w(w: Any) -> None:
     if type(w) not in (int, Int64, float):
         raise CommandError(9, f"w has to be a number, string, or object; found: {type_name(w)}")
     if not 0 <= w <= MAX_NODES:
-        raise CommandError(9, f"w has to be a non-negative number and not greater than {MAX_NODES}; found: {int(w)}")
+        raise CommandError(9, f"w has to be a non-negative number and not greater than {MAX_NODES}; found: {w}")
 
 
 def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:

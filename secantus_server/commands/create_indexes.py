@@ -1,0 +1,149 @@
+"""createIndexes. https://www.mongodb.com/docs/manual/reference/command/createIndexes/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.bson.shell import document_text
+from secantus_server.catalog.catalog import Change
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands import arguments as a
+from secantus_server.commands.create import create_collection
+from secantus_server.commands.names import collection_name
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.commands.writing import check_not_view
+from secantus_server.errors import CommandError
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec._write import CollectionWriter
+from secantus_server.index._index import Index
+from secantus_server.index.build import make_index
+from secantus_server.index.errors import DuplicateKey
+from secantus_server.index.spec import check_spec
+from secantus_server.oplog.oplog import Entry
+
+MAX_INDEXES = 64
+# Two definitions of one key pattern that differ in one of these are different indexes.
+_IDENTITY = ("unique", "sparse", "partialFilterExpression", "collation")
+
+
+@command(
+    "createIndexes",
+    {"indexes": a.documents(required=True), "commitQuorum": a.anything(), "ignoreUnknownIndexOptions": a.boolean()},
+    in_api_v1=True,
+    is_write=True,
+)
+def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
+    """Create indexes."""
+    name = collection_name("createIndexes", request.db, request.body[request.name])
+    if not args["indexes"]:
+        raise CommandError(2, "Must specify at least one index to create")
+    specs = [check_spec(spec) for spec in args["indexes"]]
+    check_not_view(request.services.catalog.find(request.db, name))
+    services = request.services
+    # No transaction runs meanwhile, so that no writer misses an index that it did not know of.
+    with services.engine.exclusive():
+        before = services.catalog.find(request.db, name)
+        collection = before or create_collection(services, request.db, name, {}, if_missing=True)
+        count = len(collection.indexes)
+        new = choose_new(collection, specs)
+        if new:
+            with services.catalog.changing() as change:
+                build_indexes(request, change, collection, new)
+    reply: Reply = {"numIndexesBefore": count, "numIndexesAfter": count + len(new), "createdCollectionAutomatically": before is None}
+    if not new:
+        reply["note"] = "all indexes already exist"
+    if services.settings.replica_set:
+        reply["commitQuorum"] = args["commitQuorum"] if args["commitQuorum"] is not None else "votingMembers"
+    return reply
+
+
+def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The definitions that the collection does not have yet.
+
+    Raises:
+        CommandError: 85 or 86 for one that conflicts with an index, 67 for too many.
+    """
+    have = [index.spec for index in collection.indexes]
+    new: list[dict[str, Any]] = []
+    for spec in specs:
+        if not any(_same_index(spec, other, new) for other in [*have, *new]):
+            new.append(spec)
+    if len(have) + len(new) > MAX_INDEXES:
+        raise CommandError(67, f"add index fails, too many indexes for {collection.namespace} key:{document_text(specs[-1]['key'])}")
+    return new
+
+
+def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str, Any]]) -> bool:
+    """Whether the other definition is this one.
+
+    Raises:
+        CommandError: it is not, but the two cannot stand beside one another.
+    """
+    same_key = encode(_plain_key(spec["key"])) == encode(_plain_key(other["key"]))
+    same_identity = encode({k: spec.get(k) for k in _IDENTITY}) == encode({k: other.get(k) for k in _IDENTITY})
+    if list(spec["key"]) == ["_id"] and same_key:
+        return True
+    if spec["name"] == other["name"]:
+        if same_key and same_identity and _same_rest(spec, other):
+            if other in new:
+                raise CommandError(68, f"Identical index already exists: {spec['name']}")
+            return True
+        if same_key and same_identity:
+            raise CommandError(85, _different("An equivalent index already exists with the same name but different options.", spec, other))
+        raise CommandError(86, _different("An existing index has the same name as the requested index.", spec, other, names=True))
+    if same_key and same_identity:
+        if _same_rest(spec, other):
+            raise CommandError(85, f"Index already exists with a different name: {other['name']}")
+        raise CommandError(85, _different("An equivalent index already exists with a different name and options.", spec, other))
+    return False
+
+
+def _plain_key(key: dict[str, Any]) -> dict[str, Any]:
+    return {path: value if type(value) is str else -1 if value < 0 else 1 for path, value in key.items()}
+
+
+def _same_rest(spec: dict[str, Any], other: dict[str, Any]) -> bool:
+    ignored = {"name", "key", "v", *_IDENTITY}
+    return {k: v for k, v in spec.items() if k not in ignored} == {k: v for k, v in other.items() if k not in ignored}
+
+
+def _different(start: str, spec: dict[str, Any], other: dict[str, Any], names: bool = False) -> str:
+    if names:
+        start += " When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation."
+    return f"{start} Requested index: {document_text(spec)}, existing index: {document_text(other)}"
+
+
+def build_indexes(request: Request, change: Change, collection: Collection, specs: list[dict[str, Any]]) -> None:
+    """Make the indexes and fill them, all or none.
+
+    Raises:
+        CommandError: 11000 for a unique index over equal keys, or a document cannot be indexed.
+    """
+    services = request.services
+    made = [make_index(spec, services.engine.new_ident()) for spec in specs]
+    writer = CollectionWriter(change.unit, collection.ident, [index for index in collection.indexes if index.is_id])
+    scan = RecordScan(collection.ident, None, request.operation.check)
+    scan.attach(change.unit)
+    try:
+        for document in scan:
+            for index in made:
+                _add(writer, collection, index, document, scan.record_id)
+    finally:
+        scan.close()
+    for index in writer.became_multikey:
+        index.multikey = True
+    changed = Collection(collection.db, collection.name, collection.uuid, collection.ident, collection.options, [*collection.indexes, *made])
+    change.save(changed)
+    entries = [Entry("c", f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})) for index in made]
+    services.oplog.commit(change.unit, entries)
+
+
+def _add(writer: CollectionWriter, collection: Collection, index: Index, document: bytes, record_id: int) -> None:
+    try:
+        writer.add_to_index(index, document, record_id)
+    except DuplicateKey as error:
+        values = dict(zip(error.pattern, error.values, strict=True))
+        text = f"E11000 duplicate key error collection: {collection.namespace} index: {error.index} dup key: {document_text(values)}"
+        raise CommandError(11000, text, info={"keyPattern": error.pattern, "keyValue": values}) from None

@@ -1,0 +1,66 @@
+"""drop and dropDatabase.
+
+https://www.mongodb.com/docs/manual/reference/command/drop/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.catalog.catalog import Change
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands.names import collection_name
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.commands.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.oplog.oplog import Entry
+
+
+@command("drop", {}, in_api_v1=True, is_write=True)
+def drop(request: Request, args: dict[str, Any]) -> Reply:
+    """Drop a collection or view."""
+    name = collection_name("drop", request.db, request.body[request.name])
+    with request.services.catalog.changing() as change:
+        collection = request.services.catalog.find(request.db, name)
+        if collection is None:
+            return {}
+        if name.startswith("system.") and name not in ("system.profile", "system.js", "system.views"):
+            raise CommandError(20, f"can't drop system collection {request.db}.{name}")
+        drop_collection(request.services, change, collection)
+    end_cursors(request.services, collection.namespace)
+    if collection.is_view:
+        return {"ns": collection.namespace}
+    return {"nIndexesWas": len(collection.indexes), "ns": collection.namespace}
+
+
+def drop_collection(services: Services, change: Change, collection: Collection) -> None:
+    """Drop a collection in a change of the catalog, which is committed with it."""
+    change.remove(collection)
+    entry = Entry("c", f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name}))
+    services.oplog.commit(change.unit, [entry])
+
+
+def end_cursors(services: Services, namespace: str) -> None:
+    """Close the cursors of a collection that is no more."""
+    services.cursors.kill_where(lambda cursor: cursor.namespace == namespace)
+
+
+@command("dropDatabase", {}, in_api_v1=True, is_write=True)
+def drop_database(request: Request, args: dict[str, Any]) -> Reply:
+    """Drop a database."""
+    value = request.body[request.name]
+    if value != 1 or type(value) is bool:
+        raise CommandError(5255100, "Have to pass 1 as 'dropDatabase' parameter")
+    if request.db in ("admin", "local", "config"):
+        raise CommandError(20, f"Dropping the '{request.db}' database is prohibited.")
+    services = request.services
+    with services.catalog.changing() as change:
+        collections = services.catalog.collections(request.db)
+        for collection in collections:
+            change.remove(collection)
+        if collections:
+            services.oplog.commit(change.unit, [Entry("c", f"{request.db}.$cmd", None, encode({"dropDatabase": 1}))])
+    services.cursors.kill_where(lambda cursor: cursor.namespace.startswith(f"{request.db}."))
+    return {"dropped": request.db} if collections else {}

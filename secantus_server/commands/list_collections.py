@@ -1,0 +1,46 @@
+"""listCollections. https://www.mongodb.com/docs/manual/reference/command/listCollections/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.commands import arguments as a
+from secantus_server.commands.reading import list_reply
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.commands.statistics import collection_info
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+
+CURSOR = a.Arguments("cursor", {"batchSize": a.number(None, minimum=0)}, generic=False)
+
+
+def cursor_batch_size(args: dict[str, Any]) -> int | None:
+    """The batch size of a `cursor` option, or None."""
+    return CURSOR.parse(args["cursor"] or {})["batchSize"]  # type: ignore[no-any-return]
+
+
+@command(
+    "listCollections",
+    {"filter": a.document({}), "nameOnly": a.boolean(), "authorizedCollections": a.boolean(), "cursor": a.document()},
+    in_api_v1=True,
+    is_read=True,
+)
+def list_collections(request: Request, args: dict[str, Any]) -> Reply:
+    """List the collections and views of a database."""
+    match = parse_match(args["filter"], ParseContext())
+    infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
+    if any(info["type"] == "view" for info in infos) and not any(info["name"] == "system.views" for info in infos):
+        infos.append(_views_collection())
+    found = [info for info in infos if match.matches(encode(info))]
+    if args["nameOnly"]:
+        found = [{"name": info["name"], "type": info["type"]} for info in found]
+    documents = [encode(info) for info in found]
+    return list_reply(request, f"{request.db}.$cmd.listCollections", documents, cursor_batch_size(args))
+
+
+def _views_collection() -> dict[str, Any]:
+    """MongoDB keeps the definitions of views in a collection that is listed with them."""
+    id_index = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
+    return {"name": "system.views", "type": "collection", "options": {}, "info": {"readOnly": False}, "idIndex": id_index}

@@ -1,0 +1,44 @@
+"""listDatabases. https://www.mongodb.com/docs/manual/reference/command/listDatabases/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.commands import arguments as a
+from secantus_server.commands.reading import read_transaction
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.commands.statistics import document_bytes, number
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+
+# Every replica set member has these.
+OWN_DATABASES = ("admin", "config", "local")
+
+
+@command(
+    "listDatabases",
+    {"filter": a.document({}), "nameOnly": a.boolean(), "authorizedDatabases": a.boolean(None)},
+    admin_only=True,
+    in_api_v1=True,
+    is_read=True,
+)
+def list_databases(request: Request, args: dict[str, Any]) -> Reply:
+    """List the databases."""
+    match = parse_match(args["filter"], ParseContext())
+    names = sorted({*request.services.catalog.databases(), *OWN_DATABASES})
+    if args["nameOnly"]:
+        return {"databases": [info for info in ({"name": name} for name in names) if match.matches(encode(info))]}
+    with read_transaction(request.services.engine) as unit:
+        infos = [_info(request, name, ReadScope(unit)) for name in names]
+    found = [info for info in infos if match.matches(encode(info))]
+    total = sum(int(info["sizeOnDisk"]) for info in found)
+    return {"databases": found, "totalSize": number(total), "totalSizeMb": number(total // 1048576)}
+
+
+def _info(request: Request, name: str, scope: ReadScope) -> dict[str, Any]:
+    collections = [collection for collection in request.services.catalog.collections(name) if not collection.is_view]
+    size = sum(document_bytes(collection, scope)[1] for collection in collections)
+    return {"name": name, "sizeOnDisk": number(size), "empty": not collections}

@@ -1,0 +1,27 @@
+"""listIndexes. https://www.mongodb.com/docs/manual/reference/command/listIndexes/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.commands import arguments as a
+from secantus_server.commands.list_collections import cursor_batch_size
+from secantus_server.commands.names import collection_name
+from secantus_server.commands.reading import list_reply
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.commands.writing import check_not_view
+from secantus_server.errors import CommandError
+
+
+@command("listIndexes", {"cursor": a.document(), "includeBuildUUIDs": a.boolean(), "includeIndexBuildInfo": a.boolean()}, in_api_v1=True)
+def list_indexes(request: Request, args: dict[str, Any]) -> Reply:
+    """List a collection's indexes."""
+    name = collection_name("listIndexes", request.db, request.body[request.name])
+    collection = request.services.catalog.find(request.db, name)
+    if collection is None:
+        raise CommandError(26, f"ns does not exist: {request.db}.{name}")
+    check_not_view(collection)
+    documents = [encode(index.spec) for index in collection.indexes]
+    return list_reply(request, f"{request.db}.{name}", documents, cursor_batch_size(args))

@@ -1,0 +1,176 @@
+"""An index's definition as createIndexes gives it: checked and completed.
+
+https://www.mongodb.com/docs/manual/reference/command/createIndexes/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+
+from secantus_server.bson.shell import document_text
+from secantus_server.bson.values import is_number, type_name
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.index.build import SPECIAL_KINDS, index_kind
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+
+MAX_FIELDS = 32
+MAX_NAME_BYTES = 127
+MAX_EXPIRE_S = 2**31 - 1
+
+# The options of a definition, and the types they may have.
+_OPTIONS: dict[str, str] = {
+    "v": "number", "name": "string", "key": "object", "ns": "string", "unique": "flag", "sparse": "flag", "background": "flag",
+    "hidden": "bool", "expireAfterSeconds": "number", "partialFilterExpression": "object", "collation": "object", "storageEngine": "object",
+    "weights": "any", "default_language": "string", "language_override": "string", "textIndexVersion": "number", "2dsphereIndexVersion": "number",
+    "bits": "number", "min": "number", "max": "number", "bucketSize": "number", "wildcardProjection": "object", "prepareUnique": "flag",
+    "clustered": "flag", "dropDups": "flag", "safe": "flag", "originalSpec": "any",
+}  # fmt: skip
+_NOT_KEPT = frozenset(["ns", "background", "dropDups", "safe", "originalSpec"])
+
+
+def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    """The definition as it is stored.
+
+    Raises:
+        CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14.
+    """
+    _check_types(spec)
+    if "key" not in spec:
+        raise CommandError(9, "The 'key' field is a required property of an index specification")
+    if "name" not in spec:
+        raise CommandError(9, "The 'name' field is a required property of an index specification")
+    key = spec["key"]
+    check_key(key)
+    _check_name(spec["name"])
+    kind = index_kind(key)
+    if kind == "text":
+        raise not_supported("a text index", "use $regex instead of $text")
+    stored: dict[str, Any] = {"v": _version(spec.get("v", 2)), "key": key, "name": spec["name"]}
+    for option, value in spec.items():
+        if option not in stored and option not in _NOT_KEPT and not (option in ("unique", "sparse", "hidden") and not value):
+            stored[option] = value
+    _check_options(stored, kind)
+    if kind == "2dsphere":
+        stored.setdefault("2dsphereIndexVersion", 3)
+    return stored
+
+
+def _check_types(spec: dict[str, Any]) -> None:
+    for option, value in spec.items():
+        kind = _OPTIONS.get(option)
+        if kind is None:
+            raise CommandError(197, f"The field '{option}' is not valid for an index specification. Specification: {document_text(spec)}")
+        right = {
+            "number": is_number(value),
+            "string": type(value) is str,
+            "object": type(value) is dict,
+            "flag": type(value) is bool or is_number(value),
+            "bool": type(value) is bool or is_number(value),
+            "any": True,
+        }[kind]
+        if not right:
+            raise CommandError(14, f"The field '{option}' must be {_article(kind)}, but got {type_name(value)}")
+
+
+def _article(kind: str) -> str:
+    return {"number": "a number", "string": "a string", "object": "an object", "flag": "a bool", "bool": "a bool"}[kind]
+
+
+def check_key(key: dict[str, Any]) -> None:
+    """Hold a key pattern to the rules.
+
+    Raises:
+        CommandError: 67 CannotCreateIndex.
+    """
+    if not key:
+        raise CommandError(67, "Index keys cannot be an empty object")
+    if len(key) > MAX_FIELDS:
+        raise CommandError(13103, f"Index key pattern cannot have more than {MAX_FIELDS} fields")
+    for path, value in key.items():
+        _check_path(path, key)
+        _check_direction(value, key)
+    if "hashed" in key.values() and list(key.values()).count("hashed") > 1:
+        raise CommandError(31303, "A maximum of one index field is allowed to be hashed")
+
+
+def _check_path(path: str, key: dict[str, Any]) -> None:
+    if path == "":
+        raise CommandError(67, f"Index keys cannot be an empty field. Key pattern: {document_text(key)}")
+    components = path.split(".")
+    if "" in components:
+        raise CommandError(67, f"Index keys cannot contain an empty field. Key pattern: {document_text(key)}")
+    for number, component in enumerate(components):
+        wildcard = component == "$**" and number == len(components) - 1
+        if component.startswith("$") and not wildcard and component not in ("$id", "$db", "$ref"):
+            raise CommandError(67, f"Index key contains an illegal field name: field name starts with '$'. Key pattern: {document_text(key)}")
+
+
+def _check_direction(value: Any, key: dict[str, Any]) -> None:
+    if type(value) is str:
+        if value == "":
+            raise CommandError(67, f"Values in the index key pattern cannot be empty strings. Key pattern: {document_text(key)}")
+        if value not in SPECIAL_KINDS:
+            raise CommandError(67, f"Unknown index plugin '{value}'")
+        return
+    if type(value) not in (int, Int64, float, Decimal128):
+        raise CommandError(
+            67,
+            f"Values in v:2 index key pattern cannot be of type {type_name(value)}. Only numbers > 0, numbers < 0, and strings are allowed.",
+        )
+    number = value.to_decimal() if type(value) is Decimal128 else value
+    if number == 0 or number != number:
+        raise CommandError(67, f"Values in the index key pattern cannot be {'0' if number == 0 else 'NaN'}.")
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        raise CommandError(67, "index names cannot be empty")
+    if name == "*":
+        raise CommandError(2, "The index name '*' is not valid.")
+
+
+def _version(value: Any) -> int:
+    if value not in (1, 2):
+        raise CommandError(67, f"Invalid index specification version: {value}; only versions 1 and 2 are allowed")
+    return int(value)
+
+
+def _check_options(spec: dict[str, Any], kind: str) -> None:
+    key = spec["key"]
+    if "expireAfterSeconds" in spec:
+        _check_ttl(spec["expireAfterSeconds"], key, kind)
+    if "partialFilterExpression" in spec:
+        if spec.get("sparse"):
+            raise CommandError(67, "cannot mix \"partialFilterExpression\" and \"sparse\" options")
+        parse_match(spec["partialFilterExpression"], ParseContext())
+    if "collation" in spec:
+        parse_collation(spec["collation"])
+    if list(key) == ["_id"] and kind == "btree":
+        _check_id_index(spec)
+    if kind in ("wildcard", "hashed", "2d") and spec.get("unique"):
+        raise CommandError(16764 if kind == "hashed" else 67, f"Currently {kind} indexes cannot guarantee uniqueness. Use a regular index.")
+    if "wildcardProjection" in spec and kind != "wildcard":
+        raise CommandError(2, "The field 'wildcardProjection' is only allowed in an 'wildcard' index")
+
+
+def _check_ttl(seconds: Any, key: dict[str, Any], kind: str) -> None:
+    if len(key) != 1 or kind != "btree":
+        raise CommandError(67, f"TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {document_text(key)}")
+    if list(key) == ["_id"]:
+        raise CommandError(197, "The field 'expireAfterSeconds' is not valid for an _id index specification.")
+    if not 0 <= int(seconds) <= MAX_EXPIRE_S:
+        raise CommandError(67, f"TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number than {seconds}")
+
+
+def _check_id_index(spec: dict[str, Any]) -> None:
+    if spec["key"]["_id"] not in (1, 1.0):
+        raise CommandError(67, "The field 'key' for an _id index must be {_id: 1}")
+    for option in ("sparse", "partialFilterExpression", "hidden", "unique"):
+        if option in spec and option != "unique":
+            raise CommandError(197, f"The field '{option}' is not valid for an _id index specification.")
+    spec["name"] = "_id_"

@@ -15,13 +15,14 @@ from secantus_conformance.report.progress import make_display
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run against what; `suite` describes the tests in reports."""
+    """What to run against what. `suite` describes the tests in reports; failures that do not matter get no line of their own."""
 
     title: str
     suite: dict[str, str]
     cases: list[TestCase]
     servers: list[Server]
     timeout: float
+    failures_matter: bool = True
 
 
 def execute(plan: Plan, console: Console) -> Run:
@@ -29,7 +30,7 @@ def execute(plan: Plan, console: Console) -> Run:
     results: dict[str, Result] = {}
     pool = Pool(plan.servers, plan.timeout)
     start = time.monotonic()
-    with make_display(len(plan.cases), console) as display:
+    with make_display(len(plan.cases), console, plan.failures_matter) as display:
 
         def report(result: Result) -> None:
             results[result.id] = result

@@ -60,8 +60,8 @@ class LiveDisplay:
 class LogDisplay:
     """A line for each test that did not pass, and one every fifteen seconds."""
 
-    def __init__(self, total: int) -> None:
-        self._total, self._done, self._bad = total, 0, 0
+    def __init__(self, total: int, each_failure: bool) -> None:
+        self._total, self._done, self._bad, self._each_failure = total, 0, 0, each_failure
         self._last = time.monotonic()
 
     def __enter__(self) -> LogDisplay:
@@ -75,15 +75,16 @@ class LogDisplay:
         self._done += 1
         if result.verdict.is_bad:
             self._bad += 1
+        if result.verdict.is_bad and self._each_failure:
             print(f"{result.verdict.value}: {result.id}: {' '.join(result.reason.split())[:300]}", flush=True)
         if time.monotonic() - self._last > _LOG_EVERY_SECONDS:
             self._last = time.monotonic()
             print(f"{self._done} of {self._total} tests, {self._bad} not passed", flush=True)
 
 
-def make_display(total: int, console: Console) -> Display:
-    """A live display on a terminal, lines elsewhere."""
-    return LiveDisplay(total, console) if sys.stdout.isatty() else LogDisplay(total)
+def make_display(total: int, console: Console, each_failure: bool) -> Display:
+    """A live display on a terminal; elsewhere lines, one for each failure if wanted."""
+    return LiveDisplay(total, console) if sys.stdout.isatty() else LogDisplay(total, each_failure)
 
 
 def verdict_style(verdict: Verdict) -> str:

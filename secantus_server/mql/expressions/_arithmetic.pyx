@@ -133,11 +133,6 @@ def add(a, b):
     return add_numbers(a, b)
 
 
-def subtract(a, b):
-    """The difference of two numbers, in the width MongoDB gives it."""
-    return subtract_numbers(a, b)
-
-
 def multiply(a, b):
     """The product of two numbers, in the width MongoDB gives it."""
     return multiply_numbers(a, b)
@@ -174,9 +169,10 @@ cdef class Add(Expression):
         return date_of(total, "$add") if has_date else total
 
     cdef object sum_of(self, object total, object value, bint has_date):
-        """A date does not widen to a double when the milliseconds overflow."""
-        if has_date and width_of(total) <= LONG and width_of(value) <= LONG:
-            return int(total) + int(value) if not INT64_MIN <= int(total) + int(value) <= INT64_MAX else add_numbers(total, value)
+        """Milliseconds that no long holds are an error; without a date they would widen to a double."""
+        cdef int64_t result
+        if has_date and width_of(total) <= LONG and width_of(value) <= LONG and checked_add(<int64_t>total, <int64_t>value, &result):
+            raise CommandError(15, "date overflow in $add")
         return add_numbers(total, value)
 
 

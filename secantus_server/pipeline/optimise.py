@@ -19,6 +19,10 @@ from secantus_server.pipeline.stages.skip import Skip
 from secantus_server.pipeline.stages.sort import Sort
 
 
+# A limit beyond it limits nothing.
+MAX_COUNT = 2**62
+
+
 @dataclass(frozen=True)
 class LeadingQuery:
     """The beginning of a pipeline as a query.
@@ -105,6 +109,8 @@ def _window(stages: list[Stage], index: int) -> tuple[int, int | None, int]:
         else:
             break
         index += 1
+    if limit is not None and skip + limit > MAX_COUNT:
+        limit = None
     return skip, limit, index
 
 

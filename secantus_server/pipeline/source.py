@@ -51,9 +51,17 @@ class SubPipeline:
 
     def documents(self) -> Iterator[bytes]:
         """The output of the whole pipeline; variables have the values they are bound to now."""
+        return self.documents_of(self.whole)
+
+    def documents_of(self, pipeline: Pipeline) -> Iterator[bytes]:
+        """The output of another pipeline over what this one reads.
+
+        Arguments:
+            pipeline: such as the first stages of this one.
+        """
         if self.collection is None:
-            return self.whole.run(())
-        return self.ctx.operations.documents(self.ctx.db, self.collection, self.whole)
+            return pipeline.run(())
+        return self.ctx.operations.documents(self.ctx.db, self.collection, pipeline)
 
     def equality_finder(self, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
         """A function that finds documents by an index, if there is one and no view is between."""

@@ -52,17 +52,8 @@ class CollStats(Stage):
         if type(spec) is not dict:
             raise CommandError(5447000, f"$collStats must take a nested object but found: $collStats: {type_name(spec)}")
         fields = named_fields("$collStats", spec, FIELDS)
-        named_fields("$collStats.latencyStats", fields.get("latencyStats", {}), {"histograms": ("bool",)})
-        if "histograms" in fields.get("latencyStats", {}):
-            check_type("$collStats.latencyStats.histograms", fields["latencyStats"]["histograms"], ("bool",))
-        if fields.get("storageStats", {}).get("scale") is not None:
-            check_type("$collStats.storageStats.scale", fields["storageStats"]["scale"], NUMBERS)
-        for name in ("count", "queryExecStats"):
-            if fields.get(name):
-                raise CommandError(31170, f"{name} argument must be an empty object")
-        scale = fields.get("storageStats", {}).get("scale")
-        if scale is not None and truncated(scale) < 1:
-            raise CommandError(2, f"BSON field 'scale' value must be >= 1, actual value '{scale}'")
+        for name, options in fields.items():
+            _check_options(name, options)
         return cls(fields, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
@@ -98,6 +89,21 @@ class CollStats(Stage):
             )
         if target.kind == "view":
             raise CommandError(166, f"Namespace {db}.{name} is a view, not a collection")
+
+
+def _check_options(name: str, options: dict[str, Any]) -> None:
+    """The options of one kind of statistics."""
+    if name == "latencyStats":
+        named_fields("$collStats.latencyStats", options, {"histograms": ()})
+        if "histograms" in options:
+            check_type("$collStats.latencyStats.histograms", options["histograms"], ("bool",))
+    elif name in ("count", "queryExecStats"):
+        if options:
+            raise CommandError(31170, f"{name} argument must be an empty object")
+    elif options.get("scale") is not None:
+        check_type("$collStats.storageStats.scale", options["scale"], NUMBERS)
+        if truncated(options["scale"]) < 1:
+            raise CommandError(2, f"BSON field 'scale' value must be >= 1, actual value '{options['scale']}'")
 
 
 def _latency(histograms: bool) -> dict[str, Any]:

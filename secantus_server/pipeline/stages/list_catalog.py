@@ -16,7 +16,7 @@ from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
 
 
-@stage("$listClusterCatalog", "$listCatalog")
+@stage("$listClusterCatalog")
 class ListClusterCatalog(Stage):
     """What is shown of each collection."""
 
@@ -55,3 +55,19 @@ class ListClusterCatalog(Stage):
             if self.options.get("shards"):
                 document["shards"] = []
             yield encode(document)
+
+
+@stage("$listCatalog")
+class ListCatalog(ListClusterCatalog):
+    """The same of this server alone."""
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> ListCatalog:
+        """Reads `{$listCatalog: {}}`.
+
+        Raises:
+            CommandError: 6200600 for any other argument.
+        """
+        if type(spec) is not dict or spec:
+            raise CommandError(6200600, "The $listCatalog stage specification must be an empty object")
+        return cls({}, ctx)

@@ -139,12 +139,13 @@ def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineConte
 def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Callable[[bytes], list[bytes]]]:
     """The sub-pipeline runs for each document, or once if it does not depend on it."""
     from secantus_server.pipeline.source import SubPipeline
+    from secantus_server.pipeline.stages.lookup_correlated import CorrelatedJoin
 
     sub = SubPipeline.parse("$lookup", fields.get("from"), fields["pipeline"], ctx, variables.cells)
 
     def start() -> Callable[[bytes], list[bytes]]:
         if variables.cells:
-            return lambda _: list(sub.documents())
+            return CorrelatedJoin(sub, variables.cells, ctx.parse).find
         found: list[list[bytes]] = []
 
         def once(_: bytes) -> list[bytes]:

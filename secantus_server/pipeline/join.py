@@ -5,7 +5,7 @@ Where no index helps, a table of the whole collection is built when it is first 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from secantus_server.bson import key_string
 from secantus_server.mql.context import ParseContext
@@ -32,27 +32,32 @@ class HashJoin:
         self.table: dict[bytes, list[int]] | None = None
         self.nulls: list[int] | None = None
 
-    def find(self, keys: Iterable[bytes]) -> list[bytes]:
+    def find(self, keys: Sequence[bytes]) -> list[bytes]:
         """The documents that have one of the keys, in the collection's order.
 
         Arguments:
             keys: key strings of values; null stands for a missing value too.
         """
-        table = self.table if self.table is not None else self._build()
-        found = [self._null_positions() if key == NULL_KEY else table.get(key, ()) for key in keys]
-        if len(found) == 1:
-            return [self.documents[position] for position in found[0]]
-        return [self.documents[position] for position in sorted(set().union(*found))]
+        if self.table is None:
+            self.table = self._build()
+        documents = self.documents
+        if len(keys) == 1:
+            places = self._null_places() if keys[0] == NULL_KEY else self.table.get(keys[0], ())
+            return [documents[place] for place in places]
+        found: set[int] = set()
+        for key in keys:
+            found.update(self._null_places() if key == NULL_KEY else self.table.get(key, ()))
+        return [documents[place] for place in sorted(found)]
 
     def _build(self) -> dict[bytes, list[int]]:
         self.documents = list(self.open())
-        self.table = {}
-        for position, document in enumerate(self.documents):
+        table: dict[bytes, list[int]] = {}
+        for place, document in enumerate(self.documents):
             for key in self.path.keys(document):
-                self.table.setdefault(key, []).append(position)
-        return self.table
+                table.setdefault(key, []).append(place)
+        return table
 
-    def _null_positions(self) -> list[int]:
+    def _null_places(self) -> list[int]:
         if self.nulls is None:
-            self.nulls = [position for position, document in enumerate(self.documents) if self.is_null(document)]
+            self.nulls = [place for place, document in enumerate(self.documents) if self.is_null(document)]
         return self.nulls

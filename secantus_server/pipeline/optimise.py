@@ -18,7 +18,6 @@ from secantus_server.pipeline.stages.project import Project
 from secantus_server.pipeline.stages.skip import Skip
 from secantus_server.pipeline.stages.sort import Sort
 
-
 # A limit beyond it limits nothing.
 MAX_COUNT = 2**62
 

@@ -22,6 +22,8 @@ cdef str NOT_A_NUMBER = "\0NaN"
 
 cdef object key_of(object value, object collation):
     cdef object kind = type(value)
+    if value is None:
+        return None
     if kind is str and collation is None:
         return (value,) if <str>value == NOT_A_NUMBER else value
     if kind is int or kind is LONG:

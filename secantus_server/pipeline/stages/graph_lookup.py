@@ -112,7 +112,7 @@ class GraphLookup(Stage):
         while frontier and (self.walk.max_depth is None or depth <= self.walk.max_depth):
             asked |= frontier
             following: set[bytes] = set()
-            for document in table.find(frontier):
+            for document in table.find(list(frontier)):
                 if document not in found:
                     found[document] = self._with_depth(document, depth)
                     following.update(follow.keys(document))

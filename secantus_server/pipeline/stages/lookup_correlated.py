@@ -51,13 +51,13 @@ class CorrelatedJoin:
         stages = sub.own.stages
         names = tuple(f"$${name}" for name in cells)
         # A variable named CURRENT is what every path begins with.
-        depends = (lambda spec: True) if "CURRENT" in cells else (lambda spec: mentions(spec, names))
-        split = next((index for index, stage in enumerate(stages) if depends(stage.spec)), len(stages))
+        always = "CURRENT" in cells
+        split = next((index for index, stage in enumerate(stages) if always or mentions(stage.spec, names)), len(stages))
         self.sub = sub
         self.collation = ctx.collation
         self.prefix = Pipeline([*sub.view.stages, *stages[:split]])
         self.rest = Pipeline(stages[split:])
-        self.equality = None if "CURRENT" in cells else _find_equality(self.rest, tuple(cells), ctx.child(**cells))
+        self.equality = None if always else _find_equality(self.rest, tuple(cells), ctx.child(**cells))
         self.kept: list[bytes] | None = None
         self.is_too_large = False
         self.table: dict[bytes, list[bytes]] = {}

@@ -47,7 +47,7 @@ def _table(members: list[Row], group: Group) -> str:
 
 def _line(row: Row, label: str) -> str:
     known = row.counts[Verdict.KNOWN]
-    cells = (row.passed, row.eligible, f"{row.share:.1%}", row.free, known, row.eligible - row.passed - known, row.counts[Verdict.SKIPPED])
+    cells = (row.passed, row.eligible, row.share, row.free, known, row.eligible - row.passed - known, row.counts[Verdict.SKIPPED])
     return f"| {label} | " + " | ".join(map(str, cells)) + " |"
 
 

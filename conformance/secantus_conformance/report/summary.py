@@ -34,9 +34,9 @@ class Row:
         return self.counts[Verdict.PASSED]
 
     @property
-    def share(self) -> float:
-        """The share of eligible tests that passed, 0 to 1; 1 if there were none."""
-        return self.passed / self.eligible if self.eligible else 1.0
+    def share(self) -> str:
+        """The share of eligible tests that passed, in words; a dash if there were none."""
+        return f"{self.passed / self.eligible:.1%}" if self.eligible else "–"
 
 
 def rows(results: Iterable[Result], free: frozenset[str] = frozenset()) -> list[Row]:

@@ -70,7 +70,7 @@ def _cells(row: Row, label: str, with_free: bool) -> list[str]:
         label,
         str(row.passed),
         str(row.eligible),
-        f"{row.share:.1%}",
+        row.share,
         str(counts[Verdict.KNOWN]),
         *marked,
         str(counts[Verdict.SKIPPED]),

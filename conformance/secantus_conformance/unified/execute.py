@@ -10,7 +10,7 @@ import pymongo
 
 from secantus_conformance import extjson
 from secantus_conformance.failures import AssertionFailed, BadTest
-from secantus_conformance.unified import driver_errors
+from secantus_conformance.unified import driver_errors, driver_private
 from secantus_conformance.unified.context import TestContext
 from secantus_conformance.unified.entities import kind_of
 from secantus_conformance.unified.error_checks import check_error, describe
@@ -70,6 +70,10 @@ def _with_timeout(operation: Operation, milliseconds: int | None) -> Callable[[T
 def _judge_error(test: TestContext, spec: dict[str, Any], error: Exception) -> Exception | None:
     """An expected error is checked, an ignored one forgotten; a mistake in the test or in this runner is neither."""
     if not driver_errors.is_expected_class(error):
+        if driver_private.raised_by_driver(error):
+            raise AssertionFailed(
+                "unexpected-error", f"{spec['name']} breaks the driver: {describe(error)}", "no error", describe(error)
+            ) from error
         raise error
     if "expectError" in spec:
         check_error(test.matcher, spec["expectError"], error)

@@ -135,7 +135,7 @@ class Layers:
         still_writing = any(writer == owner for writer, _ in self._writers)
         if self._store is None or layer is None or still_writing:
             return
-        if self._store.snapshots[-1:] == (layer.snapshot,) and not layer.snapshot.written:
+        if self._store.snapshots[-1:] == (layer.snapshot,) and not self._store.written_since(layer.snapshot):
             self._store.release(layer.snapshot)
             self._open.remove(layer)
 

@@ -23,6 +23,9 @@ class SnapshotStore(Protocol):
     def release(self, snapshot: Handle) -> None:
         """End a snapshot and those inside it, and keep what was written."""
 
+    def written_since(self, snapshot: Handle) -> bool:
+        """Whether anything was written since."""
+
     def set_aside(self, snapshot: Handle) -> Any:
         """Undo what was written since, end it and those inside it, and return what `put_back` needs to bring all of it back."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -26,23 +25,10 @@ from secantus_server.net.listener import Listener
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.periodic import Periodic
 from secantus_server.settings import Settings
+from secantus_server.snapshots import SetAside, Snapshot, Snapshots
 from secantus_server.storage import Engine
-from secantus_server.storage import Snapshot as StorageSnapshot
 
 load_commands()
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """What the server held at a moment; `SecantusDBServer.restore` puts it back to that.
-
-    Arguments:
-        storage: the storage engine's part.
-        cursors: the cursors that were open; a restore closes the others.
-    """
-
-    storage: StorageSnapshot
-    cursors: frozenset[int]
 
 
 class SecantusDBServer:
@@ -68,6 +54,7 @@ class SecantusDBServer:
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings)
         self._clock = clock or Clock()
         self._services: Services | None = None
+        self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
         self._stopped = threading.Event()
@@ -89,6 +76,7 @@ class SecantusDBServer:
             self._services = None
             engine.close()
             raise
+        self._snapshots = Snapshots(self._services)
         self._services.topology.address = f"{self._listener.host}:{self._listener.port}"
         self._periodic = Periodic(self._services)
         self._periodic.start()
@@ -155,10 +143,18 @@ class SecantusDBServer:
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
         return f"mongodb://{host}:{self.port}/?directConnection=true"
 
+    def _open_snapshots(self) -> Snapshots:
+        assert self._snapshots is not None, "the server is not running; call start() first"
+        return self._snapshots
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """The open snapshots, outermost first."""
+        return self._open_snapshots().open
+
     def snapshot(self) -> Snapshot:
         """Remember what the server holds now. Snapshots nest: release or restore the later one first."""
-        cursors = self.services.cursors.open_ids()
-        return Snapshot(self.services.engine.push_snapshot(), cursors)
+        return self._open_snapshots().take()
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put everything back to what it was at the snapshot, which stays usable; what was opened since is ended.
@@ -166,13 +162,27 @@ class SecantusDBServer:
         Raises:
             StorageError: the snapshot was released, or an earlier one restored.
         """
-        services = self.services
-        services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
-        services.catalog.reload(services.engine.restore(snapshot.storage))
+        self._open_snapshots().restore(snapshot)
 
     def release(self, snapshot: Snapshot) -> None:
         """Forget a snapshot and keep what was written since."""
-        self.services.engine.pop_snapshot(snapshot.storage)
+        self._open_snapshots().release(snapshot)
+
+    def written_since(self, snapshot: Snapshot) -> bool:
+        """Whether anything was written since a snapshot."""
+        return self._open_snapshots().written_since(snapshot)
+
+    def set_aside(self, snapshot: Snapshot) -> SetAside:
+        """Undo what was written since a snapshot, end it and those taken later, and return what `put_back` needs."""
+        return self._open_snapshots().set_aside(snapshot)
+
+    def put_back(self, aside: SetAside) -> None:
+        """Take the snapshots that were set aside again, and write on top of what is there now what was written since each.
+
+        Raises:
+            CommandError: 11000 where a document does not fit beside one written meanwhile.
+        """
+        self._open_snapshots().put_back(aside)
 
     @contextmanager
     def checkpoint(self) -> Iterator[Snapshot]:

@@ -18,7 +18,7 @@ from secantus_server.storage.errors import StorageError
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.keys import IdentRange
 from secantus_server.storage.orphans import Orphans
-from secantus_server.storage.snapshots import NOTHING, Restored, Snapshot, SnapshotStack, write_back
+from secantus_server.storage.snapshots import NOTHING, Restored, Snapshot, SnapshotStack, Touched, write_back
 from secantus_server.storage.tables import WITH_IDENTS
 from secantus_server.storage.wiredtiger._binding import Connection
 
@@ -188,6 +188,20 @@ class Engine:
         """Ends a snapshot and keeps the store as it is; an outer snapshot knows what this one knew."""
         with self.exclusive():
             self._orphans.add(self._snapshots.pop(snapshot))
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """The open snapshots, outermost first."""
+        return self._snapshots.open
+
+    def written_since(self, snapshot: Snapshot) -> bool:
+        """Whether anything was written since a snapshot. Waits until no transaction runs."""
+        with self.exclusive():
+            return self._snapshots.written_since(snapshot, self._idents.next)
+
+    def touched(self, snapshot: Snapshot) -> Touched:
+        """What was written since the innermost snapshot. The caller has the store for himself."""
+        return self._snapshots.touched(snapshot)
 
     def restore(self, snapshot: Snapshot) -> Restored:
         """Puts the store back to a snapshot, which stays open; those taken after it end. Waits until no transaction runs."""

@@ -15,7 +15,7 @@ from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
 from secantus_server.storage.keys import IdentRange
-from secantus_server.storage.tables import CATALOG, META, OPLOG, WITH_IDENTS, WITH_UNDO
+from secantus_server.storage.tables import CATALOG, META, OPLOG, RECORDS, WITH_IDENTS, WITH_UNDO
 
 Values = dict[bytes, bytes | None]
 
@@ -34,6 +34,13 @@ class Restored(NamedTuple):
 
 
 NOTHING = Restored((), frozenset(), range(0), False)
+
+
+class Touched(NamedTuple):
+    """What was written since a snapshot, besides what was made since: keys, each with its value at the snapshot."""
+
+    catalog: Values
+    records: Values
 
 
 @dataclass(eq=False)
@@ -71,6 +78,21 @@ class SnapshotStack:
     def innermost(self) -> Snapshot | None:
         """The snapshot that writes are noted for."""
         return self._open[-1] if self._open else None
+
+    @property
+    def open(self) -> tuple[Snapshot, ...]:
+        """All of them."""
+        return tuple(self._open)
+
+    def written_since(self, snapshot: Snapshot, next_ident: int) -> bool:
+        """Whether anything was written since a snapshot."""
+        self._keep_oplog_flag()
+        return any(not later.is_clean(next_ident) for later in self._open[self._level(snapshot) :])
+
+    def touched(self, snapshot: Snapshot) -> Touched:
+        """What was written since the innermost snapshot."""
+        assert snapshot is self.innermost, "only the innermost snapshot knows all that was written since"
+        return Touched(dict(snapshot.values[CATALOG]), dict(snapshot.values[RECORDS]))
 
     def push(self, unit: RecoveryUnit, next_ident: int) -> Snapshot:
         """Takes a snapshot.

@@ -11,13 +11,7 @@ class FakeSnapshot:
     """What the store held when it was taken."""
 
     def __init__(self, store: FakeStore) -> None:
-        self.store = store
         self.values = dict(store.values)
-
-    @property
-    def written(self) -> bool:
-        """Whether anything differs from then."""
-        return self.store.values != self.values
 
 
 class FakeStore:
@@ -41,6 +35,9 @@ class FakeStore:
 
     def release(self, snapshot: FakeSnapshot) -> None:
         del self._open[self._open.index(snapshot) :]
+
+    def written_since(self, snapshot: FakeSnapshot) -> bool:
+        return self.values != snapshot.values
 
     def set_aside(self, snapshot: FakeSnapshot) -> Any:
         inner = self._open[self._open.index(snapshot) :]

@@ -1,0 +1,92 @@
+"""A server's snapshots: the storage engine's, and what a server has beside its store - cursors, the catalog in memory."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from secantus_server.commands.services import Services
+from secantus_server.commands.set_aside import NamespaceChange, put_back, set_aside
+from secantus_server.storage import Snapshot as StorageSnapshot
+
+
+class Snapshot:
+    """What the server held at a moment; `SecantusDBServer.restore` puts it back to that.
+
+    Arguments:
+        storage: the storage engine's part.
+        cursors: the cursors that were open; a restore closes the others.
+    """
+
+    def __init__(self, storage: StorageSnapshot, cursors: frozenset[int]) -> None:
+        self.storage = storage
+        self.cursors = cursors
+
+
+class SetAside(NamedTuple):
+    """Snapshots that were ended, outermost first, what was written in each, and the cursors that were open then."""
+
+    parts: tuple[tuple[Snapshot, list[NamespaceChange]], ...]
+    cursors: frozenset[int]
+
+
+class Snapshots:
+    """The open snapshots of a running server."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._taken: list[Snapshot] = []
+
+    @property
+    def open(self) -> tuple[Snapshot, ...]:
+        """The open snapshots, outermost first."""
+        still_open = self._services.engine.snapshots
+        self._taken = [snapshot for snapshot in self._taken if snapshot.storage in still_open]
+        return tuple(self._taken)
+
+    def take(self) -> Snapshot:
+        """Remember what the server holds now."""
+        snapshot = Snapshot(self._services.engine.push_snapshot(), self._services.cursors.open_ids())
+        self._taken.append(snapshot)
+        return snapshot
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put everything back to what it was at a snapshot, and end the cursors opened since."""
+        services = self._services
+        services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
+        services.catalog.reload(services.engine.restore(snapshot.storage))
+
+    def release(self, snapshot: Snapshot) -> None:
+        """End a snapshot and those taken later, and keep what was written."""
+        self._services.engine.pop_snapshot(snapshot.storage)
+
+    def written_since(self, snapshot: Snapshot) -> bool:
+        """Whether anything was written since a snapshot."""
+        return self._services.engine.written_since(snapshot.storage)
+
+    def set_aside(self, snapshot: Snapshot) -> SetAside:
+        """Undo what was written since a snapshot and end it and those taken later; cursors stay open."""
+        cursors = self._services.cursors.open_ids()
+        later = self.open[self.open.index(snapshot) :]
+        parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
+        return SetAside(tuple(reversed(parts)), cursors)
+
+    def put_back(self, aside: SetAside) -> None:
+        """Take the snapshots again, inside those that are open now, and write again what was written since each.
+
+        Raises:
+            CommandError: 11000 where a document does not fit beside one written meanwhile; that snapshot and the later ones have ended.
+        """
+        opened_meanwhile = self._services.cursors.open_ids() - aside.cursors
+        for snapshot, changes in aside.parts:
+            snapshot.storage = self._services.engine.push_snapshot()
+            snapshot.cursors |= opened_meanwhile
+            self._taken.append(snapshot)
+            self._write_again(snapshot, changes)
+
+    def _write_again(self, snapshot: Snapshot, changes: list[NamespaceChange]) -> None:
+        try:
+            put_back(self._services, changes)
+        except BaseException:
+            self.restore(snapshot)
+            self.release(snapshot)
+            raise

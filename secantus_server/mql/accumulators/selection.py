@@ -8,11 +8,12 @@ from __future__ import annotations
 from functools import cmp_to_key
 from typing import Any
 
-from secantus_server.bson import compare_values, is_number, key_string, type_name
+from secantus_server.bson import compare_values, key_string, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Collation
 from secantus_server.mql.expressions.integers import to_int64
 from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.value_text import value_text
 
 
 def parse_fields(name: str, argument: Any) -> dict[str, Any]:
@@ -37,15 +38,11 @@ def checked_n(value: Any) -> int:
     """How many values are wanted.
 
     Raises:
-        CommandError: 5787902, 5787903, 5787908 for what is no positive whole number.
+        CommandError: 7548606 for what is no positive whole number.
     """
-    if not is_number(value):
-        raise CommandError(5787902, f"Value for 'n' must be of integral type, but found {type_name(value)}")
     n = to_int64(value)
-    if n is None:
-        raise CommandError(5787903, f"Value for 'n' must be of integral type, but found {value}")
-    if n <= 0:
-        raise CommandError(5787908, f"'n' must be greater than 0, found {n}")
+    if n is None or n <= 0:
+        raise CommandError(7548606, f"'n' must be a positive integer, but found {value_text(value)}")
     return n
 
 

@@ -78,7 +78,7 @@ def constant_n(spec: Any, ctx: ParseContext) -> int:
     """The `n` of an accumulator.
 
     Raises:
-        CommandError: 238 for an `n` that depends on the group, 5787902 and others for one that is no positive whole number.
+        CommandError: 238 for an `n` that depends on the group, 7548606 for one that is no positive whole number.
     """
     expression = parse_expression(spec, ctx)
     if not isinstance(expression, Constant):

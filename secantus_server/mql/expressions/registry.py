@@ -113,7 +113,6 @@ UNSUPPORTED: dict[str, str] = {
     "$similarityEuclidean": "write it with $reduce, $zip and $multiply",
     "$subtype": _IN_THE_CLIENT,
     "$toArray": "use $objectToArray for documents",
-    "$toHashedIndexKey": _IN_THE_CLIENT,
     "$toObject": "use $arrayToObject for arrays",
     "$top": "sort the array with $sortArray and take its first element",
     "$topN": "sort the array with $sortArray and take a $slice of it",

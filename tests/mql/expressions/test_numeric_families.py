@@ -1,4 +1,4 @@
-"""Trigonometry, bits, `$rand`, `$meta`, and accumulators as expressions."""
+"""Trigonometry, bits, `$rand`, `$meta`, `$toHashedIndexKey`, and accumulators as expressions."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ from tests.mql.expressions.evaluation import evaluate, parse_error_of, same
         ({"$atan2": [Decimal128("0"), -1]}, Decimal128("3.141592653589793238462643383279503")),
         ({"$acos": Decimal128("1")}, Decimal128("0")),
         ({"$tanh": Decimal128("NaN")}, Decimal128("NaN")),
+        ({"$toHashedIndexKey": "hello"}, Int64(5347277839332858538)),
+        ({"$toHashedIndexKey": 1.9}, Int64(5902408780260971510)),
+        ({"$eq": [{"$toHashedIndexKey": math.inf}, {"$toHashedIndexKey": Int64(2**63 - 1)}]}, True),
+        ({"$type": {"$meta": "searchScore"}}, "missing"),
         ({"$degreesToRadians": 180}, math.pi),
         ({"$radiansToDegrees": Decimal128("0")}, Decimal128("0E-32")),
         ({"$sin": None}, None),
@@ -85,6 +89,7 @@ def test_values(spec: Any, expected: Any) -> None:
         ({"$atan2": ["a", 1]}, 51044),
         ({"$bitAnd": [1.0]}, 14),
         ({"$bitNot": "a"}, 14),
+        ({"$toHashedIndexKey": []}, 238),
         ({"$rand": 1}, 10065),
         ({"$rand": {"a": 1}}, 3040501),
         ({"$meta": 1}, 17307),

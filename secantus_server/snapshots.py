@@ -74,19 +74,17 @@ class Snapshots:
         """Take the snapshots again, inside those that are open now, and write again what was written since each.
 
         Raises:
-            CommandError: 11000 where a document does not fit beside one written meanwhile; that snapshot and the later ones have ended.
+            CommandError: 11000 where a document does not fit beside one written meanwhile; nothing of `aside` is there then.
         """
         opened_meanwhile = self._services.cursors.open_ids() - aside.cursors
-        for snapshot, changes in aside.parts:
-            snapshot.storage = self._services.engine.push_snapshot()
-            snapshot.cursors |= opened_meanwhile
-            self._taken.append(snapshot)
-            self._write_again(snapshot, changes)
-
-    def _write_again(self, snapshot: Snapshot, changes: list[NamespaceChange]) -> None:
         try:
-            put_back(self._services, changes)
+            for snapshot, changes in aside.parts:
+                snapshot.storage = self._services.engine.push_snapshot()
+                snapshot.cursors |= opened_meanwhile
+                self._taken.append(snapshot)
+                put_back(self._services, changes)
         except BaseException:
-            self.restore(snapshot)
-            self.release(snapshot)
+            outermost = aside.parts[0][0]
+            self.restore(outermost)
+            self.release(outermost)
             raise

@@ -156,6 +156,32 @@ cdef class RecoveryUnit(Session):
         scan.close()
         return count
 
+    def rewrite_left_pages(self):
+        """From now on each page that this unit leaves is rewritten without the keys removed from it; for sweep()."""
+        self.fail(self.handle.reconfigure(self.handle, b"debug=(release_evict_page=true)"))
+
+    def sweep(self, int table, bytes lower, bytes upper, int limit):
+        """Walks over [lower, upper), or its first `limit` entries, without the GIL.
+
+        It does not pass the gate, for it reads and changes nothing.
+        """
+        cdef Cursor scan
+        cdef const uint8_t *key
+        cdef const uint8_t *value
+        cdef size_t key_size, value_size
+        cdef int code = 0
+        self.start()
+        try:
+            scan = Cursor(self, table, lower, upper, False)
+            with nogil:
+                while code == 0 and limit > 0:
+                    code = scan.next_raw(&key, &key_size, &value, &value_size)
+                    limit -= 1
+            scan.fail(code)
+            scan.close()
+        finally:
+            self.finish(False)
+
     def scan(self, int table, bytes lower, bytes upper, bint reverse=False):
         """The entries of [lower, upper) in key order, or in reverse; `upper` None is the table's end."""
         return Cursor(self, table, lower, upper, reverse)

@@ -32,7 +32,8 @@ class Engine:
 
     What guards what: the gate (see `_gate`) separates transactions from whoever needs the store for himself; the exclusive lock
     lets one thread at a time close the gate, and guards the snapshots; the ident lock guards the idents; the pool and the
-    list of orphans are a list and a deque, whose single operations are atomic; the purge lock keeps purges apart.
+    list of orphans are a list and a deque, whose single operations are atomic; the purge lock keeps purges apart
+    from each other and from the end.
     """
 
     def __init__(self, connection: Connection, *, sync_on_commit: bool = False, memory_size_mb: int = 0) -> None:
@@ -42,7 +43,6 @@ class Engine:
         self._gate = Gate()
         self._undo = UndoLog()
         self._snapshots = SnapshotStack(self._undo)
-        self._orphans = Orphans()
         self._pool: list[RecoveryUnit] = []
         self._exclusive_lock = threading.RLock()
         self._exclusive_depth = 0
@@ -50,6 +50,7 @@ class Engine:
         self._closed = False
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
+        self._orphans = Orphans(self._new_sweeper() if connection.in_memory else None)
         with self.transaction() as unit:
             self._orphans.load(unit)
 
@@ -93,7 +94,7 @@ class Engine:
 
         Raises StorageError when transactions do not end within ten seconds.
         """
-        with self._exclusive_lock:
+        with self._purge_lock, self._exclusive_lock:
             if self._closed:
                 return
             with self.exclusive(_CLOSE_TIMEOUT):
@@ -172,12 +173,12 @@ class Engine:
         """Removes entries of dropped idents for about so long; tells whether some are left. For the periodic thread."""
         if not self._orphans:
             return False
-        with self._purge_lock:
-            unit = self.acquire()
-            try:
-                return self._orphans.purge(unit, budget_ms)
-            finally:
-                self.release(unit)
+        if not self._purge_lock.acquire(blocking=False):
+            return True
+        try:
+            return not self._closed and self._purge(budget_ms)
+        finally:
+            self._purge_lock.release()
 
     def push_snapshot(self) -> Snapshot:
         """Takes a snapshot, inside those that are open. Waits until no transaction runs."""
@@ -233,6 +234,20 @@ class Engine:
             return self._write_back(snapshot, made)
         finally:
             self._connection.reconfigure(configuration.cache_config(self._memory_size_mb).encode())
+
+    def _purge(self, budget_ms: float) -> bool:
+        """Removes orphans with a borrowed recovery unit."""
+        unit = self.acquire()
+        try:
+            return self._orphans.purge(unit, budget_ms)
+        finally:
+            self.release(unit)
+
+    def _new_sweeper(self) -> RecoveryUnit:
+        """A session for Orphans, which does not pass the gate; the purge lock keeps it from the closing of the store."""
+        sweeper = RecoveryUnit(self._connection, self._gate, self._undo, False, self._ident_dropped)
+        sweeper.rewrite_left_pages()
+        return sweeper
 
     def _new_unit(self) -> RecoveryUnit:
         """Opens another session."""

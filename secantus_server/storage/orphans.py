@@ -14,13 +14,23 @@ from secantus_server.storage.tables import META
 
 #: Keys removed in one transaction: about a quarter of a millisecond, for which a restore may have to wait.
 _BATCH: Final = 256
+#: Keys removed before their pages are rewritten, and live entries that this may walk over: about a millisecond.
+_SWEEP_AFTER: Final = 2048
 
 
 class Orphans:
-    """The idents to be removed. The list is kept in `meta` too, so that a restart forgets none."""
+    """The idents to be removed. The list is kept in `meta` too, so that a restart forgets none.
 
-    def __init__(self) -> None:
+    Arguments:
+        sweeper: a unit that rewrites the pages it leaves. A removed key keeps its memory, and is in the way of scans, until its page is
+            rewritten, and in a store in memory nothing but this does that before the cache is full. None for a directory.
+    """
+
+    def __init__(self, sweeper: RecoveryUnit | None) -> None:
+        self._sweeper = sweeper
         self._ranges: deque[IdentRange] = deque()
+        self._removed = 0
+        self._unswept: dict[int, IdentRange] = {}
 
     def __len__(self) -> int:
         return len(self._ranges)
@@ -38,6 +48,8 @@ class Orphans:
         deadline = time.monotonic() + budget_ms / 1000
         while self._ranges:
             self._purge_batch(unit, self._ranges[0])
+            if self._sweeper is not None and self._removed >= _SWEEP_AFTER:
+                self._sweep(self._sweeper)
             if time.monotonic() >= deadline:
                 break
         return bool(self._ranges)
@@ -46,19 +58,29 @@ class Orphans:
         """One batch in one transaction; the range's row goes with its last entry."""
         unit.begin()
         try:
-            done = unit.purge(orphan.table, *orphan.bounds(), _BATCH) < _BATCH
-            if done:
+            removed = unit.purge(orphan.table, *orphan.bounds(), _BATCH)
+            if removed < _BATCH:
                 unit.remove(META, orphan.meta_key())
             unit.commit()
         except WriteConflict:
             # A straggler writes to an ident dropped under it: what it leaves is removed at the next turn.
-            self._abandon(unit)
+            if unit.in_transaction:
+                unit.rollback()
             self._ranges.rotate(-1)
             return
-        if done:
+        self._note(orphan, removed)
+        if removed < _BATCH:
             self._ranges.popleft()
 
-    def _abandon(self, unit: RecoveryUnit) -> None:
-        """Rolls back unless the failed commit has done so."""
-        if unit.in_transaction:
-            unit.rollback()
+    def _note(self, orphan: IdentRange, removed: int) -> None:
+        """Remembers where keys were removed."""
+        self._removed += removed
+        before = self._unswept.get(orphan.table, orphan)
+        self._unswept[orphan.table] = IdentRange(orphan.table, min(before.low, orphan.low), max(before.high, orphan.high))
+
+    def _sweep(self, sweeper: RecoveryUnit) -> None:
+        """Rewrites the pages where keys were removed."""
+        for table, swept in self._unswept.items():
+            sweeper.sweep(table, *swept.bounds(), _SWEEP_AFTER)
+        self._unswept.clear()
+        self._removed = 0

@@ -29,6 +29,7 @@ cdef extern from "wiredtiger.h" nogil:
 
     ctypedef struct WT_SESSION:
         int (*close)(WT_SESSION *, const char *) noexcept nogil
+        int (*reconfigure)(WT_SESSION *, const char *) noexcept nogil
         int (*create)(WT_SESSION *, const char *, const char *) noexcept nogil
         int (*open_cursor)(WT_SESSION *, const char *, WT_CURSOR *, const char *, WT_CURSOR **) noexcept nogil
         int (*begin_transaction)(WT_SESSION *, const char *) noexcept nogil

@@ -89,7 +89,7 @@ def test_values(spec: Any, expected: Any) -> None:
         ({"$atan2": ["a", 1]}, 51044),
         ({"$bitAnd": [1.0]}, 14),
         ({"$bitNot": "a"}, 14),
-        ({"$toHashedIndexKey": []}, 238),
+        ({"$toHashedIndexKey": [[]]}, 238),
         ({"$rand": 1}, 10065),
         ({"$rand": {"a": 1}}, 3040501),
         ({"$meta": 1}, 17307),

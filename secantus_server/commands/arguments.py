@@ -105,12 +105,33 @@ def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
             raise wrong_type(name, value, "[long, int, decimal, double]")
         number = whole_number(value)
         if minimum is not None and number < minimum:
-            raise CommandError(51024, f"BSON field '{name}' value must be >= {minimum}, actual value '{number}'")
+            raise CommandError(2, f"BSON field '{name}' value must be >= {minimum}, actual value '{number}'")
         if maximum is not None and number > maximum:
-            raise CommandError(51024, f"BSON field '{name}' value must be <= {maximum}, actual value '{number}'")
+            raise CommandError(2, f"BSON field '{name}' value must be <= {maximum}, actual value '{number}'")
         return number
 
     return check
+
+
+def exact_integer(name: str, value: Any) -> int:
+    """A number of any type that is whole and fits int64.
+
+    Raises:
+        CommandError: 14 for what is no number, 9 for a number that is not whole or too large.
+    """
+    if not is_number(value):
+        raise wrong_type(name, value, "[long, int, decimal, double]")
+    if type(value) not in (float, Decimal128):
+        return int(value)
+    number = value.to_decimal() if type(value) is Decimal128 else value
+    last = name.rpartition(".")[2]
+    if number != number:
+        raise CommandError(9, f"Expected an integer, but found NaN in: {last}: {value}")
+    if not -(2**63) <= number < 2**63:
+        raise CommandError(9, f"Cannot represent as a 64-bit integer: {last}: {value}")
+    if number != int(number):
+        raise CommandError(9, f"Expected an integer: {last}: {value}")
+    return int(number)
 
 
 def one_of(check: str, *types: type) -> Check:
@@ -128,9 +149,9 @@ def _anything(name: str, value: Any) -> Any:
     return value
 
 
-def document(default: Any = None, *, required: bool = False) -> Field:
+def document(default: Any = None, *, required: bool = False, null_is_absent: bool = True) -> Field:
     """A field that holds a document."""
-    return Field(_document, default, required)
+    return Field(_document, default, required, null_is_absent)
 
 
 def documents(*, required: bool = False) -> Field:
@@ -169,8 +190,14 @@ def anything(default: Any = None, *, required: bool = False) -> Field:
 
 
 def hint() -> Field:
-    """An index by its name or its key pattern."""
-    return Field(one_of("[string, object]", str, dict))
+    """An index by its name or its key pattern; MongoDB does not take a null for "not given" here."""
+    return Field(_hint, null_is_absent=False)
+
+
+def _hint(name: str, value: Any) -> str | dict[str, Any]:
+    if type(value) is str or type(value) is dict:
+        return value
+    raise CommandError(9, "Hint must be a string or an object")
 
 
 def long_id() -> Field:
@@ -195,7 +222,7 @@ GENERIC: dict[str, Field] = {
     "clientOperationKey": anything(),
     "comment": anything(),
     "lsid": document(),
-    "maxTimeMS": number(minimum=0, maximum=2**31 - 1),
+    "maxTimeMS": Field(exact_integer),
     "maxTimeMSOpOnly": anything(),
     "mayBypassWriteBlocking": anything(),
     "operationSessionInfo": anything(),
@@ -237,7 +264,7 @@ class Arguments:
             skip: a key that is not a field: the command's own name.
 
         Raises:
-            CommandError: 40415 for an unknown field, 40414 for a missing one, 14 for a wrong type, 51024 for a bound.
+            CommandError: 40415 for an unknown field, 40414 for a missing one, 14 for a wrong type, 2 for a bound.
         """
         values = self._defaults.copy()
         for key, value in body.items():

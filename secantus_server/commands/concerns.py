@@ -11,7 +11,7 @@ from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import is_number, type_name
-from secantus_server.commands.arguments import wrong_type
+from secantus_server.commands.arguments import whole_number, wrong_type
 from secantus_server.errors import CommandError
 
 READ_LEVELS = ("local", "majority", "linearizable", "available", "snapshot")
@@ -57,20 +57,46 @@ def check_write_concern(command: str, takes_one: bool, concern: Any) -> None:
     for key, value in concern.items():
         if key not in _WRITE_FIELDS:
             raise CommandError(40415, f"BSON field 'writeConcern.{key}' is an unknown field.")
-        if key in ("j", "fsync") and type(value) is not bool and not is_number(value):
+        if key in ("j", "fsync") and value is not None and type(value) is not bool and not is_number(value):
             raise wrong_type(f"writeConcern.{key}", value, "[bool, int, double, decimal, long]")
+        if key == "provenance" and type(value) is not str:
+            raise wrong_type("writeConcern.provenance", value, "string")
     _check_w(concern.get("w", 1))
+    _check_timeout(concern.get("wtimeout"))
     if concern.get("j") and concern.get("fsync"):
         raise CommandError(9, "fsync and j options cannot be used together")
 
 
 def _check_w(w: Any) -> None:
-    if type(w) is dict or type(w) is str:
+    if type(w) is str:
+        return
+    if type(w) is dict:
+        _check_tags(w)
         return
     if type(w) not in (int, Int64, float):
         raise CommandError(9, f"w has to be a number, string, or object; found: {type_name(w)}")
     if not 0 <= w <= MAX_NODES:
         raise CommandError(9, f"w has to be a non-negative number and not greater than {MAX_NODES}; found: {w}")
+
+
+def _check_tags(tags: dict[str, Any]) -> None:
+    if not tags:
+        raise CommandError(9, "tagged write concern requires tags")
+    for tag, count in tags.items():
+        if not is_number(count):
+            raise CommandError(9, f"tags must be a single level document with only number values; found: {type_name(count)} for {tag}")
+
+
+def _check_timeout(timeout: Any) -> None:
+    """A timeout of another type is no timeout, as in MongoDB; a number has a largest value."""
+    if is_number(timeout) and whole_number(timeout) >= 2**31:
+        raise CommandError(9, f"wtimeout must be a 32-bit integer, but found: {timeout}")
+
+
+def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
+    """Whether the client does not want to know what became of its write (`w: 0` without `j`)."""
+    w = (concern or {}).get("w", 1)
+    return is_number(w) and w == 0 and not waits_for_disk(concern)
 
 
 def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.storage import RecoveryUnit
 
-FIELDS = {"deletes": a.documents(), "ordered": a.boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
+FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
 
 _STATEMENT = a.Arguments(
     "delete.deletes",
@@ -35,7 +35,7 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
         try:
-            count += run_delete(request, name, _parse(request, name, spec, args["let"]))
+            count += run_delete(request, name, parse_delete(request, name, spec, args["let"]))
         except CommandError as error:
             if request.operation.killed or error.code == 50:
                 raise
@@ -45,7 +45,12 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
     return finish_write(request, {"n": count}, errors)
 
 
-def _parse(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> CanonicalQuery:
+def parse_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> CanonicalQuery:
+    """Parse one statement.
+
+    Raises:
+        CommandError: whatever MongoDB rejects before it looks at a document.
+    """
     limit = a.integer()("delete.deletes.limit", spec["limit"])
     if limit not in (0, 1):
         raise CommandError(9, f"The limit field in delete objects must be 0 or 1. Got {limit}")

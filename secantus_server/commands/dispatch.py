@@ -12,7 +12,7 @@ from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import type_name
-from secantus_server.commands.arguments import truth, wrong_type
+from secantus_server.commands.arguments import exact_integer, truth, wrong_type
 from secantus_server.commands.concerns import check_read_concern, check_write_concern
 from secantus_server.commands.names import check_database_name
 from secantus_server.commands.operations import Operation
@@ -21,6 +21,8 @@ from secantus_server.commands.request import ClientInfo, Request
 from secantus_server.commands.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.wire.message import Message
+
+MAX_TIME_MS = 2**31 - 1
 
 _NO_SIGNATURE = {"hash": Binary(b"\0" * 20, 0), "keyId": Int64(0)}
 _GENERIC_TYPES: dict[str, tuple[type, str]] = {"lsid": (dict, "object"), "txnNumber": (Int64, "long"), "$clusterTime": (dict, "object")}
@@ -65,24 +67,21 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
             raise wrong_type(f"{command.name}.{key}", body[key], expected)
     if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:
         _check_api_version(command, body)
-    if body.get("maxTimeMS") and request.name != "getMore":
+    if body.get("maxTimeMS") is not None and request.name != "getMore":
         operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
     if "lsid" in body:
         _check_session(command, body)
-    if "readConcern" in body:
+    if body.get("readConcern") is not None:
         check_read_concern(command.name, command.is_read, body["readConcern"], standalone=not request.services.settings.replica_set)
-    if "writeConcern" in body:
+    if body.get("writeConcern") is not None:
         check_write_concern(command.name, command.is_write, body["writeConcern"])
 
 
 def _max_time_ms(name: str, value: Any) -> int:
-    if type(value) not in (int, Int64, float):
-        raise wrong_type(f"{name}.maxTimeMS", value, "[long, int, decimal, double]")
-    if value != int(value):
-        raise CommandError(2, "maxTimeMS has non-integral value")
-    if not 0 <= value <= 2**31 - 1:
-        raise CommandError(2, f"{int(value)} value for maxTimeMS is out of range [0, 2147483647]")
-    return int(value)
+    limit = exact_integer(f"{name}.maxTimeMS", value)
+    if not 0 <= limit <= MAX_TIME_MS:
+        raise CommandError(2, f"{limit} value for maxTimeMS is out of range [0, {MAX_TIME_MS}]")
+    return limit
 
 
 def _check_session(command: Command, body: dict[str, Any]) -> None:

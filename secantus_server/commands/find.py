@@ -20,7 +20,7 @@ from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import find_documents
 
 FIELDS = {
-    "filter": a.document({}),
+    "filter": a.document({}, null_is_absent=False),
     "sort": a.document({}),
     "projection": a.document({}),
     "hint": a.hint(),

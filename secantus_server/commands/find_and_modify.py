@@ -52,7 +52,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     if value is not None and job.projection is not None:
         value = job.projection.apply(value)
     shown = None if value is None else RawDocument(value)
-    return finish_write(request, {"lastErrorObject": last, "value": shown}, [])
+    return finish_write(request, {"lastErrorObject": last, "value": shown}, [], silent=False)
 
 
 def _check_arguments(args: dict[str, Any]) -> None:

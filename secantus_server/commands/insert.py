@@ -27,9 +27,8 @@ CHUNK = 1000
 
 FIELDS = {
     "documents": a.documents(),
-    "ordered": a.boolean(True),
+    "ordered": a.strict_boolean(True),
     "bypassDocumentValidation": a.boolean(),
-    "maxTimeMS": a.number(),
     "$_isTimeseriesUpsert": a.anything(),
 }
 

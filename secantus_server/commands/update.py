@@ -34,7 +34,7 @@ from secantus_server.storage import RecoveryUnit, WriteConflict
 
 FIELDS = {
     "updates": a.documents(),
-    "ordered": a.boolean(True),
+    "ordered": a.strict_boolean(True),
     "bypassDocumentValidation": a.boolean(),
     "let": a.document({}),
     "sampleId": a.anything(),
@@ -101,9 +101,6 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
             if request.operation.killed or error.code == 50:
                 raise
             errors.append(write_error(index, error))
-            partial = getattr(error, "outcome", None)
-            if partial is not None:
-                matched, modified = matched + partial.matched, modified + partial.modified
             if args["ordered"]:
                 break
             continue
@@ -147,7 +144,7 @@ def run_update(request: Request, name: str, statement: UpdateStatement, *, bypas
     """Change what matches, or insert.
 
     Raises:
-        CommandError: a document could not be changed; the error's `outcome` says what was changed before it.
+        CommandError: a document could not be changed; those before it stay changed.
     """
     services = request.services
     if statement.upsert:
@@ -169,8 +166,8 @@ def run_update(request: Request, name: str, statement: UpdateStatement, *, bypas
                 outcome.upserted_id = insert_upsert(writer, statement)
         except WriteConflict:
             raise
-        except CommandError as error:
-            error.outcome = outcome  # type: ignore[attr-defined]
+        except CommandError:
+            # What was changed before the document that could not be changed stays, though nobody counts it.
             writer.commit()
             raise
         writer.commit()
@@ -207,8 +204,6 @@ def change_matches(request: Request, collection: Collection, writer: DocumentWri
         new = apply(document, array_index=locate(document)) if locate else apply(document)
         outcome.matched += 1
         if new is not document:
-            if changes.is_replacement and new == document:
-                continue
             writer.update(document, new, record_id)
             outcome.modified += 1
 

@@ -1,0 +1,48 @@
+"""Run pytest on a project that a test writes, in this process or in another."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from textwrap import dedent
+
+import pymongo  # noqa: F401  (what is imported before an inline run is not imported again in each)
+import pytest
+
+import pytest_secantus.seeds  # noqa: F401
+import secantus_server.server  # noqa: F401
+
+INSTALLED = any(point.name == "secantus" for point in entry_points(group="pytest11"))
+#: How the plugin is loaded where the package is not installed.
+LOAD = () if INSTALLED else ("-p", "pytest_secantus.plugin")
+
+
+class Project:
+    """A project in a temporary directory."""
+
+    def __init__(self, pytester: pytest.Pytester) -> None:
+        self.pytester = pytester
+
+    def write(self, **files: str) -> None:
+        """Write Python files; a double underscore in a name is a directory."""
+        for name, text in files.items():
+            path = self.pytester.path.joinpath(*name.split("__")).with_suffix(".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(dedent(text))
+
+    def ini(self, *lines: str) -> None:
+        """Write pytest.ini."""
+        self.pytester.makeini("\n".join(["[pytest]", *lines]))
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """Run in this process, without plugins that other tests need."""
+        return self.pytester.runpytest_inprocess(*LOAD, "-p", "no:cacheprovider", "-p", "no:asyncio", *arguments)
+
+    def run_apart(self, *arguments: str) -> pytest.RunResult:
+        """Run in a process of its own."""
+        return self.pytester.runpytest_subprocess(*LOAD, "-p", "no:cacheprovider", *arguments, timeout=60)
+
+    def passes(self, *arguments: str, passed: int) -> pytest.RunResult:
+        """Run in this process; so many tests pass and nothing else happens."""
+        result = self.run(*arguments)
+        result.assert_outcomes(passed=passed)
+        return result

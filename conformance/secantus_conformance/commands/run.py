@@ -19,7 +19,7 @@ from secantus_conformance.report.files import write_reports
 from secantus_conformance.report.jsonout import read_json_report
 from secantus_conformance.report.terminal import print_run
 from secantus_conformance.running import Plan, execute
-from secantus_conformance.suites.catalog import discover, select
+from secantus_conformance.suites.catalog import check_files, discover, select
 from secantus_conformance.suites.sources import Source, open_source
 
 # Beside this package in a checkout; the installed package has none.
@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         for case in cases:
             print(f"{case.category}\t{case.group.value}\t{case.id}")
         return 0
+    check_files(cases)
     before = read_json_report(arguments.baseline) if arguments.baseline else None
     console = make_console()
     servers = make_servers(arguments.uri, arguments.server, arguments.workers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tarfile
 import venv
@@ -15,6 +14,7 @@ from xml.etree import ElementTree
 from pymongo.uri_parser import parse_uri
 
 from secantus_conformance.drivers.base import Environmental
+from secantus_conformance.drivers.process import call
 from secantus_conformance.failures import UsageError
 from secantus_conformance.suites.sources import PYMONGO_VERSION, archive_path, fetch
 
@@ -50,7 +50,7 @@ class PymongoSuite:
         if not _python(folder).exists():
             venv.create(folder / "environment", with_pip=True)
         if not (folder / "installed").exists():
-            _call([str(_python(folder)), "-m", "pip", "install", "--quiet", *_REQUIREMENTS], folder, 600, "pip cannot install the driver")
+            call([str(_python(folder)), "-m", "pip", "install", "--quiet", *_REQUIREMENTS], folder, 600, "pip cannot install the driver")
             (folder / "installed").touch()
         self._alone = self._without_server(folder)
         return folder
@@ -73,7 +73,7 @@ class PymongoSuite:
         host, port = parse_uri(uri)["nodelist"][0]
         command = [str(_python(folder)), "-m", "pytest", "test", "-q", "-m", self.marker, f"--junitxml={junit}", "-p", "no:cacheprovider"]
         environment = {**os.environ, "DB_IP": host, "DB_PORT": str(port), "PYTHONPATH": str(folder)}
-        _call([*command, f"--timeout={_TEST_SECONDS}", "-o", "faulthandler_timeout=0"], folder, timeout, None, environment)
+        call([*command, f"--timeout={_TEST_SECONDS}", "-o", "faulthandler_timeout=0"], folder, timeout, None, environment)
 
     def needs_server(self, test: str) -> bool:
         """Whether a test did not pass where no server listens."""
@@ -93,14 +93,3 @@ def _unpack(folder: Path) -> None:
 
 def _python(folder: Path) -> Path:
     return folder / "environment" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-
-
-def _call(command: list[str], folder: Path, timeout: float, complaint: str | None, environment: dict[str, str] | None = None) -> None:
-    """Runs a command. With a complaint, a failure of it is a UsageError."""
-    try:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise UsageError(f"The suite took longer than {timeout:g} seconds.") from error
-    (folder / "last-output.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
-    if complaint and done.returncode != 0:
-        raise UsageError(f"{complaint}: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")

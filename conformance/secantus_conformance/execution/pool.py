@@ -19,6 +19,8 @@ from secantus_conformance.model import Result, TestCase, Verdict
 # A worker that is being started discovers its server first.
 _START_SECONDS = 60.0
 _JOB_SIZE = 40
+# How often a silent worker's clock and server are looked at.
+_LOOK_SECONDS = 0.25
 Report = Callable[[Result], None]
 
 
@@ -102,12 +104,12 @@ class Pool:
 
     def _loop(self, slots: list[_Slot], jobs: deque[list[TestCase]], report: Report, left: int) -> None:
         while left:
-            now = time.monotonic()
-            nearest = min(slot.deadline for slot in slots)
-            ready = wait([slot.connection for slot in slots], max(0.0, nearest - now))
+            ready = wait([slot.connection for slot in slots], _LOOK_SECONDS)
             for slot in slots:
                 if slot.connection in ready:
                     left -= self._receive(slot, jobs, report)
+                elif slot.current is not None and slot.server.exit_reason() is not None:
+                    left -= self._give_up(slot, jobs, report, Verdict.FAILED, "server-died", "The server did not survive this test.")
                 elif time.monotonic() > slot.deadline:
                     left -= self._give_up(slot, jobs, report, Verdict.TIMEOUT, "timeout", f"The test took longer than {self._timeout:g} s.")
 

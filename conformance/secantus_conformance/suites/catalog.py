@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from secantus_conformance.failures import UsageError
+from secantus_conformance.failures import BadTest, UsageError
 from secantus_conformance.model import Group, TestCase
 from secantus_conformance.suites.categories import CATEGORIES, category_of, group_of
+from secantus_conformance.suites.format_rules import check_structure
+from secantus_conformance.suites.schema import check_version
 from secantus_conformance.suites.sources import Source
 
 # The runner's own suites, which `selfcheck` runs.
@@ -77,6 +79,17 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} is not a readable JSON file: {error}") from error
+
+
+def check_files(tests: Iterable[TestCase]) -> None:
+    """Raises UsageError for a file that breaks the unified test format, or is of a version that this runner does not know."""
+    for path in dict.fromkeys(test.file for test in tests if test.kind == "unified"):
+        file = read_json(path)
+        try:
+            check_version(file)
+            check_structure(file)
+        except BadTest as bad:
+            raise UsageError(f"{path}: {bad.message}") from bad
 
 
 def select(tests: Iterable[TestCase], categories: list[str], patterns: list[str]) -> list[TestCase]:

@@ -1,4 +1,4 @@
-"""Which versions of the unified test format this runner takes, and whether a file has its form."""
+"""Which versions of the unified test format this runner takes."""
 
 from __future__ import annotations
 

@@ -1,0 +1,104 @@
+"""Reports: what is written can be read, holds both sides of a failure, and harms no reader."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Group, Result, Run, Verdict
+from secantus_conformance.report.docs import page
+from secantus_conformance.report.files import write_reports
+from secantus_conformance.report.jsonout import read_json_report
+from secantus_conformance.report.summary import rows, skips, total
+from secantus_conformance.report.terminal import print_run, sentence
+
+RUN = Run(
+    "Suites",
+    {"name": "pymongo", "version": "4"},
+    {"product": "secantus", "version": "8.2.0", "topology": "replicaset"},
+    (
+        Result("crud/find::a", "crud.find", Group.SERVER, Verdict.PASSED, seconds=0.1),
+        Result("crud/find::free", "crud.find", Group.SERVER, Verdict.PASSED),
+        Result("crud/find::b", "crud.find", Group.SERVER, Verdict.FAILED, "result", "wanted <1>, got 2\x00", '{"a": 1}', "[red]2"),
+        Result("crud/find::c", "crud.find", Group.SERVER, Verdict.KNOWN, "result", "no x (why)"),
+        Result("crud/find::d", "crud.find", Group.SERVER, Verdict.SKIPPED, "requirement", "needs | MongoDB 9"),
+        Result("csot/e::e", "timeouts", Group.FAULTS, Verdict.TIMEOUT, "timeout", "too long"),
+        Result("csot/e::f", "timeouts", Group.DRIVER, Verdict.ERROR, "runner", "broke"),
+    ),
+    12.34,
+    ("a note",),
+)
+FREE = frozenset({"crud/find::free"})
+
+
+def test_rows_and_totals() -> None:
+    table = rows(RUN.results, FREE)
+    assert [(row.group, row.category, row.passed, row.eligible, row.share, row.free) for row in table] == [
+        (Group.SERVER, "crud.find", 2, 4, "50.0%", 1),
+        (Group.FAULTS, "timeouts", 0, 1, "0.0%", 0),
+        (Group.DRIVER, "timeouts", 0, 1, "0.0%", 0),
+    ]
+    assert total(table, "all", Group.SERVER).total == 7
+    assert skips(RUN) == [("requirement", "needs | MongoDB 9", 1)]
+
+
+def test_the_sentence() -> None:
+    assert sentence(RUN) == "2 of 6 eligible tests passed, 1 known differences, 3 did not; 1 of 7 were skipped; 12 s."
+
+
+def test_json_comes_back_as_it_was(tmp_path: Path) -> None:
+    write_reports(RUN, tmp_path, FREE)
+    assert read_json_report(tmp_path / "report.json").results == RUN.results
+
+
+def test_what_is_no_report(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"results": [{}]}', encoding="utf-8")
+    with pytest.raises(UsageError, match="is not a JSON report"):
+        read_json_report(path)
+
+
+def test_junit(tmp_path: Path) -> None:
+    write_reports(RUN, tmp_path)
+    root = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    suite = root.find("testsuite[@name='crud.find']")
+    assert suite is not None
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "5",
+        "failures": "1",
+        "errors": "0",
+        "skipped": "2",
+    }
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert failure.text == 'expected:\n{"a": 1}\n\nactual:\n[red]2'
+
+
+def test_html_stands_alone_and_is_escaped(tmp_path: Path) -> None:
+    write_reports(RUN, tmp_path, FREE)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "wanted &lt;1&gt;" in text
+    assert "{&quot;a&quot;: 1}" in text
+    assert not re.search(r"<(script|link|img)|https?://", text)
+
+
+def test_the_terminal_shows_both_sides() -> None:
+    console = Console(width=120, record=True, file=None, quiet=False)
+    with console.capture() as captured:
+        print_run(console, RUN, FREE)
+    text = captured.get()
+    assert '{"a": 1}' in text
+    assert "[red]2" in text
+    assert "a note" in text
+    assert "fault injection" in text
+
+
+def test_the_page() -> None:
+    text = page([RUN], FREE)
+    assert "| crud.find | 2 | 4 | 50.0% | 1 | 1 | 1 | 1 |" in text
+    assert "- no x: 1 tests" in text
+    assert "needs \\| MongoDB 9" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import pytest
 from bson.int64 import Int64
 
 from secantus_server.bson import decode, encode, key_string
@@ -12,7 +13,7 @@ from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
-from secantus_server.pipeline import Pipeline, Resolved, TargetInfo
+from secantus_server.pipeline import Pipeline, PipelineContext, Resolved, TargetInfo, parse_pipeline
 from secantus_server.pipeline.operations import UniqueIndex
 
 Namespace = tuple[str, str]
@@ -132,3 +133,23 @@ class MemoryOperations:
 
 
 filter_ = filter
+
+
+def run(stages: list[dict[str, Any]], documents: list[dict[str, Any]], *, server: MemoryOperations | None = None) -> list[dict[str, Any]]:
+    """The output of a pipeline over the collection `test.source`, which gets these documents."""
+    server = server or MemoryOperations()
+    server.fill("test", "source", documents)
+    pipeline = parse_pipeline(stages, context(server))
+    return [decode(document) for document in server.documents("test", "source", pipeline)]
+
+
+def context(server: MemoryOperations | None = None, collection: str | None = "source", db: str = "test") -> PipelineContext:
+    """The surroundings of a pipeline over `test.source`."""
+    return PipelineContext(ParseContext(), db, server or MemoryOperations(), collection)
+
+
+def error(stages: list[Any], ctx: PipelineContext | None = None) -> CommandError:
+    """The error that parsing a pipeline raises."""
+    with pytest.raises(CommandError) as caught:
+        parse_pipeline(stages, ctx or context())
+    return caught.value

@@ -11,14 +11,13 @@ from typing import Any
 
 from bson.int64 import Int64
 
-from secantus_server.bson import RawArray, encode, is_number, key_string, type_name
+from secantus_server.bson import RawArray, is_number, key_string, type_name
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions import Expression, parse_expression
-from secantus_server.mql.match import parse_match
 from secantus_server.pipeline._fields import FieldSetter
 from secantus_server.pipeline._paths import JoinPath
-from secantus_server.pipeline.arguments import check_path, truncated
+from secantus_server.pipeline.arguments import check_path, whole_number
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.join import HashJoin
 from secantus_server.pipeline.registry import stage
@@ -82,13 +81,9 @@ class GraphLookup(Stage):
                 check_path(spec[name])
         max_depth = _max_depth(spec["maxDepth"]) if "maxDepth" in spec else None
         walk = Walk(spec["connectFromField"], spec["connectToField"], max_depth, spec.get("depthField"))
-        restriction = spec.get("restrictSearchWithMatch")
-        if restriction is not None:
-            parse_match(restriction, ctx.parse)
-        stages = [] if restriction is None else [{"$match": restriction}]
-        other = SubPipeline.parse("$lookup", spec["from"], [], ctx, {})
-        filtered = SubPipeline.parse("$lookup", spec["from"], stages, ctx, {}) if stages else other
-        return cls(spec["as"], parse_expression(spec["startWith"], ctx.parse), walk, filtered.documents, ctx)
+        stages = [{"$match": spec["restrictSearchWithMatch"]}] if "restrictSearchWithMatch" in spec else []
+        reachable = SubPipeline.parse("$lookup", spec["from"], stages, ctx, {})
+        return cls(spec["as"], parse_expression(spec["startWith"], ctx.parse), walk, reachable.documents, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents, each with all that can be reached from it."""
@@ -100,8 +95,8 @@ class GraphLookup(Stage):
 
     def _first_keys(self, document: bytes) -> list[bytes]:
         value = self.start.evaluate(document)
-        values = value if type(value) is list else [None if value is MISSING else value]
-        return [key_string(item, self.ctx.parse.collation) for item in values]
+        values = value if type(value) is list else [value]
+        return [key_string(item, self.ctx.parse.collation) for item in values if item is not MISSING]
 
     def _search(self, keys: Iterable[bytes], table: HashJoin, follow: JoinPath) -> list[bytes]:
         """Breadth first; a document that was found once is not followed again."""
@@ -147,9 +142,7 @@ def _check_option(name: str, value: Any) -> None:
 def _max_depth(value: Any) -> int:
     if not is_number(value):
         raise CommandError(40100, f"maxDepth must be numeric, found type: {type_name(value)}")
-    depth = truncated(value)
+    depth = whole_number(value, 40102, "maxDepth could not be represented as a long long. ")
     if depth < 0:
-        raise CommandError(40101, f"maxDepth requires a nonnegative argument, found: {value}")
-    if encode({"": value}) and depth != float(str(value)):
-        raise CommandError(40102, f"maxDepth could not be represented as a long long: {value}")
+        raise CommandError(40101, f"maxDepth requires a nonnegative argument, found: {depth}")
     return depth

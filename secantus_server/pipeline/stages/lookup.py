@@ -133,7 +133,7 @@ def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineConte
         return _pipeline_join(fields, variables, ctx)
     check_path(local)
     check_path(foreign)
-    return _field_join(fields["from"], local, foreign, pipeline, variables, ctx)
+    return _field_join(fields.get("from"), local, foreign, pipeline or [], variables, ctx)
 
 
 def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Callable[[bytes], list[bytes]]]:
@@ -159,13 +159,16 @@ def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineCo
 
 
 def _field_join(
-    origin: str, local: str, foreign: str, pipeline: list[Any] | None, variables: Variables, ctx: PipelineContext
+    origin: str | None, local: str, foreign: str, pipeline: list[Any], variables: Variables, ctx: PipelineContext
 ) -> Callable[[], Callable[[bytes], list[bytes]]]:
     """Equality of two fields, and a sub-pipeline over what it finds."""
+    from secantus_server.pipeline.parse import parse_pipeline
     from secantus_server.pipeline.source import SubPipeline
 
-    base = SubPipeline.parse("$lookup", origin, [], ctx, {})
-    after = SubPipeline.parse("$lookup", origin, pipeline or [], ctx, variables.cells).own
+    # Without a collection the sub-pipeline's `$documents` are what is looked through.
+    sources = pipeline[:1] if origin is None else []
+    base = SubPipeline.parse("$lookup", origin, sources, ctx, {})
+    after = parse_pipeline(pipeline[len(sources) :], ctx.sub_pipeline("$lookup", origin or "", variables.cells))
     collation = ctx.parse.collation
 
     def start() -> Callable[[bytes], list[bytes]]:
@@ -174,7 +177,7 @@ def _field_join(
             found = _by_index(by_index, local)
         else:
             found = _by_table(HashJoin(base.documents, foreign, ctx.parse), JoinPath(local, False, collation))
-        return found if not pipeline else _through(after, found)
+        return found if not after.stages else _through(after, found)
 
     return start
 

@@ -23,9 +23,9 @@ class Project:
         self.pytester = pytester
 
     def write(self, **files: str) -> None:
-        """Write Python files; a double underscore in a name is a directory."""
+        """Write Python files, named without their suffix."""
         for name, text in files.items():
-            path = self.pytester.path.joinpath(*name.split("__")).with_suffix(".py")
+            path = self.pytester.path / f"{name}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(dedent(text))
 

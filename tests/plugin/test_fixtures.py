@@ -243,7 +243,12 @@ ASYNC_TESTS = """
     ("plugin", "head", "mark", "arguments"),
     [
         ("pytest_asyncio", "import pytest", "@pytest.mark.asyncio", ["-o", "asyncio_default_fixture_loop_scope=function"]),
-        ("anyio", "import pytest\n    @pytest.fixture\n    def anyio_backend(): return 'asyncio'", "@pytest.mark.anyio", ["-p", "no:asyncio"]),
+        (
+            "anyio",
+            "import pytest\n    @pytest.fixture\n    def anyio_backend(): return 'asyncio'",
+            "@pytest.mark.anyio",
+            ["-p", "no:asyncio"],
+        ),
     ],
 )
 def test_async_tests(project: Project, plugin: str, head: str, mark: str, arguments: list[str]) -> None:

@@ -107,7 +107,7 @@ MORTAL = NULL.replace("-m secantus_conformance.null_server", f"{Path(__file__).w
 def test_a_server_that_dies_is_told_and_replaced() -> None:
     results = run([unified("kills", FIND), unified("passes", wait(1))], servers=[CommandServer(MORTAL)])
     assert results["kills"].kind == "server-died"
-    assert "the server ended with exit code 7" in results["kills"].reason
+    assert "server ended with exit code 7" in results["kills"].reason
     assert results["passes"].verdict is Verdict.PASSED
 
 

@@ -158,7 +158,7 @@ class Pool:
                 case,
                 verdict,
                 kind,
-                f"{reason} {died.capitalize()}." if died and died not in reason else reason,
+                f"{reason} {died[0].upper()}{died[1:]}." if died and died not in reason else reason,
                 time.monotonic() - slot.started,
             )
         )

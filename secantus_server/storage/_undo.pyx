@@ -44,7 +44,7 @@ cdef class UndoLog:
             return False
         if table == META:
             return False
-        if table == CATALOG:
+        if table == CATALOG or size < sizeof(ident):
             return True
         ident = (<uint32_t>key[0] << 24) | (<uint32_t>key[1] << 16) | (<uint32_t>key[2] << 8) | key[3]
         return ident < self.watermark

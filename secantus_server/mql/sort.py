@@ -5,19 +5,22 @@ https://www.mongodb.com/docs/manual/reference/method/cursor.sort/
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
-from secantus_server.bson import encode
-from secantus_server.bson.values import type_name
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions.paths import validate_path
+from secantus_server.mql.expressions.value_text import value_text
 
 MAX_SORT_KEYS = 32
-META_SORTS = frozenset(["textScore", "randVal", "geoNearDistance", "searchScore", "indexKey", "recordId"])
+UNSUPPORTED_META = frozenset(["textScore", "randVal", "geoNearDistance"])
+# What MongoDB accepts; documents have a search score only on a server with a search engine.
+META_SORTS = UNSUPPORTED_META | {"searchScore", "vectorSearchScore"}
 
 
 class SortPattern:
@@ -41,39 +44,51 @@ class SortPattern:
         """
         if not spec:
             raise CommandError(15976, "$sort stage must have at least one sort key")
-        if len(spec) > MAX_SORT_KEYS:
-            raise CommandError(13103, f"too many compound keys: {encode(spec)!r}")
-        return cls([(path, _direction(path, value)) for path, value in spec.items() if _check_path(path)], ctx)
+        parts: list[tuple[str, int]] = []
+        for path, value in spec.items():
+            direction = _direction(path, value)
+            _check_path(path)
+            if direction:
+                parts.append((path, direction))
+        if len(parts) > MAX_SORT_KEYS:
+            raise CommandError(13103, f"too many compound keys: {value_text(spec)}")
+        return cls(parts, ctx)
 
 
-def _check_path(path: str) -> bool:
+def _check_path(path: str) -> None:
     if path == "":
         raise CommandError(40352, "FieldPath cannot be constructed with empty string")
-    if path.endswith("."):
-        raise CommandError(40353, "FieldPath must not end with a '.'.")
-    if path.startswith(".") or ".." in path:
-        raise CommandError(15998, "FieldPath field names may not be empty strings.")
-    if "\0" in path:
-        raise CommandError(16411, "FieldPath field names may not contain '\\0'.")
-    if any(component.startswith("$") for component in path.split(".")):
-        raise CommandError(16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found '{path}'.")
-    return True
+    validate_path(path)
 
 
 def _direction(path: str, value: Any) -> int:
+    """1 or -1; 0 for metadata that no document has, by which nothing is ordered."""
     if type(value) is dict:
         return _meta(path, value)
     if type(value) not in (int, Int64, float, Decimal128):
-        raise CommandError(15974, f"Illegal key in $sort specification: {path}: {value!r} (a {type_name(value)})")
-    number = value.to_decimal() if type(value) is Decimal128 else value
-    if number not in (1, -1):
+        raise CommandError(15974, f"Illegal key in $sort specification: {path}: {value_text(value)}")
+    direction = _whole(value)
+    if direction not in (1, -1):
         raise CommandError(15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)")
-    return int(number)
+    return direction
+
+
+def _whole(value: Any) -> int:
+    """A double is cut off toward zero, a decimal rounded half to even; what is not finite is 0."""
+    if type(value) is Decimal128:
+        number = value.to_decimal()
+        return round(number) if number.is_finite() else 0
+    return int(value) if math.isfinite(value) else 0
 
 
 def _meta(path: str, value: dict[str, Any]) -> int:
-    if list(value) != ["$meta"]:
+    if next(iter(value), None) != "$meta":
         raise CommandError(17312, "$meta is the only expression supported by $sort right now")
-    if value["$meta"] not in META_SORTS:
-        raise CommandError(31138, f"Illegal $meta sort: $meta: {value['$meta']!r}")
-    raise not_supported(f"sorting by $meta ({path})", "sort by a stored field")
+    if len(value) > 1:
+        raise CommandError(9, f"Cannot have additional keys in a $meta sort specification: {value_text(value)}")
+    name = value["$meta"]
+    if type(name) is not str or name not in META_SORTS:
+        raise CommandError(31138, f"Illegal $meta sort: $meta: {value_text(name)}")
+    if name in UNSUPPORTED_META:
+        raise not_supported(f"sorting by $meta ({path})", "sort by a stored field")
+    return 0

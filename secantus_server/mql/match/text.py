@@ -1,4 +1,4 @@
-"""`$text`: its arguments are checked, the search itself needs a text index, which the server has not.
+"""`$text`: its arguments are checked; the search needs a text index, and the server makes none (`createIndexes` says so).
 
 https://www.mongodb.com/docs/manual/reference/operator/query/text/
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import type_name
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match.parser import check_top_level
 from secantus_server.mql.match.registry import Clause, filter_operator
@@ -31,7 +31,7 @@ def parse_text(clause: Clause) -> MatchExpression:
     if type(clause.argument) is not dict:
         raise CommandError(2, "$text expects an object")
     _check_fields(clause.argument)
-    raise not_supported("$text", "use $regex")
+    raise CommandError(27, "text index required for $text query")
 
 
 def _check_place(clause: Clause) -> None:

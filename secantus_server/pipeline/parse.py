@@ -41,7 +41,9 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
         name = stage_name(spec)
         if ctx.in_facet and name in UNSUPPORTED:
             raise CommandError(40600, FACET_TEXT.format(name=name))
-        find_stage(name)
+        cls = find_stage(name)
+        if ctx.api_strict and not cls.stable_api:
+            raise CommandError(323, f"stage {name} is not allowed with 'apiStrict: true' in API Version 1")
         if index > 0 and name == "$match" and has_text(spec[name]):
             raise CommandError(17313, "$match with $text is only allowed as the first pipeline stage")
     parsed = [parse_stage(spec, ctx) for spec in stages]
@@ -111,10 +113,8 @@ def _check_places(stages: list[Stage], ctx: PipelineContext) -> None:
 
 
 def _check_settings(stage: Stage, ctx: PipelineContext) -> None:
-    """What the command as a whole allows: its read concern and its API version."""
+    """What the command's read concern allows."""
     if stage.local_read_concern_only and ctx.read_concern != "local":
         raise CommandError(72, f"Aggregation stage {stage.name} requires read concern local but found {ctx.read_concern}")
     if stage.writes and ctx.read_concern == "linearizable":
         raise CommandError(72, f"{stage.name} cannot be used with a 'linearizable' read concern level")
-    if ctx.api_strict and not stage.stable_api:
-        raise CommandError(323, f"stage {stage.name} is not allowed with 'apiStrict: true' in API Version 1")

@@ -20,7 +20,6 @@ UNSUPPORTED: dict[str, str] = {
     "$listSampledQueries": "it is about sharded clusters, and this server is a single node",
     "$listSearchIndexes": "search indexes are a part of MongoDB Atlas",
     "$operationMetrics": "measure in the client",
-    "$queryStats": "measure in the client",
     "$rerank": "it is a part of MongoDB Atlas",
     "$scoreFusion": "search is a part of MongoDB Atlas",
     "$score": "search is a part of MongoDB Atlas",

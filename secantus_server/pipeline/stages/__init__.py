@@ -26,6 +26,7 @@ from secantus_server.pipeline.stages import (  # noqa: F401
     plan_cache_stats,
     project,
     query_settings,
+    query_stats,
     redact,
     replace_root,
     sample,

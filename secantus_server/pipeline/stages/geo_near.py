@@ -1,36 +1,148 @@
-"""`$geoNear`: what there is of it is its answer that it is missing.
+"""`$geoNear`: documents by their distance from a point.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/geoNear/
+
+As MongoDB does, it asks for a geospatial index; the distances are computed for every document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from secantus_server.errors import not_supported
+from secantus_server.bson import encode
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions._nodes import FieldPath
+from secantus_server.mql.geo import Position as Coordinates
+from secantus_server.mql.geo import parse_stored
+from secantus_server.mql.match import parse_match
+from secantus_server.mql.match._geo import GeoNear as GeoNearMatch
+from secantus_server.pipeline._fields import FieldSetter
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
+from secantus_server.pipeline.stages.geo_near_spec import GeoNearSpec, is_geojson, parse_geo_near
+from secantus_server.pipeline.stages.match import Match
+
+SPHERE, PLANE = "2dsphere", "2d"
 
 
 @stage("$geoNear")
 class GeoNear(Stage):
-    """Documents by distance."""
+    """A point, and what is wanted around it."""
 
     position = Position.FIRST
     misplaced = (40603, "$geoNear was not the first stage in the pipeline.")
     in_facet = False
 
+    def __init__(self, near: GeoNearSpec, query: Match, ctx: PipelineContext) -> None:
+        super().__init__()
+        self.near = near
+        self.query = query
+        self.ctx = ctx
+
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> GeoNear:
-        """Reads anything, so that the stage's place is checked."""
-        return cls()
-
-    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Never any documents.
+        """Reads `{$geoNear: {near, distanceField, key, spherical, minDistance, maxDistance, query, distanceMultiplier, includeLocs}}`.
 
         Raises:
-            CommandError: 238.
+            CommandError: those of `parse_geo_near`, and the errors of the query.
         """
-        raise not_supported("The stage $geoNear", "compute distances in the client, or with expressions in $addFields")
+        near = parse_geo_near(spec, ctx)
+        return cls(near, Match.parse(near.query, ctx), ctx)
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """The documents in order of their distance.
+
+        Raises:
+            CommandError: 26, 27, 291 without a collection or an index, 2, 5860401, 16433 for what is no point.
+        """
+        point = self.near.point()
+        key, kind = self._index(point)
+        match = self._match(key, point, kind)
+        found = []
+        for document in self.query.run(source):
+            distance = match.distance(document)
+            if distance is not None:
+                found.append((distance, document))
+        found.sort(key=lambda item: item[0])
+        yield from (self._with_fields(distance, document, match, kind, point) for distance, document in found)
+
+    def _match(self, key: str, point: Any, kind: str) -> GeoNearMatch:
+        condition = self.near.condition(point)
+        match = parse_match({key: condition}, self.ctx.parse)
+        assert isinstance(match, GeoNearMatch), "a filter of one near condition is that condition"
+        if kind == PLANE and match.spherical:
+            measure = _measure_by_cosines(match.point)
+            return GeoNearMatch(key, match.point, True, match.min_distance, match.max_distance, measure, condition)
+        return match
+
+    def _with_fields(self, distance: float, document: bytes, match: GeoNearMatch, kind: str, point: Any) -> bytes:
+        if self.near.distance_field is not None:
+            document = FieldSetter(self.near.distance_field).set(document, distance * self.near.multiplier)
+        if self.near.location_field is not None:
+            document = FieldSetter(self.near.location_field).set(document, self._location(document, match.path, kind, point))
+        return document
+
+    def _location(self, document: bytes, key: str, kind: str, point: Any) -> Any:
+        """The document's location; of several the nearest."""
+        value = FieldPath(key).evaluate(document)
+        if type(value) is not list or not value or type(value[0]) not in (dict, list):
+            return value
+        measure = self._match("v", point, kind).distance
+        return min(value, key=lambda item: _or_infinite(measure(encode({"v": item}))))
+
+    def _index(self, point: Any) -> tuple[str, str]:
+        """The path and the kind of the index that serves the query."""
+        db, name = self.ctx.db, self.ctx.collection
+        assert name is not None, "the parser has checked that there is a collection"
+        if self.ctx.operations.target(db, name) is None:
+            raise CommandError(26, f"$geoNear requires a geo index to run, but {db}.{name} does not exist")
+        paths = self._paths(db, name)
+        wanted = [SPHERE] if is_geojson(point) else [PLANE, SPHERE] if self.near.spherical else [PLANE]
+        key = self.near.key or _only_path(paths, f"{db}.{name}")
+        kind = next((kind for kind in wanted if key in paths[kind]), None)
+        if kind is None:
+            raise CommandError(291, f"error processing query: ns={db}.{name} :: caused by :: unable to find index for $geoNear query")
+        return key, kind
+
+    def _paths(self, db: str, name: str) -> dict[str, list[str]]:
+        """The paths that have an index of each kind."""
+        found: dict[str, list[str]] = {PLANE: [], SPHERE: []}
+        for index in self.ctx.operations.index_stats(db, name):
+            for path, kind in index["key"].items():
+                if kind in (PLANE, SPHERE):
+                    found[kind].append(path)
+        return found
+
+
+def _only_path(paths: dict[str, list[str]], namespace: str) -> str:
+    """The path to search if the user names none: flat indexes come first, and there may be only one of a kind."""
+    for kind in (PLANE, SPHERE):
+        if len(paths[kind]) > 1:
+            raise CommandError(27, f"There is more than one {kind} index on {namespace}; unclear which to use for $geoNear")
+        if paths[kind]:
+            return paths[kind][0]
+    raise CommandError(27, "$geoNear requires a 2d or 2dsphere index, but none were found")
+
+
+def _measure_by_cosines(point: Coordinates) -> Callable[[Any], float | None]:
+    """Distances in radians as a flat index computes them: by the spherical law of cosines, of points only."""
+    x, y = map(math.radians, point)
+
+    def measure(value: Any) -> float | None:
+        geometry = parse_stored(value)
+        if geometry is None or geometry.kind != "Point":
+            return None
+        longitude, latitude = map(math.radians, geometry.position)
+        cosine = math.cos(y) * math.cos(x) * math.cos(latitude) * math.cos(longitude)
+        cosine += math.cos(y) * math.sin(x) * math.cos(latitude) * math.sin(longitude)
+        cosine += math.sin(y) * math.sin(latitude)
+        return math.acos(min(max(cosine, -1.0), 1.0))
+
+    return measure
+
+
+def _or_infinite(distance: float | None) -> float:
+    return float("inf") if distance is None else distance

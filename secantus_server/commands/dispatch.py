@@ -44,11 +44,15 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     if type(db) is not str:
         raise CommandError(40571, "OP_MSG requests require a $db argument") if db is None else wrong_type("$db", db, "string")
     command = find_command(name)
-    with services.operations.running(client.connection_id, db, message.body) as operation:
+    services.counters.add(command.counter)
+    operation = services.operations.begin(client.connection_id, db, message.body)
+    try:
         request = Request(name, db, message, services, client, operation)
         check_generic(command, request, operation)
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
         reply = command.run(request, arguments)
+    finally:
+        services.operations.end(operation)
     return request, finish_reply(reply, services)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import itertools
 from typing import Any
 
 from secantus_server.clock import Clock
@@ -48,37 +46,31 @@ class Operation:
 class Operations:
     """All running operations of a server.
 
-    Threads: `_lock` guards `_running` and `_next`.
+    Threads: a dict's single operations and a counter's step are atomic, and each operation has a key of its own.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self._running: dict[int, Operation] = {}
-        self._next = 0
+        self._ids = itertools.count(1)
 
-    @contextmanager
-    def running(self, connection_id: int, db: str, body: dict[str, Any]) -> Iterator[Operation]:
-        """An operation for as long as the block runs."""
-        with self._lock:
-            self._next += 1
-            operation = Operation(self._clock, self._next, connection_id, db, body)
-            self._running[operation.opid] = operation
-        try:
-            yield operation
-        finally:
-            with self._lock:
-                del self._running[operation.opid]
+    def begin(self, connection_id: int, db: str, body: dict[str, Any]) -> Operation:
+        """Note that an operation runs; `end` follows whatever happens."""
+        operation = Operation(self._clock, next(self._ids), connection_id, db, body)
+        self._running[operation.opid] = operation
+        return operation
+
+    def end(self, operation: Operation) -> None:
+        """Note that an operation is over."""
+        del self._running[operation.opid]
 
     def all(self) -> list[Operation]:
         """The operations that run now."""
-        with self._lock:
-            return list(self._running.values())
+        return list(self._running.values())
 
     def kill(self, opid: int) -> None:
         """Make an operation end at its next check; an unknown one is left alone, as MongoDB does."""
-        with self._lock:
-            operation = self._running.get(opid)
+        operation = self._running.get(opid)
         if operation is not None:
             operation.killed = CommandError(11601, "operation was interrupted")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from bson.int64 import Int64
@@ -23,15 +21,25 @@ from secantus_server.storage import Engine, RecoveryUnit
 _EMPTY_DOCUMENT = b"\5\0\0\0\0"
 
 
-@contextmanager
-def read_transaction(engine: Engine) -> Iterator[RecoveryUnit]:
-    """A recovery unit whose transaction is only read in."""
-    unit = engine.acquire()
-    try:
-        unit.begin()
-        yield unit
-    finally:
-        engine.release(unit)
+class read_transaction:  # noqa: N801 - it is used like a function, and is a class only to be quick
+    """A recovery unit whose transaction is only read in, for as long as the block runs."""
+
+    __slots__ = ("_engine", "_unit")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> RecoveryUnit:
+        self._unit = self._engine.acquire()
+        try:
+            self._unit.begin()
+        except BaseException:
+            self._engine.release(self._unit)
+            raise
+        return self._unit
+
+    def __exit__(self, *error: object) -> None:
+        self._engine.release(self._unit)
 
 
 def command_context(

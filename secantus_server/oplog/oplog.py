@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 class Oplog:
     """The oplog of one server.
 
-    Threads: `_lock` guards the newest timestamp and the order of commits.
+    Threads: `_lock` guards the newest timestamp and the order of commits; `_last` is replaced whole, so that readers need no lock.
 
     Arguments:
         enabled: a standalone server keeps none.
@@ -53,6 +53,7 @@ class Oplog:
         self._enabled = enabled
         self._lock = threading.Lock()
         self._seconds, self._increment = self._newest()
+        self._last = Timestamp(self._seconds, self._increment)
 
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
@@ -63,8 +64,7 @@ class Oplog:
 
     def last_timestamp(self) -> Timestamp:
         """The timestamp of the newest entry; the server's operation time."""
-        with self._lock:
-            return Timestamp(self._seconds, self._increment)
+        return self._last
 
     def commit(self, unit: RecoveryUnit, entries: list[Entry]) -> None:
         """Write the entries and commit the unit's transaction with them.
@@ -83,6 +83,7 @@ class Oplog:
             append(unit, entries, seconds, increment, now_ms)
             unit.commit()
             self._seconds, self._increment = seconds, increment + len(entries) - 1
+            self._last = Timestamp(self._seconds, self._increment)
 
     def trim(self) -> None:
         """Remove the oldest entries beyond the limit; for the periodic thread."""

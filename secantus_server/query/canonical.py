@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bson.binary import Binary
+from bson.int64 import Int64
+from bson.objectid import ObjectId
+
+from secantus_server.bson.values import MISSING, Date
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.sort import SortPattern
@@ -36,6 +41,39 @@ class CanonicalQuery:
     limit: int = 0
 
 
+# Values of these types equal nothing but themselves, whatever the document: no array, no regular expression, no null.
+_PLAIN_TYPES = frozenset([int, Int64, float, str, ObjectId, bool, Date, Binary])
+
+
+class IdQuery(CanonicalQuery):
+    """A query for the one document of an `_id`; its match expression is only made if somebody asks for it.
+
+    Arguments:
+        value: the `_id`.
+    """
+
+    def __init__(self, filter: dict[str, Any], value: Any, context: ParseContext) -> None:
+        self.filter = filter
+        self.value = value
+        self.context = context
+        self._match: Any = None
+
+    @property
+    def match(self) -> Any:  # type: ignore[override]
+        """The match expression of the filter."""
+        if self._match is None:
+            self._match = parse_match(self.filter, self.context)
+        return self._match
+
+
+def _id_query(filter: dict[str, Any], ctx: ParseContext) -> IdQuery | None:
+    """The query of a filter that is exactly `{_id: value}` with a plain value."""
+    value = filter.get("_id", MISSING)
+    if type(value) in _PLAIN_TYPES and len(filter) == 1 and ctx.collation is None:
+        return IdQuery(filter, value, ctx)
+    return None
+
+
 def parse_query(
     filter: dict[str, Any],
     ctx: ParseContext,
@@ -51,6 +89,10 @@ def parse_query(
     Raises:
         CommandError: one of them is not valid.
     """
+    by_id = _id_query(filter, ctx) if not sort and not hint else None
+    if by_id is not None:
+        by_id.skip, by_id.limit, by_id.required_fields = skip, limit, required_fields
+        return by_id
     match = parse_match(filter, ctx) if filter else None
     pattern, natural = None, 0
     if sort:

@@ -11,9 +11,9 @@ from secantus_server.exec._scan import RecordScan, find_by_key
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import decode_covered
 from secantus_server.mql.projection import Projection
-from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.canonical import CanonicalQuery, IdQuery
 from secantus_server.query.plan import Documents, IndexedScan, Nothing
-from secantus_server.query.planner import Plan, id_equality, plan_query
+from secantus_server.query.planner import Plan, plan_query
 
 Check = Callable[[], None]
 
@@ -37,10 +37,9 @@ def matching_documents(collection: Collection | None, query: CanonicalQuery, sco
 
     A filter on `_id` alone needs no planner.
     """
-    by_id = id_equality(query) if collection is not None and not query.hint and not query.natural else None
-    if by_id is None or collection is None or collection.id_index is None:
+    if type(query) is not IdQuery or collection is None or collection.id_index is None or collection.options.get("collation"):
         return open_plan(plan_query(collection, query), scope, check)
-    found = find_by_key(scope.unit, collection.id_index, key_string(by_id.operand), collection.ident)
+    found = find_by_key(scope.unit, collection.id_index, key_string(query.value), collection.ident)
     return Nothing() if found is None else OneDocument(*found)
 
 

@@ -259,11 +259,3 @@ def _branch(collection: Collection, query: CanonicalQuery, child: Any, usable: l
         return None
     best = max(candidates, key=lambda candidate: candidate.score)
     return IndexedScan(collection, best.index, best.bounds, query.match, dedupe=True)
-
-
-def id_equality(query: CanonicalQuery) -> Comparison | None:
-    """The node of a filter that is exactly `{_id: value}` with a value that only the `_id` itself can equal."""
-    node = query.match
-    if type(node) is Comparison and node.path == "_id" and node.operator == "$eq" and query.context.collation is None and predicate_of(node, None):
-        return node
-    return None

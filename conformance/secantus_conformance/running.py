@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
 
 from secantus_conformance.execution.pool import Pool
-from secantus_conformance.execution.servers import Server
+from secantus_conformance.execution.servers import Server, is_bundled
 from secantus_conformance.model import Result, Run, TestCase
 from secantus_conformance.report.progress import make_display
 
@@ -38,4 +39,18 @@ def execute(plan: Plan, console: Console) -> Run:
 
         pool.run(plan.cases, report)
     ordered = tuple(results[case.id] for case in plan.cases)
-    return Run(plan.title, plan.suite, pool.server, ordered, time.monotonic() - start)
+    return Run(plan.title, plan.suite, named(pool.server, plan.servers[0]), ordered, time.monotonic() - start)
+
+
+def named(description: dict[str, str], server: Server) -> dict[str, str]:
+    """The description of a server; the bundled one is called by its name, since its answers do not give it away."""
+    if not is_bundled(server):
+        return description
+    return {**description, "product": f"Secantus {_version()}, as MongoDB {description.get('version', '')}"}
+
+
+def _version() -> str:
+    try:
+        return version("pytest-secantus")
+    except PackageNotFoundError:
+        return "(a checkout)"

@@ -90,6 +90,11 @@ class CommandServer:
 Server = ExternalServer | CommandServer
 
 
+def is_bundled(server: Server) -> bool:
+    """Whether a server is the one of this project."""
+    return isinstance(server, CommandServer) and server.command == BUNDLED
+
+
 def make_servers(uris: list[str], command: str | None, workers: int) -> list[Server]:
     """One server for each worker. Raises UsageError if there are fewer URIs than workers, or a command without a port."""
     if uris:

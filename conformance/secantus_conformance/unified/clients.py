@@ -1,5 +1,5 @@
 """Makes the entities of a test: clients with their listeners, databases, collections, sessions, buckets, threads."""
-# ruff: noqa: ARG001 (makers have one signature)
+
 
 from __future__ import annotations
 

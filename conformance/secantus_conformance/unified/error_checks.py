@@ -1,5 +1,5 @@
 """The error a test expects against the exception that came. Every key of an expectation is checked, false ones too."""
-# ruff: noqa: ARG001 (checks have one signature)
+
 
 from __future__ import annotations
 

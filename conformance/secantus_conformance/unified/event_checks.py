@@ -1,5 +1,5 @@
 """The events a test expects against those a client saw: their number, their order, their fields."""
-# ruff: noqa: ARG001 (checks have one signature)
+
 
 from __future__ import annotations
 

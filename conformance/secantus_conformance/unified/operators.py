@@ -1,5 +1,5 @@
 """The special operators of the format: $$exists, $$type, $$unsetOrMatches and the others."""
-# ruff: noqa: ARG001 (operators have one signature)
+
 
 from __future__ import annotations
 

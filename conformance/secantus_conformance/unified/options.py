@@ -37,7 +37,7 @@ def write_concern(spec: dict[str, Any]) -> WriteConcern:
 def read_preference(spec: dict[str, Any]) -> Any:
     """A read preference. Raises BadTest for an unknown key."""
     _only(spec, {"mode", "tagSets", "maxStalenessSeconds", "hedge"}, "readPreference")
-    mode = read_pref_mode_from_name(spec["mode"])
+    mode = read_pref_mode_from_name(spec["mode"][0].lower() + spec["mode"][1:])
     return make_read_preference(mode, tag_sets=spec.get("tagSets"), max_staleness=spec.get("maxStalenessSeconds", -1))
 
 

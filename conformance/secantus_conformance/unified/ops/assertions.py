@@ -1,5 +1,5 @@
 """Operations of the runner that assert something: sessions, collections, indexes, connections."""
-# ruff: noqa: ARG001 (operations have one signature)
+
 
 from __future__ import annotations
 

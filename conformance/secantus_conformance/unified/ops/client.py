@@ -1,5 +1,5 @@
 """Operations of a client: databases, metadata, closing."""
-# ruff: noqa: ARG001 (operations have one signature)
+
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Indexes, search indexes and names of a collection."""
-# ruff: noqa: ARG001 (operations have one signature)
+
 
 from __future__ import annotations
 

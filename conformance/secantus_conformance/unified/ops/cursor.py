@@ -1,5 +1,5 @@
 """Operations of cursors and change streams."""
-# ruff: noqa: ARG001 (operations have one signature)
+
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """The register of operations. A name or an argument that is not in it is an error: nothing is passed on by guessing."""
-# ruff: noqa: ARG001 (operations have one signature)
+
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Operations of the runner itself that make something happen: fail points, entities, threads, loops."""
-# ruff: noqa: ARG001 (operations have one signature)
+
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Operations of the runner that wait for, or count, events and changes of the topology."""
-# ruff: noqa: ARG001 (operations have one signature)
+
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class Catalog:
         Arguments:
             unit: a recovery unit whose transaction the change joins and which the caller commits; None begins one.
         """
-        with self._change_lock:
+        with self._passage(unit), self._change_lock:
             if unit is not None:
                 change = Change(unit)
                 yield change
@@ -129,6 +129,22 @@ class Catalog:
                 self._forget(db, name)
             for collection in change.put:
                 self._remember(collection)
+
+    @contextmanager
+    def _passage(self, unit: RecoveryUnit | None) -> Iterator[None]:
+        """A transaction of no use but that its thread has passed the storage's gate before it waits for the lock.
+
+        Whoever has the lock then never waits for the gate, which may be closed by one who waits for the lock.
+        """
+        if unit is not None:
+            yield
+            return
+        guard = self._engine.acquire()
+        try:
+            guard.begin()
+            yield
+        finally:
+            self._engine.release(guard)
 
     def new_uuid(self) -> Binary:
         """An identity for a new collection."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bson.binary import UUID_SUBTYPE, Binary
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
@@ -184,6 +185,17 @@ def number(default: Any = None, *, minimum: int | None = None, maximum: int | No
     return Field(integer(minimum, maximum), default, required)
 
 
+def real() -> Field:
+    """A field that holds a number of any type, given as a float."""
+    return Field(_real)
+
+
+def _real(name: str, value: Any) -> float:
+    if not is_number(value):
+        raise wrong_type(name, value, "[double, int, long, decimal]")
+    return float(value.to_decimal() if type(value) is Decimal128 else value)
+
+
 def anything(default: Any = None, *, required: bool = False) -> Field:
     """A field whose meaning the command checks itself."""
     return Field(_anything, default, required, null_is_absent=False)
@@ -198,6 +210,39 @@ def _hint(name: str, value: Any) -> str | dict[str, Any]:
     if type(value) is str or type(value) is dict:
         return value
     raise CommandError(9, "Hint must be a string or an object")
+
+
+def own_string(command: str, value: Any) -> str:
+    """The string that stands beside a command's name.
+
+    Raises:
+        CommandError: 40414 for null, 14 for another type.
+    """
+    if value is None:
+        raise CommandError(40414, f"BSON field '{command}.{command}' is missing but a required field")
+    return _string(f"{command}.{command}", value)
+
+
+def uuid() -> Field:
+    """A UUID: binary data of subtype 4."""
+    return Field(_uuid)
+
+
+def _uuid(name: str, value: Any) -> Binary:
+    if type(value) is not Binary or value.subtype != UUID_SUBTYPE:
+        raise wrong_type(name, value, "UUID") if type(value) is not Binary else CommandError(14, f"BSON field '{name}' is not a UUID")
+    return exact_uuid(value)
+
+
+def exact_uuid(value: Binary) -> Binary:
+    """A UUID of 16 bytes.
+
+    Raises:
+        CommandError: 207 InvalidUUID.
+    """
+    if type(value) is not Binary or value.subtype != UUID_SUBTYPE or len(value) != 16:
+        raise CommandError(207, "uuid must be a 16-byte binary field with UUID (4) subtype")
+    return value
 
 
 def long_id() -> Field:

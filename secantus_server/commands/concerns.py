@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bson.int64 import Int64
+from bson.decimal128 import Decimal128
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import is_number, type_name
@@ -31,15 +31,19 @@ def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalon
     for key, value in concern.items():
         if key not in _READ_FIELDS:
             raise CommandError(40415, f"BSON field 'readConcern.{key}' is an unknown field.")
-        if key == "level" and type(value) is not str:
+        if key == "level" and value is not None and type(value) is not str:
             raise wrong_type("readConcern.level", value, "string")
+        if key == "provenance" and type(value) is not str:
+            raise wrong_type("readConcern.provenance", value, "string")
         if key in ("afterClusterTime", "atClusterTime") and type(value) is not Timestamp:
             raise wrong_type(f"readConcern.{key}", value, "timestamp")
-    level = concern.get("level", "local")
+    level = "local" if concern.get("level") is None else concern["level"]
     if level not in READ_LEVELS:
         raise CommandError(2, f"Enumeration value '{level}' for field 'readConcern.level' is not a valid value.")
-    if not takes_one and level not in ("local", "available"):
+    if not takes_one and level != "local":
         raise CommandError(72, f"Command {command} does not support readConcern {{ level: \"{level}\" }}")
+    if concern.get("afterClusterTime") == Timestamp(0, 0):
+        raise CommandError(72, "afterClusterTime cannot be set to a null timestamp")
     if "atClusterTime" in concern and level != "snapshot":
         raise CommandError(72, "readConcern.atClusterTime may only be used with readConcern level 'snapshot'")
 
@@ -73,9 +77,10 @@ def _check_w(w: Any) -> None:
     if type(w) is dict:
         _check_tags(w)
         return
-    if type(w) not in (int, Int64, float):
+    if not is_number(w):
         raise CommandError(9, f"w has to be a number, string, or object; found: {type_name(w)}")
-    if not 0 <= w <= MAX_NODES:
+    number = w.to_decimal() if type(w) is Decimal128 else w
+    if number != number or not -1 < number < MAX_NODES + 1:
         raise CommandError(9, f"w has to be a non-negative number and not greater than {MAX_NODES}; found: {w}")
 
 
@@ -96,7 +101,7 @@ def _check_timeout(timeout: Any) -> None:
 def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
     """Whether the client does not want to know what became of its write (`w: 0` without `j`)."""
     w = (concern or {}).get("w", 1)
-    return is_number(w) and w == 0 and not waits_for_disk(concern)
+    return is_number(w) and whole_number(w) == 0 and not waits_for_disk(concern)
 
 
 def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -112,7 +117,7 @@ def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None
             "codeName": "UnknownReplWriteConcern",
             "errmsg": f"No write concern mode named '{w}' found in replica set configuration",
         }
-    if is_number(w) and w > 1:
+    if is_number(w) and whole_number(w) > 1:
         return {"code": 100, "codeName": "UnsatisfiableWriteConcern", "errmsg": "Not enough data-bearing nodes"}
     return None
 

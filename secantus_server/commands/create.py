@@ -7,6 +7,7 @@ from typing import Any
 from bson.int64 import Int64
 
 from secantus_server.bson import encode
+from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.names import check_new_collection_name, collection_name
@@ -173,6 +174,7 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
         CommandError: 48 NamespaceExists, 73 InvalidNamespace.
     """
     check_new_collection_name(db, name)
+    check_database_case(services.catalog, db)
     with services.catalog.changing() as change:
         existing = services.catalog.find(db, name)
         if existing is not None:
@@ -187,9 +189,20 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
         collection.next_record_id(0)
         collection.remember_count(0, 0)
         change.save(collection)
-        entry = Entry("c", f"{db}.$cmd", collection.uuid, encode({"create": name, **options}))
+        entry = Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options}))
         services.oplog.commit(change.unit, [entry])
     return collection
+
+
+def check_database_case(catalog: Catalog, db: str) -> None:
+    """Refuse a database whose name differs from another's in nothing but case.
+
+    Raises:
+        CommandError: 13297 DatabaseDifferCase.
+    """
+    names = catalog.databases()
+    if db not in names and (other := next((name for name in names if name.lower() == db.lower()), None)) is not None:
+        raise CommandError(13297, f"db already exists with different case already have: [{other}] trying to create [{db}]")
 
 
 def _check_same(existing: Collection, options: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ def build_indexes(request: Request, change: Change, collection: Collection, spec
         index.multikey = True
     changed = Collection(collection.db, collection.name, collection.uuid, collection.ident, collection.options, [*collection.indexes, *made])
     change.save(changed)
-    entries = [Entry("c", f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})) for index in made]
+    entries = [Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})) for index in made]
     services.oplog.commit(change.unit, entries)
 
 

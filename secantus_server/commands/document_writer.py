@@ -14,7 +14,7 @@ from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.errors import CommandError
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.oplog.oplog import Entry
+from secantus_server.oplog.oplog import Changes, Entry
 from secantus_server.storage import RecoveryUnit
 
 
@@ -36,7 +36,8 @@ class DocumentWriter:
         self.unit = unit
         self.collection = collection
         self._writer = CollectionWriter(unit, collection.ident, collection.indexes)
-        self._entries: list[Entry] = []
+        self._preceding: list[Entry] = []
+        self._changes: list[tuple[str, bytes]] = []
         self._difference = 0
         self._validates = not bypass_validation and "validator" in collection.options
         self._namespace = collection.namespace
@@ -54,7 +55,7 @@ class DocumentWriter:
             self._writer.insert(document, self._new_record_id())
         except DuplicateKey as error:
             raise self._duplicate(error) from None
-        self._entries.append(Entry("i", self._namespace, self.collection.uuid, document))
+        self._changes.append(("i", document))
         self._difference += 1
         if self.collection.is_capped:
             self._enforce_cap()
@@ -72,22 +73,22 @@ class DocumentWriter:
             self._writer.update(old, new, record_id)
         except DuplicateKey as error:
             raise self._duplicate(error) from None
-        self._entries.append(Entry("u", self._namespace, self.collection.uuid, new, id_document(new)))
+        self._changes.append(("u", new))
 
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a stored document."""
         self._writer.delete(document, record_id)
-        self._entries.append(Entry("d", self._namespace, self.collection.uuid, id_document(document)))
+        self._changes.append(("d", document))
         self._difference -= 1
 
     def precede(self, entry: Entry) -> None:
         """Put an oplog entry before those of the documents: the collection that they are in was made with them."""
-        self._entries.insert(0, entry)
+        self._preceding.append(entry)
 
     @property
     def wrote(self) -> bool:
         """Whether anything was written."""
-        return bool(self._entries)
+        return bool(self._changes or self._preceding)
 
     def commit(self) -> None:
         """Commit the transaction with its oplog entries, then let memory know.
@@ -97,8 +98,8 @@ class DocumentWriter:
         """
         if self._writer.became_multikey:
             self._save_multikey()
-        self._services.oplog.commit(self.unit, self._entries)
-        if self._entries:
+        self._services.oplog.commit(self.unit, self._preceding, Changes(self._namespace, self.collection.uuid, self._changes))
+        if self._changes:
             self.collection.documents_changed(self._difference)
             self._services.writes.notify()
 

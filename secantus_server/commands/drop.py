@@ -38,7 +38,7 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
 def drop_collection(services: Services, change: Change, collection: Collection) -> None:
     """Drop a collection in a change of the catalog, which is committed with it."""
     change.remove(collection)
-    entry = Entry("c", f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name}))
+    entry = Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name}))
     services.oplog.commit(change.unit, [entry])
 
 
@@ -61,6 +61,6 @@ def drop_database(request: Request, args: dict[str, Any]) -> Reply:
         for collection in collections:
             change.remove(collection)
         if collections:
-            services.oplog.commit(change.unit, [Entry("c", f"{request.db}.$cmd", None, encode({"dropDatabase": 1}))])
+            services.oplog.commit(change.unit, [Entry(f"{request.db}.$cmd", None, encode({"dropDatabase": 1}))])
     services.cursors.kill_where(lambda cursor: cursor.namespace.startswith(f"{request.db}."))
     return {"dropped": request.db} if collections else {}

@@ -35,7 +35,7 @@ def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
                 change.drop_index(index)
             collection.indexes = [index for index in collection.indexes if index not in gone]
             change.save(collection)
-            entries = [Entry("c", f"{request.db}.$cmd", collection.uuid, encode({"dropIndexes": name, "index": index.name})) for index in gone]
+            entries = [Entry(f"{request.db}.$cmd", collection.uuid, encode({"dropIndexes": name, "index": index.name})) for index in gone]
             services.oplog.commit(change.unit, entries)
     reply: Reply = {"nIndexesWas": count}
     if args["index"] == "*":

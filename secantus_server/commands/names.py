@@ -5,10 +5,15 @@ https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from bson.binary import Binary
 
 from secantus_server.bson.values import type_name
 from secantus_server.errors import CommandError
+
+if TYPE_CHECKING:
+    from secantus_server.catalog.catalog import Catalog
 
 MAX_DATABASE_BYTES = 63
 MAX_NAMESPACE_BYTES = 255
@@ -51,8 +56,32 @@ def check_new_collection_name(db: str, name: str) -> None:
         raise CommandError(73, f"Invalid collection name: {name}")
     if name.startswith("system.") and not _allowed_system(db, name):
         raise CommandError(73, f"Invalid system namespace: {db}.{name}")
+    check_length(db, name)
+
+
+def check_length(db: str, name: str) -> None:
+    """Hold the length of a namespace to the limit.
+
+    Raises:
+        CommandError: 73 InvalidNamespace.
+    """
     if len(f"{db}.{name}".encode("utf-8", "surrogateescape")) > MAX_NAMESPACE_BYTES:
         raise CommandError(73, f"Fully qualified namespace is too long. Namespace: {db}.{name} Max: {MAX_NAMESPACE_BYTES}")
+
+
+def check_collection_uuid(catalog: Catalog, db: str, name: str, uuid: Binary | None) -> None:
+    """Hold a collection to the identity that a command expects it to have.
+
+    Raises:
+        CommandError: 361 CollectionUUIDMismatch.
+    """
+    if uuid is None:
+        return
+    collection = catalog.find(db, name)
+    if collection is None or collection.is_view or collection.uuid != uuid:
+        actual = catalog.find_uuid(db, uuid)
+        info = {"db": db, "collectionUUID": uuid, "expectedCollection": name, "actualCollection": actual.name if actual else None}
+        raise CommandError(361, "Collection UUID does not match that specified", info=info)
 
 
 def _allowed_system(db: str, name: str) -> bool:

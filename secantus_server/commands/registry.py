@@ -33,6 +33,7 @@ class Command:
         is_write: it takes a write concern.
         is_read: it takes a read concern.
         help: one sentence for listCommands.
+        counter: what serverStatus counts it as.
     """
 
     name: str
@@ -43,7 +44,11 @@ class Command:
     is_write: bool = False
     is_read: bool = False
     help: str = ""
+    counter: str = "command"
 
+
+# The commands that serverStatus counts by themselves, and under which name.
+_COUNTERS = {"find": "query", "insert": "insert", "update": "update", "delete": "delete", "getMore": "getmore"}
 
 _COMMANDS: dict[str, Command] = {}
 
@@ -69,7 +74,7 @@ def command(
     def register(handler: Handler) -> Handler:
         arguments = None if lenient else Arguments(name, fields)
         summary = (handler.__doc__ or "").strip().split("\n")[0]
-        entry = Command(name, arguments, handler, admin_only, in_api_v1, is_write, is_read, summary)
+        entry = Command(name, arguments, handler, admin_only, in_api_v1, is_write, is_read, summary, _COUNTERS.get(name, "command"))
         for key in (name, *aliases):
             assert key not in _COMMANDS, f"the command {key} is registered twice"
             _COMMANDS[key] = entry

@@ -35,5 +35,5 @@ def replace_collection(services: Services, db: str, name: str, documents: list[b
         writer = DocumentWriter(services, change.unit, fresh, bypass_validation=bypass_validation)
         for document in documents:
             writer.insert(document)
-        writer.precede(Entry("c", f"{db}.$cmd", fresh.uuid, encode({"create": name, **fresh.options})))
+        writer.precede(Entry(f"{db}.$cmd", fresh.uuid, encode({"create": name, **fresh.options})))
         writer.commit()

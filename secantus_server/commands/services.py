@@ -28,6 +28,7 @@ class Services:
     Arguments:
         request_stop: asks the server to stop; it does so in another thread.
         parameters: what setParameter has set; read by getParameter.
+        started: when, on the monotonic clock.
     """
 
     settings: Settings
@@ -43,3 +44,7 @@ class Services:
     request_stop: Callable[[], None]
     writes: WriteSignal = field(default_factory=WriteSignal)
     parameters: dict[str, Any] = field(default_factory=dict)
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock.monotonic()

@@ -156,7 +156,7 @@ def create(services: Services, db: str, name: str, definition: Definition) -> Co
         indexes = [make_index(spec, new_ident()) for spec in definition.indexes]
         collection = Collection(db, name, definition.uuid, ident, definition.options, indexes)
         change.save(collection)
-        services.oplog.commit(change.unit, [Entry("c", f"{db}.$cmd", definition.uuid, encode({"create": name, **definition.options}))])
+        services.oplog.commit(change.unit, [Entry(f"{db}.$cmd", definition.uuid, encode({"create": name, **definition.options}))])
     return collection
 
 

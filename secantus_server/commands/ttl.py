@@ -10,6 +10,7 @@ from typing import Any
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.parameters import parameter_value
 from secantus_server.commands.services import Services
 from secantus_server.commands.writing import write_transaction
 from secantus_server.exec.read_scope import ReadScope
@@ -26,6 +27,8 @@ def _go_on() -> None:
 
 def delete_expired(services: Services) -> int:
     """One pass over all TTL indexes; gives how many documents were deleted."""
+    if not parameter_value(services, "ttlMonitorEnabled"):
+        return 0
     deleted = 0
     for db in services.catalog.databases():
         for collection in services.catalog.collections(db):

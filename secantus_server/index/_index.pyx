@@ -89,6 +89,22 @@ cdef class Index:
             entries.keys = list(dict.fromkeys(entries.keys))
         return entries
 
+    def entries(self, bytes doc not None, int64_t record_id):
+        """What is stored for a document: pairs of an entry's key and value, and whether they make the index multikey."""
+        cdef Generation found = self.entries_of(doc)
+        cdef bytes rid = record_id_bytes(record_id)
+        if found is None:
+            return [], False
+        value = b"" if found.multikey else found.covered or b""
+        if self.unique:
+            return [(self.prefix + key, rid + value) for key in found.keys], found.multikey
+        return [(self.prefix + key + rid, value) for key in found.keys], found.multikey
+
+    def owner(self, bytes key not None, bytes value not None):
+        """The RecordId that a stored entry points to."""
+        cdef bytes rid = value[:8] if self.unique else key[len(key) - 8:]
+        return read_record_id(<const uint8_t*>PyBytes_AS_STRING(rid))
+
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1:
         """Raise DuplicateKey if a unique index has one of the keys already; `but_not` are the document's own."""
         cdef const uint8_t* value

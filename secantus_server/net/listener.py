@@ -99,5 +99,6 @@ class Listener:
         try:
             connection.serve()
         finally:
+            self._services.counters.add("connectionsEnded")
             with self._lock:
                 del self._connections[connection]

@@ -1,0 +1,140 @@
+"""getParameter and setParameter.
+
+Known here are the parameters that drivers and tools ask for, and those that mean something for this server.
+
+https://www.mongodb.com/docs/manual/reference/command/getParameter/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.bson.values import is_number
+from secantus_server.commands import arguments as a
+from secantus_server.commands.registry import Reply, command
+from secantus_server.commands.request import Request
+from secantus_server.commands.services import Services
+from secantus_server.commands.sessions import TIMEOUT_MINUTES
+from secantus_server.commands.version import FEATURE_COMPATIBILITY
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter.
+
+    Arguments:
+        default: its value where nobody set it.
+        check: gives the value to keep, or raises; None where setParameter does not change it.
+        settable: MongoDB lets it be changed while the server runs.
+        at_startup: MongoDB takes it on the command line.
+    """
+
+    default: Callable[[Settings], Any]
+    check: a.Check | None = None
+    settable: bool = False
+    at_startup: bool = True
+
+
+def _constant(value: Any) -> Callable[[Settings], Any]:
+    return lambda _settings: value
+
+
+def _boolean(name: str, value: Any) -> bool:
+    if type(value) is not bool and not is_number(value):
+        raise a.wrong_type(name, value, "[bool, long, int, decimal, double]")
+    return a.truth(value)
+
+
+PARAMETERS: dict[str, Parameter] = {
+    "KeysRotationIntervalSec": Parameter(_constant(7776000)),
+    "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
+    "authSchemaVersion": Parameter(_constant(5), None, at_startup=False),
+    "authenticationMechanisms": Parameter(_constant([])),
+    "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, None, settable=True),
+    "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
+    "featureCompatibilityVersion": Parameter(_constant({"version": FEATURE_COMPATIBILITY}), None, at_startup=False),
+    "localLogicalSessionTimeoutMinutes": Parameter(_constant(TIMEOUT_MINUTES)),
+    "logLevel": Parameter(_constant(0), a.integer(0, 5), settable=True),
+    "maxBsonObjectSize": Parameter(_constant(16 * 1024 * 1024), None, at_startup=False),
+    "notablescan": Parameter(_constant(False), None, settable=True),
+    "quiet": Parameter(_constant(False), _boolean, settable=True),
+    "requireApiVersion": Parameter(_constant(False), None, settable=True),
+    "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
+    "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
+    "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, None, settable=True),
+}
+
+_SELECTOR = a.Arguments(
+    "getParameter", {"showDetails": a.boolean(), "allParameters": a.boolean(), "setAt": a.string()}, generic=False
+)
+_NOT_PARAMETERS = frozenset(["getParameter", "setParameter", *a.GENERIC])
+
+
+def parameter_value(services: Services, name: str) -> Any:
+    """The value that a parameter has now."""
+    if name in services.parameters:
+        return services.parameters[name]
+    return PARAMETERS[name].default(services.settings)
+
+
+@command("getParameter", lenient=True, admin_only=True)
+def get_parameter(request: Request, _args: dict[str, Any]) -> Reply:
+    """Give the values of parameters."""
+    selector = request.body[request.name]
+    options = _SELECTOR.parse(selector) if type(selector) is dict else _SELECTOR.parse({})
+    everything = selector == "*" if type(selector) is str else options["allParameters"]
+    names = [name for name in PARAMETERS if _set_at(PARAMETERS[name], options["setAt"])] if everything else _asked(request)
+    if not names:
+        raise CommandError(72, "no option found to get")
+    if not options["showDetails"]:
+        return {name: parameter_value(request.services, name) for name in names}
+    return {name: _details(request.services, name) for name in names}
+
+
+def _asked(request: Request) -> list[str]:
+    return [name for name in request.body if name in PARAMETERS and name not in _NOT_PARAMETERS]
+
+
+def _set_at(parameter: Parameter, when: str | None) -> bool:
+    if when not in (None, "runtime", "startup"):
+        raise CommandError(2, f"Enumeration value '{when}' for field 'getParameter.setAt' is not a valid value.")
+    return when is None or (parameter.settable if when == "runtime" else parameter.at_startup)
+
+
+def _details(services: Services, name: str) -> dict[str, Any]:
+    parameter = PARAMETERS[name]
+    value = parameter_value(services, name)
+    return {"value": value, "settableAtRuntime": parameter.settable, "settableAtStartup": parameter.at_startup}
+
+
+@command("setParameter", lenient=True, admin_only=True)
+def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
+    """Change parameters."""
+    wanted = {name: value for name, value in request.body.items() if name not in _NOT_PARAMETERS}
+    if not wanted:
+        raise CommandError(72, "no option found to set, use help:true to see options ")
+    changed = {name: _checked(name, value) for name, value in wanted.items()}
+    parameters = request.services.parameters
+    reply: Reply = {"was": parameter_value(request.services, next(iter(wanted)))}
+    parameters.update(changed)
+    return reply
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value to keep.
+
+    Raises:
+        CommandError: 72 for an unknown parameter, 20 for one that is fixed, 238, or the value is not possible.
+    """
+    parameter = PARAMETERS.get(name)
+    if parameter is None:
+        raise CommandError(72, f"attempted to set unrecognized parameter [{name}], use help:true to see options ")
+    if not parameter.settable:
+        raise CommandError(20, f"not allowed to change [{name}] at runtime")
+    if parameter.check is None:
+        raise not_supported(f"setting the parameter {name}", "leave it as it is")
+    return parameter.check(f"setParameter.{name}", value)

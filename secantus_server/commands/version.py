@@ -1,0 +1,7 @@
+"""The MongoDB version that the server presents itself as."""
+
+from __future__ import annotations
+
+VERSION = "8.2.4"
+VERSION_ARRAY = [*map(int, VERSION.split(".")), 0]
+FEATURE_COMPATIBILITY = "8.2"

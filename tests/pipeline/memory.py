@@ -127,7 +127,7 @@ class MemoryOperations:
     def host(self) -> str:
         return "localhost:27017"
 
-    def fill(self, db: str, collection: str, documents: list[dict[str, Any]]) -> None:
+    def fill(self, db: str, collection: str, documents: list[Any]) -> None:
         """Puts documents into a collection."""
         self.collections.setdefault((db, collection), []).extend(map(encode, documents))
 
@@ -135,7 +135,7 @@ class MemoryOperations:
 filter_ = filter
 
 
-def run(stages: list[dict[str, Any]], documents: list[dict[str, Any]], *, server: MemoryOperations | None = None) -> list[dict[str, Any]]:
+def run(stages: list[Any], documents: list[Any], *, server: MemoryOperations | None = None) -> list[dict[str, Any]]:
     """The output of a pipeline over the collection `test.source`, which gets these documents."""
     server = server or MemoryOperations()
     server.fill("test", "source", documents)

@@ -22,7 +22,7 @@ def test_a_pipeline_is_split() -> None:
     assert head.sort is not None
     assert head.sort.pattern.parts == [("c", 1)]
     assert (head.skip, head.limit) == (2, 5)
-    assert head.fields == {"_id", "a"}
+    assert head.fields == frozenset({"_id", "a"})
     assert [stage.name for stage in head.rest.stages] == ["$project"]
 
 

@@ -23,7 +23,7 @@ MERGE = {"$merge": {"into": "target"}}
         ([5], 14, "Each element of the 'pipeline' array must be an object"),
         ([{"$limit": 1}] * 1001, 7749501, "Pipeline length must be no longer than 1000 stages."),
         ([{"$limit": 1}, {"$collStats": {}}], 40602, "$collStats is only valid as the first stage in a pipeline"),
-        ([{"$limit": 1}, {"$geoNear": {}}], 40603, "$geoNear was not the first stage in the pipeline."),
+        ([{"$limit": 1}, {"$geoNear": {"near": [0, 0]}}], 40603, "$geoNear was not the first stage in the pipeline."),
         ([{"$out": "a"}, {"$limit": 1}], 40601, "$out can only be the final stage in the pipeline"),
         ([MERGE, {"$limit": 1}], 40601, "$merge can only be the final stage in the pipeline"),
         ([{"$facet": {"a": [{"$out": "b"}]}}], 40600, "$out is not allowed to be used within a $facet stage"),
@@ -40,9 +40,9 @@ def test_place_and_name_errors(stages: list[Any], code: int, text: str) -> None:
 
 
 def test_a_known_stage_that_is_missing_says_so() -> None:
-    found = error([{"$queryStats": {}}])
+    found = error([{"$operationMetrics": {}}])
     assert found.code == 238
-    assert "$queryStats is not supported by Secantus yet" in found.message
+    assert "$operationMetrics is not supported by Secantus yet" in found.message
 
 
 @pytest.mark.parametrize("stages", [[], [{"$match": {}}]])

@@ -16,6 +16,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import FieldPath
 from secantus_server.mql.geo import Position as Coordinates
 from secantus_server.mql.geo import parse_stored
+from secantus_server.mql.geo.sphere import to_vector
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.match._geo import GeoNear as GeoNearMatch
 from secantus_server.pipeline._fields import FieldSetter
@@ -74,7 +75,7 @@ class GeoNear(Stage):
         match = parse_match({key: condition}, self.ctx.parse)
         assert isinstance(match, GeoNearMatch), "a filter of one near condition is that condition"
         if kind == PLANE and match.spherical:
-            measure = _measure_by_cosines(match.point)
+            measure = _measure_by_chord(match.point)
             return GeoNearMatch(key, match.point, True, match.min_distance, match.max_distance, measure, condition)
         return match
 
@@ -127,19 +128,16 @@ def _only_path(paths: dict[str, list[str]], namespace: str) -> str:
     raise CommandError(27, "$geoNear requires a 2d or 2dsphere index, but none were found")
 
 
-def _measure_by_cosines(point: Coordinates) -> Callable[[Any], float | None]:
-    """Distances in radians as a flat index computes them: by the spherical law of cosines, of points only."""
-    x, y = map(math.radians, point)
+def _measure_by_chord(point: Coordinates) -> Callable[[Any], float | None]:
+    """Distances in radians as a flat index computes them: from the straight line between two points, of points only."""
+    origin = to_vector(point)
 
     def measure(value: Any) -> float | None:
         geometry = parse_stored(value)
         if geometry is None or geometry.kind != "Point":
             return None
-        longitude, latitude = map(math.radians, geometry.position)
-        cosine = math.cos(y) * math.cos(x) * math.cos(latitude) * math.cos(longitude)
-        cosine += math.cos(y) * math.sin(x) * math.cos(latitude) * math.sin(longitude)
-        cosine += math.sin(y) * math.sin(latitude)
-        return math.acos(min(max(cosine, -1.0), 1.0))
+        chord = math.sqrt(sum((a - b) ** 2 for a, b in zip(origin, to_vector(geometry.position), strict=True)))
+        return 2 * math.asin(min(chord / 2, 1.0))
 
     return measure
 

@@ -17,7 +17,7 @@ from secantus_server.mql.windows import Partition, SortOrder, parse_window_field
 BY_T = {"t": 1}
 
 
-def compute(spec: dict[str, Any], rows: list[dict[str, Any]], sort: dict[str, Any] | None = BY_T) -> list[Any]:
+def compute(spec: dict[str, Any], rows: list[Any], sort: dict[str, Any] | None = BY_T) -> list[Any]:
     order = SortOrder(sort, ParseContext())
     function = parse_window_field("out", spec, order, ParseContext())
     return function.compute(Partition([encode(row) for row in rows], order))

@@ -61,8 +61,8 @@ def test_server_wide_stages() -> None:
     assert one({"$currentOp": {"allUsers": True}}, server, collection=None, db="admin")["type"] == "op"
     assert one({"$listClusterCatalog": {"shards": True}}, server, collection=None)["shards"] == []
     assert one({"$listCatalog": {}}, server, collection=None, db="admin")["ns"] == "test.base"
-    for stage in ({"$listLocalSessions": {}}, {"$querySettings": {}}):
-        assert list(parse_pipeline([stage], context(server, collection=None)).run(())) == []
+    for name in ("$listLocalSessions", "$querySettings", "$queryStats"):
+        assert list(parse_pipeline([{name: {}}], context(server, collection=None)).run(())) == []
 
 
 @pytest.mark.parametrize("name", ["$search", "$vectorSearch", "$searchMeta"])

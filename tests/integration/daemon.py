@@ -1,0 +1,76 @@
+"""The daemon in a process of its own, for the tests that kill it, fill its disk or talk nonsense to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from tests.conftest import ROOT
+
+READY = "secantusdb is ready: "
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """The command line that runs the daemon with these arguments."""
+    return [sys.executable, "-m", "secantus_server", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    """The surroundings in which the daemon finds the tree that is tested."""
+    path = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{ROOT}" if path else str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+class Daemon:
+    """A running daemon.
+
+    Arguments:
+        storage: its directory, or ":memory:".
+        arguments: further arguments of its command line.
+        options: further arguments of Popen.
+    """
+
+    def __init__(self, storage: str | Path, *arguments: str, **options: Any) -> None:
+        line = command("--port", "0", "--storage-path", storage, "--log-level", "warning", *arguments)
+        options = {"stderr": subprocess.PIPE, **options}
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, env=environment(), text=True, **options)  # noqa: S603
+        assert self.process.stdout is not None
+        first = self.process.stdout.readline()
+        if not first.startswith(READY):
+            _, complaint = self.process.communicate(timeout=20)
+            raise AssertionError(f"the daemon did not start: {first}{complaint}")
+        self.uri = first.removeprefix(READY).strip()
+        self.port = int(self.uri.split("/")[2].rsplit(":", 1)[1])
+
+    def client(self, **options: Any) -> MongoClient[dict[str, Any]]:
+        """A client of its own."""
+        return MongoClient(self.uri, **{"serverSelectionTimeoutMS": 5000, **options})
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.communicate()
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Ask it to end; gives its exit code and what it said on its error output."""
+        self.process.send_signal(number)
+        _, complaint = self.process.communicate(timeout=20)
+        return self.process.returncode, complaint
+
+
+@contextlib.contextmanager
+def running(storage: str | Path = ":memory:", *arguments: str, **options: Any) -> Iterator[Daemon]:
+    """A daemon for as long as the block runs."""
+    daemon = Daemon(storage, *arguments, **options)
+    try:
+        yield daemon
+    finally:
+        daemon.kill()

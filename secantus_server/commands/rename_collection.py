@@ -148,6 +148,6 @@ def _move(request: Request, change: Change, collection: Collection, place: _Plac
     for document in scan:
         writer.insert(document)
     scan.close()
-    writer.precede(Entry(f"{place.db}.$cmd", moved.uuid, encode({"create": place.name, **moved.options})))
     writer.precede(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
+    writer.precede(Entry(f"{place.db}.$cmd", moved.uuid, encode({"create": place.name, **moved.options})))
     writer.commit()

@@ -2,9 +2,10 @@
 """Writing oplog entries: one for each document written, so it is compiled."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._raw cimport Element, find_field
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.storage.tables import OPLOG
@@ -12,45 +13,95 @@ from secantus_server.storage.tables import OPLOG
 cdef int OPLOG_TABLE = OPLOG
 
 
-def append(RecoveryUnit unit not None, list entries not None, uint32_t seconds, uint32_t increment, int64_t wall_ms):
-    """Write entries with consecutive timestamps.
+cdef int put_entry(RecoveryUnit unit, Writer out, uint64_t stamp) except -1:
+    """Write the entry in the buffer under its timestamp."""
+    cdef uint8_t[8] key
+    cdef int i
+    for i in range(8):
+        key[i] = <uint8_t>(stamp >> (56 - 8 * i))
+    return unit.put_raw(OPLOG_TABLE, key, 8, out.buffer, out.size, True)
+
+
+cdef int put_times(Writer out, uint64_t stamp, int64_t wall_ms) except -1:
+    out.put_name(17, "ts", 2)
+    out.put_int64(<int64_t>stamp)
+    out.put_name(18, "t", 1)
+    out.put_int64(1)
+    out.put_name(18, "v", 1)
+    out.put_int64(2)
+    out.put_name(9, "wall", 4)
+    return out.put_int64(wall_ms)
+
+
+def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, int64_t wall_ms):
+    """Write the entries of commands, with consecutive timestamps.
 
     Arguments:
         unit: the recovery unit whose transaction they belong to.
-        entries: tuples (op, namespace, uuid, o, o2); `o` and `o2` are BSON bytes, `o2` may be None.
-        seconds, increment: the first entry's timestamp.
+        entries: tuples (namespace, uuid, o); `o` is BSON bytes, `uuid` may be None.
+        stamp: the first entry's timestamp as a 64-bit number.
         wall_ms: the time of day.
     """
     cdef Writer out = Writer()
-    cdef uint8_t[8] key
-    cdef uint64_t stamp
     cdef size_t mark
-    cdef int i
     cdef bytes o
-    cdef bytes o2
-    for op, namespace, uuid, o, o2 in entries:
-        stamp = <uint64_t>seconds << 32 | increment
-        for i in range(8):
-            key[i] = <uint8_t>(stamp >> (56 - 8 * i))
+    for namespace, uuid, o in entries:
         out.clear()
         mark = out.open()
-        out.put_name(3, "o", 1)
-        out.put_bytes(PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o))
-        if o2 is not None:
-            out.put_name(3, "o2", 2)
-            out.put_bytes(PyBytes_AS_STRING(o2), PyBytes_GET_SIZE(o2))
-        out.put_value("op", 2, op, 1)
+        out.put_value("op", 2, "c", 1)
         out.put_value("ns", 2, namespace, 1)
         if uuid is not None:
             out.put_value("ui", 2, uuid, 1)
-        out.put_name(17, "ts", 2)
-        out.put_int64(<int64_t>stamp)
-        out.put_name(18, "t", 1)
-        out.put_int64(1)
-        out.put_name(18, "v", 1)
-        out.put_int64(2)
-        out.put_name(9, "wall", 4)
-        out.put_int64(wall_ms)
+        put_times(out, stamp, wall_ms)
+        out.put_name(3, "o", 1)
+        out.put_bytes(PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o))
         out.close(mark)
-        unit.put_raw(OPLOG_TABLE, key, 8, out.buffer, out.size, True)
-        increment += 1
+        put_entry(unit, out, stamp)
+        stamp += 1
+
+
+def append_changes(RecoveryUnit unit not None, str namespace, uuid, list changes not None, uint64_t stamp, int64_t wall_ms):
+    """Write the entries of documents of one collection, with consecutive timestamps.
+
+    Arguments:
+        unit: the recovery unit whose transaction they belong to.
+        namespace: `db.collection`.
+        uuid: the collection's identity.
+        changes: pairs of "i", "u" or "d" and the document: the new one, or the removed one.
+        stamp: the first entry's timestamp as a 64-bit number.
+        wall_ms: the time of day.
+    """
+    cdef Writer out = Writer()
+    cdef Writer place = Writer()
+    cdef size_t mark
+    cdef str op
+    cdef bytes document
+    place.put_value("ns", 2, namespace, 1)
+    place.put_value("ui", 2, uuid, 1)
+    for op, document in changes:
+        out.clear()
+        mark = out.open()
+        out.put_value("op", 2, op, 1)
+        out.put_bytes(place.buffer, place.size)
+        put_times(out, stamp, wall_ms)
+        if op == "d":
+            put_id(out, "o", 1, document)
+        else:
+            out.put_name(3, "o", 1)
+            out.put_bytes(PyBytes_AS_STRING(document), PyBytes_GET_SIZE(document))
+            if op == "u":
+                put_id(out, "o2", 2, document)
+        out.close(mark)
+        put_entry(unit, out, stamp)
+        stamp += 1
+
+
+cdef int put_id(Writer out, const char* name, size_t name_len, bytes document) except -1:
+    """A field that holds `{_id: ...}` of the document."""
+    cdef Element element
+    cdef size_t mark
+    out.put_name(3, name, name_len)
+    mark = out.open()
+    if find_field(<const uint8_t*>PyBytes_AS_STRING(document), "_id", 3, &element):
+        out.put_raw_element(&element)
+    return out.close(mark)

@@ -13,7 +13,7 @@ from bson.binary import Binary
 from bson.timestamp import Timestamp
 
 from secantus_server.clock import Clock
-from secantus_server.oplog._entries import append
+from secantus_server.oplog._entries import append, append_changes
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
 
 # The oldest entries are removed beyond this number.
@@ -21,21 +21,31 @@ MAX_ENTRIES = 50_000
 
 
 class Entry(NamedTuple):
-    """What happened to one document or collection.
+    """What happened to a collection or database.
 
     Arguments:
-        op: "i" insert, "u" update, "d" delete, "c" command.
-        namespace: `db.collection`; for a command `db.$cmd`.
-        uuid: the collection's identity.
-        o: BSON bytes: the document, the new document, the removed _id, or the command.
-        o2: BSON bytes: the _id of an updated document.
+        namespace: `db.$cmd`.
+        uuid: the collection's identity, or None.
+        o: the command, as BSON bytes.
     """
 
-    op: str
     namespace: str
     uuid: Binary | None
     o: bytes
-    o2: bytes | None = None
+
+
+class Changes(NamedTuple):
+    """What happened to the documents of one collection.
+
+    Arguments:
+        namespace: `db.collection`.
+        uuid: the collection's identity.
+        documents: pairs of "i", "u" or "d" and the document: the new one, or the removed one.
+    """
+
+    namespace: str
+    uuid: Binary
+    documents: list[tuple[str, bytes]]
 
 
 class Oplog:
@@ -66,13 +76,18 @@ class Oplog:
         """The timestamp of the newest entry; the server's operation time."""
         return self._last
 
-    def commit(self, unit: RecoveryUnit, entries: list[Entry]) -> None:
-        """Write the entries and commit the unit's transaction with them.
+    def commit(self, unit: RecoveryUnit, entries: list[Entry], changes: Changes | None = None) -> None:
+        """Write entries and commit the unit's transaction with them.
+
+        Arguments:
+            entries: what happened to collections; it comes before the changes.
+            changes: what happened to documents.
 
         Raises:
             WriteConflict: nothing was written.
         """
-        if not self._enabled or not entries:
+        count = len(entries) + (len(changes.documents) if changes else 0)
+        if not self._enabled or not count:
             unit.commit()
             return
         with self._lock:
@@ -80,9 +95,12 @@ class Oplog:
             seconds, increment = self._seconds, self._increment + 1
             if now_ms // 1000 > seconds:
                 seconds, increment = now_ms // 1000, 1
-            append(unit, entries, seconds, increment, now_ms)
+            stamp = seconds << 32 | increment
+            append(unit, entries, stamp, now_ms)
+            if changes:
+                append_changes(unit, *changes, stamp + len(entries), now_ms)
             unit.commit()
-            self._seconds, self._increment = seconds, increment + len(entries) - 1
+            self._seconds, self._increment = seconds, increment + count - 1
             self._last = Timestamp(self._seconds, self._increment)
 
     def trim(self) -> None:

@@ -8,7 +8,7 @@ Every failure is a CommandError 241 (ConversionFailure), which `onError` catches
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, MS_PER_MINUTE, day_number, days_in_month, iso_day_number, join
@@ -77,7 +77,12 @@ CLOCK = (
     r"|(?<=t)(?P<hours>[0-9]{2})(?P<minutes>[0-9]{2})(?P<seconds>[0-9]{2})?"
 )
 ZONE = "(?P<zone>[+-][0-9]{1,2}(?::?[0-9]{2})?|" + "|".join(ABBREVIATIONS) + ")"
-TEXTS = [re.compile(rf"{WEEKDAY}{date}(?:(?:t|[ \t,]+)(?:{CLOCK}))?[ \t]*{ZONE}?", re.IGNORECASE | re.ASCII) for date in DATES]
+
+
+@cache
+def _texts() -> list[re.Pattern[str]]:
+    """The patterns of free-form dates; compiling them takes milliseconds, which the start of a server should not pay."""
+    return [re.compile(rf"{WEEKDAY}{date}(?:(?:t|[ \t,]+)(?:{CLOCK}))?[ \t]*{ZONE}?", re.IGNORECASE | re.ASCII) for date in DATES]
 
 
 def parse_date_text(text: str, zone: TimeZone) -> int:
@@ -91,7 +96,7 @@ def parse_date_text(text: str, zone: TimeZone) -> int:
         CommandError: 241 if the text is no date.
     """
     stripped = text.strip(" \t\n\r")
-    for pattern in TEXTS:
+    for pattern in _texts():
         found = pattern.fullmatch(stripped)
         if found:
             parts = {"day": "1"} | {name: value for name, value in found.groupdict().items() if value is not None}

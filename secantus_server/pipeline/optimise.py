@@ -11,7 +11,6 @@ from typing import Any
 
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Stage
-from secantus_server.pipeline.stages.add_fields import AddFields
 from secantus_server.pipeline.stages.limit import Limit
 from secantus_server.pipeline.stages.match import Match
 from secantus_server.pipeline.stages.project import Project
@@ -73,6 +72,8 @@ def leading_query(pipeline: Pipeline) -> LeadingQuery:
     sort = stages[index] if index < len(stages) else None
     index += isinstance(sort, Sort)
     skip, limit, index = _window(stages, index)
+    if isinstance(sort, Sort) and limit is None and skip == 0:
+        limit = sort.limit
     rest = Pipeline(stages[index:])
     match = Match.all_of(matches)
     return LeadingQuery(
@@ -114,8 +115,11 @@ def _window(stages: list[Stage], index: int) -> tuple[int, int | None, int]:
 
 
 def _sort_limit(following: list[Stage]) -> int | None:
-    """How many of a sort's documents are wanted at most."""
-    skip, limit, _ = _window(following, 0)
+    """How many of a sort's documents are wanted at most, for what is left out before or after a document is changed is the same."""
+    index = 0
+    while index < len(following) and following[index].one_to_one:
+        index += 1
+    skip, limit, _ = _window(following, index)
     return None if limit is None else skip + limit
 
 
@@ -134,10 +138,10 @@ def _move_match_forward(stages: list[Stage], index: int) -> None:
 def _commutes(stage: Stage, paths: set[str] | None) -> bool:
     if isinstance(stage, Sort):
         return True
-    if isinstance(stage, AddFields) and paths is not None:
-        written = {path.partition(".")[0] for path in stage.paths}
-        return all(path.partition(".")[0] not in written for path in paths)
-    return False
+    changed = stage.changed_fields()
+    if changed is None or paths is None:
+        return False
+    return all(path.partition(".")[0] not in changed for path in paths)
 
 
 def filter_paths(filter: dict[str, Any]) -> set[str] | None:

@@ -9,11 +9,9 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.optimise import optimise
 from secantus_server.pipeline.registry import UNSUPPORTED, find_stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Position, Stage
-from secantus_server.pipeline.stages.match import has_text
 
 MAX_STAGES = 1000
 
@@ -37,6 +35,8 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
     """
     if len(stages) > MAX_STAGES:
         raise CommandError(7749501, f"Pipeline length must be no longer than {MAX_STAGES} stages.")
+    from secantus_server.pipeline.optimise import optimise  # it knows the stages, and stages with sub-pipelines know this parser
+
     for index, spec in enumerate(stages):
         name = stage_name(spec)
         if ctx.in_facet and name in UNSUPPORTED:
@@ -44,7 +44,7 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
         cls = find_stage(name)
         if ctx.api_strict and not cls.stable_api:
             raise CommandError(323, f"stage {name} is not allowed with 'apiStrict: true' in API Version 1")
-        if index > 0 and name == "$match" and has_text(spec[name]):
+        if index > 0 and name == "$match" and _has_text(spec[name]):
             raise CommandError(17313, "$match with $text is only allowed as the first pipeline stage")
     parsed = [parse_stage(spec, ctx) for spec in stages]
     for stage in parsed:
@@ -118,3 +118,11 @@ def _check_settings(stage: Stage, ctx: PipelineContext) -> None:
         raise CommandError(72, f"Aggregation stage {stage.name} requires read concern local but found {ctx.read_concern}")
     if stage.writes and ctx.read_concern == "linearizable":
         raise CommandError(72, f"{stage.name} cannot be used with a 'linearizable' read concern level")
+
+
+def _has_text(filter: Any) -> bool:
+    """Whether a filter searches by text, at its top or in a logical operator."""
+    if type(filter) is not dict:
+        return False
+    clauses = [clause for name in ("$and", "$or", "$nor") if type(filter.get(name)) is list for clause in filter[name]]
+    return "$text" in filter or any(map(_has_text, clauses))

@@ -32,6 +32,7 @@ class Stage:
         writes: it writes to a collection.
         local_read_concern_only: it reads the server's state, not a snapshot of data.
         stable_api: it is part of the Stable API, version 1.
+        one_to_one: it makes one document of each document, in the same order.
     """
 
     name: ClassVar[str] = ""
@@ -44,6 +45,7 @@ class Stage:
     writes: ClassVar[bool] = False
     local_read_concern_only: ClassVar[bool] = False
     stable_api: ClassVar[bool] = True
+    one_to_one: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.spec: Any = None
@@ -68,6 +70,14 @@ class Stage:
             source: the documents of the stage before.
         """
         raise NotImplementedError
+
+    def changed_fields(self) -> frozenset[str] | None:
+        """The top-level fields that may differ in the stage's documents, if it treats each document by itself.
+
+        None stands for all of them, and for a stage that looks at several documents at once. A filter on other fields may be
+        applied before the stage instead of after it.
+        """
+        return None
 
     def explain(self) -> dict[str, Any]:
         """The stage as explain shows it."""

@@ -11,6 +11,9 @@ from secantus_server.pipeline.optimise import filter_paths
 from tests.pipeline.memory import context
 
 
+LOOKUP = {"$lookup": {"from": "other", "localField": "a", "foreignField": "b", "as": "j"}}
+
+
 def names(stages: list[dict[str, Any]]) -> list[str]:
     return [stage.name for stage in parse_pipeline(stages, context()).stages]
 
@@ -48,6 +51,21 @@ def test_windows_are_joined(stages: list[dict[str, Any]], skip: int, limit: int 
 
 
 @pytest.mark.parametrize(
+    ("following", "limit"),
+    [
+        ([{"$limit": 3}], 3),
+        ([LOOKUP, {"$project": {"a": 1}}, {"$skip": 1}, {"$limit": 3}], 4),
+        ([{"$unwind": "$a"}, {"$limit": 3}], None),
+        ([{"$skip": 1}], None),
+    ],
+)
+def test_a_sort_knows_how_many_are_wanted(following: list[dict[str, Any]], limit: int | None) -> None:
+    head = leading_query(parse_pipeline([{"$sort": {"a": 1}}, *following], context()))
+    assert head.sort is not None
+    assert head.sort.limit == limit
+
+
+@pytest.mark.parametrize(
     ("stages", "order"),
     [
         ([{"$sort": {"a": 1}}, {"$match": {"b": 1}}], ["$match", "$sort"]),
@@ -55,7 +73,12 @@ def test_windows_are_joined(stages: list[dict[str, Any]], skip: int, limit: int 
         ([{"$addFields": {"b.x": 1}}, {"$match": {"b.c": 1}}], ["$addFields", "$match"]),
         ([{"$addFields": {"a": 1}}, {"$match": {"$expr": "$a"}}], ["$addFields", "$match"]),
         ([{"$limit": 1}, {"$match": {"b": 1}}], ["$limit", "$match"]),
-        ([{"$unwind": "$a"}, {"$match": {"b": 1}}], ["$unwind", "$match"]),
+        ([{"$unwind": "$a"}, {"$match": {"b": 1}}], ["$match", "$unwind"]),
+        ([{"$unwind": {"path": "$a.c", "includeArrayIndex": "b"}}, {"$match": {"b": 1}}], ["$unwind", "$match"]),
+        ([{"$unwind": "$a.c"}, {"$match": {"a.b": 1}}], ["$unwind", "$match"]),
+        ([LOOKUP, {"$match": {"b": 1}}], ["$match", "$lookup"]),
+        ([LOOKUP, {"$match": {"j.b": 1}}], ["$lookup", "$match"]),
+        ([{"$setWindowFields": {"output": {"n": {"$count": {}}}}}, {"$match": {"b": 1}}], ["$setWindowFields", "$match"]),
         ([{"$project": {"a": 1}}, {"$match": {"b": 1}}], ["$project", "$match"]),
     ],
 )

@@ -24,6 +24,8 @@ class AddFields(Stage):
         projection: what writes it.
     """
 
+    one_to_one = True
+
     def __init__(self, paths: list[str], projection: Projection) -> None:
         super().__init__()
         self.paths = paths
@@ -39,6 +41,10 @@ class AddFields(Stage):
         if type(spec) is not dict:
             raise CommandError(40272, "$addFields specification stage must be an object")
         return cls(list(spec), parse_add_fields(spec, ctx.parse))
+
+    def changed_fields(self) -> frozenset[str]:
+        """The fields that are written."""
+        return frozenset(path.partition(".")[0] for path in self.paths)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents with their new fields."""

@@ -12,6 +12,7 @@ from secantus_server.bson import RawArray, encode, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.paths import validate_field_name
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Stage
@@ -36,8 +37,6 @@ class Facet(Stage):
         Raises:
             CommandError: 40169 to 40171 for a malformed argument, 40600 for a stage that no facet may hold.
         """
-        from secantus_server.pipeline.parse import parse_pipeline
-
         if type(spec) is not dict or not spec:
             raise CommandError(40169, "the $facet specification must be a non-empty object")
         inner = ctx.sub_pipeline("$facet", ctx.collection)

@@ -49,6 +49,8 @@ class Walk:
 class GraphLookup(Stage):
     """A recursive join."""
 
+    one_to_one = True
+
     def __init__(self, field: str, start: Expression, walk: Walk, documents: Callable[[], Iterable[bytes]], ctx: PipelineContext) -> None:
         super().__init__()
         self.field = field
@@ -84,6 +86,10 @@ class GraphLookup(Stage):
         stages = [{"$match": spec["restrictSearchWithMatch"]}] if "restrictSearchWithMatch" in spec else []
         reachable = SubPipeline.parse("$lookup", spec["from"], stages, ctx, {})
         return cls(spec["as"], parse_expression(spec["startWith"], ctx.parse), walk, reachable.documents, ctx)
+
+    def changed_fields(self) -> frozenset[str]:
+        """Where the found documents go."""
+        return frozenset([self.field.partition(".")[0]])
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents, each with all that can be reached from it."""

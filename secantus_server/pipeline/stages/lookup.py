@@ -19,10 +19,13 @@ from secantus_server.pipeline._paths import JoinPath
 from secantus_server.pipeline.arguments import check_path, named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.join import NULL_KEY, HashJoin
+from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.run import Pipeline
+from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages.local_values import local_values
+from secantus_server.pipeline.stages.lookup_correlated import CorrelatedJoin
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "from": (),
@@ -59,6 +62,8 @@ class Lookup(Stage):
         finder: opens a run: gives a function from an outer document to the found ones.
     """
 
+    one_to_one = True
+
     def __init__(self, field: str, variables: Variables, finder: Callable[[], Callable[[bytes], list[bytes]]]) -> None:
         super().__init__()
         self.field = field
@@ -79,6 +84,10 @@ class Lookup(Stage):
         check_path(fields["as"])
         variables = _parse_let(fields.get("let", {}), ctx)
         return cls(fields["as"], variables, _parse_join(fields, variables, ctx))
+
+    def changed_fields(self) -> frozenset[str]:
+        """Where the found documents go."""
+        return frozenset([self.field.partition(".")[0]])
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents, each with what was found for it."""
@@ -138,9 +147,6 @@ def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineConte
 
 def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Callable[[bytes], list[bytes]]]:
     """The sub-pipeline runs for each document, or once if it does not depend on it."""
-    from secantus_server.pipeline.source import SubPipeline
-    from secantus_server.pipeline.stages.lookup_correlated import CorrelatedJoin
-
     sub = SubPipeline.parse("$lookup", fields.get("from"), fields["pipeline"], ctx, variables.cells)
 
     def start() -> Callable[[bytes], list[bytes]]:
@@ -162,9 +168,6 @@ def _field_join(
     origin: str | None, local: str, foreign: str, pipeline: list[Any], variables: Variables, ctx: PipelineContext
 ) -> Callable[[], Callable[[bytes], list[bytes]]]:
     """Equality of two fields, and a sub-pipeline over what it finds."""
-    from secantus_server.pipeline.parse import parse_pipeline
-    from secantus_server.pipeline.source import SubPipeline
-
     # Without a collection the sub-pipeline's `$documents` are what is looked through.
     sources = pipeline[:1] if origin is None else []
     base = SubPipeline.parse("$lookup", origin, sources, ctx, {})

@@ -71,11 +71,3 @@ def _refuse_operators(spec: Any) -> None:
                 raise CommandError(2, "$where is not allowed in this context")
             if name not in ("$expr", "$eq", "$in", "$nin", "$ne"):
                 _refuse_operators(value)
-
-
-def has_text(filter: Any) -> bool:
-    """Whether a filter searches by text, at its top or in a logical operator."""
-    if type(filter) is not dict:
-        return False
-    clauses = [clause for name in ("$and", "$or", "$nor") if type(filter.get(name)) is list for clause in filter[name]]
-    return "$text" in filter or any(map(has_text, clauses))

@@ -17,6 +17,7 @@ from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions.paths import validate_variable_name
 from secantus_server.pipeline.arguments import check_path, named_fields
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.parse import parse_pipeline, stage_name
 from secantus_server.pipeline.run import Pipeline
 
 FIELDS: dict[str, tuple[str, ...]] = {"into": (), "on": (), "let": ("object",), "whenMatched": (), "whenNotMatched": ("string",)}
@@ -56,8 +57,6 @@ class MergeSpec:
         return self._parse_pipeline(self.cells)
 
     def _parse_pipeline(self, cells: dict[str, Cell]) -> Pipeline:
-        from secantus_server.pipeline.parse import parse_pipeline, stage_name
-
         for spec in self.stages:
             name = stage_name(spec)
             if name not in UPDATE_STAGES or (name == "$fill" and "sortBy" in spec[name]):

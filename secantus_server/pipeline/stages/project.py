@@ -20,6 +20,8 @@ from secantus_server.pipeline.stage import Stage
 class Project(Stage):
     """A projection applied to every document."""
 
+    one_to_one = True
+
     def __init__(self, projection: Projection) -> None:
         super().__init__()
         self.projection = projection

@@ -22,6 +22,8 @@ from secantus_server.pipeline.stage import Stage
 class ReplaceRoot(Stage):
     """The expression that gives the new documents."""
 
+    one_to_one = True
+
     def __init__(self, expression: Expression) -> None:
         super().__init__()
         self.expression = expression

@@ -55,6 +55,10 @@ class Unwind(Stage):
             check_path(index_path)
         return cls(path, index_path, spec.get("preserveNullAndEmptyArrays", False))
 
+    def changed_fields(self) -> frozenset[str]:
+        """The array, and where the position goes."""
+        return frozenset(path.partition(".")[0] for path in (self.path, self.index_path) if path is not None)
+
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents of all elements."""
         return chain.from_iterable(map(self.unwinder.unwind, source))

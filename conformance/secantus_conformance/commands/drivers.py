@@ -16,6 +16,7 @@ from secantus_conformance.execution.servers import make_servers
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Run
 from secantus_conformance.report.console import make_console
+from secantus_conformance.running import named
 from secantus_conformance.suites.sources import cache_folder
 
 
@@ -61,7 +62,7 @@ def _run(suite: DriverSuite, folder: Path, arguments: argparse.Namespace) -> Run
     return Run(
         f"Suite of {suite.name}",
         {"name": suite.name, "version": suite.version},
-        environment.describe(),
+        named(environment.describe(), server),
         results,
         time.monotonic() - start,
         notes,

@@ -6,6 +6,8 @@ import time
 import traceback
 from collections.abc import Callable
 
+from pymongo.errors import PyMongoError
+
 from secantus_conformance.failures import AssertionFailed, BadTest, SkipTest
 from secantus_conformance.model import Result, TestCase, Verdict
 
@@ -26,6 +28,8 @@ def _verdict(run: Callable[[], None]) -> tuple[Verdict, str, str, str, str]:
         return Verdict.FAILED, failure.kind, failure.message, failure.expected, failure.actual
     except BadTest as bad:
         return Verdict.ERROR, bad.kind, bad.message, "", ""
+    except PyMongoError as error:
+        return Verdict.FAILED, "server", f"{type(error).__name__}: {error}", "no error", str(getattr(error, "details", None) or error)
     except Exception as error:  # noqa: BLE001  (whatever a test raises is its verdict)
         return Verdict.ERROR, "runner", f"{type(error).__name__}: {error}", "", "".join(traceback.format_exception(error)[-6:])
     return Verdict.PASSED, "", "", "", ""

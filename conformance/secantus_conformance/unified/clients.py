@@ -1,6 +1,5 @@
 """Makes the entities of a test: clients with their listeners, databases, collections, sessions, buckets, threads."""
 
-
 from __future__ import annotations
 
 import warnings

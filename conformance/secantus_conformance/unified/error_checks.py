@@ -1,6 +1,5 @@
 """The error a test expects against the exception that came. Every key of an expectation is checked, false ones too."""
 
-
 from __future__ import annotations
 
 from collections.abc import Callable

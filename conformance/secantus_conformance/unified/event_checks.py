@@ -1,6 +1,5 @@
 """The events a test expects against those a client saw: their number, their order, their fields."""
 
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 """The special operators of the format: $$exists, $$type, $$unsetOrMatches and the others."""
 
-
 from __future__ import annotations
 
 import binascii

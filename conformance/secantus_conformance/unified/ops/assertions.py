@@ -1,6 +1,5 @@
 """Operations of the runner that assert something: sessions, collections, indexes, connections."""
 
-
 from __future__ import annotations
 
 from typing import Any

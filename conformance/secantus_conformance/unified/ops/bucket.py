@@ -1,6 +1,5 @@
 """Operations of a GridFS bucket."""
 
-
 from __future__ import annotations
 
 from collections.abc import Mapping

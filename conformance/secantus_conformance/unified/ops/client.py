@@ -1,6 +1,5 @@
 """Operations of a client: databases, metadata, closing."""
 
-
 from __future__ import annotations
 
 from typing import Any

@@ -1,6 +1,5 @@
 """Indexes, search indexes and names of a collection."""
 
-
 from __future__ import annotations
 
 from typing import Any

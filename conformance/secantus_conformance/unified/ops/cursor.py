@@ -1,6 +1,5 @@
 """Operations of cursors and change streams."""
 
-
 from __future__ import annotations
 
 from typing import Any

@@ -1,6 +1,5 @@
 """The register of operations. A name or an argument that is not in it is an error: nothing is passed on by guessing."""
 
-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,5 @@
 """Operations of a session: transactions and their end."""
 
-
 from __future__ import annotations
 
 from typing import Any

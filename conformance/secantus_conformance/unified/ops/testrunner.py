@@ -1,6 +1,5 @@
 """Operations of the runner itself that make something happen: fail points, entities, threads, loops."""
 
-
 from __future__ import annotations
 
 import time

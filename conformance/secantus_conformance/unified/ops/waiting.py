@@ -1,6 +1,5 @@
 """Operations of the runner that wait for, or count, events and changes of the topology."""
 
-
 from __future__ import annotations
 
 import time

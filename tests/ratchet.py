@@ -1,0 +1,232 @@
+"""The ratchet: recorded cases that have held once go on holding.
+
+    python tests/ratchet.py              replay everything, exit with 1 if a case that held does not hold now
+    python tests/ratchet.py --update     and note the cases that hold now; nothing takes one back
+
+The cases lie outside the tree, in ../shared/cases, beside the `replay.py` that judges them; their names are all that is kept here.
+`tests/ratchet/<area>.txt` names the cases that do *not* hold yet, which are few: every other one must hold. After the cases themselves
+have changed, delete the area's file and run `--update`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import io
+import json
+import multiprocessing
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stderr
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from secantus_server import SecantusDBServer
+
+ROOT = Path(__file__).resolve().parent.parent
+CASES = ROOT.parent / "shared" / "cases"
+LISTS = ROOT / "tests" / "ratchet"
+
+# The share of cases that must hold in these areas, lists or not.
+BAR = 85.0
+BARRED = ("core/operator/query", "core/operator/update", "core/operator/projection", "core/operator/expressions", "core/query_and_write")
+
+CHUNK = 50
+PROCESSES = 2
+TIMEOUT_S = 10
+# A case whose answer varies is no regression, and no progress either: what changed is replayed so often again.
+REPEATS = 2
+# What the server logs, with a traceback, where we made a mistake.
+MISTAKE = "failed inside the server"
+
+Verdicts = dict[str, str | None]
+
+
+@cache
+def replay_module() -> ModuleType:
+    """`replay.py`, loaded from beside the cases."""
+    spec = importlib.util.spec_from_file_location("replay", CASES / "replay.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def replay_chunk(uri: str, lines: list[str], base: int) -> list[tuple[str, str | None]]:
+    """The names of these cases with what is wrong; it runs in a process of its own."""
+    found: list[tuple[str, str | None]] = replay_module().worker(uri, TIMEOUT_S, lines, base)
+    return found
+
+
+def replay_all(pool: ProcessPoolExecutor, uri: str, lines: list[str]) -> Verdicts:
+    """What is wrong with each case; None for one that holds."""
+    bases = range(0, len(lines), CHUNK)
+    chunks = [lines[base : base + CHUNK] for base in bases]
+    return {name: wrong for chunk in pool.map(replay_chunk, [uri] * len(chunks), chunks, bases) for name, wrong in chunk}
+
+
+def area_of(name: str) -> str:
+    """The part of the language or of the commands that a case belongs to."""
+    parts = [part for part in name.split("/") if "::" not in part]
+    return "/".join(parts[: 3 if parts[:2] == ["core", "operator"] else 2])
+
+
+@dataclass
+class Area:
+    """One area: the names of its cases, and what is wrong with those that do not hold now."""
+
+    name: str
+    cases: list[str] = field(default_factory=list)
+    wrong: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The list of what does not hold yet."""
+        return LISTS / f"{self.name.replace('/', '-')}.txt"
+
+    @property
+    def heading(self) -> str:
+        """The list's first line: which cases it was made from."""
+        digest = hashlib.sha256("\n".join(sorted(self.cases)).encode()).hexdigest()[:12]
+        return f"# {self.name}: {len(self.cases)} cases, digest {digest}; those named below do not hold yet."
+
+    @property
+    def percentage(self) -> float:
+        """The share of cases that hold."""
+        return 100 * (1 - len(self.wrong) / len(self.cases))
+
+    def falls_short(self) -> bool:
+        """Whether it has a bar and is below."""
+        return self.name in BARRED and self.percentage < BAR
+
+    def excused(self) -> set[str]:
+        """The cases that need not hold: all of them while the area has no list."""
+        if not self.path.exists():
+            return set(self.cases)
+        heading, *lines = self.path.read_text(encoding="utf-8").split("\n")
+        if heading != self.heading:
+            print(f"{self.name}: the cases are not those that {self.path.name} was made from")
+        return set(unfold(lines))
+
+    def note(self) -> None:
+        """Write the list: what was not excused before is not excused now."""
+        names = sorted(self.excused() & self.wrong.keys())
+        self.path.write_text("\n".join([self.heading, *fold(names), ""]), encoding="utf-8")
+
+
+def fold(names: Iterable[str]) -> Iterator[str]:
+    """The lines of a list: a test with its cases below it."""
+    last = ""
+    for name in names:
+        test, bracket, case = name.partition("[")
+        if test != last:
+            yield test
+            last = test
+        yield f"  {bracket}{case}"
+
+
+def unfold(lines: Iterable[str]) -> Iterator[str]:
+    """The names in the lines of a list."""
+    test = ""
+    for line in lines:
+        if line.startswith("  "):
+            yield test + line[2:]
+        else:
+            test = line
+
+
+def judge(verdicts: Verdicts) -> list[Area]:
+    """The areas, by name."""
+    areas: dict[str, Area] = {}
+    for name, wrong in verdicts.items():
+        area = areas.setdefault(area_of(name), Area(area_of(name)))
+        area.cases.append(name)
+        if wrong is not None:
+            area.wrong[name] = wrong
+    return [areas[name] for name in sorted(areas)]
+
+
+def lost(areas: list[Area]) -> dict[str, str]:
+    """The cases that held and do not hold now."""
+    return {name: wrong for area in areas for name, wrong in area.wrong.items() if name not in area.excused()}
+
+
+def won(areas: list[Area]) -> set[str]:
+    """The cases that are listed, and hold now."""
+    return {name for area in areas if area.path.exists() for name in area.excused() & set(area.cases) - area.wrong.keys()}
+
+
+def settle(pool: ProcessPoolExecutor, uri: str, lines: list[str], verdicts: Verdicts) -> None:
+    """Replay what changed again: a loss must fail each time, a gain hold each time."""
+    by_name = {json.loads(line)["id"]: line for line in lines}
+    for _ in range(REPEATS):
+        areas = judge(verdicts)
+        losses, gains = lost(areas), won(areas)
+        if not losses and not gains:
+            return
+        again = replay_all(pool, uri, [by_name[name] for name in sorted(losses.keys() | gains)])
+        for name, wrong in again.items():
+            if (name in losses) == (wrong is None):
+                verdicts[name] = wrong
+
+
+def report(areas: list[Area], seconds: float) -> None:
+    """Print the share of each area, its bar, and the total."""
+    totals: dict[str, int] = defaultdict(int)
+    for area in areas:
+        totals["cases"] += len(area.cases)
+        totals["wrong"] += len(area.wrong)
+        bar = f"   bar {BAR:.0f} %: {'FALLS SHORT' if area.falls_short() else 'reached'}" if area.name in BARRED else ""
+        print(f"{area.name:32} {len(area.cases) - len(area.wrong):6} of {len(area.cases):6} hold {area.percentage:6.1f} %{bar}")
+    held = totals["cases"] - totals["wrong"]
+    print(f"{'everything':32} {held:6} of {totals['cases']:6} hold {100 * held / totals['cases']:6.1f} %   in {seconds:.0f} s")
+
+
+def read_cases(text: str) -> list[str]:
+    """The lines of all cases with this text in their name. Exits with a message where there are none."""
+    files = sorted(CASES.rglob("*.jsonl"))
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").split("\n") if line and text in line[:400]]
+    if not lines:
+        sys.exit(f"No case in {CASES} has {text!r} in its name." if files else f"There are no recorded cases in {CASES}.")
+    return lines
+
+
+def main() -> int:
+    """Replay, compare and report. Returns 1 if a case was lost or an area is below its bar."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--update", action="store_true", help="note the cases that hold now")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only cases with this in their name")
+    arguments = parser.parse_args()
+    if arguments.update and arguments.only:
+        parser.error("--update needs all cases")
+    lines, begun, log = read_cases(arguments.only), time.monotonic(), io.StringIO()
+    with (
+        redirect_stderr(log),
+        SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server,
+        ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool,
+    ):
+        verdicts = replay_all(pool, server.uri, lines)
+        settle(pool, server.uri, lines, verdicts)
+    areas = judge(verdicts)
+    report(areas, time.monotonic() - begun)
+    losses = lost(areas)
+    for name, wrong in sorted(losses.items()):
+        print(f"\nheld before: {name}\n    {wrong}")
+    print(f"{len(losses)} cases that held do not hold now; {len(won(areas))} listed ones hold now.")
+    mistakes = log.getvalue().count(MISTAKE)
+    print(f"{mistakes} commands failed inside the server{':' + log.getvalue()[:4000] if mistakes else '.'}")
+    if arguments.update:
+        for area in areas:
+            area.note()
+    return 1 if losses or any(area.falls_short() for area in areas) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

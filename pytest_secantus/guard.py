@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,8 @@ from pytest_secantus.options import read_options
 from pytest_secantus.worker import Worker
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from pytest_secantus.seeding import Source
 
 SEED_MARKER = "secantus_seed"
@@ -61,8 +64,8 @@ class Guard:
         """What is written inside the block belongs to the fixture, or to the test if the fixture's scope is a function."""
         if fixturedef.scope == "function":
             self._arm(request.node)
-            self._prepare_seed(request.node)
-            yield
+            with self._seeded(fixturedef, request.node):
+                yield
         else:
             with self.worker.layers.writing(fixturedef, RANKS[fixturedef.scope]):
                 yield
@@ -87,9 +90,27 @@ class Guard:
             self._armed = True
             item.addfinalizer(self.finish_test)
 
+    @contextmanager
+    def _seeded(self, fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> Generator[None]:
+        """Have the seed in the store; if that fails, the fixture fails with it. (To raise here would leave pytest a half-made fixture.)"""
+        original = fixturedef.func
+        try:
+            self._prepare_seed(item)
+        except Exception as error:  # noqa: BLE001  (whatever a callable seed raises)
+            fixturedef.func = partial(fail, error)  # type: ignore[misc]
+        try:
+            yield
+        finally:
+            fixturedef.func = original  # type: ignore[misc]
+
     def _prepare_seed(self, item: pytest.Item) -> None:
         if self.worker.running and item is self._item:
             self.worker.seeds.prepare(self.sources(item))
+
+
+def fail(error: Exception, **_arguments: object) -> None:
+    """Stand in for a fixture's function whose seed could not be loaded."""
+    raise error
 
 
 def flatten(argument: object) -> list[object]:
@@ -100,14 +121,17 @@ def flatten(argument: object) -> list[object]:
 GUARD = pytest.StashKey[Guard]()
 
 
-def guard_of(config: pytest.Config) -> Guard:
+def guard_of(config: pytest.Config, given: Namespace | None = None) -> Guard:
     """The guard of this configuration, made on first use.
+
+    Arguments:
+        given: the command line, while `config.option` is not complete.
 
     Raises:
         pytest.UsageError: an option is wrong.
     """
     if GUARD not in config.stash:
-        worker = Worker(read_options(config))
+        worker = Worker(read_options(config, given or config.option))
         config.stash[GUARD] = Guard(worker)
         config.add_cleanup(worker.stop)
     return config.stash[GUARD]

@@ -25,7 +25,7 @@ class ClosedWithLoop(ConnectionPoolListener):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: AsyncGenerator[None] | None = None
 
-    def pool_created(self, event: object) -> None:  # noqa: ARG002
+    def pool_created(self, event: object) -> None:
         """The client has been used for the first time, on the loop that runs now."""
         if self._loop is None and self.client is not None:
             self._loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ make `Options` twice as slow to define, and this module is loaded in every pytes
 """
 
 import re
+from argparse import Namespace
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, get_args
 
@@ -70,20 +71,24 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
 
 
-def read_options(config: pytest.Config) -> Options:
-    """Read and check the options; works as soon as the ini file has been found.
+def read_options(config: pytest.Config, given: Namespace) -> Options:
+    """Read and check the options.
+
+    Arguments:
+        config: a configuration that has found its ini file.
+        given: the command line: `config.option`, or `config.known_args_namespace` before the initial conftests are loaded.
 
     Raises:
         pytest.UsageError: an option cannot be what it says.
     """
-    given = config.known_args_namespace
     uri = choose(config, given.secantus_uri, "secantus_uri") or None
+    isolation = read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri)
     return Options(
         active=given.secantus,
-        isolation=read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri),
+        isolation=isolation,
         env=read_names(config.getini("secantus_env")),
         redirect=frozenset(read_address(text) for text in config.getini("secantus_redirect")),
-        seed=read_seed(config.getini("secantus_seed")),
+        seed=read_seed(config.getini("secantus_seed"), uri, isolation),
         database=read_database(config.getini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
@@ -122,8 +127,10 @@ def read_address(text: str) -> Address:
     return address(match["host"].strip("[]"), port)
 
 
-def read_seed(paths: list[Path]) -> tuple[Path, ...]:
-    """The files and directories to load, which must be there."""
+def read_seed(paths: list[Path], uri: str | None, isolation: Isolation) -> tuple[Path, ...]:
+    """The files and directories to load, which must be there, and must not go into somebody's own database."""
+    if paths and uri and isolation == "none":
+        raise pytest.UsageError("secantus_seed: with secantus_uri and isolation none it would be loaded into a database that is not ours")
     for path in paths:
         if not path.exists():
             raise pytest.UsageError(f"secantus_seed: there is no {path}")

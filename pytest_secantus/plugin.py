@@ -38,7 +38,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """With ``--secantus`` the server is up before the first conftest is imported, which may ask for it."""
     given = early_config.known_args_namespace
     if given.secantus and not (given.help or given.version):
-        guard_of(early_config).worker.start_for_suite()
+        guard_of(early_config, given).worker.start_for_suite()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -31,7 +31,7 @@ class Project:
 
     def ini(self, *lines: str) -> None:
         """Write pytest.ini."""
-        self.pytester.makeini("\n".join(["[pytest]", *lines]))
+        (self.pytester.path / "pytest.ini").write_text("\n".join(["[pytest]", *lines]))
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run in this process, without plugins that other tests need."""

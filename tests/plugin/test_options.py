@@ -1,0 +1,92 @@
+"""Options: what is wrong with one is said in a sentence, and never a traceback."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_secantus.options import address, read_address
+from tests.plugin.project import INSTALLED, Project
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.mark.parametrize("secantus", [True, False])
+@pytest.mark.parametrize(
+    ("ini", "arguments", "message"),
+    [
+        ("secantus_isolation = some", [], "secantus_isolation is 'some'; it can be restore, namespace, none"),
+        ("", ["--secantus-isolation=some"], "secantus_isolation is 'some'; it can be restore, namespace, none"),
+        ("secantus_isolation = restore", ["--secantus-uri=mongodb://h"], "secantus_isolation = restore needs a server of our own*"),
+        ("", ["--secantus-uri=localhost"], "secantus_uri: 'localhost' does not begin with mongodb://"),
+        ("secantus_env = A-B", [], "secantus_env: 'A-B' is not the name of an environment variable"),
+        ("secantus_redirect = localhost:port", [], "secantus_redirect: 'localhost:port' is not a host:port such as localhost:27017"),
+        ("secantus_redirect = localhost:99999", [], "secantus_redirect: 'localhost:99999' is not a host:port*"),
+        ("secantus_redirect = mongodb://localhost", [], "secantus_redirect: 'mongodb://localhost' is not a host:port*"),
+        ("secantus_seed = nowhere", [], "secantus_seed: there is no *nowhere"),
+        ("secantus_database = a.b", [], "secantus_database: 'a.b' cannot be the name of a test database"),
+        ("secantus_database = admin", [], "secantus_database: 'admin' cannot be the name of a test database"),
+        ("secantus_storage = pytest.ini", [], "secantus_storage: *pytest.ini is not a directory"),
+        ("", ["--secantus-uri=mongodb://h", "--secantus-storage=x"], "secantus_storage is for a server of our own*"),
+        (
+            "secantus_seed = pytest.ini",
+            ["--secantus-uri=mongodb://h", "--secantus-isolation=none"],
+            "secantus_seed: *not ours",
+        ),
+    ],
+)
+def test_a_broken_option_is_a_usage_error(project: Project, ini: str, arguments: list[str], message: str, secantus: bool) -> None:
+    project.ini(ini)
+    project.write(test_it="def test_it(): pass")
+    result = project.run(*arguments, *["--secantus"] * secantus)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_the_command_line_wins(project: Project) -> None:
+    project.ini("secantus_isolation = none")
+    project.write(test_it="def test_it(): pass")
+    result = project.passes("--secantus-isolation=namespace", passed=1)
+    result.stdout.fnmatch_lines(["secantus: *isolation namespace"])
+
+
+def test_an_unknown_ini_line_is_an_error_in_strict_configuration(project: Project) -> None:
+    project.ini("secantus_isolatoin = none")
+    result = project.run("--strict-config")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*Unknown config option: secantus_isolatoin*"])
+
+
+def test_options_are_described(project: Project) -> None:
+    result = project.run("--help")
+    for name in ("env", "redirect", "seed", "database", "isolation", "storage", "uri"):
+        result.stdout.fnmatch_lines([f"*secantus_{name} (*"])
+
+
+def test_the_marker_is_described(project: Project) -> None:
+    project.run("--markers").stdout.fnmatch_lines(["@pytest.mark.secantus_seed(*sources): *"])
+
+
+@pytest.mark.skipif(INSTALLED, reason="the installed plugin is there before any conftest")
+def test_the_plugin_may_be_named_in_a_conftest(project: Project) -> None:
+    project.write(
+        conftest='pytest_plugins = ["pytest_secantus.plugin"]',
+        test_it="""
+        def test_it(secantus_db):
+            assert secantus_db.list_collection_names() == []
+        """,
+    )
+    project.pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:asyncio").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("localhost", ("localhost", 27017)),
+        ("127.0.0.1:27017", ("localhost", 27017)),
+        ("[::1]:1", ("localhost", 1)),
+        ("Mongo.Example.org:27018", ("mongo.example.org", 27018)),
+    ],
+)
+def test_addresses(text: str, expected: tuple[str, int]) -> None:
+    assert read_address(text) == expected == address(*expected)

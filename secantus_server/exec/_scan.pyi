@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from secantus_server.exec._covered import EntryShape
 from secantus_server.index._index import Index
 
 def next_prefix(prefix: bytes) -> bytes | None: ...
@@ -23,21 +24,24 @@ class Scan(Iterator[bytes]):
     def count(self) -> int: ...
 
 class RecordScan(Scan):
-    def __init__(self, ident: int, filter: Any, check: Callable[[], None], reverse: bool = False) -> None: ...
+    def __init__(self, ident: int, filter: Any, check: Callable[[], None], reverse: bool = False, tailing: bool = False) -> None: ...
+    tailing: bool
     def start_after(self, record_id: int) -> None: ...
     def batch(self, out: list[bytes], limit: int, max_bytes: int) -> int: ...
 
 class IndexScan(Scan):
-    covered: bytes
     seeks: int
     duplicates: int
     def __init__(
         self,
         index: Index,
         intervals: list[tuple[bytes, bytes]],
-        records_ident: int | None,
+        records_ident: int,
         filter: Any,
         check: Callable[[], None],
         reverse: bool = False,
-        dedupe: bool = False,
+        dedupe: bool | set[int] = False,
+        covered: EntryShape | None = None,
+        key_filter: Any = None,
+        key_shape: EntryShape | None = None,
     ) -> None: ...

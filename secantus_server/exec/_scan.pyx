@@ -8,11 +8,13 @@ seen; so a cursor of the wire protocol holds no transaction between its batches.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 
+from secantus_server.exec._covered cimport EntryShape
 from secantus_server.index._index cimport Index, read_record_id, record_id_bytes
 from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.storage._cursor cimport SEEK_PAST, Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
 
+from secantus_server.errors import CommandError
 from secantus_server.index._index import ident_prefix
 from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 
@@ -85,21 +87,33 @@ cdef class RecordScan(Scan):
         ident: the collection's place in the table of records.
         filter: a match expression, or None for every document.
         check: called regularly; it raises to end the scan.
+        tailing: the end of the documents is not the scan's: it goes on when there are more.
     """
 
     cdef bytes prefix
     cdef bytes upper
+    cdef int64_t examined_id
+    cdef readonly bint tailing
 
-    def __init__(self, int ident, MatchExpression filter, check, bint reverse=False):
+    def __init__(self, int ident, MatchExpression filter, check, bint reverse=False, bint tailing=False):
         Scan.__init__(self, filter, check, reverse)
         self.prefix = ident_prefix(ident)
         self.upper = ident_prefix(ident + 1)
+        self.tailing = tailing
 
     def attach(self, RecoveryUnit unit not None):
-        """Read on in this unit's transaction."""
+        """Read on in this unit's transaction.
+
+        Raises:
+            CommandError: 136 CappedPositionLost, the document that a tailing scan stood at is gone.
+        """
         self.unit = unit
         if self.finished:
             return
+        if self.tailing and self.position is not None and unit.get(RECORDS_TABLE, self.position) is None:
+            raise CommandError(
+                136, f"CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId({self.examined_id})"
+            )
         self.cursor = Cursor(unit, RECORDS_TABLE, self.prefix, self.upper, self.reverse)
         if self.position is not None:
             self.cursor.seek(<const uint8_t*>PyBytes_AS_STRING(self.position), PyBytes_GET_SIZE(self.position), SEEK_PAST)
@@ -119,12 +133,13 @@ cdef class RecordScan(Scan):
             code = self.cursor.next_raw(&key, &key_size, value, size)
             if code:
                 self.cursor.fail(code)
-                self.finished = True
+                self.finished = not self.tailing
                 return 0
             self.breathe()
             self.docs_examined += 1
+            self.examined_id = read_record_id(key + 4)
             if self.matcher is None or self.matcher.matches_raw(value[0]):
-                self.record_id = read_record_id(key + 4)
+                self.record_id = self.examined_id
                 self.advanced += 1
                 return 1
 
@@ -137,8 +152,8 @@ cdef class RecordScan(Scan):
 
     def detach(self):
         """Let go of the transaction; `attach` goes on."""
-        if self.record_id:
-            self.position = self.prefix + record_id_bytes(self.record_id)
+        if self.examined_id:
+            self.position = self.prefix + record_id_bytes(self.examined_id)
         Scan.detach(self)
 
     def count(self):
@@ -169,63 +184,83 @@ cdef class RecordScan(Scan):
 
 
 cdef class IndexScan(Scan):
-    """The documents, or only the entries, of an index within intervals, in the index's order or in reverse.
+    """The documents of an index's entries within intervals, in the index's order or in reverse.
 
     Arguments:
         index: the index.
         intervals: pairs of key strings [low, high), disjoint and in the order of the scan.
-        records_ident: the collection's place in the table of records; None leaves the documents alone (`covered` has the values).
+        records_ident: the collection's place in the table of records.
         filter: a match expression for the documents, or None.
         check: called regularly; it raises to end the scan.
-        dedupe: give each document once, though several of its keys may be met.
+        dedupe: give each document once, though several of its keys may be met: true, or a set that other scans share.
+        covered: makes the documents of the entries, so that no document is read.
+        key_filter: a match expression that the entries alone can be held against; it needs `key_shape`, which makes its documents.
     """
 
     cdef Index index
     cdef list intervals
     cdef Py_ssize_t interval
     cdef bytes records_prefix
-    cdef bint fetch
     cdef set seen
-    cdef readonly bytes covered
+    cdef EntryShape covered
+    cdef EntryShape key_shape
+    cdef MatchExpression key_matcher
+    cdef bytes made
     cdef readonly long seeks
     cdef readonly long duplicates
 
-    def __init__(self, Index index not None, list intervals not None, records_ident, MatchExpression filter, check, bint reverse=False, bint dedupe=False):
+    def __init__(self, Index index not None, list intervals not None, int records_ident, MatchExpression filter, check, bint reverse=False,
+                 dedupe=False, EntryShape covered=None, MatchExpression key_filter=None, EntryShape key_shape=None):
         Scan.__init__(self, filter, check, reverse)
         self.index = index
         self.intervals = intervals
-        self.fetch = records_ident is not None
-        self.records_prefix = ident_prefix(records_ident) if self.fetch else None
-        self.seen = set() if dedupe else None
+        self.records_prefix = ident_prefix(records_ident)
+        self.seen = dedupe if type(dedupe) is set else set() if dedupe else None
+        self.covered = covered
+        self.key_matcher = key_filter
+        self.key_shape = key_shape
+        assert key_filter is None or key_shape is not None, "a filter of entries needs their shape"
 
     def attach(self, RecoveryUnit unit not None):
         """Read on in this unit's transaction."""
         self.unit = unit
         if self.finished:
             return
+        if self.index.multikey and self.seen is None:
+            # A document may have got several keys since the query was planned.
+            self.seen = set()
         self.open_interval()
         if self.position is not None and self.cursor is not None:
             self.cursor.seek(<const uint8_t*>PyBytes_AS_STRING(self.position), PyBytes_GET_SIZE(self.position), SEEK_PAST)
 
     cdef int open_interval(self) except -1:
-        if self.cursor is not None:
-            self.cursor.close()
-            self.cursor = None
         if self.interval >= len(self.intervals):
+            if self.cursor is not None:
+                self.cursor.close()
+                self.cursor = None
             self.finished = True
             return 0
         low, high = self.intervals[self.interval]
         self.seeks += 1
-        self.cursor = Cursor(self.unit, ENTRIES_TABLE, self.index.prefix + low, self.index.prefix + high, self.reverse)
-        return 0
+        if self.cursor is None:
+            self.cursor = Cursor(self.unit, ENTRIES_TABLE, self.index.prefix + low, self.index.prefix + high, self.reverse)
+            return 0
+        self.cursor.lower = self.index.prefix + low
+        self.cursor.upper = self.index.prefix + high
+        return self.cursor.rewind()
 
     cdef int step(self, bint keep) except -1:
-        """Go to the next entry whose document was not given yet: 1, or 0 at the end."""
+        """Go to the next entry whose document was not given yet: 1, or 0 at the end. `made` is what the entry alone shows.
+
+        Arguments:
+            keep: the scan may be detached after this entry.
+        """
         cdef const uint8_t* key
         cdef const uint8_t* value
         cdef size_t key_size
         cdef size_t size
         cdef int code
+        cdef bint unique = self.index.unique
         while not self.finished:
             code = self.cursor.next_raw(&key, &key_size, &value, &size)
             if code:
@@ -236,56 +271,62 @@ cdef class IndexScan(Scan):
                 continue
             self.breathe()
             self.keys_examined += 1
-            if self.index.unique:
-                self.record_id = read_record_id(value)
-            else:
-                self.record_id = read_record_id(key + key_size - 8)
+            self.record_id = read_record_id(value if unique else key + key_size - 8)
             if keep:
                 self.position = PyBytes_FromStringAndSize(<const char*>key, key_size)
-            if self.seen is not None:
-                if self.record_id in self.seen:
-                    self.duplicates += 1
+            if self.seen is not None and self.is_duplicate():
+                continue
+            if unique:
+                value += 8
+                size -= 8
+            if self.key_matcher is not None:
+                self.made = self.key_shape.document(value, size)
+                if self.made is not None and not self.key_matcher.matches_raw(<const uint8_t*>PyBytes_AS_STRING(self.made)):
                     continue
-                self.seen.add(self.record_id)
-            if not self.fetch and keep:
-                if self.index.unique:
-                    self.covered = PyBytes_FromStringAndSize(<const char*>value + 8, size - 8)
-                else:
-                    self.covered = PyBytes_FromStringAndSize(<const char*>value, size)
+            if self.covered is not None:
+                self.made = self.covered.document(value, size)
             return 1
         return 0
 
+    cdef bint is_duplicate(self) except -1:
+        if self.record_id in self.seen:
+            self.duplicates += 1
+            return True
+        self.seen.add(self.record_id)
+        return False
+
+    cdef int read(self, const uint8_t** value, size_t* size) except -1:
+        """The entry's document, 1 if it is there and matches."""
+        cdef bytes key = self.records_prefix + record_id_bytes(self.record_id)
+        if not self.unit.get_raw(RECORDS_TABLE, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), value, size):
+            return 0
+        self.docs_examined += 1
+        if self.matcher is not None and not self.matcher.matches_raw(value[0]):
+            return 0
+        # Where the entry did not say enough, the document does.
+        return self.key_matcher is None or self.made is not None or self.key_matcher.matches_raw(value[0])
+
     def __next__(self):
-        """The next document that matches; without documents, the next entry's values."""
+        """The next document that matches."""
         cdef const uint8_t* value
         cdef size_t size
-        cdef bytes key
         while self.step(True):
-            if not self.fetch:
+            if self.covered is not None and self.made is not None:
                 self.advanced += 1
-                return self.covered
-            key = self.records_prefix + record_id_bytes(self.record_id)
-            if not self.unit.get_raw(RECORDS_TABLE, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &value, &size):
-                continue
-            self.docs_examined += 1
-            if self.matcher is None or self.matcher.matches_raw(value):
+                return self.made
+            if self.read(&value, &size):
                 self.advanced += 1
                 return PyBytes_FromStringAndSize(<const char*>value, size)
         raise StopIteration
 
     def count(self):
-        """How many documents match from here on; looks at no document if there is no filter."""
+        """How many documents match from here on; looks at no document if the entries say it all."""
         cdef const uint8_t* value
         cdef size_t size
-        cdef bytes key
         cdef long found = 0
         while self.step(False):
-            if self.matcher is not None:
-                key = self.records_prefix + record_id_bytes(self.record_id)
-                if not self.unit.get_raw(RECORDS_TABLE, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &value, &size):
-                    continue
-                self.docs_examined += 1
-                if not self.matcher.matches_raw(value):
+            if self.matcher is not None or self.key_matcher is not None and self.made is None:
+                if not self.read(&value, &size):
                     continue
             found += 1
         self.advanced += found

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from secantus_server.exec._scan import Scan
 from secantus_server.storage import RecoveryUnit
+
+AnyScan = TypeVar("AnyScan", bound=Scan)
 
 
 class ReadScope:
@@ -23,7 +27,7 @@ class ReadScope:
         assert self._unit is not None, "the scope is detached"
         return self._unit
 
-    def open(self, scan: Scan) -> Scan:
+    def open(self, scan: AnyScan) -> AnyScan:
         """Let a new scan read in this scope."""
         scan.attach(self.unit)
         self._scans.append(scan)

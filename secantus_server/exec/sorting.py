@@ -26,6 +26,7 @@ class SortedDocuments(Iterator[bytes]):
         self._limit = limit
         self._rows: Iterator[Row] | None = None
         self.record_id = 0
+        self.bytes_sorted = 0
 
     def __next__(self) -> bytes:
         if self._rows is None:

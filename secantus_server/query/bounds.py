@@ -16,7 +16,7 @@ from secantus_server.bson.shell import shell_text
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 
-# More points than this (long $in lists on several fields) are not multiplied out.
+# The points of several fields (long $in lists) are not multiplied out to more ranges than this.
 MAX_RANGES = 2000
 _LOWEST, _HIGHEST = b"\0", b"\xff"
 
@@ -56,6 +56,18 @@ def point(value: Any, collation: Collation | None) -> FieldInterval:
     return FieldInterval(key, True, key, True, text, text)
 
 
+def united(intervals: Sequence[FieldInterval]) -> list[FieldInterval]:
+    """The same keys in ascending, disjoint intervals."""
+    found: list[FieldInterval] = []
+    for interval in sorted(intervals, key=lambda i: (i.low, not i.low_included)):
+        last = found[-1] if found else None
+        if last is None or interval.low > last.high or interval.low == last.high and not (interval.low_included or last.high_included):
+            found.append(interval)
+        elif (interval.high, interval.high_included) > (last.high, last.high_included):
+            found[-1] = FieldInterval(last.low, last.low_included, interval.high, interval.high_included, last.low_text, interval.high_text)
+    return found
+
+
 def intersect(a: Sequence[FieldInterval], b: Sequence[FieldInterval]) -> list[FieldInterval]:
     """What lies in both lists of ascending, disjoint intervals."""
     found = []
@@ -79,6 +91,8 @@ def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
 class IndexBounds:
     """The ranges of an index's entries for the intervals of its fields.
 
+    `intervals` are the ranges; `depth` says of how many leading fields they hold to the intervals.
+
     Arguments:
         parts: the index's (path, direction) pairs.
         fields: the intervals of each field, EVERYTHING where nothing is asked.
@@ -88,6 +102,7 @@ class IndexBounds:
     fields: list[list[FieldInterval]]
 
     def __post_init__(self) -> None:
+        self.depth = 0
         self.intervals = self._ranges()
 
     def _ranges(self) -> list[tuple[bytes, bytes]]:
@@ -98,12 +113,28 @@ class IndexBounds:
         total = 1
         for (_, direction), intervals in zip(self.parts, self.fields, strict=True):
             total *= len(intervals)
-            if total > MAX_RANGES or not all(interval.is_point for interval in intervals):
+            if leading and total > MAX_RANGES:
+                break
+            self.depth += 1
+            if not all(interval.is_point for interval in intervals):
                 last, last_direction = intervals, direction
                 break
             leading.append([_directed(interval.low, direction) for interval in intervals])
         ranges = [_range(b"".join(prefix), interval, last_direction) for prefix in product(*leading) for interval in last]
         return sorted(ranges)
+
+    def restrict(self, low: list[Any] | None, high: list[Any] | None) -> None:
+        """Leave only the entries from one whole key on and before another, in the index's order.
+
+        Arguments:
+            low, high: values of all the index's fields, or None.
+        """
+        start = b"" if low is None else self._key(low)
+        end = b"\xff" * 9 if high is None else self._key(high)
+        self.intervals = [(start, end)]
+
+    def _key(self, values: list[Any]) -> bytes:
+        return b"".join(_directed(key_string(value), direction) for value, (_, direction) in zip(values, self.parts, strict=True))
 
     @property
     def sorted_prefix(self) -> int:

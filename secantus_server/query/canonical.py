@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson.binary import Binary
+from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from secantus_server.bson.values import MISSING, Date
+from secantus_server.bson.values import MISSING, Date, is_number
+from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.sort import SortPattern
@@ -28,6 +30,8 @@ class CanonicalQuery:
         required_fields: the only top-level fields that the result needs, or None for whole documents.
         hint: an index's name or key pattern, or None.
         skip, limit: 0 is none; a planner may use the limit, the caller applies both.
+        min, max: values of the hinted index's fields between which its entries are read, or None.
+        tailing: the documents do not end where they end now.
     """
 
     filter: dict[str, Any]
@@ -39,6 +43,9 @@ class CanonicalQuery:
     hint: str | dict[str, Any] | None = None
     skip: int = 0
     limit: int = 0
+    min: dict[str, Any] | None = None
+    max: dict[str, Any] | None = None
+    tailing: bool = False
 
 
 # Values of these types equal nothing but themselves, whatever the document: no array, no regular expression, no null.
@@ -83,28 +90,46 @@ def parse_query(
     skip: int = 0,
     limit: int = 0,
     required_fields: frozenset[str] | None = None,
+    min: dict[str, Any] | None = None,
+    max: dict[str, Any] | None = None,
+    tailing: bool = False,
 ) -> CanonicalQuery:
     """Parse a filter and a sort.
 
     Raises:
         CommandError: one of them is not valid.
     """
-    by_id = _id_query(filter, ctx) if not sort and not hint else None
+    by_id = None if sort or hint or min or max or tailing else _id_query(filter, ctx)
     if by_id is not None:
         by_id.skip, by_id.limit, by_id.required_fields = skip, limit, required_fields
         return by_id
     match = parse_match(filter, ctx) if filter else None
     pattern, natural = None, 0
     if sort:
-        natural = _natural(sort)
+        natural = _natural(sort, "sort")
         pattern = None if natural else SortPattern.parse(sort, ctx)
     if type(hint) is dict and "$natural" in hint:
-        natural = natural or (-1 if hint["$natural"] < 0 else 1)
+        natural = natural or _natural(hint, "hint")
         hint = None
-    return CanonicalQuery(filter, match, ctx, pattern, natural, required_fields, hint, skip, limit)
+    return CanonicalQuery(filter, match, ctx, pattern, natural, required_fields, hint, skip, limit, min, max, tailing)
 
 
-def _natural(sort: dict[str, Any]) -> int:
-    if list(sort) != ["$natural"]:
+def _natural(spec: dict[str, Any], option: str) -> int:
+    """1 or -1 where a sort or a hint asks for the natural order, else 0.
+
+    Raises:
+        CommandError: 2 BadValue, it asks for something else too, or for no direction.
+    """
+    if "$natural" not in spec:
         return 0
-    return -1 if sort["$natural"] < 0 else 1
+    if len(spec) > 1:
+        raise CommandError(2, f"$natural {option} cannot be set to a value other than -1 or 1, or be combined with other fields.")
+    direction = spec["$natural"]
+    if not is_number(direction) or whole_value(direction) not in (1, -1):
+        raise CommandError(2, f"$natural {option} cannot be set to a value other than -1 or 1.")
+    return int(whole_value(direction))
+
+
+def whole_value(number: Any) -> Any:
+    """A number as one that Python compares."""
+    return number.to_decimal() if type(number) is Decimal128 else number

@@ -1,19 +1,18 @@
-"""Runs a planned query: documents with skip, limit and projection applied."""
+"""Runs a planned query: documents with skip and projection applied, or their number."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 
-from secantus_server.bson import encode, key_string
+from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import RecordScan, find_by_key
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.index._index import decode_covered
+from secantus_server.exec.skipping import Skipping
 from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery, IdQuery
-from secantus_server.query.plan import Documents, IndexedScan, Nothing
-from secantus_server.query.planner import Plan, plan_query
+from secantus_server.query.plan import Documents, Nothing
+from secantus_server.query.planner import plan_query
 
 Check = Callable[[], None]
 
@@ -38,31 +37,9 @@ def matching_documents(collection: Collection | None, query: CanonicalQuery, sco
     A filter on `_id` alone needs no planner.
     """
     if type(query) is not IdQuery or collection is None or collection.id_index is None or collection.options.get("collation"):
-        return open_plan(plan_query(collection, query), scope, check)
+        return plan_query(collection, query).open(scope, check)
     found = find_by_key(scope.unit, collection.id_index, key_string(query.value), collection.ident)
     return Nothing() if found is None else OneDocument(*found)
-
-
-def open_plan(plan: Plan, scope: ReadScope, check: Check) -> Documents:
-    """A plan's documents; the values of a covered plan become documents."""
-    documents = plan.open(scope, check)
-    if isinstance(plan, IndexedScan) and plan.covered:
-        return CoveredDocuments(documents, [path for path, _ in plan.index.parts])
-    return documents
-
-
-class CoveredDocuments(Iterator[bytes]):
-    """Documents made of an index's entries alone."""
-
-    def __init__(self, entries: Documents, paths: list[str]) -> None:
-        self._entries = entries
-        self._paths = paths
-        self.record_id = 0
-
-    def __next__(self) -> bytes:
-        values = decode_covered(next(self._entries))
-        self.record_id = self._entries.record_id
-        return encode(dict(zip(self._paths, values, strict=True)))
 
 
 def find_documents(
@@ -71,7 +48,7 @@ def find_documents(
     """The documents of a find: matched, sorted, skipped and projected; the caller counts the limit."""
     documents: Iterator[bytes] = matching_documents(collection, query, scope, check)
     if query.skip:
-        documents = islice(documents, query.skip, None)
+        documents = Skipping(documents, query.skip)
     if projection is None:
         return documents
     return map(projection.apply, documents)
@@ -81,7 +58,7 @@ def count_documents(collection: Collection | None, query: CanonicalQuery, scope:
     """How many documents match; skip and limit are the caller's."""
     if collection is None:
         return 0
-    if query.match is None and not query.hint:
+    if query.match is None and not query.hint and not query.natural:
         return count_all(collection, scope, check)
     documents = matching_documents(collection, query, scope, check)
     counted = getattr(documents, "count", None)
@@ -93,7 +70,8 @@ def count_all(collection: Collection, scope: ReadScope, check: Check) -> int:
     known, version = collection.count()
     if known is not None:
         return known
-    scan = scope.open(RecordScan(collection.ident, None, check))
+    scan = RecordScan(collection.ident, None, check)
+    scope.open(scan)
     counted = scan.count()
     collection.remember_count(counted, version)
     return counted

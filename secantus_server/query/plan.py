@@ -1,25 +1,29 @@
 """The nodes of a query's plan: what they read, and how explain shows them.
 
 A plan is a tree. `open` gives an iterator over documents that also has `record_id`, the RecordId of the last document it gave; the iterators
-of a cursor share a ReadScope.
+of a cursor share a ReadScope. `describe` is the node as explain shows it, with what it did once it was opened.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from secantus_server.catalog.collection import Collection
-from secantus_server.exec._scan import IndexScan, RecordScan, Scan
+from secantus_server.exec._covered import EntryShape
+from secantus_server.exec._scan import IndexScan, RecordScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.exec.union import UnionScan
 from secantus_server.index._index import Index
 from secantus_server.mql.sort import SortPattern
 from secantus_server.query.bounds import IndexBounds
+from secantus_server.query.stages import Stage, index_shape, stage
 
 Check = Callable[[], None]
+MEMORY_LIMIT = 104857600
 
 
 class Documents(Protocol):
@@ -31,34 +35,42 @@ class Documents(Protocol):
     def __next__(self) -> bytes: ...
 
 
+class Plan(Protocol):
+    """A node of a plan."""
+
+    def open(self, scope: ReadScope, check: Check) -> Documents:
+        """Begin to read."""
+        ...
+
+    def describe(self) -> Stage:
+        """The node as explain shows it."""
+        ...
+
+
 @dataclass
 class CollectionScan:
-    """Every document of the collection."""
+    """Every document of the collection; with `tailing` also those that are written later."""
 
     collection: Collection
     match: Any
     reverse: bool = False
-    scan: Scan | None = field(default=None, compare=False)
+    tailing: bool = False
+    scan: RecordScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
-        self.scan = scope.open(RecordScan(self.collection.ident, self.match, check, self.reverse))
-        return self.scan
+        self.scan = RecordScan(self.collection.ident, self.match, check, self.reverse, self.tailing)
+        return scope.open(self.scan)
 
-    def explain(self) -> dict[str, Any]:
+    def describe(self) -> Stage:
         """The node as explain shows it."""
-        shown: dict[str, Any] = {"stage": "COLLSCAN"}
-        if self.match is not None:
-            shown["filter"] = self.match.serialize()
-        return {**shown, "direction": "backward" if self.reverse else "forward"}
-
-    def stats(self) -> dict[str, Any]:
-        """What it did, for executionStats."""
-        assert self.scan is not None, "the plan was opened"
-        return {"nReturned": self.scan.advanced, "docsExamined": self.scan.docs_examined}
+        shape = {"direction": "backward" if self.reverse else "forward"}
+        if self.scan is None:
+            return stage("COLLSCAN", shape, filter=self.match)
+        examined = {"docsExamined": self.scan.docs_examined}
+        return stage("COLLSCAN", shape, filter=self.match, returned=self.scan.advanced, works=self.scan.docs_examined, counts=examined)
 
 
-@dataclass
 class EmptyScan:
     """No documents: the collection does not exist, or the filter can match nothing."""
 
@@ -66,13 +78,9 @@ class EmptyScan:
         """Begin to read."""
         return Nothing()
 
-    def explain(self) -> dict[str, Any]:
+    def describe(self) -> Stage:
         """The node as explain shows it."""
-        return {"stage": "EOF"}
-
-    def stats(self) -> dict[str, Any]:
-        """What it did, for executionStats."""
-        return {"nReturned": 0}
+        return stage("EOF", {}, returned=0)
 
 
 class Nothing(Iterator[bytes]):
@@ -89,102 +97,161 @@ class IndexedScan:
     """The entries of an index within bounds, and their documents.
 
     Arguments:
-        match: what the documents are still to be held against; None where the bounds say it all.
-        covered: no document is read; the entries' values are given (as `decode_covered` reads them).
+        match: what the documents are still to be held against; None where bounds and entries say it all.
+        key_filter: what the entries are to be held against before their documents are read, or None.
+        covered: no document is read; the entries make the documents.
+        seen: the RecordIds that other scans of a union have given.
     """
 
     collection: Collection
     index: Index
     bounds: IndexBounds
     match: Any
+    key_filter: Any = None
     reverse: bool = False
     covered: bool = False
-    dedupe: bool = False
-    scan: Scan | None = field(default=None, compare=False)
+    seen: set[int] | None = field(default=None, compare=False)
+    scan: IndexScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
         intervals = self.bounds.intervals[::-1] if self.reverse else self.bounds.intervals
-        records = None if self.covered else self.collection.ident
-        dedupe = self.dedupe or self.index.multikey
-        self.scan = scope.open(IndexScan(self.index, intervals, records, self.match, check, self.reverse, dedupe))
-        return self.scan
+        paths = [path for path, _ in self.index.parts]
+        self.scan = IndexScan(
+            self.index,
+            intervals,
+            self.collection.ident,
+            self.match,
+            check,
+            self.reverse,
+            self.index.multikey if self.seen is None else self.seen,
+            EntryShape(paths, True) if self.covered else None,
+            self.key_filter,
+            EntryShape(paths, False) if self.key_filter is not None else None,
+        )
+        return scope.open(self.scan)
 
-    def _entries(self) -> dict[str, Any]:
-        index = self.index
-        return {
-            "stage": "IXSCAN",
-            "keyPattern": index.spec["key"],
-            "indexName": index.name,
-            "isMultiKey": index.multikey,
-            "multiKeyPaths": {path: [] for path, _ in index.parts},
-            "isUnique": index.unique,
-            "isSparse": index.sparse,
-            "isPartial": index.partial_filter is not None,
-            "indexVersion": index.spec.get("v", 2),
-            "direction": "backward" if self.reverse else "forward",
-            "indexBounds": self.bounds.shown(self.reverse),
-        }
+    def entries(self, name: str = "IXSCAN") -> Stage:
+        """The part that reads the index."""
+        shape = index_shape(self.index, self.bounds, self.reverse)
+        scan = self.scan
+        if scan is None:
+            return stage(name, shape, filter=self.key_filter)
+        returned = scan.advanced if self.covered or name == "COUNT_SCAN" else max(scan.advanced, scan.docs_examined)
+        counts = {"keysExamined": scan.keys_examined, "seeks": scan.seeks}
+        if name == "IXSCAN":
+            counts |= {"dupsTested": scan.keys_examined if self.index.multikey else 0, "dupsDropped": scan.duplicates}
+        return stage(name, shape, filter=self.key_filter, returned=returned, works=scan.keys_examined, counts=counts)
 
-    def explain(self) -> dict[str, Any]:
+    def describe(self) -> Stage:
         """The node as explain shows it."""
         if self.covered:
-            return self._entries()
-        shown: dict[str, Any] = {"stage": "FETCH"}
-        if self.match is not None:
-            shown["filter"] = self.match.serialize()
-        return {**shown, "inputStage": self._entries()}
+            return self.entries()
+        return fetch_stage(self.match, [self.scan] if self.scan else [], self.entries())
 
-    def stats(self) -> dict[str, Any]:
-        """What it did, for executionStats."""
-        assert self.scan is not None, "the plan was opened"
-        keys = {"nReturned": self.scan.keys_examined, "keysExamined": self.scan.keys_examined}
-        if self.covered:
-            return keys
-        return {"nReturned": self.scan.advanced, "docsExamined": self.scan.docs_examined, "inputStage": keys}
+
+def fetch_stage(match: Any, scans: list[IndexScan], below: Stage) -> Stage:
+    """The part that reads the documents of entries."""
+    if not scans:
+        return stage("FETCH", {}, filter=match, inputs=[below])
+    examined = sum(scan.docs_examined for scan in scans)
+    counts = {"docsExamined": examined, "alreadyHasObj": 0}
+    returned = sum(scan.advanced for scan in scans)
+    return stage("FETCH", {}, filter=match, returned=returned, works=sum(scan.keys_examined for scan in scans), counts=counts, inputs=[below])
 
 
 @dataclass
 class Union:
-    """The documents of several index scans, each document once."""
+    """The documents of several index scans, each document once.
+
+    Arguments:
+        rooted: the whole filter is the `$or` whose branches the scans are.
+    """
 
     children: list[IndexedScan]
+    rooted: bool = True
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
+        seen: set[int] = set()
+        for child in self.children:
+            child.seen = seen
         return UnionScan([child.open(scope, check) for child in self.children])
 
-    def explain(self) -> dict[str, Any]:
+    def describe(self) -> Stage:
         """The node as explain shows it."""
-        return {"stage": "SUBPLAN", "inputStage": {"stage": "FETCH", "inputStage": {"stage": "OR", "inputStages": [c.explain()["inputStage"] for c in self.children]}}}
+        scans = [child.scan for child in self.children if child.scan]
+        inner = [child.entries() for child in self.children]
+        counts = {"dupsTested": sum(scan.keys_examined for scan in scans), "dupsDropped": sum(scan.duplicates for scan in scans)}
+        found = None if not scans else sum(below.returned or 0 for below in inner)
+        either = stage("OR", {}, returned=found, works=sum(scan.keys_examined for scan in scans), counts=counts, inputs=inner)
+        fetched = fetch_stage(self.children[0].match, scans, either)
+        return stage("SUBPLAN", {}, returned=fetched.returned, works=fetched.works, inputs=[fetched]) if self.rooted else fetched
 
-    def stats(self) -> dict[str, Any]:
-        """What it did, for executionStats."""
-        inner = [child.stats() for child in self.children]
-        return {"nReturned": sum(child["nReturned"] for child in inner), "inputStages": inner}
+
+@dataclass
+class Near:
+    """The documents that match, the nearest to the point of a `$near` first.
+
+    Every document is looked at: an index of this kind keeps no entries yet, but without one the query is an error.
+
+    Arguments:
+        near: the node of the filter that measures distances.
+        ordered: false where the query has a sort of its own.
+    """
+
+    collection: Collection
+    index: Index
+    match: Any
+    near: Any
+    ordered: bool = True
+    limit: int = 0
+    scan: RecordScan | None = field(default=None, compare=False)
+
+    def open(self, scope: ReadScope, check: Check) -> Documents:
+        """Begin to read."""
+        self.scan = RecordScan(self.collection.ident, self.match, check)
+        documents: Documents = scope.open(self.scan)
+        return SortedDocuments(documents, self._key, self.limit) if self.ordered else documents
+
+    def _key(self, document: bytes) -> bytes:
+        # The bytes of doubles that are not negative have the doubles' order.
+        return struct.pack(">d", self.near.distance(document))
+
+    def describe(self) -> Stage:
+        """The node as explain shows it."""
+        shape = {"keyPattern": self.index.spec["key"], "indexName": self.index.name, "indexVersion": self.index.spec.get("v", 2)}
+        name = "GEO_NEAR_2D" if self.index.kind == "2d" else "GEO_NEAR_2DSPHERE"
+        if self.scan is None:
+            return stage(name, shape, filter=self.match)
+        examined = {"docsExamined": self.scan.docs_examined}
+        return stage(name, shape, filter=self.match, returned=self.scan.advanced, works=self.scan.docs_examined, counts=examined)
 
 
 @dataclass
 class Sort:
     """The documents of another node, sorted."""
 
-    child: Any
+    child: Plan
     pattern: SortPattern
     limit: int = 0
+    sorted: SortedDocuments | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
-        return SortedDocuments(self.child.open(scope, check), self.pattern.key, self.limit)
+        self.sorted = SortedDocuments(self.child.open(scope, check), self.pattern.key, self.limit)
+        return self.sorted
 
-    def explain(self) -> dict[str, Any]:
+    def describe(self) -> Stage:
         """The node as explain shows it."""
-        shown: dict[str, Any] = {"stage": "SORT", "sortPattern": dict(self.pattern.parts), "memLimit": 104857600}
+        below = self.child.describe()
+        shape: dict[str, Any] = {"sortPattern": dict(self.pattern.parts), "memLimit": MEMORY_LIMIT}
         if self.limit:
-            shown["limitAmount"] = self.limit
-        return {**shown, "type": "simple", "inputStage": self.child.explain()}
-
-    def stats(self) -> dict[str, Any]:
-        """What it did, for executionStats."""
-        inner = self.child.stats()
-        returned = min(self.limit, inner["nReturned"]) if self.limit else inner["nReturned"]
-        return {"nReturned": returned, "inputStage": inner}
+            shape["limitAmount"] = self.limit
+        shape["type"] = "simple"
+        if self.sorted is None:
+            return stage("SORT", shape, inputs=[below])
+        counts = {"totalDataSizeSorted": self.sorted.bytes_sorted, "usedDisk": False, "spills": 0}
+        returned = below.returned or 0
+        returned = min(self.limit, returned) if self.limit else returned
+        return stage("SORT", shape, returned=returned, works=(below.returned or 0) + returned, counts=counts, inputs=[below])

@@ -12,17 +12,20 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson import canonical_type, key_string
 from secantus_server.bson.shell import shell_text
-from secantus_server.bson.values import Date, Regex, Undefined
+from secantus_server.bson.values import UNDEFINED, Date, Regex, Undefined
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
-from secantus_server.mql.match import Comparison, In, RegexMatch
-from secantus_server.query.bounds import FieldInterval, point
+from secantus_server.mql.match import And, Comparison, ElemMatchValue, Exists, In, Not, RegexMatch
+from secantus_server.query.bounds import FieldInterval, intersect, point, united
 
 _RANGE_TYPES = (int, Int64, float, Decimal128, str, Date, ObjectId, bool, Timestamp, Binary)
-_NUMBER_RANK, _STRING_RANK = 40, 50
+_NUMBER_RANK, _STRING_RANK, _REGEX_RANK = 40, 50, 130
 # The class byte above NaN: where the numbers begin that a range can match.
 _FIRST_NUMBER = bytes([_NUMBER_RANK, 2])
 _REGEX_SPECIAL = frozenset("^$.|?*+()[]{}\\")
+_NULL_KEY = key_string(None)
+
+Found = tuple[list[FieldInterval], bool]
 
 
 class Predicate(NamedTuple):
@@ -37,6 +40,25 @@ class Predicate(NamedTuple):
     intervals: list[FieldInterval]
     exact: bool
 
+    @property
+    def demands_value(self) -> bool:
+        """Whether a document that lacks the path cannot match: an absent field is null in an index."""
+        return not any(interval.low <= _NULL_KEY <= interval.high for interval in self.intervals)
+
+
+def conjuncts(match: Any) -> list[Any]:
+    """The nodes that must all match, of a match expression or None."""
+    if match is None:
+        return []
+    if type(match) is And:
+        return [node for child in match.children for node in conjuncts(child)]
+    return [match]
+
+
+def has_index_component(path: str) -> bool:
+    """Whether a part of the path may stand for an array's index."""
+    return any(part.isdigit() for part in path.split("."))
+
 
 def predicate_of(node: Any, collation: Collation | None) -> Predicate | None:
     """What a node says, or None if an index cannot help with it.
@@ -45,21 +67,32 @@ def predicate_of(node: Any, collation: Collation | None) -> Predicate | None:
         node: a node of a match expression.
         collation: that of the index.
     """
-    found = None
-    if type(node) is Comparison:
-        found = _equality(node.operand, collation) if node.operator == "$eq" else _range(node.operator, node.operand, collation)
-    elif type(node) is In:
-        found = _membership(node, collation)
-    elif type(node) is RegexMatch and collation is None:
-        found = _prefix(node.pattern, node.options)
+    found = _intervals(node, collation)
     if found is None:
         return None
-    intervals, exact = found
-    return Predicate(node.path, intervals, exact and not any(part.isdigit() for part in node.path.split(".")))
+    path = node.child.path if type(node) is Not else node.path
+    return Predicate(path, found[0], found[1] and not has_index_component(path))
+
+
+def _intervals(node: Any, collation: Collation | None) -> Found | None:
+    kind = type(node)
+    if kind is Comparison:
+        return _equality(node.operand, collation) if node.operator == "$eq" else _range(node.operator, node.operand, collation)
+    if kind is In:
+        return _membership(node, collation)
+    if kind is RegexMatch:
+        return _prefix(node.pattern, node.options) if collation is None else None
+    if kind is ElemMatchValue:
+        return _elements(node, collation)
+    if kind is Not and type(node.child) is Exists:
+        return [point(None, collation)], False
+    return None
 
 
 def mentions_text(node: Any) -> bool:
     """Whether the comparison depends on the collation."""
+    if type(node) is ElemMatchValue:
+        return any(map(mentions_text, node.children))
     operands = node.operands if type(node) is In else [node.operand] if type(node) is Comparison else []
     return any(_has_text(operand) for operand in operands)
 
@@ -70,25 +103,49 @@ def _has_text(value: Any) -> bool:
     return type(value) is str or type(value) is list and any(map(_has_text, value))
 
 
-def _equality(operand: Any, collation: Collation | None) -> tuple[list[FieldInterval], bool] | None:
-    if type(operand) in (list, Regex, Undefined):
+def _equality(operand: Any, collation: Collation | None) -> Found | None:
+    if type(operand) in (Regex, Undefined):
         return None
+    if type(operand) is list:
+        return _array_points(operand, collation), False
     return [point(operand, collation)], operand is not None
 
 
-def _membership(node: Any, collation: Collation | None) -> tuple[list[FieldInterval], bool] | None:
-    if node.regexes:
-        return None
-    points: dict[bytes, FieldInterval] = {}
+def _array_points(operand: list[Any], collation: Collation | None) -> list[FieldInterval]:
+    """An array is in an index by its elements, and as a whole where it is itself the element of one."""
+    first = operand[0] if operand else UNDEFINED
+    return united([point(operand, collation), point(first, collation)])
+
+
+def _membership(node: Any, collation: Collation | None) -> Found | None:
+    exact = True
+    intervals: list[FieldInterval] = []
     for operand in node.operands:
-        if type(operand) in (list, Regex, Undefined):
+        found = _equality(operand, collation)
+        if found is None:
             return None
-        interval = point(operand, collation)
-        points[interval.low] = interval
-    return [points[key] for key in sorted(points)], None not in node.operands
+        intervals += found[0]
+        exact = exact and found[1]
+    for regex in node.regexes:
+        found = _prefix(regex.pattern, regex.options) if collation is None else None
+        if found is None:
+            return None
+        intervals += found[0]
+        exact = False
+    return united(intervals), exact
 
 
-def _range(operator: str, operand: Any, collation: Collation | None) -> tuple[list[FieldInterval], bool] | None:
+def _elements(node: Any, collation: Collation | None) -> Found | None:
+    """All that `$elemMatch` asks of one element bounds that element's key; that it is in an array no key says."""
+    found: list[FieldInterval] | None = None
+    for child in node.children:
+        own = _intervals(child, collation) if type(child) in (Comparison, In, RegexMatch) else None
+        if own is not None:
+            found = own[0] if found is None else intersect(found, own[0])
+    return None if found is None else (found, False)
+
+
+def _range(operator: str, operand: Any, collation: Collation | None) -> Found | None:
     if type(operand) not in _RANGE_TYPES or operand != operand or type(operand) is Decimal128 and operand.to_decimal().is_nan():
         return None
     rank = canonical_type(operand)
@@ -116,10 +173,14 @@ def _bracket_text(operand: Any) -> tuple[str, str]:
         return "false", "true"
     if type(operand) is ObjectId:
         return "ObjectId('000000000000000000000000')", "ObjectId('ffffffffffffffffffffffff')"
+    if type(operand) is Timestamp:
+        return "Timestamp(0, 0)", "Timestamp(4294967295, 4294967295)"
+    if type(operand) is Binary:
+        return "BinData(0, )", "ObjectId('000000000000000000000000')"
     return "-inf.0", "inf.0"
 
 
-def _prefix(pattern: str, options: str) -> tuple[list[FieldInterval], bool] | None:
+def _prefix(pattern: str, options: str) -> Found | None:
     """The strings that begin as the regular expression demands, and regular expressions themselves."""
     if not pattern.startswith("^") or "|" in pattern or set(options) & set("imx"):
         return None
@@ -128,15 +189,19 @@ def _prefix(pattern: str, options: str) -> tuple[list[FieldInterval], bool] | No
         if character in _REGEX_SPECIAL:
             break
         literal += character
-    rest = pattern[1 + len(literal) :]
-    if rest[:1] in ("?", "*", "{"):
+    if pattern[1 + len(literal) :][:1] in ("?", "*", "{"):
         literal = literal[:-1]
     if not literal or "\0" in literal:
         return None
     low = bytes([_STRING_RANK]) + literal.encode("utf-8", "surrogateescape")
     high = next_prefix(low)
     assert high is not None, "a string's rank is not 255"
-    following = literal[:-1] + chr(min(ord(literal[-1]) + 1, 0x10FFFF))
-    strings = FieldInterval(low, True, high, False, shell_text(literal), shell_text(following))
-    regexes = FieldInterval(b"\x82", True, b"\x83", False, f"/{pattern}/", f"/{pattern}/")
-    return [strings, regexes], False
+    strings = FieldInterval(low, True, high, False, shell_text(literal), shell_text(_following(literal)))
+    regex = f"/{pattern}/{options}"
+    return [strings, FieldInterval(bytes([_REGEX_RANK]), True, bytes([_REGEX_RANK + 1]), False, regex, regex)], False
+
+
+def _following(literal: str) -> str:
+    """The text of the first string behind all that begin so; only shown, so that a character without a next one stays."""
+    last = ord(literal[-1]) + 1
+    return literal if last > 0x10FFFF or 0xD800 <= last < 0xE000 else literal[:-1] + chr(last)

@@ -1,0 +1,77 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Documents made of an index's entries: what a covered query gives, and what a filter can be held against before the document is read.
+
+An entry keeps the values that its key was made of, a type byte before each and 0 for an absent field; nothing at all where the document
+had several keys.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint32_t
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._raw cimport value_length
+
+
+cdef class EntryShape:
+    """Where the values of an index's entries stand in a document.
+
+    Arguments:
+        paths: the index's paths, in its order; none leads through another.
+        exact: a document is made only if it shows all that the stored one has at the paths: not if a value of a dotted path
+            is absent, for then its parents may be there or not.
+    """
+
+    def __init__(self, list paths not None, bint exact):
+        self.exact = exact
+        self.count = len(paths)
+        assert self.count <= 32, "no index has more fields"
+        self.dotted = [("." in path) for path in paths]
+        self.root = []
+        for number, path in enumerate(paths):
+            self.place(self.root, path.split("."), number)
+        self.out = Writer()
+
+    def place(self, list level, list names, int number):
+        """Put a value's place into the tree: pairs of a name and either the value's number or a level below."""
+        name = names[0].encode("utf-8", "surrogateescape")
+        if len(names) == 1:
+            level.append((name, number, None))
+            return
+        below = next((inner for other, _, inner in level if other == name and inner is not None), None)
+        if below is None:
+            below = []
+            level.append((name, -1, below))
+        self.place(below, names[1:], number)
+
+    cdef bytes document(self, const uint8_t* values, size_t size):
+        """The document of an entry's values, or None if they do not say enough."""
+        cdef const uint8_t* cursor = values
+        cdef int i
+        if size == 0:
+            return None
+        for i in range(self.count):
+            self.values[i] = cursor
+            if cursor[0] == 0:
+                if self.exact and self.dotted[i]:
+                    return None
+                cursor += 1
+            else:
+                cursor += 1 + value_length(cursor[0], cursor + 1)
+        self.out.clear()
+        self.write(self.root)
+        return self.out.finish()
+
+    cdef int write(self, list level) except -1:
+        cdef size_t mark = self.out.open()
+        cdef const uint8_t* value
+        cdef bytes name
+        for name, number, below in level:
+            if below is not None:
+                self.out.put_name(3, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+                self.write(below)
+                continue
+            value = self.values[<int>number]
+            if value[0] != 0:
+                self.out.put_name(value[0], PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+                self.out.put_bytes(value + 1, value_length(value[0], value + 1))
+        return self.out.close(mark)

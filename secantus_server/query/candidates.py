@@ -1,0 +1,225 @@
+"""How an index could serve a query: its bounds, what of the filter is left, and whether its order is the one asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.errors import CommandError
+from secantus_server.index._index import Index
+from secantus_server.mql.match import AlwaysTrue, And, ElemMatchObject, Exists, ExprMatch, Nor, Not, Or, PathMatch
+from secantus_server.query.bounds import EVERYTHING, FieldInterval, IndexBounds, intersect
+from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.implication import implies
+from secantus_server.query.predicates import Predicate, conjuncts, has_index_component, mentions_text, predicate_of
+
+Used = list[tuple[Predicate, Any]]
+
+
+@dataclass
+class Candidate:
+    """An index that could serve a query.
+
+    Arguments:
+        rest: what the documents are still to be held against, or None.
+        key_filter: what the entries are to be held against before their documents are read, or None.
+        fixed: how many leading fields the bounds fix to points.
+        bounded: whether the field after them has bounds.
+        sorts: 1 or -1 if a scan in that direction gives the order asked for, else 0.
+        covers: the entries hold all that is asked for.
+    """
+
+    index: Index
+    bounds: IndexBounds
+    rest: Any
+    key_filter: Any
+    fixed: int
+    bounded: bool
+    sorts: int
+    covers: bool
+
+    @property
+    def score(self) -> tuple[int, int, int]:
+        """The better of two candidates has the larger score."""
+        value = 10 * self.fixed + 6 * self.bounded + 4 * bool(self.sorts) + 1 * self.covers + 1 * (self.key_filter is not None)
+        if self.index.unique and self.fixed == len(self.index.parts):
+            value += 20
+        return value, -len(self.index.parts), -self.index.ident
+
+
+def make_candidate(index: Index, query: CanonicalQuery, *, forced: bool) -> Candidate | None:
+    """How the index could serve the query, or None if it is no better than reading everything, or would miss matches.
+
+    Arguments:
+        forced: the user wants this index, whatever it misses.
+    """
+    nodes = conjuncts(query.match)
+    collation = index.generator.collation if index.generator else None
+    same_collation = collation is None and query.context.collation is None
+    if not forced and not _holds_all_matches(index, nodes, same_collation):
+        return None
+    fields, used = _field_intervals(index, _predicates_by_path(nodes, collation, same_collation))
+    bounds = IndexBounds(index.parts, fields)
+    fixed = _leading_points(fields)
+    bounded = fixed < len(fields) and fields[fixed] != [EVERYTHING]
+    sorts = _sort_direction(index, query, bounds, same_collation)
+    useful = fixed or bounded or sorts or index.sparse and any(type(node) is Exists for node in nodes)
+    if not useful and not forced:
+        return None
+    exact = [id(node) for predicates in used[: bounds.depth] for predicate, node in predicates if predicate.exact]
+    rest, key_filter = _split(index, query.match, [node for node in nodes if id(node) not in exact])
+    covers = rest is None and _covers(index, query)
+    return Candidate(index, bounds, rest, key_filter, fixed, bounded, sorts, covers)
+
+
+def explicit_candidate(index: Index, query: CanonicalQuery) -> Candidate:
+    """The index between the keys that `min` and `max` of a find give.
+
+    Raises:
+        CommandError: the keys are not ones of this index.
+    """
+    low = _explicit_key(index, query.min, "min")
+    high = _explicit_key(index, query.max, "max")
+    bounds = IndexBounds(index.parts, [[EVERYTHING] for _ in index.parts])
+    bounds.restrict(low, high)
+    same_collation = query.context.collation is None
+    return Candidate(index, bounds, query.match, None, 0, True, _sort_direction(index, query, bounds, same_collation, explicit=True), False)
+
+
+def _explicit_key(index: Index, key: dict[str, Any] | None, option: str) -> list[Any] | None:
+    if not key:
+        return None
+    if list(key) != [path for path, _ in index.parts]:
+        raise CommandError(51174, f"The index chosen is not compatible with min/max: {option} must name the index's fields in their order")
+    return list(key.values())
+
+
+def _holds_all_matches(index: Index, nodes: list[Any], same_collation: bool) -> bool:
+    """Whether every document that matches is in the index."""
+    if index.partial_filter is not None:
+        if not same_collation and any(map(mentions_text, nodes)) or not implies(nodes, index.partial_filter):
+            return False
+    if not index.sparse:
+        return True
+    return any(_demands_value(node, path) for node in nodes for path, _ in index.parts)
+
+
+def _demands_value(node: Any, path: str) -> bool:
+    """Whether a document that lacks the path cannot match."""
+    if type(node) is Exists:
+        return bool(node.path == path)
+    predicate = predicate_of(node, None)
+    return predicate is not None and predicate.path == path and predicate.demands_value
+
+
+def _predicates_by_path(nodes: list[Any], collation: Any, same_collation: bool) -> dict[str, Used]:
+    found: dict[str, Used] = {}
+    for node in nodes:
+        if type(node) is ElemMatchObject:
+            _add_inner(node, found, collation, same_collation)
+            continue
+        predicate = predicate_of(node, collation)
+        if predicate is not None and (same_collation or not mentions_text(node)):
+            found.setdefault(predicate.path, []).append((predicate, node))
+    return found
+
+
+def _add_inner(node: Any, found: dict[str, Used], collation: Any, same_collation: bool) -> None:
+    """What `$elemMatch` asks of an element's fields also bounds an index on them; it is never exact."""
+    for child in conjuncts(node.child):
+        inner = predicate_of(child, collation)
+        if inner is None or not inner.demands_value or has_index_component(inner.path):
+            continue
+        if same_collation or not mentions_text(child):
+            path = f"{node.path}.{inner.path}"
+            found.setdefault(path, []).append((Predicate(path, inner.intervals, False), node))
+
+
+def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[FieldInterval]], list[Used]]:
+    """The intervals of each field, and the predicates that they stand for.
+
+    In a multikey index two predicates may be met by different elements of an array: only one of them can bound a field, and
+    fields of the same array cannot be bounded together.
+    """
+    fields: list[list[FieldInterval]] = []
+    used: list[Used] = []
+    bounded_roots: set[str] = set()
+    for path, _ in index.parts:
+        root = path.partition(".")[0]
+        predicates = by_path.get(path, [])
+        if index.multikey:
+            predicates = [] if root in bounded_roots else sorted(predicates, key=_looseness)[:1]
+        intervals: list[FieldInterval] = [EVERYTHING]
+        for number, (predicate, _) in enumerate(predicates):
+            intervals = predicate.intervals if number == 0 else intersect(intervals, predicate.intervals)
+        if predicates:
+            bounded_roots.add(root)
+        fields.append(intervals)
+        used.append(predicates)
+    return fields, used
+
+
+def _looseness(predicate: tuple[Predicate, Any]) -> int:
+    """Points before ranges."""
+    return sum(1 if interval.is_point else 1000 for interval in predicate[0].intervals)
+
+
+def _leading_points(fields: list[list[FieldInterval]]) -> int:
+    for number, intervals in enumerate(fields):
+        if not all(interval.is_point for interval in intervals):
+            return number
+    return len(fields)
+
+
+def _split(index: Index, match: Any, left: list[Any]) -> tuple[Any, Any]:
+    """What of the filter the documents, and what the entries are to be held against."""
+    if not left:
+        return None, None
+    paths = {path for path, _ in index.parts}
+    if index.multikey or any(map(has_index_component, paths)) or _nested(paths):
+        return match, None
+    on_keys = [node for node in left if _reads_only(node, paths)]
+    key_filter = None if not on_keys else on_keys[0] if len(on_keys) == 1 else And(on_keys)
+    return None if len(on_keys) == len(left) else match, key_filter
+
+
+def _nested(paths: set[str]) -> bool:
+    """Whether one path leads through another: no document can be made of their values."""
+    return any(other.startswith(f"{path}.") for path in paths for other in paths)
+
+
+def _reads_only(node: Any, paths: set[str]) -> bool:
+    """Whether a node's verdict depends on the values at these paths alone, where no array is on the way."""
+    if isinstance(node, And | Or | Nor):
+        return all(_reads_only(child, paths) for child in node.children)
+    if type(node) is Not:
+        return _reads_only(node.child, paths)
+    if type(node) is ExprMatch or not isinstance(node, PathMatch):
+        return type(node) is AlwaysTrue
+    return node.path in paths
+
+
+def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, same_collation: bool, explicit: bool = False) -> int:
+    """1 or -1: the direction in which the index gives the order asked for; 0 if neither does."""
+    bounded = explicit or any(intervals != [EVERYTHING] for intervals in bounds.fields)
+    if query.sort is None or not same_collation or index.multikey and bounded or index.kind != "btree":
+        return 0
+    prefix = bounds.sorted_prefix
+    fixed = {path for path, _ in index.parts[:prefix]}
+    wanted = [(path, direction) for path, direction in query.sort.parts if path not in fixed]
+    if not wanted:
+        return 1
+    have = index.parts[prefix : prefix + len(wanted)]
+    if [path for path, _ in have] != [path for path, _ in wanted]:
+        return 0
+    products = {mine * theirs for (_, mine), (_, theirs) in zip(have, wanted, strict=True)}
+    return products.pop() if len(products) == 1 else 0
+
+
+def _covers(index: Index, query: CanonicalQuery) -> bool:
+    """Whether the entries hold all fields that are asked for."""
+    wanted = query.required_fields
+    if wanted is None or index.multikey or index.kind != "btree":
+        return False
+    have = {path for path, _ in index.parts}
+    return wanted <= have and not _nested(have) and not any(map(has_index_component, have))

@@ -1,0 +1,106 @@
+"""The stages of a plan as explain shows them: as they are planned, and with what they did.
+
+https://www.mongodb.com/docs/manual/reference/explain-results/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from secantus_server.index._index import Index
+from secantus_server.query.bounds import IndexBounds
+
+
+@dataclass
+class Stage:
+    """One stage.
+
+    Arguments:
+        name: such as `IXSCAN`.
+        filter: as a filter document, or None.
+        shape: what is known before it runs.
+        returned: how many documents or entries it gave; None while it was not opened.
+        works: how many steps it took for that.
+        counts: what else it counted.
+        inputs: the stages below.
+    """
+
+    name: str
+    filter: dict[str, Any] | None
+    shape: dict[str, Any]
+    returned: int | None
+    works: int
+    counts: dict[str, Any] = field(default_factory=dict)
+    inputs: list[Stage] = field(default_factory=list)
+
+    def planned(self) -> dict[str, Any]:
+        """The stage in `winningPlan`."""
+        return {**self._head(), **self.shape, **self._below([below.planned() for below in self.inputs])}
+
+    def executed(self) -> dict[str, Any]:
+        """The stage in `executionStages`."""
+        returned = self.returned or 0
+        works = max(self.works, returned) + 1
+        shown = {
+            **self._head(),
+            "nReturned": returned,
+            "executionTimeMillisEstimate": 0.0,
+            "works": works,
+            "advanced": returned,
+            "needTime": works - returned - 1,
+            "needYield": 0,
+            "saveState": 0,
+            "restoreState": 0,
+            "isEOF": 1,
+        }
+        return {**shown, **self.shape, **self.counts, **self._below([below.executed() for below in self.inputs])}
+
+    def total(self, count: str) -> int:
+        """The sum of a count over this stage and all below."""
+        return int(self.counts.get(count, 0)) + sum(below.total(count) for below in self.inputs)
+
+    def _head(self) -> dict[str, Any]:
+        return {"stage": self.name} if self.filter is None else {"stage": self.name, "filter": self.filter}
+
+    def _below(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.name == "OR":
+            return {"inputStages": inputs}
+        return {"inputStage": inputs[0]} if inputs else {}
+
+
+def stage(
+    name: str,
+    shape: dict[str, Any],
+    *,
+    filter: Any = None,
+    returned: int | None = None,
+    works: int = 0,
+    counts: dict[str, Any] | None = None,
+    inputs: Sequence[Stage] = (),
+) -> Stage:
+    """A stage.
+
+    Arguments:
+        filter: a match expression, or None.
+        (the others as in Stage)
+    """
+    shown = None if filter is None else filter.serialize()
+    return Stage(name, shown, shape, returned, works, counts or {}, list(inputs))
+
+
+def index_shape(index: Index, bounds: IndexBounds, reverse: bool) -> dict[str, Any]:
+    """What explain says of a scan of an index."""
+    return {
+        "keyPattern": index.spec["key"],
+        "indexName": index.name,
+        "isMultiKey": index.multikey,
+        "multiKeyPaths": {path: [path] if index.multikey and len(index.parts) == 1 else [] for path, _ in index.parts},
+        "isUnique": index.unique,
+        "isSparse": index.sparse,
+        "isPartial": index.partial_filter is not None,
+        "indexVersion": index.spec.get("v", 2),
+        "direction": "backward" if reverse else "forward",
+        "indexBounds": bounds.shown(reverse),
+    }

@@ -1,0 +1,110 @@
+"""An indexed query returns what a scan of the collection returns, whatever the documents, the indexes and the filter are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from secantus_server.bson import encode
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.query.canonical import parse_query
+from secantus_server.storage import Engine
+from tests.property import generated as g
+from tests.property.memory_collection import MemoryCollection
+
+COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    opened = Engine.open(":memory:")
+    yield opened
+    opened.close()
+
+
+def fill(collection: MemoryCollection, documents: list[dict[str, Any]]) -> None:
+    for number, document in enumerate(documents):
+        try:
+            collection.insert({"_id": number, **document})
+        except CommandError as error:
+            assert error.code == 171, error
+
+
+def without_order(documents: list[dict[str, Any]]) -> list[bytes]:
+    return sorted(encode(dict(sorted(document.items()))) for document in documents)
+
+
+def make(engine: Engine, documents: list[dict[str, Any]], indexes: list[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[MemoryCollection, MemoryCollection]:
+    """The same documents with and without indexes."""
+    indexed = MemoryCollection(engine)
+    for key, options in indexes:
+        indexed.add_index(key, **options)
+    fill(indexed, documents)
+    plain = MemoryCollection(engine)
+    plain.ident = indexed.ident
+    return indexed, plain
+
+
+def outcome(collection: MemoryCollection, *arguments: Any, **options: Any) -> Any:
+    """What a find gives, or the code of its error."""
+    try:
+        return collection.find(*arguments, **options)
+    except CommandError as error:
+        return error.code
+
+
+def is_ordered(documents: list[dict[str, Any]], sort: dict[str, Any]) -> bool:
+    pattern = parse_query({}, ParseContext(), sort=sort).sort
+    assert pattern is not None
+    keys = [pattern.key(encode(document)) for document in documents]
+    return keys == sorted(keys)
+
+
+@COMMON
+@given(arrays=st.booleans(), data=st.data(), indexes=g.indexes)
+def test_same_documents(engine: Engine, arrays: bool, data: st.DataObject, indexes: Any) -> None:
+    indexed, plain = make(engine, data.draw(st.lists(g.documents(arrays), max_size=8)), indexes)
+    for filter, sort in data.draw(st.lists(st.tuples(g.filters, g.sorts), min_size=4, max_size=4)):
+        expected, found = outcome(plain, filter, sort=sort), outcome(indexed, filter, sort=sort)
+        if type(expected) is list and type(found) is list:
+            assert without_order(found) == without_order(expected), (filter, indexed.plan(indexed.query(filter, sort=sort)))
+            assert not sort or is_ordered(found, sort)
+        else:
+            # Two arrays on the sort's paths are an error only where a sort compares them.
+            assert expected == 2
+
+
+@COMMON
+@given(arrays=st.booleans(), data=st.data(), indexes=g.indexes, projection=g.projections)
+def test_same_projections(engine: Engine, arrays: bool, data: st.DataObject, indexes: Any, projection: Any) -> None:
+    indexed, plain = make(engine, data.draw(st.lists(g.documents(arrays), max_size=6)), indexes)
+    for filter in data.draw(st.lists(g.filters, min_size=4, max_size=4)):
+        assert without_order(indexed.find(filter, projection)) == without_order(plain.find(filter, projection)), filter
+        assert indexed.count(filter) == plain.count(filter), filter
+
+
+@COMMON
+@given(documents=st.lists(g.documents(True), max_size=6), key=g.key_patterns, filter=g.filters, sort=g.sorts)
+def test_a_hinted_index_that_is_complete_changes_nothing(engine: Engine, documents: Any, key: Any, filter: Any, sort: Any) -> None:
+    indexed, plain = make(engine, documents, [(key, {"hidden": False})])
+    expected, found = outcome(plain, filter, sort=sort), outcome(indexed, filter, sort=sort, hint=key)
+    if type(expected) is list and type(found) is list:
+        assert without_order(found) == without_order(expected)
+        assert not sort or is_ordered(found, sort)
+
+
+@COMMON
+@given(documents=st.lists(g.documents(True), max_size=6), indexes=g.indexes, filter=g.filters, sort=g.sorts, skip=st.integers(0, 3), limit=st.integers(0, 3))
+def test_windows(engine: Engine, documents: Any, indexes: Any, filter: Any, sort: Any, skip: int, limit: int) -> None:
+    indexed, _ = make(engine, documents, indexes)
+    whole = outcome(indexed, filter, sort=sort)
+    window = outcome(indexed, filter, sort=sort, skip=skip, limit=limit)
+    if type(whole) is list:
+        whole = whole[skip : skip + limit] if limit else whole[skip:]
+        assert len(window) == len(whole)
+        assert not sort or is_ordered(window, sort)

@@ -10,8 +10,6 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson import to_decimal
 from secantus_server.bson.numbers import DECIMAL_CONTEXT
 
-Number = float | decimal.Decimal
-
 
 def has_decimal(values: list[Any]) -> bool:
     """Whether one of the numbers is a decimal."""

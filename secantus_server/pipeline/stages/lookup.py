@@ -34,7 +34,6 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "foreignField": ("string",),
     "let": ("object",),
     "pipeline": (),
-    "_internalUnwind": (),
 }
 
 

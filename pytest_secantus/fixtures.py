@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -34,7 +34,7 @@ def secantus_server(pytestconfig: pytest.Config) -> Iterator[SecantusDBServer]:
     """
     worker = guard_of(pytestconfig).worker
     worker.start()
-    yield worker.server  # type: ignore[misc]
+    yield cast("SecantusDBServer", worker.server)
     if not worker.for_suite:
         worker.stop()
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
 import secantus_server.commands
+from secantus_server.modules import import_modules
 
 
 def load_commands() -> None:
     """Make all commands known; a second call does nothing more."""
-    for module in pkgutil.iter_modules(secantus_server.commands.__path__):
-        importlib.import_module(f"secantus_server.commands.{module.name}")
+    import_modules("secantus_server.commands", secantus_server.commands.__path__)

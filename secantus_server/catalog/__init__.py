@@ -1,0 +1,1 @@
+"""Which collections, views and indexes there are."""

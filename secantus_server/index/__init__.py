@@ -1,0 +1,1 @@
+"""Indexes: their specifications, and the keys of documents."""

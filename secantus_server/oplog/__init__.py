@@ -1,0 +1,1 @@
+"""The record of every write, in the write's own transaction."""

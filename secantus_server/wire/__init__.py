@@ -1,0 +1,1 @@
+"""The wire protocol, without any input or output: bytes to messages and back."""

@@ -36,6 +36,7 @@ class Collection:
         self._lock = threading.Lock()
         self._record_ids: Iterator[int] | None = None
         self._count: int | None = None
+        self._size: tuple[int, int] | None = None
         self._version = 0
 
     @property
@@ -82,10 +83,19 @@ class Collection:
             if self._version == version:
                 self._count = count
 
-    def documents_changed(self, difference: int) -> None:
-        """Note that a commit added so many documents, or removed them."""
+    def size(self) -> tuple[int, int] | None:
+        """The documents and bytes of a capped collection after its last write, if they are known."""
+        return self._size
+
+    def documents_changed(self, difference: int, size: tuple[int, int] | None = None) -> None:
+        """Note that a commit added so many documents, or removed them.
+
+        Arguments:
+            size: the documents and bytes that a capped collection has now.
+        """
         with self._lock:
             self._version += 1
+            self._size = size
             if self._count is not None:
                 self._count += difference
 
@@ -94,3 +104,4 @@ class Collection:
         with self._lock:
             self._version += 1
             self._count = None
+            self._size = None

@@ -7,12 +7,13 @@ from typing import Any
 from secantus_server.bson import decode
 from secantus_server.bson.shell import document_text
 from secantus_server.catalog.collection import Collection
+from secantus_server.commands.cap import Cap
 from secantus_server.commands.services import Services
 from secantus_server.commands.validation import check_document
+from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
-from secantus_server.errors import CommandError
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog.oplog import Changes, Entry
 from secantus_server.storage import RecoveryUnit
@@ -41,6 +42,8 @@ class DocumentWriter:
         self._difference = 0
         self._validates = not bypass_validation and "validator" in collection.options
         self._namespace = collection.namespace
+        self._cap = Cap(collection, unit) if collection.is_capped else None
+        self._removed_up_to = 0
 
     def insert(self, document: bytes) -> None:
         """Store a prepared document.
@@ -57,8 +60,9 @@ class DocumentWriter:
             raise self._duplicate(error) from None
         self._changes.append(("i", document))
         self._difference += 1
-        if self.collection.is_capped:
-            self._enforce_cap()
+        if self._cap is not None:
+            self._cap.added(document)
+            self._make_room(self._cap)
 
     def update(self, old: bytes, new: bytes, record_id: int) -> None:
         """Replace a stored document.
@@ -78,6 +82,8 @@ class DocumentWriter:
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a stored document."""
         self._writer.delete(document, record_id)
+        if self._cap is not None:
+            self._cap.removed(document)
         self._changes.append(("d", document))
         self._difference -= 1
 
@@ -100,7 +106,7 @@ class DocumentWriter:
             self._save_multikey()
         self._services.oplog.commit(self.unit, self._preceding, Changes(self._namespace, self.collection.uuid, self._changes))
         if self._changes:
-            self.collection.documents_changed(self._difference)
+            self.collection.documents_changed(self._difference, self._cap.size if self._cap else None)
             self._services.writes.notify()
 
     def _save_multikey(self) -> None:
@@ -131,30 +137,17 @@ class DocumentWriter:
         text = f"E11000 duplicate key error collection: {self._namespace} index: {error.index} dup key: {document_text(values)}"
         return CommandError(11000, text, info={"keyPattern": error.pattern, "keyValue": values})
 
-    def _enforce_cap(self) -> None:
-        """Remove the oldest documents of a capped collection beyond its size or number."""
-        options = self.collection.options
-        size, most = int(options.get("size", 0)), int(options.get("max", 0))
-        while True:
-            count, used = self._measure()
-            if count <= 1 or not (used > size > 0 or most and count > most):
-                return
+    def _make_room(self, cap: Cap) -> None:
+        """Remove the oldest documents of a capped collection that is too large."""
+        while cap.is_exceeded:
             oldest = RecordScan(self.collection.ident, None, _never)
+            # What this transaction removed is not looked at again: it may be much.
+            oldest.start_after(self._removed_up_to)
             oldest.attach(self.unit)
             document = next(oldest)
-            record_id = oldest.record_id
+            self._removed_up_to = oldest.record_id
             oldest.close()
-            self.delete(document, record_id)
-
-    def _measure(self) -> tuple[int, int]:
-        scan = RecordScan(self.collection.ident, None, _never)
-        scan.attach(self.unit)
-        count = used = 0
-        for document in scan:
-            count += 1
-            used += len(document)
-        scan.close()
-        return count, used
+            self.delete(document, self._removed_up_to)
 
 
 def prepared_id(document: bytes) -> Any:

@@ -1,0 +1,57 @@
+"""The size of a capped collection while one transaction writes to it.
+
+https://www.mongodb.com/docs/manual/core/capped-collections/
+"""
+
+from __future__ import annotations
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.exec._scan import RecordScan
+from secantus_server.storage import RecoveryUnit
+
+
+def _never() -> None:
+    """Measuring is not interrupted."""
+
+
+class Cap:
+    """How much a capped collection holds, and how much it may hold.
+
+    Arguments:
+        collection: the capped collection; it remembers its size after each commit, so that it is measured only once.
+        unit: a recovery unit whose transaction has begun.
+    """
+
+    def __init__(self, collection: Collection, unit: RecoveryUnit) -> None:
+        self._most_bytes = int(collection.options.get("size", 0))
+        self._most_documents = int(collection.options.get("max", 0))
+        self._count, self._bytes = collection.size() or _measure(collection, unit)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The documents and the bytes."""
+        return self._count, self._bytes
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether the oldest document has to go; the newest always stays."""
+        too_many = 0 < self._most_documents < self._count
+        return self._count > 1 and (too_many or 0 < self._most_bytes < self._bytes)
+
+    def added(self, document: bytes) -> None:
+        """Count a new document."""
+        self._count += 1
+        self._bytes += len(document)
+
+    def removed(self, document: bytes) -> None:
+        """Count a document off."""
+        self._count -= 1
+        self._bytes -= len(document)
+
+
+def _measure(collection: Collection, unit: RecoveryUnit) -> tuple[int, int]:
+    scan = RecordScan(collection.ident, None, _never)
+    scan.attach(unit)
+    sizes = [len(document) for document in scan]
+    scan.close()
+    return len(sizes), sum(sizes)

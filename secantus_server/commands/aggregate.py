@@ -77,12 +77,16 @@ def _batch_size(args: dict[str, Any]) -> int | None:
         if key != "batchSize":
             raise CommandError(40415, f"BSON field 'cursor.{key}' is an unknown field.")
         if not is_number(value):
-            raise CommandError(14, f"BSON field 'cursor.batchSize' is the wrong type '{type_name(value)}', expected types '[long, int, decimal, double]'")
+            raise CommandError(
+                14, f"BSON field 'cursor.batchSize' is the wrong type '{type_name(value)}', expected types '[long, int, decimal, double]'"
+            )
         return a.integer(minimum=0)("batchSize", value)  # type: ignore[no-any-return]
     return None
 
 
-def make_context(request: Request, name: str | None, collection: Collection | None, args: dict[str, Any], scope: ReadScope) -> PipelineContext:
+def make_context(
+    request: Request, name: str | None, collection: Collection | None, args: dict[str, Any], scope: ReadScope
+) -> PipelineContext:
     """The surroundings of the command's pipeline."""
     parse = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     return PipelineContext(

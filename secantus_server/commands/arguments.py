@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN
 from typing import Any
 
 from bson.binary import UUID_SUBTYPE, Binary
@@ -89,9 +90,11 @@ def truth(value: Any) -> bool:
 
 
 def whole_number(value: Any) -> int:
-    """A number cut to a whole one within int64."""
+    """A number as a whole one within int64: doubles are cut, decimals rounded half to even, NaN is 0."""
     if type(value) is Decimal128:
         value = value.to_decimal()
+        if value.is_finite():
+            value = value.to_integral_value(ROUND_HALF_EVEN)
     if value != value:
         return 0
     low, high = -(2**63), 2**63 - 1

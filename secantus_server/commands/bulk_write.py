@@ -94,13 +94,13 @@ class _Bulk:
             for operation in operations[:1] if self._ordered else operations:
                 self._failed(operation, error.code, error.message, error.info)
             return
-        failed = {error.pop("index"): error for error in errors}
+        failed = {failure.pop("index"): failure for failure in errors}
         for index, operation in enumerate(operations):
             if index not in failed:
                 self._done(operation, 1, nInserted=1)
                 continue
-            error = failed[index]
-            self._failed(operation, error.pop("code"), error.pop("errmsg"), error)
+            failure = failed[index]
+            self._failed(operation, failure.pop("code"), failure.pop("errmsg"), failure)
             if self._ordered:
                 return
 

@@ -17,7 +17,17 @@ from secantus_server.errors import CommandError
 READ_LEVELS = ("local", "majority", "linearizable", "available", "snapshot")
 MAX_NODES = 50
 _WRITE_FIELDS = frozenset(["w", "j", "wtimeout", "fsync", "provenance", "getLastError"])
-_READ_FIELDS = frozenset(["level", "afterClusterTime", "afterOpTime", "atClusterTime", "provenance", "allowTransactionTableSnapshot", "waitLastStableRecoveryTimestamp"])
+_READ_FIELDS = frozenset(
+    [
+        "level",
+        "afterClusterTime",
+        "afterOpTime",
+        "atClusterTime",
+        "provenance",
+        "allowTransactionTableSnapshot",
+        "waitLastStableRecoveryTimestamp",
+    ]
+)
 
 
 def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalone: bool) -> None:

@@ -134,7 +134,9 @@ def build_indexes(request: Request, change: Change, collection: Collection, spec
         scan.close()
     for index in writer.became_multikey:
         index.multikey = True
-    changed = Collection(collection.db, collection.name, collection.uuid, collection.ident, collection.options, [*collection.indexes, *made])
+    changed = Collection(
+        collection.db, collection.name, collection.uuid, collection.ident, collection.options, [*collection.indexes, *made]
+    )
     change.save(changed)
     entries = [Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})) for index in made]
     services.oplog.commit(change.unit, entries)

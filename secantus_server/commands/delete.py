@@ -20,7 +20,13 @@ FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.
 
 _STATEMENT = a.Arguments(
     "delete.deletes",
-    {"q": a.document(required=True), "limit": a.anything(required=True), "collation": a.document(), "hint": a.hint(), "sampleId": a.anything()},
+    {
+        "q": a.document(required=True),
+        "limit": a.anything(required=True),
+        "collation": a.document(),
+        "hint": a.hint(),
+        "sampleId": a.anything(),
+    },
     generic=False,
 )
 

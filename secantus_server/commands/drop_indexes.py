@@ -57,7 +57,9 @@ def choose_indexes(collection: Collection, wanted: Any) -> list[Index]:
         return [_with_key(collection, wanted)]
     if type(wanted) is str:
         return [_named(collection, wanted)]
-    raise CommandError(14, f"BSON field 'dropIndexes.index' is the wrong type '{type_name(wanted)}', expected types '[string, object, array]'")
+    raise CommandError(
+        14, f"BSON field 'dropIndexes.index' is the wrong type '{type_name(wanted)}', expected types '[string, object, array]'"
+    )
 
 
 def _named(collection: Collection, name: Any) -> Index:

@@ -69,7 +69,7 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
         )
         cursor.no_timeout = args["noCursorTimeout"]
         batch = cursor.first_batch(args["batchSize"])
-        if args["singleBatch"] or args["tailable"] and not batch:
+        if args["singleBatch"] or (args["tailable"] and not batch):
             cursor.exhausted = True
         return cursor_reply(request, cursor, batch)
 

@@ -111,7 +111,12 @@ class _Modify(_Job):
 
     def __init__(self, request: Request, name: str, args: dict[str, Any], ctx: ParseContext) -> None:
         super().__init__(request, name, args, ctx)
-        spec = {"q": args["query"], "u": args["update"], "multi": False, **{key: args[key] for key in ("arrayFilters", "upsert", "sort", "hint")}}
+        spec = {
+            "q": args["query"],
+            "u": args["update"],
+            "multi": False,
+            **{key: args[key] for key in ("arrayFilters", "upsert", "sort", "hint")},
+        }
         self.statement: UpdateStatement = make_statement(spec, ctx)
         if args["upsert"]:
             writable_collection(request, name)

@@ -51,7 +51,9 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
 
 def _check_owner(request: Request, cursor: Cursor, namespace: str) -> None:
     if cursor.namespace != namespace:
-        raise CommandError(13, f"Requested getMore on namespace '{namespace}', but cursor belongs to a different namespace {cursor.namespace}")
+        raise CommandError(
+            13, f"Requested getMore on namespace '{namespace}', but cursor belongs to a different namespace {cursor.namespace}"
+        )
     if cursor.session != session_id(request):
         raise CommandError(13, f"Cannot run getMore on cursor {cursor.id}, which was created in another session")
 
@@ -75,10 +77,13 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
 def kill_cursors(request: Request, args: dict[str, Any]) -> Reply:
     """Close cursors."""
     name = collection_name("killCursors", request.db, request.body[request.name])
-    killed, missing = [], []
+    killed: list[Int64] = []
+    missing: list[Int64] = []
     for index, cursor_id in enumerate(args["cursors"]):
         if type(cursor_id) is not Int64:
-            raise CommandError(14, f"BSON field 'killCursors.cursors.{index}' is the wrong type '{type_name(cursor_id)}', expected type 'long'")
+            raise CommandError(
+                14, f"BSON field 'killCursors.cursors.{index}' is the wrong type '{type_name(cursor_id)}', expected type 'long'"
+            )
     for cursor_id in args["cursors"]:
         cursor = request.services.cursors.peek(cursor_id)
         found = cursor is not None and cursor.namespace == f"{request.db}.{name}" and request.services.cursors.kill(cursor_id)

@@ -40,7 +40,7 @@ def collection_name(command: str, db: str, value: Any) -> str:
     """
     if type(value) is not str:
         raise CommandError(73, f"collection name has invalid type {type_name(value)}")
-    if not value or value.startswith(".") or "\0" in value or value.startswith("$") and not value.startswith("$cmd."):
+    if not value or value.startswith(".") or "\0" in value or (value.startswith("$") and not value.startswith("$cmd.")):
         raise CommandError(73, f"Invalid namespace specified '{db}.{value}'")
     return value
 

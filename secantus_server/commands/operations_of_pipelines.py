@@ -11,22 +11,22 @@ from typing import Any
 
 from secantus_server.bson import decode, key_string
 from secantus_server.catalog.collection import Collection
+from secantus_server.commands.create import create_collection
 from secantus_server.commands.document_writer import DocumentWriter
 from secantus_server.commands.replace_collection import replace_collection
 from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import catalog_entries, collection_statistics, current_operations, index_statistics
 from secantus_server.commands.writing import check_not_view, write_transaction
-from secantus_server.commands.create import create_collection
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import prepare_document
-from secantus_server.exec._scan import IndexScan, RecordScan, find_by_key
+from secantus_server.exec._scan import IndexScan, find_by_key
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.pipeline.operations import Resolved, TargetInfo, UniqueIndex
 from secantus_server.pipeline.optimise import leading_query
 from secantus_server.pipeline.run import Pipeline
-from secantus_server.query.bounds import IndexBounds, EVERYTHING, point
+from secantus_server.query.bounds import EVERYTHING, IndexBounds, point
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import count_all, matching_documents
 from secantus_server.storage import RecoveryUnit

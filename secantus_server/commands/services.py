@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from secantus_server.diagnostics.counters import Counters
     from secantus_server.diagnostics.log import Log
     from secantus_server.oplog.oplog import Oplog
-    from secantus_server.storage import Engine
+    from secantus_server.storage import Engine, StorageError
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Services:
         request_stop: asks the server to stop; it does so in another thread.
         parameters: what setParameter has set; read by getParameter.
         started: when, on the monotonic clock.
+        failure: why the store cannot go on, once that has happened.
     """
 
     settings: Settings
@@ -45,6 +46,14 @@ class Services:
     writes: WriteSignal = field(default_factory=WriteSignal)
     parameters: dict[str, Any] = field(default_factory=dict)
     started: float = field(init=False)
+    failure: StorageError | None = None
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
+
+    def fail(self, error: StorageError) -> None:
+        """The store cannot go on: say so once, and ask the server to stop."""
+        if self.failure is None:
+            self.failure = error
+            self.log.error(error.message)
+            self.request_stop()

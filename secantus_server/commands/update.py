@@ -195,7 +195,9 @@ def find_targets(request: Request, collection: Collection, query: CanonicalQuery
     return found
 
 
-def change_matches(request: Request, collection: Collection, writer: DocumentWriter, statement: UpdateStatement, outcome: UpdateOutcome) -> None:
+def change_matches(
+    request: Request, collection: Collection, writer: DocumentWriter, statement: UpdateStatement, outcome: UpdateOutcome
+) -> None:
     """Apply the update to the documents that match."""
     query, changes = statement.query, statement.update
     apply = changes.apply

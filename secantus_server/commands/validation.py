@@ -31,7 +31,7 @@ def check_document(collection: Collection, document: bytes, old: bytes | None, s
     if level == "off" or not options["validator"]:
         return
     match = parse_match(options["validator"], ParseContext())
-    if match.matches(document) or level == "moderate" and old is not None and not match.matches(old):
+    if match.matches(document) or (level == "moderate" and old is not None and not match.matches(old)):
         return
     if options.get("validationAction", "error") == "warn":
         services.log.warning(f"Document would fail validation: {collection.namespace}")

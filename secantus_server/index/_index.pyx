@@ -110,7 +110,11 @@ cdef class Index:
         cdef const uint8_t* value
         cdef size_t size
         cdef bytes key
-        if not self.unique or entries is None:
+        if entries is None:
+            return 0
+        if not self.unique:
+            if "prepareUnique" in self.spec:
+                self.check_prepared(ru, entries.keys, doc, but_not)
             return 0
         for key in entries.keys:
             if but_not is not None and key in but_not:
@@ -119,6 +123,18 @@ cdef class Index:
             if ru.get_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &value, &size):
                 self.duplicate(doc)
         return 0
+
+    def check_prepared(self, RecoveryUnit ru not None, list keys not None, bytes doc not None, list but_not):
+        """The same for an index that is about to become unique: its entries end with RecordIds."""
+        for key in keys:
+            if but_not is not None and key in but_not:
+                continue
+            start = self.prefix + key
+            cursor = ru.scan(ENTRIES, start, start + b"\xff" * 8)
+            found = next(cursor, None)
+            cursor.close()
+            if found is not None:
+                self.duplicate(doc)
 
     cdef int add(self, RecoveryUnit ru, bytes key, bytes covered, bytes record_id, bytes doc) except -1:
         """Store one entry."""

@@ -107,7 +107,9 @@ def _check_path(path: str, key: dict[str, Any]) -> None:
     for number, component in enumerate(components):
         wildcard = component == "$**" and number == len(components) - 1
         if component.startswith("$") and not wildcard and component not in ("$id", "$db", "$ref"):
-            raise CommandError(67, f"Index key contains an illegal field name: field name starts with '$'. Key pattern: {document_text(key)}")
+            raise CommandError(
+                67, f"Index key contains an illegal field name: field name starts with '$'. Key pattern: {document_text(key)}"
+            )
 
 
 def _check_direction(value: Any, key: dict[str, Any]) -> None:
@@ -160,11 +162,15 @@ def _check_options(spec: dict[str, Any], kind: str) -> None:
 
 def _check_ttl(seconds: Any, key: dict[str, Any], kind: str) -> None:
     if len(key) != 1 or kind != "btree":
-        raise CommandError(67, f"TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {document_text(key)}")
+        raise CommandError(
+            67, f"TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {document_text(key)}"
+        )
     if list(key) == ["_id"]:
         raise CommandError(197, "The field 'expireAfterSeconds' is not valid for an _id index specification.")
     if not 0 <= int(seconds) <= MAX_EXPIRE_S:
-        raise CommandError(67, f"TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number than {seconds}")
+        raise CommandError(
+            67, f"TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number than {seconds}"
+        )
 
 
 def _check_id_index(spec: dict[str, Any]) -> None:

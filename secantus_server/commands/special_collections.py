@@ -1,0 +1,105 @@
+"""Clustered and time-series collections: their arguments are held to MongoDB's rules, though neither kind can be made yet.
+
+https://www.mongodb.com/docs/manual/core/clustered-collections/ and .../timeseries-collections/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson.values import is_number
+from secantus_server.commands import arguments as a
+from secantus_server.errors import CommandError
+
+MAX_BUCKET_S = 31_536_000
+MAX_EXPIRY_S = 2**31 - 1
+
+_CLUSTERED = a.Arguments(
+    "create.clusteredIndex",
+    {"key": a.document(required=True), "unique": a.Field(a.boolean().check, None, True), "name": a.string(), "v": a.number(2)},
+    generic=False,
+)
+
+
+def _granularity(name: str, value: Any) -> str:
+    if type(value) is not str:
+        raise a.wrong_type(name, value, "string")
+    if value not in ("seconds", "minutes", "hours"):
+        raise CommandError(2, f"Enumeration value '{value}' for field '{name}' is not a valid value.")
+    return value
+
+
+def _field_name(name: str, value: Any) -> str:
+    if type(value) is not str:
+        raise a.wrong_type(name, value, "string")
+    if "\0" in value:
+        raise CommandError(2, f"{name} must not contain a null byte")
+    return value
+
+
+_TIMESERIES = a.Arguments(
+    "create.timeseries",
+    {
+        "timeField": a.Field(_field_name, None, True),
+        "metaField": a.Field(_field_name),
+        "granularity": a.Field(_granularity),
+        "bucketMaxSpanSeconds": a.number(minimum=1, maximum=MAX_BUCKET_S),
+        "bucketRoundingSeconds": a.number(minimum=1, maximum=MAX_BUCKET_S),
+    },
+    generic=False,
+)
+
+
+def check_clustered(args: dict[str, Any]) -> None:
+    """Hold `clusteredIndex`, and what stands beside it, to the rules.
+
+    Raises:
+        CommandError: with MongoDB's code.
+    """
+    clustered = args["clusteredIndex"]
+    if clustered is None:
+        return
+    if args["capped"]:
+        raise CommandError(6049200, "A capped collection cannot be clustered")
+    if clustered is True:
+        raise CommandError(5979703, "'clusteredIndex' may be true for the buckets of time-series collections only")
+    if clustered is False:
+        return
+    if args["max"] is not None:
+        raise CommandError(6049204, "'max' requires a capped collection, which cannot be clustered")
+    parsed = _CLUSTERED.parse(clustered)
+    key = parsed["key"]
+    if list(key) != ["_id"] or not is_number(key["_id"]) or a.whole_number(key["_id"]) != 1:
+        raise CommandError(197, "The clusteredIndex option is only supported for key: {_id: 1}")
+    if not parsed["unique"]:
+        raise CommandError(5979700, "The clusteredIndex option requires unique: true to be specified")
+    if parsed["v"] != 2:
+        raise CommandError(5979704, "The clusteredIndex option is only supported for v: 2")
+    _check_expiry(args["expireAfterSeconds"])
+
+
+def check_timeseries(args: dict[str, Any]) -> None:
+    """Hold `timeseries`, and what stands beside it, to the rules.
+
+    Raises:
+        CommandError: with MongoDB's code.
+    """
+    if args["timeseries"] is None:
+        return
+    parsed = _TIMESERIES.parse(args["timeseries"])
+    for option in ("capped", "validator", "validationLevel", "validationAction", "idIndex", "viewOn"):
+        if args[option]:
+            raise CommandError(72, f"'{option}' is not allowed with 'timeseries'")
+    if "." in parsed["timeField"] or "." in (parsed["metaField"] or ""):
+        raise CommandError(72, "'timeField' and 'metaField' must be top-level fields")
+    if parsed["metaField"] in ("_id", parsed["timeField"]):
+        raise CommandError(72, "'metaField' can be neither \"_id\" nor the same as 'timeField'")
+    span, rounding = parsed["bucketMaxSpanSeconds"], parsed["bucketRoundingSeconds"]
+    if span != rounding or (span is not None and parsed["granularity"] is not None):
+        raise CommandError(72, "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and go without 'granularity'")
+    _check_expiry(args["expireAfterSeconds"])
+
+
+def _check_expiry(seconds: int | None) -> None:
+    if seconds is not None and not 0 <= seconds <= MAX_EXPIRY_S:
+        raise CommandError(72, f"'expireAfterSeconds' must be between 0 and {MAX_EXPIRY_S}, not {seconds}")

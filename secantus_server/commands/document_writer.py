@@ -77,6 +77,9 @@ class DocumentWriter:
             self._writer.update(old, new, record_id)
         except DuplicateKey as error:
             raise self._duplicate(error) from None
+        if self._cap is not None:
+            self._cap.removed(old)
+            self._cap.added(new)
         self._changes.append(("u", new))
 
     def delete(self, document: bytes, record_id: int) -> None:

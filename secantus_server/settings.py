@@ -70,7 +70,7 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, name)
         if type(value) is not kind:
             raise SettingsError(f"{name} must be {_described(kind)}, not {value!r}.")
-        if kind is int and value < 0:
+        if isinstance(value, int) and value < 0:
             raise SettingsError(f"{name} must not be negative: {value}.")
     if settings.port > 65535:
         raise SettingsError(f"port must be between 0 and 65535, not {settings.port}.")

@@ -15,13 +15,13 @@ import hashlib
 import importlib.util
 import io
 import json
+import logging
 import multiprocessing
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -207,8 +207,8 @@ def main() -> int:
     if arguments.update and arguments.only:
         parser.error("--update needs all cases")
     lines, begun, log = read_cases(arguments.only), time.monotonic(), io.StringIO()
+    logging.getLogger("secantus").addHandler(logging.StreamHandler(log))
     with (
-        redirect_stderr(log),
         SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server,
         ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool,
     ):

@@ -1,5 +1,3 @@
 from typing import Any
 
-
-
 def key_string(value: Any, collation: Any = None) -> bytes: ...

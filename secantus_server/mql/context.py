@@ -46,7 +46,7 @@ class ParseContext:
         generate_object_id: makes the `_id` of an upserted document.
     """
 
-    now: Date = Date(0)
+    now: Date = field(default_factory=lambda: Date(0))
     cluster_time: Timestamp | None = None
     variables: dict[str, Cell] = field(default_factory=dict)
     collation: Collation | None = None

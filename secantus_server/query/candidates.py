@@ -63,7 +63,7 @@ def make_candidate(index: Index, query: CanonicalQuery, *, forced: bool) -> Cand
     fixed = _leading_points(fields)
     bounded = fixed < len(fields) and fields[fixed] != [EVERYTHING]
     sorts = _sort_direction(index, query, bounds, same_collation)
-    useful = fixed or bounded or sorts or index.sparse and any(type(node) is Exists for node in nodes)
+    useful = fixed or bounded or sorts or (index.sparse and any(type(node) is Exists for node in nodes))
     if not useful and not forced:
         return None
     exact = [id(node) for predicates in used[: bounds.depth] for predicate, node in predicates if predicate.exact]
@@ -96,9 +96,10 @@ def _explicit_key(index: Index, key: dict[str, Any] | None, option: str) -> list
 
 def _holds_all_matches(index: Index, nodes: list[Any], same_collation: bool) -> bool:
     """Whether every document that matches is in the index."""
-    if index.partial_filter is not None:
-        if not same_collation and any(map(mentions_text, nodes)) or not implies(nodes, index.partial_filter):
-            return False
+    if index.partial_filter is not None and not same_collation and any(map(mentions_text, nodes)):
+        return False
+    if index.partial_filter is not None and not implies(nodes, index.partial_filter):
+        return False
     if not index.sparse:
         return True
     return any(_demands_value(node, path) for node in nodes for path, _ in index.parts)
@@ -202,7 +203,7 @@ def _reads_only(node: Any, paths: set[str]) -> bool:
 def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, same_collation: bool, explicit: bool = False) -> int:
     """1 or -1: the direction in which the index gives the order asked for; 0 if neither does."""
     bounded = explicit or any(intervals != [EVERYTHING] for intervals in bounds.fields)
-    if query.sort is None or not same_collation or index.multikey and bounded or index.kind != "btree":
+    if query.sort is None or not same_collation or (index.multikey and bounded) or index.kind != "btree":
         return 0
     prefix = bounds.sorted_prefix
     fixed = {path for path, _ in index.parts[:prefix]}

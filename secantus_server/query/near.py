@@ -31,9 +31,9 @@ def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: 
     kinds = index_kinds(near)
     nodes = conjuncts(query.match)
     for index in [hinted] if hinted is not None else collection.indexes:
-        if index.kind in kinds and not index.hidden and _has_path(index, near.path):
-            if index.partial_filter is None or implies(nodes, index.partial_filter):
-                return Near(collection, index, query.match, near, query.sort is None, query.skip + query.limit if query.limit else 0)
+        suits = index.kind in kinds and not index.hidden and _has_path(index, near.path)
+        if suits and (index.partial_filter is None or implies(nodes, index.partial_filter)):
+            return Near(collection, index, query.match, near, query.sort is None, query.skip + query.limit if query.limit else 0)
     raise CommandError(
         291,
         f"error processing query: ns={collection.namespace}: planner returned error :: caused by :: unable to find index for $geoNear query",
@@ -49,4 +49,4 @@ def index_kinds(near: Any) -> tuple[str, ...]:
 
 
 def _has_path(index: Index, path: str) -> bool:
-    return index.spec["key"].get(path) == index.kind
+    return bool(index.spec["key"].get(path) == index.kind)

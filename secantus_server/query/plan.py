@@ -1,7 +1,7 @@
 """The nodes of a query's plan: what they read, and how explain shows them.
 
-A plan is a tree. `open` gives an iterator over documents that also has `record_id`, the RecordId of the last document it gave; the iterators
-of a cursor share a ReadScope. `describe` is the node as explain shows it, with what it did once it was opened.
+A plan is a tree. `open` gives an iterator over documents that also has `record_id`, the RecordId of the last document it gave;
+the iterators of a cursor share a ReadScope. `describe` is the node as explain shows it, with what it did once it was opened.
 """
 
 from __future__ import annotations
@@ -157,7 +157,9 @@ def fetch_stage(match: Any, scans: list[IndexScan], below: Stage) -> Stage:
     examined = sum(scan.docs_examined for scan in scans)
     counts = {"docsExamined": examined, "alreadyHasObj": 0}
     returned = sum(scan.advanced for scan in scans)
-    return stage("FETCH", {}, filter=match, returned=returned, works=sum(scan.keys_examined for scan in scans), counts=counts, inputs=[below])
+    return stage(
+        "FETCH", {}, filter=match, returned=returned, works=sum(scan.keys_examined for scan in scans), counts=counts, inputs=[below]
+    )
 
 
 @dataclass

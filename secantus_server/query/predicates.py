@@ -70,7 +70,8 @@ def predicate_of(node: Any, collation: Collation | None) -> Predicate | None:
     found = _intervals(node, collation)
     if found is None:
         return None
-    path = node.child.path if type(node) is Not else node.path
+    positive: Any = node.child if type(node) is Not else node
+    path = positive.path
     return Predicate(path, found[0], found[1] and not has_index_component(path))
 
 
@@ -100,7 +101,7 @@ def mentions_text(node: Any) -> bool:
 def _has_text(value: Any) -> bool:
     if type(value) is dict:
         return any(map(_has_text, value.values()))
-    return type(value) is str or type(value) is list and any(map(_has_text, value))
+    return type(value) is str or (type(value) is list and any(map(_has_text, value)))
 
 
 def _equality(operand: Any, collation: Collation | None) -> Found | None:
@@ -146,7 +147,7 @@ def _elements(node: Any, collation: Collation | None) -> Found | None:
 
 
 def _range(operator: str, operand: Any, collation: Collation | None) -> Found | None:
-    if type(operand) not in _RANGE_TYPES or operand != operand or type(operand) is Decimal128 and operand.to_decimal().is_nan():
+    if type(operand) not in _RANGE_TYPES or operand != operand or (type(operand) is Decimal128 and operand.to_decimal().is_nan()):
         return None
     rank = canonical_type(operand)
     key, text = key_string(operand, collation), shell_text(operand)

@@ -65,7 +65,7 @@ def _decompress_zstd(data: bytes, size: int) -> bytes:
 
     try:
         with zstandard.ZstdDecompressor().stream_reader(data) as reader:
-            return reader.read(size + 1)
+            return bytes(reader.read(size + 1))
     except zstandard.ZstdError as error:
         raise ProtocolError(f"zstd: {error}") from None
 
@@ -96,7 +96,7 @@ def _compress(body: bytes, compressor: int) -> bytes:
     if compressor == IDS["zstd"]:
         import zstandard
 
-        return zstandard.compress(body)
+        return bytes(zstandard.compress(body))
     if compressor == IDS["snappy"]:
         import cramjam
 

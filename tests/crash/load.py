@@ -55,7 +55,17 @@ class Writer:
     def _run(self, uri: str, tell: Callable[[], None]) -> None:
         with MongoClient(uri, retryWrites=False, serverSelectionTimeoutMS=2000) as client:
             collection = client.crash.documents.with_options(write_concern=WriteConcern(w=1, j=self.waits_for_disk or None))
-            statements = [self._insert, self._insert, self._insert_many, self._update, self._replace, self._delete, self._modify, self._upsert, self._duplicate]
+            statements = [
+                self._insert,
+                self._insert,
+                self._insert_many,
+                self._update,
+                self._replace,
+                self._delete,
+                self._modify,
+                self._upsert,
+                self._duplicate,
+            ]
             try:
                 while True:
                     self._random.choice(statements)(collection)
@@ -77,7 +87,13 @@ class Writer:
 
     def _new(self) -> Document:
         self._next_id += 1
-        return {"_id": self._next_id, "unique": f"u{self._next_id}", "n": 0, "tags": [self._next_id % 7, "x"], "text": "x" * self._random.randrange(300)}
+        return {
+            "_id": self._next_id,
+            "unique": f"u{self._next_id}",
+            "n": 0,
+            "tags": [self._next_id % 7, "x"],
+            "text": "x" * self._random.randrange(300),
+        }
 
     def _some(self) -> Document:
         return dict(self.known[self._random.choice(list(self.known))]) if self.known else self._new()

@@ -41,7 +41,7 @@ class Daemon:
     def __init__(self, storage: str | Path, *arguments: str, **options: Any) -> None:
         line = command("--port", "0", "--storage-path", storage, "--log-level", "warning", *arguments)
         options = {"stderr": subprocess.PIPE, **options}
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, env=environment(), text=True, **options)  # noqa: S603
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, env=environment(), text=True, **options)
         assert self.process.stdout is not None
         first = self.process.stdout.readline()
         if not first.startswith(READY):

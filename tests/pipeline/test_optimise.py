@@ -10,7 +10,6 @@ from secantus_server.pipeline import leading_query, parse_pipeline
 from secantus_server.pipeline.optimise import filter_paths
 from tests.pipeline.memory import context
 
-
 LOOKUP = {"$lookup": {"from": "other", "localField": "a", "foreignField": "b", "as": "j"}}
 
 

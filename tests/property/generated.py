@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from secantus_server.bson.values import Date, Regex
 
 SCALARS: list[Any] = [
-    None, 0, 1, 2, 3, -1, Int64(2), 1.0, 2.5, -0.0, float("nan"), float("inf"), float("-inf"), Int64(2**53 + 1), Decimal128("2.5"), Decimal128("NaN"),
-    "", "a", "ab", "abc", "b", "a\0b", True, False, Date(0), Date(5), ObjectId(b"0" * 12), MinKey(), MaxKey(), Regex("^ab", ""), Regex("^a", "i"),
+    None, 0, 1, 2, 3, -1, Int64(2), 1.0, 2.5, -0.0, float("nan"), float("inf"), float("-inf"), Int64(2**53 + 1), Decimal128("2.5"),
+    Decimal128("NaN"), "", "a", "ab", "abc", "b", "a\0b", True, False, Date(0), Date(5), ObjectId(b"0" * 12), MinKey(), MaxKey(),
+    Regex("^ab", ""), Regex("^a", "i"),
 ]  # fmt: skip
 PATHS = ["a", "b", "a.b", "a.c", "b.c"]
 
@@ -55,8 +56,17 @@ def conditions(draw: st.DrawFn) -> Any:
         return {"$exists": draw(st.booleans())}
     if kind == 8:
         return {"$ne": draw(scalars.filter(lambda value: type(value) is not Regex))}
-    inner = {operator: draw(scalars.filter(lambda value: type(value) is not Regex)) for operator in draw(st.sampled_from([["$gt", "$lt"], ["$eq"], ["$gte"]]))}
-    return {"$elemMatch": draw(st.sampled_from([inner, {"b": inner}, {"b": inner, "c": {"$exists": True}}, {"c": draw(scalars.filter(lambda v: type(v) is not Regex))}]))}
+    inner = {
+        operator: draw(scalars.filter(lambda value: type(value) is not Regex))
+        for operator in draw(st.sampled_from([["$gt", "$lt"], ["$eq"], ["$gte"]]))
+    }
+    return {
+        "$elemMatch": draw(
+            st.sampled_from(
+                [inner, {"b": inner}, {"b": inner, "c": {"$exists": True}}, {"c": draw(scalars.filter(lambda v: type(v) is not Regex))}]
+            )
+        )
+    }
 
 
 simple_filters = st.dictionaries(st.sampled_from(PATHS), conditions(), max_size=2)
@@ -67,17 +77,24 @@ filters = st.one_of(
     st.builds(lambda first, second: {"$and": [first, second]}, simple_filters, simple_filters),
     st.builds(lambda branches, rest: {"$or": branches, **rest}, st.lists(simple_filters, min_size=1, max_size=2), simple_filters),
 )
-key_patterns = st.lists(st.tuples(st.sampled_from(PATHS), st.sampled_from([1, -1])), min_size=1, max_size=3, unique_by=lambda part: part[0]).map(dict)
+key_patterns = st.lists(
+    st.tuples(st.sampled_from(PATHS), st.sampled_from([1, -1])), min_size=1, max_size=3, unique_by=lambda part: part[0]
+).map(dict)
 PARTIAL_FILTERS: list[dict[str, Any]] = [
     {"a": {"$exists": True}}, {"a": {"$gt": 1}}, {"b": "a"}, {"a": {"$lte": 2}, "b": {"$exists": True}}, {"a": {"$in": [1, 2]}},
     {"$or": [{"a": 1}, {"b": {"$gte": 1}}]}, {"a.b": {"$gte": ""}}, {"a": {"$type": "string"}},
 ]  # fmt: skip
 index_options = st.one_of(
-    st.just({}), st.just({}), st.just({"sparse": True}), st.sampled_from(PARTIAL_FILTERS).map(lambda filter: {"partialFilterExpression": filter})
+    st.just({}),
+    st.just({}),
+    st.just({"sparse": True}),
+    st.sampled_from(PARTIAL_FILTERS).map(lambda filter: {"partialFilterExpression": filter}),
 )
 indexes = st.lists(st.tuples(key_patterns, index_options), min_size=1, max_size=3)
 sorts = st.one_of(
     st.just({}),
     st.lists(st.tuples(st.sampled_from(PATHS), st.sampled_from([1, -1])), min_size=1, max_size=2, unique_by=lambda part: part[0]).map(dict),
 )
-projections = st.sampled_from([None, None, {"_id": 0, "a": 1}, {"a": 1, "b": 1, "_id": 0}, {"_id": 1}, {"_id": 0, "a.b": 1}, {"_id": 0, "a.b": 1, "a.c": 1}])
+projections = st.sampled_from(
+    [None, None, {"_id": 0, "a": 1}, {"a": 1, "b": 1, "_id": 0}, {"_id": 1}, {"_id": 0, "a.b": 1}, {"_id": 0, "a.b": 1, "a.c": 1}]
+)

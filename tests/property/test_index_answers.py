@@ -39,7 +39,9 @@ def without_order(documents: list[dict[str, Any]]) -> list[bytes]:
     return sorted(encode(dict(sorted(document.items()))) for document in documents)
 
 
-def make(engine: Engine, documents: list[dict[str, Any]], indexes: list[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[MemoryCollection, MemoryCollection]:
+def make(
+    engine: Engine, documents: list[dict[str, Any]], indexes: list[tuple[dict[str, Any], dict[str, Any]]]
+) -> tuple[MemoryCollection, MemoryCollection]:
     """The same documents with and without indexes."""
     indexed = MemoryCollection(engine)
     for key, options in indexes:
@@ -99,7 +101,14 @@ def test_a_hinted_index_that_is_complete_changes_nothing(engine: Engine, documen
 
 
 @COMMON
-@given(documents=st.lists(g.documents(True), max_size=6), indexes=g.indexes, filter=g.filters, sort=g.sorts, skip=st.integers(0, 3), limit=st.integers(0, 3))
+@given(
+    documents=st.lists(g.documents(True), max_size=6),
+    indexes=g.indexes,
+    filter=g.filters,
+    sort=g.sorts,
+    skip=st.integers(0, 3),
+    limit=st.integers(0, 3),
+)
 def test_windows(engine: Engine, documents: Any, indexes: Any, filter: Any, sort: Any, skip: int, limit: int) -> None:
     indexed, _ = make(engine, documents, indexes)
     whole = outcome(indexed, filter, sort=sort)

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.errors import CommandError
 from secantus_server.settings import LOG_LEVELS, Settings, SettingsError, read_config
 
+if TYPE_CHECKING:
+    from secantus_server.server import SecantusDBServer
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DEFAULT_CONFIG = Path("secantusdb.toml")
 
 
@@ -30,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="A MongoDB server for tests: one process, one node, the real wire protocol, data in WiredTiger.",
         epilog="Flags win over the config file, and the config file over the defaults. SIGINT or SIGTERM stops the server cleanly.",
         argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
     )
 
     def add(flag: str, help: str, **options: Any) -> None:
@@ -43,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--storage-path", "the directory of the data, made if it is not there; ':memory:' keeps everything in memory", metavar="DIR")
     add("--log-level", "the least severe level that is logged", choices=LOG_LEVELS)
     add("--replica-set", "the name of the single-node replica set to present", metavar="NAME")
-    parser.add_argument("--standalone", action="store_const", const="", dest="replica_set", help="present a standalone server, without a replica set")
+    parser.add_argument(
+        "--standalone", action="store_const", const="", dest="replica_set", help="present a standalone server, without a replica set"
+    )
     add("--sync-on-commit", "wait for the disk at each write, not for the operating system alone", action="store_true")
     add("--cache-size-mb", "the memory that storage may take; 0 lets the server choose", type=int, metavar="MB")
     add("--enable-test-commands", "allow the commands that only tests may use", action="store_true")
@@ -94,21 +102,28 @@ def run(settings: Settings) -> int:
     from secantus_server.server import SecantusDBServer
 
     server = SecantusDBServer(**{field.name: getattr(settings, field.name) for field in fields(Settings)})
+    # Before any other thread is there: they inherit that the signals wait for the thread that takes them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    threading.Thread(target=_await_signal, args=(server,), name="secantus-signals", daemon=True).start()
     try:
         server.start()
+        print(f"secantusdb is ready: {server.uri}", flush=True)
+        server.wait()
+        server.stop()
     except (ListenError, CommandError) as error:
         print(f"secantusdb: {error}", file=sys.stderr)
         return 1
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        server.services.request_stop()
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
-    print(f"secantusdb is ready: {server.uri}", flush=True)
-    server.wait()
-    server.stop()
     return 0
+
+
+def _await_signal(server: SecantusDBServer) -> None:
+    """Ask the server to stop at the first signal; end the process at once at a second one.
+
+    A thread that waits for the signals may take locks, which a signal handler in the midst of the main thread may not.
+    """
+    signal.sigwait(STOP_SIGNALS)
+    server.request_stop()
+    os._exit(128 + signal.sigwait(STOP_SIGNALS))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import threading
 from secantus_server.commands.services import Services
 from secantus_server.commands.ttl import delete_expired
 from secantus_server.errors import CommandError
+from secantus_server.storage import StorageError
 
 # How often the thread looks whether something is due, while there is nothing to purge.
 TICK_S = 1.0
@@ -33,9 +34,13 @@ class Periodic:
         """Begin."""
         self._thread.start()
 
+    def ask_to_stop(self) -> None:
+        """Let the thread end after what it does now."""
+        self._wake.set()
+
     def stop(self) -> None:
         """End the thread and wait for it."""
-        self._wake.set()
+        self.ask_to_stop()
         self._thread.join()
 
     def _run(self) -> None:
@@ -44,8 +49,14 @@ class Periodic:
             try:
                 pause = self._work()
             except CommandError as error:
-                self._services.log.error(f"periodic work: {error}", error)
                 pause = TICK_S
+                if isinstance(error, StorageError) and error.fatal:
+                    self._services.fail(error)
+                    return
+                self._services.log.error(f"periodic work: {error.message}")
+            except Exception as error:  # noqa: BLE001 - one failed pass must not be the last; it is logged.
+                pause = TICK_S
+                self._services.log.error("periodic work failed inside the server", error)
 
     def _work(self) -> float:
         """Do what is due; gives the seconds until the next look."""

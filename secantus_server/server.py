@@ -21,10 +21,10 @@ from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
 from secantus_server.errors import CommandError
-from secantus_server.net.listener import Listener
+from secantus_server.net.listener import Listener, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.periodic import Periodic
-from secantus_server.settings import Settings
+from secantus_server.settings import Settings, check_names
 from secantus_server.snapshots import SetAside, Snapshot, Snapshots
 from secantus_server.storage import Engine
 
@@ -49,15 +49,23 @@ class SecantusDBServer:
     """
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = 27017, storage_path: str = "./secantus-data", *, clock: Clock | None = None, **settings: Any
+        self,
+        host: str = "127.0.0.1",
+        port: int = 27017,
+        storage_path: str = "./secantus-data",
+        *,
+        clock: Clock | None = None,
+        **settings: Any,
     ) -> None:
+        check_names(settings, "SecantusDBServer")
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings)
         self._clock = clock or Clock()
         self._services: Services | None = None
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
-        self._stopped = threading.Event()
+        self._stop_asked = threading.Event()
+        self._ended = False
 
     def start(self) -> SecantusDBServer:
         """Open the store and listen.
@@ -65,9 +73,12 @@ class SecantusDBServer:
         Raises:
             StorageError: the store cannot be opened.
             ListenError: the port cannot be listened on.
+            RuntimeError: the server is running already.
         """
-        assert self._services is None, "the server is running already"
-        self._stopped.clear()
+        if self._services is not None:
+            raise RuntimeError("the server is running already")
+        if self._ended:
+            self._stop_asked, self._ended = threading.Event(), False
         engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
         try:
             self._services = self._assemble(engine)
@@ -77,7 +88,7 @@ class SecantusDBServer:
             engine.close()
             raise
         self._snapshots = Snapshots(self._services)
-        self._services.topology.address = f"{self._listener.host}:{self._listener.port}"
+        self._services.topology.address = self._listener.address
         self._periodic = Periodic(self._services)
         self._periodic.start()
         self._listener.start()
@@ -86,7 +97,7 @@ class SecantusDBServer:
 
     def _assemble(self, engine: Engine) -> Services:
         settings, clock = self.settings, self._clock
-        services = Services(
+        return Services(
             settings=settings,
             clock=clock,
             engine=engine,
@@ -97,28 +108,47 @@ class SecantusDBServer:
             topology=Topology(settings, clock),
             counters=Counters(),
             log=Log(settings.log_level),
-            request_stop=self._stopped.set,
+            request_stop=self.request_stop,
         )
-        return services
 
     def wait(self) -> None:
         """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread."""
-        self._stopped.wait()
+        self._stop_asked.wait()
+
+    def request_stop(self) -> None:
+        """Let `wait` return. It only sets an event, so that a command or a signal may call it."""
+        self._stop_asked.set()
 
     def stop(self) -> None:
-        """End every connection, wake whatever waits, and close the store. A second call does nothing."""
+        """End every connection, wake whatever waits, and close the store. A second call does nothing.
+
+        Raises:
+            StorageError: the store had stopped before, on a full disk for instance; or it cannot be closed cleanly. What was
+                acknowledged is kept: the next start reads it from the log.
+        """
         services, self._services = self._services, None
         if services is None:
             return
-        assert self._listener is not None and self._periodic is not None, "a running server has both"
-        services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
+        self._ended = True
+        self._stop_asked.set()
+        assert self._listener is not None, "a running server has a listener"
+        assert self._periodic is not None, "a running server has its periodic work"
         services.topology.close()
         services.writes.close()
+        self._periodic.ask_to_stop()
         self._listener.close()
         self._periodic.stop()
         services.cursors.kill_where(lambda cursor: True)
-        services.engine.close()
-        self._stopped.set()
+        self._close_store(services)
+
+    def _close_store(self, services: Services) -> None:
+        try:
+            services.engine.close()
+        except CommandError:
+            if services.failure is None:
+                raise
+        if services.failure is not None:
+            raise services.failure
 
     def __enter__(self) -> SecantusDBServer:
         return self.start()
@@ -128,8 +158,13 @@ class SecantusDBServer:
 
     @property
     def services(self) -> Services:
-        """The server's parts while it runs."""
-        assert self._services is not None, "the server is not running; call start() first"
+        """The server's parts while it runs.
+
+        Raises:
+            RuntimeError: it does not run.
+        """
+        if self._services is None:
+            raise RuntimeError("the server is not running; call start() first")
         return self._services
 
     @property
@@ -140,11 +175,11 @@ class SecantusDBServer:
     @property
     def uri(self) -> str:
         """The connection string for MongoClient."""
-        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
-        return f"mongodb://{host}:{self.port}/?directConnection=true"
+        return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true"
 
     def _open_snapshots(self) -> Snapshots:
-        assert self._snapshots is not None, "the server is not running; call start() first"
+        if self._snapshots is None:
+            raise RuntimeError("the server is not running; call start() first")
         return self._snapshots
 
     @property

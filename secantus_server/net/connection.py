@@ -10,8 +10,8 @@ import socket
 from collections.abc import Iterator
 
 from secantus_server.commands.dispatch import dispatch, error_reply
-from secantus_server.commands.request import ClientInfo, Request
 from secantus_server.commands.registry import Reply
+from secantus_server.commands.request import ClientInfo, Request
 from secantus_server.commands.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.storage.errors import StorageError
@@ -84,14 +84,12 @@ class Connection:
         return b"".join(pieces)
 
     def _answer(self, header: Header, raw: bytes) -> None:
-        try:
-            message = parse_message(header, raw)
-        except CommandError as error:
-            self._send(Message(header.request_id, {"": 0}), error_reply(error, self._services), False)
+        message = parse_message(header, raw)
+        if message.error is not None:
+            self._send(message, error_reply(message.error, self._services), False)
             return
         for reply, more in self._replies(message):
-            if not message.more_to_come:
-                self._send(message, reply, more)
+            self._send(message, reply, more)
 
     def _replies(self, message: Message) -> Iterator[tuple[Reply, bool]]:
         """The reply, or as many as an exhaust command gives, each with whether another follows."""
@@ -107,19 +105,33 @@ class Connection:
         try:
             return dispatch(message, self._services, self.client)
         except CommandError as error:
+            if isinstance(error, StorageError) and error.fatal:
+                self._services.fail(error)
             return None, error_reply(error, self._services)
-        except StorageError as error:
-            self._services.log.error(f"storage: {error}", error)
-            return None, error_reply(CommandError(8, str(error)), self._services)
         except RecursionError:
             return None, error_reply(CommandError(15, "the command is nested too deeply"), self._services)
         except MemoryError:
             return None, error_reply(CommandError(146, "the command needs more memory than there is"), self._services)
-        except Exception as error:  # Whatever we did wrong must not end the server; it is logged and said.
-            name = next(iter(message.body))
-            self._services.log.error(f"the command {name} failed inside the server", error)
-            text = f"Secantus made a mistake in the command {name}: {type(error).__name__}: {error}"
-            return None, error_reply(CommandError(1, text), self._services)
+        except Exception as error:  # noqa: BLE001 - whatever we did wrong must not end the server; it is logged and said.
+            return None, self._mistake(message, error)
+
+    def _mistake(self, message: Message, error: Exception) -> Reply:
+        """The reply for an error that is ours."""
+        name = next(iter(message.body))
+        self._services.log.error(f"the command {name} failed inside the server", error)
+        text = f"Secantus made a mistake in the command {name}: {type(error).__name__}: {error}"
+        return error_reply(CommandError(1, text), self._services)
 
     def _send(self, message: Message, reply: Reply, more: bool) -> None:
-        self._sock.sendall(build_reply(message, reply, next(self._request_ids), more))
+        if not message.more_to_come:
+            self._sock.sendall(self._bytes_of(message, reply, more))
+
+    def _bytes_of(self, message: Message, reply: Reply, more: bool) -> bytes:
+        """The reply's bytes; where it cannot be written (it is too large), those of the error."""
+        number = next(self._request_ids)
+        try:
+            return build_reply(message, reply, number, more)
+        except CommandError as error:
+            return build_reply(message, error_reply(error, self._services), number)
+        except Exception as error:  # noqa: BLE001 - as in _run.
+            return build_reply(message, self._mistake(message, error), number)

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import socket
 import threading
+import time
 
 from secantus_server.commands.request import ClientInfo
 from secantus_server.commands.services import Services
+from secantus_server.errors import CommandError
 from secantus_server.net.connection import Connection
 
 
 class ListenError(Exception):
     """The address cannot be listened on; the text says why."""
+
+
+# After so many seconds nobody waits any more for the threads of closed connections.
+CLOSE_TIMEOUT_S = 5.0
+# A descriptor or a thread may be free again after so many seconds.
+EXHAUSTED_PAUSE_S = 0.05
+
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - they are looked up here, not listened on.
+_PASSING_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+def reachable_address(host: str, port: int) -> str:
+    """`host:port` for a client on this machine: a wildcard stands for the loopback, and IPv6 has brackets."""
+    host = _WILDCARDS.get(host, host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Listener:
@@ -27,34 +45,43 @@ class Listener:
         self._lock = threading.Lock()
         self._connections: dict[Connection, threading.Thread] = {}
         self._closed = False
+        self._closing = threading.Event()
         self._ids = itertools.count(1)
         self._socket = self._open()
         self.host, self.port = self._socket.getsockname()[:2]
         self._thread = threading.Thread(target=self._accept, name="secantus-accept", daemon=True)
 
+    @property
+    def address(self) -> str:
+        """`host:port`, as a client on this machine reaches it."""
+        return reachable_address(self.host, self.port)
+
     def _open(self) -> socket.socket:
+        """The listening socket; of a host name's addresses an IPv4 one is preferred, as clients try those too."""
         settings = self._services.settings
         try:
-            family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-            return socket.create_server((settings.host, settings.port), family=family, backlog=512)
-        except socket.gaierror as error:
-            raise ListenError(f"The host name {settings.host!r} cannot be resolved: {error.strerror}.") from None
+            found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+            family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+            return socket.create_server(address[:2], family=family, backlog=512)
+        except (socket.gaierror, UnicodeError) as error:
+            raise ListenError(f"The host name {settings.host!r} cannot be resolved: {getattr(error, 'strerror', error)}.") from None
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise ListenError(
                     f"Port {settings.port} of {settings.host} is taken by another process; choose another port, or 0 for a free one."
                 ) from None
-            raise ListenError(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.") from None
+            raise ListenError(f"Cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}.") from None
 
     def start(self) -> None:
         """Begin to accept."""
         self._thread.start()
 
     def close(self) -> None:
-        """Accept no more, end every connection, and wait until their threads are through."""
+        """Accept no more, end every connection, interrupt what runs on them, and wait until their threads are through."""
         with self._lock:
             self._closed = True
             running = list(self._connections.items())
+        self._closing.set()
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError as error:
@@ -62,9 +89,15 @@ class Listener:
         self._socket.close()
         for connection, _ in running:
             connection.close()
-        for thread in [self._thread, *(thread for _, thread in running)]:
-            if thread.is_alive() and thread is not threading.current_thread():
-                thread.join(timeout=5)
+        self._join([self._thread, *(thread for _, thread in running)])
+
+    def _join(self, threads: list[threading.Thread]) -> None:
+        """Wait for the threads; a command that had come in before its connection was closed is interrupted too."""
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        for thread in threads:
+            while thread.is_alive() and thread is not threading.current_thread() and time.monotonic() < deadline:
+                self._services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
+                thread.join(0.01)
 
     def connections(self) -> list[ClientInfo]:
         """The clients that are connected."""
@@ -74,26 +107,45 @@ class Listener:
     def _accept(self) -> None:
         while not self._closed:
             try:
-                sock, address = self._socket.accept()
+                self._begin(*self._socket.accept())
             except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ECONNABORTED):
+                if error.errno in _PASSING_ERRORS:
                     self._services.log.warning(f"cannot accept a connection: {error.strerror}")
-                    continue
-                return
-            self._begin(sock, address)
+                    self._closing.wait(EXHAUSTED_PAUSE_S)
+                elif self._closed or error.errno in (errno.EBADF, errno.EINVAL):
+                    return
 
     def _begin(self, sock: socket.socket, address: tuple[str, int]) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        """Give a connection its thread, or close it where there cannot be another one.
+
+        Raises:
+            OSError: the client has gone away meanwhile.
+        """
         client = ClientInfo(next(self._ids), (address[0], address[1]))
         connection = Connection(sock, client, self._services)
         thread = threading.Thread(target=self._serve, args=(connection,), name=f"secantus-conn{client.connection_id}", daemon=True)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self._register(connection, thread)
+        except OSError:
+            sock.close()
+            raise
+
+    def _register(self, connection: Connection, thread: threading.Thread) -> None:
         with self._lock:
             if self._closed or len(self._connections) >= self._services.settings.max_connections:
-                sock.close()
+                connection.close()
                 return
             self._connections[connection] = thread
+            try:
+                thread.start()
+            except RuntimeError as error:
+                del self._connections[connection]
+                connection.close()
+                self._services.log.warning(f"cannot serve a connection: {error}")
+                return
         self._services.counters.add("connections")
-        thread.start()
 
     def _serve(self, connection: Connection) -> None:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from secantus_server.errors import CommandError
+
 
 @dataclass(slots=True)
 class Message:
@@ -18,6 +20,7 @@ class Message:
         exhaust_allowed: the server may send several replies.
         legacy: it was an OP_QUERY and is answered by an OP_REPLY.
         compressor: the id of the compressor it came in, to answer with the same; None if it was not compressed.
+        error: what is wrong with the documents in it; then there is nothing to run, and this is the answer.
     """
 
     request_id: int
@@ -27,3 +30,4 @@ class Message:
     exhaust_allowed: bool = False
     legacy: bool = False
     compressor: int | None = None
+    error: CommandError | None = None

@@ -16,7 +16,6 @@ def parse_message(header: Header, raw: bytes) -> Message:
 
     Raises:
         ProtocolError: the bytes are no message that a server answers.
-        CommandError: the message stands, but its command is not valid.
     """
     compressor = None
     if header.op_code == OP_COMPRESSED:
@@ -27,7 +26,7 @@ def parse_message(header: Header, raw: bytes) -> Message:
         message = parse_op_query(header, raw)
     else:
         raise ProtocolError(f"the op code {header.op_code} is not one that a server answers")
-    if not message.body:
+    if not message.body and message.error is None:
         raise ProtocolError("a command document is empty")
     message.compressor = compressor
     return message

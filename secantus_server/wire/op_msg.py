@@ -12,8 +12,10 @@ from secantus_server.bson import decode, encode, validate
 from secantus_server.errors import CommandError
 from secantus_server.wire.crc32c import crc32c
 from secantus_server.wire.header import (
+    HEADER_SIZE,
     INTERNAL_HEADROOM,
     MAX_DOCUMENT_SIZE,
+    MAX_MESSAGE_SIZE,
     OP_MSG,
     Header,
     ProtocolError,
@@ -40,16 +42,19 @@ def parse_op_msg(header: Header, raw: bytes) -> Message:
 
     Raises:
         ProtocolError: it is no OP_MSG.
-        CommandError: a document in it is not valid BSON, or a flag is unknown.
     """
     if len(raw) < 26:
         raise ProtocolError("an OP_MSG is cut off")
     (flags,) = _UINT32.unpack_from(raw, 16)
-    end = _end_of_sections(flags, raw)
     if flags & _REQUIRED_MASK & ~_KNOWN_REQUIRED:
         raise ProtocolError(f"an OP_MSG has unknown required flags: {flags & _REQUIRED_MASK:#06x}")
-    body, sequences = _parse_sections(raw, 20, end)
-    return Message(header.request_id, body, sequences, bool(flags & MORE_TO_COME), bool(flags & EXHAUST_ALLOWED))
+    end = _end_of_sections(flags, raw)
+    message = Message(header.request_id, {}, {}, bool(flags & MORE_TO_COME), bool(flags & EXHAUST_ALLOWED))
+    try:
+        message.body, message.sequences = _parse_sections(raw, 20, end)
+    except CommandError as error:
+        message.error = error
+    return message
 
 
 def _end_of_sections(flags: int, raw: bytes) -> int:
@@ -82,6 +87,7 @@ def _parse_sections(raw: bytes, position: int, end: int) -> tuple[dict[str, Any]
         position += size
     if body is None:
         raise ProtocolError("an OP_MSG has no body")
+    check_size(len(body))
     validate(body)
     return decode(body), sequences
 
@@ -113,7 +119,7 @@ def _parse_sequence(raw: bytes, position: int, end: int) -> tuple[str, list[byte
 
 
 def check_size(size: int) -> None:
-    """Hold a document of a sequence to MongoDB's limit.
+    """Hold a document of a message to MongoDB's limit.
 
     Raises:
         CommandError: 10334 BSONObjectTooLarge.
@@ -124,6 +130,12 @@ def check_size(size: int) -> None:
 
 
 def build_op_msg(reply: dict[str, Any], request_id: int, response_to: int, flags: int = 0) -> bytes:
-    """A whole OP_MSG of one body section."""
+    """A whole OP_MSG of one body section.
+
+    Raises:
+        CommandError: 10334 for a reply that is too large for a message.
+    """
     document = encode(reply)
+    if len(document) > MAX_MESSAGE_SIZE - HEADER_SIZE - _REPLY_PREFIX.size:
+        raise CommandError(10334, f"BSONObj size: {len(document)} (0x{len(document):X}) is too large for a reply: ask for less at a time")
     return build_header(5 + len(document), request_id, response_to, OP_MSG) + _REPLY_PREFIX.pack(flags, 0) + document

@@ -9,6 +9,7 @@ import struct
 from typing import Any
 
 from secantus_server.bson import decode, encode, validate
+from secantus_server.errors import CommandError
 from secantus_server.wire.header import OP_REPLY, Header, ProtocolError, build_header
 from secantus_server.wire.message import Message
 
@@ -20,7 +21,6 @@ def parse_op_query(header: Header, raw: bytes) -> Message:
 
     Raises:
         ProtocolError: it is cut off, or it is not a command on `<database>.$cmd`.
-        CommandError: the command is not valid BSON.
     """
     stop = raw.find(b"\0", 20)
     if stop < 0 or len(raw) < stop + 9 + 5:
@@ -34,8 +34,16 @@ def parse_op_query(header: Header, raw: bytes) -> Message:
     if not 5 <= size <= len(raw) - start:
         raise ProtocolError("the query of an OP_QUERY has a wrong length")
     document = raw[start : start + size]
-    validate(document)
-    return Message(header.request_id, {**_unwrap(decode(document)), "$db": database}, legacy=True)
+    message = Message(header.request_id, {}, legacy=True)
+    try:
+        validate(document)
+    except CommandError as error:
+        message.error = error
+        return message
+    command = _unwrap(decode(document))
+    if command:
+        message.body = {**command, "$db": database}
+    return message
 
 
 def _unwrap(query: dict[str, Any]) -> dict[str, Any]:

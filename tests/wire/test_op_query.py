@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import struct
+
+import bson
+import pytest
+
+from secantus_server.wire.header import ProtocolError
+from secantus_server.wire.message import Message
+from secantus_server.wire.messages import build_reply, parse_message
+from tests.wire.messages import OP_QUERY, message, op_query, parsed
+
+
+def test_a_handshake() -> None:
+    found = parse_message(*parsed(op_query("admin.$cmd", {"isMaster": 1, "helloOk": True})))
+    assert found.body == {"isMaster": 1, "helloOk": True, "$db": "admin"}
+    assert found.legacy
+
+
+@pytest.mark.parametrize("key", ["$query", "query"])
+def test_a_wrapped_command(key: str) -> None:
+    document = {key: {"ping": 1}, "$readPreference": {"mode": "primary"}}
+    assert parse_message(*parsed(op_query("admin.$cmd", document))).body == {"ping": 1, "$db": "admin"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (message(OP_QUERY, b""), "cut off"),
+        (message(OP_QUERY, bytes(4) + b"admin.$cmd"), "cut off"),
+        (message(OP_QUERY, bytes(4) + b"admin.$cmd\0" + bytes(8)), "cut off"),
+        (op_query("test.documents", {}), "may only carry a command"),
+        (op_query("admin", {"ping": 1}), "may only carry a command"),
+        (op_query("admin.$cmd", b"\x20\0\0\0\0"), "wrong length"),
+        (op_query("admin.$cmd", b"\xff\xff\xff\xff\0"), "wrong length"),
+        (op_query("admin.$cmd", {}), "empty"),
+        (op_query("admin.$cmd", {"$query": {}}), "empty"),
+    ],
+)
+def test_what_is_no_command_closes_the_connection(raw: bytes, text: str) -> None:
+    with pytest.raises(ProtocolError, match=text):
+        parse_message(*parsed(raw))
+
+
+def test_invalid_bson_is_answered() -> None:
+    found = parse_message(*parsed(op_query("admin.$cmd", b"\x08\0\0\0\x55a\0\0")))
+    assert found.legacy
+    assert found.error is not None
+    assert found.error.code == 22
+
+
+def test_a_reply() -> None:
+    raw = build_reply(Message(5, {}, legacy=True), {"ok": 1.0}, 77)
+    assert struct.unpack_from("<iiiiiqii", raw) == (len(raw), 77, 5, 1, 8, 0, 0, 1)
+    assert bson.decode(raw[36:]) == {"ok": 1.0}

@@ -18,7 +18,7 @@ from secantus_server.storage import RecoveryUnit
 
 FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
 
-_STATEMENT = a.Arguments(
+STATEMENT = a.Arguments(
     "delete.deletes",
     {
         "q": a.document(required=True),
@@ -35,7 +35,7 @@ _STATEMENT = a.Arguments(
 def delete(request: Request, args: dict[str, Any]) -> Reply:
     """Delete documents."""
     name = collection_name("delete", request.db, request.body[request.name])
-    specs = [_STATEMENT.parse(spec) for spec in statements(request, "deletes", args["deletes"])]
+    specs = [STATEMENT.parse(spec) for spec in statements(request, "deletes", args["deletes"])]
     check_not_view(request.services.catalog.find(request.db, name))
     count = 0
     errors: WriteErrors = []

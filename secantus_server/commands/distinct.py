@@ -16,7 +16,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import Collation
 from secantus_server.query.canonical import parse_query
-from secantus_server.query.find import matching_documents
+from secantus_server.query.distinct import DistinctPlan, plan_distinct
 
 MAX_RESULT_BYTES = 16 * 1024 * 1024
 
@@ -33,7 +33,7 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     """List the distinct values of a field."""
     name = collection_name("distinct", request.db, request.body[request.name])
     if "\0" in args["key"]:
-        raise CommandError(67, "'key' cannot contain a null byte")
+        raise CommandError(31032, "'key' cannot contain a null byte")
     collection = request.services.catalog.find(request.db, name)
     ctx = command_context(request, collation=args["collation"], collection=collection)
     path = args["key"].split(".")
@@ -44,8 +44,12 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
         return {"values": distinct_values(reply["cursor"]["firstBatch"].documents, path, ctx.collation)}
     with read_transaction(request.services.engine) as unit:
         scope = ReadScope(unit)
-        documents = matching_documents(request.services.catalog.find(request.db, name), query, scope, request.operation.check)
-        values = distinct_values(documents, path, ctx.collation)
+        plan = plan_distinct(request.services.catalog.find(request.db, name), query, args["key"])
+        check = request.operation.check
+        if isinstance(plan, DistinctPlan):
+            values = in_order(plan.values(unit, check), ctx.collation)
+        else:
+            values = distinct_values(plan.open(scope, check), path, ctx.collation)
         scope.close()
     return {"values": values}
 
@@ -56,14 +60,22 @@ def distinct_values(documents: Iterable[bytes], path: list[str], collation: Coll
     Raises:
         CommandError: 17217, they are too large for one reply.
     """
+    return in_order((value for document in documents for value in _values(decode(document), path)), collation)
+
+
+def in_order(values: Iterable[Any], collation: Collation | None) -> list[Any]:
+    """Values, each once, in their order.
+
+    Raises:
+        CommandError: 17217, they are too large for one reply.
+    """
     found: dict[bytes, Any] = {}
-    for document in documents:
-        for value in _values(decode(document), path):
-            found.setdefault(key_string(value, collation), value)
-    values = [found[key] for key in sorted(found)]
-    if len(encode({"values": values})) > MAX_RESULT_BYTES:
+    for value in values:
+        found.setdefault(key_string(value, collation), value)
+    ordered = [found[key] for key in sorted(found)]
+    if len(encode({"values": ordered})) > MAX_RESULT_BYTES:
         raise CommandError(17217, "distinct too big, 16mb cap")
-    return values
+    return ordered
 
 
 def _values(value: Any, path: list[str]) -> Iterator[Any]:

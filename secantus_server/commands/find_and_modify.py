@@ -43,7 +43,7 @@ FIELDS = {
 def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     """Change or remove one document and return it."""
     name = collection_name("findAndModify", request.db, request.body[request.name])
-    _check_arguments(args)
+    check_arguments(args)
     collection = request.services.catalog.find(request.db, name)
     check_not_view(collection)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
@@ -55,7 +55,12 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     return finish_write(request, {"lastErrorObject": last, "value": shown}, [], silent=False)
 
 
-def _check_arguments(args: dict[str, Any]) -> None:
+def check_arguments(args: dict[str, Any]) -> None:
+    """Hold the arguments against each other.
+
+    Raises:
+        CommandError: 9 FailedToParse, they ask for different things.
+    """
     if args["remove"]:
         if args["update"] is not None:
             raise CommandError(9, "Cannot specify both an update and remove=true")

@@ -13,7 +13,7 @@ NOT_YET: frozenset[str] = frozenset(
     configureCollectionBalancing configureFailPoint configureQueryAnalyzer connPoolStats connectionStatus convertToCapped copydb
     count create createIndexes createRole createSearchIndexes createUser currentOp dataSize datasize dbCheck dbHash dbStats
     dbstats delete deleteIndexes distinct driverOIDTest drop dropAllRolesFromDatabase dropAllUsersFromDatabase dropConnections
-    dropDatabase dropIndexes dropRole dropSearchIndex dropUser echo emptycapped enableSharding endSessions eval explain features
+    dropDatabase dropIndexes dropRole dropSearchIndex dropUser echo emptycapped enableSharding endSessions eval features
     filemd5 find findAndModify findandmodify flushRouterConfig fsync fsyncUnlock geoNear geoSearch getAuditConfig
     getClusterParameter getCmdLineOpts getDefaultRWConcern getFreeMonitoringStatus getLog getMore getParameter getPrevError
     getQueryableEncryptionCountInfo getShardMap getShardVersion getTransitionToDedicatedConfigServerStatus getlasterror getnonce

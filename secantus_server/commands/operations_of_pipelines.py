@@ -27,7 +27,7 @@ from secantus_server.pipeline.operations import Resolved, TargetInfo, UniqueInde
 from secantus_server.pipeline.optimise import leading_query
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.query.bounds import EVERYTHING, IndexBounds, point
-from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.canonical import CanonicalQuery, natural_direction, parse_query
 from secantus_server.query.find import count_all, matching_documents
 from secantus_server.storage import RecoveryUnit
 
@@ -239,7 +239,10 @@ def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
     """The canonical query of a pipeline's beginning."""
     pattern = head.sort.pattern if head.sort is not None else None
     limit = head.limit or 0
-    return CanonicalQuery(head.filter or {}, head.match, ctx, pattern, 0, head.fields, hint, head.skip, limit)
+    natural = 0
+    if type(hint) is dict and "$natural" in hint:
+        natural, hint = natural_direction(hint, "hint"), None
+    return CanonicalQuery(head.filter or {}, head.match, ctx, pattern, natural, head.fields, hint, head.skip, limit)
 
 
 _SLOW_TYPES = (list,)

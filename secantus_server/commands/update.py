@@ -40,7 +40,7 @@ FIELDS = {
     "sampleId": a.anything(),
 }
 
-_STATEMENT = a.Arguments(
+STATEMENT = a.Arguments(
     "update.updates",
     {
         "q": a.document(required=True),
@@ -88,7 +88,7 @@ class UpdateOutcome:
 def update(request: Request, args: dict[str, Any]) -> Reply:
     """Update documents."""
     name = collection_name("update", request.db, request.body[request.name])
-    specs = [_STATEMENT.parse(spec) for spec in statements(request, "updates", args["updates"])]
+    specs = [STATEMENT.parse(spec) for spec in statements(request, "updates", args["updates"])]
     check_not_view(request.services.catalog.find(request.db, name))
     matched = modified = 0
     upserted: list[dict[str, Any]] = []

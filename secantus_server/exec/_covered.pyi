@@ -1,2 +1,6 @@
+from typing import Any
+
 class EntryShape:
     def __init__(self, paths: list[str], exact: bool) -> None: ...
+
+def first_value(covered: bytes) -> Any: ...

@@ -5,11 +5,26 @@ An entry keeps the values that its key was made of, a type byte before each and 
 had several keys.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint32_t
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t
 
-from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._codec cimport Writer, decode_value
 from secantus_server.bson._raw cimport value_length
+
+from secantus_server.bson.values import MISSING
+
+
+def first_value(bytes covered not None):
+    """The value of an entry's first field, or MISSING.
+
+    Arguments:
+        covered: the values of an entry of a document with one key.
+    """
+    cdef const uint8_t* cursor = <const uint8_t*>PyBytes_AS_STRING(covered)
+    assert covered, "the document had several keys"
+    if cursor[0] == 0:
+        return MISSING
+    return decode_value(cursor[0], cursor + 1, value_length(cursor[0], cursor + 1))
 
 
 cdef class EntryShape:

@@ -61,7 +61,7 @@ def united(intervals: Sequence[FieldInterval]) -> list[FieldInterval]:
     found: list[FieldInterval] = []
     for interval in sorted(intervals, key=lambda i: (i.low, not i.low_included)):
         last = found[-1] if found else None
-        if last is None or interval.low > last.high or interval.low == last.high and not (interval.low_included or last.high_included):
+        if last is None or interval.low > last.high or (interval.low == last.high and not (interval.low_included or last.high_included)):
             found.append(interval)
         elif (interval.high, interval.high_included) > (last.high, last.high_included):
             found[-1] = FieldInterval(last.low, last.low_included, interval.high, interval.high_included, last.low_text, interval.high_text)
@@ -82,7 +82,7 @@ def intersect(a: Sequence[FieldInterval], b: Sequence[FieldInterval]) -> list[Fi
 def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
     lower = max(x, y, key=lambda i: (i.low, not i.low_included))
     upper = min(x, y, key=lambda i: (i.high, i.high_included))
-    if lower.low > upper.high or lower.low == upper.high and not (lower.low_included and upper.high_included):
+    if lower.low > upper.high or (lower.low == upper.high and not (lower.low_included and upper.high_included)):
         return None
     return FieldInterval(lower.low, lower.low_included, upper.high, upper.high_included, lower.low_text, upper.high_text)
 
@@ -119,7 +119,7 @@ class IndexBounds:
             if not all(interval.is_point for interval in intervals):
                 last, last_direction = intervals, direction
                 break
-            leading.append([_directed(interval.low, direction) for interval in intervals])
+            leading.append([directed(interval.low, direction) for interval in intervals])
         ranges = [_range(b"".join(prefix), interval, last_direction) for prefix in product(*leading) for interval in last]
         return sorted(ranges)
 
@@ -134,7 +134,7 @@ class IndexBounds:
         self.intervals = [(start, end)]
 
     def _key(self, values: list[Any]) -> bytes:
-        return b"".join(_directed(key_string(value), direction) for value, (_, direction) in zip(values, self.parts, strict=True))
+        return b"".join(directed(key_string(value), direction) for value, (_, direction) in zip(values, self.parts, strict=True))
 
     @property
     def sorted_prefix(self) -> int:
@@ -154,24 +154,24 @@ class IndexBounds:
         return shown
 
 
-def _directed(key: bytes, direction: int) -> bytes:
+def directed(key: bytes, direction: int) -> bytes:
     return key if direction > 0 else bytes(255 - byte for byte in key)
 
 
 def _range(prefix: bytes, interval: FieldInterval, direction: int) -> tuple[bytes, bytes]:
     """The entries that begin with the prefix and go on within the interval."""
     if interval is EVERYTHING:
-        return prefix, _after(prefix)
+        return prefix, after(prefix)
     if direction > 0:
         low, low_included, high, high_included = interval[:4]
     else:
-        low, low_included = _directed(interval.high, -1), interval.high_included
-        high, high_included = _directed(interval.low, -1), interval.low_included
-    start = prefix + low if low_included else _after(prefix + low)
-    end = _after(prefix + high) if high_included else prefix + high
+        low, low_included = directed(interval.high, -1), interval.high_included
+        high, high_included = directed(interval.low, -1), interval.low_included
+    start = prefix + low if low_included else after(prefix + low)
+    end = after(prefix + high) if high_included else prefix + high
     return start, end
 
 
-def _after(prefix: bytes) -> bytes:
+def after(prefix: bytes) -> bytes:
     """The least key behind all that begin with the prefix; no key string begins with a byte of 255s."""
     return next_prefix(prefix) or b"\xff" * 9

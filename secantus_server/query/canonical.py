@@ -66,7 +66,7 @@ class IdQuery(CanonicalQuery):
         self._match: Any = None
 
     @property
-    def match(self) -> Any:  # type: ignore[override]
+    def match(self) -> Any:
         """The match expression of the filter."""
         if self._match is None:
             self._match = parse_match(self.filter, self.context)
@@ -106,15 +106,15 @@ def parse_query(
     match = parse_match(filter, ctx) if filter else None
     pattern, natural = None, 0
     if sort:
-        natural = _natural(sort, "sort")
+        natural = natural_direction(sort, "sort")
         pattern = None if natural else SortPattern.parse(sort, ctx)
     if type(hint) is dict and "$natural" in hint:
-        natural = natural or _natural(hint, "hint")
+        natural = natural or natural_direction(hint, "hint")
         hint = None
     return CanonicalQuery(filter, match, ctx, pattern, natural, required_fields, hint, skip, limit, min, max, tailing)
 
 
-def _natural(spec: dict[str, Any], option: str) -> int:
+def natural_direction(spec: dict[str, Any], option: str) -> int:
     """1 or -1 where a sort or a hint asks for the natural order, else 0.
 
     Raises:

@@ -4,42 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
-from secantus_server.exec._scan import RecordScan, find_by_key
+from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.skipping import Skipping
 from secantus_server.mql.projection import Projection
-from secantus_server.query.canonical import CanonicalQuery, IdQuery
-from secantus_server.query.plan import Documents, Nothing
-from secantus_server.query.planner import plan_query
+from secantus_server.query.by_id import plan_of
+from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.plan import Documents
 
 Check = Callable[[], None]
 
 
-class OneDocument(Iterator[bytes]):
-    """An iterator over one document."""
-
-    def __init__(self, record_id: int, document: bytes) -> None:
-        self.record_id = record_id
-        self._document: bytes | None = document
-
-    def __next__(self) -> bytes:
-        document, self._document = self._document, None
-        if document is None:
-            raise StopIteration
-        return document
-
-
 def matching_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope, check: Check) -> Documents:
-    """The documents a query asks for in its order, without skip and limit; the iterator knows their RecordIds.
-
-    A filter on `_id` alone needs no planner.
-    """
-    if type(query) is not IdQuery or collection is None or collection.id_index is None or collection.options.get("collation"):
-        return plan_query(collection, query).open(scope, check)
-    found = find_by_key(scope.unit, collection.id_index, key_string(query.value), collection.ident)
-    return Nothing() if found is None else OneDocument(*found)
+    """The documents a query asks for in its order, without skip and limit; the iterator knows their RecordIds."""
+    return plan_of(collection, query).open(scope, check)
 
 
 def find_documents(

@@ -1,0 +1,101 @@
+"""How explain plans the commands that write: it finds what they would change, and changes nothing."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands import delete, find_and_modify, update
+from secantus_server.commands.names import collection_name
+from secantus_server.commands.reading import command_context
+from secantus_server.commands.request import Request
+from secantus_server.commands.writing import check_not_view, statements
+from secantus_server.errors import CommandError
+from secantus_server.mql.projection import parse_projection
+from secantus_server.query.by_id import plan_of
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.explain import Runner, drain
+from secantus_server.query.stages import Stage, stage
+
+Sections = dict[str, Any]
+
+
+def explain_update(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
+    """The sections for the one statement of an update."""
+    name = collection_name("update", request.db, request.body[request.name])
+    spec = update.STATEMENT.parse(_sole(statements(request, "updates", args["updates"]), "update"))
+    collection = _collection(request, name)
+    statement = update.parse_statement(request, name, spec, args["let"])
+    root = _run_update(collection, statement, runner)
+    return runner.result(f"{request.db}.{name}", statement.query, root)
+
+
+def explain_delete(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
+    """The sections for the one statement of a delete."""
+    name = collection_name("delete", request.db, request.body[request.name])
+    spec = delete.STATEMENT.parse(_sole(statements(request, "deletes", args["deletes"]), "delete"))
+    collection = _collection(request, name)
+    query = delete.parse_delete(request, name, spec, args["let"])
+    return runner.result(f"{request.db}.{name}", query, _run_delete(collection, query, runner))
+
+
+def explain_find_and_modify(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
+    """The sections for a findAndModify."""
+    name = collection_name("findAndModify", request.db, request.body[request.name])
+    find_and_modify.check_arguments(args)
+    collection = _collection(request, name)
+    ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    query = parse_query(args["query"], ctx, sort=args["sort"], hint=args["hint"], limit=1)
+    if args["fields"]:
+        parse_projection(args["fields"], ctx, match=query.match)
+    if args["remove"]:
+        return runner.result(f"{request.db}.{name}", query, _run_delete(collection, query, runner))
+    spec = {"q": args["query"], "u": args["update"], "multi": False, **{key: args[key] for key in ("arrayFilters", "upsert", "sort", "hint")}}
+    statement = update.make_statement(spec, ctx)
+    return runner.result(f"{request.db}.{name}", query, _run_update(collection, statement, runner))
+
+
+def _sole(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    if len(found) != 1:
+        raise CommandError(16, f"explained write batches must be of size 1. The {name} has {len(found)} statements.")
+    return found[0]
+
+
+def _collection(request: Request, name: str) -> Collection | None:
+    collection = request.services.catalog.find(request.db, name)
+    check_not_view(collection)
+    return collection
+
+
+def _run_update(collection: Collection | None, statement: update.UpdateStatement, runner: Runner) -> Stage:
+    plan = plan_of(collection, statement.query)
+    matched = modified = 0
+    if runner.runs:
+        changes = statement.update
+        locate = statement.query.match.array_index if statement.query.match is not None and changes.needs_array_index else None
+        for document in plan.open(runner.scope, runner.check):
+            new = changes.apply(document, array_index=locate(document)) if locate else changes.apply(document)
+            matched += 1
+            modified += new != document
+            if statement.sole:
+                break
+    counts = {"nMatched": matched, "nWouldModify": modified, "nWouldUpsert": int(statement.upsert and not matched)}
+    if collection is None and not statement.upsert:
+        return plan.describe()
+    return _write_stage("UPDATE", plan.describe(), counts, runner)
+
+
+def _run_delete(collection: Collection | None, query: CanonicalQuery, runner: Runner) -> Stage:
+    plan = plan_of(collection, query)
+    found = 0
+    if runner.runs:
+        documents = plan.open(runner.scope, runner.check)
+        found = drain(islice(documents, query.limit or None))
+    if collection is None:
+        return plan.describe()
+    return _write_stage("DELETE", plan.describe(), {"nWouldDelete": found}, runner)
+
+
+def _write_stage(name: str, below: Stage, counts: dict[str, Any], runner: Runner) -> Stage:
+    return stage(name, {}, returned=0 if runner.runs else None, works=below.returned or 0, counts=counts if runner.runs else {}, inputs=[below])

@@ -1,0 +1,44 @@
+"""The distinct values of an index's first field: one entry of each is read, and the others are skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from secantus_server.bson.values import MISSING
+from secantus_server.exec._covered import first_value
+from secantus_server.index._index import Index
+from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit
+
+
+class DistinctScan:
+    """The values, each with its first representation, in the index's order.
+
+    Arguments:
+        index: an index in which no document has several keys.
+        intervals: pairs of key strings [low, high), which bound the first field only.
+        after: the least key behind all that begin with a value's key.
+        check: called regularly; it raises to end the scan.
+    """
+
+    def __init__(self, index: Index, intervals: list[tuple[bytes, bytes]], after: Callable[[Any], bytes], check: Callable[[], None]) -> None:
+        self._index = index
+        self._intervals = intervals
+        self._after = after
+        self._check = check
+        self.keys_examined = 0
+
+    def values(self, unit: RecoveryUnit) -> Iterator[Any]:
+        """Read the values; documents without the field have none, though their keys are those of null."""
+        prefix = self._index.prefix
+        skip = 8 if self._index.unique else 0
+        for low, high in self._intervals:
+            cursor = unit.scan(INDEX_ENTRIES, prefix + low, prefix + high)
+            for _, covered in cursor:
+                self.keys_examined += 1
+                self._check()
+                value = first_value(covered[skip:])
+                if value is not MISSING:
+                    yield value
+                    cursor.seek_at(prefix + self._after(value))
+            cursor.close()

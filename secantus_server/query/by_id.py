@@ -1,0 +1,63 @@
+"""The plan of a query for one `_id`, as explain runs and shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from secantus_server.bson import key_string
+from secantus_server.catalog.collection import Collection
+from secantus_server.exec._scan import find_by_key
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.query.canonical import CanonicalQuery, IdQuery
+from secantus_server.query.plan import Documents, Nothing, Plan
+from secantus_server.query.planner import plan_query
+from secantus_server.query.stages import Stage, stage
+
+
+class OneDocument(Iterator[bytes]):
+    """An iterator over one document."""
+
+    def __init__(self, record_id: int, document: bytes) -> None:
+        self.record_id = record_id
+        self._document: bytes | None = document
+
+    def __next__(self) -> bytes:
+        document, self._document = self._document, None
+        if document is None:
+            raise StopIteration
+        return document
+
+
+@dataclass
+class IdLookup:
+    """The document of an `_id`."""
+
+    collection: Collection
+    query: IdQuery
+    found: int | None = field(default=None, compare=False)
+
+    def open(self, scope: ReadScope, check: Callable[[], None]) -> Documents:
+        """Begin to read."""
+        index = self.collection.id_index
+        assert index is not None, "a collection with documents has an index on _id"
+        document = find_by_key(scope.unit, index, key_string(self.query.value), self.collection.ident)
+        self.found = 0 if document is None else 1
+        return Nothing() if document is None else OneDocument(*document)
+
+    def describe(self) -> Stage:
+        """The node as explain shows it."""
+        shape = {"keyPattern": "{ _id: 1 }", "indexName": "_id_"}
+        counts = {} if self.found is None else {"keysExamined": self.found, "docsExamined": self.found}
+        return stage("EXPRESS_IXSCAN", shape, returned=self.found, works=self.found or 0, counts=counts)
+
+
+def plan_of(collection: Collection | None, query: CanonicalQuery) -> Plan:
+    """The plan for any query; one for an `_id` alone needs no planner.
+
+    Raises:
+        CommandError: as `plan_query`.
+    """
+    if type(query) is not IdQuery or collection is None or collection.id_index is None or collection.options.get("collation"):
+        return plan_query(collection, query)
+    return IdLookup(collection, query)

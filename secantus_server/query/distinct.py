@@ -1,0 +1,77 @@
+"""distinct by an index alone: skipping from value to value, if the index's first field is the one asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from secantus_server.bson import key_string
+from secantus_server.catalog.collection import Collection
+from secantus_server.exec.distinct import DistinctScan
+from secantus_server.index._index import Index
+from secantus_server.query.bounds import IndexBounds, after, directed
+from secantus_server.query.candidates import Candidate, make_candidate
+from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.plan import IndexedScan, Plan
+from secantus_server.query.planner import plan_query
+from secantus_server.query.predicates import has_index_component
+from secantus_server.query.stages import Stage, index_shape, stage
+from secantus_server.storage import RecoveryUnit
+
+Check = Callable[[], None]
+
+
+@dataclass
+class DistinctPlan:
+    """The values of an index's first field, each once."""
+
+    index: Index
+    bounds: IndexBounds
+    scan: DistinctScan | None = field(default=None, compare=False)
+
+    def values(self, unit: RecoveryUnit, check: Check) -> Iterator[Any]:
+        """Read the values."""
+        direction = self.index.parts[0][1]
+        self.scan = DistinctScan(self.index, self.bounds.intervals, lambda value: after(directed(key_string(value), direction)), check)
+        return self.scan.values(unit)
+
+    def describe(self) -> Stage:
+        """The node as explain shows it."""
+        shape = index_shape(self.index, self.bounds, False)
+        if self.scan is None:
+            return stage("DISTINCT_SCAN", shape)
+        examined = self.scan.keys_examined
+        return stage("DISTINCT_SCAN", shape, returned=examined, works=examined, counts={"keysExamined": examined})
+
+
+def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: str) -> DistinctPlan | Plan:
+    """The plan for the values of a path.
+
+    Raises:
+        CommandError: as `plan_query`.
+    """
+    plan = plan_query(collection, query)
+    if collection is None or query.context.collation is not None or query.natural or has_index_component(path):
+        return plan
+    chosen = [plan.index] if query.hint and isinstance(plan, IndexedScan) else [] if query.hint else collection.indexes
+    for index in chosen:
+        candidate = _candidate(index, query, path)
+        if candidate is not None:
+            return DistinctPlan(index, candidate.bounds)
+    return plan
+
+
+def _candidate(index: Index, query: CanonicalQuery, path: str) -> Candidate | None:
+    """How the index serves a distinct of its first field, or None if it does not."""
+    if not index.stores_entries or index.kind != "btree" or index.hidden or index.multikey or index.parts[0][0] != path:
+        return None
+    if index.sparse and len(index.parts) == 1 and query.match is None:
+        # Only documents without the field are missing in it, and they have no value.
+        return make_candidate(index, query, forced=True)
+    if query.match is None and index.partial_filter is not None:
+        return None
+    candidate = make_candidate(index, query, forced=query.match is None)
+    if candidate is None or candidate.rest is not None or candidate.key_filter is not None or candidate.fixed > 1:
+        return None
+    return candidate if not candidate.fixed or not candidate.bounded else None

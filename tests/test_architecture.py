@@ -1,0 +1,212 @@
+"""The rules that hold the tree together: who may import whom, how long things may grow, what must be there.
+
+Each failure says what to do. docs/architecture.md tells why; change the tables here and there together.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "secantus_server"
+
+# What every package may import.
+FOUNDATION = {"errors", "error_codes", "clock", "bson", "diagnostics", "modules"}
+
+# What each package, or module at the top, may import besides; docs/architecture.md shows the same table.
+MAY_IMPORT: dict[str, set[str]] = {
+    "bson": set(),
+    "errors": set(),
+    "error_codes": set(),
+    "clock": set(),
+    "diagnostics": set(),
+    "settings": set(),
+    "modules": set(),
+    "mql": set(),
+    "storage": set(),
+    "wire": set(),
+    "index": {"storage", "mql"},
+    "oplog": {"storage"},
+    "catalog": {"storage", "index"},
+    "exec": {"storage", "index", "mql"},
+    "cursors": {"storage", "exec"},
+    "query": {"storage", "exec", "index", "catalog", "mql"},
+    "pipeline": {"query", "exec", "mql"},
+    "commands": {"wire", "cursors", "oplog", "pipeline", "query", "exec", "catalog", "index", "mql", "storage", "settings"},
+    "snapshots": {"commands", "storage"},
+    "periodic": {"commands", "storage"},
+    "net": {"wire", "commands", "storage"},
+}
+# The composition root and what starts it may import everything.
+ROOTS = {"__init__", "__main__", "server", "cli"}
+
+MAX_MODULE_LINES = 600
+MAX_FUNCTION_LINES = 70
+
+_IMPORT = re.compile(r"^\s*(?:from\s+(secantus_server[\w.]*)\s+c?import\s+(.*)|c?import\s+(secantus_server[\w.]*))", re.MULTILINE)
+
+
+def sources(*patterns: str) -> list[Path]:
+    """The source files of our packages."""
+    roots = [PACKAGE, ROOT / "pytest_secantus", ROOT / "conformance" / "secantus_conformance", ROOT / "vendor"]
+    return sorted(path for root in roots for pattern in patterns for path in root.rglob(pattern) if path.is_file())
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported_packages(path: Path) -> set[str]:
+    """The top-level parts of secantus_server that a file imports."""
+    found = set()
+    for source, names, whole in _IMPORT.findall(path.read_text(encoding="utf-8")):
+        parts = (source or whole).split(".")
+        found |= {parts[1]} if len(parts) > 1 else {name.split(" as ")[0].strip(" ()\\") for name in names.split(",")}
+    return found
+
+
+def settings() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """The functions of a module with their numbers of lines, decorators aside."""
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                yield node.name, node.end_lineno - node.lineno + 1
+    else:
+        yield from cython_functions(path.read_text(encoding="utf-8").splitlines())
+
+
+def cython_functions(lines: list[str]) -> Iterator[tuple[str, int]]:
+    """Cython is not parsed: a function goes on for as long as the lines are indented deeper."""
+    heading = re.compile(r"^(\s*)(?:def|cdef|cpdef)\s[^=]*?(\w+)\(.*:\s*$")
+    for number, line in enumerate(lines):
+        match = heading.match(line)
+        if match is not None and " class " not in line:
+            depth, last = len(match.group(1)), number
+            for following, text in enumerate(lines[number + 1 :], number + 1):
+                if text.strip() and len(text) - len(text.lstrip()) <= depth:
+                    break
+                last = following if text.strip() else last
+            yield match.group(2), last - number + 1
+
+
+def opening(path: Path) -> str | None:
+    """The docstring that a file opens with."""
+    if path.suffix == ".py":
+        return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    match = re.match(r'(?:#[^\n]*\n|\s)*"""(.+?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
+    return match.group(1) if match else None
+
+
+@pytest.mark.parametrize("path", sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyx"), *PACKAGE.rglob("*.pxd")]), ids=relative)
+def test_imports_point_downwards(path: Path) -> None:
+    part = path.relative_to(PACKAGE).parts[0].split(".")[0]
+    if part in ROOTS:
+        return
+    assert part in MAY_IMPORT, f"{part} is new: give it a row here and in docs/architecture.md, as low as it can stand."
+    wrong = imported_packages(path) - FOUNDATION - MAY_IMPORT[part] - {part}
+    assert not wrong, f"{relative(path)} may not import {sorted(wrong)}: move what it needs further down, or pass it in from above."
+
+
+def test_the_table_has_no_circle() -> None:
+    order = list(MAY_IMPORT)
+    for part, below in MAY_IMPORT.items():
+        above = {name for name in below if name in order and order.index(name) > order.index(part)}
+        assert not above, f"{part} imports {above}, which stands above it: each row imports only earlier ones."
+
+
+def test_the_table_is_that_of_the_documentation() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    shown = {part: set(below.split()) for part, below in re.findall(r"^  (\w+)(?:\.py|/) +-> ([a-z_ ]+?)(?:  .*)?$", page, re.MULTILINE)}
+    for part, below in MAY_IMPORT.items():
+        if below:
+            assert shown.get(part) == below, f"docs/architecture.md shows {part} -> {shown.get(part)}; the table here says {below}."
+
+
+def test_the_language_is_pure() -> None:
+    for path in sorted((PACKAGE / "mql").rglob("*.py*")):
+        if path.suffix in (".py", ".pyx"):
+            found = re.findall(r"^(?:import|from) (socket|threading|time|os|pathlib|secantus_server\.clock)\b", path.read_text("utf-8"), re.MULTILINE)
+            assert not found, f"{relative(path)} imports {found}: the language has no clock, files or threads; take them from the context."
+
+
+def test_the_plugin_loads_nothing_heavy() -> None:
+    text = (ROOT / "pytest_secantus" / "plugin.py").read_text(encoding="utf-8")
+    heavy = re.findall(r"^(?:import|from) (pymongo|bson|secantus_server)\b", text, re.MULTILINE)
+    assert not heavy, f"pytest_secantus/plugin.py imports {heavy} at once: every pytest run would pay for it. Import it in the function."
+
+
+def test_the_list_of_compiled_modules_is_the_tree() -> None:
+    listed = settings()["tool"]["secantus"]["compiled-modules"]
+    there = sorted(relative(path.with_suffix("")).replace("/", ".") for path in PACKAGE.rglob("*.pyx"))
+    assert listed == there, "Put every .pyx, in the order of its path, into [tool.secantus] compiled-modules of pyproject.toml."
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.pyx")), ids=relative)
+def test_compiled_modules(path: Path) -> None:
+    assert path.name.startswith("_"), f"{relative(path)}: the name of a compiled module begins with an underscore."
+    assert path.with_suffix(".pyi").exists(), f"{relative(path)} has no .pyi beside it: declare there what Python imports from it."
+
+
+@pytest.mark.parametrize("path", sources("*.py", "*.pyx"), ids=relative)
+def test_size_and_opening(path: Path) -> None:
+    docstring = opening(path)
+    assert docstring, f"{relative(path)} does not open with a docstring: say in one or two lines what the module is for."
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    reason = "one file because" in docstring.lower()
+    assert lines <= MAX_MODULE_LINES or reason, f"{relative(path)} has {lines} lines: divide it, or say at its top 'One file because ...'."
+    for name, length in functions(path):
+        assert length <= MAX_FUNCTION_LINES, f"{name} in {relative(path)} has {length} lines: divide it into steps that have names."
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=relative)
+def test_tests_open_with_a_docstring_too(path: Path) -> None:
+    assert opening(path), f"{relative(path)} does not open with a docstring: say what it tests."
+
+
+def test_licence() -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "GNU GENERAL PUBLIC LICENSE" in text, "LICENSE must hold the GPL."
+    assert "How to Apply These Terms" in text, "LICENSE must be the whole text of GPL-3.0."
+    assert settings()["project"]["license"] == "GPL-3.0-only", "WiredTiger's and pymongo's licences meet in GPL-3.0 alone."
+
+
+def test_entry_points() -> None:
+    for group, names in {"pytest11": ["secantus"], "console_scripts": ["secantusdb", "secantus-conformance"]}.items():
+        for name in names:
+            found = [entry for entry in entry_points(group=group) if entry.name == name]
+            if not found:
+                pytest.skip(f"{name} is not installed: the tests run in the tree alone")
+            assert found[0].load() is not None
+
+
+@pytest.mark.parametrize("package", ["pytest_secantus", "secantus_server", "conformance/secantus_conformance"])
+def test_packages_are_typed(package: str) -> None:
+    assert (ROOT / package / "py.typed").exists(), f"Add an empty {package}/py.typed: type checkers ignore our annotations without it."
+
+
+def test_no_command_is_both_there_and_missing() -> None:
+    from secantus_server.commands.all import load_commands
+    from secantus_server.commands.known import NOT_YET
+    from secantus_server.commands.registry import all_commands
+
+    load_commands()
+    both = sorted(NOT_YET & all_commands().keys())
+    assert not both, f"commands/known.py lists commands that are there: remove {both} from it."

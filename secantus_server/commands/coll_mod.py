@@ -18,6 +18,7 @@ from secantus_server.commands.views import check_view
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
 
+
 def _expiry(name: str, value: Any) -> Any:
     if type(value) is str:
         return value

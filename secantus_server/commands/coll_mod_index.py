@@ -35,6 +35,9 @@ ARGUMENTS = a.Arguments(
     },
     generic=False,
 )
+# An index as it was and as it is to be, and what the reply says.
+Outcome = tuple[Index | None, Index | None, Reply]
+
 _CHANGES = ("expireAfterSeconds", "hidden", "unique", "prepareUnique")
 
 
@@ -61,7 +64,7 @@ def parse_change(spec: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     return args
 
 
-def change_index(request: Request, change: Change, collection: Collection, args: dict[str, Any], *, dry_run: bool) -> tuple[Index | None, Index | None, Reply]:
+def change_index(request: Request, change: Change, collection: Collection, args: dict[str, Any], *, dry_run: bool) -> Outcome:
     """Find the index and make it anew with the changes.
 
     Returns:
@@ -127,7 +130,7 @@ def _change_flag(index: Index, spec: dict[str, Any], option: str, value: bool, r
 
 def _convert(
     request: Request, change: Change, collection: Collection, index: Index, spec: dict[str, Any], *, dry_run: bool
-) -> tuple[Index | None, Index | None, Reply]:
+) -> Outcome:
     """Build the index anew as a unique one, whose entries are of another form."""
     if not index.spec.get("prepareUnique"):
         raise CommandError(72, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.")

@@ -15,6 +15,7 @@ from secantus_server.commands.arguments import whole_number, wrong_type
 from secantus_server.errors import CommandError
 
 READ_LEVELS = ("local", "majority", "linearizable", "available", "snapshot")
+PROVENANCES = ("clientSupplied", "implicitDefault", "customDefault", "getLastErrorDefaults", "internalWriteDefault")
 MAX_NODES = 50
 _WRITE_FIELDS = frozenset(["w", "j", "wtimeout", "fsync", "provenance", "getLastError"])
 _READ_FIELDS = frozenset(
@@ -43,8 +44,8 @@ def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalon
             raise CommandError(40415, f"BSON field 'readConcern.{key}' is an unknown field.")
         if key == "level" and value is not None and type(value) is not str:
             raise wrong_type("readConcern.level", value, "string")
-        if key == "provenance" and type(value) is not str:
-            raise wrong_type("readConcern.provenance", value, "string")
+        if key == "provenance":
+            _check_provenance("readConcern.provenance", value)
         if key in ("afterClusterTime", "atClusterTime") and type(value) is not Timestamp:
             raise wrong_type(f"readConcern.{key}", value, "timestamp")
     level = "local" if concern.get("level") is None else concern["level"]
@@ -73,12 +74,21 @@ def check_write_concern(command: str, takes_one: bool, concern: Any) -> None:
             raise CommandError(40415, f"BSON field 'writeConcern.{key}' is an unknown field.")
         if key in ("j", "fsync") and value is not None and type(value) is not bool and not is_number(value):
             raise wrong_type(f"writeConcern.{key}", value, "[bool, int, double, decimal, long]")
-        if key == "provenance" and type(value) is not str:
-            raise wrong_type("writeConcern.provenance", value, "string")
+        if key == "provenance":
+            _check_provenance("writeConcern.provenance", value)
     _check_w(concern.get("w", 1))
     _check_timeout(concern.get("wtimeout"))
     if concern.get("j") and concern.get("fsync"):
         raise CommandError(9, "fsync and j options cannot be used together")
+
+
+def _check_provenance(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if type(value) is not str:
+        raise wrong_type(name, value, "string")
+    if value not in PROVENANCES:
+        raise CommandError(2, f"Enumeration value '{value}' for field '{name}' is not a valid value.")
 
 
 def _check_w(w: Any) -> None:

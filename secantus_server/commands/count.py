@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import decode
+from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
 from secantus_server.commands.names import collection_name
@@ -12,13 +13,25 @@ from secantus_server.commands.reading import command_context, read_transaction
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import number
+from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import count_documents
 
+
+def _limit(name: str, value: Any) -> int:
+    """A negative limit counts like its absolute value."""
+    if not is_number(value):
+        raise CommandError(2, "limit value is not a valid number")
+    limit = a.exact_integer(name, value)
+    if limit == -(2**63):
+        raise CommandError(2, "limit value for count cannot be min long")
+    return abs(limit)
+
+
 FIELDS = {
     "query": a.document({}),
-    "limit": a.number(0),
+    "limit": a.Field(_limit, 0, null_is_absent=False),
     "skip": a.number(0, minimum=0),
     "hint": a.hint(),
     "collation": a.document(),
@@ -40,7 +53,7 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
             scope = ReadScope(unit)
             found = count_documents(request.services.catalog.find(request.db, name), query, scope, request.operation.check)
             scope.close()
-    return {"n": number(windowed(found, args["skip"], abs(args["limit"])))}
+    return {"n": number(windowed(found, args["skip"], args["limit"]))}
 
 
 def windowed(found: int, skip: int, limit: int) -> int:

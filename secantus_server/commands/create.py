@@ -16,6 +16,7 @@ from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 
+
 @command("create", FIELDS, in_api_v1=True, is_write=True)
 def create(request: Request, args: dict[str, Any]) -> Reply:
     """Create a collection or view."""

@@ -18,7 +18,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import Index
-from secantus_server.index.build import make_index
+from secantus_server.index.build import direction, make_index
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.index.spec import check_spec
 from secantus_server.oplog.oplog import Entry
@@ -101,7 +101,7 @@ def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str,
 
 
 def _plain_key(key: dict[str, Any]) -> dict[str, Any]:
-    return {path: value if type(value) is str else -1 if value < 0 else 1 for path, value in key.items()}
+    return {path: value if type(value) is str else direction(value) for path, value in key.items()}
 
 
 def _same_rest(spec: dict[str, Any], other: dict[str, Any]) -> bool:

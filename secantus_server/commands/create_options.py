@@ -60,6 +60,8 @@ FIELDS = {
     "recordIdsReplicated": a.boolean(None),
 }
 
+_NOT_YET = {"timeseries": "a time-series collection", "clusteredIndex": "a clustered collection", "encryptedFields": "encryption"}
+
 _PRE_IMAGES = a.Arguments("create.changeStreamPreAndPostImages", {"enabled": a.Field(a.strict_boolean().check, None, True)}, generic=False)
 _INDEX_DEFAULTS = a.Arguments("create.indexOptionDefaults", {"storageEngine": a.document()}, generic=False)
 
@@ -98,11 +100,12 @@ def check_pre_images(value: dict[str, Any]) -> None:
 
 def _refuse_kinds(args: dict[str, Any]) -> None:
     """The kinds of collections that there are not yet, once all else is right."""
-    for option, what in (("timeseries", "a time-series collection"), ("clusteredIndex", "a clustered collection"), ("encryptedFields", "encryption")):
+    for option, what in _NOT_YET.items():
         if args[option]:
             raise not_supported(what, "create an ordinary collection")
     if args["expireAfterSeconds"] is not None:
-        raise CommandError(72, "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified")
+        text = "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified"
+        raise CommandError(72, text)
 
 
 def _capped(args: dict[str, Any], options: dict[str, Any]) -> None:

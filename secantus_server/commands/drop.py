@@ -10,6 +10,7 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.catalog.catalog import Change
 from secantus_server.catalog.collection import Collection
+from secantus_server.commands import arguments as a
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
@@ -50,8 +51,7 @@ def end_cursors(services: Services, namespace: str) -> None:
 @command("dropDatabase", {}, in_api_v1=True, is_write=True)
 def drop_database(request: Request, args: dict[str, Any]) -> Reply:
     """Drop a database."""
-    value = request.body[request.name]
-    if value != 1 or type(value) is bool:
+    if a.integer()("dropDatabase.dropDatabase", request.body[request.name]) != 1:
         raise CommandError(5255100, "Have to pass 1 as 'dropDatabase' parameter")
     if request.db in ("admin", "local", "config"):
         raise CommandError(20, f"Dropping the '{request.db}' database is prohibited.")
@@ -63,4 +63,4 @@ def drop_database(request: Request, args: dict[str, Any]) -> Reply:
         if collections:
             services.oplog.commit(change.unit, [Entry(f"{request.db}.$cmd", None, encode({"dropDatabase": 1}))])
     services.cursors.kill_where(lambda cursor: cursor.namespace.startswith(f"{request.db}."))
-    return {"dropped": request.db} if collections else {}
+    return {}

@@ -18,7 +18,16 @@ from secantus_server.index._index import Index
 from secantus_server.oplog.oplog import Entry
 
 
-@command("dropIndexes", {"index": a.anything(required=True)}, aliases=("deleteIndexes",), in_api_v1=True, is_write=True)
+def _index(name: str, value: Any) -> Any:
+    if type(value) not in (str, dict, list):
+        raise a.wrong_type(name, value, "[string, object, array]")
+    return value
+
+
+FIELDS = {"index": a.Field(_index, None, True, null_is_absent=False)}
+
+
+@command("dropIndexes", FIELDS, aliases=("deleteIndexes",), in_api_v1=True, is_write=True)
 def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """Drop indexes."""
     name = collection_name("dropIndexes", request.db, request.body[request.name])
@@ -52,7 +61,7 @@ def choose_indexes(collection: Collection, wanted: Any) -> list[Index]:
     if type(wanted) is str and wanted == "*":
         return [index for index in collection.indexes if not index.is_id]
     if type(wanted) is list:
-        return [_named(collection, name) for name in wanted]
+        return _all_named(collection, wanted)
     if type(wanted) is dict:
         return [_with_key(collection, wanted)]
     if type(wanted) is str:
@@ -60,6 +69,16 @@ def choose_indexes(collection: Collection, wanted: Any) -> list[Index]:
     raise CommandError(
         14, f"BSON field 'dropIndexes.index' is the wrong type '{type_name(wanted)}', expected types '[string, object, array]'"
     )
+
+
+def _all_named(collection: Collection, names: list[Any]) -> list[Index]:
+    found: list[Index] = []
+    for name in names:
+        index = _named(collection, name)
+        if index in found:
+            raise CommandError(27, f"index not found with name [{name}]")
+        found.append(index)
+    return found
 
 
 def _named(collection: Collection, name: Any) -> Index:
@@ -76,7 +95,7 @@ def _with_key(collection: Collection, key: dict[str, Any]) -> Index:
     if not found:
         raise CommandError(27, f"can't find index with key: {document_text(key)}")
     if len(found) > 1:
-        raise CommandError(86, f"{len(found)} indexes found for key: {document_text(key)}, identify by name instead.")
+        raise CommandError(181, f"{len(found)} indexes found for key: {document_text(key)}, identify by name instead.")
     return _droppable(found[0])
 
 

@@ -12,12 +12,12 @@ from secantus_server.commands.reading import command_context, cursor_reply, read
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.cursors.cursor import Cursor
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
-from secantus_server.query.find import find_documents
+from secantus_server.query.find import count_all, find_documents
 
 FIELDS = {
     "filter": a.document({}, null_is_absent=False),
@@ -69,7 +69,7 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
         )
         cursor.no_timeout = args["noCursorTimeout"]
         batch = cursor.first_batch(args["batchSize"])
-        if args["singleBatch"] or (args["tailable"] and not batch):
+        if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)):
             cursor.exhausted = True
         return cursor_reply(request, cursor, batch)
 
@@ -80,7 +80,9 @@ def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery,
     Raises:
         CommandError: one of them is not valid.
     """
-    query = parse_query(args["filter"], ctx, sort=args["sort"], hint=args["hint"], skip=args["skip"], limit=args["limit"])
+    windows = {option: args[option] for option in ("hint", "skip", "limit", "sort", "min", "max")}
+    query = parse_query(args["filter"], ctx, **windows, tailing=args["tailable"])
+    query.return_key, query.show_record_id = args["returnKey"], args["showRecordId"]
     projection = parse_projection(args["projection"], ctx, match=query.match) if args["projection"] else None
     if projection is not None and projection.is_inclusion and projection.required_fields is not None:
         query.required_fields = frozenset(projection.required_fields)
@@ -92,14 +94,15 @@ def _check_options(args: dict[str, Any], collection: Collection | None) -> None:
         raise CommandError(9, "Cannot set 'awaitData' without also setting 'tailable'")
     if args["tailable"]:
         _check_tailable(args, collection)
-    for option in ("returnKey", "showRecordId", "min", "max"):
-        if args[option]:
-            raise not_supported(f"the option {option} of find", "leave it out")
+    if collection is not None and collection.is_view:
+        for option in ("returnKey", "showRecordId", "min", "max"):
+            if args[option]:
+                raise CommandError(166, f"{option} is not supported on a view")
 
 
 def _check_tailable(args: dict[str, Any], collection: Collection | None) -> None:
     if args["sort"] and list(args["sort"].items()) != [("$natural", 1)]:
-        raise CommandError(2, "error processing query: tailable cursor requested on non capped collection")
+        raise CommandError(2, "cannot use tailable option with a sort other than {$natural: 1}")
     if args["singleBatch"]:
         raise CommandError(2, "Cannot use tailable option with the 'singleBatch' option")
     if collection is not None and not collection.is_capped:

@@ -11,6 +11,7 @@ from bson.int64 import Int64
 from bson.objectid import ObjectId
 
 from secantus_server.bson.values import Date
+from secantus_server.commands.arguments import wrong_type
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.errors import CommandError
@@ -88,8 +89,10 @@ def _remember_client(request: Request) -> None:
         if request.client.metadata is not None:
             raise CommandError(186, "The client metadata document may only be sent in the first hello")
         _check_metadata(metadata)
-        request.client.metadata = metadata
         offered = request.body.get("compression") or []
+        if type(offered) is not list:
+            raise wrong_type(f"{request.name}.compression", offered, "array")
+        request.client.metadata = metadata
         request.client.compressors = tuple(name for name in offered if name in available_compressors())
 
 

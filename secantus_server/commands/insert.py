@@ -81,6 +81,7 @@ class _Chunk:
         self._ordered = ordered
         self._bypass_validation = bypass_validation
         self.errors: WriteErrors = []
+        self._timestamps = 0
 
     def run(self, unit: RecoveryUnit) -> int:
         """Insert them and commit; gives how many it were."""
@@ -108,5 +109,7 @@ class _Chunk:
         return count
 
     def _timestamp(self) -> int:
+        """What takes the place of an empty timestamp: later than everything before, and each its own."""
         last = self._request.services.oplog.last_timestamp()
-        return int(last.time) << 32 | int(last.inc) + 1
+        self._timestamps += 1
+        return int(last.time) << 32 | int(last.inc) + self._timestamps

@@ -27,7 +27,7 @@ NOT_YET: frozenset[str] = frozenset(
     setFeatureCompatibilityVersion setFreeMonitoring setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings
     setShardVersion setUserWriteBlockMode shardCollection shardConnPoolStats shardDrainingStatus shardingState sleep
     split splitChunk splitVector startRecordingTraffic startShardDraining stopRecordingTraffic testDeprecation
-    testDeprecationInVersion2 testVersion2 touch transitionFromDedicatedConfigServer transitionToDedicatedConfigServer
+    testDeprecationInVersion2 touch transitionFromDedicatedConfigServer transitionToDedicatedConfigServer
     unsetSharding unshardCollection updateRole updateUser updateZoneKeyRange usersInfo waitForFailPoint whatsmysni
     """.split()
 )

@@ -23,9 +23,8 @@ def cursor_batch_size(args: dict[str, Any]) -> int | None:
 
 @command(
     "listCollections",
-    {"filter": a.document({}), "nameOnly": a.boolean(), "authorizedCollections": a.boolean(), "cursor": a.document()},
+    {"filter": a.document({}), "nameOnly": a.strict_boolean(), "authorizedCollections": a.strict_boolean(), "cursor": a.document()},
     in_api_v1=True,
-    is_read=True,
 )
 def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     """List the collections and views of a database."""
@@ -33,10 +32,9 @@ def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
     if any(info["type"] == "view" for info in infos) and not any(info["name"] == "system.views" for info in infos):
         infos.append(_views_collection())
-    found = [info for info in infos if match.matches(encode(info))]
     if args["nameOnly"]:
-        found = [{"name": info["name"], "type": info["type"]} for info in found]
-    documents = [encode(info) for info in found]
+        infos = [{"name": info["name"], "type": info["type"]} for info in infos]
+    documents = [document for document in map(encode, infos) if match.matches(document)]
     return list_reply(request, f"{request.db}.$cmd.listCollections", documents, cursor_batch_size(args))
 
 

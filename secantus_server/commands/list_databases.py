@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.int64 import Int64
+
 from secantus_server.bson import encode
 from secantus_server.commands import arguments as a
 from secantus_server.commands.reading import read_transaction
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
-from secantus_server.commands.statistics import document_bytes, number
+from secantus_server.commands.statistics import document_bytes
+from secantus_server.commands.validator import check_operators
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
@@ -20,13 +23,13 @@ OWN_DATABASES = ("admin", "config", "local")
 
 @command(
     "listDatabases",
-    {"filter": a.document({}), "nameOnly": a.boolean(), "authorizedDatabases": a.boolean(None)},
+    {"filter": a.document({}), "nameOnly": a.boolean(), "authorizedDatabases": a.strict_boolean(None)},
     admin_only=True,
     in_api_v1=True,
-    is_read=True,
 )
 def list_databases(request: Request, args: dict[str, Any]) -> Reply:
     """List the databases."""
+    check_operators(args["filter"], "this context")
     match = parse_match(args["filter"], ParseContext())
     names = sorted({*request.services.catalog.databases(), *OWN_DATABASES})
     if args["nameOnly"]:
@@ -35,10 +38,10 @@ def list_databases(request: Request, args: dict[str, Any]) -> Reply:
         infos = [_info(request, name, ReadScope(unit)) for name in names]
     found = [info for info in infos if match.matches(encode(info))]
     total = sum(int(info["sizeOnDisk"]) for info in found)
-    return {"databases": found, "totalSize": number(total), "totalSizeMb": number(total // 1048576)}
+    return {"databases": found, "totalSize": Int64(total), "totalSizeMb": Int64(total // 1048576)}
 
 
 def _info(request: Request, name: str, scope: ReadScope) -> dict[str, Any]:
     collections = [collection for collection in request.services.catalog.collections(name) if not collection.is_view]
     size = sum(document_bytes(collection, scope)[1] for collection in collections)
-    return {"name": name, "sizeOnDisk": number(size), "empty": not collections}
+    return {"name": name, "sizeOnDisk": Int64(size), "empty": not collections}

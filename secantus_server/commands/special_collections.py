@@ -96,7 +96,8 @@ def check_timeseries(args: dict[str, Any]) -> None:
         raise CommandError(72, "'metaField' can be neither \"_id\" nor the same as 'timeField'")
     span, rounding = parsed["bucketMaxSpanSeconds"], parsed["bucketRoundingSeconds"]
     if span != rounding or (span is not None and parsed["granularity"] is not None):
-        raise CommandError(72, "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and go without 'granularity'")
+        text = "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and go without 'granularity'"
+        raise CommandError(72, text)
     _check_expiry(args["expireAfterSeconds"])
 
 

@@ -13,7 +13,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 
 _ALLOWED = {"validationLevel": ("off", "strict", "moderate"), "validationAction": ("error", "warn", "errorAndLog")}
-# What a validator may not use, and MongoDB's code for it.
+# What only a query of a collection may use, and MongoDB's code for it.
 _FORBIDDEN = {"$where": 2, "$text": 2, "$near": 5626500, "$nearSphere": 5626500, "$geoNear": 5626500}
 
 
@@ -37,10 +37,19 @@ def check_validator(db: str, name: str, validator: dict[str, Any]) -> None:
         raise CommandError(72, f"Document validators are not allowed on collection {db}.{name} in the {db} database")
     if validator and name.startswith("system."):
         raise CommandError(72, f"Document validators not allowed on system collection {db}.{name}")
-    for key in _operators(validator):
-        if key in _FORBIDDEN:
-            raise CommandError(_FORBIDDEN[key], f"{key} is not allowed in a collection validator")
+    check_operators(validator, "a collection validator")
     parse_match(validator, ParseContext())
+
+
+def check_operators(filter: dict[str, Any], where: str) -> None:
+    """Refuse the operators that make sense in a query of a collection alone.
+
+    Raises:
+        CommandError: 2, or 5626500 for $near and its kind.
+    """
+    for key in _operators(filter):
+        if key in _FORBIDDEN:
+            raise CommandError(_FORBIDDEN[key], f"{key} is not allowed in {where}")
 
 
 def _operators(value: Any) -> Iterator[str]:

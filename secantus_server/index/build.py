@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.decimal128 import Decimal128
+
 from secantus_server.index._index import Index
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.context import ParseContext
@@ -34,11 +36,14 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
     kind = index_kind(spec["key"])
     generator = None
     if kind in ("btree", "hashed"):
-        generator = KeyGenerator([(path, _direction(value)) for path, value in spec["key"].items()])
+        generator = KeyGenerator([(path, direction(value)) for path, value in spec["key"].items()])
     partial = spec.get("partialFilterExpression")
     partial_filter = parse_match(partial, ParseContext()) if partial is not None else None
     return Index(spec, ident, kind, generator, partial_filter, multikey)
 
 
-def _direction(value: Any) -> int:
+def direction(value: Any) -> int:
+    """1 or -1 for a number of a key pattern; a special kind ascends."""
+    if type(value) is Decimal128:
+        value = value.to_decimal()
     return -1 if type(value) is not str and value < 0 else 1

@@ -14,9 +14,8 @@ from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.index.build import SPECIAL_KINDS, index_kind
+from secantus_server.index.special import check_geo, check_partial, check_wildcard, is_wildcard
 from secantus_server.mql.collation import parse_collation
-from secantus_server.mql.context import ParseContext
-from secantus_server.mql.match import parse_match
 
 MAX_FIELDS = 32
 MAX_NAME_BYTES = 127
@@ -25,7 +24,7 @@ MAX_EXPIRE_S = 2**31 - 1
 # The options of a definition, and the types they may have.
 _OPTIONS: dict[str, str] = {
     "v": "number", "name": "string", "key": "object", "ns": "string", "unique": "flag", "sparse": "flag", "background": "flag",
-    "hidden": "bool", "expireAfterSeconds": "number", "partialFilterExpression": "object", "collation": "object", "storageEngine": "object",
+    "hidden": "bool", "expireAfterSeconds": "any", "partialFilterExpression": "object", "collation": "object", "storageEngine": "object",
     "weights": "any", "default_language": "string", "language_override": "string", "textIndexVersion": "number", "2dsphereIndexVersion": "number",
     "bits": "number", "min": "number", "max": "number", "bucketSize": "number", "wildcardProjection": "object", "prepareUnique": "flag",
     "clustered": "flag", "dropDups": "flag", "safe": "flag", "originalSpec": "any",
@@ -55,8 +54,6 @@ def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
         if option not in stored and option not in _NOT_KEPT and not (option in ("unique", "sparse", "hidden") and not value):
             stored[option] = value
     _check_options(stored, kind)
-    if kind == "2dsphere":
-        stored.setdefault("2dsphereIndexVersion", 3)
     return stored
 
 
@@ -70,7 +67,7 @@ def _check_types(spec: dict[str, Any]) -> None:
             "string": type(value) is str,
             "object": type(value) is dict,
             "flag": type(value) is bool or is_number(value),
-            "bool": type(value) is bool or is_number(value),
+            "bool": type(value) is bool,
             "any": True,
         }[kind]
         if not right:
@@ -144,30 +141,41 @@ def _version(value: Any) -> int:
 
 def _check_options(spec: dict[str, Any], kind: str) -> None:
     key = spec["key"]
+    if any(map(is_wildcard, key)):
+        check_wildcard(spec)
+    elif "wildcardProjection" in spec:
+        raise CommandError(2, "The field 'wildcardProjection' is only allowed in an 'wildcard' index")
     if "expireAfterSeconds" in spec:
         _check_ttl(spec["expireAfterSeconds"], key, kind)
     if "partialFilterExpression" in spec:
         if spec.get("sparse"):
-            raise CommandError(67, "cannot mix \"partialFilterExpression\" and \"sparse\" options")
-        parse_match(spec["partialFilterExpression"], ParseContext())
+            raise CommandError(67, 'cannot mix "partialFilterExpression" and "sparse" options')
+        check_partial(spec["partialFilterExpression"])
     if "collation" in spec:
         parse_collation(spec["collation"])
     if list(key) == ["_id"] and kind == "btree":
         _check_id_index(spec)
-    if kind in ("wildcard", "hashed", "2d") and spec.get("unique"):
+    elif spec["name"] == "_id_":
+        raise CommandError(2, "The index name '_id_' is reserved for the _id index, which must have key pattern {_id: 1}")
+    if kind in ("hashed", "2d") and spec.get("unique"):
         raise CommandError(16764 if kind == "hashed" else 67, f"Currently {kind} indexes cannot guarantee uniqueness. Use a regular index.")
-    if "wildcardProjection" in spec and kind != "wildcard":
-        raise CommandError(2, "The field 'wildcardProjection' is only allowed in an 'wildcard' index")
+    if kind in ("2d", "2dsphere"):
+        check_geo(spec, kind)
+    if "clustered" in spec:
+        raise CommandError(72, "an existing collection cannot become a clustered one")
 
 
 def _check_ttl(seconds: Any, key: dict[str, Any], kind: str) -> None:
-    if len(key) != 1 or kind != "btree":
+    if len(key) != 1 or kind not in ("btree", "hashed", "2dsphere"):
         raise CommandError(
             67, f"TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {document_text(key)}"
         )
     if list(key) == ["_id"]:
         raise CommandError(197, "The field 'expireAfterSeconds' is not valid for an _id index specification.")
-    if not 0 <= int(seconds) <= MAX_EXPIRE_S:
+    if not is_number(seconds):
+        raise CommandError(67, f"TTL index 'expireAfterSeconds' option must be numeric, but received a type of '{type_name(seconds)}'")
+    number = seconds.to_decimal() if type(seconds) is Decimal128 else seconds
+    if number == number and not 0 <= number <= MAX_EXPIRE_S:
         raise CommandError(
             67, f"TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number than {seconds}"
         )

@@ -108,7 +108,7 @@ class Cursor:
                 self._pull(batch, size)
         self.given += len(batch)
         if self._limit and self.given >= self._limit:
-            self.exhausted = True
+            self.exhausted = not self.tailable
         return batch
 
     def _hold_back_excess(self, batch: list[bytes]) -> None:

@@ -32,6 +32,7 @@ class CanonicalQuery:
         skip, limit: 0 is none; a planner may use the limit, the caller applies both.
         min, max: values of the hinted index's fields between which its entries are read, or None.
         tailing: the documents do not end where they end now.
+        return_key, show_record_id: what a find gives in place of the document, or beside it.
     """
 
     filter: dict[str, Any]
@@ -46,6 +47,8 @@ class CanonicalQuery:
     min: dict[str, Any] | None = None
     max: dict[str, Any] | None = None
     tailing: bool = False
+    return_key: bool = False
+    show_record_id: bool = False
 
 
 # Values of these types equal nothing but themselves, whatever the document: no array, no regular expression, no null.

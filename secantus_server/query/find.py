@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
+from secantus_server.errors import not_supported
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.exec.skipping import Skipping
+from secantus_server.exec.shown import Skipping, WithRecordId
 from secantus_server.mql.projection import Projection
 from secantus_server.query.by_id import plan_of
 from secantus_server.query.canonical import CanonicalQuery
-from secantus_server.query.plan import Documents
+from secantus_server.query.plan import Documents, IndexedScan, Plan, Sort
 
 Check = Callable[[], None]
 
@@ -25,12 +27,34 @@ def find_documents(
     collection: Collection | None, query: CanonicalQuery, projection: Projection | None, scope: ReadScope, check: Check
 ) -> Iterator[bytes]:
     """The documents of a find: matched, sorted, skipped and projected; the caller counts the limit."""
-    documents: Iterator[bytes] = matching_documents(collection, query, scope, check)
+    plan = plan_of(collection, query)
+    shown = keys_of(plan) if query.return_key else None if projection is None else projection.apply
+    documents: Iterator[bytes] = plan.open(scope, check)
     if query.skip:
         documents = Skipping(documents, query.skip)
-    if projection is None:
-        return documents
-    return map(projection.apply, documents)
+    if query.show_record_id:
+        return WithRecordId(documents, shown or _whole)
+    return documents if shown is None else map(shown, documents)
+
+
+def _whole(document: bytes) -> bytes:
+    return document
+
+
+def keys_of(plan: Plan) -> Callable[[bytes], bytes]:
+    """What `returnKey` shows of a document: its key in the index that the plan reads, or nothing.
+
+    Raises:
+        CommandError: 238, a document may have several keys.
+    """
+    source = plan.child if isinstance(plan, Sort) else plan
+    if not isinstance(source, IndexedScan):
+        return lambda document: encode({})
+    if source.index.multikey:
+        raise not_supported("returnKey with a multikey index", "leave it out")
+    index, source.covered = source.index, False
+    paths = [path for path, _ in index.parts]
+    return lambda document: encode(dict(zip(paths, index.values(document), strict=True)))
 
 
 def count_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope, check: Check) -> int:

@@ -5,29 +5,27 @@ from __future__ import annotations
 NOT_YET: frozenset[str] = frozenset(
     """
     _getUserCacheGeneration _isSelf _mergeAuthzCollections abortMoveCollection abortReshardCollection abortTransaction
-    abortUnshardCollection addShard addShardToZone analyze analyzeShardKey appendOplogNote applyOps atlasVersion
-    authSchemaUpgrade authenticate autoCompact availableQueryOptions balancerCollectionStatus balancerStart
-    balancerStatus balancerStop captrunc checkMetadataConsistency cleanupOrphaned cleanupReshardCollection
-    cleanupStructuredEncryptionData clearJumboFlag clone cloneCollection commitReshardCollection commitShardRemoval
-    commitTransaction compactStructuredEncryptionData configureCollectionBalancing configureFailPoint
-    configureQueryAnalyzer copydb createRole createUser dbCheck driverOIDTest dropAllRolesFromDatabase
-    dropAllUsersFromDatabase dropConnections dropRole dropUser echo emptycapped enableSharding eval features filemd5
-    flushRouterConfig fsyncUnlock geoNear geoSearch getAuditConfig getClusterParameter getFreeMonitoringStatus
-    getPrevError getQueryableEncryptionCountInfo getShardMap getShardVersion getTransitionToDedicatedConfigServerStatus
-    getlasterror getnonce godinsert grantPrivilegesToRole grantRolesToRole grantRolesToUser group hashBSONElement
-    httpClientRequest internalRenameIfOptionsAndIndexesMatch invalidateUserCache isdbgrid listShards
-    listStreamProcessors logApplicationMessage logout mapReduce mapreduce mergeAllChunksOnShard mergeChunks moveChunk
-    moveCollection movePrimary moveRange netstat parallelCollectionScan planCacheClearFilters planCacheListFilters
-    planCacheSetFilter reIndex reapLogicalSessionCacheNow refineCollectionShardKey refreshLogicalSessionCacheNow
-    releaseMemory removeQuerySettings removeShard removeShardFromZone repairCursor repairDatabase
-    replSetAbortPrimaryCatchUp replSetFreeze replSetGetRBID replSetHeartbeat replSetMaintenance replSetReconfig
-    replSetRequestVotes replSetResizeOplog replSetStepDown replSetSyncFrom replSetTest replSetUpdatePosition resetError
-    reshardCollection resync revokePrivilegesFromRole revokeRolesFromRole revokeRolesFromUser rolesInfo
-    rotateCertificates saslContinue saslStart setAllowMigrations setAuditConfig setClusterParameter setDefaultRWConcern
-    setFeatureCompatibilityVersion setFreeMonitoring setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings
-    setShardVersion setUserWriteBlockMode shardCollection shardConnPoolStats shardDrainingStatus shardingState sleep
-    split splitChunk splitVector startRecordingTraffic startShardDraining stopRecordingTraffic testDeprecation
-    testDeprecationInVersion2 touch transitionFromDedicatedConfigServer transitionToDedicatedConfigServer
-    unsetSharding unshardCollection updateRole updateUser updateZoneKeyRange usersInfo waitForFailPoint whatsmysni
+    abortUnshardCollection addShard addShardToZone analyze analyzeShardKey appendOplogNote applyOps atlasVersion authSchemaUpgrade
+    authenticate autoCompact availableQueryOptions balancerCollectionStatus balancerStart balancerStatus balancerStop captrunc
+    checkMetadataConsistency cleanupOrphaned cleanupReshardCollection cleanupStructuredEncryptionData clearJumboFlag clone
+    cloneCollection commitReshardCollection commitShardRemoval commitTransaction compactStructuredEncryptionData
+    configureCollectionBalancing configureFailPoint configureQueryAnalyzer copydb createRole createUser dbCheck driverOIDTest
+    dropAllRolesFromDatabase dropAllUsersFromDatabase dropConnections dropRole dropUser echo emptycapped enableSharding eval features
+    filemd5 flushRouterConfig fsyncUnlock geoNear geoSearch getAuditConfig getClusterParameter getFreeMonitoringStatus getPrevError
+    getQueryableEncryptionCountInfo getShardMap getShardVersion getTransitionToDedicatedConfigServerStatus getlasterror getnonce
+    godinsert grantPrivilegesToRole grantRolesToRole grantRolesToUser group hashBSONElement httpClientRequest
+    internalRenameIfOptionsAndIndexesMatch invalidateUserCache listShards listStreamProcessors logApplicationMessage logout mapReduce
+    mapreduce mergeAllChunksOnShard mergeChunks moveChunk moveCollection movePrimary moveRange netstat parallelCollectionScan
+    planCacheClearFilters planCacheListFilters planCacheSetFilter reIndex reapLogicalSessionCacheNow refineCollectionShardKey
+    refreshLogicalSessionCacheNow releaseMemory removeQuerySettings removeShard removeShardFromZone repairCursor repairDatabase
+    replSetAbortPrimaryCatchUp replSetFreeze replSetGetRBID replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes
+    replSetResizeOplog replSetStepDown replSetSyncFrom replSetTest replSetUpdatePosition resetError reshardCollection resync
+    revokePrivilegesFromRole revokeRolesFromRole revokeRolesFromUser rolesInfo rotateCertificates saslContinue saslStart
+    setAllowMigrations setAuditConfig setClusterParameter setDefaultRWConcern setFeatureCompatibilityVersion setFreeMonitoring
+    setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setShardVersion setUserWriteBlockMode shardCollection
+    shardConnPoolStats shardDrainingStatus shardingState sleep split splitChunk splitVector startRecordingTraffic startShardDraining
+    stopRecordingTraffic testDeprecation testDeprecationInVersion2 touch transitionFromDedicatedConfigServer
+    transitionToDedicatedConfigServer unsetSharding unshardCollection updateRole updateUser updateZoneKeyRange usersInfo
+    waitForFailPoint whatsmysni
     """.split()
 )

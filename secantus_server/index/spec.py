@@ -25,8 +25,9 @@ MAX_EXPIRE_S = 2**31 - 1
 _OPTIONS: dict[str, str] = {
     "v": "number", "name": "string", "key": "object", "ns": "string", "unique": "flag", "sparse": "flag", "background": "flag",
     "hidden": "bool", "expireAfterSeconds": "any", "partialFilterExpression": "object", "collation": "object", "storageEngine": "object",
-    "weights": "any", "default_language": "string", "language_override": "string", "textIndexVersion": "number", "2dsphereIndexVersion": "number",
-    "bits": "number", "min": "number", "max": "number", "bucketSize": "number", "wildcardProjection": "object", "prepareUnique": "flag",
+    "weights": "any", "default_language": "string", "language_override": "string", "textIndexVersion": "number",
+    "2dsphereIndexVersion": "number", "bits": "number",
+    "min": "number", "max": "number", "bucketSize": "number", "wildcardProjection": "object", "prepareUnique": "flag",
     "clustered": "flag", "dropDups": "flag", "safe": "flag", "originalSpec": "any",
 }  # fmt: skip
 _NOT_KEPT = frozenset(["ns", "background", "dropDups", "safe", "originalSpec"])
@@ -117,10 +118,8 @@ def _check_direction(value: Any, key: dict[str, Any]) -> None:
             raise CommandError(67, f"Unknown index plugin '{value}'")
         return
     if type(value) not in (int, Int64, float, Decimal128):
-        raise CommandError(
-            67,
-            f"Values in v:2 index key pattern cannot be of type {type_name(value)}. Only numbers > 0, numbers < 0, and strings are allowed.",
-        )
+        text = f"Values in v:2 index key pattern cannot be of type {type_name(value)}. "
+        raise CommandError(67, text + "Only numbers > 0, numbers < 0, and strings are allowed.")
     number = value.to_decimal() if type(value) is Decimal128 else value
     if number == 0 or number != number:
         raise CommandError(67, f"Values in the index key pattern cannot be {'0' if number == 0 else 'NaN'}.")

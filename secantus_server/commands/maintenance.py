@@ -1,4 +1,4 @@
-"""shutdown, fsync, compact and planCacheClear: what an operator asks of a server.
+"""shutdown, fsync and compact: what an operator asks of a server.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-administration/
 """
@@ -40,10 +40,3 @@ def compact(request: Request, _args: dict[str, Any]) -> Reply:
         raise CommandError(26, f"collection {request.db}.{name} does not exist")
     check_not_view(collection)
     return {"bytesFreed": 0}
-
-
-@command("planCacheClear", lenient=True, in_api_v1=True)
-def plan_cache_clear(request: Request, _args: dict[str, Any]) -> Reply:
-    """Forget the plans of a collection: none are kept, each query is planned anew."""
-    collection_name("planCacheClear", request.db, request.body[request.name])
-    return {}

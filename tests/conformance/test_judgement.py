@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from secantus_conformance import baseline, ratchet
 from secantus_conformance.differences import apply_differences, read_differences, unused
-from secantus_conformance.failures import UsageError
+from secantus_conformance.failures import SkipTest, UsageError
 from secantus_conformance.model import Group, Result, Run, TestCase, Verdict
+from secantus_conformance.selfcheck import checks as selfcheck_checks
 from secantus_conformance.selfcheck.mutants import MUTATIONS, mutants
+from secantus_conformance.toml import read_toml
+from secantus_conformance.unified.limits import check_limits
 
 
 def result(name: str, verdict: Verdict, seconds: float = 0.1) -> Result:
@@ -150,3 +153,25 @@ def test_every_mutation_changes_a_copy() -> None:
 )
 def test_changes_that_would_mean_nothing_are_not_made(test: dict[str, Any]) -> None:
     assert [mutant.mutation for mutant in mutants(test)] in ([], ["error expected of an operation that succeeds"])
+
+
+def test_the_pinned_reasons_can_be_read() -> None:
+    kinds = read_toml(Path(selfcheck_checks.__file__).with_name("pins.toml"))["kinds"]
+    assert len(kinds) == 27
+    assert set(kinds.values()) <= {
+        "assertion",
+        "result",
+        "unexpected-error",
+        "missing-argument",
+        "bad-argument",
+        "undefined-entity",
+        "unsupported-argument",
+        "unsupported-operation",
+        "schema-version",
+    }
+
+
+def test_the_limits_can_be_read() -> None:
+    with pytest.raises(SkipTest, match="needs a secondary"):
+        check_limits("transactions/unified/read-pref::secondary readPreference")
+    check_limits("crud/unified/find::find")

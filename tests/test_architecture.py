@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -143,7 +144,9 @@ def test_the_table_is_that_of_the_documentation() -> None:
 def test_the_language_is_pure() -> None:
     for path in sorted((PACKAGE / "mql").rglob("*.py*")):
         if path.suffix in (".py", ".pyx"):
-            found = re.findall(r"^(?:import|from) (socket|threading|time|os|pathlib|secantus_server\.clock)\b", path.read_text("utf-8"), re.MULTILINE)
+            found = re.findall(
+                r"^(?:import|from) (socket|threading|time|os|pathlib|secantus_server\.clock)\b", path.read_text("utf-8"), re.MULTILINE
+            )
             assert not found, f"{relative(path)} imports {found}: the language has no clock, files or threads; take them from the context."
 
 
@@ -151,6 +154,15 @@ def test_the_plugin_loads_nothing_heavy() -> None:
     text = (ROOT / "pytest_secantus" / "plugin.py").read_text(encoding="utf-8")
     heavy = re.findall(r"^(?:import|from) (pymongo|bson|secantus_server)\b", text, re.MULTILINE)
     assert not heavy, f"pytest_secantus/plugin.py imports {heavy} at once: every pytest run would pay for it. Import it in the function."
+
+
+@pytest.mark.parametrize(
+    "module", ["bson.shell", "storage", "mql.sort", "mql.match", "mql.update", "index.spec", "exec.sorting", "query.find", "pipeline"]
+)
+def test_a_package_can_be_imported_first(module: str) -> None:
+    line = [sys.executable, "-c", f"import secantus_server.{module}"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"secantus_server.{module} imports in a circle: move what both need further down.\n{done.stderr}"
 
 
 def test_the_list_of_compiled_modules_is_the_tree() -> None:

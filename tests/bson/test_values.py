@@ -39,7 +39,9 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
 dates = st.integers(-(2**63), 2**63 - 1).map(Date)
 scalars = st.one_of(numbers, texts, st.sampled_from(ONE_OF_EACH), st.binary(max_size=3).map(Binary), dates)
 names = texts.filter(lambda text: "\0" not in text)
-values = st.recursive(scalars, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(names, inner, max_size=3)), max_leaves=6)
+values = st.recursive(
+    scalars, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(names, inner, max_size=3)), max_leaves=6
+)
 
 
 def sign(a: bytes, b: bytes) -> int:

@@ -11,19 +11,19 @@ from typing import Any
 from secantus_server.bson import type_name
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
+from secantus_server.mql import sort
 from secantus_server.mql.accumulators._states import State
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
 from secantus_server.mql.accumulators.several import constant_n
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
 from secantus_server.mql.expressions.parser import parse_expression
-from secantus_server.mql.sort import SortPattern
 
 
 class OrderedState(State):
     """The outputs of the first (or last) n documents; equal documents keep the order in which they came."""
 
-    def __init__(self, expression: Expression, pattern: SortPattern, n: int, last: bool) -> None:
+    def __init__(self, expression: Expression, pattern: sort.SortPattern, n: int, last: bool) -> None:
         super().__init__(expression)
         self.pattern = pattern
         self.n = n
@@ -63,7 +63,7 @@ def _register(name: str, last: bool, several: bool) -> None:
     def parse(argument: Any, ctx: ParseContext) -> Accumulator:
         _check_fields(name, argument, fields)
         n = constant_n(argument["n"], ctx) if several else 1
-        pattern = SortPattern.parse(argument["sortBy"], ctx)
+        pattern = sort.SortPattern.parse(argument["sortBy"], ctx)
         expression = parse_expression(argument["output"], ctx)
         return Accumulator((expression,), lambda: state(expression, pattern, n, last))
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from secantus_server.bson import encode, is_number, key_string, type_name
 from secantus_server.errors import CommandError
+from secantus_server.mql import sort
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Expression
 from secantus_server.mql.expressions.named import Signature
 from secantus_server.mql.expressions.numbers import is_nullish
 from secantus_server.mql.expressions.parser import call, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
-from secantus_server.mql.sort import SortPattern
 
 NOT_A_DIRECTION = "The $sort element value must be either 1 or -1"
 SIGNATURE = Signature(
@@ -42,7 +42,7 @@ def parse_sort_array(argument: Any, ctx: ParseContext) -> Expression:
     if type(pattern) is dict:
         _check_pattern(pattern)
         parts = [(path, int(_direction(value) or 0)) for path, value in pattern.items()]
-        key, reverse = partial(_document_key, SortPattern(parts, ctx)), False
+        key, reverse = partial(_document_key, sort.SortPattern(parts, ctx)), False
     else:
         key, reverse = partial(_whole_key, ctx), _whole_direction(pattern) < 0
     return call(partial(_sort, key, reverse), [parse_expression(given["input"], ctx)])
@@ -56,7 +56,7 @@ def _sort(key: Callable[[Any], bytes], reverse: bool, array: Any) -> list[Any] |
     return sorted(array, key=key, reverse=reverse)
 
 
-def _document_key(pattern: SortPattern, element: Any) -> bytes:
+def _document_key(pattern: sort.SortPattern, element: Any) -> bytes:
     """An element that is no document has none of the fields."""
     return pattern.key(encode(element if type(element) is dict else {}))
 

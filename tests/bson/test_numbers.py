@@ -1,0 +1,55 @@
+"""Widths of numbers and their decimals."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+
+from secantus_server.bson import int_value, to_decimal
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (0, int),
+        (2**31 - 1, int),
+        (-(2**31), int),
+        (2**31, Int64),
+        (-(2**31) - 1, Int64),
+        (2**63 - 1, Int64),
+        (-(2**63), Int64),
+        (2**63, float),
+        (-(2**63) - 1, float),
+        (Int64(5), int),
+    ],
+)
+def test_the_narrowest_width(number: int, kind: type) -> None:
+    value = int_value(number)
+    assert type(value) is kind
+    assert value == number or kind is float
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (3, "3"),
+        (Int64(2**63 - 1), "9223372036854775807"),
+        (0.1, "0.100000000000000"),
+        (1 / 3, "0.333333333333333"),
+        (2.0**70, "1.18059162071741E+21"),
+        (Decimal128("1.10"), "1.10"),
+        (float("inf"), "Infinity"),
+        (float("-inf"), "-Infinity"),
+    ],
+)
+def test_decimals(number: Any, expected: str) -> None:
+    assert to_decimal(number) == Decimal(expected)
+
+
+def test_not_a_number() -> None:
+    assert to_decimal(float("nan")).is_nan()
+    assert to_decimal(Decimal128("NaN")).is_nan()

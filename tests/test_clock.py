@@ -1,0 +1,69 @@
+"""The clock: time, randomness and ids, as the system has them and as a test holds them still."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from secantus_server.clock import Clock, SettableClock
+
+
+def test_the_system_clock() -> None:
+    clock = Clock()
+    assert abs(clock.now_ms() - time.time() * 1000) < 60_000
+    before = clock.monotonic()
+    assert clock.monotonic() >= before
+
+
+def test_object_ids_ascend_and_carry_the_time() -> None:
+    clock = SettableClock(1_700_000_000_000)
+    ids = [clock.object_id() for _ in range(100)]
+    assert len(set(ids)) == 100
+    assert {int(one.generation_time.timestamp()) for one in ids} == {1_700_000_000}
+    assert len({one.binary[4:9] for one in ids}) == 1
+    counters = [int.from_bytes(one.binary[9:], "big") for one in ids]
+    assert all((later - earlier) & 0xFFFFFF == 1 for earlier, later in zip(counters, counters[1:], strict=False))
+
+
+def test_object_ids_are_unique_among_threads() -> None:
+    clock, found = Clock(), []
+    threads = [threading.Thread(target=lambda: found.extend(clock.object_id() for _ in range(500))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 2000
+
+
+def test_other_clocks_make_other_ids() -> None:
+    assert Clock().object_id() != Clock().object_id()
+    assert Clock().uuid() != Clock().uuid()
+
+
+def test_uuids_are_random_ones() -> None:
+    assert Clock().uuid().version == 4
+
+
+def test_cursor_ids_are_positive() -> None:
+    clock = Clock(seed=1)
+    assert all(0 < clock.int64() < 2**63 for _ in range(1000))
+
+
+def test_a_seed_repeats_everything() -> None:
+    def draw(seed: int) -> list[object]:
+        clock = SettableClock(5000, seed)
+        return [clock.object_id(), clock.uuid(), clock.int64(), clock.random.random()]
+
+    assert draw(1) == draw(1)
+    assert draw(1) != draw(2)
+
+
+def test_a_settable_clock_stands_still_until_it_is_moved() -> None:
+    clock = SettableClock(1000)
+    assert (clock.now_ms(), clock.monotonic()) == (1000, 1.0)
+    clock.advance(500)
+    assert (clock.now_ms(), clock.monotonic()) == (1500, 1.5)
+    with pytest.raises(AssertionError, match="does not go back"):
+        clock.advance(-1)

@@ -102,6 +102,9 @@ def test_walk(path: str, value: Any) -> None:
         ("IsType", 1, ["long"], False),
         ("Eq", 1, [1], True),
         ("Eq", ABSENT, [None], False),
+        ("NonEmptyStr", "a", [], True),
+        ("NonEmptyStr", "", [], False),
+        ("NonEmptyStr", 1, [], False),
         ("OrderedKeys", {"a": 1, "b": 2}, [["a", "b"]], True),
         ("OrderedKeys", {"b": 1, "a": 2}, [["a", "b"]], False),
         ("Len", [1], [1], True),
@@ -126,7 +129,7 @@ def test_holds(name: str, value: Any, arguments: list[Any], good: bool) -> None:
 
 
 def test_an_unknown_check() -> None:
-    with pytest.raises(ValueError, match="There is no check 'Nope'"):
+    with pytest.raises(BadTest, match="There is no check 'Nope'"):
         holds("Nope", 1, [])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_conformance.cases.values import equal
+from secantus_conformance.failures import BadTest
 from secantus_conformance.unified.values import ABSENT, type_alias
 
 
@@ -33,6 +34,7 @@ _OF_ABSENT: dict[str, Callable[..., bool]] = {
 _OF_VALUE: dict[str, Callable[..., bool]] = {
     "IsType": lambda value, name: type_alias(value) == name,
     "Eq": lambda value, other: equal(other, value),
+    "NonEmptyStr": lambda value: isinstance(value, str) and value != "",
     "OrderedKeys": lambda value, keys: isinstance(value, dict) and list(value) == keys,
     "Len": lambda value, length: len(value) == length,
     "LenGt": lambda value, length: len(value) > length,
@@ -51,11 +53,11 @@ def _has(items: list[Any], key: str, other: Any) -> bool:
 
 
 def holds(name: str, value: Any, arguments: list[Any]) -> bool:
-    """Whether a value passes a check. Raises ValueError for a check that does not exist."""
+    """Whether a value passes a check. Raises BadTest for a check that does not exist."""
     if name in _OF_ABSENT:
         return _OF_ABSENT[name](value, *arguments)
     if name not in _OF_VALUE:
-        raise ValueError(f"There is no check {name!r}.")
+        raise BadTest("malformed", f"There is no check {name!r}.")
     try:
         return value is not ABSENT and _OF_VALUE[name](value, *arguments)
     except TypeError:

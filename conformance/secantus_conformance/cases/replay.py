@@ -51,7 +51,8 @@ def _name(file: Path, index: int, line: str) -> str:
 
 
 def _category(name: str) -> str:
-    return "/".join(name.split("::")[0].split("/")[:_CATEGORY_PARTS])
+    folders = name.split("::")[0].split("/")[:-1]
+    return "/".join(folders[:_CATEGORY_PARTS])
 
 
 def run_recorded(client: MongoClient[Any], line: str) -> None:

@@ -7,7 +7,7 @@ import sys
 import tarfile
 import venv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -40,6 +40,7 @@ class PymongoSuite:
         Environmental("test_mypy", "needs mypy"),
         Environmental("test_typing", "needs mypy"),
     )
+    _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path) -> Path:
         """Unpacks the tests, makes the environment, and finds out which tests need a server. Raises UsageError."""

@@ -68,6 +68,7 @@ class Snapshots:
         cursors = self._services.cursors.open_ids()
         later = self.open[self.open.index(snapshot) :]
         parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
+        self._taken = [one for one in self._taken if one not in later]
         return SetAside(tuple(reversed(parts)), cursors)
 
     def put_back(self, aside: SetAside) -> None:

@@ -198,6 +198,18 @@ def test_inner_snapshots_come_along(server: SecantusDBServer, db: Data) -> None:
     assert {document["_id"] for document in db.base.find()} == {1, 2, "meanwhile"}
 
 
+def test_again_and_again(server: SecantusDBServer, db: Data) -> None:
+    snapshot = server.snapshot()
+    insert(db)
+    for _ in range(3):
+        server.put_back(server.set_aside(snapshot))
+        assert server.snapshots[-1] is snapshot
+        assert len(set(server.snapshots)) == len(server.snapshots)
+    assert db.base.count_documents({}) == 3
+    server.restore(snapshot)
+    assert db.base.count_documents({}) == 2
+
+
 def test_a_document_that_does_not_fit_is_an_error(server: SecantusDBServer, db: Data) -> None:
     db.base.create_index("code", unique=True, sparse=True)
     snapshot = server.snapshot()

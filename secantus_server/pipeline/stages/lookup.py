@@ -24,7 +24,7 @@ from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stage import Stage
-from secantus_server.pipeline.stages.local_values import local_values
+from secantus_server.pipeline.stages.lookup_by_index import IndexJoin
 from secantus_server.pipeline.stages.lookup_correlated import CorrelatedJoin
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -174,9 +174,10 @@ def _field_join(
     collation = ctx.parse.collation
 
     def start() -> Callable[[bytes], list[bytes]]:
+        found: Callable[[bytes], list[bytes]]
         by_index = base.equality_finder(foreign, collation)
         if by_index is not None:
-            found = _by_index(by_index, local)
+            found = IndexJoin(by_index, local, collation).find
         else:
             found = _by_table(HashJoin(base.documents, foreign, ctx.parse), JoinPath(local, False, collation))
         return found if not after.stages else _through(after, found)
@@ -186,21 +187,6 @@ def _field_join(
 
 def _by_table(table: HashJoin, local: JoinPath) -> Callable[[bytes], list[bytes]]:
     return lambda document: table.find(local.keys(document) or (NULL_KEY,))
-
-
-def _by_index(finder: Callable[[Any], Iterator[bytes]], local: str) -> Callable[[bytes], list[bytes]]:
-    names = tuple(local.split("."))
-
-    def find(document: bytes) -> list[bytes]:
-        values = local_values(document, names)
-        if len(values) == 1:
-            return list(finder(values[0]))
-        found: dict[bytes, None] = {}
-        for value in values:
-            found.update(dict.fromkeys(finder(value)))
-        return list(found)
-
-    return find
 
 
 def _through(pipeline: Pipeline, found: Callable[[bytes], list[bytes]]) -> Callable[[bytes], list[bytes]]:

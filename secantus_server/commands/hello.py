@@ -11,7 +11,7 @@ from bson.int64 import Int64
 from bson.objectid import ObjectId
 
 from secantus_server.bson.values import Date
-from secantus_server.commands.arguments import wrong_type
+from secantus_server.commands.arguments import exact_integer, wrong_type
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.errors import CommandError
@@ -19,6 +19,7 @@ from secantus_server.wire.header import MAX_DOCUMENT_SIZE, MAX_MESSAGE_SIZE, MAX
 from secantus_server.wire.op_compressed import available_compressors
 
 MAX_WIRE_VERSION = 27
+MAX_AWAIT_MS = 2**31 - 1
 
 
 @command("hello", lenient=True, in_api_v1=True)
@@ -115,6 +116,9 @@ def _await_change(request: Request) -> None:
         raise CommandError(31368, "A request with a 'topologyVersion' must include 'maxAwaitTimeMS', and the other way round")
     if type(version) is not dict or type(version.get("processId")) is not ObjectId or type(version.get("counter")) is not Int64:
         raise CommandError(31372, "topologyVersion must have a processId and a non-negative counter")
+    wait_ms = exact_integer(f"{request.name}.maxAwaitTimeMS", wait_ms)
+    if wait_ms < 0:
+        raise CommandError(31373, "maxAwaitTimeMS must be a non-negative integer")
     topology = request.services.topology
     if version["processId"] == topology.process_id:
-        topology.wait_for_change(int(version["counter"]), max(int(wait_ms), 0) / 1000)
+        topology.wait_for_change(int(version["counter"]), min(wait_ms, MAX_AWAIT_MS) / 1000)

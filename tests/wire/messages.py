@@ -42,7 +42,7 @@ def op_msg(*sections: bytes, flags: int = 0, request_id: int = 7) -> bytes:
 
 def command(document: dict[str, Any], flags: int = 0, request_id: int = 7) -> bytes:
     """An OP_MSG of one command."""
-    return op_msg(body_section({"$db": "test", **document} if "$db" not in document else document), flags=flags, request_id=request_id)
+    return op_msg(body_section(document if "$db" in document else {**document, "$db": "test"}), flags=flags, request_id=request_id)
 
 
 def op_query(namespace: str, document: dict[str, Any] | bytes) -> bytes:

@@ -1,0 +1,153 @@
+"""Twenty thousand messages that no driver sends: an error reply or a closed connection for each, and a server that is as before."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import bson
+import pytest
+
+from tests.integration.daemon import Daemon, running
+from tests.net.hostile import MAKERS, Maker, bomb
+from tests.waiting import wait_until
+from tests.wire.messages import command
+
+MESSAGES = 20_400
+BOMBS = 12
+THREADS = 3
+TIMEOUT_S = 20.0
+MAX_GROWTH_KB = 40_000
+REPLY_CODES = {1: 36, 2012: None, 2013: 21}
+
+
+def threads_of(daemon: Daemon) -> int:
+    return sum(1 for _ in Path(f"/proc/{daemon.process.pid}/task").iterdir())
+
+
+def memory_of(daemon: Daemon) -> int:
+    """Resident kilobytes."""
+    status = Path(f"/proc/{daemon.process.pid}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+def answer_to(daemon: Daemon, data: bytes) -> bytes:
+    """What comes back for these bytes until the server closes the connection; nothing more is sent meanwhile."""
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=TIMEOUT_S) as sock:
+        received = bytearray()
+        try:
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+            while piece := sock.recv(1 << 16):
+                received += piece
+        except (ConnectionResetError, BrokenPipeError):
+            return bytes(received)
+    return bytes(received)
+
+
+def replies_in(received: bytes) -> list[dict[str, Any] | None]:
+    """The replies, checked for their form; a compressed one is None."""
+    replies: list[dict[str, Any] | None] = []
+    while received:
+        length, _, _, op_code = struct.unpack_from("<iiii", received)
+        assert op_code in REPLY_CODES, received[:40]
+        assert 16 < length <= len(received), received[:40]
+        start = REPLY_CODES[op_code]
+        replies.append(None if start is None else bson.decode(received[start:length]))
+        received = received[length:]
+    return replies
+
+
+def judge(received: bytes) -> str:
+    """What sort of answer it was."""
+    replies = replies_in(received)
+    if not replies:
+        return "closed"
+    reply = replies[0]
+    if reply is None:
+        return "compressed"
+    assert "ok" in reply or not reply, reply
+    if "Secantus made a mistake" in reply.get("errmsg", ""):
+        return f"mistake: {reply['errmsg']}"
+    return "done" if reply.get("ok", 1) else "error"
+
+
+class Fuzzer:
+    """Sends messages from several threads, and counts the answers.
+
+    Threads: `lock` guards `answers` and `wrong`; each thread has its own source of chance.
+    """
+
+    def __init__(self, daemon: Daemon, seed: int) -> None:
+        self.daemon = daemon
+        self.seed = seed
+        self.lock = threading.Lock()
+        self.answers: Counter[str] = Counter()
+        self.wrong: list[str] = []
+
+    def send(self, chance: random.Random, maker: Maker) -> None:
+        raw = maker(chance)
+        try:
+            answer = judge(answer_to(self.daemon, raw))
+        except (AssertionError, TimeoutError, struct.error, bson.errors.InvalidBSON) as error:
+            answer = f"wrong: {type(error).__name__} {error}"
+        with self.lock:
+            self.answers[answer.split(":")[0]] += 1
+            if answer.startswith(("wrong", "mistake")):
+                self.wrong.append(f"{maker.__name__}: {answer}: {raw[:300].hex()}")
+
+    def run(self, count: int, makers: list[Maker]) -> None:
+        def work(number: int) -> None:
+            chance = random.Random(f"{self.seed}/{number}/{count}")
+            for turn in range(count // THREADS):
+                self.send(chance, makers[turn % len(makers)])
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def ping(daemon: Daemon) -> None:
+    assert replies_in(answer_to(daemon, command({"ping": 1})))[0]["ok"] == 1  # type: ignore[index]
+
+
+def distinct(wrong: list[str]) -> list[str]:
+    """One of each sort."""
+    return list({" ".join(line.split(": ")[1:4]): line[:800] for line in wrong}.values())
+
+
+def test_hostile_messages(record_property: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    seed = int(os.environ.get("SECANTUS_FUZZ_SEED") or random.SystemRandom().randrange(1 << 32))
+    with running() as daemon:
+        ping(daemon)
+        threads = threads_of(daemon)
+        started = time.monotonic()
+        fuzzer = Fuzzer(daemon, seed)
+        fuzzer.run(MESSAGES // 4, MAKERS)
+        fuzzer.run(BOMBS, [bomb])
+        memory = memory_of(daemon)
+        fuzzer.run(MESSAGES - MESSAGES // 4, MAKERS)
+        fuzzer.run(BOMBS + THREADS, [bomb])
+        took = time.monotonic() - started
+        ping(daemon)
+        wait_until(lambda: threads_of(daemon) <= threads, "threads are left over")
+        growth = memory_of(daemon) - memory
+        figures = f"{fuzzer.answers.total()} messages in {took:.0f} s: {dict(fuzzer.answers)}; memory {growth:+} KB (seed {seed})"
+        code, complaint = daemon.stop()
+    record_property("figures", figures)
+    with capsys.disabled():
+        print(f"\n  fuzz: {figures}")
+    assert not fuzzer.wrong, "\n".join([f"seed {seed}", *distinct(fuzzer.wrong)])
+    assert fuzzer.answers.total() >= 20_000
+    assert growth < MAX_GROWTH_KB
+    assert code == 0
+    assert "Traceback" not in complaint

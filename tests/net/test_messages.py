@@ -1,0 +1,296 @@
+"""What one connection says and hears, byte by byte."""
+
+from __future__ import annotations
+
+import random
+import struct
+import time
+import zlib
+
+import bson
+import pytest
+
+from secantus_server.server import SecantusDBServer
+from tests.net.raw_client import EXHAUST_ALLOWED, MORE_TO_COME, RawClient, connected
+from tests.waiting import threads_of_connections, wait_until
+from tests.wire.messages import OP_COMPRESSED, OP_MSG, body_section, command, message, op_compressed, op_msg, op_query, sequence_section
+
+HELLO = {"hello": 1, "$db": "admin"}
+CLIENT = {"driver": {"name": "raw", "version": "1"}, "os": {"type": "Linux"}}
+
+
+def test_a_reply_names_its_request(client: RawClient) -> None:
+    client.send(command({"ping": 1}, request_id=4711))
+    flags, response_to, reply = client.receive()
+    assert (flags, response_to, reply["ok"]) == (0, 4711, 1.0)
+
+
+def test_a_handshake_by_op_query(client: RawClient) -> None:
+    client.send(op_query("admin.$cmd", {"isMaster": 1, "helloOk": True, "client": CLIENT}))
+    raw = client.receive_message()
+    assert struct.unpack_from("<ii", raw, 8) == (7, 1)
+    reply = bson.decode(raw[36:])
+    assert reply["ismaster"] is True
+    assert reply["helloOk"] is True
+    assert (reply["minWireVersion"], reply["maxWireVersion"]) == (0, 27)
+    assert (reply["maxBsonObjectSize"], reply["maxMessageSizeBytes"], reply["maxWriteBatchSize"]) == (16777216, 48000000, 100000)
+    assert client.run({"ping": 1})["ok"] == 1
+
+
+def test_an_error_by_op_query(client: RawClient) -> None:
+    client.send(op_query("admin.$cmd", {"nonsense": 1}))
+    raw = client.receive_message()
+    assert struct.unpack_from("<i", raw, 12) == (1,)
+    assert bson.decode(raw[36:])["code"] == 59
+
+
+def test_a_checksum(client: RawClient) -> None:
+    assert client.run({"ping": 1}, flags=1)["ok"] == 1
+    raw = bytearray(command({"ping": 1}, flags=1))
+    raw[-1] ^= 1
+    client.send(bytes(raw))
+    assert client.is_closed()
+
+
+def test_more_to_come_gets_no_reply(client: RawClient) -> None:
+    insert = op_msg(
+        body_section({"insert": "quiet", "$db": "test", "writeConcern": {"w": 0}}),
+        sequence_section("documents", [{"_id": 1}]),
+        flags=MORE_TO_COME,
+    )
+    client.send(insert)
+    client.send(insert)
+    client.send(command({"nonsense": 1}, MORE_TO_COME))
+    client.send(op_msg(body_section(b"\x08\0\0\0\x55a\0\0"), flags=MORE_TO_COME))
+    assert client.run({"count": "quiet"})["n"] == 1
+
+
+def test_messages_sent_at_once_are_answered_in_their_order(client: RawClient) -> None:
+    client.send(b"".join(command({"ping": 1}, request_id=number) for number in range(50)))
+    assert [client.receive()[1] for _ in range(50)] == list(range(50))
+
+
+def test_a_message_that_comes_byte_by_byte(client: RawClient) -> None:
+    for byte in command({"ping": 1}):
+        client.send(bytes([byte]))
+    assert client.receive()[2]["ok"] == 1
+
+
+def test_compression_is_agreed_on_and_answered(client: RawClient) -> None:
+    assert client.run({**HELLO, "client": CLIENT, "compression": ["nonsense", "zlib"]})["compression"] == ["zlib"]
+    plain = command({"ping": 1})
+    client.send(op_compressed(plain, zlib.compress(plain[16:]), 2))
+    raw = client.receive_message()
+    assert struct.unpack_from("<iiiB", raw, 12) == (OP_COMPRESSED, OP_MSG, len(zlib.decompress(raw[25:])), 2)
+    assert bson.decode(zlib.decompress(raw[25:])[5:])["ok"] == 1
+
+
+def test_invalid_bson_is_answered_and_the_connection_goes_on(client: RawClient) -> None:
+    client.send(op_msg(body_section(b"\x08\0\0\0\x55a\0\0")))
+    reply = client.receive()[2]
+    assert (reply["ok"], reply["code"], reply["codeName"]) == (0.0, 22, "InvalidBSON")
+    assert client.run({"ping": 1})["ok"] == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [({"ping": 1, "$db": 1}, 14), ({"ping": 1, "$db": ""}, 73), ({"ping": 1, "$db": "a b"}, 73), ({"ping": 1, "$db": "x" * 65}, 73)],
+)
+def test_a_database_that_cannot_be(client: RawClient, document: dict[str, object], code: int) -> None:
+    assert client.run(document)["code"] == code
+
+
+def test_a_message_without_a_database(client: RawClient) -> None:
+    client.send(op_msg(body_section({"ping": 1})))
+    assert client.receive()[2]["code"] == 40571
+
+
+# ---------------------------------------------------------------- exhaust
+
+
+def test_exhaust_hello_sends_on_until_the_server_stops(clean_server: SecantusDBServer) -> None:
+    with connected(clean_server) as client:
+        version = client.run(HELLO)["topologyVersion"]
+        client.send(command({**HELLO, "topologyVersion": version, "maxAwaitTimeMS": 20}, EXHAUST_ALLOWED))
+        answered = []
+        for _ in range(3):
+            flags, response_to, reply = client.receive()
+            assert flags == MORE_TO_COME
+            assert reply["topologyVersion"] == version
+            answered.append(response_to)
+        assert answered[0] == 7
+        clean_server.stop()
+        while True:
+            try:
+                client.receive()
+            except (EOFError, ConnectionResetError):
+                break
+
+
+def test_hello_without_a_version_is_answered_once(client: RawClient) -> None:
+    client.send(command(HELLO, EXHAUST_ALLOWED))
+    assert client.receive()[0] == 0
+    assert client.run({"ping": 1})["ok"] == 1
+
+
+def test_exhaust_get_more_sends_every_batch(client: RawClient) -> None:
+    client.run({"insert": "exhaust", "documents": [{"_id": number} for number in range(25)]})
+    cursor = client.run({"find": "exhaust", "batchSize": 5})["cursor"]
+    client.send(command({"getMore": bson.Int64(cursor["id"]), "collection": "exhaust", "batchSize": 6}, EXHAUST_ALLOWED))
+    found, flags = [document["_id"] for document in cursor["firstBatch"]], MORE_TO_COME
+    while flags & MORE_TO_COME:
+        flags, _, reply = client.receive()
+        assert bool(flags & MORE_TO_COME) == bool(reply["cursor"]["id"])
+        found += [document["_id"] for document in reply["cursor"]["nextBatch"]]
+    assert found == list(range(25))
+    assert client.run({"ping": 1})["ok"] == 1
+
+
+def test_an_error_ends_exhaust(client: RawClient) -> None:
+    client.send(command({"getMore": bson.Int64(1), "collection": "exhaust"}, EXHAUST_ALLOWED))
+    flags, _, reply = client.receive()
+    assert (flags, reply["code"]) == (0, 43)
+
+
+def test_an_awaiting_hello_answers_after_its_time(client: RawClient) -> None:
+    version = client.run(HELLO)["topologyVersion"]
+    before = time.monotonic()
+    reply = client.run({**HELLO, "topologyVersion": version, "maxAwaitTimeMS": 60})
+    assert reply["topologyVersion"] == version
+    assert time.monotonic() - before >= 0.05
+
+
+def test_a_hello_that_knows_another_process_is_answered_at_once(client: RawClient) -> None:
+    version = {"processId": bson.ObjectId(), "counter": bson.Int64(6)}
+    assert client.run({**HELLO, "topologyVersion": version, "maxAwaitTimeMS": 100_000})["ok"] == 1
+
+
+@pytest.mark.parametrize(
+    ("extra", "code"),
+    [
+        ({"maxAwaitTimeMS": 10}, 31368),
+        ({"topologyVersion": {"processId": bson.ObjectId(), "counter": bson.Int64(1)}}, 31368),
+        ({"topologyVersion": {"processId": 1, "counter": bson.Int64(1)}, "maxAwaitTimeMS": 1}, 31372),
+        ({"topologyVersion": {"processId": bson.ObjectId(), "counter": bson.Int64(1)}, "maxAwaitTimeMS": "x"}, 14),
+        ({"topologyVersion": {"processId": bson.ObjectId(), "counter": bson.Int64(1)}, "maxAwaitTimeMS": -1}, 31373),
+    ],
+)
+def test_a_hello_that_cannot_wait(client: RawClient, extra: dict[str, object], code: int) -> None:
+    assert client.run({**HELLO, **extra})["code"] == code
+
+
+# ---------------------------------------------------------------- limits
+
+
+def padded(size: int, number: int = 1) -> bytes:
+    """A document of exactly so many bytes."""
+    document = bson.encode({"_id": number, "x": b""})
+    return bson.encode({"_id": number, "x": b"x" * (size - len(document))})
+
+
+@pytest.mark.parametrize(("size", "code"), [(16 << 20, None), ((16 << 20) + 1, 10334), ((16 << 20) + (16 << 10) + 1, 10334)])
+def test_documents_of_sixteen_megabytes(client: RawClient, size: int, code: int | None) -> None:
+    client.send(op_msg(body_section({"insert": f"large{size}", "$db": "test"}), sequence_section("documents", [padded(size)])))
+    reply = client.receive()[2]
+    assert code == reply.get("code", reply.get("writeErrors", [{}])[0].get("code"))
+    if code is None:
+        assert reply["n"] == 1
+        assert len(bson.encode(client.run({"find": f"large{size}"})["cursor"]["firstBatch"][0])) == size
+        changed = client.run({"update": f"large{size}", "updates": [{"q": {}, "u": {"$set": {"y": 1}}}]})
+        assert changed["writeErrors"][0]["code"] in (17419, 10334)
+    client.run({"drop": f"large{size}"})
+
+
+def test_a_message_of_forty_eight_megabytes(client: RawClient) -> None:
+    start = op_msg(body_section({"insert": "huge", "$db": "test"}), sequence_section("documents", []))
+    room = 48_000_000 - len(start)
+    documents = [padded(room // 3, number) for number in range(2)]
+    documents.append(padded(room - sum(map(len, documents)), 2))
+    raw = op_msg(body_section({"insert": "huge", "$db": "test"}), sequence_section("documents", documents))
+    assert len(raw) == 48_000_000
+    client.send(raw)
+    assert client.receive()[2]["n"] == 3
+    client.run({"drop": "huge"})
+    client.send(struct.pack("<i", 48_000_001))
+    client.send(raw[4:16])
+    assert client.is_closed()
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "statement"),
+    [
+        ("insert", "documents", {}),
+        ("update", "updates", {"q": {"_id": 1}, "u": {"$set": {"a": 1}}}),
+        ("delete", "deletes", {"q": {"_id": 1}, "limit": 1}),
+    ],
+)
+def test_a_hundred_thousand_statements_are_too_many_with_one_more(
+    client: RawClient, name: str, key: str, statement: dict[str, object]
+) -> None:
+    raw = bson.encode(statement)
+    client.send(op_msg(body_section({name: "many", "$db": "test"}), sequence_section(key, [raw] * 100_001)))
+    reply = client.receive()[2]
+    assert (reply["code"], reply["codeName"]) == (16, "InvalidLength")
+    assert reply["errmsg"] == "Write batch sizes must be between 1 and 100000. Got 100001 operations."
+    client.send(op_msg(body_section({name: "many", "$db": "test"}), sequence_section(key, [])))
+    assert client.receive()[2]["code"] == 16
+
+
+def test_a_hundred_thousand_statements_are_done(client: RawClient) -> None:
+    client.send(op_msg(body_section({"insert": "many", "$db": "test"}), sequence_section("documents", [b"\5\0\0\0\0"] * 100_000)))
+    assert client.receive()[2]["n"] == 100_000
+    client.run({"drop": "many"})
+
+
+# ---------------------------------------------------------------- those who do not behave
+
+
+def test_half_open_connections_do_not_hold_up_others(clean_server: SecantusDBServer) -> None:
+    chance = random.Random(1)
+    whole = command({"ping": 1})
+    idle = [RawClient(clean_server) for _ in range(120)]
+    for one in idle:
+        one.send(whole[: chance.randrange(len(whole))])
+    with connected(clean_server) as client:
+        assert client.run({"ping": 1})["ok"] == 1
+    for one in idle:
+        one.close()
+    wait_until(lambda: clean_server.services.counters.value("connectionsEnded") == 121, "connections are left over")
+    wait_until(lambda: not threads_of_connections(), "threads are left over")
+
+
+def test_who_does_not_read_holds_up_nobody(clean_server: SecantusDBServer) -> None:
+    with connected(clean_server) as greedy, connected(clean_server) as client:
+        client.send(
+            op_msg(
+                body_section({"insert": "big", "$db": "test"}),
+                sequence_section("documents", [padded(8 << 20, number) for number in range(2)]),
+            )
+        )
+        assert client.receive()[2]["n"] == 2
+        for _ in range(10):
+            greedy.send(command({"find": "big"}))
+        for _ in range(20):
+            assert client.run({"ping": 1})["ok"] == 1
+        before = time.monotonic()
+        clean_server.stop()
+        assert time.monotonic() - before < 2
+
+
+def test_connections_beyond_the_limit_are_closed() -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:", max_connections=3, log_level="error") as server:
+        clients = [RawClient(server) for _ in range(3)]
+        for client in clients:
+            assert client.run({"ping": 1})["ok"] == 1
+        assert RawClient(server).is_closed()
+        for client in clients:
+            assert client.run({"ping": 1})["ok"] == 1
+            client.close()
+
+
+@pytest.mark.parametrize("raw", [message(1, bytes(20)), message(OP_MSG, b""), b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", bytes(100)])
+def test_what_is_no_message_ends_the_connection_only(client: RawClient, server: SecantusDBServer, raw: bytes) -> None:
+    client.send(raw)
+    assert client.is_closed()
+    with connected(server) as other:
+        assert other.run({"ping": 1})["ok"] == 1

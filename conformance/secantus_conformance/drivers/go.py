@@ -30,10 +30,12 @@ class GoSuite:
     name: str = "go"
     version: str = _VERSION
     environmental: Sequence[Environmental] = (
-        Environmental("ClientSideEncryption", "needs the encryption libraries"),
-        Environmental("InitialDNSSeedlistDiscovery", "needs the public DNS"),
-        Environmental("DataLake", "needs Atlas Data Lake"),
-        Environmental("SearchIndex", "needs Atlas"),
+        Environmental("needs the encryption libraries", test="ClientSideEncryption"),
+        Environmental("needs the public DNS", test="InitialDNSSeedlistDiscovery"),
+        Environmental("needs Atlas Data Lake", test="DataLake"),
+        Environmental("needs Atlas", test="SearchIndex"),
+        Environmental("needs a replica set of three nodes", test="server-selection/logging/replica-set", words="waiting for event"),
+        Environmental("needs a replica set of three nodes", test="Topology_lifecycle", words="waiting for event"),
     )
 
     def prepare(self, cache: Path) -> Path:

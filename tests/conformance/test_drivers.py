@@ -1,0 +1,118 @@
+"""Drivers' suites: reading their results and telling failures of the server from those of the environment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from secantus_conformance.drivers.base import Environmental, read_junit
+from secantus_conformance.drivers.go import write_junit_of_go
+from secantus_conformance.drivers.process import call
+from secantus_conformance.drivers.registry import SUITES
+from secantus_conformance.failures import UsageError
+from secantus_conformance.model import Verdict
+
+
+class Suite:
+    """A suite whose tests in the module `alone` need no server."""
+
+    name, version = "fake", "1"
+    environmental: Sequence[Environmental] = (
+        Environmental("needs the public DNS", words="dns query"),
+        Environmental("needs a secondary", test="secondary"),
+    )
+
+    def prepare(self, cache: Path) -> Path:
+        """Nothing to do."""
+        return cache
+
+    def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
+        """Nothing to run."""
+
+    def needs_server(self, test: str) -> bool:
+        """Most do."""
+        return not test.startswith("alone")
+
+
+JUNIT = """<testsuites><testsuite>
+<testcase classname="alone" name="a" time="0.5"/>
+<testcase classname="m" name="b"><failure message="1 != 2">trace</failure></testcase>
+<testcase classname="m" name="c"><failure message="The DNS Query failed">trace</failure></testcase>
+<testcase classname="m" name="secondary"><error message="no server">trace</error></testcase>
+<testcase classname="m" name="d"><skipped message="not here"/></testcase>
+<testcase classname="m" name="secondary_passes"/>
+</testsuite></testsuites>"""
+
+
+def test_results_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "junit.xml"
+    path.write_text(JUNIT, encoding="utf-8")
+    results = {result.id: result for result in read_junit(path, Suite())}
+    assert {name: (result.verdict, result.kind) for name, result in results.items()} == {
+        "alone::a": (Verdict.PASSED, ""),
+        "m::b": (Verdict.FAILED, "failure"),
+        "m::c": (Verdict.SKIPPED, "environment"),
+        "m::secondary": (Verdict.SKIPPED, "environment"),
+        "m::d": (Verdict.SKIPPED, "suite"),
+        "m::secondary_passes": (Verdict.PASSED, ""),
+    }
+    assert results["alone::a"].category == "fake: driver only"
+    assert results["m::b"].category == "fake: needs a server"
+
+
+def test_no_results(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="left no readable results"):
+        read_junit(tmp_path / "none.xml", Suite())
+
+
+def event(action: str, test: str | None = None, **more: Any) -> str:
+    return json.dumps({"Action": action, "Package": "p", **({"Test": test} if test else {}), **more})
+
+
+def test_of_nested_go_tests_the_innermost_count(tmp_path: Path) -> None:
+    lines = [
+        event("run", "TestA"),
+        event("output", "TestA/one", Output="    x.go:1: wanted 1\n"),
+        event("fail", "TestA/one", Elapsed=0.5),
+        event("skip", "TestA/two"),
+        event("fail", "TestA"),
+        event("pass", "TestB"),
+        event("fail"),
+        "not json",
+    ]
+    write_junit_of_go(lines, tmp_path / "junit.xml")
+    results = read_junit(tmp_path / "junit.xml", Suite())
+    assert [(result.id, result.verdict.value, result.reason) for result in results] == [
+        ("p::TestA/one", "failed", "x.go:1: wanted 1"),
+        ("p::TestA/two", "skipped", ""),
+        ("p::TestB", "passed", ""),
+    ]
+
+
+def test_go_tests_that_did_not_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did not run: cannot find package"):
+        write_junit_of_go(["cannot find package"], tmp_path / "junit.xml")
+
+
+@pytest.mark.parametrize(
+    ("command", "timeout", "words"),
+    [
+        (["sh", "-c", "echo wrong; exit 3"], 10.0, "it failed: wrong"),
+        (["/nowhere/at/all"], 10.0, "cannot be run"),
+        (["sh", "-c", "sleep 60"], 0.2, "took longer than 0.2 seconds"),
+    ],
+)
+def test_commands_that_fail(tmp_path: Path, command: list[str], timeout: float, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        call(command, tmp_path, timeout, "it failed")
+
+
+def test_a_command_may_fail_if_nobody_minds(tmp_path: Path) -> None:
+    call(["sh", "-c", "exit 1"], tmp_path, 10.0, None)
+
+
+def test_the_register_names_each_suite() -> None:
+    assert {name: suite.name for name, suite in SUITES.items()} == {name: name for name in SUITES}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_object_ids_ascend_and_carry_the_time() -> None:
     assert {int(one.generation_time.timestamp()) for one in ids} == {1_700_000_000}
     assert len({one.binary[4:9] for one in ids}) == 1
     counters = [int.from_bytes(one.binary[9:], "big") for one in ids]
-    assert all((later - earlier) & 0xFFFFFF == 1 for earlier, later in zip(counters, counters[1:], strict=False))
+    assert all((later - earlier) & 0xFFFFFF == 1 for earlier, later in pairwise(counters))
 
 
 def test_object_ids_are_unique_among_threads() -> None:

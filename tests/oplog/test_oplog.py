@@ -1,0 +1,142 @@
+"""The oplog: entries in the write's own transaction, in an order without holes; none on a standalone server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bson.binary import Binary
+from bson.timestamp import Timestamp
+
+from secantus_server.bson import decode, encode
+from secantus_server.bson.values import Date
+from secantus_server.clock import SettableClock
+from secantus_server.oplog.oplog import Changes, Entry, Oplog
+from secantus_server.storage import META, OPLOG, Engine, WriteConflict
+
+UUID = Binary(b"0123456789abcdef", 4)
+NOW_MS = 1_700_000_000_123
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    opened = Engine.open(":memory:")
+    yield opened
+    opened.close()
+
+
+def entries(engine: Engine) -> list[dict[str, Any]]:
+    with engine.transaction() as unit:
+        return [decode(value) for _, value in unit.scan(OPLOG, b"", None)]
+
+
+def write(engine: Engine, oplog: Oplog, *operations: tuple[str, dict[str, Any]], commands: tuple[Entry, ...] = ()) -> None:
+    commit(engine, oplog, list(commands), Changes("db.c", UUID, [(kind, encode(document)) for kind, document in operations]))
+
+
+def commit(engine: Engine, oplog: Oplog, commands: list[Entry], changes: Changes | None = None) -> None:
+    unit = engine.acquire()
+    try:
+        unit.begin()
+        unit.put(META, b"written", b"yes")
+        oplog.commit(unit, commands, changes)
+    finally:
+        engine.release(unit)
+
+
+def test_what_entries_say(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    created = Entry("db.$cmd", UUID, encode({"create": "c"}))
+    write(engine, oplog, ("i", {"_id": 1, "a": 2}), ("u", {"_id": 1, "a": 3}), ("d", {"_id": 1, "a": 3}), commands=(created,))
+    assert [(one["op"], one["ns"], one["ui"], one["o"], one.get("o2")) for one in entries(engine)] == [
+        ("c", "db.$cmd", UUID, {"create": "c"}, None),
+        ("i", "db.c", UUID, {"_id": 1, "a": 2}, None),
+        ("u", "db.c", UUID, {"_id": 1, "a": 3}, {"_id": 1}),
+        ("d", "db.c", UUID, {"_id": 1}, None),
+    ]
+    assert {(one["t"], one["v"], one["wall"]) for one in entries(engine)} == {(1, 2, Date(NOW_MS))}
+
+
+def test_timestamps_ascend_without_holes(engine: Engine) -> None:
+    clock = SettableClock(NOW_MS)
+    oplog = Oplog(engine, clock, enabled=True)
+    for _ in range(3):
+        write(engine, oplog, ("i", {"_id": 1}), ("i", {"_id": 2}))
+    seconds = NOW_MS // 1000
+    stamps = [one["ts"] for one in entries(engine)]
+    assert all((one.time, one.inc) == (seconds, stamps[0].inc + place) for place, one in enumerate(stamps))
+    assert oplog.last_timestamp() == stamps[-1]
+    clock.advance(2000)
+    write(engine, oplog, ("i", {"_id": 3}))
+    assert oplog.last_timestamp() == entries(engine)[-1]["ts"] == Timestamp(seconds + 2, 1)
+
+
+def test_a_clock_that_goes_back_does_not_take_the_oplog_along(engine: Engine) -> None:
+    write(engine, Oplog(engine, SettableClock(NOW_MS), enabled=True), ("i", {"_id": 1}))
+    earlier = Oplog(engine, SettableClock(NOW_MS - 60_000), enabled=True)
+    write(engine, earlier, ("i", {"_id": 2}))
+    first, second = (one["ts"] for one in entries(engine))
+    assert (second.time, second.inc) == (first.time, first.inc + 1)
+
+
+def test_a_standalone_server_keeps_none(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=False)
+    commit(engine, oplog, [Entry("db.$cmd", None, encode({"create": "c"}))])
+    assert entries(engine) == []
+    with engine.transaction() as unit:
+        assert unit.get(META, b"written") == b"yes"
+
+
+def test_what_writes_nothing_is_no_entry(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    before = oplog.last_timestamp()
+    write(engine, oplog)
+    assert entries(engine) == []
+    assert oplog.last_timestamp() == before
+
+
+def test_a_write_that_fails_leaves_no_entry(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    before = oplog.last_timestamp()
+    loser, winner = engine.acquire(), threading.Thread(target=put_meta, args=(engine,))
+    try:
+        loser.begin()
+        loser.get(META, b"k")
+        winner.start()
+        winner.join()
+        with pytest.raises(WriteConflict):
+            loser.put(META, b"k", b"mine")
+            oplog.commit(loser, [], Changes("db.c", UUID, [("i", encode({"_id": 1}))]))
+    finally:
+        engine.release(loser)
+    assert entries(engine) == []
+    assert oplog.last_timestamp() == before
+
+
+def put_meta(engine: Engine) -> None:
+    with engine.transaction() as unit:
+        unit.put(META, b"k", b"theirs")
+
+
+def test_readers_never_see_a_hole(engine: Engine) -> None:
+    """Whatever a reader sees is all of what was written before it, with four threads writing."""
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    first = oplog.last_timestamp().inc + 1
+    writers = [threading.Thread(target=lambda: [write(engine, oplog, ("i", {"_id": 1})) for _ in range(100)]) for _ in range(4)]
+    for thread in writers:
+        thread.start()
+    while any(thread.is_alive() for thread in writers):
+        stamps = [one["ts"].inc for one in entries(engine)]
+        assert stamps == list(range(first, first + len(stamps)))
+    assert len(entries(engine)) == 400
+
+
+def test_the_oldest_entries_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secantus_server.oplog.oplog.MAX_ENTRIES", 5)
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    for number in range(12):
+        write(engine, oplog, ("i", {"_id": number}))
+    oplog.trim()
+    assert [one["o"]["_id"] for one in entries(engine)] == [7, 8, 9, 10, 11]

@@ -1,0 +1,25 @@
+"""What a command fails with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+
+def failure(db: Database, command: dict[str, Any]) -> dict[str, Any]:
+    """The reply of a command that fails."""
+    with pytest.raises(OperationFailure) as caught:
+        db.command(command)
+    details = caught.value.details
+    assert isinstance(details, dict)
+    return details
+
+
+def code(db: Database, command: dict[str, Any]) -> int:
+    """The code that a command fails with."""
+    found = failure(db, command)["code"]
+    assert isinstance(found, int)
+    return found

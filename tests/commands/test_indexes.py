@@ -1,0 +1,137 @@
+"""createIndexes, listIndexes, dropIndexes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bson.decimal128 import Decimal128
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from tests.commands.failing import code, failure
+
+
+def create(db: Database, *specs: dict[str, Any]) -> dict[str, Any]:
+    return db.command({"createIndexes": "c", "indexes": list(specs)})
+
+
+def counts(reply: dict[str, Any]) -> tuple[int, int]:
+    return reply["numIndexesBefore"], reply["numIndexesAfter"]
+
+
+def test_the_collection_is_made_with_them(db: Database) -> None:
+    reply = create(db, {"key": {"a": 1}, "name": "a"}, {"key": {"b": -1, "a": 1}, "name": "b"})
+    assert counts(reply) == (1, 3)
+    assert reply["createdCollectionAutomatically"] is True
+    again = create(db, {"key": {"a": 1.0}, "name": "a"})
+    assert counts(again) == (3, 3)
+    assert again["note"] == "all indexes already exist"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"key": {"a": Decimal128("-1")}},
+        {"key": {"a": "hashed"}, "expireAfterSeconds": 10},
+        {"key": {"a": 1}, "expireAfterSeconds": Decimal128("3600")},
+        {"key": {"a": 1}, "partialFilterExpression": {"$or": [{"b": {"$in": [1]}}, {"c": {"$exists": True}}]}},
+        {"key": {"$**": 1}, "wildcardProjection": {"a": 1, "_id": 0}},
+        {"key": {"b": 1, "$**": 1}, "wildcardProjection": {"b": 0}},
+        {"key": {"a": "2dsphere"}, "2dsphereIndexVersion": 2},
+    ],
+)
+def test_definitions(db: Database, spec: dict[str, Any]) -> None:
+    assert counts(create(db, {"name": "x", **spec})) == (1, 2)
+    listed = [dict(index) for index in db.c.list_indexes()]
+    assert {key: listed[1][key] for key in spec} == spec
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"key": {}}, 67),
+        ({"key": {"a": 0}}, 67),
+        ({"key": {"a": "other"}}, 67),
+        ({"key": {"$a": 1}}, 67),
+        ({"key": {"a": 1}, "name": ""}, 67),
+        ({"key": {"a": 1}, "name": "*"}, 2),
+        ({"key": {"a": 1}, "name": "_id_"}, 2),
+        ({"key": {"a": 1}, "other": 1}, 197),
+        ({"key": {"a": 1}, "hidden": 1}, 14),
+        ({"key": {"a": 1}, "expireAfterSeconds": "1"}, 67),
+        ({"key": {"a": 1}, "expireAfterSeconds": -1}, 67),
+        ({"key": {"a": 1}, "expireAfterSeconds": float("inf")}, 67),
+        ({"key": {"a": 1, "b": 1}, "expireAfterSeconds": 1}, 67),
+        ({"key": {"_id": 1}, "sparse": True}, 197),
+        ({"key": {"a": 1}, "sparse": True, "partialFilterExpression": {}}, 67),
+        ({"key": {"a": 1}, "partialFilterExpression": {"a": {"$ne": 1}}}, 67),
+        ({"key": {"a": 1}, "partialFilterExpression": {"a": {"$exists": False}}}, 67),
+        ({"key": {"a": 1}, "partialFilterExpression": {"$expr": {"$gt": ["$a", 1]}}}, 224),
+        ({"key": {"a": 1}, "wildcardProjection": {"a": 1}}, 2),
+        ({"key": {"$**": 1}, "unique": True}, 67),
+        ({"key": {"$**": 1}, "wildcardProjection": {"a": 1, "b": 0}}, 31254),
+        ({"key": {"$**": 1}, "wildcardProjection": {}}, 9),
+        ({"key": {"$**": 1, "b.$**": 1}}, 7246201),
+        ({"key": {"a": 1, "$**": 1}}, 67),
+        ({"key": {"a": "2d"}, "bits": 33}, 72),
+        ({"key": {"a": "hashed"}, "unique": True}, 16764),
+        ({"key": {"a": 1}, "collation": {"locale": "en"}}, 238),
+    ],
+)
+def test_definitions_that_cannot_be(db: Database, spec: dict[str, Any], expected: int) -> None:
+    assert code(db, {"createIndexes": "c", "indexes": [{"name": "x", **spec}]}) == expected
+    assert db.list_collection_names() == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ({"key": {"a": 1}, "name": "x"}, {"key": {"b": 1}, "name": "x"}, 86),
+        ({"key": {"a": 1}, "name": "x"}, {"key": {"a": 1}, "name": "y"}, 85),
+        ({"key": {"a": 1}, "name": "x"}, {"key": {"a": 1}, "name": "x", "expireAfterSeconds": 1}, 85),
+        ({"key": {"a": 1}, "name": "x"}, {"key": {"a": 1}, "name": "x", "unique": True}, 86),
+    ],
+)
+def test_conflicts(db: Database, first: dict[str, Any], second: dict[str, Any], expected: int) -> None:
+    create(db, first)
+    assert code(db, {"createIndexes": "c", "indexes": [second]}) == expected
+
+
+def test_building_over_documents(db: Database) -> None:
+    db.c.insert_many([{"_id": 1, "a": [1, 2]}, {"_id": 2, "a": 2}, {"_id": 3}])
+    found = failure(db, {"createIndexes": "c", "indexes": [{"key": {"b": 1}, "name": "b"}, {"key": {"a": 1}, "name": "a", "unique": True}]})
+    assert (found["code"], found["keyPattern"], found["keyValue"]) == (11000, {"a": 1}, {"a": 2})
+    assert list(db.c.index_information()) == ["_id_"]
+    db.c.create_index("a")
+    assert [document["_id"] for document in db.c.find({"a": 2}, hint="a_1", sort={"_id": 1})] == [1, 2]
+
+
+def test_a_partial_unique_index(db: Database) -> None:
+    db.c.create_index("a", unique=True, partialFilterExpression={"b": True})
+    db.c.insert_many([{"a": 1}, {"a": 1}, {"a": 1, "b": True}])
+    with pytest.raises(DuplicateKeyError):
+        db.c.insert_one({"a": 1, "b": True})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "left"),
+    [("*", ["_id_"]), ("a", ["_id_", "b"]), ({"b": 1}, ["_id_", "a"]), (["a", "b"], ["_id_"]), ([], ["_id_", "a", "b"])],
+)
+def test_drop(db: Database, wanted: Any, left: list[str]) -> None:
+    create(db, {"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b"})
+    assert db.command({"dropIndexes": "c", "index": wanted})["nIndexesWas"] == 3
+    assert sorted(db.c.index_information()) == left
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"), [("none", 27), ({"z": 1}, 27), ("_id_", 72), (None, 14), (1, 14), ([1], 14), (["a", "a"], 27), ({"a": 1}, 181)]
+)
+def test_drop_errors(db: Database, wanted: Any, expected: int) -> None:
+    create(db, {"key": {"a": 1}, "name": "a"}, {"key": {"a": 1}, "name": "s", "sparse": True})
+    assert code(db, {"dropIndexes": "c", "index": wanted}) == expected
+
+
+def test_a_missing_collection(db: Database) -> None:
+    assert code(db, {"listIndexes": "none"}) == 26
+    assert code(db, {"dropIndexes": "none", "index": "*"}) == 26

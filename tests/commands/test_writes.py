@@ -1,0 +1,156 @@
+"""insert, update, delete and findAndModify."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+from pymongo.database import Database
+
+from tests.commands.failing import code
+
+
+def errors(reply: dict[str, Any]) -> list[tuple[int, int]]:
+    return [(error["index"], error["code"]) for error in reply.get("writeErrors", [])]
+
+
+@pytest.mark.parametrize(("ordered", "n", "failed"), [(True, 1, [(1, 11000)]), (False, 2, [(1, 11000), (3, 53)])])
+def test_insert_and_its_errors(db: Database, ordered: bool, n: int, failed: list[tuple[int, int]]) -> None:
+    documents = [{"_id": 1}, {"_id": 1}, {"_id": 2}, {"_id": [1]}]
+    reply = db.command({"insert": "c", "documents": documents, "ordered": ordered})
+    assert (reply["n"], errors(reply)) == (n, failed)
+
+
+def test_empty_timestamps_become_times_of_their_own(db: Database) -> None:
+    db.c.insert_many([{"t": Timestamp(0, 0)}, {"t": Timestamp(0, 0)}])
+    assert len(db.c.distinct("t")) == 2
+    assert Timestamp(0, 0) not in db.c.distinct("t")
+
+
+@pytest.mark.parametrize(
+    ("statement", "n", "modified"),
+    [
+        ({"q": {"_id": 1}, "u": {"$set": {"x": 1}}}, 1, 0),
+        ({"q": {"_id": 1}, "u": {"$set": {"x": 2}}}, 1, 1),
+        ({"q": {"_id": 1}, "u": {"x": 1}}, 1, 1),
+        ({"q": {}, "u": {"$inc": {"x": 1}}, "multi": True}, 3, 3),
+        ({"q": {}, "u": [{"$set": {"x": "$_id"}}], "multi": True}, 3, 2),
+        ({"q": {"x": {"$gt": 1}}, "u": {"$inc": {"x": 1}}, "sort": {"_id": -1}}, 1, 1),
+        ({"q": {"_id": 9}, "u": {"$set": {"x": 1}}}, 0, 0),
+        ({"q": {"_id": 9}, "u": {"$set": {"x": 1}}, "upsert": True}, 1, 0),
+    ],
+)
+def test_update_counts(db: Database, statement: dict[str, Any], n: int, modified: int) -> None:
+    db.c.insert_many([{"_id": 1, "x": 1}, {"_id": 2, "x": 3}, {"_id": 3, "x": 2}])
+    reply = db.command({"update": "c", "updates": [statement]})
+    assert (reply["n"], reply["nModified"]) == (n, modified)
+
+
+def test_a_failed_statement_counts_nothing(db: Database) -> None:
+    db.c.create_index("x", unique=True)
+    db.c.insert_many([{"_id": 1, "x": 1}, {"_id": 2, "x": 2}])
+    updates = [{"q": {"_id": 1}, "u": {"$set": {"x": 5}}}, {"q": {"_id": 2}, "u": {"$set": {"x": 5}}}]
+    reply = db.command({"update": "c", "updates": updates})
+    assert (reply["n"], reply["nModified"], errors(reply)) == (1, 1, [(1, 11000)])
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ({"q": {}, "u": {"x": 1}, "multi": True}, 9),
+        ({"q": {}, "u": {"$set": {"_id": 5}}}, 66),
+        ({"q": {}, "u": {"$bad": {}}}, 9),
+        ({"q": {}, "u": {"$set": {"x": 1}}, "c": {"v": 1}}, 51198),
+        ({"q": {"$bad": 1}, "u": {"$set": {"x": 1}}}, 2),
+        ({"q": {}, "u": {"$set": {"x": 1}}, "hint": "none"}, 2),
+    ],
+)
+def test_update_errors(db: Database, statement: dict[str, Any], expected: int) -> None:
+    db.c.insert_one({"_id": 1})
+    assert errors(db.command({"update": "c", "updates": [statement]})) == [(0, expected)]
+
+
+def test_unacknowledged_writes_say_nothing(db: Database) -> None:
+    reply = db.command({"update": "c", "updates": [{"q": {}, "u": {"x": 1}, "multi": True}], "writeConcern": {"w": 0}})
+    assert "n" not in reply
+    assert "writeErrors" not in reply
+    assert "n" in db.command({"insert": "c", "documents": [{}], "writeConcern": {"w": 0, "j": True}})
+
+
+@pytest.mark.parametrize(
+    ("concern", "expected"),
+    [
+        ({"w": 51}, 9),
+        ({"w": -1}, 9),
+        ({"w": float("nan")}, 9),
+        ({"w": {"dc": "x"}}, 9),
+        ({"w": True}, 9),
+        ({"j": "x"}, 14),
+        ({"wtimeout": 2**31}, 9),
+        ({"other": 1}, 40415),
+        (1, 14),
+    ],
+)
+def test_write_concerns_that_cannot_be(db: Database, concern: Any, expected: int) -> None:
+    assert code(db, {"insert": "c", "documents": [{}], "writeConcern": concern}) == expected
+    assert db.c.count_documents({}) == 0
+
+
+def test_a_concern_that_one_node_cannot_meet(db: Database) -> None:
+    reply = db.command({"insert": "c", "documents": [{}], "writeConcern": {"w": 3}}, check=False)
+    assert (reply["n"], reply["writeConcernError"]["code"]) == (1, 100)
+
+
+@pytest.mark.parametrize(("limit", "n", "left"), [(0, 2, 1), (1, 1, 2), (Int64(1), 1, 2)])
+def test_delete(db: Database, limit: Any, n: int, left: int) -> None:
+    db.c.insert_many([{"x": 1}, {"x": 1}, {"x": 2}])
+    assert db.command({"delete": "c", "deletes": [{"q": {"x": 1}, "limit": limit}]})["n"] == n
+    assert db.c.count_documents({}) == left
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ({"insert": "c", "documents": []}, 16),
+        ({"insert": "c"}, 40414),
+        ({"insert": "c", "documents": [{}], "ordered": 1}, 14),
+        ({"insert": "", "documents": [{}]}, 73),
+        ({"insert": "v", "documents": [{}]}, 166),
+        ({"update": "c", "updates": [{"q": {}}]}, 40414),
+        ({"update": "c", "updates": [{"q": {}, "u": {}, "other": 1}]}, 40415),
+        ({"delete": "c", "deletes": [{"q": {}}]}, 40414),
+        ({"findAndModify": "c"}, 9),
+        ({"findAndModify": "c", "remove": True, "update": {}}, 9),
+        ({"findAndModify": "c", "remove": True, "new": True}, 9),
+        ({"findAndModify": "c", "update": {}, "hint": 1}, 9),
+        ({"findAndModify": "v", "remove": True}, 166),
+    ],
+)
+def test_commands_that_cannot_be(db: Database, command: dict[str, Any], expected: int) -> None:
+    db.create_collection("v", viewOn="c")
+    assert code(db, command) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "value", "last"),
+    [
+        ({"update": {"$inc": {"x": 1}}}, {"_id": 1, "x": 1}, {"n": 1, "updatedExisting": True}),
+        ({"update": {"$inc": {"x": 1}}, "new": True}, {"_id": 1, "x": 2}, {"n": 1, "updatedExisting": True}),
+        ({"update": {"$inc": {"x": 1}}, "sort": {"_id": -1}, "fields": {"_id": 0}}, {"x": 5}, {"n": 1, "updatedExisting": True}),
+        ({"remove": True, "query": {"_id": 2}}, {"_id": 2, "x": 5}, {"n": 1}),
+        ({"remove": True, "query": {"_id": 9}}, None, {"n": 0}),
+        ({"query": {"_id": 9}, "update": {"x": 1}}, None, {"n": 0, "updatedExisting": False}),
+        ({"query": {"_id": 9}, "update": {"x": 1}, "upsert": True}, None, {"n": 1, "updatedExisting": False, "upserted": 9}),
+        (
+            {"query": {"_id": 9}, "update": {"x": 1}, "upsert": True, "new": True},
+            {"_id": 9, "x": 1},
+            {"n": 1, "updatedExisting": False, "upserted": 9},
+        ),
+    ],
+)
+def test_find_and_modify(db: Database, options: dict[str, Any], value: Any, last: dict[str, Any]) -> None:
+    db.c.insert_many([{"_id": 1, "x": 1}, {"_id": 2, "x": 5}])
+    reply = db.command({"findAndModify": "c", **options})
+    assert (reply["value"], reply["lastErrorObject"]) == (value, last)

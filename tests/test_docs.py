@@ -1,0 +1,89 @@
+"""The documentation: its links lead somewhere, and the examples of the README and of docs/extending.md run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.project import LOAD
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+
+# What is asked of a server that has the examples of docs/extending.md, and must answer.
+TRIAL = textwrap.dedent(
+    """
+    import pytest
+    from pymongo import MongoClient
+    from pymongo.errors import OperationFailure
+    from secantus_server import SecantusDBServer
+
+    with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(server.uri) as client:
+        db = client.db
+        assert db.command("countdown", **{"from": 3})["numbers"] == [3, 2, 1]
+        for wrong, code in (({"from": 0}, 2), ({}, 40414), ({"from": "x"}, 14), ({"from": 1, "to": 2}, 40415)):
+            with pytest.raises(OperationFailure) as caught:
+                db.command("countdown", **wrong)
+            assert caught.value.code == code, caught.value
+        db.c.insert_many([{"_id": number, "on": number % 2 == 0} for number in range(5)])
+        stages = [{"$everyNth": 2}, {"$project": {"twice": {"$double": "$_id"}}}]
+        assert [one["twice"] for one in db.c.aggregate(stages)] == [0, 4, 8]
+        with pytest.raises(OperationFailure, match="only supports int types, not string"):
+            db.c.aggregate([{"$project": {"x": {"$double": "a"}}}])
+        db.c.update_many({}, {"$toggle": {"on": True, "new": True}})
+        assert db.c.find_one({"_id": 0}) == {"_id": 0, "on": False, "new": True}
+    """
+)
+
+
+def examples(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    line = [sys.executable, *arguments]
+    return subprocess.run(line, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there."
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        assert name == "index.md" or f"({name})" in index, f"docs/index.md does not name {name}."
+
+
+def test_the_first_example_of_the_readme(tmp_path: Path) -> None:
+    (tmp_path / "test_fruit.py").write_text(examples("README.md")[0], encoding="utf-8")
+    done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "--strict-markers")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
+def test_the_second_example_of_the_readme(tmp_path: Path) -> None:
+    done = run(tmp_path, "-c", examples("README.md")[1])
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_examples_of_how_to_extend(tmp_path: Path) -> None:
+    blocks = examples("docs/extending.md")
+    assert len(blocks) == 4
+    for number, block in enumerate(blocks):
+        (tmp_path / f"example_{number}.py").write_text(block, encoding="utf-8")
+    imports = "".join(f"import example_{number}\n" for number in range(len(blocks)))
+    # The server is imported first: its packages load in the order that it needs.
+    (tmp_path / "trial.py").write_text("import secantus_server.server\n" + imports + TRIAL, encoding="utf-8")
+    done = run(tmp_path, "trial.py")
+    assert done.returncode == 0, done.stderr

@@ -51,7 +51,12 @@ def explain_find_and_modify(request: Request, args: dict[str, Any], runner: Runn
         parse_projection(args["fields"], ctx, match=query.match)
     if args["remove"]:
         return runner.result(f"{request.db}.{name}", query, _run_delete(collection, query, runner))
-    spec = {"q": args["query"], "u": args["update"], "multi": False, **{key: args[key] for key in ("arrayFilters", "upsert", "sort", "hint")}}
+    spec = {
+        "q": args["query"],
+        "u": args["update"],
+        "multi": False,
+        **{key: args[key] for key in ("arrayFilters", "upsert", "sort", "hint")},
+    }
     statement = update.make_statement(spec, ctx)
     return runner.result(f"{request.db}.{name}", query, _run_update(collection, statement, runner))
 
@@ -98,4 +103,6 @@ def _run_delete(collection: Collection | None, query: CanonicalQuery, runner: Ru
 
 
 def _write_stage(name: str, below: Stage, counts: dict[str, Any], runner: Runner) -> Stage:
-    return stage(name, {}, returned=0 if runner.runs else None, works=below.returned or 0, counts=counts if runner.runs else {}, inputs=[below])
+    return stage(
+        name, {}, returned=0 if runner.runs else None, works=below.returned or 0, counts=counts if runner.runs else {}, inputs=[below]
+    )

@@ -69,7 +69,9 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
         )
         cursor.no_timeout = args["noCursorTimeout"]
         batch = cursor.first_batch(args["batchSize"])
-        if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)):
+        if args["singleBatch"] or (
+            cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)
+        ):
             cursor.exhausted = True
         return cursor_reply(request, cursor, batch)
 

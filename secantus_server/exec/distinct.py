@@ -21,7 +21,9 @@ class DistinctScan:
         check: called regularly; it raises to end the scan.
     """
 
-    def __init__(self, index: Index, intervals: list[tuple[bytes, bytes]], after: Callable[[Any], bytes], check: Callable[[], None]) -> None:
+    def __init__(
+        self, index: Index, intervals: list[tuple[bytes, bytes]], after: Callable[[Any], bytes], check: Callable[[], None]
+    ) -> None:
         self._index = index
         self._intervals = intervals
         self._after = after

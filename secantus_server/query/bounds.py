@@ -155,6 +155,7 @@ class IndexBounds:
 
 
 def directed(key: bytes, direction: int) -> bytes:
+    """A value's key as an index in this direction holds it: a descending field has its bytes inverted."""
     return key if direction > 0 else bytes(255 - byte for byte in key)
 
 

@@ -103,7 +103,9 @@ def shape_hash(shape: Any) -> str:
     return hashlib.sha256(encode({"": shape})).hexdigest().upper()
 
 
-def run_find(collection: Collection | None, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None, runner: Runner) -> Stage:
+def run_find(
+    collection: Collection | None, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None, runner: Runner
+) -> Stage:
     """Plan and run a find; gives its stages.
 
     Arguments:
@@ -159,7 +161,11 @@ def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runn
         count = getattr(documents, "count", None)
         counted = count() if count is not None else drain(documents)
     by_keys = isinstance(plan, IndexedScan) and plan.match is None
-    below = plan.entries("COUNT_SCAN" if plan.key_filter is None else "IXSCAN") if by_keys and isinstance(plan, IndexedScan) else plan.describe()
+    below = (
+        plan.entries("COUNT_SCAN" if plan.key_filter is None else "IXSCAN")
+        if by_keys and isinstance(plan, IndexedScan)
+        else plan.describe()
+    )
     counts = {"nCounted": counted, "nSkipped": 0} if runner.runs else {}
     return stage("COUNT", {}, returned=0 if runner.runs else None, works=counted, counts=counts, inputs=[below])
 

@@ -36,7 +36,8 @@ def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: 
             return Near(collection, index, query.match, near, query.sort is None, query.skip + query.limit if query.limit else 0)
     raise CommandError(
         291,
-        f"error processing query: ns={collection.namespace}: planner returned error :: caused by :: unable to find index for $geoNear query",
+        f"error processing query: ns={collection.namespace}: planner returned error"
+        " :: caused by :: unable to find index for $geoNear query",
     )
 
 

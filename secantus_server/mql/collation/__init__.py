@@ -1,0 +1,64 @@
+"""Collations: what replaces the comparison of strings.
+
+https://www.mongodb.com/docs/manual/reference/collation/
+The order of texts is that of CLDR's root collation, with what the locales of `locales` change. Nothing of it is loaded before a
+collation is used. Ideographs sort by code point.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from secantus_server.mql.collation.spec import CollationSpec, parse_spec
+
+if TYPE_CHECKING:
+    from secantus_server.mql.collation.sort_keys import SortKeys
+
+
+class Collation:
+    """A collation that is not the simple one. Two with the same specification are equal.
+
+    Arguments:
+        spec: its options.
+    """
+
+    def __init__(self, spec: CollationSpec) -> None:
+        self.spec = spec
+        self.sort_key = _sort_keys(spec).sort_key
+        """Bytes whose order is the collation's order of texts."""
+
+    def document(self) -> dict[str, Any]:
+        """The complete specification, as it is stored and listed."""
+        return self.spec.document()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Collation) and self.spec == other.spec
+
+    def __hash__(self) -> int:
+        return hash(self.spec)
+
+
+@lru_cache(maxsize=64)
+def _sort_keys(spec: CollationSpec) -> SortKeys:
+    from secantus_server.mql.collation.order import root_order
+    from secantus_server.mql.collation.sort_keys import SortKeys
+    from secantus_server.mql.collation.tailoring import tailoring
+
+    return SortKeys(spec, root_order(), tailoring(spec.locale))
+
+
+def parse_collation(document: dict[str, Any] | None, name: str = "collation") -> Collation | None:
+    """The collation of a command's or collection's option; None is the simple one.
+
+    Arguments:
+        document: what the user wrote; None or an empty document is the simple collation.
+        name: what error messages call the document.
+
+    Raises:
+        CommandError: it is not a collation, or one that is not supported (see `parse_spec`).
+    """
+    if not document:
+        return None
+    spec = parse_spec(document, name)
+    return None if spec is None else Collation(spec)

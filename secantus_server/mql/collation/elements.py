@@ -1,0 +1,88 @@
+"""From a text to its collation elements: decomposition, contractions, tailoring.
+
+https://www.unicode.org/reports/tr10/#Main_Algorithm (steps 1 and 2)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from unicodedata import combining, normalize
+
+from secantus_server.mql.collation.order import Elements, RootOrder
+
+
+class ElementReader:
+    """Gives the collation elements of texts in one order.
+
+    Arguments:
+        root: the root order.
+        tailoring: what a locale changes: elements of characters and of contractions.
+        normalization: whether combining marks are put into canonical order first.
+        without: contractions of the root order that the locale does not have.
+    """
+
+    def __init__(
+        self, root: RootOrder, tailoring: Mapping[str, Elements], normalization: bool, without: frozenset[str] = frozenset()
+    ) -> None:
+        self._root = root
+        self._tailoring = tailoring
+        self._normalization = normalization
+        self._contractions = (root.contractions - without) | {text for text in tailoring if len(text) > 1}
+        self._longest: dict[str, int] = {}
+        for text in self._contractions:
+            self._longest[text[0]] = max(len(text), self._longest.get(text[0], 0))
+
+    @property
+    def has_ascii_contractions(self) -> bool:
+        """Whether what an ASCII character is worth can depend on the ASCII character after it."""
+        return any(map(str.isascii, self._contractions))
+
+    def decompose(self, text: str) -> str:
+        """The text with each character taken apart; its marks stay as they are written unless they are to be put in order."""
+        if text.isascii():
+            return text
+        if self._normalization:
+            return normalize("NFD", text)
+        return "".join([normalize("NFD", character) for character in text])
+
+    def units(self, text: str) -> Iterator[tuple[str, Elements]]:
+        """The characters and contractions of a decomposed text, each with its elements."""
+        characters = list(text)
+        position = 0
+        while position < len(characters):
+            unit = self._unit(characters, position)
+            position += len(unit)
+            if position < len(characters) and unit[0] in self._longest and combining(characters[position]):
+                unit = self._with_marks(unit, characters, position)
+            yield unit, self.elements(unit)
+
+    def elements(self, unit: str) -> Elements:
+        """The elements of a character or contraction."""
+        found = self._tailoring.get(unit)
+        return self._root.elements(unit) if found is None else found
+
+    def _unit(self, characters: list[str], position: int) -> str:
+        """The longest contraction that begins here, or the character."""
+        first = characters[position]
+        for length in range(min(self._longest.get(first, 1), len(characters) - position), 1, -1):
+            unit = "".join(characters[position : position + length])
+            if unit in self._contractions:
+                return unit
+        return first
+
+    def _with_marks(self, unit: str, characters: list[str], position: int) -> str:
+        """The unit with those of the marks after it that form a longer contraction with it, though others stand between them.
+
+        The marks that it takes are removed from the characters.
+        """
+        last_class = 0
+        while position < len(characters):
+            mark_class = combining(characters[position])
+            if mark_class == 0:
+                break
+            if mark_class > last_class and unit + characters[position] in self._contractions:
+                unit += characters.pop(position)
+            else:
+                last_class = mark_class
+                position += 1
+        return unit

@@ -1,0 +1,111 @@
+"""The locales: which ones MongoDB knows, and how the alphabets of those that we support differ from the root order.
+
+https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
+A rule says what follows what, in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules:
+`&x` is the place, `<` a different letter, `<<` another accent, `<<<` another case, `x/y` an x that sorts as if y followed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson.shell import document_text
+from secantus_server.errors import CommandError, not_supported
+
+ROOT_LOCALES = frozenset("ca de de_AT dz en en_US fr fr_CA ga id it li lb ms nl pt sw wae zu".split())
+"""Those whose texts sort in the root order."""
+
+GREEK, CYRILLIC, HEBREW = ("α", "ⲁ"), ("а", "ⰰ"), ("א", "𐤀")
+OWN_SCRIPTS = {"el": GREEK, "he": HEBREW, **{locale: CYRILLIC for locale in "be bg bs_Cyrl kk ky mk ru sr uk".split()}}
+"""Those whose own script comes before the others: its first letter, and the first of the script after it."""
+
+_NORDIC_D_T = "&D<<đ<<<Đ<<ð<<<Ð &t<<<þ/h &T<<<Þ/H &Y<<ü<<<Ü<<ű<<<Ű"
+_CARON = "&C<č<<<Č &S<š<<<Š &Z<ž<<<Ž"
+_NORWEGIAN = (
+    f"{_NORDIC_D_T} &[before 1]ǀ<æ<<<Æ<<ä<<<Ä<<ę<<<Ę<ø<<<Ø<<ö<<<Ö<<ő<<<Ő<<œ<<<Œ<å<<<Å<<aa<<<Aa<<<AA"
+)
+_CROATIAN = (
+    "&C<č<<<Č<ć<<<Ć &D<dž<<<ǆ<<<Dž<<<ǅ<<<DŽ<<<Ǆ<đ<<<Đ &L<lj<<<ǉ<<<Lj<<<ǈ<<<LJ<<<Ǉ &N<nj<<<ǌ<<<Nj<<<ǋ<<<NJ<<<Ǌ &S<š<<<Š &Z<ž<<<Ž"
+)
+_TURKISH = "&C<ç<<<Ç &G<ğ<<<Ğ &[before 1]i<ı<<<I &i<<<İ &O<ö<<<Ö &S<ş<<<Ş &U<ü<<<Ü"
+
+RULES: dict[str, str] = {
+    "be": "&Е<ё<<<Ё &у<ў<<<Ў",
+    "bs": _CROATIAN,
+    "cs": f"{_CARON} &H<ch<<<cH<<<Ch<<<CH &R<ř<<<Ř",
+    "cy": "&C<ch<<<Ch<<<CH &D<dd<<<Dd<<<DD &F<ff<<<Ff<<<FF &G<ng<<<Ng<<<NG &L<ll<<<Ll<<<LL &P<ph<<<Ph<<<PH &R<rh<<<Rh<<<RH &T<th<<<Th<<<TH",
+    "da": "&D<<đ<<<Đ<<ð<<<Ð &th<<<þ &TH<<<Þ &Y<<ü<<<Ü<<ű<<<Ű &[before 1]ǀ<æ<<<Æ<<ä<<<Ä<ø<<<Ø<<ö<<<Ö<<ő<<<Ő<å<<<Å<<<aa<<<Aa<<<AA &oe<<œ<<<Œ",
+    "de@collation=phonebook": "&AE<<ä<<<Ä &OE<<ö<<<Ö &UE<<ü<<<Ü",
+    "eo": "&C<ĉ<<<Ĉ &G<ĝ<<<Ĝ &H<ĥ<<<Ĥ &J<ĵ<<<Ĵ &S<ŝ<<<Ŝ &U<ŭ<<<Ŭ",
+    "es": "&N<ñ<<<Ñ",
+    "es@collation=traditional": "&N<ñ<<<Ñ &C<ch<<<Ch<<<CH &l<ll<<<Ll<<<LL",
+    "et": "&[before 1]T<š<<<Š<z<<<Z<ž<<<Ž &[before 1]X<õ<<<Õ<ä<<<Ä<ö<<<Ö<ü<<<Ü",
+    "fil": "&N<ñ<<<Ñ<ng<<<Ng<<<NG",
+    "fo": _NORWEGIAN.replace("<<aa<<<Aa", "<<<aa<<<Aa"),
+    "gl": "&N<ñ<<<Ñ",
+    "haw": "&a<e<<<E<i<<<I<o<<<O<u<<<U &w<ʻ",
+    "hr": _CROATIAN,
+    "hsb": f"{_CARON} &C<č<<<Č<ć<<<Ć &E<ě<<<Ě &H<ch<<<cH<<<Ch<<<CH &[before 1]L<ł<<<Ł &R<ř<<<Ř &Z<ž<<<Ž<ź<<<Ź",
+    "is": "&[before 1]b<á<<<Á &d<<đ<<<Đ<ð<<<Ð &[before 1]f<é<<<É &[before 1]j<í<<<Í &[before 1]p<ó<<<Ó &[before 1]v<ú<<<Ú"
+    " &[before 1]z<ý<<<Ý &[before 1]ǀ<æ<<<Æ<<ä<<<Ä<ö<<<Ö<<ø<<<Ø<å<<<Å",
+    "kk": "&Е<ё<<<Ё &Ұ<ү<<<Ү &[before 1]ь<і<<<І",
+    "ky": "&е<ё<<<Ё",
+    "ln": "&E<ɛ<<<Ɛ &O<<ɔ<<<Ɔ",
+    "lv": f"{_CARON} &G<ģ<<<Ģ &I<y<<<Y &K<ķ<<<Ķ &L<ļ<<<Ļ &N<ņ<<<Ņ &R<ŗ<<<Ŗ",
+    "mk": "&ԃ<ѓ<<<Ѓ &ћ<ќ<<<Ќ",
+    "nb": _NORWEGIAN,
+    "nn": _NORWEGIAN,
+    "pl": "&A<ą<<<Ą &C<ć<<<Ć &E<ę<<<Ę &L<ł<<<Ł &N<ń<<<Ń &O<ó<<<Ó &S<ś<<<Ś &Z<ź<<<Ź<ż<<<Ż",
+    "ro": "&A<ă<<<Ă<â<<<Â &I<î<<<Î &S<ş=ș<<<Ş=Ș &T<ţ=ț<<<Ţ=Ț",
+    "sk": f"{_CARON} &A<ä<<<Ä &H<ch<<<cH<<<Ch<<<CH &O<ô<<<Ô &R<ř<<<Ř",
+    "sl": "&C<č<<<Č<ć<<<Ć &D<đ<<<Đ &S<š<<<Š &Z<ž<<<Ž",
+    "sq": "&[before 1]D<ç<<<Ç &[before 1]E<dh<<<Dh<<<DH &[before 1]F<ë<<<Ë &[before 1]H<gj<<<Gj<<<GJ &[before 1]M<ll<<<Ll<<<LL"
+    " &[before 1]O<nj<<<Nj<<<NJ &[before 1]S<rr<<<Rr<<<RR &[before 1]T<sh<<<Sh<<<SH &[before 1]U<th<<<Th<<<TH"
+    " &[before 1]Y<xh<<<Xh<<<XH &[before 1]Ʒ<zh<<<Zh<<<ZH",
+    "sr_Latn": _CROATIAN,
+    "sv": f"{_NORDIC_D_T} &[before 1]ǀ<å<<<Å<ä<<<Ä<<æ<<<Æ<<ę<<<Ę<ö<<<Ö<<ø<<<Ø<<ő<<<Ő<<œ<<<Œ<<ô<<<Ô",
+    "tr": _TURKISH,
+    "az": f"{_TURKISH} &K<q<<<Q &E<ə<<<Ə &H<x<<<X &Z<w<<<W",
+    "uk": "&Г<ґ<<<Ґ &ꙇ<ї<<<ꙶ<<<Ї",
+    "vi": "&\u0300<<\u0309<<\u0303<<\u0301<<\u0323 &a<ă<<<Ă<â<<<Â &d<đ<<<Đ &e<ê<<<Ê &o<ô<<<Ô<ơ<<<Ơ &u<ư<<<Ư",
+    "yo": "&E<ẹ<<<Ẹ &G<gb<<<Gb<<<GB &O<ọ<<<Ọ &S<ṣ<<<Ṣ",
+}  # fmt: skip
+
+SHORT_I = frozenset(["\u0438\u0306", "\u0418\u0306"])
+DROPPED_CONTRACTIONS = {"bs_Cyrl": SHORT_I, "mk": SHORT_I, "sr": SHORT_I}
+"""Where a letter of the root order is another letter with an accent."""
+
+LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
+    "da": {"case_first": "upper"},
+    "fr_CA": {"backwards": True},
+    "mt": {"case_first": "upper"},
+    "th": {"alternate": "shifted", "normalization": True},
+    **{locale: {"normalization": True} for locale in ("el", "he", "vi", "yo")},
+}
+"""What an option is in a locale if the document does not say it, where that is not the general default."""
+
+_NOT_YET = frozenset(
+    "af am ar as bn bo chr dsb ee en_US_POSIX fa fa_AF fi gu ha hi hu hy ig ja ka kl km kn ko kok lkt lo lt ml mn mr mt my ne om or pa ps"
+    " se si smn ta te th to ug ur yi zh zh_Hant".split()
+)
+_VARIANTS = frozenset(
+    "big5han compat dictionary emoji eor gb2312han phonebook phonetic pinyin reformed search searchjl standard stroke traditional unihan zhuyin".split()
+)
+
+
+def check_locale(document: dict[str, Any]) -> None:
+    """Check the locale of a collation document.
+
+    Raises:
+        CommandError: 2 for one that MongoDB does not know, 238 for one that is not supported.
+    """
+    name = document["locale"]
+    base, _, keyword = name.partition("@")
+    supported = ROOT_LOCALES | RULES.keys() | OWN_SCRIPTS.keys()
+    if name in supported:
+        return
+    variant = keyword.removeprefix("collation=")
+    known = base in supported or base in _NOT_YET
+    if not known or (keyword and (variant == keyword or variant not in _VARIANTS)):
+        raise CommandError(2, f"Field 'locale' is invalid in: {document_text(document)}")
+    raise not_supported(f"the collation of the locale '{name}'", "use a supported locale such as 'en', whose order is the general one")

@@ -1,0 +1,170 @@
+"""From collation elements to sort keys: bytes whose order is that of the texts.
+
+A key is one level after the other, from the strongest difference to the weakest, with a zero byte before each but the first.
+https://www.unicode.org/reports/tr10/#Step_3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from unicodedata import category, decimal
+
+from secantus_server.mql.collation.elements import ElementReader
+from secantus_server.mql.collation.locales import DROPPED_CONTRACTIONS
+from secantus_server.mql.collation.order import SECONDARY, TERTIARY, Elements, RootOrder, Weights
+from secantus_server.mql.collation.reordering import own_script
+from secantus_server.mql.collation.spec import CollationSpec
+
+MAX_NUMBER_DIGITS = 254
+_COMMON_SECONDARY = SECONDARY.to_bytes(2, "big")
+# At the fourth level what is not shifted follows everything that is.
+_UNSHIFTED = b"\xff\xff"
+_ASCII = [chr(code) for code in range(128)]
+
+
+@dataclass
+class _Levels:
+    """A key in the making."""
+
+    primary: list[bytes] = field(default_factory=list)
+    secondary: list[bytes] = field(default_factory=list)
+    case: list[bytes] = field(default_factory=list)
+    tertiary: list[bytes] = field(default_factory=list)
+    quaternary: list[bytes] = field(default_factory=list)
+    has_kana: bool = False
+
+
+class SortKeys:
+    """Makes the sort keys of one collation.
+
+    Arguments:
+        spec: the collation.
+        root: the root order.
+        tailoring: the elements that the locale changes.
+    """
+
+    def __init__(self, spec: CollationSpec, root: RootOrder, tailoring: Mapping[str, Elements]) -> None:
+        self._spec = spec
+        self._reader = ElementReader(root, tailoring, spec.normalization, DROPPED_CONTRACTIONS.get(spec.locale, frozenset()))
+        # The groups follow one another: spaces, punctuation from the overline on, symbols from "`" on, currency signs, digits.
+        self._first_fixed = root.primary("\u203e" if spec.max_variable == "space" else "`") if spec.alternate == "shifted" else b""
+        self._number_lead = (int.from_bytes(root.primary("0"), "big") - 1).to_bytes(2, "big")
+        self._case_in_tertiary = spec.case_first != "off" and not spec.case_level
+        self._case_bytes = b"\3\2\1" if spec.case_first == "upper" else b"\1\2\3"
+        self._common_tertiary = self._tertiary(Weights(b""))
+        self._kana = root.primary("あ"), root.primary("ん")
+        self._own_script = own_script(spec.locale, root)
+        self._quick = self._quick_tables()
+
+    def sort_key(self, text: str) -> bytes:
+        """Bytes whose order is the collation's order of texts; equal for texts that the collation holds equal."""
+        if self._quick is not None and text.isascii():
+            return self._join([text.translate(table).encode("latin-1") for table in self._quick], False)
+        return self._slow_key(text)
+
+    def _slow_key(self, text: str) -> bytes:
+        decomposed = self._reader.decompose(text)
+        levels = self._levels(self._elements(decomposed))
+        spec = self._spec
+        parts = [b"".join(levels.primary)]
+        if spec.strength >= 2:
+            parts.append(b"".join(reversed(levels.secondary) if spec.backwards else levels.secondary))
+        if spec.case_level:
+            parts.append(b"".join(levels.case))
+        if spec.strength >= 3:
+            parts.append(b"".join(levels.tertiary))
+        if spec.strength >= 4 and spec.alternate == "shifted":
+            parts.append(b"".join(levels.quaternary))
+        if spec.strength == 5:
+            parts.append(decomposed.encode("utf-8", "surrogatepass"))
+        return self._join(parts, levels.has_kana)
+
+    def _join(self, parts: list[bytes], has_kana: bool) -> bytes:
+        """The key of the levels. Weights that nearly everything has are left out at a level's end, unless something weighs less.
+
+        Arguments:
+            has_kana: some letters are kana; their small forms weigh less than the normal ones.
+        """
+        number = 1
+        if self._spec.strength >= 2:
+            parts[number] = _trim(parts[number], _COMMON_SECONDARY)
+            number += 1
+        if self._spec.case_level:
+            number += 1
+        if self._spec.strength >= 3 and self._spec.case_first != "upper" and not has_kana:
+            parts[number] = _trim(parts[number], self._common_tertiary)
+        return b"\0".join(parts)
+
+    def _elements(self, text: str) -> Iterable[Weights]:
+        digits: list[int] = []
+        for unit, elements in self._reader.units(text):
+            if self._spec.numeric_ordering and len(unit) == 1 and category(unit) == "Nd":
+                digits.append(decimal(unit))
+                continue
+            yield from self._number(digits)
+            digits = []
+            yield from elements
+        yield from self._number(digits)
+
+    def _number(self, digits: list[int]) -> Iterable[Weights]:
+        """The elements of a sequence of digits, which counts as a number; very long ones are cut into several."""
+        start = 0
+        while start < len(digits):
+            while start < len(digits) - 1 and digits[start] == 0:
+                start += 1
+            part = digits[start : start + MAX_NUMBER_DIGITS]
+            yield Weights(self._number_lead + bytes([len(part)]) + bytes(part))
+            start += len(part)
+
+    def _levels(self, elements: Iterable[Weights]) -> _Levels:
+        levels = _Levels()
+        after_shifted = False
+        for weights in elements:
+            if weights.primary:
+                levels.has_kana = levels.has_kana or self._kana[0] <= weights.primary <= self._kana[1]
+                after_shifted = weights.primary < self._first_fixed
+                if after_shifted:
+                    levels.quaternary.append(weights.primary)
+                    continue
+            elif after_shifted:
+                continue
+            self._add(levels, weights)
+        return levels
+
+    def _add(self, levels: _Levels, weights: Weights) -> None:
+        levels.primary.append(self._own_script(weights.primary) if self._own_script else weights.primary)
+        if weights.secondary:
+            levels.secondary.append(weights.secondary.to_bytes(2, "big"))
+        if weights.primary or (weights.secondary and self._spec.strength > 1):
+            levels.case.append(self._case_bytes[weights.case : weights.case + 1])
+        if weights.tertiary:
+            levels.tertiary.append(self._tertiary(weights))
+            levels.quaternary.append(_UNSHIFTED)
+
+    def _tertiary(self, weights: Weights) -> bytes:
+        if self._case_in_tertiary:
+            return bytes([self._case_bytes[weights.case], weights.tertiary])
+        return bytes([weights.tertiary])
+
+    def _quick_tables(self) -> list[dict[int, str]] | None:
+        """For each level what each ASCII character adds to it; None where a character's part depends on its neighbours."""
+        spec = self._spec
+        if spec.numeric_ordering or spec.alternate == "shifted" or spec.strength > 3 or self._reader.has_ascii_contractions:
+            return None
+        tables: list[dict[int, str]] = []
+        for character in _ASCII:
+            levels = self._levels(self._elements(character))
+            chosen = [levels.primary] + [levels.secondary] * (spec.strength > 1) + [levels.case] * spec.case_level
+            for number, level in enumerate(chosen + [levels.tertiary] * (spec.strength > 2)):
+                if number == len(tables):
+                    tables.append({})
+                tables[number][ord(character)] = b"".join(level).decode("latin-1")
+        return tables
+
+
+def _trim(level: bytes, common: bytes) -> bytes:
+    end = len(level)
+    while end and level[end - len(common) : end] == common:
+        end -= len(common)
+    return level[:end]

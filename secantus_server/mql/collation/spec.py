@@ -1,0 +1,127 @@
+"""The collation document: its fields, their types and values, the defaults of each locale.
+
+https://www.mongodb.com/docs/manual/reference/collation/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson.shell import document_text
+from secantus_server.bson.values import is_number, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.collation.locales import LOCALE_DEFAULTS, check_locale
+
+VERSION = "57.1"
+"""The version of ICU that MongoDB's collations are those of; part of every collation that is stored."""
+
+_ENUMERATIONS = {"caseFirst": ("upper", "lower", "off"), "alternate": ("non-ignorable", "shifted"), "maxVariable": ("punct", "space")}
+_BOOLEANS = ("caseLevel", "numericOrdering", "normalization", "backwards")
+_FIELDS = frozenset(["locale", "strength", "version", *_ENUMERATIONS, *_BOOLEANS])
+
+
+@dataclass(frozen=True)
+class CollationSpec:
+    """A complete collation. The fields' order is that of the stored document."""
+
+    locale: str
+    case_level: bool = False
+    case_first: str = "off"
+    strength: int = 3
+    numeric_ordering: bool = False
+    alternate: str = "non-ignorable"
+    max_variable: str = "punct"
+    normalization: bool = False
+    backwards: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """The collation as listCollections and listIndexes show it."""
+        return {**{_field_name(field.name): getattr(self, field.name) for field in fields(self)}, "version": VERSION}
+
+
+def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
+    """Check a collation document and complete it.
+
+    Arguments:
+        document: what the user wrote.
+        name: what error messages call it.
+
+    Returns:
+        None for the simple collation, whatever else the document says.
+
+    Raises:
+        CommandError: 40414 or 40415 for a field that is missing or unknown, 14 for a wrong type, 2 for a value that is not one
+            or does not go with another, 161 for another version, 238 for a locale that is not supported.
+    """
+    given = {field: value for field, value in document.items() if value is not None}
+    _check_types(given, name)
+    if given["locale"] == "simple":
+        return None
+    check_locale(document)
+    if given.get("version", VERSION) != VERSION:
+        text = f"Requested collation version {given['version']} but the only available collator version was {VERSION}"
+        raise CommandError(161, f"{text}. Requested collation spec: {document_text(document)}")
+    chosen = {_attribute(field): value for field, value in given.items() if field != "version"}
+    if "strength" in chosen:
+        chosen["strength"] = int(_rounded(chosen["strength"]))
+    spec = replace(CollationSpec(given["locale"], **LOCALE_DEFAULTS.get(given["locale"].partition("@")[0], {})), **chosen)
+    _check_combination(spec, chosen, document)
+    return spec
+
+
+def _check_types(given: dict[str, Any], name: str) -> None:
+    for field, value in given.items():
+        if field not in _FIELDS:
+            raise CommandError(40415, f"BSON field '{name}.{field}' is an unknown field.")
+        if field in _BOOLEANS:
+            _expect(type(value) is bool, f"{name}.{field}", value, "type 'bool'")
+        elif field == "strength":
+            _expect(is_number(value), f"{name}.{field}", value, "types '[long, int, decimal, double]'")
+            _check_value(_rounded(value) in (1, 2, 3, 4, 5), f"{name}.{field}", value)
+        else:
+            _expect(type(value) is str, f"{name}.{field}", value, "type 'string'")
+            _check_value(field not in _ENUMERATIONS or value in _ENUMERATIONS[field], f"{name}.{field}", value)
+    if "locale" not in given:
+        raise CommandError(40414, f"BSON field '{name}.locale' is missing but a required field")
+
+
+def _expect(holds: bool, field: str, value: Any, types: str) -> None:
+    if not holds:
+        raise CommandError(14, f"BSON field '{field}' is the wrong type '{type_name(value)}', expected {types}")
+
+
+def _check_value(holds: bool, field: str, value: Any) -> None:
+    if not holds:
+        raise CommandError(2, f"Enumeration value '{value}' for field '{field}' is not a valid value.")
+
+
+def _rounded(strength: Any) -> Any:
+    """Decimals are rounded, doubles cut; what is not finite stays as it is, and is no strength."""
+    if type(strength) is Decimal128:
+        number = strength.to_decimal()
+        return number.to_integral_value() if number.is_finite() else None
+    return int(strength) if strength - strength == 0 else None
+
+
+def _check_combination(spec: CollationSpec, chosen: dict[str, Any], document: dict[str, Any]) -> None:
+    """What the user chose, and not what the locale says, must go with the strength."""
+    if chosen.get("backwards") and spec.strength == 1:
+        raise CommandError(2, f"'backwards' is invalid with 'strength' of 1 in: {document_text(document)}")
+    if chosen.get("case_first", "off") != "off" and not spec.case_level and spec.strength < 3:
+        text = f"'caseFirst' is invalid unless 'caseLevel' is on or 'strength' is greater than 2 in: {document_text(document)}"
+        raise CommandError(2, text)
+
+
+def _field_name(attribute: str) -> str:
+    head, *tail = attribute.split("_")
+    return head + "".join(word.title() for word in tail)
+
+
+_ATTRIBUTES = {_field_name(field.name): field.name for field in fields(CollationSpec)}
+
+
+def _attribute(field: str) -> str:
+    return _ATTRIBUTES[field]

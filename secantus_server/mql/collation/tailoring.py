@@ -1,0 +1,138 @@
+"""What a locale changes in the root order: the weights that follow from its rules.
+
+https://www.unicode.org/reports/tr35/tr35-collation.html#Rules
+The root order leaves room after each letter, accent and case variant; new weights are numbered into that room once all rules
+are read, since a later rule may put something between two earlier ones.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from unicodedata import normalize
+
+from secantus_server.mql.collation.elements import ElementReader
+from secantus_server.mql.collation.locales import RULES
+from secantus_server.mql.collation.order import SECONDARY, TERTIARY, Elements, RootOrder, Weights, root_order
+
+_RULE = re.compile(r"&(\[before 1\])?([^<=/& ]+)((?:(?:<{1,3}|=)[^<=& ]+)+)")
+_STEP = re.compile(r"(<{1,3}|=)([^<=/& ]+)(?:/([^<=& ]+))?")
+_PRIMARY_ROOM, _SECONDARY_ROOM, _TERTIARY_ROOM = 12, 64, 8
+
+
+class _Weight:
+    """A weight of one level in the making: one of the root order, or one that comes somewhere after one of them."""
+
+    def __init__(self, root: int, anchor: _Weight | None = None) -> None:
+        self.root = root
+        self.anchor = anchor or self
+        self.followers: list[_Weight] = []
+
+    def new_after(self) -> _Weight:
+        """A new weight right after this one."""
+        followers = self.anchor.followers
+        new = _Weight(self.root, self.anchor)
+        followers.insert(followers.index(self) + 1 if self is not self.anchor else 0, new)
+        return new
+
+    def new_last(self) -> _Weight:
+        """A new weight after this one of the root order and all that follow it."""
+        self.followers.append(new := _Weight(self.root, self))
+        return new
+
+    def value(self, room: int) -> int:
+        """The number that the weight has at last."""
+        place = 0 if self.anchor is self else self.anchor.followers.index(self) + 1
+        assert place < room, "the root order has no room for so many weights"
+        return self.root + place
+
+
+class _Element:
+    """A collation element in the making."""
+
+    def __init__(self, primary: _Weight, secondary: _Weight, tertiary: _Weight, case: int, levels: dict[object, _Weight]) -> None:
+        self.primary, self.secondary, self.tertiary, self.case = primary, secondary, tertiary, case
+        self._levels = levels
+
+    def next(self, strength: int) -> _Element:
+        """The element that differs from this one at the level, and follows it."""
+        if strength == 1:
+            return self._common(self.primary.new_after(), None)
+        if strength == 2:
+            return self._common(self.primary, self.secondary.new_after())
+        return _Element(self.primary, self.secondary, self.tertiary.new_after(), self.case, self._levels)
+
+    def _common(self, primary: _Weight, secondary: _Weight | None) -> _Element:
+        secondary = secondary or self._levels.setdefault((primary, SECONDARY), _Weight(SECONDARY))
+        tertiary = self._levels.setdefault((primary, secondary, TERTIARY), _Weight(TERTIARY))
+        return _Element(primary, secondary, tertiary, self.case, self._levels)
+
+    def weights(self, case: int) -> Weights:
+        """The element at last."""
+        primary = self.primary.value(_PRIMARY_ROOM)
+        secondary, tertiary = self.secondary.value(_SECONDARY_ROOM), self.tertiary.value(_TERTIARY_ROOM)
+        return Weights(primary.to_bytes(2, "big") if primary else b"", secondary, tertiary, case)
+
+
+class _Builder:
+    """Follows rules."""
+
+    def __init__(self, root: RootOrder) -> None:
+        self._reader = ElementReader(root, {}, True)
+        self._root = root
+        self._levels: dict[object, _Weight] = {}
+        self._tailored: dict[str, list[_Element]] = {}
+
+    def follow(self, rules: str) -> None:
+        """Follow rules, written as in `locales`."""
+        for before, place, steps in _RULE.findall(rules):
+            elements = self._elements(normalize("NFD", place))
+            if before:
+                elements = [self._before(elements[0])]
+            for number, (relation, text, extension) in enumerate(_STEP.findall(steps)):
+                if relation != "=":
+                    *head, last = elements
+                    first_before = before and number == 0
+                    last = last._common(last.primary.new_last(), None) if first_before else last.next(len(relation))
+                    elements = [*head, last]
+                tail = self._elements(normalize("NFD", extension)) if extension else []
+                self._tailored[normalize("NFD", text)] = elements + tail
+
+    def finish(self) -> dict[str, Elements]:
+        """The elements of everything that a rule named."""
+        return {text: self._finished(text, elements) for text, elements in self._tailored.items()}
+
+    def _finished(self, text: str, elements: list[_Element]) -> Elements:
+        """Case is that of the text itself; what one element stands for alone is mixed if its letters differ."""
+        cases = [weights.case for _, found in self._reader.units(text) for weights in found if weights.primary]
+        finished = []
+        letters = sum(1 for element in elements if element.primary.root)
+        for number, element in enumerate(elements):
+            own = cases[number : number + 1] if number < letters - 1 else cases[number:]
+            finished.append(element.weights(own[0] if len(set(own)) == 1 else 1 if own else 0))
+        return tuple(finished)
+
+    def _elements(self, text: str) -> list[_Element]:
+        if text in self._tailored:
+            return self._tailored[text]
+        return [self._element(weights) for _, found in self._reader.units(text) for weights in found]
+
+    def _element(self, weights: Weights) -> _Element:
+        number = int.from_bytes(weights.primary, "big")
+        primary = self._levels.setdefault(number, _Weight(number))
+        secondary = self._levels.setdefault((primary, weights.secondary), _Weight(weights.secondary))
+        tertiary = self._levels.setdefault((primary, secondary, weights.tertiary), _Weight(weights.tertiary))
+        return _Element(primary, secondary, tertiary, weights.case, self._levels)
+
+    def _before(self, element: _Element) -> _Element:
+        """The letter of the root order before this one."""
+        number = self._root.primary_before(element.primary.root)
+        return self._element(Weights(number.to_bytes(2, "big")))
+
+
+@lru_cache(maxsize=None)
+def tailoring(locale: str) -> dict[str, Elements]:
+    """The elements that a supported locale changes."""
+    builder = _Builder(root_order())
+    builder.follow(RULES.get(locale, ""))
+    return builder.finish()

@@ -5,7 +5,9 @@ This is the composition root, the only module that may import every package.
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -29,6 +31,18 @@ from secantus_server.snapshots import SetAside, Snapshot, Snapshots
 from secantus_server.storage import Engine
 
 load_commands()
+
+# Only for forks: the servers that run in this process.
+_RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()
+
+
+def _abandon_all() -> None:
+    """A fork's child has none of the threads that serve, so its copies of the servers are stopped ones."""
+    for server in list(_RUNNING):
+        server.abandon()
+
+
+os.register_at_fork(after_in_child=_abandon_all)
 
 
 class SecantusDBServer:
@@ -92,6 +106,7 @@ class SecantusDBServer:
         self._periodic = Periodic(self._services)
         self._periodic.start()
         self._listener.start()
+        _RUNNING.add(self)
         self._services.log.info(f"listening on {self._services.topology.address}")
         return self
 
@@ -131,6 +146,7 @@ class SecantusDBServer:
             return
         self._ended = True
         self._stop_asked.set()
+        _RUNNING.discard(self)
         assert self._listener is not None, "a running server has a listener"
         assert self._periodic is not None, "a running server has its periodic work"
         services.topology.close()
@@ -140,6 +156,15 @@ class SecantusDBServer:
         self._periodic.stop()
         services.cursors.kill_where(lambda cursor: True)
         self._close_store(services)
+
+    def abandon(self) -> None:
+        """For the child of a fork, where it is called by itself: the server goes on in the parent, here it is over."""
+        services, self._services = self._services, None
+        self._ended = True
+        assert services is not None, "only running servers are abandoned"
+        assert self._listener is not None, "a running server has a listener"
+        self._listener.abandon()
+        services.engine.abandon()
 
     def _close_store(self, services: Services) -> None:
         try:
@@ -178,7 +203,7 @@ class SecantusDBServer:
         return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true"
 
     def _open_snapshots(self) -> Snapshots:
-        if self._snapshots is None:
+        if self._services is None or self._snapshots is None:
             raise RuntimeError("the server is not running; call start() first")
         return self._snapshots
 

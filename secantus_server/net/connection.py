@@ -52,6 +52,10 @@ class Connection:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed")
         self._sock.close()
 
+    def abandon(self) -> None:
+        """Give back this process's copy of the socket; the connection goes on in another process."""
+        self._sock.close()
+
     def _receive(self) -> tuple[Header, bytes] | None:
         """The next whole message, or None at the end."""
         data = self._left_over or self._sock.recv(RECEIVE_SIZE)

@@ -91,6 +91,12 @@ class Listener:
             connection.close()
         self._join([self._thread, *(thread for _, thread in running)])
 
+    def abandon(self) -> None:
+        """For the child of a fork: give back its copies of the sockets, on which the parent goes on."""
+        self._socket.close()
+        for connection in list(self._connections):
+            connection.abandon()
+
     def _join(self, threads: list[threading.Thread]) -> None:
         """Wait for the threads; a command that had come in before its connection was closed is interrupted too."""
         deadline = time.monotonic() + CLOSE_TIMEOUT_S

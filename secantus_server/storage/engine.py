@@ -105,6 +105,11 @@ class Engine:
             else:
                 self._connection.close()
 
+    def abandon(self) -> None:
+        """For the child of a fork: the store is the parent's, and this copy of its handles is never used nor closed."""
+        self._closed = True
+        self._connection.abandon()
+
     def acquire(self) -> RecoveryUnit:
         """Lends a recovery unit; give it back with release()."""
         try:

@@ -9,6 +9,8 @@ class Connection:
         """Changes settings of the open database."""
     def retire(self) -> None:
         """No session touches the database from here on, so that close() may run in another thread."""
+    def abandon(self) -> None:
+        """Leaves the database to the process that opened it: this one is a fork's child, without the threads that serve it."""
     def close(self) -> None:
         """Closes the database; its sessions end with it. A second call does nothing."""
 

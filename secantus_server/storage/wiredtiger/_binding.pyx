@@ -94,6 +94,11 @@ cdef class Connection:
         """No session touches the database from here on, so that close() may run in another thread."""
         self.usable = False
 
+    def abandon(self):
+        """Leaves the database to the process that opened it: this one is a fork's child, without the threads that serve it."""
+        self.usable = False
+        self.handle = NULL
+
     def close(self):
         """Closes the database; its sessions end with it. A second call does nothing."""
         cdef WT_CONNECTION *handle = self.handle

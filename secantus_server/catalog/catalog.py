@@ -148,7 +148,8 @@ class Catalog:
 
     def new_uuid(self) -> Binary:
         """An identity for a new collection."""
-        return Binary(self._clock.uuid().bytes, 4)
+        identity: Binary = Binary(self._clock.uuid().bytes, 4)
+        return identity
 
     def reload(self, restored: Restored) -> None:
         """Take over what a restored snapshot changed."""

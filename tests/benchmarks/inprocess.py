@@ -6,6 +6,7 @@ start costs can be measured only once per process, and one probe must not warm a
 
 from __future__ import annotations
 
+import importlib
 import json
 import statistics
 import subprocess
@@ -25,7 +26,7 @@ from tests.benchmarks.measure import connect
 
 Values = dict[str, float]
 PROBES: dict[str, Callable[[], Values]] = {}
-REPEATS = {"start": 5}
+REPEATS = {"start": 5, "plugin": 5}
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Probe:
 
 
 BARS: dict[str, tuple[str, float, str, bool]] = {
+    "plugin_import": ("loading the plugin without using it", 2, "ms", True),
     "cold_start": ("import + start to the first answered command, cold", 200, "ms", True),
     "second_start": ("start alone, the second time", 25, "ms", True),
     "stop": ("stop", 30, "ms", True),
@@ -68,6 +70,15 @@ def probe(function: Callable[[], Values]) -> Callable[[], Values]:
 def milliseconds_since(started: float) -> float:
     """Milliseconds since a `perf_counter` reading."""
     return (time.perf_counter() - started) * 1e3
+
+
+@probe
+def plugin() -> Values:
+    """Import the pytest plugin into a process that has pytest."""
+    importlib.import_module("pytest")
+    started = time.perf_counter()
+    importlib.import_module("pytest_secantus.plugin")
+    return {"plugin_import": milliseconds_since(started)}
 
 
 @probe
@@ -219,6 +230,7 @@ def run_probe(name: str, ours: str) -> Values:
 def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
     """Run the probes and set their figures against the bars."""
     figures_of = {
+        "plugin": ("plugin_import",),
         "start": ("cold_start", "second_start", "stop"),
         "restore": ("restore_written", "restore_read_only"),
         "threads": ("ten_threads_own_process", "ten_threads_daemon"),

@@ -16,7 +16,7 @@ NOT_YET: frozenset[str] = frozenset(
     godinsert grantPrivilegesToRole grantRolesToRole grantRolesToUser group hashBSONElement httpClientRequest
     internalRenameIfOptionsAndIndexesMatch invalidateUserCache listShards listStreamProcessors logApplicationMessage logout mapReduce
     mapreduce mergeAllChunksOnShard mergeChunks moveChunk moveCollection movePrimary moveRange netstat parallelCollectionScan
-    planCacheClearFilters planCacheListFilters planCacheSetFilter reIndex reapLogicalSessionCacheNow refineCollectionShardKey
+    reIndex reapLogicalSessionCacheNow refineCollectionShardKey
     refreshLogicalSessionCacheNow releaseMemory removeQuerySettings removeShard removeShardFromZone repairCursor repairDatabase
     replSetAbortPrimaryCatchUp replSetFreeze replSetGetRBID replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes
     replSetResizeOplog replSetStepDown replSetSyncFrom replSetTest replSetUpdatePosition resetError reshardCollection resync

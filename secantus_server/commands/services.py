@@ -28,6 +28,7 @@ class Services:
     Arguments:
         request_stop: asks the server to stop; it does so in another thread.
         parameters: what setParameter has set; read by getParameter.
+        index_filters: what planCacheSetFilter has set, by the collection's UUID and the query shape's hash.
         started: when, on the monotonic clock.
         failure: why the store cannot go on, once that has happened.
     """
@@ -45,6 +46,7 @@ class Services:
     request_stop: Callable[[], None]
     writes: WriteSignal = field(default_factory=WriteSignal)
     parameters: dict[str, Any] = field(default_factory=dict)
+    index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     started: float = field(init=False)
     failure: StorageError | None = None
 

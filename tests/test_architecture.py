@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # The composition root and what starts it may import everything.
 ROOTS = {"__init__", "__main__", "server", "cli"}
+
+# Sources, which the build knows, and what it leaves behind.
+SOURCES = {".py", ".pyx", ".pxd", ".so", ".c"}
 
 MAX_MODULE_LINES = 600
 MAX_FUNCTION_LINES = 70
@@ -212,6 +216,18 @@ def test_entry_points() -> None:
 @pytest.mark.parametrize("package", ["pytest_secantus", "secantus_server", "conformance/secantus_conformance"])
 def test_packages_are_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").exists(), f"Add an empty {package}/py.typed: type checkers ignore our annotations without it."
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in sources("*") if path.suffix not in SOURCES and path.parent.name != "__pycache__"], ids=relative
+)
+def test_data_is_installed(path: Path) -> None:
+    package, *rest = path.relative_to(ROOT / "conformance" if "conformance" in path.parts else ROOT).parts
+    if package == "vendor":
+        return
+    listed = settings()["tool"]["setuptools"]["package-data"]
+    patterns = [pattern.removeprefix("**/") for pattern in [*listed["*"], *listed.get(package, [])]]
+    assert any(fnmatch(rest[-1], pattern) for pattern in patterns), f"{relative(path)} would not be installed: name it in package-data."
 
 
 def test_no_command_is_both_there_and_missing() -> None:

@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 
@@ -74,7 +74,7 @@ def replay_all(pool: ProcessPoolExecutor, uri: str, lines: list[str]) -> Verdict
 
 def area_of(name: str) -> str:
     """The part of the language or of the commands that a case belongs to."""
-    parts = [part for part in name.split("/") if "::" not in part]
+    parts = name.split("::")[0].split("/")[:-1]
     return "/".join(parts[: 3 if parts[:2] == ["core", "operator"] else 2])
 
 
@@ -106,6 +106,7 @@ class Area:
         """Whether it has a bar and is below."""
         return self.name in BARRED and self.percentage < BAR
 
+    @cached_property
     def excused(self) -> set[str]:
         """The cases that need not hold: all of them while the area has no list."""
         if not self.path.exists():
@@ -117,7 +118,7 @@ class Area:
 
     def note(self) -> None:
         """Write the list: what was not excused before is not excused now."""
-        names = sorted(self.excused() & self.wrong.keys())
+        names = sorted(self.excused & self.wrong.keys())
         self.path.write_text("\n".join([self.heading, *fold(names), ""]), encoding="utf-8")
 
 
@@ -155,12 +156,12 @@ def judge(verdicts: Verdicts) -> list[Area]:
 
 def lost(areas: list[Area]) -> dict[str, str]:
     """The cases that held and do not hold now."""
-    return {name: wrong for area in areas for name, wrong in area.wrong.items() if name not in area.excused()}
+    return {name: wrong for area in areas for name, wrong in area.wrong.items() if name not in area.excused}
 
 
 def won(areas: list[Area]) -> set[str]:
     """The cases that are listed, and hold now."""
-    return {name for area in areas if area.path.exists() for name in area.excused() & set(area.cases) - area.wrong.keys()}
+    return {name for area in areas if area.path.exists() for name in area.excused & set(area.cases) - area.wrong.keys()}
 
 
 def settle(pool: ProcessPoolExecutor, uri: str, lines: list[str], verdicts: Verdicts) -> None:

@@ -6,6 +6,7 @@ See docs/config.md for the file's schema.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -107,6 +108,8 @@ def run(settings: Settings) -> int:
     threading.Thread(target=_await_signal, args=(server,), name="secantus-signals", daemon=True).start()
     try:
         server.start()
+        # What the start made stays for good: the garbage collector need not look at it again.
+        gc.freeze()
         print(f"secantusdb is ready: {server.uri}", flush=True)
         server.wait()
         server.stop()

@@ -288,6 +288,18 @@ GENERIC: dict[str, Field] = {
 }
 
 
+# What drivers send with nearly every command is known to be right by its type.
+_USUAL_TYPES: dict[str, type] = {
+    "$db": str,
+    "lsid": dict,
+    "$clusterTime": dict,
+    "txnNumber": Int64,
+    "$readPreference": dict,
+    "readConcern": dict,
+    "writeConcern": dict,
+}
+
+
 class Arguments:
     """The declared fields of one command or of a document inside one.
 
@@ -302,6 +314,7 @@ class Arguments:
         self.fields = dict(fields or {})
         self._generic = generic
         self._defaults = {key: field.default for key, field in self.fields.items()}
+        self._names = {key: f"{name}.{key}" for key in self.fields}
         self._required = [key for key, field in self.fields.items() if field.required]
 
     def parse(self, body: Mapping[str, Any], skip: str = "") -> dict[str, Any]:
@@ -322,9 +335,9 @@ class Arguments:
             if field is not None:
                 if value is None and field.null_is_absent:
                     continue
-                values[key] = field.check(f"{self.name}.{key}", value)
+                values[key] = field.check(self._names[key], value)
             elif self._generic and key in GENERIC:
-                if value is not None:
+                if value is not None and type(value) is not _USUAL_TYPES.get(key):
                     GENERIC[key].check(f"{self.name}.{key}", value)
             else:
                 raise CommandError(40415, f"BSON field '{self.name}.{key}' is an unknown field.")

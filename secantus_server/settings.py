@@ -76,6 +76,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"port must be between 0 and 65535, not {settings.port}.")
     if settings.log_level not in LOG_LEVELS:
         raise SettingsError(f"log_level must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}.")
+    if not settings.host:
+        raise SettingsError("host must name an address to listen on.")
+    if settings.max_connections < 1:
+        raise SettingsError("max_connections must be at least 1.")
     if not settings.storage_path:
         raise SettingsError("storage_path must name a directory, or be ':memory:'.")
 

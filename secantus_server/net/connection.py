@@ -31,6 +31,8 @@ class Connection:
         self._services = services
         self._request_ids = itertools.count(1)
         self._left_over = b""
+        # Why the server has to end, as soon as the client knows it.
+        self._failure: StorageError | None = None
 
     def serve(self) -> None:
         """Answer messages until the connection ends."""
@@ -94,6 +96,8 @@ class Connection:
             return
         for reply, more in self._replies(message):
             self._send(message, reply, more)
+        if self._failure is not None:
+            self._services.fail(self._failure)
 
     def _replies(self, message: Message) -> Iterator[tuple[Reply, bool]]:
         """The reply, or as many as an exhaust command gives, each with whether another follows."""
@@ -110,7 +114,7 @@ class Connection:
             return dispatch(message, self._services, self.client)
         except CommandError as error:
             if isinstance(error, StorageError) and error.fatal:
-                self._services.fail(error)
+                self._failure = error
             return None, error_reply(error, self._services)
         except RecursionError:
             return None, error_reply(CommandError(15, "the command is nested too deeply"), self._services)

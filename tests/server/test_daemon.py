@@ -1,0 +1,146 @@
+"""The daemon as a process: how it starts, what it says when it cannot, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.errors import PyMongoError
+
+from secantus_server.server import SecantusDBServer
+from tests.integration.daemon import Daemon, command, environment, running
+
+
+def run(*arguments: str | Path, **options: Any) -> tuple[int, str, str]:
+    """A daemon that ends by itself: its exit code, its output and its error output."""
+    done = subprocess.run(command(*arguments), env=environment(), capture_output=True, text=True, timeout=60, check=False, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def complaint(*arguments: str | Path, **options: Any) -> str:
+    """The one sentence of a daemon that cannot start."""
+    code, _, errors = run("--log-level", "warning", *arguments, **options)
+    assert code == 1, errors
+    assert errors.count("\n") == 1, errors
+    assert errors.startswith("secantusdb: ")
+    return errors.removeprefix("secantusdb: ").strip()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it(number: int, tmp_path: Path) -> None:
+    with running(tmp_path) as daemon, daemon.client() as client:
+        client.test.c.insert_one({"_id": 1})
+        assert daemon.stop(number) == (0, "")
+    with running(tmp_path) as daemon, daemon.client() as client:
+        assert client.test.c.find_one() == {"_id": 1}
+
+
+def test_the_shutdown_command_stops_it() -> None:
+    with running() as daemon, daemon.client() as client:
+        with pytest.raises(PyMongoError):
+            while True:
+                client.admin.command("shutdown")
+        daemon.process.communicate(timeout=20)
+        assert daemon.process.returncode == 0
+
+
+def test_help_and_version() -> None:
+    code, text, errors = run("--help")
+    assert (code, errors) == (0, "")
+    assert text.startswith("usage: secantusdb")
+    code, text, errors = run("--version")
+    assert (code, errors) == (0, "")
+    assert text.startswith("secantusdb ")
+
+
+def test_a_wrong_flag() -> None:
+    code, _, errors = run("--prot", "5")
+    assert code == 2
+    assert errors.endswith("secantusdb: error: unrecognized arguments: --prot 5\n")
+
+
+def test_a_wrong_key_in_the_config_file(tmp_path: Path) -> None:
+    config = tmp_path / "secantusdb.toml"
+    config.write_text("prot = 5\n", encoding="utf-8")
+    expected = (2, "", "secantusdb: secantusdb.toml: unknown setting 'prot'; did you mean 'port'?\n")
+    assert run(cwd=tmp_path) == expected
+    assert run("--config", "secantusdb.toml", cwd=tmp_path) == expected
+
+
+def test_a_second_process_on_the_directory(tmp_path: Path) -> None:
+    with running(tmp_path) as daemon, daemon.client() as client:
+        client.test.c.insert_one({"_id": 1})
+        assert complaint("--port", "0", "--storage-path", tmp_path) == f"The storage directory is in use by another server. ({tmp_path})"
+        assert client.test.c.find_one() == {"_id": 1}
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server:
+        text = complaint("--port", str(server.port), "--storage-path", tmp_path)
+    assert text == f"Port {server.port} of 127.0.0.1 is taken by another process; choose another port, or 0 for a free one."
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    path = tmp_path / "file" / "data"
+    assert complaint("--port", "0", "--storage-path", path) == f"The storage directory {path} cannot be made: Not a directory."
+
+
+# Root may write everywhere unless it gives up that capability.
+AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+
+
+@pytest.mark.skipif(bool(AS_ANYBODY) and shutil.which("setpriv") is None, reason="root may write everywhere")
+def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data):
+        pass
+    for path in (*data.iterdir(), data):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    line = [*AS_ANYBODY, *command("--port", "0", "--storage-path", data)]
+    done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    data.chmod(0o755)
+    assert (done.returncode, done.stderr) == (1, f"secantusdb: The storage directory cannot be written: permission denied. ({data})\n")
+
+
+def limited_files() -> None:
+    """In the new process: no file may grow beyond some megabytes, which to a program is much the same as a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    acknowledged = 0
+    daemon = Daemon(tmp_path, preexec_fn=limited_files)
+    with daemon.client(retryWrites=False) as client:
+        message = ""
+        try:
+            for number in range(10_000):
+                client.test.c.insert_one({"_id": number, "x": os.urandom(5000)})
+                acknowledged += 1
+        except PyMongoError as error:
+            message = str(error)
+    _, errors = daemon.process.communicate(timeout=20)
+    assert "The disk is full" in message
+    assert daemon.process.returncode == 1, errors
+    assert errors.splitlines()[-1] == "secantusdb: The disk is full and the storage engine has stopped: make room and restart the server."
+    assert "Traceback" not in errors
+    with running(tmp_path) as again, again.client() as client:
+        assert acknowledged > 100
+        assert client.test.c.count_documents({}) in (acknowledged, acknowledged + 1)
+        assert client.test.command("validate", "c", full=True)["valid"]
+        client.test.c.insert_one({"_id": "room"})
+
+
+def test_a_disk_that_is_full_from_the_start(tmp_path: Path) -> None:
+    def none_at_all() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    assert "The disk is full" in complaint("--port", "0", "--storage-path", tmp_path, preexec_fn=none_at_all)
+    with running(tmp_path), running(":memory:"):
+        pass

@@ -82,3 +82,23 @@ class Stage:
     def explain(self) -> dict[str, Any]:
         """The stage as explain shows it."""
         return {self.name: self.spec}
+
+
+class ServerStage(Stage):
+    """A stage that shows what the server knows instead of a collection's documents, and therefore stands first.
+
+    Arguments:
+        options: what the user wrote, checked.
+        ctx: the pipeline's surroundings.
+    """
+
+    position = Position.FIRST
+    collectionless = True
+    in_facet = False
+    local_read_concern_only = True
+    stable_api = False
+
+    def __init__(self, options: dict[str, Any], ctx: PipelineContext) -> None:
+        super().__init__()
+        self.options = options
+        self.ctx = ctx

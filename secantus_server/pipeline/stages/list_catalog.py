@@ -13,23 +13,12 @@ from secantus_server.errors import CommandError
 from secantus_server.pipeline.arguments import check_type
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
-from secantus_server.pipeline.stage import Position, Stage
+from secantus_server.pipeline.stage import ServerStage
 
 
 @stage("$listClusterCatalog")
-class ListClusterCatalog(Stage):
+class ListClusterCatalog(ServerStage):
     """What is shown of each collection."""
-
-    position = Position.FIRST
-    collectionless = True
-    in_facet = False
-    local_read_concern_only = True
-    stable_api = False
-
-    def __init__(self, options: dict[str, Any], ctx: PipelineContext) -> None:
-        super().__init__()
-        self.options = options
-        self.ctx = ctx
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListClusterCatalog:

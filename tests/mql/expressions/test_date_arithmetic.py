@@ -9,25 +9,12 @@ from bson import Decimal128, Int64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secantus_server.bson import encode
 from secantus_server.bson.values import Date
-from secantus_server.errors import CommandError
-from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.expressions.dates.parse_text import parse_date_text
 from secantus_server.mql.expressions.dates.timezones import UTC
+from tests.mql.expressions.evaluation import error_of, evaluate
 
 UNITS = ["millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year"]
-
-
-def evaluate(spec: Any, doc: dict[str, Any] | None = None) -> Any:
-    return parse_expression(spec, ParseContext()).evaluate(encode(doc or {}))
-
-
-def error_of(spec: Any, doc: dict[str, Any] | None = None) -> tuple[int, str]:
-    with pytest.raises(CommandError) as caught:
-        evaluate(spec, doc)
-    return caught.value.code, caught.value.message
 
 
 def date(text: str) -> Date:

@@ -10,25 +10,15 @@ from bson import Decimal128, Int64, ObjectId, Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secantus_server.bson import encode
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.expressions.dates import calendar
+from tests.mql.expressions.evaluation import error_of, evaluate
 
 MOMENT = Date(1704110400123)  # 2024-01-01T12:00:00.123Z, a Monday
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-def evaluate(spec: Any, doc: dict[str, Any] | None = None) -> Any:
-    return parse_expression(spec, ParseContext()).evaluate(encode(doc or {}))
-
-
-def error_of(spec: Any, doc: dict[str, Any] | None = None) -> tuple[int, str]:
-    with pytest.raises(CommandError) as caught:
-        evaluate(spec, doc)
-    return caught.value.code, caught.value.message
 
 
 @pytest.mark.parametrize(

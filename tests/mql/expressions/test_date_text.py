@@ -8,23 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secantus_server.bson import encode
 from secantus_server.bson.values import Date
-from secantus_server.errors import CommandError
-from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions import parse_expression
+from tests.mql.expressions.evaluation import error_of, evaluate
 
 MOMENT = Date(1718447445123)  # 2024-06-15T10:30:45.123Z, a Saturday
-
-
-def evaluate(spec: Any, doc: dict[str, Any] | None = None) -> Any:
-    return parse_expression(spec, ParseContext()).evaluate(encode(doc or {}))
-
-
-def error_of(spec: Any, doc: dict[str, Any] | None = None) -> tuple[int, str]:
-    with pytest.raises(CommandError) as caught:
-        evaluate(spec, doc)
-    return caught.value.code, caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,9 @@ from typing import Any
 
 import pytest
 
-from secantus_server.bson import encode
 from secantus_server.bson.values import Regex
 from secantus_server.errors import CommandError
-from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions import parse_expression
-
-
-def evaluate(spec: Any, doc: dict[str, Any] | None = None) -> Any:
-    return parse_expression(spec, ParseContext()).evaluate(encode(doc or {}))
+from tests.mql.expressions.evaluation import evaluate
 
 
 def found(match: str, idx: int, *captures: str | None) -> dict[str, Any]:

@@ -9,16 +9,10 @@ from bson import Decimal128, Int64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secantus_server.bson import encode
 from secantus_server.errors import CommandError
-from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions import parse_expression
+from tests.mql.expressions.evaluation import evaluate
 
 NAN = float("nan")
-
-
-def evaluate(spec: Any, doc: dict[str, Any] | None = None) -> Any:
-    return parse_expression(spec, ParseContext()).evaluate(encode(doc or {}))
 
 
 @pytest.mark.parametrize(

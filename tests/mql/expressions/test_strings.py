@@ -9,21 +9,8 @@ from bson import Binary, Decimal128, Int64, Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secantus_server.bson import encode
 from secantus_server.bson.values import Date, JavaScript, Regex, Symbol
-from secantus_server.errors import CommandError
-from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions import parse_expression
-
-
-def evaluate(spec: Any, doc: dict[str, Any] | None = None) -> Any:
-    return parse_expression(spec, ParseContext()).evaluate(encode(doc or {}))
-
-
-def error_of(spec: Any, doc: dict[str, Any] | None = None) -> tuple[int, str]:
-    with pytest.raises(CommandError) as caught:
-        evaluate(spec, doc)
-    return caught.value.code, caught.value.message
+from tests.mql.expressions.evaluation import error_of, evaluate
 
 
 @pytest.mark.parametrize(

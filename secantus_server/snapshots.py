@@ -53,7 +53,9 @@ class Snapshots:
         """Put everything back to what it was at a snapshot, and end the cursors opened since."""
         services = self._services
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
-        services.catalog.reload(services.engine.restore(snapshot.storage))
+        # Nobody may write between the two with what the catalog was before.
+        with services.engine.exclusive():
+            services.catalog.reload(services.engine.restore(snapshot.storage))
 
     def release(self, snapshot: Snapshot) -> None:
         """End a snapshot and those taken later, and keep what was written."""

@@ -12,6 +12,7 @@ from secantus_server.commands.create_options import MAX_CAPPED_COUNT, MAX_CAPPED
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+from secantus_server.commands.special_collections import check_buckets
 from secantus_server.commands.statistics import number
 from secantus_server.commands.validator import check_validation, check_validator
 from secantus_server.commands.views import check_view
@@ -101,6 +102,7 @@ def _check_kind(collection: Collection, args: dict[str, Any]) -> None:
         if args[option] is not None and not collection.is_capped:
             raise CommandError(72, f"option '{option}' is only supported on a capped collection")
     if args["timeseries"] is not None:
+        check_buckets(args["timeseries"])
         raise CommandError(72, "option only supported on a time-series collection: timeseries")
     if args["expireAfterSeconds"] is not None:
         raise CommandError(72, "'expireAfterSeconds' option is only supported on collections clustered by _id")

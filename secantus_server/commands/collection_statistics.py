@@ -10,6 +10,7 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.names import check_database_name, collection_name
 from secantus_server.commands.reading import read_transaction
@@ -17,8 +18,10 @@ from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import collection_statistics, document_bytes, index_bytes
 from secantus_server.commands.writing import check_not_view
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
+from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.query.bounds import EVERYTHING, IndexBounds
 
 
 @command("collStats", {"scale": a.number(1, minimum=1), "verbose": a.boolean(), "waitForLock": a.boolean()}, aliases=("collstats",))
@@ -87,13 +90,29 @@ def data_size(request: Request, args: dict[str, Any]) -> Reply:
     db, _, name = namespace.partition(".")
     check_database_name(db)
     collection_name("dataSize", db, name)
-    if args["min"] or args["max"]:
-        raise not_supported("dataSize over a range", "leave min and max out")
+    if (args["min"] is None) != (args["max"] is None):
+        raise CommandError(2, "only one of min or max specified")
     started = request.services.clock.monotonic()
     with read_transaction(request.services.engine) as unit:
         collection = request.services.catalog.find(db, name)
         if collection is not None and collection.is_view:
             raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
-        count, size = document_bytes(collection, ReadScope(unit)) if collection is not None else (0, 0)
+        count, size = _measure(request, collection, args, ReadScope(unit)) if collection is not None else (0, 0)
     millis = int((request.services.clock.monotonic() - started) * 1000)
     return {"estimate": args["estimate"], "size": Int64(size), "numObjects": Int64(count), "millis": Int64(millis)}
+
+
+def _measure(request: Request, collection: Collection, args: dict[str, Any], scope: ReadScope) -> tuple[int, int]:
+    """The documents, or those whose keys in an index are from `min` on and before `max`, and their bytes."""
+    if args["min"] is None:
+        return document_bytes(collection, scope)
+    key = args["keyPattern"] or dict.fromkeys(args["min"], 1)
+    index = next((index for index in collection.indexes if list(index.spec["key"]) == list(key)), None)
+    if index is None or index.generator is None or list(args["min"]) != list(key) or list(args["max"]) != list(key):
+        raise CommandError(2, "couldn't find valid index containing key pattern")
+    bounds = IndexBounds(index.parts, [[EVERYTHING] for _ in index.parts])
+    bounds.restrict(list(args["min"].values()), list(args["max"].values()), index.generator.collation)
+    scan = scope.open(IndexScan(index, bounds.intervals, collection.ident, None, request.operation.check, False, index.multikey))
+    sizes = [len(document) for document in scan]
+    scope.forget(scan)
+    return len(sizes), sum(sizes)

@@ -21,7 +21,6 @@ from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import number
 from secantus_server.commands.writing import check_not_view
 from secantus_server.errors import CommandError
-from secantus_server.exec._scan import RecordScan
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 
@@ -101,10 +100,6 @@ def _copy(request: Request, change: Change, collection: Collection, name: str, s
     capped.remember_count(0, 0)
     change.save(capped)
     writer = DocumentWriter(services, change.unit, capped, bypass_validation=True)
-    scan = RecordScan(collection.ident, None, request.operation.check)
-    scan.attach(change.unit)
-    for document in scan:
-        writer.insert(document)
-    scan.close()
+    writer.copy_from(collection, request.operation.check)
     writer.precede(Entry(f"{request.db}.$cmd", capped.uuid, encode({"create": name, **options})))
     writer.commit()

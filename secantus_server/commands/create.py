@@ -46,7 +46,7 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
             _check_same(existing, options)
             return existing
         is_view = "viewOn" in options
-        id_index = make_index({"v": 2, "key": {"_id": 1}, "name": "_id_"}, services.engine.new_ident()) if not is_view else None
+        id_index = make_index(_id_spec(options), services.engine.new_ident()) if not is_view else None
         ident = 0 if is_view else services.engine.new_ident()
         collection = Collection(db, name, services.catalog.new_uuid(), ident, options, [id_index] if id_index else [])
         collection.next_record_id(0)
@@ -55,6 +55,11 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
         entry = Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options}))
         services.oplog.commit(change.unit, [entry])
     return collection
+
+
+def _id_spec(options: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
+    return {**spec, "collation": options["collation"]} if "collation" in options else spec
 
 
 def check_database_case(catalog: Catalog, db: str) -> None:

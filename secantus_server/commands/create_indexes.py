@@ -47,7 +47,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
         before = services.catalog.find(request.db, name)
         collection = before or create_collection(services, request.db, name, {}, if_missing=True)
         count = len(collection.indexes)
-        new = choose_new(collection, specs)
+        new = choose_new(collection, [_with_collation(collection, spec) for spec in specs])
         if new:
             with services.catalog.changing() as change:
                 build_indexes(request, change, collection, new)
@@ -57,6 +57,15 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     if services.settings.replica_set:
         reply["commitQuorum"] = args["commitQuorum"] if args["commitQuorum"] is not None else "votingMembers"
     return reply
+
+
+def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
+    """An index has its collection's collation unless it names one; the simple one is not kept."""
+    given = spec.get("collation", collection.options.get("collation"))
+    complete = {key: value for key, value in spec.items() if key != "collation"}
+    if given is not None and given["locale"] != "simple":
+        complete["collation"] = given
+    return complete
 
 
 def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -146,6 +155,4 @@ def _add(writer: CollectionWriter, collection: Collection, index: Index, documen
     try:
         writer.add_to_index(index, document, record_id)
     except DuplicateKey as error:
-        values = dict(zip(error.pattern, error.values, strict=True))
-        text = f"E11000 duplicate key error collection: {collection.namespace} index: {error.index} dup key: {document_text(values)}"
-        raise CommandError(11000, text, info={"keyPattern": error.pattern, "keyValue": values}) from None
+        raise error.as_command_error(collection.namespace) from None

@@ -139,9 +139,9 @@ def _validator(request: Request, name: str, args: dict[str, Any], options: dict[
 def _collation(spec: dict[str, Any], options: dict[str, Any]) -> None:
     if not spec:
         raise CommandError(40414, "BSON field 'collation.locale' is missing but a required field")
-    parse_collation(spec)
-    if spec["locale"] != "simple":
-        options["collation"] = spec
+    collation = parse_collation(spec)
+    if collation is not None:
+        options["collation"] = collation.document()
 
 
 def _engine_options(args: dict[str, Any], options: dict[str, Any]) -> None:

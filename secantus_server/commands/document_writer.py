@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from secantus_server.bson import decode
@@ -9,7 +10,7 @@ from secantus_server.bson.shell import document_text
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.cap import Cap
 from secantus_server.commands.services import Services
-from secantus_server.commands.validation import check_document
+from secantus_server.commands.validation import validation_of
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
@@ -40,7 +41,7 @@ class DocumentWriter:
         self._preceding: list[Entry] = []
         self._changes: list[tuple[str, bytes]] = []
         self._difference = 0
-        self._validates = not bypass_validation and "validator" in collection.options
+        self._validation = None if bypass_validation else validation_of(collection, services.log)
         self._namespace = collection.namespace
         self._cap = Cap(collection, unit) if collection.is_capped else None
         self._removed_up_to = 0
@@ -52,12 +53,12 @@ class DocumentWriter:
             CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or it cannot be indexed.
             WriteConflict: the transaction is to be tried again.
         """
-        if self._validates:
-            check_document(self.collection, document, None, self._services)
+        if self._validation is not None:
+            self._validation.check(document, None)
         try:
             self._writer.insert(document, self._new_record_id())
         except DuplicateKey as error:
-            raise self._duplicate(error) from None
+            raise error.as_command_error(self._namespace) from None
         self._changes.append(("i", document))
         self._difference += 1
         if self._cap is not None:
@@ -71,12 +72,12 @@ class DocumentWriter:
             CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or it cannot be indexed.
             WriteConflict: the transaction is to be tried again.
         """
-        if self._validates:
-            check_document(self.collection, new, old, self._services)
+        if self._validation is not None:
+            self._validation.check(new, old)
         try:
             self._writer.update(old, new, record_id)
         except DuplicateKey as error:
-            raise self._duplicate(error) from None
+            raise error.as_command_error(self._namespace) from None
         if self._cap is not None:
             self._cap.removed(old)
             self._cap.added(new)
@@ -89,6 +90,21 @@ class DocumentWriter:
             self._cap.removed(document)
         self._changes.append(("d", document))
         self._difference -= 1
+
+    def copy_from(self, source: Collection, check: Callable[[], None]) -> None:
+        """Store every document of another collection, in its order.
+
+        Arguments:
+            check: raises if the operation is to end.
+
+        Raises:
+            CommandError: as `insert`.
+        """
+        scan = RecordScan(source.ident, None, check)
+        scan.attach(self.unit)
+        for document in scan:
+            self.insert(document)
+        scan.close()
 
     def precede(self, entry: Entry) -> None:
         """Put an oplog entry before those of the documents: the collection that they are in was made with them."""
@@ -134,11 +150,6 @@ class DocumentWriter:
         newest = scan.record_id
         scan.close()
         return newest
-
-    def _duplicate(self, error: DuplicateKey) -> CommandError:
-        values = dict(zip(error.pattern, error.values, strict=True))
-        text = f"E11000 duplicate key error collection: {self._namespace} index: {error.index} dup key: {document_text(values)}"
-        return CommandError(11000, text, info={"keyPattern": error.pattern, "keyValue": values})
 
     def _make_room(self, cap: Cap) -> None:
         """Remove the oldest documents of a capped collection that is too large."""

@@ -19,6 +19,8 @@ from secantus_server.errors import CommandError
 def list_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """List a collection's indexes."""
     name = collection_name("listIndexes", request.db, request.body[request.name])
+    if args["includeBuildUUIDs"] and args["includeIndexBuildInfo"]:
+        raise CommandError(72, "includeBuildUUIDs and includeIndexBuildInfo cannot both be true")
     collection = request.services.catalog.find(request.db, name)
     if collection is None:
         raise CommandError(26, f"ns does not exist: {request.db}.{name}")

@@ -20,7 +20,6 @@ from secantus_server.commands.request import Request
 from secantus_server.commands.services import Services
 from secantus_server.commands.writing import check_not_view
 from secantus_server.errors import CommandError
-from secantus_server.exec._scan import RecordScan
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 
@@ -143,11 +142,7 @@ def _move(request: Request, change: Change, collection: Collection, place: _Plac
     change.remove(collection)
     change.save(moved)
     writer = DocumentWriter(services, change.unit, moved, bypass_validation=True)
-    scan = RecordScan(collection.ident, None, request.operation.check)
-    scan.attach(change.unit)
-    for document in scan:
-        writer.insert(document)
-    scan.close()
+    writer.copy_from(collection, request.operation.check)
     writer.precede(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
     writer.precede(Entry(f"{place.db}.$cmd", moved.uuid, encode({"create": place.name, **moved.options})))
     writer.commit()

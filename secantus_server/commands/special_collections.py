@@ -50,6 +50,20 @@ _TIMESERIES = a.Arguments(
 )
 
 
+_BUCKETS = a.Arguments(
+    "collMod.timeseries", {name: field for name, field in _TIMESERIES.fields.items() if not name.endswith("Field")}, generic=False
+)
+
+
+def check_buckets(spec: dict[str, Any]) -> None:
+    """Hold what collMod may change of a time-series collection to the rules.
+
+    Raises:
+        CommandError: 14, 2, 40415.
+    """
+    _BUCKETS.parse(spec)
+
+
 def check_clustered(args: dict[str, Any]) -> None:
     """Hold `clusteredIndex`, and what stands beside it, to the rules.
 

@@ -14,9 +14,11 @@ from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.errors import CommandError
 
+_FLAG = a.Field(a.strict_boolean().check, False, null_is_absent=False)
+
 _PARAMETERS = a.Arguments(
     "validateDBMetadata.apiParameters",
-    {"version": a.string(required=True), "strict": a.strict_boolean(), "deprecationErrors": a.strict_boolean()},
+    {"version": a.string(required=True), "strict": _FLAG, "deprecationErrors": _FLAG},
     generic=False,
 )
 

@@ -9,35 +9,58 @@ from typing import Any
 
 from secantus_server.bson import decode
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.services import Services
+from secantus_server.diagnostics.log import Log
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
+from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 
 
-def check_document(collection: Collection, document: bytes, old: bytes | None, services: Services) -> None:
-    """Hold a document against the collection's validator.
+class Validation:
+    """A collection's validator, ready for many documents.
 
     Arguments:
-        document: what is to be stored.
-        old: what it replaces, or None for a new one.
-
-    Raises:
-        CommandError: 121 DocumentValidationFailure.
+        collection: one that has a validator.
+        log: takes the warnings of a validator that only warns.
     """
+
+    def __init__(self, collection: Collection, log: Log) -> None:
+        options = collection.options
+        self._namespace = collection.namespace
+        self._validator: dict[str, Any] = options["validator"]
+        self._moderate = options.get("validationLevel") == "moderate"
+        self._action = options.get("validationAction", "error")
+        self._match = parse_match(self._validator, ParseContext(collation=parse_collation(options.get("collation"))))
+        self._log = log
+
+    def check(self, document: bytes, old: bytes | None) -> None:
+        """Hold a document against the validator.
+
+        Arguments:
+            document: what is to be stored.
+            old: what it replaces, or None for a new one.
+
+        Raises:
+            CommandError: 121 DocumentValidationFailure.
+        """
+        matches = self._match.matches
+        if matches(document) or (self._moderate and old is not None and not matches(old)):
+            return
+        if self._action != "error":
+            self._log.warning(f"Document would fail validation: {self._namespace}")
+        if self._action == "warn":
+            return
+        info = {"failingDocumentId": decode(id_document(document)).get("_id"), "details": details(self._validator)}
+        raise CommandError(121, "Document failed validation", info={"errInfo": info})
+
+
+def validation_of(collection: Collection, log: Log) -> Validation | None:
+    """What a collection's documents are held against, or None."""
     options = collection.options
-    level = options.get("validationLevel", "strict")
-    if level == "off" or not options["validator"]:
-        return
-    match = parse_match(options["validator"], ParseContext())
-    if match.matches(document) or (level == "moderate" and old is not None and not match.matches(old)):
-        return
-    if options.get("validationAction", "error") == "warn":
-        services.log.warning(f"Document would fail validation: {collection.namespace}")
-        return
-    info = {"failingDocumentId": decode(id_document(document)).get("_id"), "details": details(options["validator"])}
-    raise CommandError(121, "Document failed validation", info={"errInfo": info})
+    if not options.get("validator") or options.get("validationLevel") == "off":
+        return None
+    return Validation(collection, log)
 
 
 def details(validator: dict[str, Any]) -> dict[str, Any]:

@@ -161,11 +161,25 @@ cdef class Index:
         Raises:
             DuplicateKey: always.
         """
-        raise DuplicateKey(self.name, self.spec["key"], self.values(doc))
+        values = self.values(doc)
+        if self.generator.collation is not None:
+            values = [in_hexadecimal(value, self.generator.collation) for value in values]
+        raise DuplicateKey(self.name, self.spec["key"], values, self.spec.get("collation"))
 
     def values(self, bytes doc not None):
         """The values at the index's paths, None for an absent field; what an error says of a document."""
         return [value_at(decode_document(<const uint8_t*>PyBytes_AS_STRING(doc)), path.split(".")) for path in self.generator.paths]
+
+
+def in_hexadecimal(value, collation):
+    """A value with the hexadecimal digits of its sort key in the place of each text."""
+    if type(value) is str:
+        return "0x" + collation.sort_key(value).hex()
+    if type(value) is dict:
+        return {name: in_hexadecimal(inner, collation) for name, inner in value.items()}
+    if type(value) is list:
+        return [in_hexadecimal(inner, collation) for inner in value]
+    return value
 
 
 def value_at(value, list path):

@@ -8,6 +8,7 @@ from bson.decimal128 import Decimal128
 
 from secantus_server.index._index import Index
 from secantus_server.mql._keys import KeyGenerator
+from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 
@@ -34,11 +35,12 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
         multikey: whether some document had several keys.
     """
     kind = index_kind(spec["key"])
+    collation = parse_collation(spec.get("collation"))
     generator = None
     if kind in ("btree", "hashed"):
-        generator = KeyGenerator([(path, direction(value)) for path, value in spec["key"].items()])
+        generator = KeyGenerator([(path, direction(value)) for path, value in spec["key"].items()], collation)
     partial = spec.get("partialFilterExpression")
-    partial_filter = parse_match(partial, ParseContext()) if partial is not None else None
+    partial_filter = parse_match(partial, ParseContext(collation=collation)) if partial is not None else None
     return Index(spec, ident, kind, generator, partial_filter, multikey)
 
 

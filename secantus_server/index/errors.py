@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.bson.shell import document_text
+from secantus_server.errors import CommandError
+
 
 class DuplicateKey(Exception):
     """A unique index has this key already.
@@ -11,11 +14,24 @@ class DuplicateKey(Exception):
     Arguments:
         index: the index's name.
         pattern: its key pattern.
-        values: the values of the document that could not be written, in the pattern's order.
+        values: the values of the document that could not be written, in the pattern's order; texts are sort keys in hexadecimal
+            digits where the index has a collation.
+        collation: the index's complete collation, or None.
     """
 
-    def __init__(self, index: str, pattern: dict[str, Any], values: list[Any]) -> None:
+    def __init__(self, index: str, pattern: dict[str, Any], values: list[Any], collation: dict[str, Any] | None = None) -> None:
         super().__init__(index)
         self.index = index
         self.pattern = pattern
         self.values = values
+        self.collation = collation
+
+    def as_command_error(self, namespace: str) -> CommandError:
+        """The user's error, 11000, for a collection of this name."""
+        values = dict(zip(self.pattern, self.values, strict=True))
+        info: dict[str, Any] = {"keyPattern": self.pattern, "keyValue": values}
+        text = f"E11000 duplicate key error collection: {namespace} index: {self.index}"
+        if self.collation is not None:
+            text += f" collation: {document_text(self.collation)}"
+            info["collation"] = self.collation
+        return CommandError(11000, f"{text} dup key: {document_text(values)}", info=info)

@@ -151,13 +151,16 @@ def _check_options(spec: dict[str, Any], kind: str) -> None:
             raise CommandError(67, 'cannot mix "partialFilterExpression" and "sparse" options')
         check_partial(spec["partialFilterExpression"])
     if "collation" in spec:
-        parse_collation(spec["collation"])
+        collation = parse_collation(spec["collation"])
+        spec["collation"] = {"locale": "simple"} if collation is None else collation.document()
     if list(key) == ["_id"] and kind == "btree":
         _check_id_index(spec)
     elif spec["name"] == "_id_":
         raise CommandError(2, "The index name '_id_' is reserved for the _id index, which must have key pattern {_id: 1}")
     if kind in ("hashed", "2d") and spec.get("unique"):
         raise CommandError(16764 if kind == "hashed" else 67, f"Currently {kind} indexes cannot guarantee uniqueness. Use a regular index.")
+    if "weights" in spec and kind != "text":
+        raise CommandError(67, "the field 'weights' can only be specified with text indexes")
     if kind in ("2d", "2dsphere"):
         check_geo(spec, kind)
     if "clustered" in spec:

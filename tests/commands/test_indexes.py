@@ -76,7 +76,7 @@ def test_definitions(db: Database, spec: dict[str, Any]) -> None:
         ({"key": {"a": 1, "$**": 1}}, 67),
         ({"key": {"a": "2d"}, "bits": 33}, 72),
         ({"key": {"a": "hashed"}, "unique": True}, 16764),
-        ({"key": {"a": 1}, "collation": {"locale": "en"}}, 238),
+        ({"key": {"a": 1}, "collation": {"locale": "en", "strength": 0}}, 2),
     ],
 )
 def test_definitions_that_cannot_be(db: Database, spec: dict[str, Any], expected: int) -> None:
@@ -135,3 +135,22 @@ def test_drop_errors(db: Database, wanted: Any, expected: int) -> None:
 def test_a_missing_collection(db: Database) -> None:
     assert code(db, {"listIndexes": "none"}) == 26
     assert code(db, {"dropIndexes": "none", "index": "*"}) == 26
+
+
+def test_an_index_with_a_collation(db: Database) -> None:
+    create(db, {"key": {"a": 1}, "name": "a", "unique": True, "collation": {"locale": "en", "strength": 2}})
+    db.c.insert_many([{"_id": 1, "a": "x"}, {"_id": 2, "a": "y"}])
+    with pytest.raises(DuplicateKeyError):
+        db.c.insert_one({"a": "X"})
+    assert list(db.c.find({"a": "X"})) == []
+    assert [document["_id"] for document in db.c.find({"a": "X"}, collation={"locale": "en", "strength": 2})] == [1]
+    assert db.command({"validate": "c", "full": True})["valid"]
+
+
+def test_an_index_inherits_the_collation_of_its_collection(db: Database) -> None:
+    db.create_collection("c", collation={"locale": "en", "strength": 2})
+    create(db, {"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b", "collation": {"locale": "simple"}})
+    found = {index["name"]: index.get("collation", {}).get("strength") for index in db.c.list_indexes()}
+    assert found == {"_id_": 2, "a": 2, "b": None}
+    db.c.insert_one({"_id": "A", "a": "x"})
+    assert db.c.find_one({"_id": "a", "a": "X"}) == {"_id": "A", "a": "x"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from secantus_conformance.drivers.base import Environmental, read_junit
 from secantus_conformance.drivers.go import write_junit_of_go
 from secantus_conformance.drivers.process import call
+from secantus_conformance.drivers.pytest_suite import PytestSuite, write_junit_of_record
 from secantus_conformance.drivers.registry import SUITES
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Verdict
@@ -116,3 +119,56 @@ def test_a_command_may_fail_if_nobody_minds(tmp_path: Path) -> None:
 
 def test_the_register_names_each_suite() -> None:
     assert {name: suite.name for name, suite in SUITES.items()} == {name: name for name in SUITES}
+
+
+SUITE = """
+import os, time, pytest
+
+def test_passes(): pass
+def test_fails(): assert 1 == 2, "wrong"
+def test_hangs(): time.sleep(60)
+def test_kills(): os._exit(3)
+@pytest.mark.skip(reason="not here")
+def test_skipped(): pass
+@pytest.fixture
+def broken(): raise ValueError("broken")
+def test_errors(broken): pass
+class TestClass:
+    def test_inside(self): pass
+"""
+
+
+def pytest_suite(folder: Path, source: str) -> PytestSuite:
+    (folder / "test_it.py").write_text(source, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--rootdir", str(folder), "test_it.py"]
+    return PytestSuite(command, folder, dict(os.environ), silence=2.5)
+
+
+def test_a_suite_comes_to_its_end_whatever_its_tests_do(tmp_path: Path) -> None:
+    pytest_suite(tmp_path, SUITE).run(tmp_path / "record.jsonl", 120)
+    write_junit_of_record(tmp_path / "record.jsonl", tmp_path / "junit.xml")
+    results = {result.id: result for result in read_junit(tmp_path / "junit.xml", Suite())}
+    assert {name.removeprefix("test_it"): result.verdict.value for name, result in results.items()} == {
+        "::test_passes": "passed",
+        "::test_fails": "failed",
+        "::test_hangs": "error",
+        "::test_kills": "error",
+        "::test_skipped": "skipped",
+        "::test_errors": "error",
+        ".TestClass::test_inside": "passed",
+    }
+    assert "wrong" in results["test_it::test_fails"].reason
+    assert "hung" in results["test_it::test_hangs"].reason
+    assert results["test_it::test_skipped"].reason == "Skipped: not here"
+
+
+def test_a_suite_that_cannot_begin(tmp_path: Path) -> None:
+    suite = PytestSuite([sys.executable, "-m", "pytest", "--nonsense"], tmp_path, dict(os.environ), silence=2.5)
+    with pytest.raises(UsageError, match="ends before its tests do"):
+        suite.run(tmp_path / "record.jsonl", 60)
+
+
+def test_a_suite_that_takes_too_long(tmp_path: Path) -> None:
+    suite = pytest_suite(tmp_path, "import time\ndef test_hangs(): time.sleep(60)\n")
+    with pytest.raises(UsageError, match="took too long"):
+        suite.run(tmp_path / "record.jsonl", 1.5)

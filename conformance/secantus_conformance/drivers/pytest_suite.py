@@ -1,0 +1,103 @@
+"""Runs a suite of pytest to its end, whatever hangs or dies on the way: the test at fault is noted, the rest taken up again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from secantus_conformance.failures import UsageError
+
+_PLUGIN = Path(__file__).parent / "recorder" / "pytest_record.py"
+_TAGS = {"failed": "failure", "error": "error", "skipped": "skipped"}
+_LOOK_SECONDS = 0.5
+
+
+@dataclass
+class PytestSuite:
+    """A command that runs pytest in a folder. `silence` is how many seconds may pass without a test ending."""
+
+    command: list[str]
+    folder: Path
+    environment: Mapping[str, str]
+    silence: float
+
+    def run(self, record: Path, timeout: float) -> None:
+        """Runs all tests, with as many processes as it takes, and notes what became of each in `record`.
+
+        Raises UsageError if the suite takes too long, or dies without running a test.
+        """
+        record.write_text("", encoding="utf-8")
+        deadline = time.monotonic() + timeout
+        while not self._run_once(record, deadline):
+            lines = _lines(record)
+            if not lines or lines[-1][0] != "started":
+                raise UsageError(f"The suite ends before its tests do: {self._last_line()}")
+            _note_hang(record, str(lines[-1][1]))
+
+    def _run_once(self, record: Path, deadline: float) -> bool:
+        """Runs what is left. Returns whether pytest came to its end by itself."""
+        plugins = f"{_PLUGIN.parent}{os.pathsep}{self.environment.get('PYTHONPATH', '')}"
+        environment = {**self.environment, "RECORD": str(record), "PYTHONPATH": plugins}
+        with (self.folder / "last-output.txt").open("wb") as output:
+            process = subprocess.Popen(
+                [*self.command, "-p", _PLUGIN.stem],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            while process.poll() is None:
+                time.sleep(_LOOK_SECONDS)
+                silent = time.time() - record.stat().st_mtime > self.silence
+                if silent or time.monotonic() > deadline:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+        if time.monotonic() > deadline:
+            raise UsageError(f"The suite took too long; {len(_lines(record))} lines of its record are in {record}.")
+        return process.returncode in (0, 1, 5)
+
+    def _last_line(self) -> str:
+        lines = (self.folder / "last-output.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else "it says nothing"
+
+
+def _lines(record: Path) -> list[list[object]]:
+    return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+
+
+def _note_hang(record: Path, test: str) -> None:
+    """Notes that a test has not come to its end."""
+    path, *parts = test.split("::")
+    classname = ".".join([path.removesuffix(".py").replace("/", "."), *parts[:-1]])
+    line = ["outcome", test, classname, parts[-1], "error", "The test hung, or killed the process it ran in.", "", 0.0]
+    with record.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def write_junit_of_record(record: Path, junit: Path) -> None:
+    """Writes a record as JUnit XML; of several outcomes of a test, the worst counts."""
+    worst: dict[str, list[str]] = {}
+    order = ["passed", "skipped", "failed", "error"]
+    for kind, test, *rest in _lines(record):
+        said = [str(part) for part in rest]
+        if kind == "outcome" and (str(test) not in worst or order.index(said[2]) > order.index(worst[str(test)][2])):
+            worst[str(test)] = said
+    root = ElementTree.Element("testsuite", name="pytest")
+    for classname, name, outcome, message, text, seconds in worst.values():
+        case = ElementTree.SubElement(root, "testcase", classname=classname, name=name, time=seconds)
+        if outcome in _TAGS:
+            ElementTree.SubElement(case, _TAGS[outcome], message=_printable(message)).text = _printable(text)
+    ElementTree.ElementTree(root).write(junit, encoding="utf-8")
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable() or character in "\n\t")

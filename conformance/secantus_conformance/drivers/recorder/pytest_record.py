@@ -1,0 +1,51 @@
+"""A pytest plugin that writes each test's fate to a file as it happens, so that a suite can be killed and taken up again.
+
+It runs in the driver's own environment and imports nothing of this project. RECORD names the file; each line of it is
+`["started", id]` or `["outcome", id, classname, name, outcome, message, text, seconds]`. Tests that the file names
+already are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+_RECORD = Path(os.environ["RECORD"])
+
+
+def _write(*line: object) -> None:
+    with _RECORD.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Leaves out what has been started before."""
+    lines = _RECORD.read_text(encoding="utf-8").splitlines() if _RECORD.exists() else []
+    known = {json.loads(line)[1] for line in lines}
+    items[:] = [item for item in items if item.nodeid not in known]
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    """A test begins."""
+    _write("started", nodeid)
+
+
+def pytest_runtest_logreport(report: Any) -> None:
+    """A test's set-up, body or tear-down is over: its body counts, and whatever went wrong around it."""
+    if report.when != "call" and report.outcome == "passed":
+        return
+    outcome = "error" if report.when != "call" and report.outcome == "failed" else report.outcome
+    path, *parts = report.nodeid.split("::")
+    classname = ".".join([path.removesuffix(".py").replace("/", "."), *parts[:-1]])
+    text = str(report.longrepr or "")
+    _write("outcome", report.nodeid, classname, parts[-1], outcome, _message(report), text[-4000:], report.duration)
+
+
+def _message(report: Any) -> str:
+    """Why a test failed or was skipped, in a line."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None:
+        return str(crash.message)[:1000]
+    return str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr or "")[:1000]

@@ -123,18 +123,20 @@ class IndexBounds:
         ranges = [_range(b"".join(prefix), interval, last_direction) for prefix in product(*leading) for interval in last]
         return sorted(ranges)
 
-    def restrict(self, low: list[Any] | None, high: list[Any] | None) -> None:
+    def restrict(self, low: list[Any] | None, high: list[Any] | None, collation: Collation | None) -> None:
         """Leave only the entries from one whole key on and before another, in the index's order.
 
         Arguments:
             low, high: values of all the index's fields, or None.
+            collation: that of the index.
         """
-        start = b"" if low is None else self._key(low)
-        end = b"\xff" * 9 if high is None else self._key(high)
+        start = b"" if low is None else self._key(low, collation)
+        end = b"\xff" * 9 if high is None else self._key(high, collation)
         self.intervals = [(start, end)]
 
-    def _key(self, values: list[Any]) -> bytes:
-        return b"".join(directed(key_string(value), direction) for value, (_, direction) in zip(values, self.parts, strict=True))
+    def _key(self, values: list[Any], collation: Collation | None) -> bytes:
+        parts = zip(values, self.parts, strict=True)
+        return b"".join(directed(key_string(value, collation), direction) for value, (_, direction) in parts)
 
     @property
     def sorted_prefix(self) -> int:

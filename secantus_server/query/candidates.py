@@ -7,11 +7,11 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
-from secantus_server.mql.match import AlwaysTrue, And, ElemMatchObject, Exists, ExprMatch, Nor, Not, Or, PathMatch
+from secantus_server.mql.match import AlwaysTrue, And, Comparison, ElemMatchObject, Exists, ExprMatch, In, Nor, Not, Or, PathMatch, TypeMatch
 from secantus_server.query.bounds import EVERYTHING, FieldInterval, IndexBounds, intersect
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.implication import implies
-from secantus_server.query.predicates import Predicate, conjuncts, has_index_component, mentions_text, predicate_of
+from secantus_server.query.predicates import Predicate, conjuncts, has_index_component, has_text, mentions_text, predicate_of
 
 Used = list[tuple[Predicate, Any]]
 
@@ -47,23 +47,48 @@ class Candidate:
         return value, -len(self.index.parts), -self.index.ident
 
 
-def make_candidate(index: Index, query: CanonicalQuery, *, forced: bool) -> Candidate | None:
+class Conditions:
+    """A query's filter as the indexes of a collection see it; what they have in common is worked out once."""
+
+    def __init__(self, query: CanonicalQuery) -> None:
+        self.query = query
+        self.nodes = conjuncts(query.match)
+        self.demands_a_field = any(type(node) is Exists for node in self.nodes)
+        self._sorted_paths = [] if query.sort is None else [path for path, _ in query.sort.parts]
+        self._simple: dict[str, Used] | None = None
+
+    def by_path(self, collation: Any, same_collation: bool) -> dict[str, Used]:
+        """What the filter says of each path, for an index of a collation."""
+        if collation is not None or not same_collation:
+            return _predicates_by_path(self.nodes, collation, same_collation)
+        if self._simple is None:
+            self._simple = _predicates_by_path(self.nodes, None, True)
+        return self._simple
+
+    def concern(self, index: Index, by_path: dict[str, Used]) -> bool:
+        """Whether an index is worth a closer look: its first field is asked for or sorted by, or it leaves documents out."""
+        first = index.parts[0][0]
+        return first in by_path or first in self._sorted_paths or (index.sparse and self.demands_a_field)
+
+
+def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:
     """How the index could serve the query, or None if it is no better than reading everything, or would miss matches.
 
     Arguments:
         forced: the user wants this index, whatever it misses.
     """
-    nodes = conjuncts(query.match)
+    query, nodes = conditions.query, conditions.nodes
     collation = index.generator.collation if index.generator else None
-    same_collation = collation is None and query.context.collation is None
-    if not forced and not _holds_all_matches(index, nodes, same_collation):
+    same_collation: bool = collation == query.context.collation
+    by_path = conditions.by_path(collation, same_collation)
+    if not forced and not (conditions.concern(index, by_path) and _holds_all_matches(index, nodes, same_collation)):
         return None
-    fields, used = _field_intervals(index, _predicates_by_path(nodes, collation, same_collation))
+    fields, used = _field_intervals(index, by_path)
     bounds = IndexBounds(index.parts, fields)
     fixed = _leading_points(fields)
     bounded = fixed < len(fields) and fields[fixed] != [EVERYTHING]
     sorts = _sort_direction(index, query, bounds, same_collation)
-    useful = fixed or bounded or sorts or (index.sparse and any(type(node) is Exists for node in nodes))
+    useful = fixed or bounded or sorts or (index.sparse and conditions.demands_a_field)
     if not useful and not forced:
         return None
     exact = [id(node) for predicates in used[: bounds.depth] for predicate, node in predicates if predicate.exact]
@@ -81,8 +106,11 @@ def explicit_candidate(index: Index, query: CanonicalQuery) -> Candidate:
     low = _explicit_key(index, query.min, "min")
     high = _explicit_key(index, query.max, "max")
     bounds = IndexBounds(index.parts, [[EVERYTHING] for _ in index.parts])
-    bounds.restrict(low, high)
-    same_collation = query.context.collation is None
+    collation = index.generator.collation if index.generator else None
+    same_collation: bool = collation == query.context.collation
+    if not same_collation and any(map(has_text, [*(low or ()), *(high or ())])):
+        raise CommandError(51174, "The index chosen is not compatible with min/max: its collation is not that of the query")
+    bounds.restrict(low, high, collation)
     return Candidate(index, bounds, query.match, None, 0, True, _sort_direction(index, query, bounds, same_collation, explicit=True), False)
 
 
@@ -96,7 +124,9 @@ def _explicit_key(index: Index, key: dict[str, Any] | None, option: str) -> list
 
 def _holds_all_matches(index: Index, nodes: list[Any], same_collation: bool) -> bool:
     """Whether every document that matches is in the index."""
-    if index.partial_filter is not None and not same_collation and any(map(mentions_text, nodes)):
+    # What follows from what is decided by the order of bytes.
+    simple = same_collation and (index.generator is None or index.generator.collation is None)
+    if index.partial_filter is not None and not simple and any(map(mentions_text, nodes)):
         return False
     if index.partial_filter is not None and not implies(nodes, index.partial_filter):
         return False
@@ -178,10 +208,25 @@ def _split(index: Index, match: Any, left: list[Any]) -> tuple[Any, Any]:
         return None, None
     paths = {path for path, _ in index.parts}
     if index.multikey or any(map(has_index_component, paths)) or _nested(paths):
-        return match, None
+        return cheap_first(match), None
     on_keys = [node for node in left if _reads_only(node, paths)]
     key_filter = None if not on_keys else on_keys[0] if len(on_keys) == 1 else And(on_keys)
-    return None if len(on_keys) == len(left) else match, key_filter
+    return None if len(on_keys) == len(left) else cheap_first(match), key_filter
+
+
+_CHEAP = (Comparison, In, Exists, TypeMatch)
+
+
+def cheap_first(match: Any) -> Any:
+    """The same filter with what is quickly decided in front."""
+    if type(match) is not And or len(match.children) < 2:
+        return match
+    ordered = sorted(match.children, key=_cost)
+    return match if ordered == list(match.children) else And(ordered)
+
+
+def _cost(node: Any) -> int:
+    return 0 if type(node) in _CHEAP else 1 if isinstance(node, PathMatch | And | Or | Nor | Not) else 2
 
 
 def _nested(paths: set[str]) -> bool:

@@ -11,7 +11,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.exec.distinct import DistinctScan
 from secantus_server.index._index import Index
 from secantus_server.query.bounds import IndexBounds, after, directed
-from secantus_server.query.candidates import Candidate, make_candidate
+from secantus_server.query.candidates import Candidate, Conditions, make_candidate
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.plan import IndexedScan, Plan
 from secantus_server.query.planner import plan_query
@@ -64,14 +64,16 @@ def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: st
 
 def _candidate(index: Index, query: CanonicalQuery, path: str) -> Candidate | None:
     """How the index serves a distinct of its first field, or None if it does not."""
-    if not index.stores_entries or index.kind != "btree" or index.hidden or index.multikey or index.parts[0][0] != path:
+    if index.generator is None or index.generator.collation is not None or index.kind != "btree":
+        return None
+    if index.hidden or index.multikey or index.parts[0][0] != path:
         return None
     if index.sparse and len(index.parts) == 1 and query.match is None:
         # Only documents without the field are missing in it, and they have no value.
-        return make_candidate(index, query, forced=True)
+        return make_candidate(index, Conditions(query), forced=True)
     if query.match is None and index.partial_filter is not None:
         return None
-    candidate = make_candidate(index, query, forced=query.match is None)
+    candidate = make_candidate(index, Conditions(query), forced=query.match is None)
     if candidate is None or candidate.rest is not None or candidate.key_filter is not None or candidate.fixed > 1:
         return None
     return candidate if not candidate.fixed or not candidate.bounded else None

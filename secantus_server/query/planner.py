@@ -14,7 +14,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.mql.match import AlwaysFalse, Or
-from secantus_server.query.candidates import Candidate, explicit_candidate, make_candidate
+from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, whole_value
 from secantus_server.query.near import near_of, plan_near
 from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Plan, Sort, Union
@@ -47,11 +47,12 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
     if hinted is not None and not hinted.stores_entries:
         hinted = None
     usable = [hinted] if hinted else [index for index in collection.indexes if index.stores_entries and not index.hidden]
-    candidates = [candidate for index in usable if (candidate := make_candidate(index, query, forced=hinted is not None))]
+    conditions = Conditions(query)
+    candidates = [candidate for index in usable if (candidate := make_candidate(index, conditions, forced=hinted is not None))]
     if candidates:
         return _with_index(collection, query, max(candidates, key=lambda candidate: candidate.score))
     union = _union(collection, query, usable) if hinted is None else None
-    return _sorted(union or CollectionScan(collection, query.match), query)
+    return _sorted(union or CollectionScan(collection, cheap_first(query.match)), query)
 
 
 def _chosen_index(hinted: Index | None) -> Index:
@@ -108,7 +109,7 @@ def _union(collection: Collection, query: CanonicalQuery, usable: list[Index]) -
 
 
 def _branch(collection: Collection, query: CanonicalQuery, child: Any, usable: list[Index]) -> IndexedScan | None:
-    part = CanonicalQuery(query.filter, child, query.context)
+    part = Conditions(CanonicalQuery(query.filter, child, query.context))
     candidates = [candidate for index in usable if (candidate := make_candidate(index, part, forced=False))]
     if not candidates:
         return None

@@ -95,13 +95,14 @@ def mentions_text(node: Any) -> bool:
     if type(node) is ElemMatchValue:
         return any(map(mentions_text, node.children))
     operands = node.operands if type(node) is In else [node.operand] if type(node) is Comparison else []
-    return any(_has_text(operand) for operand in operands)
+    return any(has_text(operand) for operand in operands)
 
 
-def _has_text(value: Any) -> bool:
+def has_text(value: Any) -> bool:
+    """Whether a value is or holds a text."""
     if type(value) is dict:
-        return any(map(_has_text, value.values()))
-    return type(value) is str or (type(value) is list and any(map(_has_text, value)))
+        return any(map(has_text, value.values()))
+    return type(value) is str or (type(value) is list and any(map(has_text, value)))
 
 
 def _equality(operand: Any, collation: Collation | None) -> Found | None:

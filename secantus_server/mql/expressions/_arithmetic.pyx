@@ -10,7 +10,7 @@ import decimal as decimal_module
 from libc.math cimport INFINITY, isfinite, llround
 from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int64_t
 
-from secantus_server.mql.expressions._nodes cimport Expression
+from secantus_server.mql.expressions._nodes cimport BinaryOperation, Expression, Operation
 
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
@@ -138,16 +138,8 @@ def multiply(a, b):
     return multiply_numbers(a, b)
 
 
-cdef class Add(Expression):
+cdef class Add(Operation):
     """`$add`: the sum of numbers, and of at most one date."""
-
-    cdef tuple operands
-
-    def __init__(self, operands):
-        self.operands = tuple(operands)
-
-    cpdef tuple children(self):
-        return self.operands
 
     cpdef object evaluate(self, bytes doc):
         cdef bint has_date = False
@@ -176,17 +168,8 @@ cdef class Add(Expression):
         return add_numbers(total, value)
 
 
-cdef class Subtract(Expression):
+cdef class Subtract(BinaryOperation):
     """`$subtract`: of numbers, of a number from a date, or of two dates."""
-
-    cdef Expression first, second
-
-    def __init__(self, Expression first not None, Expression second not None):
-        self.first = first
-        self.second = second
-
-    cpdef tuple children(self):
-        return (self.first, self.second)
 
     cpdef object evaluate(self, bytes doc):
         a = self.first.evaluate(doc)
@@ -215,16 +198,8 @@ cdef object date_minus(object milliseconds, object number):
     return date_of(milliseconds - date_of(number, "$subtract").ms, "$subtract")
 
 
-cdef class Multiply(Expression):
+cdef class Multiply(Operation):
     """`$multiply`: the product of numbers."""
-
-    cdef tuple operands
-
-    def __init__(self, operands):
-        self.operands = tuple(operands)
-
-    cpdef tuple children(self):
-        return self.operands
 
     cpdef object evaluate(self, bytes doc):
         cdef object product = 1
@@ -238,17 +213,8 @@ cdef class Multiply(Expression):
         return product
 
 
-cdef class Divide(Expression):
+cdef class Divide(BinaryOperation):
     """`$divide`: the quotient of two numbers, a double unless one is a decimal."""
-
-    cdef Expression first, second
-
-    def __init__(self, Expression first not None, Expression second not None):
-        self.first = first
-        self.second = second
-
-    cpdef tuple children(self):
-        return (self.first, self.second)
 
     cpdef object evaluate(self, bytes doc):
         a = self.first.evaluate(doc)

@@ -4,7 +4,7 @@
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#comparison-expression-operators
 """
 
-from secantus_server.mql.expressions._nodes cimport Expression, is_plain_number, is_true
+from secantus_server.mql.expressions._nodes cimport Expression, Operation, is_plain_number, is_true
 
 from secantus_server.bson import compare_values, key_string
 from secantus_server.bson.values import MISSING, UNDEFINED
@@ -73,16 +73,8 @@ cdef class Compare(Expression):
         return (a > b) - (a < b)
 
 
-cdef class And(Expression):
+cdef class And(Operation):
     """`$and`: true unless an operand is false; operands after that one are not evaluated."""
-
-    cdef tuple operands
-
-    def __init__(self, operands):
-        self.operands = tuple(operands)
-
-    cpdef tuple children(self):
-        return self.operands
 
     cpdef object evaluate(self, bytes doc):
         for operand in self.operands:
@@ -91,16 +83,8 @@ cdef class And(Expression):
         return True
 
 
-cdef class Or(Expression):
+cdef class Or(Operation):
     """`$or`: true if an operand is; operands after that one are not evaluated."""
-
-    cdef tuple operands
-
-    def __init__(self, operands):
-        self.operands = tuple(operands)
-
-    cpdef tuple children(self):
-        return self.operands
 
     cpdef object evaluate(self, bytes doc):
         for operand in self.operands:
@@ -143,16 +127,8 @@ cdef class Cond(Expression):
         return self.otherwise.evaluate(doc)
 
 
-cdef class IfNull(Expression):
+cdef class IfNull(Operation):
     """`$ifNull`: the first value that is neither null nor missing, else the last one."""
-
-    cdef tuple operands
-
-    def __init__(self, operands):
-        self.operands = tuple(operands)
-
-    cpdef tuple children(self):
-        return self.operands
 
     cpdef object evaluate(self, bytes doc):
         cdef object value = None

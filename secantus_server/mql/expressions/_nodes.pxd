@@ -10,6 +10,14 @@ cdef class Expression:
     cpdef tuple children(self)
 
 
+cdef class Operation(Expression):
+    cdef tuple operands
+
+
+cdef class BinaryOperation(Expression):
+    cdef Expression first, second
+
+
 cdef class Constant(Expression):
     cdef readonly object value
 

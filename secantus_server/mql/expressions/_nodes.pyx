@@ -86,6 +86,27 @@ cdef class Expression:
         return ()
 
 
+cdef class Operation(Expression):
+    """What is computed from any number of operands."""
+
+    def __init__(self, operands):
+        self.operands = tuple(operands)
+
+    cpdef tuple children(self):
+        return self.operands
+
+
+cdef class BinaryOperation(Expression):
+    """What is computed from two operands."""
+
+    def __init__(self, Expression first not None, Expression second not None):
+        self.first = first
+        self.second = second
+
+    cpdef tuple children(self):
+        return (self.first, self.second)
+
+
 cdef class Constant(Expression):
     """The same value for every document."""
 

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.bson import decode
-from secantus_server.bson.shell import document_text
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.cap import Cap
 from secantus_server.commands.services import Services
 from secantus_server.commands.validation import validation_of
-from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter

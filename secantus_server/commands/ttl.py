@@ -5,10 +5,11 @@ https://www.mongodb.com/docs/manual/core/index-ttl/
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
+from secantus_server.commands.arguments import whole_number
 from secantus_server.commands.document_writer import DocumentWriter
 from secantus_server.commands.parameters import parameter_value
 from secantus_server.commands.services import Services
@@ -33,17 +34,23 @@ def delete_expired(services: Services) -> int:
     for db in services.catalog.databases():
         for collection in services.catalog.collections(db):
             for index in collection.indexes:
-                if index.spec.get("expireAfterSeconds") is not None:
+                if _expires(index):
                     deleted += _delete_expired(services, collection, index)
     services.counters.add("ttl.deletedDocuments", deleted)
     services.counters.add("ttl.passes")
     return deleted
 
 
+def _expires(index: Index) -> bool:
+    """Whether an index makes documents expire: those of a special kind do not, nor those whose seconds are no number (NaN)."""
+    seconds = index.spec.get("expireAfterSeconds")
+    return index.kind == "btree" and seconds is not None and not math.isnan(float(str(seconds)))
+
+
 def _delete_expired(services: Services, collection: Collection, index: Index) -> int:
     """A document is over when the earliest date at the index's path is old enough."""
-    seconds: Any = index.spec["expireAfterSeconds"]
-    limit = Date(services.clock.now_ms() - int(seconds) * 1000)
+    seconds = whole_number(index.spec["expireAfterSeconds"])
+    limit = Date(services.clock.now_ms() - seconds * 1000)
     path = index.parts[0][0]
     query = parse_query({"$and": [{path: {"$lte": limit}}, index.spec.get("partialFilterExpression") or {}]}, ParseContext())
 

@@ -22,6 +22,7 @@ from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec._scan import IndexScan, find_by_key
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
+from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.pipeline.operations import Resolved, TargetInfo, UniqueIndex
 from secantus_server.pipeline.optimise import leading_query
@@ -52,9 +53,15 @@ class ServerOperations:
         return self._services.catalog.find(db, name)
 
     def resolve(self, db: str, collection: str) -> Resolved:
-        """What a name stands for."""
+        """What a name stands for.
+
+        Raises:
+            CommandError: 167 OptionNotSupportedOnView, it is a view with another collation than the pipeline's.
+        """
         stages: list[dict[str, Any]] = []
         found = self._collection(db, collection)
+        if found is not None and found.is_view and parse_collation(found.options.get("collation")) != self._parse.collation:
+            raise CommandError(167, f"Cannot read the view {found.namespace} with a collation that is not its default collation")
         while found is not None and found.is_view:
             stages = [*found.options["pipeline"], *stages]
             collection = found.options["viewOn"]
@@ -83,29 +90,30 @@ class ServerOperations:
     ) -> Callable[[Any], Iterator[bytes]] | None:
         """A function that finds the documents matching `{path: value}` by an index, or None if no index can."""
         found = self._collection(db, collection)
-        if found is None or collation is not None or found.options.get("collation"):
+        if found is None:
             return None
         for index in found.indexes:
-            usable = index.stores_entries and not index.hidden and not index.sparse and index.partial_filter is None
+            same_collation = index.generator is not None and index.generator.collation == collation
+            usable = same_collation and not index.hidden and not index.sparse and index.partial_filter is None
             if usable and index.parts[0][0] == path:
-                return self._finder_by_id(found, index) if index.is_id else self._finder(found, index, path)
+                return self._finder_by_id(found, index, collation) if index.is_id else self._finder(found, index, path, collation)
         return None
 
-    def _finder_by_id(self, collection: Collection, index: Index) -> Callable[[Any], Iterator[bytes]]:
+    def _finder_by_id(self, collection: Collection, index: Index, collation: Collation | None) -> Callable[[Any], Iterator[bytes]]:
         def find(value: Any) -> Iterator[bytes]:
-            hit = find_by_key(self._scope.unit, index, key_string(value), collection.ident)
+            hit = find_by_key(self._scope.unit, index, key_string(value, collation), collection.ident)
             return iter(()) if hit is None else iter((hit[1],))
 
-        slow = self._finder(collection, index, "_id")
+        slow = self._finder(collection, index, "_id", collation)
         return lambda value: slow(value) if type(value) in _SLOW_TYPES else find(value)
 
-    def _finder(self, collection: Collection, index: Index, path: str) -> Callable[[Any], Iterator[bytes]]:
+    def _finder(self, collection: Collection, index: Index, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]]:
         def find(value: Any) -> Iterator[bytes]:
-            query = parse_query({path: {"$eq": value}}, ParseContext())
+            query = parse_query({path: {"$eq": value}}, ParseContext(collation=collation))
             if type(value) in _SLOW_TYPES or value is None:
                 yield from matching_documents(collection, query, self._scope, self._request.operation.check)
                 return
-            bounds = IndexBounds(index.parts, [[point(value, None)], *([EVERYTHING] for _ in index.parts[1:])])
+            bounds = IndexBounds(index.parts, [[point(value, collation)], *([EVERYTHING] for _ in index.parts[1:])])
             scan = IndexScan(index, bounds.intervals, collection.ident, query.match, self._request.operation.check, False, index.multikey)
             self._scope.open(scan)
             yield from scan
@@ -126,7 +134,8 @@ class ServerOperations:
         if found is None:
             return UniqueIndex() if list(paths) == ["_id"] else None
         for index in found.indexes:
-            if index.unique and index.partial_filter is None and {path for path, _ in index.parts} == set(paths):
+            same_collation = index.generator is not None and index.generator.collation == collation
+            if index.unique and same_collation and index.partial_filter is None and {path for path, _ in index.parts} == set(paths):
                 return UniqueIndex(index.sparse)
         return None
 
@@ -139,7 +148,7 @@ class ServerOperations:
         try:
             unit.begin()
             scope = ReadScope(unit)
-            query = parse_query(filter, self._request.parse_context())
+            query = parse_query(filter, self._request.parse_context(collation=self._parse.collation))
             document = next(matching_documents(found, query, scope, self._request.operation.check), None)
             scope.close()
             return document
@@ -184,8 +193,9 @@ class ServerOperations:
 
         def work(writer: DocumentWriter) -> None:
             id_index = writer.collection.id_index
-            assert id_index is not None, "a collection that is written to has an index on _id"
-            found = find_by_key(writer.unit, id_index, key_string(decode(old)["_id"]), writer.collection.ident)
+            assert id_index is not None and id_index.generator is not None, "a collection that is written to has an index on _id"
+            key = key_string(decode(old)["_id"], id_index.generator.collation)
+            found = find_by_key(writer.unit, id_index, key, writer.collection.ident)
             if found is None:
                 raise CommandError(64, "the document that $merge matched was removed by somebody else")
             writer.update(found[1], new, found[0])

@@ -11,6 +11,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.commands.registry import Reply
 from secantus_server.commands.request import Request
 from secantus_server.cursors.cursor import Cursor
+from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Cell, ParseContext
@@ -49,15 +50,17 @@ def command_context(
 
     Arguments:
         let: the command's `let` document; its expressions are evaluated here.
-        collation: the command's collation; without one the collection's default holds.
+        collation: the command's collation; without one, or with an empty one, the collection's default holds.
         collection: the collection that the command is about, or None.
 
     Raises:
-        CommandError: a variable or the collation is not valid.
+        CommandError: a variable or the collation is not valid; 167 OptionNotSupportedOnView for a view that has another collation.
     """
-    if collation is None and collection is not None:
-        collation = collection.options.get("collation")
-    ctx = request.parse_context(collation=parse_collation(collation))
+    own = collection.options.get("collation") if collection is not None else None
+    chosen = parse_collation(collation or own)
+    if collation and collection is not None and collection.is_view and chosen != parse_collation(own):
+        raise CommandError(167, "Cannot override a view's default collation")
+    ctx = request.parse_context(collation=chosen)
     if not let:
         return ctx
     cells: dict[str, Cell] = {}

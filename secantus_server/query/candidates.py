@@ -7,7 +7,20 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
-from secantus_server.mql.match import AlwaysTrue, And, Comparison, ElemMatchObject, Exists, ExprMatch, In, Nor, Not, Or, PathMatch, TypeMatch
+from secantus_server.mql.match import (
+    AlwaysTrue,
+    And,
+    Comparison,
+    ElemMatchObject,
+    Exists,
+    ExprMatch,
+    In,
+    Nor,
+    Not,
+    Or,
+    PathMatch,
+    TypeMatch,
+)
 from secantus_server.query.bounds import EVERYTHING, FieldInterval, IndexBounds, intersect
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.implication import implies

@@ -10,24 +10,39 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson.shell import document_text
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 
 ROOT_LOCALES = frozenset("ca de de_AT dz en en_US fr fr_CA ga id it li lb ms nl pt sw wae zu".split())
 """Those whose texts sort in the root order."""
 
-GREEK, CYRILLIC, HEBREW = ("α", "ⲁ"), ("а", "ⰰ"), ("א", "𐤀")
-OWN_SCRIPTS = {"el": GREEK, "he": HEBREW, **{locale: CYRILLIC for locale in "be bg bs_Cyrl kk ky mk ru sr uk".split()}}
-"""Those whose own script comes before the others: its first letter, and the first of the script after it."""
+Move = tuple[str, str, str]
+_CYRILLIC_FIRST, _CYRILLIC_AFTER_LATIN = ("а", "ⰰ", "a"), ("а", "ⰰ", "α")
+MOVED_SCRIPTS: dict[str, Move] = {
+    "el": ("α", "ⲁ", "a"),
+    "he": ("א", "𐤀", "a"),
+    **dict.fromkeys("be bg bs_Cyrl kk ky mk ru sr uk".split(), _CYRILLIC_FIRST),
+    **dict.fromkeys("az bs hr sr_Latn".split(), _CYRILLIC_AFTER_LATIN),
+}
+"""Where a script is moved forward: its first letter, the first of the script after it, and the letter that it is put before."""
 
 _NORDIC_D_T = "&D<<đ<<<Đ<<ð<<<Ð &t<<<þ/h &T<<<Þ/H &Y<<ü<<<Ü<<ű<<<Ű"
 _CARON = "&C<č<<<Č &S<š<<<Š &Z<ž<<<Ž"
-_NORWEGIAN = (
-    f"{_NORDIC_D_T} &[before 1]ǀ<æ<<<Æ<<ä<<<Ä<<ę<<<Ę<ø<<<Ø<<ö<<<Ö<<ő<<<Ő<<œ<<<Œ<å<<<Å<<aa<<<Aa<<<AA"
-)
-_CROATIAN = (
-    "&C<č<<<Č<ć<<<Ć &D<dž<<<ǆ<<<Dž<<<ǅ<<<DŽ<<<Ǆ<đ<<<Đ &L<lj<<<ǉ<<<Lj<<<ǈ<<<LJ<<<Ǉ &N<nj<<<ǌ<<<Nj<<<ǋ<<<NJ<<<Ǌ &S<š<<<Š &Z<ž<<<Ž"
-)
+_NORWEGIAN = f"{_NORDIC_D_T} &[before 1]ǀ<æ<<<Æ<<ä<<<Ä<<ę<<<Ę<ø<<<Ø<<ö<<<Ö<<ő<<<Ő<<œ<<<Œ<å<<<Å<<aa<<<Aa<<<AA"
+_CROATIAN = "&C<č<<<Č<ć<<<Ć &D<dž<<<ǆ<<<Dž<<<ǅ<<<DŽ<<<Ǆ<đ<<<Đ &L<lj<<<ǉ<<<Lj<<<ǈ<<<LJ<<<Ǉ &N<nj<<<ǌ<<<Nj<<<ǋ<<<NJ<<<Ǌ &S<š<<<Š &Z<ž<<<Ž"
 _TURKISH = "&C<ç<<<Ç &G<ğ<<<Ğ &[before 1]i<ı<<<I &i<<<İ &O<ö<<<Ö &S<ş<<<Ş &U<ü<<<Ü"
+_HUNGARIAN_PAIRS = ("cs", "dz", "dzs", "gy", "ly", "ny", "sz", "ty", "zs")
+
+
+def _hungarian() -> str:
+    """Letters of two signs, which are also doubled by doubling the first sign."""
+    anchors = {"dzs": "DZ"}
+    rules = [f"&{anchors.get(pair, pair[0].upper())}<{pair}<<<{pair.title()}<<<{pair.upper()}" for pair in _HUNGARIAN_PAIRS]
+    for pair in _HUNGARIAN_PAIRS:
+        for letters in (pair, pair.title(), pair.upper()):
+            doubled = letters[0] + (letters[0] if letters.isupper() else letters[0].lower()) + letters[1:]
+            rules.append(f"&{letters}<<<{doubled}/{letters if letters.isupper() else pair}")
+    return " ".join([*rules, "&O<ö<<<Ö<<ő<<<Ő &U<ü<<<Ü<<ű<<<Ű"])
+
 
 RULES: dict[str, str] = {
     "be": "&Е<ё<<<Ё &у<ў<<<Ў",
@@ -40,18 +55,20 @@ RULES: dict[str, str] = {
     "es": "&N<ñ<<<Ñ",
     "es@collation=traditional": "&N<ñ<<<Ñ &C<ch<<<Ch<<<CH &l<ll<<<Ll<<<LL",
     "et": "&[before 1]T<š<<<Š<z<<<Z<ž<<<Ž &[before 1]X<õ<<<Õ<ä<<<Ä<ö<<<Ö<ü<<<Ü",
+    "fi": "&D\u0335<<đ<<<Đ &G\u0335<<ǥ<<<Ǥ &N\u0335<<ŋ<<<Ŋ &T\u0335<<ŧ<<<Ŧ &Y<<ü<<<Ü &Z\u0335<<ʒ<<<Ʒ"
+    " &[before 1]ǀ<å<<<Å<ä<<<Ä<<æ<<<Æ<ö<<<Ö<<ø<<<Ø",
     "fil": "&N<ñ<<<Ñ<ng<<<Ng<<<NG",
     "fo": _NORWEGIAN.replace("<<aa<<<Aa", "<<<aa<<<Aa"),
     "gl": "&N<ñ<<<Ñ",
     "haw": "&a<e<<<E<i<<<I<o<<<O<u<<<U &w<ʻ",
     "hr": _CROATIAN,
     "hsb": f"{_CARON} &C<č<<<Č<ć<<<Ć &E<ě<<<Ě &H<ch<<<cH<<<Ch<<<CH &[before 1]L<ł<<<Ł &R<ř<<<Ř &Z<ž<<<Ž<ź<<<Ź",
+    "hu": _hungarian(),
     "is": "&[before 1]b<á<<<Á &d<<đ<<<Đ<ð<<<Ð &[before 1]f<é<<<É &[before 1]j<í<<<Í &[before 1]p<ó<<<Ó &[before 1]v<ú<<<Ú"
     " &[before 1]z<ý<<<Ý &[before 1]ǀ<æ<<<Æ<<ä<<<Ä<ö<<<Ö<<ø<<<Ø<å<<<Å",
     "kk": "&Е<ё<<<Ё &Ұ<ү<<<Ү &[before 1]ь<і<<<І",
     "ky": "&е<ё<<<Ё",
     "ln": "&E<ɛ<<<Ɛ &O<<ɔ<<<Ɔ",
-    "lv": f"{_CARON} &G<ģ<<<Ģ &I<y<<<Y &K<ķ<<<Ķ &L<ļ<<<Ļ &N<ņ<<<Ņ &R<ŗ<<<Ŗ",
     "mk": "&ԃ<ѓ<<<Ѓ &ћ<ќ<<<Ќ",
     "nb": _NORWEGIAN,
     "nn": _NORWEGIAN,
@@ -85,27 +102,26 @@ LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
 """What an option is in a locale if the document does not say it, where that is not the general default."""
 
 _NOT_YET = frozenset(
-    "af am ar as bn bo chr dsb ee en_US_POSIX fa fa_AF fi gu ha hi hu hy ig ja ka kl km kn ko kok lkt lo lt ml mn mr mt my ne om or pa ps"
+    "af am ar as bn bo chr dsb ee en_US_POSIX fa fa_AF gu ha hi hy ig ja ka kl km kn ko kok lkt lo lt lv ml mn mr mt my ne om or pa ps"
     " se si smn ta te th to ug ur yi zh zh_Hant".split()
 )
 _VARIANTS = frozenset(
-    "big5han compat dictionary emoji eor gb2312han phonebook phonetic pinyin reformed search searchjl standard stroke traditional unihan zhuyin".split()
+    "big5han compat dictionary emoji eor gb2312han phonebook phonetic pinyin reformed search searchjl standard stroke"
+    " traditional unihan zhuyin".split()
 )
 
 
-def check_locale(document: dict[str, Any]) -> None:
-    """Check the locale of a collation document.
+def check_locale(document: dict[str, Any]) -> bool:
+    """Whether the locale of a collation document is supported.
 
     Raises:
-        CommandError: 2 for one that MongoDB does not know, 238 for one that is not supported.
+        CommandError: 2, MongoDB does not know it.
     """
     name = document["locale"]
     base, _, keyword = name.partition("@")
-    supported = ROOT_LOCALES | RULES.keys() | OWN_SCRIPTS.keys()
-    if name in supported:
-        return
+    supported = ROOT_LOCALES | RULES.keys() | MOVED_SCRIPTS.keys()
     variant = keyword.removeprefix("collation=")
     known = base in supported or base in _NOT_YET
     if not known or (keyword and (variant == keyword or variant not in _VARIANTS)):
         raise CommandError(2, f"Field 'locale' is invalid in: {document_text(document)}")
-    raise not_supported(f"the collation of the locale '{name}'", "use a supported locale such as 'en', whose order is the general one")
+    return name in supported

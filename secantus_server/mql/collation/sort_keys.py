@@ -12,14 +12,16 @@ from unicodedata import category, decimal
 
 from secantus_server.mql.collation.elements import ElementReader
 from secantus_server.mql.collation.locales import DROPPED_CONTRACTIONS
-from secantus_server.mql.collation.order import SECONDARY, TERTIARY, Elements, RootOrder, Weights
-from secantus_server.mql.collation.reordering import own_script
+from secantus_server.mql.collation.order import SECONDARY, Elements, RootOrder, Weights
+from secantus_server.mql.collation.reordering import moved_script
 from secantus_server.mql.collation.spec import CollationSpec
 
 MAX_NUMBER_DIGITS = 254
 _COMMON_SECONDARY = SECONDARY.to_bytes(2, "big")
 # At the fourth level what is not shifted follows everything that is.
 _UNSHIFTED = b"\xff\xff"
+# Spaces that do not break a line count as punctuation where only spaces are shifted.
+_FIXED_SPACES = "\u00a0\u2007\u202f"
 _ASCII = [chr(code) for code in range(128)]
 
 
@@ -46,15 +48,16 @@ class SortKeys:
 
     def __init__(self, spec: CollationSpec, root: RootOrder, tailoring: Mapping[str, Elements]) -> None:
         self._spec = spec
+        if spec.alternate == "shifted" and spec.max_variable == "space":
+            tailoring = {**tailoring, **{space: (Weights(_after_spaces(root)),) for space in _FIXED_SPACES}}
         self._reader = ElementReader(root, tailoring, spec.normalization, DROPPED_CONTRACTIONS.get(spec.locale, frozenset()))
-        # The groups follow one another: spaces, punctuation from the overline on, symbols from "`" on, currency signs, digits.
-        self._first_fixed = root.primary("\u203e" if spec.max_variable == "space" else "`") if spec.alternate == "shifted" else b""
+        self._first_fixed = _first_fixed(spec, root)
         self._number_lead = (int.from_bytes(root.primary("0"), "big") - 1).to_bytes(2, "big")
         self._case_in_tertiary = spec.case_first != "off" and not spec.case_level
         self._case_bytes = b"\3\2\1" if spec.case_first == "upper" else b"\1\2\3"
         self._common_tertiary = self._tertiary(Weights(b""))
         self._kana = root.primary("あ"), root.primary("ん")
-        self._own_script = own_script(spec.locale, root)
+        self._moved_script = moved_script(spec.locale, root)
         self._quick = self._quick_tables()
 
     def sort_key(self, text: str) -> bytes:
@@ -133,7 +136,7 @@ class SortKeys:
         return levels
 
     def _add(self, levels: _Levels, weights: Weights) -> None:
-        levels.primary.append(self._own_script(weights.primary) if self._own_script else weights.primary)
+        levels.primary.append(self._moved_script(weights.primary) if self._moved_script else weights.primary)
         if weights.secondary:
             levels.secondary.append(weights.secondary.to_bytes(2, "big"))
         if weights.primary or (weights.secondary and self._spec.strength > 1):
@@ -161,6 +164,18 @@ class SortKeys:
                     tables.append({})
                 tables[number][ord(character)] = b"".join(level).decode("latin-1")
         return tables
+
+
+def _first_fixed(spec: CollationSpec, root: RootOrder) -> bytes:
+    """The first primary weight that is not shifted. The groups are: spaces, punctuation, symbols from "`" on, currency signs, digits."""
+    if spec.alternate != "shifted":
+        return b""
+    return _after_spaces(root) if spec.max_variable == "space" else root.primary("`")
+
+
+def _after_spaces(root: RootOrder) -> bytes:
+    """A weight that nothing has, between spaces and punctuation."""
+    return (int.from_bytes(root.primary(" "), "big") + 1).to_bytes(2, "big")
 
 
 def _trim(level: bytes, common: bytes) -> bytes:

@@ -12,7 +12,7 @@ from bson.decimal128 import Decimal128
 
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number, type_name
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.collation.locales import LOCALE_DEFAULTS, check_locale
 
 VERSION = "57.1"
@@ -60,7 +60,7 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
     _check_types(given, name)
     if given["locale"] == "simple":
         return None
-    check_locale(document)
+    supported = check_locale(document)
     if given.get("version", VERSION) != VERSION:
         text = f"Requested collation version {given['version']} but the only available collator version was {VERSION}"
         raise CommandError(161, f"{text}. Requested collation spec: {document_text(document)}")
@@ -69,6 +69,10 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
         chosen["strength"] = int(_rounded(chosen["strength"]))
     spec = replace(CollationSpec(given["locale"], **LOCALE_DEFAULTS.get(given["locale"].partition("@")[0], {})), **chosen)
     _check_combination(spec, chosen, document)
+    if not supported:
+        raise not_supported(
+            f"the collation of the locale '{spec.locale}'", "use a supported locale such as 'en', whose order is the general one"
+        )
     return spec
 
 

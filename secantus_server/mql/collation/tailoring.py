@@ -8,7 +8,7 @@ are read, since a later rule may put something between two earlier ones.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from unicodedata import normalize
 
 from secantus_server.mql.collation.elements import ElementReader
@@ -130,7 +130,7 @@ class _Builder:
         return self._element(Weights(number.to_bytes(2, "big")))
 
 
-@lru_cache(maxsize=None)
+@cache
 def tailoring(locale: str) -> dict[str, Elements]:
     """The elements that a supported locale changes."""
     builder = _Builder(root_order())

@@ -1,0 +1,182 @@
+"""The checks of single arguments: each gives the value to use, or raises MongoDB's error.
+
+A check is called with the field's full name ("find.limit") and the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN
+from typing import Any
+
+from bson.binary import UUID_SUBTYPE, Binary
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson.values import is_number, type_name
+from secantus_server.errors import CommandError
+
+Check = Callable[[str, Any], Any]
+
+
+def wrong_type(name: str, value: Any, expected: str) -> CommandError:
+    """14 TypeMismatch in the words of MongoDB's command parser."""
+    expected_types = f"expected types '{expected}'" if expected.startswith("[") else f"expected type '{expected}'"
+    return CommandError(14, f"BSON field '{name}' is the wrong type '{type_name(value)}', {expected_types}")
+
+
+def as_document(name: str, value: Any) -> dict[str, Any]:
+    """A document."""
+    if type(value) is not dict:
+        raise wrong_type(name, value, "object")
+    return value
+
+
+def as_array(name: str, value: Any) -> list[Any]:
+    """An array."""
+    if type(value) is not list:
+        raise wrong_type(name, value, "array")
+    return value
+
+
+def as_documents(name: str, value: Any) -> list[dict[str, Any]]:
+    """An array of documents."""
+    for index, item in enumerate(as_array(name, value)):
+        if type(item) is not dict:
+            raise wrong_type(f"{name}.{index}", item, "object")
+    return value  # type: ignore[no-any-return]
+
+
+def as_string(name: str, value: Any) -> str:
+    """A string."""
+    if type(value) is not str:
+        raise wrong_type(name, value, "string")
+    return value
+
+
+def as_boolean(name: str, value: Any) -> bool:
+    """A bool, or a number that stands for one."""
+    if type(value) is bool:
+        return value
+    if is_number(value):
+        return truth(value)
+    raise wrong_type(name, value, "[bool, long, int, decimal, double]")
+
+
+def as_strict_boolean(name: str, value: Any) -> bool:
+    """A bool and nothing else."""
+    if type(value) is not bool:
+        raise wrong_type(name, value, "bool")
+    return value
+
+
+def truth(value: Any) -> bool:
+    """Whether a number or bool stands for true."""
+    return bool(value.to_decimal()) if type(value) is Decimal128 else bool(value)
+
+
+def whole_number(value: Any) -> int:
+    """A number as a whole one within int64: doubles are cut, decimals rounded half to even, NaN is 0."""
+    if type(value) is Decimal128:
+        value = value.to_decimal()
+        if value.is_finite():
+            value = value.to_integral_value(ROUND_HALF_EVEN)
+    if value != value:
+        return 0
+    low, high = -(2**63), 2**63 - 1
+    return low if value <= low else high if value >= high else int(value)
+
+
+def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
+    """A check for whole numbers of any numeric type within bounds."""
+
+    def check(name: str, value: Any) -> int:
+        if not is_number(value):
+            raise wrong_type(name, value, "[long, int, decimal, double]")
+        number = whole_number(value)
+        if minimum is not None and number < minimum:
+            raise CommandError(2, f"BSON field '{name}' value must be >= {minimum}, actual value '{number}'")
+        if maximum is not None and number > maximum:
+            raise CommandError(2, f"BSON field '{name}' value must be <= {maximum}, actual value '{number}'")
+        return number
+
+    return check
+
+
+def exact_integer(name: str, value: Any) -> int:
+    """A number of any type that is whole and fits int64.
+
+    Raises:
+        CommandError: 14 for what is no number, 9 for a number that is not whole or too large.
+    """
+    if not is_number(value):
+        raise wrong_type(name, value, "[long, int, decimal, double]")
+    if type(value) not in (float, Decimal128):
+        return int(value)
+    number = value.to_decimal() if type(value) is Decimal128 else value
+    last = name.rpartition(".")[2]
+    if number != number:
+        raise CommandError(9, f"Expected an integer, but found NaN in: {last}: {value}")
+    if not -(2**63) <= number < 2**63:
+        raise CommandError(9, f"Cannot represent as a 64-bit integer: {last}: {value}")
+    if number != int(number):
+        raise CommandError(9, f"Expected an integer: {last}: {value}")
+    return int(number)
+
+
+def one_of(check: str, *types: type) -> Check:
+    """A check for values of one of several types, named as MongoDB lists them."""
+
+    def run(name: str, value: Any) -> Any:
+        if type(value) not in types:
+            raise wrong_type(name, value, check)
+        return value
+
+    return run
+
+
+def as_anything(name: str, value: Any) -> Any:
+    """Any value."""
+    return value
+
+
+def as_real(name: str, value: Any) -> float:
+    """A number of any type, as a float."""
+    if not is_number(value):
+        raise wrong_type(name, value, "[double, int, long, decimal]")
+    return float(value.to_decimal() if type(value) is Decimal128 else value)
+
+
+def as_hint(name: str, value: Any) -> str | dict[str, Any]:
+    """An index's name or key pattern."""
+    if type(value) is str or type(value) is dict:
+        return value
+    raise CommandError(9, "Hint must be a string or an object")
+
+
+def own_string(command: str, value: Any) -> str:
+    """The string that stands beside a command's name.
+
+    Raises:
+        CommandError: 40414 for null, 14 for another type.
+    """
+    if value is None:
+        raise CommandError(40414, f"BSON field '{command}.{command}' is missing but a required field")
+    return as_string(f"{command}.{command}", value)
+
+
+def as_uuid(name: str, value: Any) -> Binary:
+    """Binary data that is a UUID."""
+    if type(value) is not Binary or value.subtype != UUID_SUBTYPE:
+        raise wrong_type(name, value, "UUID") if type(value) is not Binary else CommandError(14, f"BSON field '{name}' is not a UUID")
+    return exact_uuid(value)
+
+
+def exact_uuid(value: Binary) -> Binary:
+    """A UUID of 16 bytes.
+
+    Raises:
+        CommandError: 207 InvalidUUID.
+    """
+    if type(value) is not Binary or value.subtype != UUID_SUBTYPE or len(value) != 16:
+        raise CommandError(207, "uuid must be a 16-byte binary field with UUID (4) subtype")
+    return value

@@ -13,6 +13,7 @@ cdef enum Kind:
     ABSENT
     EMPTY        # an empty array at the path's end
     ARRAY        # `array`; `rest` is what follows it, NULL at the path's end
+    AMBIGUOUS    # a number in the path is both an element of an array and a field of its documents
 
 
 cdef struct Slot:
@@ -34,6 +35,7 @@ cdef class Generation:
 
     cdef int expand(self, Slot* slots) except -1
     cdef int expand_array(self, Slot* slots, const uint8_t* array) except -1
+    cdef int ambiguous(self, int field) except -1
     cdef int parallel(self, Slot* slots, int second) except -1
     cdef int emit(self, Slot* slots) except -1
     cdef bytes raw_values(self, Slot* slots)

@@ -37,6 +37,17 @@ cdef bint array_element(const uint8_t* array, uint32_t index, Element* out) noex
     return False
 
 
+cdef bint names_a_field(const uint8_t* array, const char* name, uint32_t name_len) noexcept nogil:
+    """Whether a document in the array has a field of this name."""
+    cdef Element element
+    cdef Element field
+    cdef const uint8_t* cursor = first_element(array)
+    while next_element(&cursor, &element):
+        if element.type == 3 and find_field(element.value, name, name_len, &field):
+            return True
+    return False
+
+
 cdef inline const char* split_component(const char* path, size_t* length) noexcept nogil:
     """The length of the first component; gives what follows its dot, or NULL."""
     cdef const char* dot = strchr(path, 46)
@@ -52,6 +63,7 @@ cdef void look_up(Slot* slot) noexcept nogil:
     cdef const char* component
     cdef size_t length
     cdef uint32_t index
+    cdef const uint8_t* array
     cdef Element element
     while True:
         component = slot.rest
@@ -63,8 +75,12 @@ cdef void look_up(Slot* slot) noexcept nogil:
             # A numeric component names an element, if the array has it, and goes no wider.
             component = slot.rest
             split_component(component, &length)
-            if not is_array_index(component, length, &index) or not array_element(element.value, index, &element):
+            array = element.value
+            if not is_array_index(component, length, &index) or not array_element(array, index, &element):
                 break
+            if names_a_field(array, component, <uint32_t>length):
+                slot.kind = AMBIGUOUS
+                return
             slot.rest = split_component(component, &length)
         if element.type == 4:
             slot.kind = ARRAY
@@ -89,6 +105,8 @@ cdef class Generation:
         for i in range(self.generator.fields):
             if slots[i].kind == PENDING:
                 look_up(&slots[i])
+            if slots[i].kind == AMBIGUOUS:
+                self.ambiguous(i)
             if slots[i].kind == ARRAY:
                 if array != NULL and slots[i].array != array:
                     self.parallel(slots, i)
@@ -118,6 +136,13 @@ cdef class Generation:
             if inner[i].kind == ARRAY:
                 inner[i].kind = EMPTY if inner[i].rest == NULL else ABSENT
         return self.emit(inner)
+
+    cdef int ambiguous(self, int field) except -1:
+        raise CommandError(
+            16746,
+            "Ambiguous field name found in array (do not use numeric field names in embedded elements in an array), "
+            f"path: '{self.generator.paths[field]}'",
+        )
 
     cdef int parallel(self, Slot* slots, int second) except -1:
         cdef int first = 0

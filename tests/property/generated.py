@@ -18,10 +18,10 @@ SCALARS: list[Any] = [
     Decimal128("NaN"), "", "a", "ab", "abc", "b", "a\0b", True, False, Date(0), Date(5), ObjectId(b"0" * 12), MinKey(), MaxKey(),
     Regex("^ab", ""), Regex("^a", "i"),
 ]  # fmt: skip
-PATHS = ["a", "b", "a.b", "a.c", "b.c"]
+PATHS = ["a", "b", "a.b", "a.c", "b.c", "a.0", "a.0.b"]
 
 scalars = st.sampled_from(SCALARS)
-flat_documents = st.dictionaries(st.sampled_from(["b", "c"]), scalars, max_size=2)
+flat_documents = st.dictionaries(st.sampled_from(["b", "c", "b", "c", "0"]), scalars, max_size=2)
 values = st.one_of(
     scalars,
     scalars,

@@ -84,7 +84,8 @@ def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery,
     """
     windows = {option: args[option] for option in ("hint", "skip", "limit", "sort", "min", "max")}
     query = parse_query(args["filter"], ctx, **windows, tailing=args["tailable"])
-    query.return_key, query.show_record_id = args["returnKey"], args["showRecordId"]
+    # A key in place of the document leaves no room for the RecordId.
+    query.return_key, query.show_record_id = args["returnKey"], args["showRecordId"] and not args["returnKey"]
     projection = parse_projection(args["projection"], ctx, match=query.match) if args["projection"] else None
     if projection is not None and projection.is_inclusion and projection.required_fields is not None:
         query.required_fields = frozenset(projection.required_fields)

@@ -27,6 +27,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.update import Update, parse_update, upsert_document
+from secantus_server.mql.update.pipeline import check_stage_names
 from secantus_server.mql.update.upsert import check_upsert_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import matching_documents
@@ -90,6 +91,9 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("update", request.db, request.body[request.name])
     specs = [STATEMENT.parse(spec) for spec in statements(request, "updates", args["updates"])]
     check_not_view(request.services.catalog.find(request.db, name))
+    for spec in specs:
+        if type(spec["u"]) is list:
+            check_stage_names(spec["u"])
     matched = modified = 0
     upserted: list[dict[str, Any]] = []
     errors: WriteErrors = []

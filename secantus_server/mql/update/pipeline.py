@@ -73,6 +73,23 @@ def parse_pipeline(stages: list[Any], ctx: ParseContext) -> list[Stage]:
     return [_parse_stage(stage, ctx) for stage in stages]
 
 
+def check_stage_names(stages: list[Any]) -> None:
+    """Look for stages that nobody has: an update command with one fails as a whole, before any statement runs.
+
+    Raises:
+        CommandError: 40324 for an unknown stage.
+    """
+    for stage in stages:
+        if type(stage) is dict and len(stage) == 1:
+            _known_stage(next(iter(stage)))
+
+
+def _known_stage(name: str) -> str:
+    if name not in _STAGES and name not in _OTHER_STAGES:
+        raise CommandError(40324, f"Unrecognized pipeline stage name: '{name}'")
+    return name
+
+
 def _parse_stage(stage: Any, ctx: ParseContext) -> Stage:
     if type(stage) is not dict:
         raise CommandError(14, "Each element of the 'pipeline' array must be an object")
@@ -82,9 +99,7 @@ def _parse_stage(stage: Any, ctx: ParseContext) -> Stage:
     parse = _STAGES.get(name)
     if parse is not None:
         return parse(name, spec, ctx)
-    if name in _OTHER_STAGES:
-        raise CommandError(72, f"{name} is not allowed to be used within an update")
-    raise CommandError(40324, f"Unrecognized pipeline stage name: '{name}'")
+    raise CommandError(72, f"{_known_stage(name)} is not allowed to be used within an update")
 
 
 def _parse_set(name: str, spec: Any, ctx: ParseContext) -> Stage:

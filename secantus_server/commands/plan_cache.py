@@ -98,7 +98,9 @@ def _check(body: dict[str, Any]) -> None:
         raise CommandError(2, "required field query missing")
     for field in ("query", "sort", "projection"):
         if field in body and type(body[field]) not in (dict, list):
-            raise CommandError(2, f"optional field {field} must be an object" if field != "query" else "required field query must be an object")
+            raise CommandError(
+                2, f"optional field {field} must be an object" if field != "query" else "required field query must be an object"
+            )
     if "collation" in body:
         _check_collation(body["collation"])
     indexes = body.get("indexes")

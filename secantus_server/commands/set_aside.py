@@ -205,7 +205,8 @@ def write_documents(services: Services, collection: Collection, documents: list[
     for old, new in documents:
         document = new if new is not None else old
         assert document is not None
-        assert index is not None and index.generator is not None
+        assert index is not None
+        assert index.generator is not None
         found = find_by_key(unit, index, key_string(decode(id_document(document))["_id"], index.generator.collation), collection.ident)
         if new is None:
             if found is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from hypothesis import settings
@@ -37,19 +38,15 @@ class Writes(RuleBasedStateMachine):
 
     @rule(document=g.documents(True))
     def insert(self, document: dict[str, Any]) -> None:
-        try:
+        with contextlib.suppress(CommandError, DuplicateKey):
             self.live.append(self.collection.insert({"_id": self.collection.next_record_id, **document}))
-        except (CommandError, DuplicateKey):
-            pass
 
     @precondition(lambda self: self.live)
     @rule(document=g.documents(True), choice=st.integers(0, 1000))
     def update(self, document: dict[str, Any], choice: int) -> None:
         record_id = self.live[choice % len(self.live)]
-        try:
+        with contextlib.suppress(CommandError, DuplicateKey):
             self.collection.update(record_id, {"_id": record_id, **document})
-        except (CommandError, DuplicateKey):
-            pass
 
     @precondition(lambda self: self.live)
     @rule(choice=st.integers(0, 1000))

@@ -1,3 +1,5 @@
+"""Message headers: lengths, kinds, and the limits a message is held to."""
+
 from __future__ import annotations
 
 import struct

@@ -1,3 +1,5 @@
+"""OP_COMPRESSED: each compressor there and back, and what claims to be what it is not."""
+
 from __future__ import annotations
 
 import importlib.util

@@ -1,3 +1,5 @@
+"""OP_MSG: sections, flags, checksums, and malformed messages."""
+
 from __future__ import annotations
 
 import struct

@@ -1,3 +1,5 @@
+"""OP_QUERY and its reply, for the first hello of old drivers."""
+
 from __future__ import annotations
 
 import struct

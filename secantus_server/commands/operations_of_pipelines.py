@@ -193,7 +193,8 @@ class ServerOperations:
 
         def work(writer: DocumentWriter) -> None:
             id_index = writer.collection.id_index
-            assert id_index is not None and id_index.generator is not None, "a collection that is written to has an index on _id"
+            assert id_index is not None, "a collection that is written to has an index on _id"
+            assert id_index.generator is not None, "the index on _id is an ordinary one"
             key = key_string(decode(old)["_id"], id_index.generator.collation)
             found = find_by_key(writer.unit, id_index, key, writer.collection.ident)
             if found is None:

@@ -19,9 +19,7 @@ from secantus_server.mql.match import And, Comparison, ElemMatchValue, Exists, I
 from secantus_server.query.bounds import FieldInterval, intersect, point, united
 
 _RANGE_TYPES = (int, Int64, float, Decimal128, str, Date, ObjectId, bool, Timestamp, Binary)
-_NUMBER_RANK, _STRING_RANK, _REGEX_RANK = 40, 50, 130
-# The class byte above NaN: where the numbers begin that a range can match.
-_FIRST_NUMBER = bytes([_NUMBER_RANK, 2])
+_STRING_RANK = 50
 _REGEX_SPECIAL = frozenset("^$.|?*+()[]{}\\")
 _NULL_KEY = key_string(None)
 
@@ -150,36 +148,38 @@ def _elements(node: Any, collation: Collation | None) -> Found | None:
 def _range(operator: str, operand: Any, collation: Collation | None) -> Found | None:
     if type(operand) not in _RANGE_TYPES or operand != operand or (type(operand) is Decimal128 and operand.to_decimal().is_nan()):
         return None
-    rank = canonical_type(operand)
     key, text = key_string(operand, collation), shell_text(operand)
-    low, high = _bracket(rank)
-    low_text, high_text = _bracket_text(operand)
-    if operator == "$gt":
-        return [FieldInterval(key, False, high, False, text, high_text)], True
-    if operator == "$gte":
-        return [FieldInterval(key, True, high, False, text, high_text)], True
-    return [FieldInterval(low, True, key, operator == "$lte", low_text, text)], True
+    whole = _bracket(operand)
+    if operator in ("$gt", "$gte"):
+        return [whole._replace(low=key, low_included=operator == "$gte", low_text=text)], True
+    return [whole._replace(high=key, high_included=operator == "$lte", high_text=text)], True
 
 
-def _bracket(rank: int) -> tuple[bytes, bytes]:
-    """The keys of all values of a type, as [low, high)."""
-    return (_FIRST_NUMBER if rank == _NUMBER_RANK else bytes([rank])), bytes([rank + 1])
+def _bracket(operand: Any) -> FieldInterval:
+    """All values of an operand's type."""
+    rank = canonical_type(operand)
+    ends = _ENDS.get(rank)
+    if ends is not None:
+        return ends
+    low_text, high_text = ('""', "{}") if rank == _STRING_RANK else ("BinData(0, )", "ObjectId('000000000000000000000000')")
+    return FieldInterval(bytes([rank]), True, bytes([rank + 1]), False, low_text, high_text)
 
 
-def _bracket_text(operand: Any) -> tuple[str, str]:
-    if type(operand) is str:
-        return '""', "{}"
-    if type(operand) is Date:
-        return "new Date(-9223372036854775808)", "new Date(9223372036854775807)"
-    if type(operand) is bool:
-        return "false", "true"
-    if type(operand) is ObjectId:
-        return "ObjectId('000000000000000000000000')", "ObjectId('ffffffffffffffffffffffff')"
-    if type(operand) is Timestamp:
-        return "Timestamp(0, 0)", "Timestamp(4294967295, 4294967295)"
-    if type(operand) is Binary:
-        return "BinData(0, )", "ObjectId('000000000000000000000000')"
-    return "-inf.0", "inf.0"
+def _ends(low: Any, high: Any) -> FieldInterval:
+    return FieldInterval(key_string(low), True, key_string(high), True, shell_text(low), shell_text(high))
+
+
+# The least and the greatest value of the types that have them; NaN is no number that a range can match.
+_ENDS = {
+    canonical_type(low): _ends(low, high)
+    for low, high in [
+        (float("-inf"), float("inf")),
+        (Date(-(2**63)), Date(2**63 - 1)),
+        (False, True),
+        (ObjectId(b"\0" * 12), ObjectId(b"\xff" * 12)),
+        (Timestamp(0, 0), Timestamp(2**32 - 1, 2**32 - 1)),
+    ]
+}
 
 
 def _prefix(pattern: str, options: str) -> Found | None:
@@ -199,8 +199,7 @@ def _prefix(pattern: str, options: str) -> Found | None:
     high = next_prefix(low)
     assert high is not None, "a string's rank is not 255"
     strings = FieldInterval(low, True, high, False, shell_text(literal), shell_text(_following(literal)))
-    regex = f"/{pattern}/{options}"
-    return [strings, FieldInterval(bytes([_REGEX_RANK]), True, bytes([_REGEX_RANK + 1]), False, regex, regex)], False
+    return [strings, point(Regex(pattern, options), None)], False
 
 
 def _following(literal: str) -> str:

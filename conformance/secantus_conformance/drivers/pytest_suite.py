@@ -35,14 +35,17 @@ class PytestSuite:
         """
         record.write_text("", encoding="utf-8")
         deadline = time.monotonic() + timeout
+        before = 0
         while not self._run_once(record, deadline):
             lines = _lines(record)
-            if not lines or lines[-1][0] != "started":
+            if len(lines) == before:
                 raise UsageError(f"The suite ends before its tests do: {self._last_line()}")
-            _note_hang(record, str(lines[-1][1]))
+            before = len(lines)
+            if lines[-1][0] == "started":
+                _note_hang(record, str(lines[-1][1]))
 
     def _run_once(self, record: Path, deadline: float) -> bool:
-        """Runs what is left. Returns whether pytest came to its end by itself."""
+        """Runs what is left. Returns whether pytest says that nothing is left."""
         plugins = f"{_PLUGIN.parent}{os.pathsep}{self.environment.get('PYTHONPATH', '')}"
         environment = {**self.environment, "RECORD": str(record), "PYTHONPATH": plugins}
         with (self.folder / "last-output.txt").open("wb") as output:
@@ -63,7 +66,8 @@ class PytestSuite:
                     process.wait()
         if time.monotonic() > deadline:
             raise UsageError(f"The suite took too long; {len(_lines(record))} lines of its record are in {record}.")
-        return process.returncode in (0, 1, 5)
+        lines = _lines(record)
+        return bool(lines) and lines[-1][0] == "finished"
 
     def _last_line(self) -> str:
         lines = (self.folder / "last-output.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()

@@ -1,8 +1,8 @@
 """A pytest plugin that writes each test's fate to a file as it happens, so that a suite can be killed and taken up again.
 
 It runs in the driver's own environment and imports nothing of this project. RECORD names the file; each line of it is
-`["started", id]` or `["outcome", id, classname, name, outcome, message, text, seconds]`. Tests that the file names
-already are left out.
+`["started", id]`, `["outcome", id, classname, name, outcome, message, text, seconds]` or, at the end, `["finished", code]`.
+Tests that the file names already are left out.
 """
 
 from __future__ import annotations
@@ -41,6 +41,12 @@ def pytest_runtest_logreport(report: Any) -> None:
     classname = ".".join([path.removesuffix(".py").replace("/", "."), *parts[:-1]])
     text = str(report.longrepr or "")
     _write("outcome", report.nodeid, classname, parts[-1], outcome, _message(report), text[-4000:], report.duration)
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """All tests have been run: an interrupted or broken session does not say so."""
+    if int(exitstatus) in (0, 1, 5):
+        _write("finished", int(exitstatus))
 
 
 def _message(report: Any) -> str:

@@ -18,6 +18,7 @@ from secantus_server.mql.projection import Projection
 from secantus_server.query.by_id import plan_of
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
+from secantus_server.query.find import count_all
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
 from secantus_server.query.stages import Stage, stage
 
@@ -153,7 +154,8 @@ def _projection_name(plan: Plan, parsed: Projection, projection: dict[str, Any])
 def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner) -> Stage:
     """Plan and run a count; gives its stages."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
-        return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts={"nCounted": collection.count()[0] or 0, "nSkipped": 0})
+        known = {"nCounted": count_all(collection, runner.scope, runner.check), "nSkipped": 0} if runner.runs else {}
+        return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts=known)
     plan = plan_of(collection, query)
     counted = 0
     if runner.runs:

@@ -1,0 +1,191 @@
+"""explain over the wire: the shape of its reply, the stages, and what they say they did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+STATS = "executionStats"
+
+
+@pytest.fixture
+def filled(db: Database) -> Database:
+    db.c.insert_many([{"_id": n, "a": n, "b": n % 3, "c": n % 7, "tags": [n, n + 1], "s": f"s{n:03}"} for n in range(100)])
+    db.c.create_index("a")
+    db.c.create_index([("b", 1), ("c", -1)])
+    db.c.create_index("tags")
+    db.c.create_index("u", unique=True, sparse=True)
+    return db
+
+
+def explained(db: Database, command: dict[str, Any], verbosity: str = STATS) -> dict[str, Any]:
+    reply: dict[str, Any] = db.command({"explain": command, "verbosity": verbosity})
+    return reply
+
+
+def stages(stage: dict[str, Any]) -> Iterator[str]:
+    """The names of a tree's stages, from the top."""
+    yield stage["stage"]
+    for below in [stage["inputStage"]] if "inputStage" in stage else stage.get("inputStages", []):
+        yield from stages(below)
+
+
+@pytest.mark.parametrize(
+    ("find", "names", "keys", "documents", "returned"),
+    [
+        ({}, ["COLLSCAN"], 0, 100, 100),
+        ({"filter": {"s": "s001"}}, ["COLLSCAN"], 0, 100, 1),
+        ({"filter": {"_id": 5}}, ["EXPRESS_IXSCAN"], 1, 1, 1),
+        ({"filter": {"a": 5}}, ["FETCH", "IXSCAN"], 1, 1, 1),
+        ({"filter": {"a": {"$gte": 10, "$lt": 20}}}, ["FETCH", "IXSCAN"], 10, 10, 10),
+        ({"filter": {"a": {"$gte": 10, "$lt": 20}, "s": "s015"}}, ["FETCH", "IXSCAN"], 10, 10, 1),
+        ({"filter": {"tags": {"$elemMatch": {"$gte": 10, "$lte": 11}}}}, ["FETCH", "IXSCAN"], 4, 3, 3),
+        ({"filter": {"b": 1, "c": {"$mod": [2, 1]}}}, ["FETCH", "IXSCAN"], 33, 14, 14),
+        ({"sort": {"s": 1}}, ["SORT", "COLLSCAN"], 0, 100, 100),
+        ({"sort": {"a": -1}, "limit": 3}, ["LIMIT", "FETCH", "IXSCAN"], 3, 3, 3),
+        ({"sort": {"s": -1}, "limit": 3}, ["SORT", "COLLSCAN"], 0, 100, 3),
+        ({"filter": {"b": 1}, "sort": {"c": 1}, "skip": 2, "limit": 3}, ["LIMIT", "SKIP", "FETCH", "IXSCAN"], 5, 5, 3),
+        ({"filter": {"a": {"$lt": 4}}, "projection": {"_id": 0, "a": 1}}, ["PROJECTION_COVERED", "IXSCAN"], 4, 0, 4),
+        ({"filter": {"a": {"$lt": 4}}, "projection": {"s": 1}}, ["PROJECTION_SIMPLE", "FETCH", "IXSCAN"], 4, 4, 4),
+        ({"filter": {"a": {"$lt": 4}}, "projection": {"x": {"$add": ["$a", 1]}}}, ["PROJECTION_DEFAULT", "FETCH", "IXSCAN"], 4, 4, 4),
+        ({"filter": {"$or": [{"a": 5}, {"tags": 6}]}}, ["SUBPLAN", "FETCH", "OR", "IXSCAN", "IXSCAN"], 3, 2, 2),
+        ({"filter": {"a": 5}, "hint": {"$natural": 1}}, ["COLLSCAN"], 0, 100, 1),
+        ({"filter": {"s": "s001"}, "hint": "a_1"}, ["FETCH", "IXSCAN"], 100, 100, 1),
+        ({"filter": {"a": {"$in": []}}}, ["EOF"], 0, 0, 0),
+        ({"min": {"a": 5}, "max": {"a": 8}, "hint": {"a": 1}}, ["FETCH", "IXSCAN"], 3, 3, 3),
+    ],
+)
+def test_find(filled: Database, find: dict[str, Any], names: list[str], keys: int, documents: int, returned: int) -> None:
+    reply = explained(filled, {"find": "c", **find})
+    assert list(stages(reply["queryPlanner"]["winningPlan"])) == names
+    statistics = reply["executionStats"]
+    assert list(stages(statistics["executionStages"])) == names
+    assert (statistics["totalKeysExamined"], statistics["totalDocsExamined"], statistics["nReturned"]) == (keys, documents, returned)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        {"update": "c", "updates": [{"q": {"_id": 5}, "u": {"$set": {"x": 1}}}]},
+        {"update": "c", "updates": [{"q": {"a": 5}, "u": {"$set": {"x": 1}}, "multi": True}]},
+        {"delete": "c", "deletes": [{"q": {"_id": 5}, "limit": 1}]},
+        {"delete": "c", "deletes": [{"q": {"a": 5}, "limit": 0}]},
+        {"findAndModify": "c", "query": {"a": 5}, "update": {"$set": {"x": 1}}},
+        {"findAndModify": "c", "query": {"_id": 5}, "remove": True},
+        {"update": "c", "updates": [{"q": {"$or": [{"a": 5}, {"_id": 5}]}, "u": {"$set": {"x": 1}}}]},
+    ],
+)
+def test_writes_by_an_index_never_scan_and_change_nothing(filled: Database, write: dict[str, Any]) -> None:
+    before = list(filled.c.find())
+    statistics = explained(filled, write)["executionStats"]
+    assert statistics["totalDocsExamined"] == 1
+    assert "COLLSCAN" not in list(stages(statistics["executionStages"]))
+    top = statistics["executionStages"]
+    assert top["stage"] in ("UPDATE", "DELETE")
+    assert top.get("nWouldModify", top.get("nWouldDelete")) == 1
+    assert list(filled.c.find()) == before
+
+
+@pytest.mark.parametrize(
+    ("query", "names", "keys", "documents"),
+    [
+        ({}, ["RECORD_STORE_FAST_COUNT"], 0, 0),
+        ({"a": {"$gte": 90}}, ["COUNT", "COUNT_SCAN"], 10, 0),
+        ({"tags": {"$gte": 99}}, ["COUNT", "COUNT_SCAN"], 3, 0),
+        ({"a": {"$gte": 90}, "s": "s095"}, ["COUNT", "FETCH", "IXSCAN"], 10, 10),
+        ({"s": "s095"}, ["COUNT", "COLLSCAN"], 0, 100),
+    ],
+)
+def test_count(filled: Database, query: dict[str, Any], names: list[str], keys: int, documents: int) -> None:
+    statistics = explained(filled, {"count": "c", "query": query})["executionStats"]
+    assert list(stages(statistics["executionStages"])) == names
+    assert statistics["executionStages"]["nCounted"] == filled.c.count_documents(query)
+    assert (statistics["totalKeysExamined"], statistics["totalDocsExamined"]) == (keys, documents)
+
+
+@pytest.mark.parametrize(
+    ("key", "query", "names", "keys", "values"),
+    [
+        ("b", {}, ["PROJECTION_COVERED", "DISTINCT_SCAN"], 3, [0, 1, 2]),
+        ("b", {"b": {"$gte": 1}}, ["PROJECTION_COVERED", "DISTINCT_SCAN"], 2, [1, 2]),
+        ("c", {}, ["COLLSCAN"], 0, [0, 1, 2, 3, 4, 5, 6]),
+        ("b", {"c": 1}, ["COLLSCAN"], 0, [0, 1, 2]),
+        ("tags", {"a": {"$lt": 2}}, ["FETCH", "IXSCAN"], 2, [0, 1, 2]),
+    ],
+)
+def test_distinct(filled: Database, key: str, query: dict[str, Any], names: list[str], keys: int, values: list[Any]) -> None:
+    statistics = explained(filled, {"distinct": "c", "key": key, "query": query})["executionStats"]
+    assert list(stages(statistics["executionStages"])) == names
+    assert statistics["totalKeysExamined"] == keys
+    assert filled.c.distinct(key, query) == values
+
+
+def test_distinct_by_an_index_tells_null_from_nothing(db: Database) -> None:
+    db.c.insert_many([{"a": 1}, {}, {"a": None}, {"a": 1.0}, {"a": "x"}])
+    db.c.create_index("a")
+    assert db.c.distinct("a") == [None, 1, "x"]
+    db.c.delete_one({"a": {"$type": "null"}})
+    assert db.c.distinct("a") == [1, "x"]
+
+
+def test_the_reply(filled: Database) -> None:
+    reply = explained(filled, {"find": "c", "filter": {"a": 5}}, "allPlansExecution")
+    assert reply["explainVersion"] == "1"
+    assert reply["command"] == {"find": "c", "filter": {"a": 5}, "$db": filled.name}
+    assert reply["executionStats"]["allPlansExecution"] == []
+    assert {"host", "port", "version", "gitVersion"} <= reply["serverInfo"].keys()
+    planner = reply["queryPlanner"]
+    assert planner["namespace"] == f"{filled.name}.c"
+    assert planner["parsedQuery"] == {"a": {"$eq": 5}}
+    assert planner["rejectedPlans"] == []
+    scan = planner["winningPlan"]["inputStage"]
+    assert scan["indexBounds"] == {"a": ["[5, 5]"]}
+    assert (scan["keyPattern"], scan["indexName"], scan["isMultiKey"], scan["direction"]) == ({"a": 1}, "a_1", False, "forward")
+
+
+def test_queryplanner_runs_nothing(filled: Database) -> None:
+    assert "executionStats" not in explained(filled, {"find": "c"}, "queryPlanner")
+
+
+def test_aggregate(filled: Database) -> None:
+    whole = explained(filled, {"aggregate": "c", "pipeline": [{"$match": {"a": 5}}], "cursor": {}})
+    assert list(stages(whole["queryPlanner"]["winningPlan"])) == ["FETCH", "IXSCAN"]
+    parts = explained(filled, {"aggregate": "c", "pipeline": [{"$match": {"a": {"$lt": 5}}}, {"$group": {"_id": "$b"}}], "cursor": {}})
+    assert [next(iter(stage)) for stage in parts["stages"]] == ["$cursor", "$group"]
+    assert parts["stages"][0]["$cursor"]["executionStats"]["nReturned"] == 5
+    assert parts["stages"][1]["nReturned"] == 3
+    written = explained(filled, {"aggregate": "c", "pipeline": [{"$out": "other"}], "cursor": {}})
+    assert [next(iter(stage)) for stage in written["stages"]] == ["$cursor", "$out"]
+    assert filled.list_collection_names() == ["c"]
+
+
+def test_a_view_is_explained_as_its_pipeline(filled: Database) -> None:
+    filled.command("create", "v", viewOn="c", pipeline=[{"$match": {"a": {"$lt": 5}}}])
+    reply = explained(filled, {"find": "v", "filter": {"a": 3}})
+    assert reply["executionStats"]["nReturned"] == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ({"explain": {}}, 59),
+        ({"explain": None}, 40414),
+        ({"explain": 5}, 14),
+        ({"explain": {"find": "c"}, "verbosity": "all"}, 2),
+        ({"explain": {"find": "c"}, "verbosity": 5}, 14),
+        ({"explain": {"nothing": "c"}}, 59),
+        ({"explain": {"insert": "c", "documents": []}}, 20),
+        ({"explain": {"find": "c", "filter": {"$nothing": 1}}}, 2),
+        ({"explain": {"find": "c", "nothing": 1}}, 40415),
+        ({"explain": {"find": "c", "hint": "nothing"}}, 2),
+        ({"explain": {"find": "c", "filter": {"loc": {"$near": [0, 0]}}}}, 291),
+    ],
+)
+def test_errors(filled: Database, command: dict[str, Any], code: int) -> None:
+    with pytest.raises(OperationFailure) as raised:
+        filled.command(command)
+    assert raised.value.code == code

@@ -22,6 +22,7 @@ cdef class Index:
     cdef readonly bint is_id
     cdef readonly list parts
     cdef readonly object partial_filter
+    cdef object guard
     cdef readonly KeyGenerator generator
     cdef public bint multikey
 

@@ -7,6 +7,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.index._index import Index
+from secantus_server.index.geo_guard import geo_guard
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import ParseContext
@@ -41,7 +42,7 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
         generator = KeyGenerator([(path, direction(value)) for path, value in spec["key"].items()], collation)
     partial = spec.get("partialFilterExpression")
     partial_filter = parse_match(partial, ParseContext(collation=collation)) if partial is not None else None
-    return Index(spec, ident, kind, generator, partial_filter, multikey)
+    return Index(spec, ident, kind, generator, partial_filter, multikey, geo_guard(spec))
 
 
 def direction(value: Any) -> int:

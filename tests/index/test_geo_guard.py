@@ -1,0 +1,67 @@
+"""Geo indexes refuse documents that they could not hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from secantus_server.bson import encode
+from secantus_server.errors import CommandError
+from secantus_server.index.geo_guard import geo_guard
+
+SPHERE = {"key": {"loc": "2dsphere"}}
+PLANE = {"key": {"loc": "2d"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "loc"),
+    [
+        (SPHERE, {"type": "Point", "coordinates": [0, 0]}),
+        (SPHERE, [10.0, 20]),
+        (SPHERE, None),
+        (PLANE, [1, 2]),
+        (PLANE, {"x": 1, "y": 2}),
+        (PLANE, [[1, 2], [3, 4]]),
+        (PLANE, []),
+        ({"key": {"loc": "2d"}, "min": -500, "max": 500}, [400, 0]),
+    ],
+)
+def test_what_is_taken(spec: dict[str, Any], loc: Any) -> None:
+    guard = geo_guard(spec)
+    assert guard is not None
+    guard(encode({"_id": 1, "loc": loc}))
+
+
+@pytest.mark.parametrize(
+    ("spec", "loc", "code"),
+    [
+        (SPHERE, "hello", 16755),
+        (SPHERE, 42, 16755),
+        (SPHERE, {"type": "point", "coordinates": [0, 0]}, 16755),
+        (SPHERE, {"type": "Point", "coordinates": [0, 91]}, 16755),
+        (SPHERE, [{"type": "Point", "coordinates": [0, 0]}, {"type": "Point", "coordinates": [1, 1]}], 16755),
+        (PLANE, [181, 0], 13027),
+        (PLANE, "x", 16804),
+        ({"key": {"loc": "2d"}, "min": -500, "max": 500}, [600, 0], 13027),
+    ],
+)
+def test_what_is_refused(spec: dict[str, Any], loc: Any, code: int) -> None:
+    guard = geo_guard(spec)
+    assert guard is not None
+    with pytest.raises(CommandError) as caught:
+        guard(encode({"_id": 1, "loc": loc}))
+    assert caught.value.code == code
+
+
+def test_a_missing_field_and_a_path_through_arrays() -> None:
+    guard = geo_guard({"key": {"places.loc": "2dsphere"}})
+    assert guard is not None
+    guard(encode({"_id": 1}))
+    guard(encode({"_id": 1, "places": [{"loc": [1, 2]}, {"loc": [3, 4]}, {}]}))
+    with pytest.raises(CommandError):
+        guard(encode({"_id": 1, "places": [{"loc": [1, 2]}, {"loc": "nowhere"}]}))
+
+
+def test_other_indexes_refuse_nothing() -> None:
+    assert geo_guard({"key": {"loc": 1}}) is None

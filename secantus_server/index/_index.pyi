@@ -19,7 +19,14 @@ class Index:
     generator: KeyGenerator | None
     multikey: bool
     def __init__(
-        self, spec: dict[str, Any], ident: int, kind: str, generator: KeyGenerator | None, partial_filter: Any, multikey: bool, guard: Any = None
+        self,
+        spec: dict[str, Any],
+        ident: int,
+        kind: str,
+        generator: KeyGenerator | None,
+        partial_filter: Any,
+        multikey: bool,
+        guard: Any = None,
     ) -> None: ...
     @property
     def stores_entries(self) -> bool: ...

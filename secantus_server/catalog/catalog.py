@@ -51,7 +51,8 @@ class Change:
         self.removed.append((collection.db, collection.name))
 
     def drop_index(self, index: Index) -> None:
-        """Give up an index's entries."""
+        """Give up an index's entries; a scan that stands in it ends in an error."""
+        index.dropped = True
         self.unit.drop_ident(INDEX_ENTRIES, index.ident)
 
 

@@ -222,10 +222,16 @@ cdef class IndexScan(Scan):
         assert key_filter is None or key_shape is not None, "a filter of entries needs their shape"
 
     def attach(self, RecoveryUnit unit not None):
-        """Read on in this unit's transaction."""
+        """Read on in this unit's transaction.
+
+        Raises:
+            CommandError: 175 QueryPlanKilled, the index was dropped meanwhile.
+        """
         self.unit = unit
         if self.finished:
             return
+        if self.index.dropped:
+            raise CommandError(175, f"query plan killed :: index '{self.index.name}' dropped")
         if self.index.multikey and self.seen is None:
             # A document may have got several keys since the query was planned.
             self.seen = set()

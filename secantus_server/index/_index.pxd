@@ -25,6 +25,7 @@ cdef class Index:
     cdef object guard
     cdef readonly KeyGenerator generator
     cdef public bint multikey
+    cdef public bint dropped
 
     cdef Generation entries_of(self, bytes doc)
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1

@@ -18,6 +18,7 @@ class Index:
     partial_filter: Any
     generator: KeyGenerator | None
     multikey: bool
+    dropped: bool
     def __init__(
         self,
         spec: dict[str, Any],

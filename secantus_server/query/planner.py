@@ -76,6 +76,8 @@ def _hinted_index(collection: Collection, hint: str | dict[str, Any] | None) -> 
 
 
 def _same_pattern(key: dict[str, Any], hint: Any) -> bool:
+    if any(type(value) is bool for value in hint.values()):
+        return False
     mine = [(path, whole_value(value)) for path, value in key.items()]
     return mine == [(path, whole_value(value)) for path, value in hint.items()]
 

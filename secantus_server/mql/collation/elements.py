@@ -31,11 +31,11 @@ class ElementReader:
         self._longest: dict[str, int] = {}
         for text in self._contractions:
             self._longest[text[0]] = max(len(text), self._longest.get(text[0], 0))
+        self._continuing = {character for text in self._contractions for character in text[1:]}
 
-    @property
-    def has_ascii_contractions(self) -> bool:
-        """Whether what an ASCII character is worth can depend on the ASCII character after it."""
-        return any(map(str.isascii, self._contractions))
+    def continues(self, character: str) -> bool:
+        """Whether some contraction goes on with the character: without one a text has no contractions."""
+        return character in self._continuing
 
     def decompose(self, text: str) -> str:
         """The text with each character taken apart; its marks stay as they are written unless they are to be put in order."""

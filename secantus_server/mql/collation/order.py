@@ -18,6 +18,9 @@ _CORE_HAN_LEAD, _OTHER_HAN_LEAD, _UNASSIGNED_LEAD = b"\xf0", b"\xf1", b"\xf2"
 _CORE_HAN = ((0x4E00, 0x9FFF), (0xFA0E, 0xFA29))
 _OTHER_HAN = ((0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2EBE0), (0x2EBF0, 0x2EE5D), (0x30000, 0x323AF))
 
+LETTER_ROOM = 12
+"""How far apart the primary weights of Latin, Greek and Cyrillic letters are, so that a locale's letters fit between them."""
+
 SECONDARY, TERTIARY = 0x100, 16
 """The weights of a letter without accents, and of one in lower case."""
 
@@ -43,25 +46,12 @@ class RootOrder:
     """Looks up the weights of characters and contractions in the root order."""
 
     def __init__(self, text: str) -> None:
-        self._lines: dict[str, str] = {}
-        self._runs: list[tuple[int, int, int, int]] = []
+        runs, _, others = text.partition("\n\n")
+        self._runs = sorted(_parse_run(line) for line in runs.splitlines())
+        self._lines: dict[str, str] = dict([line.split(" ", 1) for line in others.splitlines()])
         self._known: dict[str, Elements] = {}
-        self.contractions: set[str] = set()
+        self.contractions = {_characters(name) for name in self._lines if "_" in name}
         """Strings of several characters that have weights of their own."""
-        for line in text.splitlines():
-            self._read(line)
-        self._runs.sort()
-
-    def _read(self, line: str) -> None:
-        name, _, weights = line.partition(" ")
-        if "+" in name:
-            start, count, step = name.replace("*", "+").split("+")
-            self._runs.append((int(start, 16), int(count, 16), int(step, 16), int(weights, 16)))
-            return
-        characters = "".join(chr(int(code, 16)) for code in name.split("_"))
-        self._lines[characters] = weights
-        if len(characters) > 1:
-            self.contractions.add(characters)
 
     def elements(self, characters: str) -> Elements:
         """The weights of a character without canonical decomposition, or of a contraction."""
@@ -74,16 +64,8 @@ class RootOrder:
         """The first primary weight of a character."""
         return self.elements(character)[0].primary
 
-    def primary_before(self, primary: int) -> int:
-        """The greatest primary weight that is less than the one given."""
-        weights = [int.from_bytes(w.primary[:2], "big") for text in self._lines for w in self.elements(text)]
-        for _, count, step, first in self._runs:
-            last = min(first + step * (count - 1), first + step * ((primary - 1 - first) // step))
-            weights.append(max(last, first))
-        return max(weight for weight in weights if weight < primary)
-
     def _find(self, characters: str) -> Elements:
-        line = self._lines.get(characters)
+        line = self._lines.get("_".join([f"{ord(character):x}" for character in characters]))
         if line is not None:
             return tuple(_parse_weights(word) for word in line.split(" ") if word)
         code = ord(characters)
@@ -91,6 +73,16 @@ class RootOrder:
         if run[0] <= code < run[0] + run[1]:
             return (Weights((run[3] + run[2] * (code - run[0])).to_bytes(2, "big")),)
         return (Weights(_implicit_primary(code)),)
+
+
+def _parse_run(line: str) -> tuple[int, int, int, int]:
+    """A run's first character, its length, the step from one primary weight to the next, and the first of them."""
+    start, count, step, primary = line.split(" ")
+    return int(start, 16), int(count, 16), int(step, 16), int(primary, 16)
+
+
+def _characters(name: str) -> str:
+    return "".join([chr(int(code, 16)) for code in name.split("_")])
 
 
 def _parse_weights(word: str) -> Weights:

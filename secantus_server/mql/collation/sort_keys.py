@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from unicodedata import category, decimal
+from unicodedata import category, decimal, normalize
 
 from secantus_server.mql.collation.elements import ElementReader
 from secantus_server.mql.collation.locales import DROPPED_CONTRACTIONS
@@ -22,7 +22,6 @@ _COMMON_SECONDARY = SECONDARY.to_bytes(2, "big")
 _UNSHIFTED = b"\xff\xff"
 # Spaces that do not break a line count as punctuation where only spaces are shifted.
 _FIXED_SPACES = "\u00a0\u2007\u202f"
-_ASCII = [chr(code) for code in range(128)]
 
 
 @dataclass
@@ -58,25 +57,28 @@ class SortKeys:
         self._common_tertiary = self._tertiary(Weights(b""))
         self._kana = root.primary("あ"), root.primary("ん")
         self._moved_script = moved_script(spec.locale, root)
-        self._quick = self._quick_tables()
+        self._plain = _PlainRows(self)
 
     def sort_key(self, text: str) -> bytes:
         """Bytes whose order is the collation's order of texts; equal for texts that the collation holds equal."""
-        if self._quick is not None and text.isascii():
-            return self._join([text.translate(table).encode("latin-1") for table in self._quick], False)
-        return self._slow_key(text)
+        if self._spec.normalization:
+            text = self._reader.decompose(text)
+        plain = self._plain
+        try:
+            rows = [plain[character] for character in text]
+        except _DependsOnOthersError:
+            return self._slow_key(text)
+        if not rows:
+            return self._slow_key(text)
+        return self._join(list(map(b"".join, zip(*rows, strict=True))), False)
 
     def _slow_key(self, text: str) -> bytes:
         decomposed = self._reader.decompose(text)
         levels = self._levels(self._elements(decomposed))
         spec = self._spec
-        parts = [b"".join(levels.primary)]
-        if spec.strength >= 2:
-            parts.append(b"".join(reversed(levels.secondary) if spec.backwards else levels.secondary))
-        if spec.case_level:
-            parts.append(b"".join(levels.case))
-        if spec.strength >= 3:
-            parts.append(b"".join(levels.tertiary))
+        if spec.backwards:
+            levels.secondary.reverse()
+        parts = [b"".join(level) for level in self._chosen(levels)]
         if spec.strength >= 4 and spec.alternate == "shifted":
             parts.append(b"".join(levels.quaternary))
         if spec.strength == 5:
@@ -150,20 +152,53 @@ class SortKeys:
             return bytes([self._case_bytes[weights.case], weights.tertiary])
         return bytes([weights.tertiary])
 
-    def _quick_tables(self) -> list[dict[int, str]] | None:
-        """For each level what each ASCII character adds to it; None where a character's part depends on its neighbours."""
+    def _is_plain(self, character: str) -> bool:
+        """Whether what a character adds to a key does not depend on its neighbours."""
         spec = self._spec
-        if spec.numeric_ordering or spec.alternate == "shifted" or spec.strength > 3 or self._reader.has_ascii_contractions:
-            return None
-        tables: list[dict[int, str]] = []
-        for character in _ASCII:
-            levels = self._levels(self._elements(character))
-            chosen = [levels.primary] + [levels.secondary] * (spec.strength > 1) + [levels.case] * spec.case_level
-            for number, level in enumerate(chosen + [levels.tertiary] * (spec.strength > 2)):
-                if number == len(tables):
-                    tables.append({})
-                tables[number][ord(character)] = b"".join(level).decode("latin-1")
-        return tables
+        if spec.strength > 3 or spec.backwards or (spec.numeric_ordering and category(character) == "Nd"):
+            return False
+        parts = normalize("NFD", character)
+        if any(map(self._reader.continues, parts)):
+            return False
+        if spec.alternate == "shifted":
+            first = self._reader.elements(parts[0])
+            return all(weights.primary >= self._first_fixed for weights in first) and bool(first)
+        return True
+
+    def plain_row(self, character: str) -> list[bytes]:
+        """What a character adds to each level.
+
+        Raises:
+            _DependsOnOthersError: that depends on its neighbours.
+        """
+        if not self._is_plain(character):
+            raise _DependsOnOthersError
+        levels = self._levels(self._elements(normalize("NFD", character)))
+        if levels.has_kana:
+            raise _DependsOnOthersError
+        return [b"".join(level) for level in self._chosen(levels)]
+
+    def _chosen(self, levels: _Levels) -> list[list[bytes]]:
+        """The levels that the key has, of those up to the third."""
+        spec = self._spec
+        chosen = [levels.primary] + [levels.secondary] * (spec.strength > 1)
+        return chosen + [levels.case] * spec.case_level + [levels.tertiary] * (spec.strength > 2)
+
+
+class _DependsOnOthersError(Exception):
+    """What a character adds to a key depends on its neighbours."""
+
+
+class _PlainRows(dict[str, list[bytes]]):
+    """What each character adds to the levels of a key, worked out when it is first met."""
+
+    def __init__(self, keys: SortKeys) -> None:
+        self._keys = keys
+
+    def __missing__(self, character: str) -> list[bytes]:
+        row = self._keys.plain_row(character)
+        self[character] = row
+        return row
 
 
 def _first_fixed(spec: CollationSpec, root: RootOrder) -> bytes:

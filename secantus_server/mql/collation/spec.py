@@ -67,8 +67,9 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
     chosen = {_attribute(field): value for field, value in given.items() if field != "version"}
     if "strength" in chosen:
         chosen["strength"] = int(_rounded(chosen["strength"]))
-    spec = replace(CollationSpec(given["locale"], **LOCALE_DEFAULTS.get(given["locale"].partition("@")[0], {})), **chosen)
-    _check_combination(spec, chosen, document)
+    defaults = CollationSpec(given["locale"], **LOCALE_DEFAULTS.get(given["locale"].partition("@")[0], {}))
+    spec = replace(defaults, **chosen)
+    _check_combination(spec, defaults, document)
     if not supported:
         raise not_supported(
             f"the collation of the locale '{spec.locale}'", "use a supported locale such as 'en', whose order is the general one"
@@ -110,11 +111,11 @@ def _rounded(strength: Any) -> Any:
     return int(strength) if strength - strength == 0 else None
 
 
-def _check_combination(spec: CollationSpec, chosen: dict[str, Any], document: dict[str, Any]) -> None:
-    """What the user chose, and not what the locale says, must go with the strength."""
-    if chosen.get("backwards") and spec.strength == 1:
+def _check_combination(spec: CollationSpec, defaults: CollationSpec, document: dict[str, Any]) -> None:
+    """What differs from the locale's defaults must go with the strength."""
+    if spec.backwards and not defaults.backwards and spec.strength == 1:
         raise CommandError(2, f"'backwards' is invalid with 'strength' of 1 in: {document_text(document)}")
-    if chosen.get("case_first", "off") != "off" and not spec.case_level and spec.strength < 3:
+    if spec.case_first not in ("off", defaults.case_first) and not spec.case_level and spec.strength < 3:
         text = f"'caseFirst' is invalid unless 'caseLevel' is on or 'strength' is greater than 2 in: {document_text(document)}"
         raise CommandError(2, text)
 

@@ -13,11 +13,11 @@ from unicodedata import normalize
 
 from secantus_server.mql.collation.elements import ElementReader
 from secantus_server.mql.collation.locales import RULES
-from secantus_server.mql.collation.order import SECONDARY, TERTIARY, Elements, RootOrder, Weights, root_order
+from secantus_server.mql.collation.order import LETTER_ROOM, SECONDARY, TERTIARY, Elements, RootOrder, Weights, root_order
 
 _RULE = re.compile(r"&(\[before 1\])?([^<=/& ]+)((?:(?:<{1,3}|=)[^<=& ]+)+)")
 _STEP = re.compile(r"(<{1,3}|=)([^<=/& ]+)(?:/([^<=& ]+))?")
-_PRIMARY_ROOM, _SECONDARY_ROOM, _TERTIARY_ROOM = 12, 64, 8
+_SECONDARY_ROOM, _TERTIARY_ROOM = 64, 8
 
 
 class _Weight:
@@ -69,7 +69,7 @@ class _Element:
 
     def weights(self, case: int) -> Weights:
         """The element at last."""
-        primary = self.primary.value(_PRIMARY_ROOM)
+        primary = self.primary.value(LETTER_ROOM)
         secondary, tertiary = self.secondary.value(_SECONDARY_ROOM), self.tertiary.value(_TERTIARY_ROOM)
         return Weights(primary.to_bytes(2, "big") if primary else b"", secondary, tertiary, case)
 
@@ -79,7 +79,6 @@ class _Builder:
 
     def __init__(self, root: RootOrder) -> None:
         self._reader = ElementReader(root, {}, True)
-        self._root = root
         self._levels: dict[object, _Weight] = {}
         self._tailored: dict[str, list[_Element]] = {}
 
@@ -126,8 +125,7 @@ class _Builder:
 
     def _before(self, element: _Element) -> _Element:
         """The letter of the root order before this one."""
-        number = self._root.primary_before(element.primary.root)
-        return self._element(Weights(number.to_bytes(2, "big")))
+        return self._element(Weights((element.primary.root - LETTER_ROOM).to_bytes(2, "big")))
 
 
 @cache

@@ -1,0 +1,79 @@
+"""Alphabets that differ from the general order."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from secantus_server.errors import CommandError
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.collation.locales import MOVED_SCRIPTS, ROOT_LOCALES, RULES
+
+
+@pytest.mark.parametrize(
+    ("locale", "texts"),
+    [
+        ("cs", "c č d h ch i r ř s š z ž"),
+        ("da", "a B Z z Æ æ Ä ä Ø ø Å Aa å aa"),
+        ("de", "a ä b o ö p s ß t"),
+        ("de@collation=phonebook", "ad ä af"),
+        ("el", "1 α ω a z а"),
+        ("es", "n ñ o"),
+        ("es@collation=traditional", "cz ch d lz ll m n ñ o"),
+        ("et", "s š z ž t w õ ä ö ü x"),
+        ("fi", "a z å ä ö"),
+        ("fr_CA", "cote côte coté côté"),
+        ("hr", "c č ć d dž đ lz lj nz nj ž а α"),
+        ("hu", "c cs ccs d dz dzs o ö ő p u ü z zs"),
+        ("is", "a á b d ð e y ý z æ ö å"),
+        ("nb", "a z æ ø å aa"),
+        ("pl", "a ą b l ł n ń o ó z ź ż"),
+        ("ro", "a ă â b i î s ș t ț"),
+        ("ru", "1 а е ё ж и й я a z α"),
+        ("sr", "и й к a"),
+        ("sk", "a ä h ch i o ô z ž"),
+        ("sv", "a d đ y ü z å ä æ ö ø"),
+        ("tr", "h ı I i İ j o ö"),
+        ("uk", "г ґ д і ї й"),
+        ("vi", "a à ả ã á ạ ă â b d đ"),
+    ],
+)
+def test_order(locale: str, texts: str) -> None:
+    collation = parse_collation({"locale": locale})
+    assert collation is not None
+    for text, after in pairwise(texts.split()):
+        assert collation.sort_key(text) < collation.sort_key(after), (text, after)
+
+
+@pytest.mark.parametrize(
+    ("locale", "text", "equal", "different"),
+    [
+        ("sv", "a", "á", "å"),
+        ("tr", "I", "ı", "i"),
+        ("da", "å", "Å", "a"),
+        ("ro", "ş", "ș", "s"),
+        ("hu", "ő", "Ö", "o"),
+    ],
+)
+def test_first_level(locale: str, text: str, equal: str, different: str) -> None:
+    collation = parse_collation({"locale": locale, "strength": 1})
+    assert collation is not None
+    assert collation.sort_key(text) == collation.sort_key(equal)
+    assert collation.sort_key(text) != collation.sort_key(different)
+
+
+@pytest.mark.parametrize("locale", sorted(ROOT_LOCALES | RULES.keys() | MOVED_SCRIPTS.keys()))
+def test_every_supported_locale_works(locale: str) -> None:
+    collation = parse_collation({"locale": locale})
+    assert collation is not None
+    assert collation.document()["locale"] == locale
+    assert collation.sort_key("b") < collation.sort_key("c")
+
+
+@pytest.mark.parametrize("locale", ["zh", "ja", "ko", "th", "ar", "zh@collation=unihan", "en@collation=search", "en_US_POSIX"])
+def test_locales_that_are_not_supported_say_so(locale: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        parse_collation({"locale": locale})
+    assert caught.value.code == 238
+    assert caught.value.message.startswith(f"the collation of the locale '{locale}' is not supported by Secantus yet: ")

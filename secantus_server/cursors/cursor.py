@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from secantus_server.exec._scan import RecordScan
+from secantus_server.exec._scan import IndexScan, RecordScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.storage import Engine
 
@@ -101,7 +101,7 @@ class Cursor:
             size = min(size, self._limit - self.given)
         batch: list[bytes] = []
         if size > 0:
-            if type(self._documents) is RecordScan and self._held_back is None:
+            if isinstance(self._documents, RecordScan | IndexScan) and self._held_back is None:
                 self.exhausted = self._documents.batch(batch, size, MAX_BATCH_BYTES - (1 << 16)) < 0 and not self.tailable
                 self._hold_back_excess(batch)
             else:

@@ -312,8 +312,8 @@ cdef class IndexScan(Scan):
         # Where the entry did not say enough, the document does.
         return self.key_matcher is None or self.made is not None or self.key_matcher.matches_raw(value[0])
 
-    def __next__(self):
-        """The next document that matches."""
+    cdef bytes take(self):
+        """The next document that matches, or None."""
         cdef const uint8_t* value
         cdef size_t size
         while self.step(True):
@@ -323,7 +323,31 @@ cdef class IndexScan(Scan):
             if self.read(&value, &size):
                 self.advanced += 1
                 return PyBytes_FromStringAndSize(<const char*>value, size)
-        raise StopIteration
+        return None
+
+    def __next__(self):
+        """The next document that matches."""
+        cdef bytes document = self.take()
+        if document is None:
+            raise StopIteration
+        return document
+
+    def batch(self, list out not None, Py_ssize_t limit, Py_ssize_t max_bytes):
+        """Append documents until there are `limit` or their bytes pass `max_bytes`; gives the bytes, -1 at the end.
+
+        At least one document is appended if there is any.
+        """
+        cdef bytes document
+        cdef Py_ssize_t total = 0
+        while len(out) < limit:
+            document = self.take()
+            if document is None:
+                return -1
+            out.append(document)
+            total += PyBytes_GET_SIZE(document)
+            if total >= max_bytes:
+                break
+        return total
 
     def count(self):
         """How many documents match from here on; looks at no document if the entries say it all."""

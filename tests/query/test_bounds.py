@@ -40,7 +40,8 @@ def test_bounds_of_one_field(collection: MemoryCollection, condition: Any, bound
 
 
 @pytest.mark.parametrize(
-    "condition", [{"$ne": 5}, Regex("ab", ""), Regex("^ab", "i"), Regex("^a|b", ""), {"$exists": True}, {"$gt": float("nan")}, {"$type": "int"}]
+    "condition",
+    [{"$ne": 5}, Regex("ab", ""), Regex("^ab", "i"), Regex("^a|b", ""), {"$exists": True}, {"$gt": float("nan")}, {"$type": "int"}],
 )
 def test_conditions_without_bounds(collection: MemoryCollection, condition: Any) -> None:
     collection.add_index({"a": 1})
@@ -126,7 +127,14 @@ def test_partial_indexes_serve_what_implies_them(collection: MemoryCollection, p
 
 @pytest.mark.parametrize(
     ("filter", "usable"),
-    [({"a": 1}, True), ({"a": None}, False), ({"a": {"$exists": True}}, True), ({"a": {"$in": [1, None]}}, False), ({"a": Regex("^x", "")}, True), ({}, False)],
+    [
+        ({"a": 1}, True),
+        ({"a": None}, False),
+        ({"a": {"$exists": True}}, True),
+        ({"a": {"$in": [1, None]}}, False),
+        ({"a": Regex("^x", "")}, True),
+        ({}, False),
+    ],
 )
 def test_sparse_indexes(collection: MemoryCollection, filter: Any, usable: bool) -> None:
     collection.add_index({"a": 1}, sparse=True)

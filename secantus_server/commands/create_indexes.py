@@ -18,9 +18,9 @@ from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import Index
-from secantus_server.index.build import direction, make_index
+from secantus_server.index.build import direction, index_kind, make_index
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.index.spec import check_spec
+from secantus_server.index.spec import check_kind_has_collations, check_spec
 from secantus_server.oplog.oplog import Entry
 
 MAX_INDEXES = 64
@@ -60,10 +60,15 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
-    """An index has its collection's collation unless it names one; the simple one is not kept."""
+    """An index has its collection's collation unless it names one; the simple one is not kept.
+
+    Raises:
+        CommandError: 67, an index of its kind has none.
+    """
     given = spec.get("collation", collection.options.get("collation"))
     complete = {key: value for key, value in spec.items() if key != "collation"}
     if given is not None and given["locale"] != "simple":
+        check_kind_has_collations(index_kind(spec["key"]), given)
         complete["collation"] = given
     return complete
 

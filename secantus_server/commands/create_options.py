@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
 from secantus_server.commands.request import Request
@@ -83,7 +84,7 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
     if args["changeStreamPreAndPostImages"] is not None:
         _pre_images(args, options)
     if args["idIndex"] is not None:
-        _id_index(args)
+        _id_index(args, options)
     _view(request, name, args, options)
     _refuse_kinds(args)
     return options
@@ -181,7 +182,7 @@ def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:
         options["changeStreamPreAndPostImages"] = images
 
 
-def _id_index(args: dict[str, Any]) -> None:
+def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
     """The index on `_id` may be described, but there is only one way to do so."""
     spec = args["idIndex"]
     for option in ("viewOn", "timeseries", "clusteredIndex"):
@@ -193,7 +194,11 @@ def _id_index(args: dict[str, Any]) -> None:
     for option in spec:
         if option not in ("key", "name", "v", "ns", "collation"):
             raise CommandError(197, f"The field '{option}' is not valid for an _id index specification.")
-    check_spec({"name": "_id_", **spec})
+    checked = check_spec({"name": "_id_", **spec})
+    own, simple = options.get("collation"), {"locale": "simple"}
+    if "collation" in checked and checked["collation"] != (own or simple):
+        text = f"Index collation: {document_text(checked['collation'])}, collection collation: {document_text(own or simple)}"
+        raise CommandError(2, f"The _id index must have the same collation as the collection. {text}")
 
 
 def _view(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> None:
@@ -208,5 +213,8 @@ def _view(request: Request, name: str, args: dict[str, Any], options: dict[str, 
             raise CommandError(72, f"Cannot specify '{option}' with 'viewOn'")
     pipeline = args["pipeline"] or []
     check_view(request, name, args["viewOn"], pipeline)
+    under = request.services.catalog.find(request.db, args["viewOn"])
+    if under is not None and under.is_view and under.options.get("collation") != options.get("collation"):
+        raise CommandError(167, f"View {request.db}.{name} has conflicting collation with view {under.namespace}")
     options["viewOn"] = args["viewOn"]
     options["pipeline"] = pipeline

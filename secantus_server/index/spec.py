@@ -48,6 +48,8 @@ def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
     check_key(key)
     _check_name(spec["name"])
     kind = index_kind(key)
+    if "collation" in spec:
+        spec = {**spec, "collation": _complete_collation(spec["collation"], kind)}
     if kind == "text":
         raise not_supported("a text index", "use $regex instead of $text")
     stored: dict[str, Any] = {"v": _version(spec.get("v", 2)), "key": key, "name": spec["name"]}
@@ -150,9 +152,6 @@ def _check_options(spec: dict[str, Any], kind: str) -> None:
         if spec.get("sparse"):
             raise CommandError(67, 'cannot mix "partialFilterExpression" and "sparse" options')
         check_partial(spec["partialFilterExpression"])
-    if "collation" in spec:
-        collation = parse_collation(spec["collation"])
-        spec["collation"] = {"locale": "simple"} if collation is None else collation.document()
     if list(key) == ["_id"] and kind == "btree":
         _check_id_index(spec)
     elif spec["name"] == "_id_":
@@ -165,6 +164,27 @@ def _check_options(spec: dict[str, Any], kind: str) -> None:
         check_geo(spec, kind)
     if "clustered" in spec:
         raise CommandError(72, "an existing collection cannot become a clustered one")
+
+
+def _complete_collation(given: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The collation with all its fields; the simple one stays, for it stands for another than the collection's."""
+    if not given:
+        raise CommandError(2, "The field 'collation' cannot be an empty object.")
+    collation = parse_collation(given)
+    if collation is None:
+        return {"locale": "simple"}
+    check_kind_has_collations(kind, collation.document())
+    return collation.document()
+
+
+def check_kind_has_collations(kind: str, collation: dict[str, Any]) -> None:
+    """Refuse a collation for an index that cannot have one.
+
+    Raises:
+        CommandError: 67 CannotCreateIndex.
+    """
+    if kind in ("text", "2d"):
+        raise CommandError(67, f"Index type '{kind}' does not support collation: {document_text(collation)}")
 
 
 def _check_ttl(seconds: Any, key: dict[str, Any], kind: str) -> None:

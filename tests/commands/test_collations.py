@@ -194,3 +194,21 @@ def test_merge_needs_a_unique_index_of_its_collation(db: Database) -> None:
     assert code(db, command) == 51183
     db.command({**command, "collation": CI})
     assert list(db.target.find()) == [{"_id": 1, "x": "Apple", "v": 1}]
+
+
+@pytest.mark.parametrize(
+    ("command", "expected", "message"),
+    [
+        ({"create": "w", "viewOn": "v"}, 167, "View {db}.w has conflicting collation with view {db}.v"),
+        ({"create": "d", "collation": CI, "idIndex": {"key": {"_id": 1}, "name": "_id_", "collation": {"locale": "simple"}}}, 2, None),
+        ({"createIndexes": "c", "indexes": [{"key": {"x": 1}, "name": "x", "collation": {}}]}, 2, None),
+        ({"createIndexes": "collated", "indexes": [{"key": {"x": "2d"}, "name": "x"}]}, 67, None),
+        ({"createIndexes": "c", "indexes": [{"key": {"x": "text"}, "name": "x", "collation": CI}]}, 67, None),
+    ],
+)
+def test_what_cannot_be_made(db: Database, command: dict[str, Any], expected: int, message: str | None) -> None:
+    db.create_collection("v", viewOn="c", collation=CI)
+    db.create_collection("collated", collation=CI)
+    found = failure(db, command)
+    assert found["code"] == expected
+    assert message is None or found["errmsg"] == message.format(db=db.name)

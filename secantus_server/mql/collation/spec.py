@@ -56,7 +56,7 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
         CommandError: 40414 or 40415 for a field that is missing or unknown, 14 for a wrong type, 2 for a value that is not one
             or does not go with another, 161 for another version, 238 for a locale that is not supported.
     """
-    given = {field: value for field, value in document.items() if value is not None}
+    given = {field: value for field, value in document.items() if value is not None or field == "backwards"}
     _check_types(given, name)
     if given["locale"] == "simple":
         return None

@@ -64,6 +64,7 @@ def test_simple(given: dict[str, Any] | None) -> None:
         ({"locale": None}, 40414, "BSON field 'collation.locale' is missing but a required field"),
         ({"locale": "en", "other": 1}, 40415, "BSON field 'collation.other' is an unknown field."),
         ({"locale": 5}, 14, "BSON field 'collation.locale' is the wrong type 'int', expected type 'string'"),
+        ({"locale": "en", "backwards": None}, 14, "BSON field 'collation.backwards' is the wrong type 'null', expected type 'bool'"),
         ({"locale": "en", "caseLevel": 1}, 14, "BSON field 'collation.caseLevel' is the wrong type 'int', expected type 'bool'"),
         ({"locale": "en", "alternate": True}, 14, "BSON field 'collation.alternate' is the wrong type 'bool', expected type 'string'"),
         (

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not cases:
         raise UsageError(f"No case in {arguments.folder} has {' or '.join(arguments.match)} in its name.")
     console = make_console()
-    result = execute(Plan("Recorded cases", {"name": arguments.folder.resolve().name}, cases, _servers(arguments), arguments.timeout), console)
+    result = execute(Plan("Recorded cases", {"name": arguments.folder.name}, cases, _servers(arguments), arguments.timeout), console)
     return report(console, result, arguments.report)
 
 

@@ -70,7 +70,11 @@ def predicate_of(node: Any, collation: Collation | None) -> Predicate | None:
         return None
     positive: Any = node.child if type(node) is Not else node
     path = positive.path
-    return Predicate(path, found[0], found[1] and not has_index_component(path))
+    if not has_index_component(path):
+        return Predicate(path, *found)
+    # A number in a path also means a field of an array's documents: one of them may lack what another element has.
+    predicate = Predicate(path, found[0], False)
+    return predicate if predicate.demands_value else None
 
 
 def _intervals(node: Any, collation: Collation | None) -> Found | None:

@@ -49,9 +49,11 @@ class Worker:
 
     def start(self) -> None:
         """Start the server, unless it runs, and load the seeds that every test begins with."""
+        from pytest_secantus.xdist import sweep_if_there
+
         if self._server is not None:
             return
-        self._sweep()
+        sweep_if_there(self._base())
         self._server = self._make_server()
         self._server.start()
         self._cleanup.callback(self._stop_server)
@@ -70,8 +72,12 @@ class Worker:
         self._cleanup.enter_context(clients_redirected(self.options.redirect, self._target()))
 
     def stop(self) -> None:
-        """End everything that was started; the worker can be started again."""
+        """End everything that was started; the worker can be started again. The process that started others sweeps up after them."""
+        from pytest_secantus.xdist import MAIN, identify, sweep_if_there
+
         self._cleanup.close()
+        if identify().worker == MAIN:
+            sweep_if_there(self._base())
 
     @property
     def client(self) -> MongoClient[dict[str, Any]]:
@@ -154,14 +160,6 @@ class Worker:
         from pytest_secantus.xdist import default_base
 
         return default_base() if self.options.storage == MEMORY else Path(self.options.storage)
-
-    def _sweep(self) -> None:
-        """Sweep after dead runs also if this one needs no directory; costs nothing where there never was one."""
-        if self._base().exists():
-            from pytest_secantus.xdist import base_lock, sweep
-
-            with base_lock(self._base()):
-                sweep(self._base())
 
     def _drop_left_over(self, journals: list[Path]) -> None:
         """Drop the databases that a killed process made on the server we use too."""

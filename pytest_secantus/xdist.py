@@ -1,7 +1,8 @@
 """Many pytest processes side by side: who this one is, a directory they share, and work that one of them does for all.
 
 Every process of a run holds a lock file in the run's directory for as long as it lives; the operating system drops the lock of
-a process that was killed. A directory none of whose locks is held belongs to a run that is over, and the next run removes it.
+a process that was killed. A directory none of whose locks is held belongs to a run that is over, and the next run removes it. Workers leave
+it to the process that started them, since one may be done before another has begun.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 MAIN = "main"
 LOCK = ".lock"
@@ -41,15 +44,23 @@ def default_base() -> Path:
     return Path(tempfile.gettempdir(), f"pytest-secantus-{user}")
 
 
+def file_lock(path: Path, timeout: float = -1) -> BaseFileLock:
+    """A lock file; what makes it is imported only where one is needed."""
+    from filelock import FileLock
+
+    return FileLock(path, timeout=timeout)
+
+
 class RunDirectory:
     """The directory of one run, seen from one of its processes. `token` is short and tells runs apart."""
 
     def __init__(self, base: Path, identity: Identity) -> None:
         self._base = base
+        self._is_main = identity.worker == MAIN
         self.path = base / f"run-{identity.run}"
         self.token = identity.run[:8]
         process = f"{identity.worker}-{os.getpid()}"
-        self._alive = FileLock(self.path / f"{process}{LOCK}")
+        self._alive = file_lock(self.path / f"{process}{LOCK}")
         self._journal = self.path / f"{process}{JOURNAL}"
         self._storage = self.path / f"{process}-data"
 
@@ -65,11 +76,13 @@ class RunDirectory:
             return sweep(self._base)
 
     def close(self) -> None:
-        """Leave the run, whose databases are all dropped; the last one out removes the directory."""
+        """Leave the run; the databases made by this process are dropped by now. Without workers the directory goes."""
+        shutil.rmtree(self._storage, ignore_errors=True)
         with base_lock(self._base):
             self._journal.unlink(missing_ok=True)
             self._alive.release()
-            sweep_run(self.path)
+            if self._is_main:
+                sweep_run(self.path)
 
     def storage(self) -> Path:
         """A directory for this process's server and nobody else's."""
@@ -81,7 +94,7 @@ class RunDirectory:
         What `build` raises goes to its caller, and the next process to ask tries again.
         """
         finished = self.path / name
-        with FileLock(self.path / f"once-{name}{LOCK}x"):
+        with file_lock(self.path / f"once-{name}{LOCK}x"):
             if not finished.exists():
                 unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self.path))
                 build(unfinished)
@@ -94,13 +107,20 @@ class RunDirectory:
             journal.write(f"{uri}\t{name}\n")
 
 
-def base_lock(base: Path) -> FileLock:
+def base_lock(base: Path) -> BaseFileLock:
     """Held while runs are entered, left and swept, so that nobody sweeps a run that is just being made."""
-    return FileLock(base / "sweep.lock")
+    return file_lock(base / "sweep.lock")
+
+
+def sweep_if_there(base: Path) -> None:
+    """Sweep, where there ever was a run that needed a directory; otherwise this costs nothing."""
+    if base.exists():
+        with base_lock(base):
+            sweep(base)
 
 
 def sweep(base: Path) -> list[Path]:
-    """Remove the directories of dead runs; returns journals found there, whose directories stay until they are forgotten."""
+    """Remove the directories of dead runs; returns the journals found there, whose directories stay."""
     journals: list[Path] = []
     for run in sorted(base.glob("run-*")):
         journals += sweep_run(run)
@@ -119,8 +139,10 @@ def sweep_run(run: Path) -> list[Path]:
 
 def is_held(path: Path) -> bool:
     """Whether some living process holds this lock file."""
+    from filelock import Timeout
+
     try:
-        with FileLock(path, timeout=0):
+        with file_lock(path, timeout=0):
             return False
     except Timeout:
         return True

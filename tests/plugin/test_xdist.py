@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_secantus.xdist import MAIN, Identity, RunDirectory, identify, sweep
+from pytest_secantus.xdist import MAIN, Identity, RunDirectory, identify, sweep, sweep_if_there
 
 
 @pytest.fixture
@@ -28,16 +28,27 @@ def test_identity() -> None:
     assert alone.run != identify({}).run
 
 
-def test_the_last_one_out_removes_the_directory(base: Path) -> None:
+def test_workers_leave_the_directory_to_the_main_process(base: Path) -> None:
     one, other = run(base), run(base, "gw1")
     one.open()
-    other.open()
+    one.storage().mkdir()
     assert one.path == other.path
     assert one.storage() != other.storage()
+    built = one.once("work", lambda _directory: None)
     one.close()
-    assert other.path.exists()
+    assert not one.storage().exists()
+    other.open()
+    assert other.once("work", pytest.fail) == built
     other.close()
+    sweep_if_there(base)
     assert not other.path.exists()
+
+
+def test_a_process_alone_removes_the_directory(base: Path) -> None:
+    alone = run(base, MAIN)
+    alone.open()
+    alone.close()
+    assert not alone.path.exists()
 
 
 def test_a_living_run_is_not_swept(base: Path) -> None:

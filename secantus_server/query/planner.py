@@ -19,6 +19,7 @@ from secantus_server.query.canonical import CanonicalQuery, whole_value
 from secantus_server.query.near import near_of, plan_near
 from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
+from secantus_server.query.wildcard import could_serve
 
 
 def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
@@ -45,6 +46,7 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
 
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
     if hinted is not None and not hinted.stores_entries:
+        _check_wildcard(collection, hinted, query)
         hinted = None
     usable = [hinted] if hinted else [index for index in collection.indexes if index.stores_entries and not index.hidden]
     conditions = Conditions(query)
@@ -55,8 +57,17 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
     return _sorted(union or CollectionScan(collection, cheap_first(query.match)), query)
 
 
+def _check_wildcard(collection: Collection, index: Index, query: CanonicalQuery) -> None:
+    if index.kind == "wildcard" and not could_serve(index, query.match):
+        raise CommandError(
+            291, f"error processing query: ns={collection.namespace}: planner returned error :: caused by :: No query solutions"
+        )
+
+
 def _chosen_index(hinted: Index | None) -> Index:
-    if hinted is None or not hinted.stores_entries:
+    if hinted is not None and not hinted.stores_entries:
+        raise CommandError(51174, "The index chosen is not compatible with min/max")
+    if hinted is None:
         raise CommandError(51173, "When using min()/max() a hint of which index to use must be provided")
     return hinted
 

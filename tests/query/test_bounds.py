@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from secantus_server.bson.values import Regex
+from secantus_server.errors import CommandError
 from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Sort, Union
 from tests.property.memory_collection import MemoryCollection
 
@@ -167,3 +168,17 @@ def test_no_collection_reads_nothing(collection: MemoryCollection) -> None:
     from secantus_server.query.planner import plan_query
 
     assert isinstance(plan_query(None, collection.query({"a": 1}, hint="nothing")), EmptyScan)
+
+
+@pytest.mark.parametrize("condition", [None, {"$exists": False}, {"$in": [None, 1]}])
+def test_a_number_in_a_path_cannot_say_that_a_field_is_absent(collection: MemoryCollection, condition: Any) -> None:
+    collection.add_index({"a.0": 1})
+    collection.insert({"_id": 1, "a": [{}]})
+    assert isinstance(collection.plan(collection.query({"a.0": condition})), CollectionScan)
+
+
+def test_a_number_that_means_two_things_is_refused(collection: MemoryCollection) -> None:
+    collection.add_index({"a.0": 1})
+    with pytest.raises(CommandError) as raised:
+        collection.insert({"_id": 1, "a": [{"0": 5}]})
+    assert raised.value.code == 16746

@@ -111,10 +111,11 @@ class Area:
         """The cases that need not hold: all of them while the area has no list."""
         if not self.path.exists():
             return set(self.cases)
-        heading, *lines = self.path.read_text(encoding="utf-8").split("\n")
-        if heading != self.heading:
-            print(f"{self.name}: the cases are not those that {self.path.name} was made from")
-        return set(unfold(lines))
+        return set(unfold(self.path.read_text(encoding="utf-8").split("\n")[1:]))
+
+    def is_stale(self) -> bool:
+        """Whether its list was made from other cases."""
+        return self.path.exists() and self.path.read_text(encoding="utf-8").split("\n")[0] != self.heading
 
     def note(self) -> None:
         """Write the list: what was not excused before is not excused now."""
@@ -216,6 +217,9 @@ def main() -> int:
         verdicts = replay_all(pool, server.uri, lines)
         settle(pool, server.uri, lines, verdicts)
     areas = judge(verdicts)
+    for area in areas:
+        if area.is_stale() and not arguments.only:
+            print(f"{area.name}: the cases are not those that {area.path.name} was made from")
     report(areas, time.monotonic() - begun)
     losses = lost(areas)
     for name, wrong in sorted(losses.items()):

@@ -39,7 +39,7 @@ class DocumentWriter:
         self._preceding: list[Entry] = []
         self._changes: list[tuple[str, bytes]] = []
         self._difference = 0
-        self._validation = None if bypass_validation else validation_of(collection, services.log)
+        self._validation = None if bypass_validation else validation_of(collection, services)
         self._namespace = collection.namespace
         self._cap = Cap(collection, unit) if collection.is_capped else None
         self._removed_up_to = 0

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import decode
+from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
-from secantus_server.diagnostics.log import Log
+from secantus_server.commands.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
 from secantus_server.mql.collation import parse_collation
@@ -18,21 +19,26 @@ from secantus_server.mql.match import parse_match
 
 
 class Validation:
-    """A collection's validator, ready for many documents.
+    """A collection's validator, ready for the documents of one command.
 
     Arguments:
         collection: one that has a validator.
-        log: takes the warnings of a validator that only warns.
+        services: the time that `$$NOW` is, and the log for the warnings of a validator that only warns.
     """
 
-    def __init__(self, collection: Collection, log: Log) -> None:
+    def __init__(self, collection: Collection, services: Services) -> None:
         options = collection.options
         self._namespace = collection.namespace
         self._validator: dict[str, Any] = options["validator"]
         self._moderate = options.get("validationLevel") == "moderate"
         self._action = options.get("validationAction", "error")
-        self._match = parse_match(self._validator, ParseContext(collation=parse_collation(options.get("collation"))))
-        self._log = log
+        ctx = ParseContext(
+            now=Date(services.clock.now_ms()),
+            cluster_time=services.oplog.last_timestamp() if services.settings.replica_set else None,
+            collation=parse_collation(options.get("collation")),
+        )
+        self._match = parse_match(self._validator, ctx)
+        self._log = services.log
 
     def check(self, document: bytes, old: bytes | None) -> None:
         """Hold a document against the validator.
@@ -55,12 +61,12 @@ class Validation:
         raise CommandError(121, "Document failed validation", info={"errInfo": info})
 
 
-def validation_of(collection: Collection, log: Log) -> Validation | None:
+def validation_of(collection: Collection, services: Services) -> Validation | None:
     """What a collection's documents are held against, or None."""
     options = collection.options
     if not options.get("validator") or options.get("validationLevel") == "off":
         return None
-    return Validation(collection, log)
+    return Validation(collection, services)
 
 
 def details(validator: dict[str, Any]) -> dict[str, Any]:

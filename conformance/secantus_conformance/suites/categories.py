@@ -71,7 +71,7 @@ def category_of(parts: tuple[str, ...]) -> str | None:
 
 def group_of(test: dict[str, Any]) -> Group:
     """The group of a test: it injects faults, or asserts what the server says or keeps, or only what the driver shows of itself."""
-    operations = list(_operations(test.get("operations", [])))
+    operations = list(all_operations(test.get("operations", [])))
     if any(each.get("name") in ("failPoint", "targetedFailPoint") for each in operations):
         return Group.FAULTS
     says = any("expectResult" in each or _SERVER_ERRORS & each.get("expectError", {}).keys() for each in operations)
@@ -84,13 +84,13 @@ def _asserts(operations: list[dict[str, Any]]) -> bool:
     return any(re.match(r"assert(Collection|Index)", str(each.get("name"))) for each in operations)
 
 
-def _operations(operations: Any) -> Iterator[dict[str, Any]]:
+def all_operations(operations: Any) -> Iterator[dict[str, Any]]:
     """All operations, also those inside callbacks, loops and threads."""
     for each in operations if isinstance(operations, list) else []:
         if isinstance(each, dict):
             yield each
             arguments = each.get("arguments")
             if isinstance(arguments, dict):
-                yield from _operations(arguments.get("callback"))
-                yield from _operations(arguments.get("operations"))
-                yield from _operations([arguments["operation"]] if "operation" in arguments else [])
+                yield from all_operations(arguments.get("callback"))
+                yield from all_operations(arguments.get("operations"))
+                yield from all_operations([arguments["operation"]] if "operation" in arguments else [])

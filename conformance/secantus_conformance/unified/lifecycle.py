@@ -14,6 +14,7 @@ from secantus_conformance.environment import Environment
 from secantus_conformance.failures import AssertionFailed, SkipTest
 from secantus_conformance.model import Skip
 from secantus_conformance.requirements import unmet
+from secantus_conformance.suites.categories import all_operations
 from secantus_conformance.unified.clients import create_entities
 from secantus_conformance.unified.context import TestContext
 from secantus_conformance.unified.cursors import FirstResultCursor
@@ -23,6 +24,7 @@ from secantus_conformance.unified.execute import run_operation
 from secantus_conformance.unified.limits import check_limits
 from secantus_conformance.unified.log_checks import check_log_messages
 from secantus_conformance.unified.logs import LogCollector
+from secantus_conformance.unified.ops.registry import check_possible
 from secantus_conformance.unified.outcome import check_outcome, insert_initial_data
 from secantus_conformance.unified.threads import TestThread
 
@@ -35,6 +37,7 @@ def run_test(environment: Environment, internal: MongoClient[Any], name: str, fi
     """
     check_requirements(environment, file, test_spec)
     check_limits(name)
+    check_possible(all_operations(test_spec["operations"]))
     test = TestContext(environment, internal, run_operation)
     logs = LogCollector() if "expectLogMessages" in test_spec else None
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ class Operation:
     """An operation on one kind of entity.
 
     `rows` says that its result is an iterable of root documents; `cannot` maps arguments to the reason why the
-    client cannot express them.
+    client cannot express them; `impossible` is the reason why it cannot run the operation at all.
     """
 
     kind: str
@@ -28,6 +28,7 @@ class Operation:
     run: Run
     rows: bool
     cannot: dict[str, str]
+    impossible: str = ""
 
     def check(self, arguments: dict[str, Any]) -> None:
         """Raises BadTest for an unknown or missing argument, SkipTest for one the client cannot express."""
@@ -69,7 +70,7 @@ def impossible(kinds: str, names: Sequence[str], reason: str) -> None:
     for name in names:
         for kind in kinds.split("|"):
             assert (kind, name) not in OPERATIONS, (kind, name)
-            OPERATIONS[kind, name] = Operation(kind, name, frozenset(), _Anything(), skip, False, {})
+            OPERATIONS[kind, name] = Operation(kind, name, frozenset(), _Anything(), skip, False, {}, reason)
 
 
 class _Anything(frozenset[str]):
@@ -77,6 +78,17 @@ class _Anything(frozenset[str]):
 
     def __contains__(self, item: object) -> bool:
         return True
+
+
+def check_possible(operations: Iterable[dict[str, Any]]) -> None:
+    """Raises SkipTest if pymongo has no way to run one of a test's operations, before any of them has run."""
+    for each in operations:
+        found = [operation for (_, name), operation in OPERATIONS.items() if name == each.get("name")]
+        if found and all(operation.impossible for operation in found):
+            raise SkipTest(Skip.CLIENT, found[0].impossible)
+        for name in each.get("arguments", {}):
+            if found and all(name in operation.cannot for operation in found):
+                raise SkipTest(Skip.CLIENT, found[0].cannot[name])
 
 
 def find_operation(kind: str, name: str) -> Operation:

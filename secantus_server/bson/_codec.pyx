@@ -28,6 +28,10 @@ cdef object new_object_id = ObjectId.__new__
 cdef object set_object_id = ObjectId._ObjectId__id.__set__
 cdef object new_date = Date.__new__
 cdef object set_date = Date.ms.__set__
+cdef object new_bytes = bytes.__new__
+cdef object new_timestamp = Timestamp.__new__
+cdef object set_time = Timestamp._Timestamp__time.__set__
+cdef object set_increment = Timestamp._Timestamp__inc.__set__
 
 
 # ---------------------------------------------------------------- decode
@@ -51,8 +55,17 @@ cdef object decode_date(int64_t ms):
 
 
 cdef object decode_binary(const uint8_t* value):
-    cdef int32_t length = read_int32(value)
-    return Binary(PyBytes_FromStringAndSize(<const char*>(value + 5), length), value[4])
+    # Every command of a driver brings some; the checks of the constructor cost more than all the rest.
+    binary = new_bytes(Binary, PyBytes_FromStringAndSize(<const char*>(value + 5), read_int32(value)))
+    binary._Binary__subtype = value[4]
+    return binary
+
+
+cdef object decode_timestamp(const uint8_t* value):
+    timestamp = new_timestamp(Timestamp)
+    set_time(timestamp, <uint32_t>read_int32(value + 4))
+    set_increment(timestamp, <uint32_t>read_int32(value))
+    return timestamp
 
 
 cdef object decode_regex(const uint8_t* value):
@@ -102,7 +115,7 @@ cdef object decode_rare_value(uint8_t type, const uint8_t* value):
     if type == 19:
         return Decimal128.from_bid(PyBytes_FromStringAndSize(<const char*>value, 16))
     if type == 17:
-        return Timestamp(<uint32_t>read_int32(value + 4), <uint32_t>read_int32(value))
+        return decode_timestamp(value)
     if type == 11:
         return decode_regex(value)
     if type == 13:

@@ -3,7 +3,6 @@ from typing import Any
 from secantus_server.mql._keys import KeyGenerator
 
 def ident_prefix(ident: int) -> bytes: ...
-def decode_covered(covered: bytes) -> list[Any]: ...
 
 class Index:
     name: str

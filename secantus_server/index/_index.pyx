@@ -8,8 +8,7 @@ RecordId of a unique index, then the values themselves, from which a covered que
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from secantus_server.bson._codec cimport decode_document, decode_value
-from secantus_server.bson._raw cimport value_length
+from secantus_server.bson._codec cimport decode_document
 from secantus_server.mql._keys cimport Generation, KeyGenerator, generate
 from secantus_server.storage._unit cimport RecoveryUnit
 
@@ -198,19 +197,3 @@ def value_at(value, list path):
         found = [value_at(item, path) for item in value]
         return next((item for item in found if item is not None), None)
     return None
-
-
-def decode_covered(bytes covered not None):
-    """The values that an entry keeps beside its key, None for an absent field."""
-    cdef const uint8_t* cursor = <const uint8_t*>PyBytes_AS_STRING(covered)
-    cdef const uint8_t* end = cursor + PyBytes_GET_SIZE(covered)
-    values = []
-    while cursor < end:
-        if cursor[0] == 0:
-            values.append(None)
-            cursor += 1
-            continue
-        length = value_length(cursor[0], cursor + 1)
-        values.append(decode_value(cursor[0], cursor + 1, length))
-        cursor += 1 + length
-    return values

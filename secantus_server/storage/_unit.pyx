@@ -233,6 +233,7 @@ cdef class RecoveryUnit(Session):
         if code == WT_NOTFOUND:
             return 0
         self.fail(code)
+        self.standing |= 1 << table
         return 1
 
     cdef int put_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size,
@@ -264,6 +265,8 @@ cdef class RecoveryUnit(Session):
         handle.set_value(handle, &item)
         code = handle.insert(handle)
         if code == WT_DUPLICATE_KEY:
+            # The cursor stands on the other key; see Session.let_go.
+            handle.reset(handle)
             return 0
         self.fail(code)
         self.wrote = True

@@ -41,6 +41,8 @@ cdef class Session:
     cdef WT_CURSOR *writers[TABLE_COUNT]
     cdef WT_CURSOR *inserters[TABLE_COUNT]
     cdef Handles spare[TABLE_COUNT]
+    # Bit by table: the writer stands on a key it has read, and so holds the key's page in its place.
+    cdef unsigned int standing
     cdef readonly bint in_transaction
     # Counts the transactions: a scan knows by it that its position is gone.
     cdef uint64_t generation
@@ -52,5 +54,6 @@ cdef class Session:
     cdef WT_CURSOR *inserter(self, int table) except NULL
     cdef WT_CURSOR *borrow(self, int table) except NULL
     cdef void give_back(self, int table, WT_CURSOR *handle) noexcept
+    cdef void let_go(self) noexcept
     cdef int start(self) except -1
     cdef int finish(self, bint keep) except -1

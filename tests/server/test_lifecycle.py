@@ -6,7 +6,6 @@ import gc
 import multiprocessing
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -188,13 +187,6 @@ def test_a_path_that_is_a_file(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- stopping
 
 
-def stop_time(server: SecantusDBServer) -> float:
-    """Milliseconds that stop() takes."""
-    before = time.perf_counter()
-    server.stop()
-    return (time.perf_counter() - before) * 1000
-
-
 def with_idle_connections(server: SecantusDBServer) -> list[RawClient]:
     clients = [RawClient(server) for _ in range(30)]
     for client in clients:
@@ -239,19 +231,14 @@ def with_a_running_count(server: SecantusDBServer) -> list[RawClient]:
 
 
 @pytest.mark.parametrize("situation", [with_idle_connections, with_awaiting_hellos, with_an_awaiting_cursor, with_a_running_count])
-def test_stop_takes_a_moment(situation: Any, record_property: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    times = []
-    for _ in range(3):
-        server = memory_server().start()
-        clients = situation(server)
-        times.append(stop_time(server))
-        assert not threads_of_connections()
-        for client in clients:
-            client.close()
-    record_property("stop_ms", min(times))
-    with capsys.disabled():
-        print(f"\n  stop {situation.__name__.replace('_', ' ')}: {min(times):.1f} ms")
-    assert min(times) < 30
+def test_stop_wakes_whatever_waits(situation: Any) -> None:
+    """How quickly it does so is a figure of the benchmarks; here it is only to end."""
+    server = memory_server().start()
+    clients = situation(server)
+    server.stop()
+    assert not threads_of_connections()
+    for client in clients:
+        client.close()
 
 
 def test_stop_while_clients_come_and_go() -> None:

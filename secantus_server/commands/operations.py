@@ -15,7 +15,7 @@ class Operation:
     `check` is called by whatever runs long; it reads plain attributes, so it needs no lock.
     """
 
-    __slots__ = ("_clock", "body", "connection_id", "db", "deadline", "killed", "opid", "started")
+    __slots__ = ("_clock", "_successor", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "time_left")
 
     def __init__(self, clock: Clock, opid: int, connection_id: int, db: str, body: dict[str, Any]) -> None:
         self._clock = clock
@@ -26,6 +26,8 @@ class Operation:
         self.started = clock.monotonic()
         self.deadline: float | None = None
         self.killed: CommandError | None = None
+        self.time_left: float | None = None
+        self._successor: Operation | None = None
 
     def limit(self, max_time_ms: int) -> None:
         """Let the operation run for at most so long from its start; 0 is without limit."""
@@ -37,10 +39,25 @@ class Operation:
         Raises:
             CommandError: 50 MaxTimeMSExpired, or why the operation was killed.
         """
+        if self._successor is not None:
+            return self._successor.check()
         if self.killed is not None:
             raise self.killed
         if self.deadline is not None and self._clock.monotonic() > self.deadline:
             raise CommandError(50, "operation exceeded time limit")
+        return None
+
+    def end(self) -> None:
+        """Note how much of its time it has left, for a getMore that goes on with what it began."""
+        if self.deadline is not None:
+            self.time_left = self.deadline - self._clock.monotonic()
+
+    def continue_as(self, operation: Operation) -> None:
+        """Let a getMore go on with what this operation began: from now on that one is asked, and it has the time that is left."""
+        last = self._successor or self
+        if last.time_left is not None:
+            operation.deadline = operation.started + last.time_left
+        self._successor = operation
 
 
 class Operations:
@@ -62,6 +79,7 @@ class Operations:
 
     def end(self, operation: Operation) -> None:
         """Note that an operation is over."""
+        operation.end()
         del self._running[operation.opid]
 
     def all(self) -> list[Operation]:

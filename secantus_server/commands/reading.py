@@ -83,6 +83,7 @@ def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
         cursor.close()
     else:
         cursor.pause()
+        cursor.operation = request.operation
         cursor_id = request.services.cursors.add(cursor)
     return {"cursor": {"firstBatch": RawArray(batch), "id": Int64(cursor_id), "ns": cursor.namespace}}
 

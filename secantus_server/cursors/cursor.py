@@ -53,6 +53,8 @@ class Cursor:
         self.no_timeout = False
         self.last_used = 0.0
         self.in_use = False
+        # What the scans ask whether to go on; a getMore continues it.
+        self.operation: Any = None
         self.given = 0
         self._documents = documents
         self._scope = scope

@@ -1,0 +1,296 @@
+"""What several clients do at once ends, and ends as if they had done it one after the other."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bson.int64 import Int64
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+
+from secantus_server.server import SecantusDBServer
+from tests.net.raw_client import connected
+from tests.waiting import wait_until
+from tests.wire.messages import command
+
+Work = Callable[[int], None]
+THREADS = 8
+
+
+def together(*works: Work, threads: int = THREADS, seconds: float = 40) -> None:
+    """Run the works in threads that begin at the same moment, each with its number; their errors are raised here."""
+    begin = threading.Barrier(threads)
+    errors: list[BaseException] = []
+
+    def run(number: int) -> None:
+        begin.wait()
+        try:
+            works[number % len(works)](number)
+        except BaseException as error:  # noqa: BLE001 - it is raised again below.
+            errors.append(error)
+
+    running = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(threads)]
+    for thread in running:
+        thread.start()
+    deadline = time.monotonic() + seconds
+    for thread in running:
+        thread.join(max(0, deadline - time.monotonic()))
+    if errors:
+        raise errors[0]
+    assert not any(thread.is_alive() for thread in running), "the threads wait for one another"
+
+
+def test_upserts_of_the_same_id_make_one_document(database: Database[Any]) -> None:
+    def upsert(_number: int) -> None:
+        for key in range(60):
+            database.c.update_one({"_id": key}, {"$inc": {"n": 1}}, upsert=True)
+
+    together(upsert)
+    assert [(document["_id"], document["n"]) for document in database.c.find().sort("_id")] == [(key, THREADS) for key in range(60)]
+
+
+@pytest.mark.parametrize("style", ["update", "replace", "modify", "bulk"])
+def test_upserts_by_a_unique_key_make_one_document(database: Database[Any], style: str) -> None:
+    database.c.create_index("email", unique=True)
+    styles: dict[str, Callable[[str, int], Any]] = {
+        "update": lambda key, number: database.c.update_one({"email": key}, {"$set": {f"by{number}": 1}}, upsert=True),
+        "replace": lambda key, number: database.c.replace_one({"email": key}, {"email": key, "by": number}, upsert=True),
+        "modify": lambda key, number: database.c.find_one_and_update({"email": key}, {"$set": {f"by{number}": 1}}, upsert=True),
+        "bulk": lambda key, number: database.command(
+            "update", "c", updates=[{"q": {"email": key}, "u": {"$set": {"by": number}}, "upsert": True}]
+        ),
+    }
+
+    def upsert(number: int) -> None:
+        for key in range(25):
+            styles[style](f"{key}@x", number)
+
+    together(upsert)
+    assert database.c.count_documents({}) == 25
+
+
+def test_of_inserts_with_one_unique_key_one_succeeds(database: Database[Any]) -> None:
+    database.c.create_index("key", unique=True)
+    successes: list[int] = []
+
+    def insert(number: int) -> None:
+        for key in range(60):
+            try:
+                database.c.insert_one({"key": key, "by": number})
+                successes.append(key)
+            except DuplicateKeyError as error:
+                assert error.details is not None
+                assert error.details["keyValue"] == {"key": key}
+
+    together(insert)
+    assert sorted(successes) == list(range(60))
+    assert database.command("validate", "c", full=True)["valid"]
+
+
+def test_unordered_bulks_share_out_the_keys(database: Database[Any]) -> None:
+    inserted: list[int] = []
+
+    def insert(number: int) -> None:
+        keys = list(range(300))
+        random.Random(number).shuffle(keys)
+        try:
+            inserted.append(len(database.c.insert_many([{"_id": key} for key in keys], ordered=False).inserted_ids))
+        except BulkWriteError as error:
+            inserted.append(error.details["nInserted"])
+
+    together(insert)
+    assert sum(inserted) == 300
+    assert database.c.count_documents({}) == 300
+
+
+def test_no_increment_is_lost(database: Database[Any]) -> None:
+    database.c.insert_one({"_id": 1, "n": 0, "list": []})
+
+    def increment(number: int) -> None:
+        for turn in range(40):
+            if turn % 2:
+                database.c.update_one({"_id": 1}, {"$inc": {"n": 1}})
+            else:
+                database.c.find_one_and_update({"_id": 1}, {"$inc": {"n": 1}, "$push": {"list": number * 100 + turn}})
+
+    together(increment)
+    found = database.c.find_one()
+    assert found["n"] == THREADS * 40
+    assert len(set(found["list"])) == THREADS * 20
+
+
+def test_a_queue_gives_each_document_to_one_taker(database: Database[Any]) -> None:
+    database.c.insert_many([{"_id": number, "state": "new"} for number in range(200)])
+    taken: list[int] = []
+
+    def take(number: int) -> None:
+        while (
+            found := database.c.find_one_and_update({"state": "new"}, {"$set": {"state": "taken", "by": number}}, sort=[("_id", 1)])
+        ) is not None:
+            taken.append(found["_id"])
+
+    together(take)
+    assert sorted(taken) == list(range(200))
+
+
+def test_a_collection_that_is_dropped_while_it_is_read(database: Database[Any]) -> None:
+    def read(_number: int) -> None:
+        for _ in range(25):
+            try:
+                for document in database.c.find(batch_size=7):
+                    assert set(document) == {"_id", "a"}
+            except OperationFailure as error:
+                assert error.code in (43, 175), error
+
+    def drop(_number: int) -> None:
+        for _ in range(12):
+            database.c.insert_many([{"a": number} for number in range(100)])
+            database.c.drop()
+
+    together(read, drop, threads=4)
+
+
+def ddl(database: Database[Any]) -> list[Work]:
+    """Works that take the store for themselves, or hold it long, in every order."""
+
+    def indexes(_number: int) -> None:
+        for turn in range(10):
+            database.c.create_index([("a", 1), ("b", 1 if turn % 3 == 1 else -1)] if turn % 3 else "a")
+            database.c.drop_indexes()
+
+    def collections(number: int) -> None:
+        for turn in range(10):
+            database[f"made{number}"].insert_one({"turn": turn})
+            database.create_collection(f"also{number}_{turn}")
+            database[f"made{number}"].rename(f"other{number}", dropTarget=True)
+            database.drop_collection(f"also{number}_{turn}")
+
+    def writes(number: int) -> None:
+        for turn in range(60):
+            database.c.insert_one({"a": turn, "b": [turn, number]})
+            database.c.update_many({"a": turn}, {"$set": {"c": number}})
+            database.c.delete_one({"a": turn, "b": number})
+
+    def pipelines(number: int) -> None:
+        for turn in range(10):
+            target = (
+                {"$out": f"out{number}"} if turn % 2 else {"$merge": {"into": "c", "whenMatched": "merge", "whenNotMatched": "discard"}}
+            )
+            list(database.c.aggregate([{"$set": {"turn": turn}}, target]))
+
+    def cursors(_number: int) -> None:
+        for _ in range(10):
+            try:
+                assert sum(1 for _ in database.c.find(batch_size=5)) > 0
+            except OperationFailure as error:
+                assert error.code in (43, 175), error
+
+    return [indexes, collections, writes, pipelines, cursors]
+
+
+def test_whoever_needs_the_store_alone_gets_it(database: Database[Any]) -> None:
+    database.c.insert_many([{"_id": number, "a": number % 9, "b": number} for number in range(300)])
+    together(*ddl(database), threads=10)
+    for name in database.list_collection_names():
+        report = database.command("validate", name, full=True)
+        assert report["valid"], report
+
+
+def test_snapshots_are_taken_and_restored_beside_writers(server: SecantusDBServer, database: Database[Any]) -> None:
+    database.c.insert_one({"_id": 0})
+    stop = threading.Event()
+
+    def write(number: int) -> None:
+        while not stop.is_set():
+            database.c.insert_one({"by": number})
+            database.c.count_documents({})
+
+    def restore(_number: int) -> None:
+        for _ in range(20):
+            with server.checkpoint():
+                database.c.insert_one({})
+        stop.set()
+
+    together(restore, write, write, write, threads=4)
+    assert database.command("validate", "c", full=True)["valid"]
+
+
+# ---------------------------------------------------------------- what runs too long
+
+
+LONG: dict[str, dict[str, Any]] = {
+    "find": {"find": "c", "filter": {"a": {"$lt": 0}}},
+    "count": {"count": "c", "query": {"a": {"$lt": 0}}},
+    "distinct": {"distinct": "c", "key": "a", "query": {"b": {"$ne": 1}}},
+    "sort": {"find": "c", "sort": {"b": 1, "a": -1}},
+    "group": {"aggregate": "c", "pipeline": [{"$group": {"_id": "$b", "n": {"$sum": "$a"}}}], "cursor": {}},
+    "lookup": {
+        "aggregate": "c",
+        "pipeline": [{"$lookup": {"from": "c", "localField": "a", "foreignField": "x", "as": "found"}}, {"$match": {"found": 5}}],
+        "cursor": {},
+    },
+    "update": {"update": "c", "updates": [{"q": {"a": {"$lt": 0}}, "u": {"$set": {"x": 1}}, "multi": True}]},
+    "delete": {"delete": "c", "deletes": [{"q": {"a": {"$lt": 0}}, "limit": 0}]},
+    "findAndModify": {"findAndModify": "c", "query": {"a": {"$lt": 0}}, "remove": True},
+}
+
+
+@pytest.fixture(scope="module")
+def full_server() -> Any:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server, connected(server) as client:
+        for start in range(0, 60_000, 20_000):
+            client.run(
+                {"insert": "c", "documents": [{"_id": start + n, "a": n % 1000, "b": n % 501, "t": "x" * 20} for n in range(20_000)]}
+            )
+        yield server
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_time_limit_ends_what_runs_long(full_server: SecantusDBServer, name: str) -> None:
+    with connected(full_server) as client:
+        before = time.monotonic()
+        reply = client.run({**LONG[name], "maxTimeMS": 2})
+        assert (reply["ok"], reply.get("code"), reply.get("codeName")) == (0.0, 50, "MaxTimeMSExpired")
+        assert time.monotonic() - before < 2
+
+
+def test_kill_op_ends_what_runs_long(full_server: SecantusDBServer) -> None:
+    with connected(full_server) as client, connected(full_server) as killer:
+        client.send(command({**LONG["lookup"], "comment": "endless"}))
+        found: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            found[:] = [
+                one for one in killer.run({"currentOp": 1, "$db": "admin"})["inprog"] if one.get("command", {}).get("comment") == "endless"
+            ]
+            return bool(found)
+
+        wait_until(look, "the operation is not there")
+        assert killer.run({"killOp": 1, "op": found[0]["opid"], "$db": "admin"})["ok"] == 1
+        reply = client.receive()[2]
+        assert (reply["code"], reply["codeName"]) == (11601, "Interrupted")
+
+
+def test_the_time_limit_of_a_find_does_not_count_the_client_s_pauses(full_server: SecantusDBServer) -> None:
+    with connected(full_server) as client:
+        cursor = client.run({"find": "c", "batchSize": 1, "maxTimeMS": 400})["cursor"]["id"]
+        threading.Event().wait(0.5)
+        assert client.run({"getMore": Int64(cursor), "collection": "c", "batchSize": 500})["ok"] == 1
+        client.run({"killCursors": "c", "cursors": [Int64(cursor)]})
+
+
+def test_a_get_more_can_be_killed(full_server: SecantusDBServer) -> None:
+    endless = [*LONG["lookup"]["pipeline"][:1], {"$match": {"$or": [{"_id": {"$lt": 2}}, {"found": 5}]}}]
+    with connected(full_server) as client, connected(full_server) as killer:
+        cursor = client.run({"aggregate": "c", "pipeline": endless, "cursor": {"batchSize": 1}})["cursor"]["id"]
+        client.send(command({"getMore": Int64(cursor), "collection": "c", "batchSize": 50, "comment": "more"}))
+        wait_until(lambda: [one for one in full_server.services.operations.all() if one.body.get("comment") == "more"], "no getMore")
+        for one in full_server.services.operations.all():
+            if one.body.get("comment") == "more":
+                killer.run({"killOp": 1, "op": one.opid, "$db": "admin"})
+        assert client.receive()[2]["code"] == 11601

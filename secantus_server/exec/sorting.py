@@ -10,6 +10,9 @@ from secantus_server.exec._scan import Scan
 
 Row = tuple[bytes, bytes, int]  # sort key, document, RecordId
 
+# An insertion into a list longer than this costs more than to sort everything.
+LONGEST_TOP = 2000
+
 
 class SortedDocuments(Iterator[bytes]):
     """The documents of another iterator in the order of their keys; equal keys stay in the order they came.
@@ -30,7 +33,7 @@ class SortedDocuments(Iterator[bytes]):
 
     def __next__(self) -> bytes:
         if self._rows is None:
-            self._rows = iter(self._top() if self._limit else self._all())
+            self._rows = iter(self._top() if 0 < self._limit <= LONGEST_TOP else self._all())
         _, document, self.record_id = next(self._rows)
         return document
 
@@ -38,7 +41,7 @@ class SortedDocuments(Iterator[bytes]):
         key, source = self._key, self._source
         rows = [(key(document), document, source.record_id) for document in source]  # type: ignore[union-attr]
         rows.sort(key=itemgetter(0))
-        return rows
+        return rows[: self._limit] if self._limit else rows
 
     def _top(self) -> list[Row]:
         """An insertion into the short list of the best so far; most documents only meet its last key."""

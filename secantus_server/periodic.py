@@ -72,4 +72,6 @@ class Periodic:
             self._next_minute = now + 60
             services.cursors.close_idle(settings.cursor_timeout_s)
             services.oplog.trim()
+        elif services.oplog.is_large:
+            services.oplog.trim()
         return PURGE_PAUSE_S if services.engine.purge_orphans(PURGE_BUDGET_MS) else TICK_S

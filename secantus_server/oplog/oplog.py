@@ -16,8 +16,9 @@ from secantus_server.clock import Clock
 from secantus_server.oplog._entries import append, append_changes
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
 
-# The oldest entries are removed beyond this number.
+# The oldest entries are removed beyond this number, or beyond so many bytes.
 MAX_ENTRIES = 50_000
+MAX_BYTES = 64 * 1024 * 1024
 
 
 class Entry(NamedTuple):
@@ -64,6 +65,7 @@ class Oplog:
         self._lock = threading.Lock()
         self._seconds, self._increment = self._newest()
         self._last = Timestamp(self._seconds, self._increment)
+        self._untrimmed_bytes = 0
 
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
@@ -99,18 +101,30 @@ class Oplog:
             append(unit, entries, stamp, now_ms)
             if changes:
                 append_changes(unit, *changes, stamp + len(entries), now_ms)
+                self._untrimmed_bytes += sum(len(document) for _, document in changes.documents)
             unit.commit()
             self._seconds, self._increment = seconds, increment + count - 1
             self._last = Timestamp(self._seconds, self._increment)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether enough was written since the last trim for another one to be worth its while."""
+        return self._untrimmed_bytes > MAX_BYTES // 2
+
     def trim(self) -> None:
-        """Remove the oldest entries beyond the limit; for the periodic thread."""
+        """Remove the oldest entries beyond the limits; for the periodic thread."""
+        self._untrimmed_bytes = 0
         with self._engine.transaction() as unit:
-            keep = None
-            for number, (key, _) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
-                if number == MAX_ENTRIES:
-                    keep = key
-                    break
-        if keep is not None:
+            last = self._first_beyond_limits(unit)
+        if last is not None:
             with self._engine.transaction() as unit:
-                unit.truncate(OPLOG, b"", keep + b"\0")
+                unit.truncate(OPLOG, b"", last + b"\0")
+
+    def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
+        """The key of the newest entry that is too many; the newest of all always stays."""
+        size = 0
+        for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
+            size += len(entry)
+            if number and (number >= MAX_ENTRIES or size > MAX_BYTES):
+                return key
+        return None

@@ -140,3 +140,18 @@ def test_the_oldest_entries_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) 
         write(engine, oplog, ("i", {"_id": number}))
     oplog.trim()
     assert [one["o"]["_id"] for one in entries(engine)] == [7, 8, 9, 10, 11]
+
+
+def test_large_entries_are_trimmed_by_their_bytes(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secantus_server.oplog.oplog.MAX_BYTES", 5000)
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    assert not oplog.is_large
+    for number in range(20):
+        write(engine, oplog, ("i", {"_id": number, "text": "x" * 1000}))
+    assert oplog.is_large
+    oplog.trim()
+    assert [one["o"]["_id"] for one in entries(engine)] == [16, 17, 18, 19]
+    assert not oplog.is_large
+    write(engine, oplog, ("i", {"_id": 20, "text": "x" * 10_000}))
+    oplog.trim()
+    assert [one["o"]["_id"] for one in entries(engine)] == [20]

@@ -1,4 +1,4 @@
-"""One server for all tests of the commands, reached over a real socket; each test has a database of its own."""
+"""One server for the tests of a module, reached over a real socket; each test has a database of its own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from secantus_server.server import SecantusDBServer
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server() -> Iterator[SecantusDBServer]:
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(server: SecantusDBServer) -> Iterator[MongoClient]:
     with MongoClient(server.uri, retryWrites=False) as connected:
         yield connected

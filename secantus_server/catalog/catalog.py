@@ -31,6 +31,7 @@ class Change:
     unit: RecoveryUnit
     put: list[Collection] = field(default_factory=list)
     removed: list[tuple[str, str]] = field(default_factory=list)
+    dropped: list[Index] = field(default_factory=list)
 
     def save(self, collection: Collection) -> None:
         """Write a collection's row as it is now."""
@@ -51,8 +52,8 @@ class Change:
         self.removed.append((collection.db, collection.name))
 
     def drop_index(self, index: Index) -> None:
-        """Give up an index's entries; a scan that stands in it ends in an error."""
-        index.dropped = True
+        """Give up an index's entries; once that is committed, a scan that stands in it ends in an error."""
+        self.dropped.append(index)
         self.unit.drop_ident(INDEX_ENTRIES, index.ident)
 
 
@@ -126,6 +127,8 @@ class Catalog:
                         own.commit()
                 finally:
                     self._engine.release(own)
+            for index in change.dropped:
+                index.dropped = True
             for db, name in change.removed:
                 self._forget(db, name)
             for collection in change.put:

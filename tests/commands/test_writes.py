@@ -8,6 +8,7 @@ import pytest
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from tests.commands.failing import code
 
@@ -154,3 +155,13 @@ def test_find_and_modify(db: Database, options: dict[str, Any], value: Any, last
     db.c.insert_many([{"_id": 1, "x": 1}, {"_id": 2, "x": 5}])
     reply = db.command({"findAndModify": "c", **options})
     assert (reply["value"], reply["lastErrorObject"]) == (value, last)
+
+
+def test_an_out_that_fails_leaves_the_collection_usable(db: Database) -> None:
+    db.target.create_index("a", unique=True)
+    db.target.insert_one({"_id": 0, "a": 0})
+    db.source.insert_many([{"_id": 1, "a": 1}, {"_id": 2, "a": 1}])
+    with pytest.raises(OperationFailure) as caught:
+        db.source.aggregate([{"$out": "target"}])
+    assert caught.value.code == 11000
+    assert list(db.target.find().hint("a_1")) == [{"_id": 0, "a": 0}] == list(db.target.find({"_id": 0}))

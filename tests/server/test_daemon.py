@@ -34,8 +34,9 @@ def complaint(*arguments: str | Path, **options: Any) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it(number: int, tmp_path: Path) -> None:
-    with running(tmp_path) as daemon, daemon.client() as client:
-        client.test.c.insert_one({"_id": 1})
+    with running(tmp_path) as daemon:
+        with daemon.client() as client:
+            client.test.c.insert_one({"_id": 1})
         assert daemon.stop(number) == (0, "")
     with running(tmp_path) as daemon, daemon.client() as client:
         assert client.test.c.find_one() == {"_id": 1}

@@ -36,7 +36,7 @@ class PymongoSuite:
     environmental: Sequence[Environmental] = (
         Environmental("needs the public DNS", words="The DNS query name does not exist"),
         Environmental("needs the public DNS", test="srv-options"),
-        Environmental("the driver notices the container that it runs in", test="test_client", words="'container': {'runtime'"),
+        Environmental("the driver notices the container that it runs in", test="test_client", words="{'runtime': 'docker'"),
         Environmental("needs a secondary", words='replica set members match selector "Secondary'),
         Environmental("needs a replica set of three nodes", words="Didn't ever find 4 {'topologyDescriptionChangedEvent'"),
         Environmental("needs the encryption libraries", test="test_encryption"),

@@ -1,5 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Between BSON bytes and values, without loss: decode, encode, and the validation of what a client sends."""
+"""Between BSON bytes and values, without loss: decode, encode, and the validation of what a client sends.
+
+One file because the three are one table of types seen from three sides: a type is added to all of them at once.
+"""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.float cimport PyFloat_AS_DOUBLE

@@ -8,6 +8,8 @@ from tests.plugin.project import Project
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> Project:
-    """A project to run pytest on."""
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project to run pytest on; its runs are not workers of the run that this test is in."""
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        monkeypatch.delenv(name, raising=False)
     return Project(pytester)

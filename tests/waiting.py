@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
@@ -16,6 +16,10 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 10) 
         pause.wait(0.005)
 
 
-def threads_of_connections() -> list[str]:
-    """The names of the threads of this process that serve connections."""
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("secantus-conn")]
+def threads_of_connections(but_not: Collection[threading.Thread] = ()) -> list[threading.Thread]:
+    """The threads of this process that serve connections.
+
+    Arguments:
+        but_not: those of other servers, which other tests have in this process.
+    """
+    return [thread for thread in threading.enumerate() if thread.name.startswith("secantus-conn") and thread not in but_not]

@@ -246,6 +246,7 @@ def test_a_hundred_thousand_statements_are_done(client: RawClient) -> None:
 
 
 def test_half_open_connections_do_not_hold_up_others(clean_server: SecantusDBServer) -> None:
+    others = threads_of_connections()
     chance = random.Random(1)
     whole = command({"ping": 1})
     idle = [RawClient(clean_server) for _ in range(120)]
@@ -256,7 +257,7 @@ def test_half_open_connections_do_not_hold_up_others(clean_server: SecantusDBSer
     for one in idle:
         one.close()
     wait_until(lambda: clean_server.services.counters.value("connectionsEnded") == 121, "connections are left over")
-    wait_until(lambda: not threads_of_connections(), "threads are left over")
+    wait_until(lambda: not threads_of_connections(others), "threads are left over")
 
 
 def test_who_does_not_read_holds_up_nobody(clean_server: SecantusDBServer) -> None:

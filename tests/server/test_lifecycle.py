@@ -233,15 +233,17 @@ def with_a_running_count(server: SecantusDBServer) -> list[RawClient]:
 @pytest.mark.parametrize("situation", [with_idle_connections, with_awaiting_hellos, with_an_awaiting_cursor, with_a_running_count])
 def test_stop_wakes_whatever_waits(situation: Any) -> None:
     """How quickly it does so is a figure of the benchmarks; here it is only to end."""
+    others = threads_of_connections()
     server = memory_server().start()
     clients = situation(server)
     server.stop()
-    assert not threads_of_connections()
+    assert not threads_of_connections(others)
     for client in clients:
         client.close()
 
 
 def test_stop_while_clients_come_and_go() -> None:
+    others = threads_of_connections()
     server = memory_server().start()
     port, stopped = server.port, threading.Event()
 
@@ -262,7 +264,7 @@ def test_stop_while_clients_come_and_go() -> None:
     stopped.set()
     for thread in threads:
         thread.join()
-    assert not threads_of_connections()
+    assert not threads_of_connections(others)
 
 
 def test_the_child_of_a_fork_cannot_disturb_the_server(server: SecantusDBServer) -> None:

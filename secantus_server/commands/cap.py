@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.storage import RecoveryUnit
-
-
-def _never() -> None:
-    """Measuring is not interrupted."""
 
 
 class Cap:
@@ -50,7 +47,7 @@ class Cap:
 
 
 def _measure(collection: Collection, unit: RecoveryUnit) -> tuple[int, int]:
-    scan = RecordScan(collection.ident, None, _never)
+    scan = RecordScan(collection.ident, None, uninterrupted)
     scan.attach(unit)
     sizes = [len(document) for document in scan]
     scan.close()

@@ -13,13 +13,10 @@ from secantus_server.commands.validation import validation_of
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
+from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog.oplog import Changes, Entry
 from secantus_server.storage import RecoveryUnit
-
-
-def _never() -> None:
-    """A short look needs no pause."""
 
 
 class DocumentWriter:
@@ -142,7 +139,7 @@ class DocumentWriter:
         return record_id
 
     def _newest_record_id(self) -> int:
-        scan = RecordScan(self.collection.ident, None, _never, True)
+        scan = RecordScan(self.collection.ident, None, uninterrupted, True)
         scan.attach(self.unit)
         next(scan, None)
         newest = scan.record_id
@@ -152,7 +149,7 @@ class DocumentWriter:
     def _make_room(self, cap: Cap) -> None:
         """Remove the oldest documents of a capped collection that is too large."""
         while cap.is_exceeded:
-            oldest = RecordScan(self.collection.ident, None, _never)
+            oldest = RecordScan(self.collection.ident, None, uninterrupted)
             # What this transaction removed is not looked at again: it may be much.
             oldest.start_after(self._removed_up_to)
             oldest.attach(self.unit)

@@ -23,6 +23,7 @@ from secantus_server.commands.writing import write_transaction
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan, find_by_key
 from secantus_server.exec._write import CollectionWriter
+from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
@@ -114,7 +115,7 @@ def namespace_change(
 
 def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
     """All documents of a collection, as new ones."""
-    scan = RecordScan(ident, None, _never)
+    scan = RecordScan(ident, None, uninterrupted)
     scan.attach(unit)
     try:
         return [(None, document) for document in scan]
@@ -131,7 +132,7 @@ def put_back(services: Services, changes: list[NamespaceChange]) -> None:
     for change in changes:
         collection = put_back_definition(services, change)
         if collection is not None and change.documents:
-            write_transaction(services, _never, partial(write_documents, services, collection, change.documents))
+            write_transaction(services, uninterrupted, partial(write_documents, services, collection, change.documents))
 
 
 def put_back_definition(services: Services, change: NamespaceChange) -> Collection | None:
@@ -180,7 +181,7 @@ def save_merged(
     """Write a collection's row with these options and indexes, and build the indexes that are missing."""
     made = [make_index(spec, services.engine.new_ident()) for spec in missing]
     writer = CollectionWriter(change.unit, current.ident, [index for index in current.indexes if index.is_id])
-    scan = RecordScan(current.ident, None, _never)
+    scan = RecordScan(current.ident, None, uninterrupted)
     scan.attach(change.unit)
     try:
         for document in scan:
@@ -216,7 +217,3 @@ def write_documents(services: Services, collection: Collection, documents: list[
         elif found[1] != new:
             writer.update(found[1], new, found[0])
     writer.commit()
-
-
-def _never() -> None:
-    """Nothing interrupts this."""

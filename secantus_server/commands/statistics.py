@@ -11,17 +11,14 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.commands.services import Services
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index._index import Index
 from secantus_server.storage import INDEX_ENTRIES, pack_ident
 
 
-def _never() -> None:
-    """Statistics are not interrupted."""
-
-
 def document_bytes(collection: Collection, scope: ReadScope) -> tuple[int, int]:
     """How many documents a collection has, and their bytes together."""
-    scan = scope.open(RecordScan(collection.ident, None, _never))
+    scan = scope.open(RecordScan(collection.ident, None, uninterrupted))
     sizes = [len(document) for document in scan]
     scope.forget(scan)
     return len(sizes), sum(sizes)

@@ -15,15 +15,12 @@ from secantus_server.commands.parameters import parameter_value
 from secantus_server.commands.services import Services
 from secantus_server.commands.writing import write_transaction
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index._index import Index
 from secantus_server.mql.context import ParseContext
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import matching_documents
 from secantus_server.storage import RecoveryUnit
-
-
-def _go_on() -> None:
-    """A pass is not interrupted; it is short."""
 
 
 def delete_expired(services: Services) -> int:
@@ -59,7 +56,7 @@ def _delete_expired(services: Services, collection: Collection, index: Index) ->
         if current is None:
             return 0
         scope = ReadScope(unit)
-        documents = matching_documents(current, query, scope, _go_on)
+        documents = matching_documents(current, query, scope, uninterrupted)
         found = [(documents.record_id, document) for document in documents]
         scope.close()
         writer = DocumentWriter(services, unit, current)
@@ -68,4 +65,4 @@ def _delete_expired(services: Services, collection: Collection, index: Index) ->
         writer.commit()
         return len(found)
 
-    return write_transaction(services, _go_on, work)
+    return write_transaction(services, uninterrupted, work)

@@ -298,6 +298,15 @@ cdef Py_ssize_t check_document(const uint8_t* p, const uint8_t* end, int depth) 
     return length
 
 
+cdef int check_whole(const uint8_t* data, Py_ssize_t size) except -1:
+    """Check that so many bytes are one whole valid document."""
+    if size < 5:
+        fail("a document is cut off")
+    if check_document(data, data + size, 1) != size:
+        fail("a document has a wrong length")
+    return 0
+
+
 def validate(const uint8_t[::1] data not None):
     """Check that the bytes are one whole valid document, as deep as MongoDB allows.
 
@@ -306,13 +315,10 @@ def validate(const uint8_t[::1] data not None):
     """
     if data.shape[0] < 5:
         fail("a document is cut off")
-    if check_document(&data[0], &data[0] + data.shape[0], 1) != data.shape[0]:
-        fail("a document has a wrong length")
+    check_whole(&data[0], data.shape[0])
 
 
 # ---------------------------------------------------------------- encode
-
-
 
 
 cdef class Writer:

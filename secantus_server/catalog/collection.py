@@ -72,6 +72,11 @@ class Collection:
                 self._record_ids = itertools.count(newest + 1)
             return next(self._record_ids)
 
+    def begin_record_ids(self) -> None:
+        """Note that there are no documents yet: the first one gets the RecordId 1."""
+        with self._lock:
+            self._record_ids = itertools.count(1)
+
     def count(self) -> tuple[int | None, int]:
         """The number of documents, if it is known, and the version it belongs to."""
         with self._lock:

@@ -12,6 +12,7 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.commands._fields import FieldTable
 from secantus_server.commands.argument_values import (
     Check,
     as_anything,
@@ -33,7 +34,6 @@ from secantus_server.commands.argument_values import (
     whole_number,
     wrong_type,
 )
-from secantus_server.errors import CommandError
 
 __all__ = [
     "GENERIC",
@@ -72,17 +72,19 @@ class Field:
         default: the value where the field is not given.
         required: its absence is an error.
         null_is_absent: a null stands for "not given".
+        usual: a value of exactly this type needs no check and is used as it is.
     """
 
     check: Check
     default: Any = None
     required: bool = False
     null_is_absent: bool = True
+    usual: type | None = None
 
 
 def document(default: Any = None, *, required: bool = False, null_is_absent: bool = True) -> Field:
     """A field that holds a document."""
-    return Field(as_document, default, required, null_is_absent)
+    return Field(as_document, default, required, null_is_absent, dict)
 
 
 def documents(*, required: bool = False) -> Field:
@@ -92,22 +94,22 @@ def documents(*, required: bool = False) -> Field:
 
 def array(default: Any = None, *, required: bool = False) -> Field:
     """A field that holds an array."""
-    return Field(as_array, default, required)
+    return Field(as_array, default, required, usual=list)
 
 
 def string(default: Any = None, *, required: bool = False) -> Field:
     """A field that holds a string."""
-    return Field(as_string, default, required)
+    return Field(as_string, default, required, usual=str)
 
 
 def boolean(default: Any = False) -> Field:
     """A field that holds a bool or a number that stands for one."""
-    return Field(as_boolean, default)
+    return Field(as_boolean, default, usual=bool)
 
 
 def strict_boolean(default: Any = False) -> Field:
     """A field that holds a bool."""
-    return Field(as_strict_boolean, default)
+    return Field(as_strict_boolean, default, usual=bool)
 
 
 def number(default: Any = None, *, minimum: int | None = None, maximum: int | None = None, required: bool = False) -> Field:
@@ -164,7 +166,7 @@ GENERIC: dict[str, Field] = {
     "rawData": anything(),
     "readConcern": document(),
     "startTransaction": strict_boolean(None),
-    "txnNumber": Field(one_of("long", Int64)),
+    "txnNumber": Field(one_of("long", Int64), usual=Int64),
     "stmtId": anything(),
     "stmtIds": anything(),
     "txnRetryCounter": anything(),
@@ -175,19 +177,7 @@ GENERIC: dict[str, Field] = {
 }
 
 
-# What drivers send with nearly every command is known to be right by its type.
-_USUAL_TYPES: dict[str, type] = {
-    "$db": str,
-    "lsid": dict,
-    "$clusterTime": dict,
-    "txnNumber": Int64,
-    "$readPreference": dict,
-    "readConcern": dict,
-    "writeConcern": dict,
-}
-
-
-class Arguments:
+class Arguments(FieldTable):
     """The declared fields of one command or of a document inside one.
 
     Arguments:
@@ -197,38 +187,4 @@ class Arguments:
     """
 
     def __init__(self, name: str, fields: Mapping[str, Field] | None = None, *, generic: bool = True) -> None:
-        self.name = name
-        self.fields = dict(fields or {})
-        self._generic = generic
-        self._defaults = {key: field.default for key, field in self.fields.items()}
-        self._names = {key: f"{name}.{key}" for key in self.fields}
-        self._required = [key for key, field in self.fields.items() if field.required]
-
-    def parse(self, body: Mapping[str, Any], skip: str = "") -> dict[str, Any]:
-        """The values of all declared fields, defaults included.
-
-        Arguments:
-            body: the document.
-            skip: a key that is not a field: the command's own name.
-
-        Raises:
-            CommandError: 40415 for an unknown field, 40414 for a missing one, 14 for a wrong type, 2 for a bound.
-        """
-        values = self._defaults.copy()
-        for key, value in body.items():
-            if key == skip:
-                continue
-            field = self.fields.get(key)
-            if field is not None:
-                if value is None and field.null_is_absent:
-                    continue
-                values[key] = field.check(self._names[key], value)
-            elif self._generic and key in GENERIC:
-                if value is not None and type(value) is not _USUAL_TYPES.get(key):
-                    GENERIC[key].check(f"{self.name}.{key}", value)
-            else:
-                raise CommandError(40415, f"BSON field '{self.name}.{key}' is an unknown field.")
-        for key in self._required:
-            if key not in body or values[key] is None:
-                raise CommandError(40414, f"BSON field '{self.name}.{key}' is missing but a required field")
-        return values
+        super().__init__(name, dict(fields or {}), GENERIC if generic else {})

@@ -96,7 +96,7 @@ def _copy(request: Request, change: Change, collection: Collection, name: str, s
     options = {"capped": True, "size": number(size)}
     id_index = make_index({"v": 2, "key": {"_id": 1}, "name": "_id_"}, services.engine.new_ident())
     capped = Collection(request.db, name, services.catalog.new_uuid(), services.engine.new_ident(), options, [id_index])
-    capped.next_record_id(0)
+    capped.begin_record_ids()
     capped.remember_count(0, 0)
     change.save(capped)
     writer = DocumentWriter(services, change.unit, capped, bypass_validation=True)

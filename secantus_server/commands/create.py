@@ -49,7 +49,7 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
         id_index = make_index(_id_spec(options), services.engine.new_ident()) if not is_view else None
         ident = 0 if is_view else services.engine.new_ident()
         collection = Collection(db, name, services.catalog.new_uuid(), ident, options, [id_index] if id_index else [])
-        collection.next_record_id(0)
+        collection.begin_record_ids()
         collection.remember_count(0, 0)
         change.save(collection)
         entry = Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options}))

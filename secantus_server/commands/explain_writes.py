@@ -13,9 +13,9 @@ from secantus_server.commands.request import Request
 from secantus_server.commands.writing import check_not_view, statements
 from secantus_server.errors import CommandError
 from secantus_server.mql.projection import parse_projection
-from secantus_server.query.by_id import plan_of
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.explain import Runner, drain
+from secantus_server.query.point import plan_of
 from secantus_server.query.stages import Stage, stage
 
 Sections = dict[str, Any]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.bson import RawArray
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
 from secantus_server.commands.names import collection_name
-from secantus_server.commands.reading import command_context, cursor_reply, read_transaction, session_id
+from secantus_server.commands.reading import NO_CURSOR, command_context, cursor_reply, read_transaction, session_id
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.cursors.cursor import Cursor
@@ -18,6 +19,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import count_all, find_documents
+from secantus_server.query.point import point_document, point_index
 
 FIELDS = {
     "filter": a.document({}, null_is_absent=False),
@@ -55,25 +57,51 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
         return run_view(request, collection, view_stages(args), args)
     with read_transaction(request.services.engine) as unit:
         collection = request.services.catalog.find(request.db, name)
-        scope = ReadScope(unit)
-        documents = find_documents(collection, query, projection, scope, request.operation.check)
-        cursor = Cursor(
-            f"{request.db}.{name}",
-            documents,
-            scope,
-            limit=query.limit,
-            session=session_id(request),
-            tailable=args["tailable"] and collection is not None,
-            await_data=args["awaitData"],
-            comment=request.body.get("comment"),
-        )
-        cursor.no_timeout = args["noCursorTimeout"]
-        batch = cursor.first_batch(args["batchSize"])
-        if args["singleBatch"] or (
-            cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)
-        ):
-            cursor.exhausted = True
-        return cursor_reply(request, cursor, batch)
+        index = point_index(collection, query)
+        if index is not None and collection is not None and _is_one_batch(query, args):
+            return _point_reply(collection, point_document(collection, index, query, unit), projection)
+        return _open_cursor(request, f"{request.db}.{name}", collection, query, projection, args, ReadScope(unit))
+
+
+def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
+    """Whether the document that a point query finds is all that there is to say."""
+    if query.skip or query.show_record_id or query.return_key:
+        return False
+    return args["batchSize"] is None or args["batchSize"] > 1
+
+
+def _point_reply(collection: Collection, found: tuple[int, bytes] | None, projection: Projection | None) -> Reply:
+    """The whole result of a query that finds one document at most."""
+    documents = [] if found is None else [found[1] if projection is None else projection.apply(found[1])]
+    return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": collection.namespace}}
+
+
+def _open_cursor(
+    request: Request,
+    namespace: str,
+    collection: Collection | None,
+    query: CanonicalQuery,
+    projection: Projection | None,
+    args: dict[str, Any],
+    scope: ReadScope,
+) -> Reply:
+    """The first batch, and a cursor for what is left."""
+    documents = find_documents(collection, query, projection, scope, request.operation.check)
+    cursor = Cursor(
+        namespace,
+        documents,
+        scope,
+        limit=query.limit,
+        session=session_id(request),
+        tailable=args["tailable"] and collection is not None,
+        await_data=args["awaitData"],
+        comment=request.body.get("comment"),
+    )
+    cursor.no_timeout = args["noCursorTimeout"]
+    batch = cursor.first_batch(args["batchSize"])
+    if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)):
+        cursor.exhausted = True
+    return cursor_reply(request, cursor, batch)
 
 
 def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:
@@ -82,10 +110,22 @@ def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery,
     Raises:
         CommandError: one of them is not valid.
     """
-    windows = {option: args[option] for option in ("hint", "skip", "limit", "sort", "min", "max")}
-    query = parse_query(args["filter"], ctx, **windows, tailing=args["tailable"])
-    # A key in place of the document leaves no room for the RecordId.
-    query.return_key, query.show_record_id = args["returnKey"], args["showRecordId"] and not args["returnKey"]
+    query = parse_query(
+        args["filter"],
+        ctx,
+        sort=args["sort"],
+        hint=args["hint"],
+        skip=args["skip"],
+        limit=args["limit"],
+        min=args["min"],
+        max=args["max"],
+        tailing=args["tailable"],
+    )
+    if args["returnKey"]:
+        # A key in place of the document leaves no room for the RecordId.
+        query.return_key = True
+    elif args["showRecordId"]:
+        query.show_record_id = True
     projection = parse_projection(args["projection"], ctx, match=query.match) if args["projection"] else None
     if projection is not None and projection.is_inclusion and projection.required_fields is not None:
         query.required_fields = frozenset(projection.required_fields)
@@ -93,10 +133,10 @@ def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery,
 
 
 def _check_options(args: dict[str, Any], collection: Collection | None) -> None:
-    if args["awaitData"] and not args["tailable"]:
-        raise CommandError(9, "Cannot set 'awaitData' without also setting 'tailable'")
     if args["tailable"]:
         _check_tailable(args, collection)
+    elif args["awaitData"]:
+        raise CommandError(9, "Cannot set 'awaitData' without also setting 'tailable'")
     if collection is not None and collection.is_view:
         for option in ("returnKey", "showRecordId", "min", "max"):
             if args[option]:

@@ -144,8 +144,8 @@ class _Modify(_Job):
         return outcome
 
     def _change(self, writer: DocumentWriter, record_id: int, old: bytes) -> Outcome:
-        changes, match = self.statement.update, self.query.match
-        position = match.array_index(old) if match is not None and changes.needs_array_index else None
+        changes = self.statement.update
+        position = self.query.match.array_index(old) if changes.needs_array_index and self.query.match is not None else None
         new = changes.apply(old, array_index=position)
         if new != old:
             writer.update(old, new, record_id)

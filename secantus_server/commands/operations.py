@@ -49,8 +49,8 @@ class Operation:
 
     def end(self) -> None:
         """Note how much of its time it has left, for a getMore that goes on with what it began."""
-        if self.deadline is not None:
-            self.time_left = self.deadline - self._clock.monotonic()
+        assert self.deadline is not None, "its time is limited"
+        self.time_left = self.deadline - self._clock.monotonic()
 
     def continue_as(self, operation: Operation) -> None:
         """Let a getMore go on with what this operation began: from now on that one is asked, and it has the time that is left."""
@@ -79,7 +79,8 @@ class Operations:
 
     def end(self, operation: Operation) -> None:
         """Note that an operation is over."""
-        operation.end()
+        if operation.deadline is not None:
+            operation.end()
         del self._running[operation.opid]
 
     def all(self) -> list[Operation]:

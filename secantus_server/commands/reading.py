@@ -21,6 +21,9 @@ from secantus_server.storage import Engine, RecoveryUnit
 
 _EMPTY_DOCUMENT = b"\5\0\0\0\0"
 
+#: The cursor id of a reply that holds all that there is.
+NO_CURSOR = Int64(0)
+
 
 class read_transaction:  # noqa: N801 - it is used like a function, and is a class only to be quick
     """A recovery unit whose transaction is only read in, for as long as the block runs."""
@@ -57,7 +60,8 @@ def command_context(
         CommandError: a variable or the collation is not valid; 167 OptionNotSupportedOnView for a view that has another collation.
     """
     own = collection.options.get("collation") if collection is not None else None
-    chosen = parse_collation(collation or own)
+    wanted = collation or own
+    chosen = parse_collation(wanted) if wanted else None
     if collation and collection is not None and collection.is_view and chosen != parse_collation(own):
         raise CommandError(167, "Cannot override a view's default collation")
     ctx = request.parse_context(collation=chosen)

@@ -137,7 +137,7 @@ def _move(request: Request, change: Change, collection: Collection, place: _Plac
     services = request.services
     indexes = [make_index(index.spec, services.engine.new_ident()) for index in collection.indexes]
     moved = Collection(place.db, place.name, services.catalog.new_uuid(), services.engine.new_ident(), collection.options, indexes)
-    moved.next_record_id(0)
+    moved.begin_record_ids()
     moved.remember_count(0, 0)
     change.remove(collection)
     change.save(moved)

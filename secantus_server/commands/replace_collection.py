@@ -27,7 +27,7 @@ def replace_collection(services: Services, db: str, name: str, documents: list[b
     with services.catalog.changing() as change:
         indexes = [make_index(index.spec, engine.new_ident()) for index in existing.indexes]
         fresh = Collection(db, name, services.catalog.new_uuid(), engine.new_ident(), existing.options, indexes)
-        fresh.next_record_id(0)
+        fresh.begin_record_ids()
         fresh.remember_count(0, 0)
         change.remove(existing)
         change.removed.clear()

@@ -39,7 +39,7 @@ class ClientInfo:
         return str(application.get("name", "")) if type(application) is dict else ""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Request:
     """One command while it runs.
 
@@ -50,6 +50,7 @@ class Request:
         services: the server.
         client: the connection.
         operation: its entry among the running operations; ask it regularly whether to go on.
+        body: the command document.
         next_body: set by a command that may answer again without being asked (exhaust).
     """
 
@@ -59,13 +60,12 @@ class Request:
     services: Services
     client: ClientInfo
     operation: Operation
+    body: dict[str, Any] = field(init=False)
     next_body: dict[str, Any] | None = None
     _now: Date | None = field(default=None, repr=False)
 
-    @property
-    def body(self) -> dict[str, Any]:
-        """The command document."""
-        return self.message.body
+    def __post_init__(self) -> None:
+        self.body = self.message.body
 
     @property
     def sequences(self) -> dict[str, list[bytes]]:
@@ -89,10 +89,10 @@ class Request:
         services = self.services
         cluster_time: Timestamp | None = services.oplog.last_timestamp() if services.settings.replica_set else None
         return ParseContext(
-            now=self.now,
-            cluster_time=cluster_time,
-            variables={name: Cell(value) for name, value in (let or {}).items()},
-            collation=collation,
-            random=services.clock.random,
-            generate_object_id=services.clock.object_id,
+            self.now,
+            cluster_time,
+            {name: Cell(value) for name, value in let.items()} if let else {},
+            collation,
+            services.clock.random,
+            services.clock.object_id,
         )

@@ -31,6 +31,7 @@ from secantus_server.mql.update.pipeline import check_stage_names
 from secantus_server.mql.update.upsert import check_upsert_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import matching_documents
+from secantus_server.query.point import point_document, point_index
 from secantus_server.storage import RecoveryUnit, WriteConflict
 
 FIELDS = {
@@ -186,6 +187,10 @@ def find_targets(request: Request, collection: Collection, query: CanonicalQuery
     Arguments:
         most: 1 for a statement about one document, 0 for all.
     """
+    index = point_index(collection, query)
+    if index is not None:
+        only = point_document(collection, index, query, unit)
+        return [] if only is None else [only]
     scope = ReadScope(unit)
     documents = matching_documents(collection, query, scope, request.operation.check)
     found: list[tuple[int, bytes]] = []
@@ -205,7 +210,7 @@ def change_matches(
     """Apply the update to the documents that match."""
     query, changes = statement.query, statement.update
     apply = changes.apply
-    locate = query.match.array_index if query.match is not None and changes.needs_array_index else None
+    locate = query.match.array_index if changes.needs_array_index and query.match is not None else None
     for record_id, document in find_targets(request, collection, query, writer.unit, 1 if statement.sole else 0):
         new = apply(document, array_index=locate(document)) if locate else apply(document)
         outcome.matched += 1

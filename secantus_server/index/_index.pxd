@@ -21,6 +21,7 @@ cdef class Index:
     cdef readonly bint sparse
     cdef readonly bint is_id
     cdef readonly list parts
+    cdef readonly str point_path
     cdef readonly object partial_filter
     cdef object guard
     cdef readonly KeyGenerator generator

@@ -14,6 +14,7 @@ class Index:
     sparse: bool
     is_id: bool
     parts: list[tuple[str, int]]
+    point_path: str | None
     partial_filter: Any
     generator: KeyGenerator | None
     multikey: bool

@@ -67,6 +67,13 @@ cdef class Index:
         self.generator = generator
         self.partial_filter = partial_filter
         self.multikey = multikey
+        self.point_path = self.parts[0][0] if self.finds_points() else None
+
+    def finds_points(self):
+        """Whether it has at most one entry for a value of its only field, under the key string of that value."""
+        if not self.unique or self.kind != "btree" or self.partial_filter is not None or self.generator.collation is not None:
+            return False
+        return self.generator.directions == (1,)
 
     @property
     def stores_entries(self):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bson.objectid import ObjectId
@@ -33,9 +33,9 @@ class Cell:
         self.value = value
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class ParseContext:
-    """The surroundings of one command's filter, expression, update or pipeline.
+    """The surroundings of one command's filter, expression, update or pipeline; nobody changes them.
 
     Arguments:
         now: `$$NOW`, the same for the whole command.
@@ -55,4 +55,5 @@ class ParseContext:
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """The same surroundings with more variables in scope."""
-        return replace(self, variables={**self.variables, **cells})
+        variables = {**self.variables, **cells}
+        return ParseContext(self.now, self.cluster_time, variables, self.collation, self.random, self.generate_object_id)

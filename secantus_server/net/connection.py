@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import socket
-from collections.abc import Iterator
 
 from secantus_server.commands.dispatch import dispatch, error_reply
 from secantus_server.commands.registry import Reply
@@ -90,26 +89,22 @@ class Connection:
         return b"".join(pieces)
 
     def _answer(self, header: Header, raw: bytes) -> None:
+        """Run a message's command and send the reply, or as many as an exhaust command gives."""
         message = parse_message(header, raw)
-        if message.error is not None:
-            self._send(message, error_reply(message.error, self._services), False)
-            return
-        for reply, more in self._replies(message):
-            self._send(message, reply, more)
-        if self._failure is not None:
-            self._services.fail(self._failure)
-
-    def _replies(self, message: Message) -> Iterator[tuple[Reply, bool]]:
-        """The reply, or as many as an exhaust command gives, each with whether another follows."""
         while True:
             request, reply = self._run(message)
             next_body = request.next_body if request is not None and message.exhaust_allowed else None
-            yield reply, next_body is not None
+            if not message.more_to_come:
+                self._sock.sendall(self._bytes_of(message, reply, next_body is not None))
             if next_body is None:
-                return
+                break
             message.body = next_body
+        if self._failure is not None:
+            self._services.fail(self._failure)
 
     def _run(self, message: Message) -> tuple[Request | None, Reply]:
+        if message.error is not None:
+            return None, error_reply(message.error, self._services)
         try:
             return dispatch(message, self._services, self.client)
         except CommandError as error:
@@ -129,10 +124,6 @@ class Connection:
         self._services.log.error(f"the command {name} failed inside the server", error)
         text = f"Secantus made a mistake in the command {name}: {type(error).__name__}: {error}"
         return error_reply(CommandError(1, text), self._services)
-
-    def _send(self, message: Message, reply: Reply, more: bool) -> None:
-        if not message.more_to_come:
-            self._sock.sendall(self._bytes_of(message, reply, more))
 
     def _bytes_of(self, message: Message, reply: Reply, more: bool) -> bytes:
         """The reply's bytes; where it cannot be written (it is too large), those of the error."""

@@ -10,7 +10,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from secantus_server.bson.values import MISSING, Date, is_number
+from secantus_server.bson.values import Date, is_number
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
@@ -55,15 +55,17 @@ class CanonicalQuery:
 _PLAIN_TYPES = frozenset([int, Int64, float, str, ObjectId, bool, Date, Binary])
 
 
-class IdQuery(CanonicalQuery):
-    """A query for the one document of an `_id`; its match expression is only made if somebody asks for it.
+class PointQuery(CanonicalQuery):
+    """A query for the documents that have one plain value at one field; its match expression is only made if somebody asks for it.
 
     Arguments:
-        value: the `_id`.
+        path: the field, at the top level.
+        value: what it is to equal.
     """
 
-    def __init__(self, filter: dict[str, Any], value: Any, context: ParseContext) -> None:
+    def __init__(self, filter: dict[str, Any], path: str, value: Any, context: ParseContext) -> None:
         self.filter = filter
+        self.path = path
         self.value = value
         self.context = context
         self._match: Any = None
@@ -76,11 +78,13 @@ class IdQuery(CanonicalQuery):
         return self._match
 
 
-def _id_query(filter: dict[str, Any], ctx: ParseContext) -> IdQuery | None:
-    """The query of a filter that is exactly `{_id: value}` with a plain value."""
-    value = filter.get("_id", MISSING)
-    if type(value) in _PLAIN_TYPES and len(filter) == 1 and ctx.collation is None:
-        return IdQuery(filter, value, ctx)
+def _point_query(filter: dict[str, Any], ctx: ParseContext) -> PointQuery | None:
+    """The query of a filter that is exactly `{field: value}` with a plain value; nothing in such a filter can be wrong."""
+    if len(filter) != 1 or ctx.collation is not None:
+        return None
+    ((path, value),) = filter.items()
+    if type(value) in _PLAIN_TYPES and path.isidentifier():
+        return PointQuery(filter, path, value, ctx)
     return None
 
 
@@ -102,10 +106,10 @@ def parse_query(
     Raises:
         CommandError: one of them is not valid.
     """
-    by_id = None if sort or hint or min or max or tailing else _id_query(filter, ctx)
-    if by_id is not None:
-        by_id.skip, by_id.limit, by_id.required_fields = skip, limit, required_fields
-        return by_id
+    point = None if sort or hint or min or max or tailing else _point_query(filter, ctx)
+    if point is not None:
+        point.skip, point.limit, point.required_fields = skip, limit, required_fields
+        return point
     match = parse_match(filter, ctx) if filter else None
     pattern, natural = None, 0
     if sort:

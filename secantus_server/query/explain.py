@@ -15,11 +15,11 @@ from secantus_server.bson import encode, type_name
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.projection import Projection
-from secantus_server.query.by_id import plan_of
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.query.find import count_all
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
+from secantus_server.query.point import plan_of
 from secantus_server.query.stages import Stage, stage
 
 Check = Callable[[], None]

@@ -11,9 +11,9 @@ from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.shown import Skipping, WithRecordId
 from secantus_server.mql.projection import Projection
-from secantus_server.query.by_id import plan_of
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.plan import Documents, IndexedScan, Plan, Sort
+from secantus_server.query.point import plan_of
 
 Check = Callable[[], None]
 

@@ -6,7 +6,6 @@ https://www.mongodb.com/docs/manual/reference/operator/query/
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from secantus_server.bson.values import Regex
@@ -43,11 +42,13 @@ def parse_filter(spec: dict[str, Any], scope: Scope) -> MatchExpression:
     """
     if scope.depth > MAX_DEPTH:
         raise CommandError(2, f"exceeded maximum query tree depth of {MAX_DEPTH}")
-    inner = replace(scope, depth=scope.depth + 1)
+    inner = scope.deeper()
     children: list[MatchExpression] = []
     for name, value in spec.items():
         if name.startswith("$") and (scope.top_level or name not in DBREF_FIELDS):
-            children.extend(_parse_operator(_filter_parser(name), Clause(name, value, inner)))
+            child = _parse_operator(name, value, inner)
+            if child is not None:
+                children.append(child)
         else:
             children.extend(_parse_field(name, value, inner))
     return conjunction(children)
@@ -64,7 +65,11 @@ def parse_conditions(path: str, spec: dict[str, Any], scope: Scope) -> list[Matc
         parser = FIELD_OPERATORS.get(name)
         if parser is None:
             raise CommandError(2, f"unknown operator: {name}")
-        children.extend(_parse_operator(parser, Clause(name, argument, scope, path, spec)))
+        if name in scope.forbidden:
+            raise _forbidden(name)
+        child = parser(Clause(name, argument, scope, path, spec))
+        if child is not None:
+            children.append(child)
     return children
 
 
@@ -87,18 +92,17 @@ def is_operator_document(value: Any) -> bool:
     return first.startswith("$") and not ("$ref" in value and "$id" in value and first in DBREF_FIELDS)
 
 
-def _parse_operator(parser: Parser, clause: Clause) -> list[MatchExpression]:
-    _check_allowed(clause.name, clause.scope)
-    child = parser(clause)
-    return [] if child is None else [child]
+def _parse_operator(name: str, value: Any, scope: Scope) -> MatchExpression | None:
+    parser = _filter_parser(name)
+    if name in scope.forbidden:
+        raise _forbidden(name)
+    return parser(Clause(name, value, scope))
 
 
-def _check_allowed(name: str, scope: Scope) -> None:
-    if name not in scope.forbidden:
-        return
+def _forbidden(name: str) -> CommandError:
     if name in ("$near", "$nearSphere", "$geoNear"):
-        raise CommandError(5626500, "$geoNear, $near, and $nearSphere are not allowed in this context")
-    raise CommandError(224 if name == "$expr" else 2, f"{name} is not allowed in this context")
+        return CommandError(5626500, "$geoNear, $near, and $nearSphere are not allowed in this context")
+    return CommandError(224 if name == "$expr" else 2, f"{name} is not allowed in this context")
 
 
 def check_top_level(clause: Clause) -> None:

@@ -13,9 +13,9 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match._nodes import MatchExpression
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Scope:
-    """Where in a filter a parser is.
+    """Where in a filter a parser is; nobody changes it.
 
     Arguments:
         ctx: the surroundings of the command.
@@ -35,10 +35,14 @@ class Scope:
     depth: int = 0
     near: list[str] = field(default_factory=list)
 
+    def deeper(self) -> Scope:
+        """The same place one level further down."""
+        return Scope(self.ctx, self.forbidden, self.top_level, self.conjunctive, self.negated, self.depth + 1, self.near)
 
-@dataclass(frozen=True)
+
+@dataclass(slots=True, eq=False)
 class Clause:
-    """One operator with its argument.
+    """One operator with its argument; nobody changes it.
 
     Arguments:
         name: the operator.

@@ -1,4 +1,4 @@
-"""The plan of a query for one `_id`, as explain runs and shows it."""
+"""Queries for one value of one field: where a unique index has it, there is nothing to plan."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import find_by_key
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.query.canonical import CanonicalQuery, IdQuery
+from secantus_server.index._index import Index
+from secantus_server.query.canonical import CanonicalQuery, PointQuery
 from secantus_server.query.plan import Documents, Nothing, Plan
 from secantus_server.query.planner import plan_query
 from secantus_server.query.stages import Stage, stage
+from secantus_server.storage import RecoveryUnit
 
 
 class OneDocument(Iterator[bytes]):
@@ -34,7 +36,7 @@ class IdLookup:
     """The document of an `_id`."""
 
     collection: Collection
-    query: IdQuery
+    query: PointQuery
     found: int | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope, check: Callable[[], None]) -> Documents:
@@ -58,6 +60,25 @@ def plan_of(collection: Collection | None, query: CanonicalQuery) -> Plan:
     Raises:
         CommandError: as `plan_query`.
     """
-    if type(query) is not IdQuery or collection is None or collection.id_index is None or collection.options.get("collation"):
+    index = point_index(collection, query)
+    if index is None or not index.is_id:
         return plan_query(collection, query)
+    assert isinstance(query, PointQuery)
+    assert collection is not None
     return IdLookup(collection, query)
+
+
+def point_index(collection: Collection | None, query: CanonicalQuery) -> Index | None:
+    """The unique index that has at most one entry for all that the query asks for, or None."""
+    if type(query) is not PointQuery or collection is None:
+        return None
+    for index in collection.indexes:
+        if index.point_path == query.path and not index.hidden:
+            return index
+    return None
+
+
+def point_document(collection: Collection, index: Index, query: CanonicalQuery, unit: RecoveryUnit) -> tuple[int, bytes] | None:
+    """The document that the query's `point_index` has, with its RecordId; or None."""
+    assert isinstance(query, PointQuery)
+    return find_by_key(unit, index, key_string(query.value), collection.ident)

@@ -1,0 +1,58 @@
+# cython: language_level=3
+"""Reads the fields of a command's document. Every command does so before anything else, so it is compiled."""
+
+from secantus_server.errors import CommandError
+
+
+cdef class FieldTable:
+    """The fields that one document may have; see `arguments.Arguments`.
+
+    Arguments:
+        name: what errors put before a field's name.
+        fields: the declared fields by name.
+        generic: the fields of every command by name; empty where they are not allowed.
+    """
+
+    cdef readonly str name
+    cdef readonly dict fields
+    cdef dict generic
+    cdef dict defaults
+    cdef list required
+
+    def __init__(self, str name not None, dict fields not None, dict generic not None):
+        self.name = name
+        self.fields = fields
+        self.generic = generic
+        self.defaults = {key: field.default for key, field in fields.items()}
+        self.required = [key for key, field in fields.items() if field.required]
+
+    def parse(self, dict body not None, str skip=""):
+        """The values of all declared fields, defaults included.
+
+        Arguments:
+            body: the document.
+            skip: a key that is not a field: the command's own name.
+
+        Raises:
+            CommandError: 40415 for an unknown field, 40414 for a missing one, 14 for a wrong type, 2 for a bound.
+        """
+        cdef dict values = self.defaults.copy()
+        for key, value in body.items():
+            field = self.fields.get(key)
+            if key == skip:
+                continue
+            if field is not None:
+                if type(value) is field.usual:
+                    values[key] = value
+                elif value is not None or not field.null_is_absent:
+                    values[key] = field.check(f"{self.name}.{key}", value)
+                continue
+            field = self.generic.get(key)
+            if field is None:
+                raise CommandError(40415, f"BSON field '{self.name}.{key}' is an unknown field.")
+            if value is not None and type(value) is not field.usual:
+                field.check(f"{self.name}.{key}", value)
+        for key in self.required:
+            if values[key] is None or key not in body:
+                raise CommandError(40414, f"BSON field '{self.name}.{key}' is missing but a required field")
+        return values

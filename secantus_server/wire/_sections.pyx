@@ -1,0 +1,126 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The sections of an OP_MSG: walked, checked and decoded in place; and a reply, written in one piece.
+
+https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md#sections
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.string cimport memchr, memcpy
+
+from secantus_server.bson._codec cimport Writer, check_whole, decode_document
+from secantus_server.bson._raw cimport read_int32
+
+from secantus_server.errors import CommandError
+from secantus_server.wire.header import INTERNAL_HEADROOM, MAX_DOCUMENT_SIZE, MAX_MESSAGE_SIZE, OP_MSG, ProtocolError
+
+cdef Py_ssize_t SIZE_LIMIT = MAX_DOCUMENT_SIZE + INTERNAL_HEADROOM
+cdef Py_ssize_t MESSAGE_LIMIT = MAX_MESSAGE_SIZE
+cdef int32_t OP_CODE = OP_MSG
+
+cdef enum:
+    BODY_START = 21  # header 16, flags 4, kind 1
+
+
+cdef int32_t section_size(const uint8_t* p, const uint8_t* end) except -1:
+    """The length that a section or a document of a sequence says it has."""
+    cdef int32_t size
+    if end - p < 5:
+        raise ProtocolError("a section of an OP_MSG is cut off")
+    size = read_int32(p)
+    if size < 5 or size > end - p:
+        raise ProtocolError("a section of an OP_MSG has a wrong length")
+    return size
+
+
+cdef int check_size(Py_ssize_t size) except -1:
+    """Hold a document of a message to MongoDB's limit."""
+    if size > SIZE_LIMIT:
+        raise CommandError(
+            10334, f"BSONObj size: {size} (0x{size:X}) is invalid. Size must be between 0 and {SIZE_LIMIT}({SIZE_LIMIT // 1048576}MB)"
+        )
+    return 0
+
+
+cdef list read_sequence(const uint8_t* p, const uint8_t* end):
+    """The documents from here to the end of the section, as bytes."""
+    cdef int32_t size
+    cdef list documents = []
+    while p < end:
+        size = section_size(p, end)
+        check_size(size)
+        check_whole(p, size)
+        documents.append(PyBytes_FromStringAndSize(<const char*>p, size))
+        p += size
+    return documents
+
+
+def read_sections(bytes raw not None, Py_ssize_t end_position):
+    """The body of a message and its document sequences by name.
+
+    Arguments:
+        raw: the whole message.
+        end_position: where its sections end.
+
+    Raises:
+        ProtocolError: these are no sections.
+        CommandError: 22, 15 or 10334, a document in them is not valid.
+    """
+    cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(raw) + BODY_START - 1
+    cdef const uint8_t* end = <const uint8_t*>PyBytes_AS_STRING(raw) + end_position
+    cdef const uint8_t* body = NULL
+    cdef const uint8_t* stop
+    cdef uint8_t kind
+    cdef int32_t size
+    cdef dict sequences = {}
+    while p < end:
+        kind = p[0]
+        p += 1
+        size = section_size(p, end)
+        if kind == 0:
+            if body != NULL:
+                raise ProtocolError("an OP_MSG has two bodies")
+            body = p
+        elif kind == 1:
+            stop = <const uint8_t*>memchr(p + 4, 0, size - 4)
+            if stop == NULL:
+                raise ProtocolError("a document sequence has no name")
+            name = (p + 4)[: stop - p - 4].decode("utf-8", "replace")
+            if name in sequences:
+                raise ProtocolError(f"an OP_MSG has two document sequences {name!r}")
+            sequences[name] = read_sequence(stop + 1, p + size)
+        else:
+            raise ProtocolError(f"an OP_MSG has a section of unknown kind {kind}")
+        p += size
+    if body == NULL:
+        raise ProtocolError("an OP_MSG has no body")
+    size = read_int32(body)
+    check_size(size)
+    check_whole(body, size)
+    return decode_document(body), sequences
+
+
+def write_message(dict reply not None, int32_t request_id, int32_t response_to, uint32_t flags):
+    """A whole OP_MSG of one body section.
+
+    Raises:
+        CommandError: 10334 for a reply that is too large for a message.
+    """
+    cdef Writer out = Writer.__new__(Writer)
+    cdef int32_t[4] header
+    cdef uint8_t kind = 0
+    cdef Py_ssize_t size
+    out.put_bytes(header, 16)
+    out.put_bytes(&flags, 4)
+    out.put_byte(kind)
+    out.put_document(reply, 1)
+    size = out.size
+    if size > MESSAGE_LIMIT:
+        size -= BODY_START
+        raise CommandError(10334, f"BSONObj size: {size} (0x{size:X}) is too large for a reply: ask for less at a time")
+    header[0] = <int32_t>size
+    header[1] = request_id
+    header[2] = response_to
+    header[3] = OP_CODE
+    memcpy(out.buffer, header, 16)
+    return out.finish()

@@ -92,7 +92,7 @@ def _catalog(services: Services) -> Reply:
     return {
         "collections": sum(not collection.is_view for collection in collections),
         "capped": sum(collection.is_capped for collection in collections),
-        "clustered": 0,
+        "clustered": sum(collection.is_clustered for collection in collections),
         "timeseries": 0,
         "views": sum(collection.is_view for collection in collections),
         "internalCollections": 0,

@@ -144,7 +144,7 @@ _SECTIONS: dict[str, Callable[[Services], Reply]] = {
     "extra_info": lambda _services: {"note": "fields vary by platform"},
     "globalLock": _global_lock,
     "locks": lambda _services: {},
-    "logicalSessionRecordCache": lambda _services: {"activeSessionsCount": 0},
+    "logicalSessionRecordCache": lambda services: {"activeSessionsCount": len(services.sessions.known())},
     "mem": _memory,
     "metrics": _metrics,
     "network": _network,

@@ -11,6 +11,7 @@ from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import command_context, cursor_reply, read_transaction, session_id
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+from secantus_server.commands.snapshot_reads import held, snapshot_time
 from secantus_server.cursors.cursor import Cursor
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
@@ -56,7 +57,8 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
     with read_transaction(request.services.engine) as unit:
         collection = request.services.catalog.find(request.db, name)
         scope = ReadScope(unit)
-        documents = find_documents(collection, query, projection, scope, request.operation.check)
+        at = snapshot_time(request, unit)
+        documents = held(find_documents(collection, query, projection, scope, request.operation.check), at)
         cursor = Cursor(
             f"{request.db}.{name}",
             documents,
@@ -73,7 +75,7 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
             cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)
         ):
             cursor.exhausted = True
-        return cursor_reply(request, cursor, batch)
+        return cursor_reply(request, cursor, batch, at)
 
 
 def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:

@@ -153,7 +153,7 @@ def checkout(tmp_path: Path, version: str = "1.0") -> list[str]:
     path = tmp_path / "source/crud/tests/unified/find.json"
     path.parent.mkdir(parents=True)
     (tmp_path / "source/unified-test-format").mkdir()
-    tests = [{"description": "good", "operations": [FIND]}, {"description": "bad", "operations": [{**FIND, "expectResult": [1]}]}]
+    tests = [{"description": "good", "operations": [FIND]}, {"description": "bad", "operations": [{**FIND, "expectResult": [{"_id": 1}]}]}]
     path.write_text(
         json.dumps({"description": "f", "schemaVersion": version, "createEntities": ENTITIES, "tests": tests}), encoding="utf-8"
     )
@@ -190,3 +190,15 @@ def test_run_by_the_ratchet(tmp_path: Path) -> None:
     assert main([*arguments, "--ratchet", str(ratchet)]) == 0
     ratchet.write_text("crud/unified/find::bad\n", encoding="utf-8")
     assert main([*arguments, "--ratchet", str(ratchet)]) == 1
+
+
+FICKLE = NULL.replace("-m secantus_conformance.null_server", f"{Path(__file__).with_name('fickle_server.py')}")
+
+
+def test_what_does_not_pass_is_run_again_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FICKLE_SERVER_MARK", str(tmp_path / "mark"))
+    arguments = [FICKLE if argument == NULL else argument for argument in checkout(tmp_path)] + ["--match", "bad"]
+    assert main([*arguments, "--retry"]) == 0
+    assert "Passed only when it was run again, alone: crud/unified/find::bad" in " ".join(capsys.readouterr().out.split())
+    (tmp_path / "mark").unlink()
+    assert main(arguments) == 1

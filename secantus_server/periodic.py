@@ -1,4 +1,4 @@
-"""The thread for what happens by itself: TTL, idle cursors, checkpoints, old oplog entries, dropped data."""
+"""The thread for what happens by itself: TTL, idle cursors and sessions, checkpoints, old oplog entries, dropped data."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ class Periodic:
         if now >= self._next_minute:
             self._next_minute = now + 60
             services.cursors.close_idle(settings.cursor_timeout_s)
+            services.sessions.expire()
             services.oplog.trim()
         elif services.oplog.is_large:
             services.oplog.trim()

@@ -26,6 +26,7 @@ from secantus_server.errors import CommandError
 from secantus_server.net.listener import Listener, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.periodic import Periodic
+from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.settings import Settings, check_names
 from secantus_server.snapshots import SetAside, Snapshot, Snapshots
 from secantus_server.storage import Engine
@@ -119,6 +120,7 @@ class SecantusDBServer:
             catalog=Catalog(engine, clock),
             oplog=Oplog(engine, clock, enabled=bool(settings.replica_set)),
             cursors=CursorRegistry(clock),
+            sessions=SessionRegistry(clock),
             operations=Operations(clock),
             topology=Topology(settings, clock),
             counters=Counters(),

@@ -15,11 +15,13 @@ class Snapshot:
     Arguments:
         storage: the storage engine's part.
         cursors: the cursors that were open; a restore closes the others.
+        sessions: the sessions that there were; a restore forgets the others.
     """
 
-    def __init__(self, storage: StorageSnapshot, cursors: frozenset[int]) -> None:
+    def __init__(self, storage: StorageSnapshot, cursors: frozenset[int], sessions: frozenset[bytes]) -> None:
         self.storage = storage
         self.cursors = cursors
+        self.sessions = sessions
 
 
 class SetAside(NamedTuple):
@@ -45,14 +47,16 @@ class Snapshots:
 
     def take(self) -> Snapshot:
         """Remember what the server holds now."""
-        snapshot = Snapshot(self._services.engine.push_snapshot(), self._services.cursors.open_ids())
+        services = self._services
+        snapshot = Snapshot(services.engine.push_snapshot(), services.cursors.open_ids(), services.sessions.known())
         self._taken.append(snapshot)
         return snapshot
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Put everything back to what it was at a snapshot, and end the cursors opened since."""
+        """Put everything back to what it was at a snapshot, and end the cursors and sessions opened since."""
         services = self._services
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
+        services.sessions.forget_all_but(snapshot.sessions)
         # Nobody may write between the two with what the catalog was before.
         with services.engine.exclusive():
             services.catalog.reload(services.engine.restore(snapshot.storage))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from secantus_conformance.commands import cases, docs, drivers, fetch, null, ratchet, run, selfcheck
 from secantus_conformance.failures import UsageError
@@ -15,9 +16,17 @@ from secantus_conformance.failures import UsageError
 _COMMANDS = (fetch, run, cases, drivers, selfcheck, null, docs, ratchet)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that complains in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser with all subcommands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="secantus-conformance", description="Runs suites that nobody here wrote against any MongoDB-wire server."
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -15,14 +15,20 @@ from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Group, Result, Verdict
 from secantus_conformance.toml import read_toml
 
-_KEYS = {"reason", "tests", "categories", "groups"}
+_KEYS = {"reason", "says", "tests", "categories", "groups"}
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One entry: the tests that all of its conditions hold for. `tests` are names, in which * stands for anything."""
+    """One entry: the tests that all of its conditions hold for.
+
+    Arguments:
+        says: words of which one must be in what a failure says; a failure that says something else is none of the entry's.
+        tests: names, in which * stands for anything.
+    """
 
     reason: str
+    says: tuple[str, ...]
     tests: tuple[str, ...]
     categories: frozenset[str]
     groups: frozenset[Group]
@@ -31,7 +37,9 @@ class Difference:
         """Whether a test is meant."""
         if (self.categories and result.category not in self.categories) or (self.groups and result.group not in self.groups):
             return False
-        return not self.tests or any(result.id == name or ("*" in name and fnmatch.fnmatchcase(result.id, name)) for name in self.tests)
+        if self.tests and not any(result.id == name or ("*" in name and fnmatch.fnmatchcase(result.id, name)) for name in self.tests):
+            return False
+        return not result.verdict.is_bad or not self.says or any(words in f"{result.reason} {result.actual}" for words in self.says)
 
 
 def read_differences(path: Path) -> list[Difference]:
@@ -41,25 +49,22 @@ def read_differences(path: Path) -> list[Difference]:
 
 def _entry(path: Path, index: int, entry: dict[str, Any]) -> Difference:
     unknown = sorted(entry.keys() - _KEYS)
-    if unknown or not isinstance(entry.get("reason"), str) or not entry.keys() - {"reason"}:
+    if unknown or not isinstance(entry.get("reason"), str) or not entry.keys() - {"reason", "says"}:
         raise UsageError(f"{path}: difference {index} needs a reason and tests, categories or groups, and nothing else{_tail(unknown)}.")
     try:
         groups = frozenset(Group(name) for name in entry.get("groups", []))
     except ValueError as error:
         raise UsageError(f"{path}: difference {index}: {error}") from error
-    return Difference(entry["reason"], tuple(entry.get("tests", [])), frozenset(entry.get("categories", [])), groups)
+    says = tuple(entry.get("says", []))
+    return Difference(entry["reason"], says, tuple(entry.get("tests", [])), frozenset(entry.get("categories", [])), groups)
 
 
 def _tail(unknown: list[str]) -> str:
     return f" ({', '.join(unknown)} is not known)" if unknown else ""
 
 
-def apply_differences(results: Iterable[Result], differences: list[Difference]) -> list[Result]:
-    """Judges results again: a listed failure becomes a known difference, a listed pass a failure."""
-    return [_apply(result, differences) for result in results]
-
-
-def _apply(result: Result, differences: list[Difference]) -> Result:
+def apply_differences(result: Result, differences: list[Difference]) -> Result:
+    """Judges a result again: a listed failure becomes a known difference, a listed pass a failure."""
     entry = next((difference for difference in differences if difference.covers(result)), None)
     if entry is None or result.verdict is Verdict.SKIPPED:
         return result
@@ -68,6 +73,6 @@ def _apply(result: Result, differences: list[Difference]) -> Result:
     return result.with_verdict(Verdict.KNOWN, f"{entry.reason} ({result.reason})")
 
 
-def unused(results: list[Result], differences: list[Difference]) -> list[Difference]:
+def unused(results: Iterable[Result], differences: list[Difference]) -> list[Difference]:
     """Entries that no test of a run is meant by."""
     return [difference for difference in differences if not any(difference.covers(result) for result in results)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +49,7 @@ def discover(uri: str, timeout: float = 10.0) -> Environment:
         with MongoClient[Any](uri, serverSelectionTimeoutMS=int(timeout * 1000), directConnection=_single_seed(uri)) as client:
             return _ask(client, uri)
     except (PyMongoError, ValueError, TypeError) as error:
-        raise UsageError(f"No MongoDB-wire server answers at {uri}: {_first_line(error)}") from error
+        raise UsageError(f"No MongoDB-wire server answers at {uri}: {_reason(error)}.") from error
 
 
 def _single_seed(uri: str) -> bool:
@@ -94,5 +95,7 @@ def _product(build: dict[str, Any]) -> str:
     return f"{named[0]}, as MongoDB {build['version']}" if named else ""
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _reason(error: BaseException) -> str:
+    """What the driver says, without its settings and its view of the deployment."""
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return re.split(r" \(configured timeouts|, Timeout: |, full error", said)[0].rstrip(".")[:300]

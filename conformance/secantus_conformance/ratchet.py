@@ -12,6 +12,7 @@ _HEAD = (
     "# Tests that pass against the bundled server and must go on passing: one name per line, sorted.\n"
     "# `secantus-conformance ratchet FILE --from REPORT.json` adds those that pass now; nothing takes one away.\n"
 )
+_WORDS = {Verdict.SKIPPED: "skipped", Verdict.KNOWN: "a known difference"}
 
 
 def read_ratchet(path: Path) -> list[str]:
@@ -35,15 +36,11 @@ def select_ratchet(tests: Iterable[TestCase], path: Path) -> list[TestCase]:
     return chosen
 
 
-def demand(results: Iterable[Result]) -> list[Result]:
-    """Judges results by the ratchet: a test that was skipped or is a known difference did not go on passing."""
-    lax = (Verdict.SKIPPED, Verdict.KNOWN)
-    return [
-        result.with_verdict(Verdict.FAILED, f"has passed before and is now a {result.verdict.value}: {result.reason}")
-        if result.verdict in lax
-        else result
-        for result in results
-    ]
+def demand(result: Result) -> Result:
+    """Judges a result by the ratchet: a test that was skipped or is a known difference did not go on passing."""
+    if result.verdict not in (Verdict.SKIPPED, Verdict.KNOWN):
+        return result
+    return result.with_verdict(Verdict.FAILED, f"has passed before and is now {_WORDS[result.verdict]}: {result.reason}")
 
 
 def grow(path: Path, run: Run, slowest: float) -> int:

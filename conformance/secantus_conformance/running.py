@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
 
 from secantus_conformance.execution.pool import Pool
 from secantus_conformance.execution.servers import Server, is_bundled
-from secantus_conformance.model import Result, Run, TestCase
+from secantus_conformance.model import Result, Run, TestCase, Verdict
 from secantus_conformance.report.progress import make_display
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run against what. `suite` describes the tests in reports; failures that do not matter get no line of their own."""
+    """What to run against what.
+
+    Arguments:
+        suite: describes the tests in reports.
+        failures_matter: false where failures get no line of their own.
+        judge: the last word on each result.
+        retry: what does not pass beside other tests is run once more, alone.
+    """
 
     title: str
     suite: dict[str, str]
@@ -24,6 +32,8 @@ class Plan:
     servers: list[Server]
     timeout: float
     failures_matter: bool = True
+    judge: Callable[[Result], Result] = lambda result: result
+    retry: bool = False
 
 
 def execute(plan: Plan, console: Console) -> Run:
@@ -34,12 +44,29 @@ def execute(plan: Plan, console: Console) -> Run:
     with make_display(len(plan.cases), console, plan.failures_matter) as display:
 
         def report(result: Result) -> None:
-            results[result.id] = result
-            display.add(result)
+            results[result.id] = plan.judge(result)
+            display.add(results[result.id])
 
         pool.run(plan.cases, report)
+    notes = _run_again(plan, results) if plan.retry else ()
     ordered = tuple(results[case.id] for case in plan.cases)
-    return Run(plan.title, plan.suite, named(pool.server, plan.servers[0]), ordered, time.monotonic() - start)
+    return Run(plan.title, plan.suite, named(pool.server, plan.servers[0]), ordered, time.monotonic() - start, notes)
+
+
+def _run_again(plan: Plan, results: dict[str, Result]) -> tuple[str, ...]:
+    """Runs what did not pass once more, one test after the other on a server started for it. Returns notes on what passes now."""
+    bad = [case for case in plan.cases if results[case.id].verdict.is_bad]
+    notes: list[str] = []
+
+    def report(result: Result) -> None:
+        again = plan.judge(result)
+        if again.verdict is Verdict.PASSED:
+            notes.append(f"Passed only when it was run again, alone: {result.id} (before: {results[result.id].reason})")
+        results[result.id] = replace(again, seconds=results[result.id].seconds + again.seconds)
+
+    for case in bad:
+        Pool(plan.servers[:1], plan.timeout).run([case], report)
+    return tuple(notes)
 
 
 def named(description: dict[str, str], server: Server) -> dict[str, str]:

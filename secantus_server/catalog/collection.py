@@ -55,6 +55,16 @@ class Collection:
         return bool(self.options.get("capped"))
 
     @property
+    def is_clustered(self) -> bool:
+        """Whether its documents are kept in the order of their `_id`s."""
+        return "clusteredIndex" in self.options
+
+    @property
+    def counted_indexes(self) -> list[Index]:
+        """The indexes that count as such: a clustered collection's index on `_id` is the collection itself."""
+        return self.indexes[1:] if self.is_clustered else self.indexes
+
+    @property
     def id_index(self) -> Index | None:
         """The index on _id; a view has none."""
         return self.indexes[0] if self.indexes and self.indexes[0].is_id else None

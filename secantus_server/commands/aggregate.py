@@ -20,6 +20,7 @@ from secantus_server.commands.operations_of_pipelines import ServerOperations
 from secantus_server.commands.reading import command_context, cursor_reply, session_id
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+from secantus_server.commands.snapshot_reads import held, snapshot_time
 from secantus_server.cursors.cursor import Cursor
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
@@ -121,13 +122,15 @@ def run_aggregate(request: Request, name: str | None, collection: Collection | N
     try:
         unit.begin()
         scope.attach(unit)
+        at = snapshot_time(request, unit)
         documents: Iterator[bytes]
         documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
         namespace = f"{request.db}.{'$cmd.aggregate' if name is None else name}"
+        documents = held(documents, None if pipeline.writes else at)
         cursor = Cursor(namespace, documents, scope, session=session_id(request), comment=request.body.get("comment"))
         if pipeline.writes:
             return _run_writing(request, cursor)
-        return cursor_reply(request, cursor, cursor.first_batch(batch_size))
+        return cursor_reply(request, cursor, cursor.first_batch(batch_size), at)
     finally:
         request.services.engine.release(unit)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.int64 import Int64
+
 from secantus_server.catalog.catalog import Change
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
@@ -12,7 +14,7 @@ from secantus_server.commands.create_options import MAX_CAPPED_COUNT, MAX_CAPPED
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
-from secantus_server.commands.special_collections import check_buckets
+from secantus_server.commands.special_collections import check_buckets, check_expiry
 from secantus_server.commands.statistics import number
 from secantus_server.commands.validator import check_validation, check_validator
 from secantus_server.commands.views import check_view
@@ -104,7 +106,7 @@ def _check_kind(collection: Collection, args: dict[str, Any]) -> None:
     if args["timeseries"] is not None:
         check_buckets(args["timeseries"])
         raise CommandError(72, "option only supported on a time-series collection: timeseries")
-    if args["expireAfterSeconds"] is not None:
+    if args["expireAfterSeconds"] is not None and not collection.is_clustered:
         raise CommandError(72, "'expireAfterSeconds' option is only supported on collections clustered by _id")
 
 
@@ -134,12 +136,24 @@ def _options(collection: Collection, args: dict[str, Any]) -> dict[str, Any]:
         options.pop("max", None)
         if args["cappedMax"] > 0:
             options["max"] = number(args["cappedMax"])
+    if args["expireAfterSeconds"] is not None:
+        _change_expiry(options, args["expireAfterSeconds"])
     images = args["changeStreamPreAndPostImages"]
     if images is not None:
         options.pop("changeStreamPreAndPostImages", None)
         if images["enabled"]:
             options["changeStreamPreAndPostImages"] = images
     return options
+
+
+def _change_expiry(options: dict[str, Any], seconds: int | str) -> None:
+    """When the documents of a clustered collection expire; `"off"` for never."""
+    options.pop("expireAfterSeconds", None)
+    if type(seconds) is int:
+        check_expiry(seconds)
+        options["expireAfterSeconds"] = Int64(seconds)
+    elif seconds != "off":
+        raise CommandError(72, f"Invalid string value for the 'clusteredIndex::expireAfterSeconds' option. Got: '{seconds}'")
 
 
 def _save(request: Request, change: Change, collection: Collection, options: dict[str, Any], args: dict[str, Any]) -> Reply:

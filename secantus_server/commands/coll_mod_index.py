@@ -74,6 +74,8 @@ def change_index(request: Request, change: Change, collection: Collection, args:
         CommandError: 27 IndexNotFound, 2, 72, or 359 CannotConvertIndexToUnique.
     """
     index = _find(collection, args)
+    if index.spec.get("clustered"):
+        _refuse_clustered(collection, index, args)
     spec = dict(index.spec)
     reply: Reply = {}
     if args["expireAfterSeconds"] is not None:
@@ -104,6 +106,13 @@ def _find(collection: Collection, args: dict[str, Any]) -> Index:
         names = ", ".join(index.name for index in found)
         raise CommandError(181, f"index keyPattern {key} matches {len(found)} indexes, must use index name. Conflicting indexes: {names}")
     return found[0]
+
+
+def _refuse_clustered(collection: Collection, index: Index, args: dict[str, Any]) -> None:
+    """A clustered collection's order is no index that could be changed."""
+    if args["hidden"] is not None:
+        raise CommandError(6011800, "The 'hidden' option is not supported for a clustered index")
+    raise CommandError(27, f"cannot find index {index.name} for ns {collection.namespace}")
 
 
 def _change_expiry(index: Index, spec: dict[str, Any], seconds: int, reply: Reply) -> None:

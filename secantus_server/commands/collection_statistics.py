@@ -50,7 +50,7 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
         for collection in stored:
             count, size = document_bytes(collection, scope)
             objects, data = objects + count, data + size
-            index_size += sum(index_bytes(index, scope) for index in collection.indexes)
+            index_size += sum(index_bytes(index, scope) for index in collection.counted_indexes)
         scope.close()
     scale = args["scale"]
     reply: Reply = {
@@ -62,7 +62,7 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
         "avgObjSize": data / objects if objects else 0.0,
         "dataSize": data / scale,
         "storageSize": data / scale,
-        "indexes": Int64(sum(len(collection.indexes) for collection in stored)),
+        "indexes": Int64(sum(len(collection.counted_indexes) for collection in stored)),
         "indexSize": index_size / scale,
         "totalSize": (data + index_size) / scale,
         "scaleFactor": Int64(scale),

@@ -17,6 +17,7 @@ from secantus_server.errors import CommandError
 READ_LEVELS = ("local", "majority", "linearizable", "available", "snapshot")
 PROVENANCES = ("clientSupplied", "implicitDefault", "customDefault", "getLastErrorDefaults", "internalWriteDefault")
 MAX_NODES = 50
+_TAKE_SNAPSHOT = frozenset(["find", "aggregate", "distinct", "explain"])
 _WRITE_FIELDS = frozenset(["w", "j", "wtimeout", "fsync", "provenance", "getLastError"])
 _READ_FIELDS = frozenset(
     [
@@ -51,8 +52,10 @@ def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalon
     level = "local" if concern.get("level") is None else concern["level"]
     if level not in READ_LEVELS:
         raise CommandError(2, f"Enumeration value '{level}' for field 'readConcern.level' is not a valid value.")
-    if not takes_one and level != "local":
+    if (not takes_one and level != "local") or (level == "snapshot" and command not in _TAKE_SNAPSHOT):
         raise CommandError(72, f"Command {command} does not support readConcern {{ level: \"{level}\" }}")
+    if standalone and level in ("snapshot", "linearizable"):
+        raise CommandError(123, f"node needs to be a replica set member to use readConcern: {level}")
     if concern.get("afterClusterTime") == Timestamp(0, 0):
         raise CommandError(72, "afterClusterTime cannot be set to a null timestamp")
     if "atClusterTime" in concern and level != "snapshot":

@@ -59,6 +59,8 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
 
 def _id_spec(options: dict[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
+    if "clusteredIndex" in options:
+        spec = {**options["clusteredIndex"], "clustered": True}
     return {**spec, "collation": options["collation"]} if "collation" in options else spec
 
 

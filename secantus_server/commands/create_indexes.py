@@ -46,7 +46,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     with services.engine.exclusive():
         before = services.catalog.find(request.db, name)
         collection = before or create_collection(services, request.db, name, {}, if_missing=True)
-        count = len(collection.indexes)
+        count = len(collection.counted_indexes)
         new = choose_new(collection, [_with_collation(collection, spec) for spec in specs])
         if new:
             with services.catalog.changing() as change:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.int64 import Int64
+
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
 from secantus_server.commands.request import Request
-from secantus_server.commands.special_collections import check_clustered, check_timeseries
+from secantus_server.commands.special_collections import check_clustered, check_timeseries, clustered_index
 from secantus_server.commands.statistics import number
 from secantus_server.commands.validator import check_validation, check_validator
 from secantus_server.commands.views import check_view
@@ -61,7 +63,7 @@ FIELDS = {
     "recordIdsReplicated": a.boolean(None),
 }
 
-_NOT_YET = {"timeseries": "a time-series collection", "clusteredIndex": "a clustered collection", "encryptedFields": "encryption"}
+_NOT_YET = {"timeseries": "a time-series collection", "encryptedFields": "encryption"}
 
 _PRE_IMAGES = a.Arguments("create.changeStreamPreAndPostImages", {"enabled": a.Field(a.strict_boolean().check, None, True)}, generic=False)
 _INDEX_DEFAULTS = a.Arguments("create.indexOptionDefaults", {"storageEngine": a.document()}, generic=False)
@@ -74,7 +76,7 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
         CommandError: the arguments do not go together, or are not supported.
     """
     options: dict[str, Any] = {}
-    check_clustered(args)
+    _clustered(args, options)
     check_timeseries(args)
     _capped(args, options)
     _validator(request, name, args, options)
@@ -104,9 +106,17 @@ def _refuse_kinds(args: dict[str, Any]) -> None:
     for option, what in _NOT_YET.items():
         if args[option]:
             raise not_supported(what, "create an ordinary collection")
-    if args["expireAfterSeconds"] is not None:
+    if args["expireAfterSeconds"] is not None and not args["clusteredIndex"]:
         text = "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified"
         raise CommandError(72, text)
+
+
+def _clustered(args: dict[str, Any], options: dict[str, Any]) -> None:
+    check_clustered(args)
+    if args["clusteredIndex"]:
+        options["clusteredIndex"] = clustered_index(args["clusteredIndex"])
+        if args["expireAfterSeconds"] is not None:
+            options["expireAfterSeconds"] = Int64(args["expireAfterSeconds"])
 
 
 def _capped(args: dict[str, Any], options: dict[str, Any]) -> None:

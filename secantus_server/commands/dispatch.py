@@ -75,6 +75,7 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
     if "lsid" in body:
         _check_session(command, body)
+        request.services.sessions.use(bytes(body["lsid"]["id"]))
     if body.get("readConcern") is not None:
         check_read_concern(command.name, command.is_read, body["readConcern"], standalone=not request.services.settings.replica_set)
     if body.get("writeConcern") is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from bson.timestamp import Timestamp
+
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
@@ -12,6 +14,7 @@ from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import command_context, read_transaction
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+from secantus_server.commands.snapshot_reads import snapshot_time
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import Collation
@@ -41,9 +44,11 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     if collection is not None and collection.is_view:
         arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": 1 << 30}
         reply = run_view(request, collection, [{"$match": args["query"]}], arguments)
-        return {"values": distinct_values(reply["cursor"]["firstBatch"].documents, path, ctx.collation)}
+        values = distinct_values(reply["cursor"]["firstBatch"].documents, path, ctx.collation)
+        return _reply(values, reply["cursor"].get("atClusterTime"))
     with read_transaction(request.services.engine) as unit:
         scope = ReadScope(unit)
+        at = snapshot_time(request, unit)
         plan = plan_distinct(request.services.catalog.find(request.db, name), query, args["key"])
         check = request.operation.check
         if isinstance(plan, DistinctPlan):
@@ -51,7 +56,11 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
         else:
             values = distinct_values(plan.open(scope, check), path, ctx.collation)
         scope.close()
-    return {"values": values}
+    return _reply(values, at)
+
+
+def _reply(values: list[Any], at: Timestamp | None) -> Reply:
+    return {"values": values} if at is None else {"values": values, "atClusterTime": at}
 
 
 def distinct_values(documents: Iterable[bytes], path: list[str], collation: Collation | None) -> list[Any]:

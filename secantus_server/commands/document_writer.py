@@ -9,13 +9,16 @@ from secantus_server.bson import decode
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.cap import Cap
 from secantus_server.commands.services import Services
+from secantus_server.commands.special_collections import check_shown
 from secantus_server.commands.validation import validation_of
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
+from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog.oplog import Changes, Entry
+from secantus_server.query.clustered import natural_scan
 from secantus_server.storage import RecoveryUnit
 
 
@@ -53,6 +56,8 @@ class DocumentWriter:
         try:
             self._writer.insert(document, self._new_record_id())
         except DuplicateKey as error:
+            if self.collection.is_clustered:
+                check_shown(error.values)
             raise error.as_command_error(self._namespace) from None
         self._changes.append(("i", document))
         self._difference += 1
@@ -95,11 +100,10 @@ class DocumentWriter:
         Raises:
             CommandError: as `insert`.
         """
-        scan = RecordScan(source.ident, None, check)
-        scan.attach(self.unit)
-        for document in scan:
+        scope = ReadScope(self.unit)
+        for document in natural_scan(source, None).open(scope, check):
             self.insert(document)
-        scan.close()
+        scope.close()
 
     def precede(self, entry: Entry) -> None:
         """Put an oplog entry before those of the documents: the collection that they are in was made with them."""

@@ -38,7 +38,7 @@ def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
             raise CommandError(26, f"ns not found {request.db}.{name}")
         check_not_view(collection)
         gone = choose_indexes(collection, args["index"])
-        count = len(collection.indexes)
+        count = len(collection.counted_indexes)
         if gone:
             for index in gone:
                 change.drop_index(index)
@@ -100,6 +100,8 @@ def _with_key(collection: Collection, key: dict[str, Any]) -> Index:
 
 
 def _droppable(index: Index) -> Index:
+    if index.spec.get("clustered"):
+        raise CommandError(5979800, "It is illegal to drop the clusteredIndex")
     if index.is_id:
         raise CommandError(72, "cannot drop _id index")
     return index

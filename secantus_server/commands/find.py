@@ -12,6 +12,7 @@ from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import NO_CURSOR, command_context, cursor_reply, read_transaction, session_id
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+from secantus_server.commands.snapshot_reads import held, snapshot_time
 from secantus_server.cursors.cursor import Cursor
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
@@ -20,6 +21,7 @@ from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import count_all, find_documents
 from secantus_server.query.point import point_document, point_index
+from secantus_server.storage import RecoveryUnit
 
 FIELDS = {
     "filter": a.document({}, null_is_absent=False),
@@ -58,9 +60,9 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
     with read_transaction(request.services.engine) as unit:
         collection = request.services.catalog.find(request.db, name)
         index = point_index(collection, query)
-        if index is not None and collection is not None and _is_one_batch(query, args):
+        if index is not None and collection is not None and _is_one_batch(query, args) and "readConcern" not in request.body:
             return _point_reply(collection, point_document(collection, index, query, unit), projection)
-        return _open_cursor(request, f"{request.db}.{name}", collection, query, projection, args, ReadScope(unit))
+        return _open_cursor(request, f"{request.db}.{name}", collection, query, projection, args, unit)
 
 
 def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
@@ -83,10 +85,12 @@ def _open_cursor(
     query: CanonicalQuery,
     projection: Projection | None,
     args: dict[str, Any],
-    scope: ReadScope,
+    unit: RecoveryUnit,
 ) -> Reply:
     """The first batch, and a cursor for what is left."""
-    documents = find_documents(collection, query, projection, scope, request.operation.check)
+    scope = ReadScope(unit)
+    at = snapshot_time(request, unit)
+    documents = held(find_documents(collection, query, projection, scope, request.operation.check), at)
     cursor = Cursor(
         namespace,
         documents,
@@ -101,7 +105,7 @@ def _open_cursor(
     batch = cursor.first_batch(args["batchSize"])
     if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)):
         cursor.exhausted = True
-    return cursor_reply(request, cursor, batch)
+    return cursor_reply(request, cursor, batch, at)
 
 
 def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:

@@ -5,11 +5,15 @@ Implements `pipeline.operations.PipelineOperations` for one command.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from bson.binary import Binary
+
 from secantus_server.bson import decode, key_string
+from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.create import create_collection
 from secantus_server.commands.document_writer import DocumentWriter
@@ -234,8 +238,14 @@ class ServerOperations:
         return current_operations(self._services)
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Logical sessions are accepted and not kept yet."""
-        return []
+        """One document for each session, as `$listLocalSessions` shows them; without authentication nobody's name is on one."""
+        users = {hashlib.sha256(f"{user['user']}@{user['db']}".encode()).digest() for user in options.get("users") or ()}
+        if users and _NOBODY not in users:
+            return []
+        return [
+            {"_id": {"id": Binary(session, 4), "uid": Binary(_NOBODY, 0)}, "lastUse": Date(used)}
+            for session, used in self._services.sessions.last_uses()
+        ]
 
     def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
         """One document for each collection and view, of one database or of all."""
@@ -257,3 +267,5 @@ def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
 
 
 _SLOW_TYPES = (list,)
+# What stands for the user of a session where there is no authentication.
+_NOBODY = hashlib.sha256(b"").digest()

@@ -16,9 +16,9 @@ from secantus_server.commands import arguments as a
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.services import Services
-from secantus_server.commands.sessions import TIMEOUT_MINUTES
 from secantus_server.commands.version import FEATURE_COMPATIBILITY
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.sessions.registry import TIMEOUT_MINUTES
 from secantus_server.settings import Settings
 
 

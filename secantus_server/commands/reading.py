@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bson.int64 import Int64
+from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawArray
 from secantus_server.catalog.collection import Collection
@@ -80,8 +81,12 @@ def session_id(request: Request) -> bytes | None:
     return bytes(session["id"]) if session else None
 
 
-def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
-    """The reply with a cursor's first batch; what is left of the cursor is kept."""
+def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes], at: Timestamp | None = None) -> Reply:
+    """The reply with a cursor's first batch; what is left of the cursor is kept.
+
+    Arguments:
+        at: the time of the state that a read with the level "snapshot" shows.
+    """
     cursor_id = 0
     if cursor.exhausted:
         cursor.close()
@@ -89,7 +94,8 @@ def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
         cursor.pause()
         cursor.operation = request.operation
         cursor_id = request.services.cursors.add(cursor)
-    return {"cursor": {"firstBatch": RawArray(batch), "id": Int64(cursor_id), "ns": cursor.namespace}}
+    shown = {"firstBatch": RawArray(batch), "id": Int64(cursor_id), "ns": cursor.namespace}
+    return {"cursor": shown if at is None else {**shown, "atClusterTime": at}}
 
 
 def list_reply(request: Request, namespace: str, documents: list[bytes], batch_size: int | None) -> Reply:

@@ -92,7 +92,7 @@ def _catalog(services: Services) -> Reply:
     return {
         "collections": sum(not collection.is_view for collection in collections),
         "capped": sum(collection.is_capped for collection in collections),
-        "clustered": 0,
+        "clustered": sum(collection.is_clustered for collection in collections),
         "timeseries": 0,
         "views": sum(collection.is_view for collection in collections),
         "internalCollections": 0,
@@ -144,7 +144,7 @@ _SECTIONS: dict[str, Callable[[Services], Reply]] = {
     "extra_info": lambda _services: {"note": "fields vary by platform"},
     "globalLock": _global_lock,
     "locks": lambda _services: {},
-    "logicalSessionRecordCache": lambda _services: {"activeSessionsCount": 0},
+    "logicalSessionRecordCache": lambda services: {"activeSessionsCount": len(services.sessions.known())},
     "mem": _memory,
     "metrics": _metrics,
     "network": _network,

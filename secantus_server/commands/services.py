@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from secantus_server.diagnostics.counters import Counters
     from secantus_server.diagnostics.log import Log
     from secantus_server.oplog.oplog import Oplog
+    from secantus_server.sessions.registry import SessionRegistry
     from secantus_server.storage import Engine, StorageError
 
 
@@ -39,6 +40,7 @@ class Services:
     catalog: Catalog
     oplog: Oplog
     cursors: CursorRegistry
+    sessions: SessionRegistry
     operations: Operations
     topology: Topology
     counters: Counters

@@ -1,4 +1,4 @@
-"""Logical sessions: started, refreshed and ended by the client; the server keeps nothing of them but their cursors.
+"""Logical sessions: started, refreshed and ended by the client; the server keeps when they were used, and their cursors.
 
 https://www.mongodb.com/docs/manual/reference/server-sessions/
 """
@@ -13,41 +13,46 @@ from secantus_server.commands import arguments as a
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.sessions.registry import TIMEOUT_MINUTES
 
-TIMEOUT_MINUTES = 30
 MAX_SESSIONS = 10_000
 
 
 @command("startSession", {})
 def start_session(request: Request, _args: dict[str, Any]) -> Reply:
     """Start a logical session."""
-    return {"id": {"id": request.services.catalog.new_uuid()}, "timeoutMinutes": TIMEOUT_MINUTES}
+    identity = request.services.catalog.new_uuid()
+    request.services.sessions.use(bytes(identity))
+    return {"id": {"id": identity}, "timeoutMinutes": TIMEOUT_MINUTES}
 
 
 @command("refreshSessions", {}, in_api_v1=True)
 def refresh_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """Keep logical sessions alive."""
-    _session_ids(request)
+    for session in _session_ids(request):
+        request.services.sessions.use(session)
     return {}
 
 
 @command("endSessions", {}, in_api_v1=True)
 def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """End logical sessions."""
-    _end(request, _session_ids(request))
+    ids = _session_ids(request)
+    _kill(request, ids)
+    request.services.sessions.end(ids)
     return {}
 
 
 @command("killSessions", {}, in_api_v1=True)
 def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
-    """End logical sessions and what runs in them."""
-    _end(request, _session_ids(request))
+    """End what runs in logical sessions."""
+    _kill(request, _session_ids(request))
     return {}
 
 
 @command("killAllSessions", {}, in_api_v1=True, aliases=("killAllSessionsByPattern",))
 def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
-    """End all logical sessions, or those of the given users: there are no users."""
+    """End what runs in all logical sessions, or in those of the given users: there are no users."""
     if not a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name]):
         request.services.cursors.kill_where(lambda cursor: cursor.session is not None)
     return {}
@@ -71,5 +76,5 @@ def _session_ids(request: Request) -> frozenset[bytes]:
     return frozenset(bytes(session["id"]) for session in sessions)
 
 
-def _end(request: Request, ids: frozenset[bytes]) -> None:
+def _kill(request: Request, ids: frozenset[bytes]) -> None:
     request.services.cursors.kill_where(lambda cursor: cursor.session in ids)

@@ -1,4 +1,4 @@
-"""Clustered and time-series collections: their arguments are held to MongoDB's rules, though neither kind can be made yet.
+"""Clustered and time-series collections: their arguments are held to MongoDB's rules, though the latter cannot be made yet.
 
 https://www.mongodb.com/docs/manual/core/clustered-collections/ and .../timeseries-collections/
 """
@@ -6,6 +6,8 @@ https://www.mongodb.com/docs/manual/core/clustered-collections/ and .../timeseri
 from __future__ import annotations
 
 from typing import Any
+
+from bson.decimal128 import Decimal128
 
 from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
@@ -89,7 +91,27 @@ def check_clustered(args: dict[str, Any]) -> None:
         raise CommandError(5979700, "The clusteredIndex option requires unique: true to be specified")
     if parsed["v"] != 2:
         raise CommandError(5979704, "The clusteredIndex option is only supported for v: 2")
-    _check_expiry(args["expireAfterSeconds"])
+    check_expiry(args["expireAfterSeconds"])
+
+
+def clustered_index(spec: dict[str, Any]) -> dict[str, Any]:
+    """A checked `clusteredIndex` as it is kept."""
+    return {"v": 2, "key": spec["key"], "name": spec.get("name", "_id_"), "unique": True}
+
+
+def check_shown(values: list[Any]) -> None:
+    """MongoDB finds no words for the equal `_id` of a clustered collection if that is no finite number.
+
+    Raises:
+        CommandError: 50819, 50826.
+    """
+    for value in values:
+        number = value.to_decimal() if type(value) is Decimal128 else value
+        if type(number) is float or type(value) is Decimal128:
+            if number != number:
+                raise CommandError(50819, "a document with the _id NaN is there already")
+            if number in (float("inf"), float("-inf")):
+                raise CommandError(50826, f"a document with the _id {value} is there already")
 
 
 def check_timeseries(args: dict[str, Any]) -> None:
@@ -112,9 +134,14 @@ def check_timeseries(args: dict[str, Any]) -> None:
     if span != rounding or (span is not None and parsed["granularity"] is not None):
         text = "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and go without 'granularity'"
         raise CommandError(72, text)
-    _check_expiry(args["expireAfterSeconds"])
+    check_expiry(args["expireAfterSeconds"])
 
 
-def _check_expiry(seconds: int | None) -> None:
+def check_expiry(seconds: int | None) -> None:
+    """Hold a collection's `expireAfterSeconds` to its limits.
+
+    Raises:
+        CommandError: 72 InvalidOptions.
+    """
     if seconds is not None and not 0 <= seconds <= MAX_EXPIRY_S:
         raise CommandError(72, f"'expireAfterSeconds' must be between 0 and {MAX_EXPIRY_S}, not {seconds}")

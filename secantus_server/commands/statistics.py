@@ -35,7 +35,7 @@ def index_bytes(index: Index, scope: ReadScope) -> int:
 def collection_statistics(collection: Collection, scope: ReadScope, scale: int = 1) -> dict[str, Any]:
     """What collStats says of a collection."""
     count, size = document_bytes(collection, scope)
-    sizes = {index.name: number(index_bytes(index, scope) // scale) for index in collection.indexes}
+    sizes = {index.name: number(index_bytes(index, scope) // scale) for index in collection.counted_indexes}
     total = sum(map(int, sizes.values()))
     shown: dict[str, Any] = {
         "size": number(size // scale),
@@ -44,13 +44,15 @@ def collection_statistics(collection: Collection, scope: ReadScope, scale: int =
         "storageSize": number(size // scale),
         "freeStorageSize": 0,
         "capped": collection.is_capped,
-        "nindexes": len(collection.indexes),
+        "nindexes": len(collection.counted_indexes),
         "indexBuilds": [],
         "totalIndexSize": number(total),
         "totalSize": number(size // scale + total),
         "indexSizes": sizes,
         "scaleFactor": scale,
     }
+    if collection.is_clustered:
+        shown["clustered"] = True
     if count:
         shown["avgObjSize"] = number(size // count)
     if collection.is_capped:
@@ -68,7 +70,7 @@ def index_statistics(collection: Collection, now: Date) -> list[dict[str, Any]]:
     """What `$indexStats` says of a collection; uses are not counted."""
     return [
         {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(0), "since": now}, "spec": index.spec}
-        for index in collection.indexes
+        for index in collection.counted_indexes
     ]
 
 
@@ -114,12 +116,14 @@ def collection_info(collection: Collection) -> dict[str, Any]:
     """A collection as listCollections shows it."""
     if collection.is_view:
         return {"name": collection.name, "type": "view", "options": collection.options, "info": {"readOnly": True}}
-    id_index = collection.id_index
-    assert id_index is not None, "a collection has an index on _id"
-    return {
+    info = {
         "name": collection.name,
         "type": "collection",
         "options": collection.options,
         "info": {"readOnly": False, "uuid": collection.uuid},
-        "idIndex": id_index.spec,
     }
+    if collection.is_clustered:
+        return info
+    id_index = collection.id_index
+    assert id_index is not None, "a collection has an index on _id"
+    return {**info, "idIndex": id_index.spec}

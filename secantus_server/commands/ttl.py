@@ -6,6 +6,7 @@ https://www.mongodb.com/docs/manual/core/index-ttl/
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
@@ -24,15 +25,19 @@ from secantus_server.storage import RecoveryUnit
 
 
 def delete_expired(services: Services) -> int:
-    """One pass over all TTL indexes; gives how many documents were deleted."""
+    """One pass over all TTL indexes and clustered collections that expire; gives how many documents were deleted."""
     if not parameter_value(services, "ttlMonitorEnabled"):
         return 0
     deleted = 0
     for db in services.catalog.databases():
         for collection in services.catalog.collections(db):
+            if collection.is_clustered and "expireAfterSeconds" in collection.options:
+                deleted += _delete_expired(services, collection, "_id", collection.options["expireAfterSeconds"])
             for index in collection.indexes:
                 if _expires(index):
-                    deleted += _delete_expired(services, collection, index)
+                    seconds = whole_number(index.spec["expireAfterSeconds"])
+                    partial = index.spec.get("partialFilterExpression")
+                    deleted += _delete_expired(services, collection, index.parts[0][0], seconds, partial)
     services.counters.add("ttl.deletedDocuments", deleted)
     services.counters.add("ttl.passes")
     return deleted
@@ -44,12 +49,10 @@ def _expires(index: Index) -> bool:
     return index.kind == "btree" and seconds is not None and not math.isnan(float(str(seconds)))
 
 
-def _delete_expired(services: Services, collection: Collection, index: Index) -> int:
-    """A document is over when the earliest date at the index's path is old enough."""
-    seconds = whole_number(index.spec["expireAfterSeconds"])
+def _delete_expired(services: Services, collection: Collection, path: str, seconds: int, partial: dict[str, Any] | None = None) -> int:
+    """A document is over when the earliest date at a path is old enough."""
     limit = Date(services.clock.now_ms() - seconds * 1000)
-    path = index.parts[0][0]
-    query = parse_query({"$and": [{path: {"$lte": limit}}, index.spec.get("partialFilterExpression") or {}]}, ParseContext())
+    query = parse_query({"$and": [{path: {"$lte": limit}}, partial or {}]}, ParseContext())
 
     def work(unit: RecoveryUnit) -> int:
         current = services.catalog.find(collection.db, collection.name)

@@ -141,15 +141,16 @@ class _Validation:
         for entries, kind in ((missing, "missing"), (extra, "extra")):
             if entries:
                 errors.append(f"Detected {len(entries)} {kind} index entries.")
+        counted = [report for report in self._reports if report.index in self._collection.counted_indexes]
         return {
             "ns": self._collection.namespace,
             "uuid": self._collection.uuid,
             "nInvalidDocuments": len(self._invalid),
             "nNonCompliantDocuments": 0,
             "nrecords": number(self._records),
-            "nIndexes": len(self._reports),
-            "keysPerIndex": {report.index.name: number(report.keys) for report in self._reports},
-            "indexDetails": {report.index.name: {"valid": report.valid} for report in self._reports},
+            "nIndexes": len(counted),
+            "keysPerIndex": {report.index.name: number(report.keys) for report in counted},
+            "indexDetails": {report.index.name: {"valid": report.valid} for report in counted},
             "corruptRecords": self._invalid,
             "repaired": False,
             "valid": not errors,

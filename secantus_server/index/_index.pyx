@@ -60,7 +60,7 @@ cdef class Index:
         self.ident = ident
         self.prefix = ident_prefix(ident)
         self.kind = kind
-        self.is_id = list(spec["key"]) == ["_id"] and self.name == "_id_"
+        self.is_id = list(spec["key"]) == ["_id"] and (self.name == "_id_" or bool(spec.get("clustered")))
         self.unique = self.is_id or bool(spec.get("unique"))
         self.sparse = bool(spec.get("sparse"))
         self.parts = list(zip(generator.paths, generator.directions)) if generator is not None else []

@@ -6,6 +6,7 @@ earlier one is there too.
 
 from __future__ import annotations
 
+import struct
 import threading
 from typing import NamedTuple
 
@@ -77,6 +78,13 @@ class Oplog:
     def last_timestamp(self) -> Timestamp:
         """The timestamp of the newest entry; the server's operation time."""
         return self._last
+
+    def timestamp_in(self, unit: RecoveryUnit) -> Timestamp:
+        """The timestamp of the newest entry that a transaction sees."""
+        entries = unit.scan(OPLOG, b"", None, reverse=True)
+        newest = next(entries, None)
+        entries.close()
+        return self._last if newest is None else Timestamp(*struct.unpack(">II", newest[0]))
 
     def commit(self, unit: RecoveryUnit, entries: list[Entry], changes: Changes | None = None) -> None:
         """Write entries and commit the unit's transaction with them.

@@ -38,7 +38,7 @@ class Stage:
     name: ClassVar[str] = ""
     position: ClassVar[Position] = Position.ANYWHERE
     misplaced: ClassVar[tuple[int, str] | None] = None
-    collectionless: ClassVar[bool] = False
+    collectionless: bool = False
     in_facet: ClassVar[bool] = True
     in_lookup: ClassVar[bool] = True
     in_union: ClassVar[bool] = True

@@ -33,6 +33,8 @@ def find_documents(
     if query.skip:
         documents = Skipping(documents, query.skip)
     if query.show_record_id:
+        if collection is not None and collection.is_clustered:
+            raise not_supported("showRecordId with a clustered collection", "leave it out: there it stands for the _id")
         return WithRecordId(documents, shown or _whole)
     return documents if shown is None else map(shown, documents)
 

@@ -16,8 +16,9 @@ from secantus_server.index._index import Index
 from secantus_server.mql.match import AlwaysFalse, Or
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, whole_value
+from secantus_server.query.clustered import ClusteredScan, natural_scan
 from secantus_server.query.near import near_of, plan_near
-from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Plan, Sort, Union
+from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
 from secantus_server.query.wildcard import could_serve
 
@@ -38,7 +39,7 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
     if near is not None:
         return _sorted(plan_near(collection, query, near, hinted), query)
     if query.natural or query.tailing:
-        return _sorted(CollectionScan(collection, query.match, query.natural < 0, query.tailing), query)
+        return _sorted(natural_scan(collection, query.match, query.natural < 0, query.tailing), query)
     if query.min or query.max:
         return _with_index(collection, query, explicit_candidate(_chosen_index(hinted), query))
     return _by_index(collection, query, hinted)
@@ -54,7 +55,7 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
     if candidates:
         return _with_index(collection, query, max(candidates, key=lambda candidate: candidate.score))
     union = _union(collection, query, usable) if hinted is None else None
-    return _sorted(union or CollectionScan(collection, cheap_first(query.match)), query)
+    return _sorted(union or natural_scan(collection, cheap_first(query.match)), query)
 
 
 def _check_wildcard(collection: Collection, index: Index, query: CanonicalQuery) -> None:
@@ -100,6 +101,9 @@ def _sorted(plan: Plan, query: CanonicalQuery) -> Plan:
 
 
 def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) -> Plan:
+    if collection.is_clustered and best.index is collection.id_index:
+        clustered = ClusteredScan(collection, cheap_first(query.match), best.sorts < 0, best.bounds)
+        return clustered if best.sorts else _sorted(clustered, query)
     plan = IndexedScan(collection, best.index, best.bounds, best.rest, best.key_filter, best.sorts < 0, best.covers)
     return plan if best.sorts else _sorted(_fetching(plan, query), query)
 

@@ -49,9 +49,12 @@ class IdLookup:
 
     def describe(self) -> Stage:
         """The node as explain shows it."""
-        shape = {"keyPattern": "{ _id: 1 }", "indexName": "_id_"}
+        index = self.collection.id_index
+        assert index is not None, "a collection with documents has an index on _id"
+        shape = {"keyPattern": "{ _id: 1 }", "indexName": index.name}
         counts = {} if self.found is None else {"keysExamined": self.found, "docsExamined": self.found}
-        return stage("EXPRESS_IXSCAN", shape, returned=self.found, works=self.found or 0, counts=counts)
+        name = "EXPRESS_CLUSTERED_IXSCAN" if self.collection.is_clustered else "EXPRESS_IXSCAN"
+        return stage(name, shape, returned=self.found, works=self.found or 0, counts=counts)
 
 
 def plan_of(collection: Collection | None, query: CanonicalQuery) -> Plan:

@@ -112,8 +112,10 @@ def test_a_server_that_dies_is_told_and_replaced() -> None:
 
 
 def test_a_server_that_nobody_runs() -> None:
-    with pytest.raises(UsageError, match="No MongoDB-wire server answers"):
+    with pytest.raises(UsageError, match=r"No MongoDB-wire server answers at mongodb://127.0.0.1:9: .*refused\.$"):
         run([unified("x", FIND)], servers=[ExternalServer("mongodb://127.0.0.1:9")])
+    with pytest.raises(UsageError, match="at nonsense: Invalid URI scheme"):
+        run([unified("x", FIND)], servers=[ExternalServer("nonsense")])
 
 
 def test_a_command_that_starts_nothing() -> None:
@@ -139,10 +141,19 @@ def test_servers_are_not_shared_by_workers() -> None:
         (["drivers", "cobol"], "There is no suite of a driver 'cobol'"),
         (["cases", "/nowhere"], "cannot be read"),
         (["ratchet", "x", "--from", "/nowhere"], "is not a JSON report"),
+        (["run", "-n", "0"], "'0' is not a whole number above zero"),
+        (["run", "--timeout", "soon"], "'soon' is not a number of seconds above zero"),
+        (["run", "--report", f"{__file__}/x"], "cannot be written to"),
+        (["run", "--specs"], "expected one argument"),
+        ([], "the following arguments are required: COMMAND"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == 2
+    try:
+        code: object = main(arguments)
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
     message = capsys.readouterr().err
     assert words in message
     assert len(message.strip().splitlines()) == 1
@@ -153,7 +164,7 @@ def checkout(tmp_path: Path, version: str = "1.0") -> list[str]:
     path = tmp_path / "source/crud/tests/unified/find.json"
     path.parent.mkdir(parents=True)
     (tmp_path / "source/unified-test-format").mkdir()
-    tests = [{"description": "good", "operations": [FIND]}, {"description": "bad", "operations": [{**FIND, "expectResult": [1]}]}]
+    tests = [{"description": "good", "operations": [FIND]}, {"description": "bad", "operations": [{**FIND, "expectResult": [{"_id": 1}]}]}]
     path.write_text(
         json.dumps({"description": "f", "schemaVersion": version, "createEntities": ENTITIES, "tests": tests}), encoding="utf-8"
     )
@@ -190,3 +201,15 @@ def test_run_by_the_ratchet(tmp_path: Path) -> None:
     assert main([*arguments, "--ratchet", str(ratchet)]) == 0
     ratchet.write_text("crud/unified/find::bad\n", encoding="utf-8")
     assert main([*arguments, "--ratchet", str(ratchet)]) == 1
+
+
+FICKLE = NULL.replace("-m secantus_conformance.null_server", f"{Path(__file__).with_name('fickle_server.py')}")
+
+
+def test_what_does_not_pass_is_run_again_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FICKLE_SERVER_MARK", str(tmp_path / "mark"))
+    arguments = [FICKLE if argument == NULL else argument for argument in checkout(tmp_path)] + ["--match", "bad"]
+    assert main([*arguments, "--retry"]) == 0
+    assert "Passed only when it was run again, alone: crud/unified/find::bad" in " ".join(capsys.readouterr().out.split())
+    (tmp_path / "mark").unlink()
+    assert main(arguments) == 1

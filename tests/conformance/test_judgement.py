@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,15 @@ def differences(tmp_path: Path, text: str) -> Path:
 
 def test_a_listed_failure_is_a_known_difference(tmp_path: Path) -> None:
     entries = read_differences(differences(tmp_path, '[[difference]]\nreason = "no x"\ntests = ["a::*"]\n'))
-    judged = apply_differences([result("a::1", Verdict.FAILED), result("b::1", Verdict.FAILED), result("a::2", Verdict.TIMEOUT)], entries)
+    results = [result("a::1", Verdict.FAILED), result("b::1", Verdict.FAILED), result("a::2", Verdict.TIMEOUT)]
+    judged = [apply_differences(each, entries) for each in results]
     assert [each.verdict for each in judged] == [Verdict.KNOWN, Verdict.FAILED, Verdict.KNOWN]
     assert judged[0].reason == "no x (why)"
 
 
 def test_a_listed_pass_is_a_failure(tmp_path: Path) -> None:
     entries = read_differences(differences(tmp_path, '[[difference]]\nreason = "no x"\ncategories = ["crud.find"]\n'))
-    judged = apply_differences([result("a::1", Verdict.PASSED), result("a::2", Verdict.SKIPPED)], entries)
+    judged = [apply_differences(result(name, verdict), entries) for name, verdict in [("a::1", Verdict.PASSED), ("a::2", Verdict.SKIPPED)]]
     assert [each.verdict for each in judged] == [Verdict.FAILED, Verdict.SKIPPED]
     assert "remove its line" in judged[0].reason
 
@@ -48,9 +50,17 @@ def test_a_listed_pass_is_a_failure(tmp_path: Path) -> None:
 def test_all_conditions_must_hold(tmp_path: Path) -> None:
     text = '[[difference]]\nreason = "no x"\ntests = ["a::*"]\ngroups = ["fault injection"]\n'
     entries = read_differences(differences(tmp_path, text))
-    judged = [result("a::1", Verdict.FAILED)]
+    judged = result("a::1", Verdict.FAILED)
     assert apply_differences(judged, entries) == judged
-    assert unused(judged, entries) == entries
+    assert unused([judged], entries) == entries
+
+
+def test_a_failure_of_another_kind_is_no_known_difference(tmp_path: Path) -> None:
+    entries = read_differences(differences(tmp_path, '[[difference]]\nreason = "no x"\nsays = ["who", "why"]\ntests = ["a::*"]\n'))
+    known, other = result("a::1", Verdict.FAILED), replace(result("a::1", Verdict.FAILED), reason="something else")
+    assert apply_differences(known, entries).verdict is Verdict.KNOWN
+    assert apply_differences(other, entries) == other
+    assert "remove its line" in apply_differences(result("a::1", Verdict.PASSED), entries).reason
 
 
 @pytest.mark.parametrize(
@@ -93,7 +103,7 @@ def test_the_ratchet_selects_its_tests(tmp_path: Path) -> None:
 
 
 def test_the_ratchet_takes_no_excuse() -> None:
-    judged = ratchet.demand([result(verdict.value, verdict) for verdict in Verdict])
+    judged = [ratchet.demand(result(verdict.value, verdict)) for verdict in Verdict]
     assert {each.id: each.verdict for each in judged} == {
         "passed": Verdict.PASSED,
         "failed": Verdict.FAILED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,17 @@ def test_a_wrong_hash_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     sources.archive_path().write_bytes(b"not the archive")
     with pytest.raises(UsageError, match="delete it and fetch again"):
         sources.fetch()
+
+
+def test_an_archive_is_unpacked_whole(tmp_path: Path) -> None:
+    archive = tmp_path / "a.tar"
+    with tarfile.open(archive, "w") as tar:
+        for name in ("a-1/test/x.json", "a-1/test/sub/y.json", "a-1/other", "a-1/../../evil"):
+            tar.addfile(tarfile.TarInfo(name))
+    for _ in range(2):  # the second finds what the first has left, as if somebody else had been quicker
+        sources.unpack(archive, tmp_path / "root", ("test/",))
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["a.tar", "x.json", "y.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar", "root"]
 
 
 def test_a_folder_that_is_no_checkout(tmp_path: Path) -> None:

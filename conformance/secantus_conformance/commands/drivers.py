@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from secantus_conformance.commands.options import Subparsers, add_report_option
+from secantus_conformance.commands.options import Subparsers, add_report_option, seconds
 from secantus_conformance.commands.run import report
 from secantus_conformance.drivers.base import DriverSuite, read_junit
 from secantus_conformance.drivers.registry import SUITES
@@ -26,7 +26,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("name", metavar="NAME", help=", ".join(sorted(SUITES)))
     parser.add_argument("--uri", action="append", default=[], metavar="URI", help="a server that runs already")
     parser.add_argument("--server", metavar="COMMAND", help="a command that starts a server on port {port}; default: the bundled server")
-    parser.add_argument("--timeout", type=float, default=5400.0, metavar="SECONDS", help="for the whole suite (default: 5400)")
+    parser.add_argument("--timeout", type=seconds, default=5400.0, metavar="SECONDS", help="for the whole suite (default: 5400)")
     add_report_option(parser)
     parser.set_defaults(command=run)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from secantus_conformance.commands.options import Subparsers, add_report_option, add_selection_options, positive
+from secantus_conformance.commands.options import Subparsers, add_report_option, add_selection_options, positive, seconds
 from secantus_conformance.execution.servers import NULL, CommandServer, Server
 from secantus_conformance.free_passes import PATH, write_free_passes
 from secantus_conformance.report.console import make_console
@@ -21,7 +21,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add_selection_options(parser)
     add_report_option(parser)
     parser.add_argument("-n", "--workers", type=positive, default=1, metavar="N")
-    parser.add_argument("--timeout", type=float, default=5.0, metavar="SECONDS")
+    parser.add_argument("--timeout", type=seconds, default=5.0, metavar="SECONDS")
     parser.add_argument("--keep", action="store_true", help=f"write the passes to {PATH.name}, which the other reports read")
     parser.set_defaults(command=run)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,13 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         "-n", "--workers", type=positive, default=1, metavar="N", help="workers, each with a server of its own (default: 1)"
     )
     parser.add_argument(
-        "--timeout", type=float, default=20.0, metavar="SECONDS", help="after which a test's worker is killed (default: 20)"
+        "--timeout", type=seconds, default=20.0, metavar="SECONDS", help="after which a test's worker is killed (default: 20)"
     )
 
 
 def add_report_option(parser: argparse.ArgumentParser) -> None:
     """--report."""
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write report.json, junit.xml and report.html there")
+    parser.add_argument("--report", type=folder, metavar="DIR", help="write report.json, junit.xml and report.html there")
 
 
 def add_selection_options(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +39,29 @@ def add_selection_options(parser: argparse.ArgumentParser) -> None:
 
 def positive(text: str) -> int:
     """A whole number above zero, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A number of seconds above zero, for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above zero")
     return number
+
+
+def folder(text: str) -> Path:
+    """A folder that can be written to, which is made if it is not there, for argparse: better now than after the tests."""
+    path = Path(text)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written to: {error.strerror}") from error
+    if not os.access(path, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written to")
+    return path

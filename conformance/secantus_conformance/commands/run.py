@@ -10,10 +10,10 @@ from rich.console import Console
 
 from secantus_conformance import baseline, ratchet
 from secantus_conformance.commands.options import Subparsers, add_report_option, add_selection_options, add_server_options
-from secantus_conformance.differences import apply_differences, read_differences, unused
+from secantus_conformance.differences import Difference, apply_differences, read_differences, unused
 from secantus_conformance.execution.servers import make_servers
 from secantus_conformance.free_passes import free_passes
-from secantus_conformance.model import Run, TestCase
+from secantus_conformance.model import Result, Run, TestCase
 from secantus_conformance.report.console import make_console
 from secantus_conformance.report.files import write_reports
 from secantus_conformance.report.jsonout import read_json_report
@@ -22,8 +22,8 @@ from secantus_conformance.running import Plan, execute
 from secantus_conformance.suites.catalog import check_files, discover, select
 from secantus_conformance.suites.sources import Source, open_source
 
-# Beside this package in a checkout; the installed package has none.
-DIFFERENCES = Path(__file__).resolve().parents[2] / "differences.toml"
+# The known differences of the bundled server: in a checkout a link to conformance/differences.toml.
+DIFFERENCES = Path(__file__).parents[1] / "differences.toml"
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -35,6 +35,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="a report.json to compare with, for instance of a real mongod")
     parser.add_argument("--differences", type=Path, metavar="FILE", help="known differences; default: those of the bundled server")
     parser.add_argument("--ratchet", type=Path, metavar="FILE", help="run the tests that FILE names; each must pass")
+    parser.add_argument("--retry", action="store_true", help="run each test that does not pass once more, alone on a fresh server")
     parser.add_argument("--list", action="store_true", help="only list the tests")
     parser.set_defaults(command=run)
 
@@ -50,12 +51,21 @@ def run(arguments: argparse.Namespace) -> int:
     check_files(cases)
     before = read_json_report(arguments.baseline) if arguments.baseline else None
     console = make_console()
+    differences = _differences(arguments)
+
+    def judge(result: Result) -> Result:
+        result = apply_differences(result, differences)
+        return ratchet.demand(result) if arguments.ratchet else result
+
     servers = make_servers(arguments.uri, arguments.server, arguments.workers)
-    result = execute(Plan("Specification suites", source.describe(), cases, servers, arguments.timeout), console)
-    result = _judge_again(result, arguments)
+    plan = Plan("Specification suites", source.describe(), cases, servers, arguments.timeout, judge=judge, retry=arguments.retry)
+    result = execute(plan, console)
+    whole = not (arguments.category or arguments.match or arguments.ratchet)
+    idle = unused(result.results, differences) if whole else []
+    notes = [f"No test is meant by the known difference: {entry.reason}" for entry in idle]
     if before is not None:
-        result = replace(result, notes=(*result.notes, *baseline.compare(result, before)))
-    return report(console, result, arguments.report)
+        notes += baseline.compare(result, before)
+    return report(console, replace(result, notes=(*result.notes, *notes)), arguments.report)
 
 
 def _cases(source: Source, arguments: argparse.Namespace) -> list[TestCase]:
@@ -65,21 +75,11 @@ def _cases(source: Source, arguments: argparse.Namespace) -> list[TestCase]:
     return select(tests, arguments.category, arguments.match)
 
 
-def _judge_again(result: Run, arguments: argparse.Namespace) -> Run:
-    """Applies known differences, and the ratchet's demand that nothing be skipped."""
-    path = arguments.differences or _default_differences(arguments)
-    differences = read_differences(path) if path else []
-    results = apply_differences(result.results, differences)
-    whole = not (arguments.category or arguments.match or arguments.ratchet)
-    notes = [f"No test is meant by the known difference: {entry.reason}" for entry in unused(results, differences)] if whole else []
-    if arguments.ratchet:
-        results = ratchet.demand(results)
-    return replace(result, results=tuple(results), notes=(*result.notes, *notes))
-
-
-def _default_differences(arguments: argparse.Namespace) -> Path | None:
+def _differences(arguments: argparse.Namespace) -> list[Difference]:
+    """The known differences; another server than the bundled one has none of its own."""
     bundled = not arguments.uri and not arguments.server
-    return DIFFERENCES if bundled and DIFFERENCES.exists() else None
+    path = arguments.differences or (DIFFERENCES if bundled else None)
+    return read_differences(path) if path else []
 
 
 def report(console: Console, result: Run, folder: Path | None) -> int:

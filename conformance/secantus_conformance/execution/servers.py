@@ -61,7 +61,7 @@ class CommandServer:
         deadline = time.monotonic() + _START_SECONDS
         while not _listens(port):
             if self.exit_reason() or time.monotonic() > deadline:
-                raise UsageError(f"The server did not start: {self.exit_reason() or 'it does not listen'}: {self._last_line()}")
+                raise UsageError(f"The server did not start: {self.exit_reason() or f'it does not listen ({self._last_line()})'}.")
             time.sleep(0.05)
 
     def exit_reason(self) -> str | None:

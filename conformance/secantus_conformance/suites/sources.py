@@ -57,10 +57,10 @@ def fetch() -> Path:
         archive.parent.mkdir(parents=True, exist_ok=True)
         _download(archive)
     _verify(archive)
-    tests = archive.with_name(f"pymongo-{PYMONGO_VERSION}") / "test"
-    if not tests.is_dir():
-        _unpack(archive)
-    return tests
+    root = archive.with_name(f"pymongo-{PYMONGO_VERSION}")
+    if not root.is_dir():
+        unpack(archive, root)
+    return root / "test"
 
 
 def _download(archive: Path) -> None:
@@ -84,11 +84,20 @@ def _verify(archive: Path) -> None:
         raise UsageError(f"{archive} has the hash {digest}, not {PYMONGO_SHA256}: delete it and fetch again.")
 
 
-def _unpack(archive: Path) -> None:
-    with tarfile.open(archive) as tar:
-        members = [member for member in tar.getmembers() if member.isfile() and not Path(member.name).is_absolute()]
-        safe = [member for member in members if ".." not in Path(member.name).parts]
-        tar.extractall(archive.parent, members=safe, filter="data")
+def unpack(archive: Path, root: Path, wanted: tuple[str, ...] = ("",)) -> None:
+    """Unpacks the files of an archive's one folder whose names begin with a wanted one; all of them appear at once or none."""
+    with tempfile.TemporaryDirectory(dir=root.parent) as scratch, tarfile.open(archive) as tar:
+        whole = Path(scratch, root.name)
+        for member in tar.getmembers():
+            _, _, name = member.name.partition("/")
+            if member.isfile() and name.startswith(wanted) and ".." not in Path(name).parts:
+                member.name = name
+                tar.extract(member, whole, filter="data")
+        try:
+            whole.rename(root)
+        except OSError:
+            if not root.is_dir():  # somebody else was quicker
+                raise
 
 
 def open_source(specifications: Path | None) -> Source:

@@ -1,0 +1,62 @@
+"""Reading a clustered collection, whose documents lie in the order of their `_id`s.
+
+https://www.mongodb.com/docs/manual/core/clustered-collections/
+
+Its natural order is that of the entries of its index on `_id`, so every scan of the collection is one of that index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.exec._scan import IndexScan
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.query.bounds import EVERYTHING, IndexBounds
+from secantus_server.query.plan import Check, CollectionScan, Documents, Plan
+from secantus_server.query.stages import Stage, stage
+
+
+@dataclass
+class ClusteredScan:
+    """The documents of a clustered collection whose `_id` lies within bounds, in the order of their `_id`s.
+
+    Arguments:
+        bounds: None for the whole collection.
+        match: what the documents are held against, or None.
+    """
+
+    collection: Collection
+    match: Any
+    reverse: bool = False
+    bounds: IndexBounds | None = None
+    scan: IndexScan | None = field(default=None, compare=False)
+
+    def open(self, scope: ReadScope, check: Check) -> Documents:
+        """Begin to read."""
+        index = self.collection.id_index
+        assert index is not None, "a clustered collection has an index on _id"
+        bounds = self.bounds or IndexBounds(index.parts, [[EVERYTHING]])
+        intervals = bounds.intervals[::-1] if self.reverse else bounds.intervals
+        self.scan = IndexScan(index, intervals, self.collection.ident, self.match, check, self.reverse)
+        return scope.open(self.scan)
+
+    def describe(self) -> Stage:
+        """The node as explain shows it."""
+        shape: dict[str, Any] = {"direction": "backward" if self.reverse else "forward"}
+        name = "COLLSCAN"
+        if self.bounds is not None:
+            name = "CLUSTERED_IXSCAN"
+            shape |= {"indexBounds": self.bounds.shown(self.reverse)}
+        if self.scan is None:
+            return stage(name, shape, filter=self.match)
+        examined = self.scan.docs_examined
+        return stage(name, shape, filter=self.match, returned=self.scan.advanced, works=examined, counts={"docsExamined": examined})
+
+
+def natural_scan(collection: Collection, match: Any, reverse: bool = False, tailing: bool = False) -> Plan:
+    """Every document of a collection that matches, in natural order or in reverse."""
+    if collection.is_clustered:
+        return ClusteredScan(collection, match, reverse)
+    return CollectionScan(collection, match, reverse, tailing)

@@ -1,0 +1,53 @@
+"""The logical sessions that a server knows: every one that a command came in, until it is ended or was idle for too long.
+
+https://www.mongodb.com/docs/manual/reference/server-sessions/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from secantus_server.clock import Clock
+
+TIMEOUT_MINUTES = 30
+
+
+class SessionRegistry:
+    """The sessions, and when each was used last.
+
+    Threads: each method is one operation of a dict, or works on a copy.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last_used_ms: dict[bytes, int] = {}
+
+    def use(self, session: bytes) -> None:
+        """Note that a session is used now; one that is not known begins.
+
+        Arguments:
+            session: the bytes of its UUID.
+        """
+        self._last_used_ms[session] = self._clock.now_ms()
+
+    def end(self, sessions: Iterable[bytes]) -> None:
+        """Forget sessions."""
+        for session in sessions:
+            self._last_used_ms.pop(session, None)
+
+    def forget_all_but(self, kept: frozenset[bytes]) -> None:
+        """Forget every session but these."""
+        self.end(self.known() - kept)
+
+    def expire(self) -> None:
+        """Forget the sessions that were idle for too long."""
+        limit = self._clock.now_ms() - TIMEOUT_MINUTES * 60_000
+        self.end([session for session, used in self._last_used_ms.copy().items() if used < limit])
+
+    def known(self) -> frozenset[bytes]:
+        """The sessions that there are."""
+        return frozenset(self._last_used_ms.copy())
+
+    def last_uses(self) -> list[tuple[bytes, int]]:
+        """The sessions with the time of their last use, in milliseconds since the epoch."""
+        return list(self._last_used_ms.copy().items())

@@ -9,6 +9,7 @@ from typing import Any
 
 from bson.binary import Binary
 
+from secantus_server.bson import encode
 from secantus_server.index._index import Index
 
 
@@ -22,6 +23,8 @@ class Collection:
         options: what `create` was given, as listCollections shows it.
         indexes: all its indexes, that on _id first.
 
+    `identity` is how the oplog names it: a BSON document of its namespace and UUID.
+
     Threads: `_lock` guards the count, its version and the counter of RecordIds. `indexes` and `options` are replaced
     whole, while no transaction runs or in a catalog change.
     """
@@ -33,6 +36,7 @@ class Collection:
         self.ident = ident
         self.options = options
         self.indexes = indexes
+        self.identity = encode({"ns": f"{db}.{name}", "ui": uuid})
         self._lock = threading.Lock()
         self._record_ids: Iterator[int] | None = None
         self._count: int | None = None

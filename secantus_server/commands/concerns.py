@@ -123,7 +123,9 @@ def _check_timeout(timeout: Any) -> None:
 
 def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
     """Whether the client does not want to know what became of its write (`w: 0` without `j`)."""
-    w = (concern or {}).get("w", 1)
+    if not concern:
+        return False
+    w = concern.get("w", 1)
     return is_number(w) and whole_number(w) == 0 and not waits_for_disk(concern)
 
 
@@ -133,7 +135,9 @@ def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None
     Arguments:
         concern: the command's write concern, or None.
     """
-    w = (concern or {}).get("w", 1)
+    if not concern:
+        return None
+    w = concern.get("w", 1)
     if type(w) is str and w != "majority":
         return {
             "code": 79,
@@ -147,4 +151,4 @@ def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None
 
 def waits_for_disk(concern: dict[str, Any] | None) -> bool:
     """Whether the write is to be on disk before it is acknowledged (`j: true`)."""
-    return bool((concern or {}).get("j") or (concern or {}).get("fsync"))
+    return bool(concern and (concern.get("j") or concern.get("fsync")))

@@ -11,6 +11,7 @@ from bson.binary import Binary
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
+from secantus_server.bson import RawDocument, encode
 from secantus_server.bson.values import type_name
 from secantus_server.commands.arguments import exact_integer, truth, wrong_type
 from secantus_server.commands.concerns import check_read_concern, check_write_concern
@@ -24,8 +25,7 @@ from secantus_server.wire.message import Message
 
 MAX_TIME_MS = 2**31 - 1
 
-_NO_SIGNATURE = {"hash": Binary(b"\0" * 20, 0), "keyId": Int64(0)}
-_GENERIC_TYPES: dict[str, tuple[type, str]] = {"lsid": (dict, "object"), "txnNumber": (Int64, "long"), "$clusterTime": (dict, "object")}
+_NO_SIGNATURE = RawDocument(encode({"hash": Binary(b"\0" * 20, 0), "keyId": Int64(0)}))
 
 
 def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[Request, Reply]:
@@ -66,16 +66,16 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     check_database_name(request.db)
     if command.admin_only and request.db != "admin":
         raise CommandError(13, f"{command.name} may only be run against the admin database.")
-    for key, (kind, expected) in _GENERIC_TYPES.items():
-        if key in body and type(body[key]) is not kind:
-            raise wrong_type(f"{command.name}.{key}", body[key], expected)
+    if "$clusterTime" in body and type(body["$clusterTime"]) is not dict:
+        raise wrong_type(f"{command.name}.$clusterTime", body["$clusterTime"], "object")
+    if "txnNumber" in body and type(body["txnNumber"]) is not Int64:
+        raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")
     if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:
         _check_api_version(command, body)
     if body.get("maxTimeMS") is not None and request.name != "getMore":
         operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
     if "lsid" in body:
-        _check_session(command, body)
-        request.services.sessions.use(bytes(body["lsid"]["id"]))
+        request.services.sessions.use(_session_id(command, body))
     if body.get("readConcern") is not None:
         check_read_concern(command.name, command.is_read, body["readConcern"], standalone=not request.services.settings.replica_set)
     if body.get("writeConcern") is not None:
@@ -89,7 +89,9 @@ def _max_time_ms(name: str, value: Any) -> int:
     return limit
 
 
-def _check_session(command: Command, body: dict[str, Any]) -> None:
+def _session_id(command: Command, body: dict[str, Any]) -> bytes:
+    if type(body["lsid"]) is not dict:
+        raise wrong_type(f"{command.name}.lsid", body["lsid"], "object")
     session_id = body["lsid"].get("id")
     if session_id is None:
         raise CommandError(40414, "BSON field 'OperationSessionInfo.lsid.id' is missing but a required field")
@@ -99,6 +101,7 @@ def _check_session(command: Command, body: dict[str, Any]) -> None:
         raise CommandError(207, "uuid must be a 16-byte binary field with UUID (4) subtype")
     if "startTransaction" in body or "autocommit" in body:
         raise CommandError(238, "Transactions are not supported by Secantus yet: run the statements without one.")
+    return bytes(session_id)
 
 
 def _check_api_version(command: Command, body: dict[str, Any]) -> None:

@@ -122,7 +122,7 @@ class DocumentWriter:
         """
         if self._writer.became_multikey:
             self._save_multikey()
-        self._services.oplog.commit(self.unit, self._preceding, Changes(self._namespace, self.collection.uuid, self._changes))
+        self._services.oplog.commit(self.unit, self._preceding, Changes(self.collection.identity, self._changes))
         if self._changes:
             self.collection.documents_changed(self._difference, self._cap.size if self._cap else None)
             self._services.writes.notify()

@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bson.binary import Binary
@@ -20,6 +21,7 @@ MAX_NAMESPACE_BYTES = 255
 _FORBIDDEN_IN_DATABASE = frozenset('/\\. "$\0')
 
 
+@lru_cache(maxsize=1024)
 def check_database_name(name: str) -> None:
     """Hold a database's name to the rules.
 

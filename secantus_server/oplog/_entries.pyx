@@ -60,29 +60,29 @@ def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, in
         stamp += 1
 
 
-def append_changes(RecoveryUnit unit not None, str namespace, uuid, list changes not None, uint64_t stamp, int64_t wall_ms):
-    """Write the entries of documents of one collection, with consecutive timestamps.
+def append_changes(RecoveryUnit unit not None, bytes identity not None, list changes not None, uint64_t stamp, int64_t wall_ms):
+    """Write the entries of documents of one collection, with consecutive timestamps; gives the bytes of the documents.
 
     Arguments:
         unit: the recovery unit whose transaction they belong to.
-        namespace: `db.collection`.
-        uuid: the collection's identity.
+        identity: a BSON document of the collection's `ns` and `ui`.
         changes: pairs of "i", "u" or "d" and the document: the new one, or the removed one.
         stamp: the first entry's timestamp as a 64-bit number.
         wall_ms: the time of day.
     """
-    cdef Writer out = Writer()
-    cdef Writer place = Writer()
+    cdef Writer out = Writer.__new__(Writer)
+    cdef const char* fields = PyBytes_AS_STRING(identity) + 4
+    cdef Py_ssize_t fields_size = PyBytes_GET_SIZE(identity) - 5
+    cdef Py_ssize_t total = 0
     cdef size_t mark
     cdef str op
     cdef bytes document
-    place.put_value("ns", 2, namespace, 1)
-    place.put_value("ui", 2, uuid, 1)
     for op, document in changes:
+        total += PyBytes_GET_SIZE(document)
         out.clear()
         mark = out.open()
         out.put_value("op", 2, op, 1)
-        out.put_bytes(place.buffer, place.size)
+        out.put_bytes(fields, fields_size)
         put_times(out, stamp, wall_ms)
         if op == "d":
             put_id(out, "o", 1, document)
@@ -94,6 +94,7 @@ def append_changes(RecoveryUnit unit not None, str namespace, uuid, list changes
         out.close(mark)
         put_entry(unit, out, stamp)
         stamp += 1
+    return total
 
 
 cdef int put_id(Writer out, const char* name, size_t name_len, bytes document) except -1:

@@ -40,13 +40,11 @@ class Changes(NamedTuple):
     """What happened to the documents of one collection.
 
     Arguments:
-        namespace: `db.collection`.
-        uuid: the collection's identity.
+        identity: what every entry says of the collection: a BSON document of its `ns` and `ui`.
         documents: pairs of "i", "u" or "d" and the document: the new one, or the removed one.
     """
 
-    namespace: str
-    uuid: Binary
+    identity: bytes
     documents: list[tuple[str, bytes]]
 
 
@@ -106,10 +104,11 @@ class Oplog:
             if now_ms // 1000 > seconds:
                 seconds, increment = now_ms // 1000, 1
             stamp = seconds << 32 | increment
-            append(unit, entries, stamp, now_ms)
+            if entries:
+                append(unit, entries, stamp, now_ms)
             if changes:
-                append_changes(unit, *changes, stamp + len(entries), now_ms)
-                self._untrimmed_bytes += sum(len(document) for _, document in changes.documents)
+                identity, documents = changes
+                self._untrimmed_bytes += append_changes(unit, identity, documents, stamp + len(entries), now_ms)
             unit.commit()
             self._seconds, self._increment = seconds, increment + count - 1
             self._last = Timestamp(self._seconds, self._increment)

@@ -17,6 +17,7 @@ from secantus_server.oplog.oplog import Changes, Entry, Oplog
 from secantus_server.storage import META, OPLOG, Engine, WriteConflict
 
 UUID = Binary(b"0123456789abcdef", 4)
+IDENTITY = encode({"ns": "db.c", "ui": UUID})
 NOW_MS = 1_700_000_000_123
 
 
@@ -33,7 +34,7 @@ def entries(engine: Engine) -> list[dict[str, Any]]:
 
 
 def write(engine: Engine, oplog: Oplog, *operations: tuple[str, dict[str, Any]], commands: tuple[Entry, ...] = ()) -> None:
-    commit(engine, oplog, list(commands), Changes("db.c", UUID, [(kind, encode(document)) for kind, document in operations]))
+    commit(engine, oplog, list(commands), Changes(IDENTITY, [(kind, encode(document)) for kind, document in operations]))
 
 
 def commit(engine: Engine, oplog: Oplog, commands: list[Entry], changes: Changes | None = None) -> None:
@@ -108,7 +109,7 @@ def test_a_write_that_fails_leaves_no_entry(engine: Engine) -> None:
         winner.join()
         with pytest.raises(WriteConflict):
             loser.put(META, b"k", b"mine")
-            oplog.commit(loser, [], Changes("db.c", UUID, [("i", encode({"_id": 1}))]))
+            oplog.commit(loser, [], Changes(IDENTITY, [("i", encode({"_id": 1}))]))
     finally:
         engine.release(loser)
     assert entries(engine) == []

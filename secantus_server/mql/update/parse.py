@@ -68,8 +68,10 @@ def _parse_operators(u: dict[str, Any], ctx: ParseContext, array_filters: Sequen
             )
         for path, argument in fields.items():
             enter(builder, path, argument, ctx)
-            deepest = max(deepest, path.count(".") + _depth(argument))
-    check_used(filters, builder.used, u)
+            if type(argument) in (dict, list) or "." in path:
+                deepest = max(deepest, path.count(".") + _depth(argument))
+    if filters:
+        check_used(filters, builder.used, u)
     deep = deepest > _SAFE_DEPTH or bool(builder.preparations)
     return OperatorUpdate(builder.build(), builder.paths, builder.modified, builder.preparations, deep=deep)
 

@@ -51,16 +51,17 @@ class TreeBuilder:
         Raises:
             CommandError: the path is not legal (56, 2, 52), has an unknown identifier (2) or conflicts with another (40).
         """
+        if path.isidentifier():
+            # The usual path is one name, and nothing can be wrong with it.
+            self._place(self._root, path, path, leaf)
+            self.modified.add(path)
+            return
         components = split_path(path)
         self._check_identifiers(path, components)
         branch = self._root
         for depth in range(len(components) - 1):
             branch = self._descend(branch, components, depth, path)
-        key = _key_in(branch, components, len(components) - 1, path)
-        if key in branch.children:
-            raise _conflict(path, path)
-        branch.children[key] = leaf
-        self.paths.append(path)
+        self._place(branch, _key_in(branch, components, len(components) - 1, path), path, leaf)
         self.modified.add(stable_prefix(components))
 
     def build(self) -> Tree:
@@ -68,6 +69,12 @@ class TreeBuilder:
         root = _seal(self._root, self.filters)
         assert isinstance(root, ObjectNode)
         return Tree(root)
+
+    def _place(self, branch: _Branch, key: str, path: str, leaf: Leaf) -> None:
+        if key in branch.children:
+            raise _conflict(path, path)
+        branch.children[key] = leaf
+        self.paths.append(path)
 
     def _check_identifiers(self, path: str, components: list[str]) -> None:
         for component in components:
@@ -111,7 +118,9 @@ def _seal(branch: _Branch | Leaf, filters: Mapping[str, Matcher]) -> Node:
 
 def object_node(children: dict[str, Node], positional: Node | None) -> ObjectNode:
     """An object node whose children are in the order of application."""
-    return ObjectNode(dict(sorted(children.items(), key=lambda item: order_key(item[0]))), positional, merge)
+    if len(children) > 1:
+        children = dict(sorted(children.items(), key=lambda item: order_key(item[0])))
+    return ObjectNode(children, positional, merge)
 
 
 def merge(first: Node, second: Node, path: str) -> Node:

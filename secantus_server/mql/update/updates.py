@@ -48,12 +48,23 @@ class OperatorUpdate:
 
     def __init__(self, tree: Tree, paths: list[str], modified: set[str], preparations: list[Preparation], *, deep: bool) -> None:
         self.modified_paths: frozenset[str] | None = frozenset(modified)
-        self.needs_array_index = any("$" in path.split(".") for path in paths)
+        self.needs_array_index = False
         self._tree = tree
         self._preparations = preparations
-        self._id_path = next((path for path in paths if path == "_id" or path.startswith("_id.")), None)
-        self._dollar_name = next((path.split(".")[0] for path in paths if path.startswith("$")), None)
+        self._id_path: str | None = None
+        self._dollar_name: str | None = None
         self._deep = deep
+        for path in paths:
+            if "$" in path:
+                self._note_dollar(path.split("."))
+            if self._id_path is None and path.startswith("_id") and path[3:4] in ("", "."):
+                self._id_path = path
+
+    def _note_dollar(self, components: list[str]) -> None:
+        if "$" in components:
+            self.needs_array_index = True
+        if self._dollar_name is None and components[0].startswith("$"):
+            self._dollar_name = components[0]
 
     def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
         """See `Update`."""

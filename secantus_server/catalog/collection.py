@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bson.binary import Binary
@@ -25,7 +25,8 @@ class Collection:
 
     `identity` is how the oplog names it: a BSON document of its namespace and UUID.
 
-    Threads: `_lock` guards the count, its version and the counter of RecordIds. `indexes` and `options` are replaced
+    Threads: `_lock` guards the count, its version and the making of the counter of RecordIds, whose steps are atomic. `indexes` and
+    `options` are replaced
     whole, while no transaction runs or in a catalog change.
     """
 
@@ -77,14 +78,18 @@ class Collection:
         """The index of this name, or None."""
         return next((index for index in self.indexes if index.name == name), None)
 
-    def next_record_id(self, newest: int | None = None) -> int | None:
-        """A new RecordId, or None while the newest stored one is not known; the caller then finds and gives it."""
-        with self._lock:
-            if self._record_ids is None:
-                if newest is None:
-                    return None
-                self._record_ids = itertools.count(newest + 1)
-            return next(self._record_ids)
+    def record_ids(self, newest: Callable[[], int]) -> Iterator[int]:
+        """New RecordIds; several threads may take from them.
+
+        Arguments:
+            newest: finds the newest RecordId that is stored; it is asked once in a collection's life in memory.
+        """
+        if self._record_ids is None:
+            found = newest()
+            with self._lock:
+                if self._record_ids is None:
+                    self._record_ids = itertools.count(found + 1)
+        return self._record_ids
 
     def begin_record_ids(self) -> None:
         """Note that there are no documents yet: the first one gets the RecordId 1."""

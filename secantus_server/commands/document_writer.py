@@ -11,7 +11,8 @@ from secantus_server.commands.cap import Cap
 from secantus_server.commands.services import Services
 from secantus_server.commands.special_collections import check_shown
 from secantus_server.commands.validation import validation_of
-from secantus_server.exec._prepare import id_document
+from secantus_server.errors import CommandError
+from secantus_server.exec._prepare import id_document, prepare_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.read_scope import ReadScope
@@ -19,7 +20,7 @@ from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog.oplog import Changes, Entry
 from secantus_server.query.clustered import natural_scan
-from secantus_server.storage import RecoveryUnit
+from secantus_server.storage import RecoveryUnit, WriteConflict
 
 
 class DocumentWriter:
@@ -54,16 +55,68 @@ class DocumentWriter:
         if self._validation is not None:
             self._validation.check(document, None)
         try:
-            self._writer.insert(document, self._new_record_id())
+            self._writer.insert(document, next(self.collection.record_ids(self._newest_record_id)))
         except DuplicateKey as error:
-            if self.collection.is_clustered:
-                check_shown(error.values)
-            raise error.as_command_error(self._namespace) from None
+            raise self._duplicate(error) from None
         self._changes.append(("i", document))
         self._difference += 1
         if self._cap is not None:
             self._cap.added(document)
             self._make_room(self._cap)
+
+    def insert_run(
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
+    ) -> tuple[int, CommandError | None]:
+        """Make documents of a client ready and store them, up to the first that cannot be stored.
+
+        Arguments:
+            documents: those of [start, stop) are stored.
+            make_timestamp: see `prepare_document`.
+
+        Returns:
+            `stop` and None, or the place of the document that could not be stored and why.
+
+        Raises:
+            WriteConflict: the transaction is to be tried again.
+        """
+        if self._validation is None and self._cap is None:
+            return self._insert_compiled(documents, start, stop, make_timestamp)
+        position = start
+        try:
+            while position < stop:
+                self.insert(prepare_document(documents[position], self._services.clock.object_id, make_timestamp))
+                position += 1
+        except WriteConflict:
+            raise
+        except CommandError as error:
+            return position, error
+        return stop, None
+
+    def _insert_compiled(
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
+    ) -> tuple[int, CommandError | None]:
+        """The same where nothing but storage has a say: one call of compiled code."""
+        known = len(self._changes)
+        record_ids = self.collection.record_ids(self._newest_record_id)
+        try:
+            self._writer.insert_run(documents, start, stop, record_ids, self._services.clock.object_id, make_timestamp, self._changes)
+        except WriteConflict:
+            raise
+        except DuplicateKey as error:
+            return self._writer.position, self._duplicate(error)
+        except CommandError as error:
+            return self._writer.position, error
+        finally:
+            self._difference += len(self._changes) - known
+        return stop, None
+
+    def _duplicate(self, error: DuplicateKey) -> CommandError:
+        try:
+            if self.collection.is_clustered:
+                check_shown(error.values)
+        except CommandError as refusal:
+            return refusal
+        return error.as_command_error(self._namespace)
 
     def update(self, old: bytes, new: bytes, record_id: int) -> None:
         """Replace a stored document.
@@ -133,14 +186,6 @@ class DocumentWriter:
             index.multikey = True
         with self._services.catalog.changing(self.unit) as change:
             change.save(self.collection)
-
-    def _new_record_id(self) -> int:
-        record_id = self.collection.next_record_id()
-        if record_id is None:
-            newest = self._newest_record_id()
-            record_id = self.collection.next_record_id(newest)
-        assert record_id is not None, "the newest RecordId was given"
-        return record_id
 
     def _newest_record_id(self) -> int:
         scan = RecordScan(self.collection.ident, None, uninterrupted, True)

@@ -80,15 +80,14 @@ Outcome = tuple[bytes | None, dict[str, Any]]
 class _Job:
     """What both kinds share: the query, and the projection of the document given back."""
 
-    def __init__(self, request: Request, name: str, args: dict[str, Any], ctx: ParseContext) -> None:
+    def __init__(self, request: Request, name: str, args: dict[str, Any], query: CanonicalQuery) -> None:
         self.request = request
         self.name = name
         self.args = args
-        self.ctx = ctx
-        self.query: CanonicalQuery = parse_query(args["query"], ctx, sort=args["sort"], hint=args["hint"], limit=1)
+        self.query = query
         self.projection: Projection | None = None
         if args["fields"]:
-            self.projection = parse_projection(args["fields"], ctx, match=self.query.match)
+            self.projection = parse_projection(args["fields"], query.context, match=query.match)
 
     def target(self, collection: Collection, unit: RecoveryUnit) -> tuple[int, bytes] | None:
         """The document to change, with its RecordId."""
@@ -97,6 +96,9 @@ class _Job:
 
 class _Remove(_Job):
     """findAndModify with `remove`."""
+
+    def __init__(self, request: Request, name: str, args: dict[str, Any], ctx: ParseContext) -> None:
+        super().__init__(request, name, args, parse_query(args["query"], ctx, sort=args["sort"], hint=args["hint"], limit=1))
 
     def run(self, unit: RecoveryUnit) -> Outcome:
         """Remove the document; gives it."""
@@ -115,14 +117,8 @@ class _Modify(_Job):
     """findAndModify with an update."""
 
     def __init__(self, request: Request, name: str, args: dict[str, Any], ctx: ParseContext) -> None:
-        super().__init__(request, name, args, ctx)
-        spec = {
-            "q": args["query"],
-            "u": args["update"],
-            "multi": False,
-            **{key: args[key] for key in ("arrayFilters", "upsert", "sort", "hint")},
-        }
-        self.statement: UpdateStatement = make_statement(spec, ctx)
+        self.statement: UpdateStatement = make_statement({**args, "q": args["query"], "u": args["update"], "multi": False}, ctx)
+        super().__init__(request, name, args, self.statement.query)
         if args["upsert"]:
             writable_collection(request, name)
 
@@ -154,7 +150,7 @@ class _Modify(_Job):
     def _insert(self, writer: DocumentWriter) -> Outcome:
         if not self.args["upsert"]:
             return None, {"n": 0, "updatedExisting": False}
-        match = self.query.match if self.query.match is not None else parse_match({}, self.ctx)
-        document = upsert_document(match, self.statement.update, self.ctx)
+        match = self.query.match if self.query.match is not None else parse_match({}, self.query.context)
+        document = upsert_document(match, self.statement.update, self.query.context)
         writer.insert(document)
         return document if self.args["new"] else None, {"n": 1, "updatedExisting": False, "upserted": prepared_id(document)}

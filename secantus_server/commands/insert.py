@@ -19,7 +19,6 @@ from secantus_server.commands.writing import (
     write_transaction,
 )
 from secantus_server.errors import CommandError
-from secantus_server.exec._prepare import prepare_document
 from secantus_server.storage import RecoveryUnit, WriteConflict
 
 # So many documents share a transaction.
@@ -94,15 +93,13 @@ class _Chunk:
             raise WriteConflict
         writer = DocumentWriter(services, unit, collection, bypass_validation=self._bypass_validation)
         self.errors = []
-        count = 0
-        for index in range(self._start, min(self._start + CHUNK, len(self._documents))):
-            try:
-                writer.insert(prepare_document(self._documents[index], services.clock.object_id, self._timestamp))
-                count += 1
-            except WriteConflict:
-                raise
-            except CommandError as error:
-                self.errors.append(write_error(index, error))
+        position, stop, count = self._start, min(self._start + CHUNK, len(self._documents)), 0
+        while position < stop:
+            reached, error = writer.insert_run(self._documents, position, stop, self._timestamp)
+            count += reached - position
+            position = reached + 1
+            if error is not None:
+                self.errors.append(write_error(reached, error))
                 if self._ordered:
                     break
         writer.commit()

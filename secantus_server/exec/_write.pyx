@@ -1,25 +1,30 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Writing the documents of one collection, their index entries with them.
 
-Each call changes everything that one document needs or raises before it changed anything, so that a statement that
+Each call changes everything that one document needs, or raises and leaves nothing changed, so that a statement that
 fails leaves the rest of its transaction whole.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element, find_field
-from secantus_server.index._index cimport Index, record_id_bytes
+from secantus_server.index._index cimport NO_ENTRY, ONE_ENTRY, SOME_ENTRIES, Entries, Index, record_id_bytes
 from secantus_server.mql._keys cimport Generation
 from secantus_server.storage._unit cimport RecoveryUnit
 
+from secantus_server.exec._prepare import prepare_document
 from secantus_server.index._index import ident_prefix
 from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 
 cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
+
+cdef enum:
+    MAX_INDEXES = 64
 
 
 cdef class CollectionWriter:
@@ -36,15 +41,28 @@ cdef class CollectionWriter:
     cdef Index id_index
     cdef list others
     cdef Writer key_buffer
+    cdef Writer value_buffer
+    # For each other index, what a document has there: of its only entry the key and the value, of others their Generation.
+    cdef Entries[MAX_INDEXES] found
+    cdef list keys
+    cdef list values
+    cdef list generations
     cdef readonly list became_multikey
+    cdef readonly Py_ssize_t position
 
     def __init__(self, RecoveryUnit unit not None, int ident, list indexes not None):
         self.unit = unit
         self.prefix = ident_prefix(ident)
         self.id_index = indexes[0] if indexes and (<Index>indexes[0]).is_id else None
         self.others = indexes[1:] if self.id_index is not None else indexes
-        self.key_buffer = Writer()
+        self.key_buffer = Writer.__new__(Writer)
+        self.value_buffer = Writer.__new__(Writer)
         self.became_multikey = []
+        if self.others:
+            assert len(self.others) <= MAX_INDEXES, "a collection has too many indexes"
+            self.keys = [Writer() for _ in self.others]
+            self.values = [Writer() for _ in self.others]
+            self.generations = [None] * len(self.others)
 
     def insert(self, bytes doc not None, int64_t record_id):
         """Store a new document; its _id is set.
@@ -55,39 +73,99 @@ cdef class CollectionWriter:
             WriteConflict: another transaction wrote one of its keys.
         """
         cdef bytes rid = record_id_bytes(record_id)
-        cdef list all_entries = self.prepare(doc)
+        if self.others:
+            self.find_entries(doc, rid)
         if self.id_index is not None:
             self.insert_id(doc, rid)
         self.put_record(rid, doc, True)
-        self.add_all(all_entries, rid, doc)
+        if self.others:
+            self.add_entries(doc, rid)
 
-    cdef list prepare(self, bytes doc):
-        """The entries of all other indexes, checked for duplicates."""
-        cdef Index index
-        cdef Generation entries
-        if not self.others:
-            return None
-        found = []
-        for index in self.others:
-            entries = index.entries_of(doc)
-            index.check(self.unit, entries, doc, None)
-            found.append(entries)
-        return found
+    def insert_run(self, list documents not None, Py_ssize_t start, Py_ssize_t stop, record_ids, make_id, make_timestamp, list changes not None):
+        """Make documents ready and store them, one after the other; `position` is the one that it is at, also when that one fails.
 
-    cdef int add_all(self, list all_entries, bytes rid, bytes doc) except -1:
+        Arguments:
+            documents: those of [start, stop) are stored.
+            record_ids: an iterator over new RecordIds.
+            make_id, make_timestamp: see `prepare_document`.
+            changes: gets what the oplog is to say of each document that was stored.
+
+        Raises:
+            CommandError, DuplicateKey, WriteConflict: as `insert`.
+        """
+        cdef bytes doc
+        self.position = start
+        while self.position < stop:
+            doc = prepare_document(documents[self.position], make_id, make_timestamp)
+            self.insert(doc, next(record_ids))
+            changes.append(("i", doc))
+            self.position += 1
+
+    cdef int find_entries(self, bytes doc, bytes rid) except -1:
+        """Find what a new document has in all other indexes; where it may be several entries, look for duplicates too."""
         cdef Py_ssize_t i
         cdef Index index
-        cdef Generation entries
-        if all_entries is None:
-            return 0
-        for i in range(len(all_entries)):
-            entries = all_entries[i]
-            if entries is None:
-                continue
+        for i in range(len(self.others)):
             index = self.others[i]
-            self.note_multikey(index, entries)
+            self.found[i] = index.only_entry(doc, rid, self.keys[i], self.values[i])
+            if self.found[i] == SOME_ENTRIES:
+                self.generations[i] = index.entries_of(doc)
+                index.check(self.unit, self.generations[i], doc, None)
+        return 0
+
+    cdef int add_entries(self, bytes doc, bytes rid) except -1:
+        """Store the entries that were found; if a unique index has one already, take back all that was stored of the document."""
+        cdef Py_ssize_t i
+        for i in range(len(self.others)):
+            if self.found[i] == ONE_ENTRY:
+                if not self.add_one(self.others[i], self.keys[i], self.values[i]):
+                    self.take_back(i, doc, rid)
+                    (<Index>self.others[i]).duplicate(doc)
+            elif self.found[i] == SOME_ENTRIES:
+                self.add_some(self.others[i], self.generations[i], doc, rid)
+        return 0
+
+    cdef int add_one(self, Index index, Writer key, Writer value) except -1:
+        """Store a document's only entry; 0 if a unique index has its key already."""
+        if index.unique:
+            return self.unit.insert_raw(ENTRIES_TABLE, key.buffer, key.size, value.buffer, value.size)
+        self.unit.put_raw(ENTRIES_TABLE, key.buffer, key.size, value.buffer, value.size, False)
+        return 1
+
+    cdef int add_some(self, Index index, Generation entries, bytes doc, bytes rid) except -1:
+        if entries is None:
+            return 0
+        self.note_multikey(index, entries)
+        for key in entries.keys:
+            index.add(self.unit, key, entries.covered if not entries.multikey else None, rid, doc)
+        return 0
+
+    cdef int take_back(self, Py_ssize_t stored, bytes doc, bytes rid) except -1:
+        """Remove a document and its entries in the first few indexes, which this transaction has just stored."""
+        cdef Py_ssize_t i
+        cdef Writer key
+        for i in range(stored):
+            if self.found[i] == ONE_ENTRY:
+                key = self.keys[i]
+                self.unit.remove_raw(ENTRIES_TABLE, key.buffer, key.size)
+            elif self.found[i] == SOME_ENTRIES:
+                self.take_some(self.others[i], self.generations[i], rid)
+        return self.remove_record(doc, rid)
+
+    cdef int take_some(self, Index index, Generation entries, bytes rid) except -1:
+        if entries is not None:
             for key in entries.keys:
-                index.add(self.unit, key, entries.covered if not entries.multikey else None, rid, doc)
+                index.take(self.unit, key, rid)
+        return 0
+
+    cdef int remove_record(self, bytes doc, bytes rid) except -1:
+        """Remove a document and its entry in the index on _id."""
+        cdef bytes key = self.prefix + rid
+        cdef Element element
+        self.unit.remove_raw(RECORDS_TABLE, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
+        if self.id_index is not None:
+            self.id_key(doc, &element)
+            self.unit.remove_raw(ENTRIES_TABLE, self.key_buffer.buffer, self.key_buffer.size)
         return 0
 
     cdef int note_multikey(self, Index index, Generation entries) except -1:
@@ -131,11 +209,15 @@ cdef class CollectionWriter:
             WriteConflict: another transaction wrote one of its keys.
         """
         cdef bytes rid = record_id_bytes(record_id)
+        cdef Py_ssize_t i
         cdef Index index
         cdef Generation before
         cdef Generation after
         cdef list changes = []
-        for index in self.others:
+        for i in range(len(self.others)):
+            index = self.others[i]
+            if self.keeps_entry(i, old, new, rid):
+                continue
             before = index.entries_of(old)
             after = index.entries_of(new)
             if same_entries(before, after):
@@ -145,6 +227,16 @@ cdef class CollectionWriter:
         for index, before, after in changes:
             self.change(index, before, after, rid, new)
         self.put_record(rid, new, False)
+
+    cdef bint keeps_entry(self, Py_ssize_t i, bytes old, bytes new, bytes rid) except -1:
+        """Whether two versions of a document have nothing in an index, or the same only entry; decided without making objects."""
+        cdef Index index = self.others[i]
+        cdef Writer key = self.keys[i]
+        cdef Writer value = self.values[i]
+        cdef Entries before = index.only_entry(old, rid, self.key_buffer, self.value_buffer)
+        if before == SOME_ENTRIES or index.only_entry(new, rid, key, value) != before:
+            return False
+        return before == NO_ENTRY or (same_bytes(key, self.key_buffer) and same_bytes(value, self.value_buffer))
 
     cdef int change(self, Index index, Generation before, Generation after, bytes rid, bytes doc) except -1:
         if before is not None:
@@ -163,19 +255,17 @@ cdef class CollectionWriter:
             WriteConflict: another transaction wrote one of its keys.
         """
         cdef bytes rid = record_id_bytes(record_id)
-        cdef bytes key = self.prefix + rid
+        cdef Py_ssize_t i
         cdef Index index
-        cdef Generation entries
-        cdef Element element
-        self.unit.remove_raw(RECORDS_TABLE, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
-        if self.id_index is not None:
-            self.id_key(doc, &element)
-            self.unit.remove_raw(ENTRIES_TABLE, self.key_buffer.buffer, self.key_buffer.size)
-        for index in self.others:
-            entries = index.entries_of(doc)
-            if entries is not None:
-                for entry in entries.keys:
-                    index.take(self.unit, entry, rid)
+        cdef Entries found
+        for i in range(len(self.others)):
+            index = self.others[i]
+            found = index.only_entry(doc, rid, self.key_buffer, self.value_buffer)
+            if found == ONE_ENTRY:
+                self.unit.remove_raw(ENTRIES_TABLE, self.key_buffer.buffer, self.key_buffer.size)
+            elif found == SOME_ENTRIES:
+                self.take_some(index, index.entries_of(doc), rid)
+        self.remove_record(doc, rid)
 
     def add_to_index(self, Index index not None, bytes doc not None, int64_t record_id):
         """Put a stored document into an index that is being built.
@@ -185,12 +275,15 @@ cdef class CollectionWriter:
             CommandError: the document cannot be indexed.
         """
         cdef bytes rid = record_id_bytes(record_id)
-        cdef Generation entries = index.entries_of(doc)
-        if entries is None:
-            return
-        self.note_multikey(index, entries)
-        for key in entries.keys:
-            index.add(self.unit, key, entries.covered if not entries.multikey else None, rid, doc)
+        cdef Entries found = index.only_entry(doc, rid, self.key_buffer, self.value_buffer)
+        if found == SOME_ENTRIES:
+            self.add_some(index, index.entries_of(doc), doc, rid)
+        elif found == ONE_ENTRY and not self.add_one(index, self.key_buffer, self.value_buffer):
+            index.duplicate(doc)
+
+
+cdef bint same_bytes(Writer first, Writer second) noexcept:
+    return first.size == second.size and memcmp(first.buffer, second.buffer, first.size) == 0
 
 
 cdef bint same_entries(Generation before, Generation after) except -1:

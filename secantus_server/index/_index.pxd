@@ -3,12 +3,20 @@
 
 from libc.stdint cimport int64_t, uint8_t
 
+from secantus_server.bson._codec cimport Writer
 from secantus_server.mql._keys cimport Generation, KeyGenerator
 from secantus_server.storage._unit cimport RecoveryUnit
 
 
 cdef bytes record_id_bytes(int64_t record_id)
 cdef int64_t read_record_id(const uint8_t* data) noexcept nogil
+
+
+# What a document has in an index: nothing, one entry, or perhaps several, which only a Generation tells.
+cdef enum Entries:
+    NO_ENTRY
+    ONE_ENTRY
+    SOME_ENTRIES
 
 
 cdef class Index:
@@ -29,6 +37,7 @@ cdef class Index:
     cdef public bint dropped
 
     cdef Generation entries_of(self, bytes doc)
+    cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1
     cdef int add(self, RecoveryUnit ru, bytes key, bytes covered, bytes record_id, bytes doc) except -1
     cdef int take(self, RecoveryUnit ru, bytes key, bytes record_id) except -1

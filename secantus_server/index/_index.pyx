@@ -8,8 +8,8 @@ RecordId of a unique index, then the values themselves, from which a covered que
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from secantus_server.bson._codec cimport decode_document
-from secantus_server.mql._keys cimport Generation, KeyGenerator, generate
+from secantus_server.bson._codec cimport Writer, decode_document
+from secantus_server.mql._keys cimport Generation, KeyGenerator, Slot, generate, look_up_all, put_slots, put_values
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.index.errors import DuplicateKey
@@ -100,6 +100,28 @@ cdef class Index:
         if len(entries.keys) > 1:
             entries.keys = list(dict.fromkeys(entries.keys))
         return entries
+
+    cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *:
+        """Write the key and the value of the only entry of a document, without making objects of them."""
+        cdef Slot[32] slots
+        cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(doc)
+        if self.generator is None or "prepareUnique" in self.spec:
+            return SOME_ENTRIES
+        if self.partial_filter is not None and not self.partial_filter.matches(doc):
+            return NO_ENTRY
+        if not look_up_all(self.generator, data, slots):
+            return SOME_ENTRIES
+        key.clear()
+        value.clear()
+        key.put_bytes(PyBytes_AS_STRING(self.prefix), 4)
+        if put_slots(self.generator, slots, key) and self.sparse:
+            return NO_ENTRY
+        if self.unique:
+            value.put_bytes(PyBytes_AS_STRING(record_id), 8)
+        else:
+            key.put_bytes(PyBytes_AS_STRING(record_id), 8)
+        put_values(self.generator, slots, value)
+        return ONE_ENTRY
 
     def entries(self, bytes doc not None, int64_t record_id):
         """What is stored for a document: pairs of an entry's key and value, and whether they make the index multikey."""

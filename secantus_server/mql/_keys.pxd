@@ -38,9 +38,11 @@ cdef class Generation:
     cdef int ambiguous(self, int field) except -1
     cdef int parallel(self, Slot* slots, int second) except -1
     cdef int emit(self, Slot* slots) except -1
-    cdef bytes raw_values(self, Slot* slots)
 
 
+cdef int look_up_all(KeyGenerator generator, const uint8_t* doc, Slot* slots) except -1
+cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) except -1
+cdef int put_values(KeyGenerator generator, const Slot* slots, Writer out) except -1
 cdef Generation generate(KeyGenerator generator, const uint8_t* doc, list keys)
 
 

@@ -154,45 +154,65 @@ cdef class Generation:
         raise CommandError(171, f"cannot index parallel arrays [{paths[second].rpartition('.')[2]}] [{paths[first].rpartition('.')[2]}]")
 
     cdef int emit(self, Slot* slots) except -1:
-        cdef Writer out = self.out
-        cdef size_t start
-        cdef int i
+        cdef bint absent
         cdef bytes key
-        out.clear()
-        for i in range(self.generator.fields):
-            start = out.size
-            if slots[i].kind == VALUE:
-                put_key(out, slots[i].value.type, slots[i].value.value, self.generator.collation)
-            elif slots[i].kind == ABSENT:
-                put_null_key(out)
-            else:
-                put_empty_array_key(out)
-            if slots[i].kind != ABSENT:
-                self.all_absent = False
-            if self.generator.signs[i] < 0:
-                invert(out, start)
-        key = out.finish()
+        self.out.clear()
+        absent = put_slots(self.generator, slots, self.out)
+        self.all_absent = self.all_absent and absent
+        key = self.out.finish()
         if self.keys is not None:
             self.keys.append(key)
             if not self.multikey:
-                self.covered = self.raw_values(slots)
+                self.out.clear()
+                put_values(self.generator, slots, self.out)
+                self.covered = self.out.finish()
         elif self.smallest is None or key < self.smallest:
             self.smallest = key
         return 0
 
 
-    cdef bytes raw_values(self, Slot* slots):
-        """The values that the key was made of: a type byte and the value for each field, 0 for an absent one."""
-        cdef Writer out = self.out
-        cdef int i
-        out.clear()
-        for i in range(self.generator.fields):
-            if slots[i].kind == VALUE:
-                out.put_byte(slots[i].value.type)
-                out.put_bytes(slots[i].value.value, slots[i].value.value_len)
-            else:
-                out.put_byte(0)
-        return out.finish()
+cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) except -1:
+    """Write the key of values that are found, none of them an array; tells whether all of them are absent."""
+    cdef size_t start
+    cdef int i
+    cdef bint all_absent = True
+    for i in range(generator.fields):
+        start = out.size
+        if slots[i].kind == VALUE:
+            put_key(out, slots[i].value.type, slots[i].value.value, generator.collation)
+        elif slots[i].kind == ABSENT:
+            put_null_key(out)
+        else:
+            put_empty_array_key(out)
+        if slots[i].kind != ABSENT:
+            all_absent = False
+        if generator.signs[i] < 0:
+            invert(out, start)
+    return all_absent
+
+
+cdef int put_values(KeyGenerator generator, const Slot* slots, Writer out) except -1:
+    """Write the values that a key was made of: a type byte and the value for each field, 0 for an absent one."""
+    cdef int i
+    for i in range(generator.fields):
+        if slots[i].kind == VALUE:
+            out.put_byte(slots[i].value.type)
+            out.put_bytes(slots[i].value.value, slots[i].value.value_len)
+        else:
+            out.put_byte(0)
+    return 0
+
+
+cdef int look_up_all(KeyGenerator generator, const uint8_t* doc, Slot* slots) except -1:
+    """Find the values of a document that has only one key; 0 where it may have several, because an array is on a path."""
+    cdef int i
+    for i in range(generator.fields):
+        slots[i].doc = doc
+        slots[i].rest = generator.names[i]
+        look_up(&slots[i])
+        if slots[i].kind != VALUE and slots[i].kind != ABSENT:
+            return 0
+    return 1
 
 
 cdef void enter(Slot* slot, const Element* element) noexcept nogil:

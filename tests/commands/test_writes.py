@@ -10,6 +10,7 @@ from bson.timestamp import Timestamp
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from secantus_server.server import SecantusDBServer
 from tests.commands.failing import code
 
 
@@ -165,3 +166,35 @@ def test_an_out_that_fails_leaves_the_collection_usable(db: Database) -> None:
         db.source.aggregate([{"$out": "target"}])
     assert caught.value.code == 11000
     assert list(db.target.find().hint("a_1")) == [{"_id": 0, "a": 0}] == list(db.target.find({"_id": 0}))
+
+
+def test_a_duplicate_leaves_nothing_of_its_document(db: Database) -> None:
+    """Entries are stored as they are found; what was stored before the index that refuses is taken back."""
+    db.c.create_index("a")
+    db.c.create_index("tags")
+    db.c.create_index("b", unique=True)
+    db.c.create_index("d", unique=True)
+    documents = [
+        {"_id": 1, "a": 1, "b": 1, "d": 1, "tags": ["x"]},
+        {"_id": 2, "a": 2, "b": 1, "d": 2, "tags": ["y", "z"]},
+        {"_id": 3, "a": 3, "b": 3, "d": 1, "tags": ["y"]},
+        {"_id": 1, "a": 4, "b": 4, "d": 4, "tags": []},
+        {"_id": 5, "a": 5, "b": [5, 1], "d": 5},
+        {"_id": 2, "a": 2, "b": 2, "d": 2, "tags": ["y", "z"]},
+    ]
+    reply = db.command({"insert": "c", "documents": documents, "ordered": False})
+    assert (reply["n"], errors(reply)) == (2, [(1, 11000), (2, 11000), (3, 11000), (4, 11000)])
+    assert [error["keyPattern"] for error in reply["writeErrors"]] == [{"b": 1}, {"d": 1}, {"_id": 1}, {"b": 1}]
+    assert [found["_id"] for found in db.c.find({"tags": "y"})] == [2]
+    assert db.c.count_documents({"a": {"$gt": 2}}, hint="a_1") == 0
+    assert db.validate_collection("c", full=True)["valid"]
+
+
+def test_a_snapshot_does_not_see_what_was_taken_back(server: SecantusDBServer, db: Database) -> None:
+    db.c.create_index("a", unique=True)
+    db.c.insert_one({"_id": 1, "a": 1})
+    with server.checkpoint():
+        reply = db.command({"insert": "c", "documents": [{"_id": 2, "a": 1}, {"_id": 2, "a": 2}], "ordered": False})
+        assert reply["n"] == 1
+    assert list(db.c.find()) == [{"_id": 1, "a": 1}]
+    assert db.validate_collection("c", full=True)["valid"]

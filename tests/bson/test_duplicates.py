@@ -22,9 +22,7 @@ def nested(kind: bytes, inner: bytes) -> bytes:
     return struct.pack("<i", len(body) + 5) + body + b"\0"
 
 
-@pytest.mark.parametrize(
-    ("data", "code"), [(raw(("a", 1), ("a", 1)), 40413), (nested(b"\3", raw(("a", 1), ("b", 2), ("a", {}))), 238)]
-)
+@pytest.mark.parametrize(("data", "code"), [(raw(("a", 1), ("a", 1)), 40413), (nested(b"\3", raw(("a", 1), ("b", 2), ("a", {}))), 238)])
 def test_refused(data: bytes, code: int) -> None:
     with pytest.raises(CommandError) as caught:
         decode_unique(data)

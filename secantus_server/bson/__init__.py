@@ -3,7 +3,7 @@
 https://bsonspec.org/spec.html
 """
 
-from secantus_server.bson._codec import RawArray, RawDocument, decode, encode, validate
+from secantus_server.bson._codec import RawArray, RawDocument, decode, decode_unique, encode, validate
 from secantus_server.bson._compare import compare_values, values_equal
 from secantus_server.bson._keystring import key_string
 from secantus_server.bson.numbers import int_value, to_decimal
@@ -15,6 +15,7 @@ __all__ = [
     "canonical_type",
     "compare_values",
     "decode",
+    "decode_unique",
     "encode",
     "int_value",
     "is_number",

@@ -22,7 +22,7 @@ from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import MISSING, UNDEFINED, Date, DBPointer, JavaScript, Regex, Symbol, Undefined
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 
 cdef int MAX_DEPTH = 200
 cdef object MIN_KEY = MinKey()
@@ -139,13 +139,22 @@ cdef object decode_element(const Element* element):
     return decode_value(element.type, element.value, element.value_len)
 
 
+# Whether a document had two fields of one name since `decode_unique` last looked. The GIL is held while anything is decoded.
+cdef bint met_duplicate = False
+
+
 cdef dict decode_document(const uint8_t* doc):
     """A document's fields; of fields with the same name the last one stays."""
+    global met_duplicate
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
     cdef dict out = {}
+    cdef Py_ssize_t count = 0
     while next_element(&cursor, &element):
         out[decode_text(element.name, element.name_len)] = decode_value(element.type, element.value, element.value_len)
+        count += 1
+    if len(out) != count:
+        met_duplicate = True
     return out
 
 
@@ -165,6 +174,44 @@ def decode(bytes data not None):
         data: BSON that `validate` accepted or that the server wrote.
     """
     return decode_document(<const uint8_t*>PyBytes_AS_STRING(data))
+
+
+cdef dict decode_unique_document(const uint8_t* doc):
+    """A document's fields; two fields of one name are an error, in it or in a document inside."""
+    global met_duplicate
+    met_duplicate = False
+    cdef dict out = decode_document(doc)
+    if met_duplicate:
+        refuse_duplicate(doc, 0, False)
+    return out
+
+
+def decode_unique(bytes data not None):
+    """The values of what a client asks for: one of two fields of the same name would be lost without a word.
+
+    Arguments:
+        data: BSON that `validate` accepted.
+
+    Raises:
+        CommandError: 40413 for two fields of one name, 238 where they are in a document inside.
+    """
+    return decode_unique_document(<const uint8_t*>PyBytes_AS_STRING(data))
+
+
+cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array) except -1:
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(doc)
+    cdef set names = set()
+    while next_element(&cursor, &element):
+        name = decode_text(element.name, element.name_len)
+        if name in names and not in_array:
+            if depth == 0:
+                raise CommandError(40413, f"BSON field '{name}' is a duplicate field")
+            raise not_supported(f"a document with two fields named '{name}' in a command", "write each name once")
+        names.add(name)
+        if element.type == 3 or element.type == 4:
+            refuse_duplicate(element.value, depth + 1, element.type == 4)
+    return 0
 
 
 # ---------------------------------------------------------------- validate
@@ -302,7 +349,8 @@ cdef int check_whole(const uint8_t* data, Py_ssize_t size) except -1:
     """Check that so many bytes are one whole valid document."""
     if size < 5:
         fail("a document is cut off")
-    if check_document(data, data + size, 1) != size:
+    # The outermost document, a command, does not count.
+    if check_document(data, data + size, 0) != size:
         fail("a document has a wrong length")
     return 0
 

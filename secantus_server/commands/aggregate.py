@@ -31,8 +31,8 @@ from secantus_server.pipeline.run import Pipeline
 FIELDS = {
     "pipeline": a.array(required=True),
     "cursor": a.document(),
-    "explain": a.strict_boolean(None),
-    "allowDiskUse": a.boolean(True),
+    "explain": a.strict_boolean(None, null_is_absent=False),
+    "allowDiskUse": a.strict_boolean(True, null_is_absent=False),
     "bypassDocumentValidation": a.boolean(),
     "hint": a.hint(),
     "let": a.document({}),
@@ -74,8 +74,8 @@ def _target(request: Request) -> str | None:
     """The collection, or None for `aggregate: 1`."""
     value = request.body[request.name]
     if is_number(value):
-        if value != 1:
-            raise CommandError(9, "Invalid command format: the 'aggregate' field must specify a collection name or 1")
+        if float(str(value)) != 1:
+            raise CommandError(2, "Invalid command format: the 'aggregate' field must specify a collection name or 1")
         return None
     return collection_name("aggregate", request.db, value)
 
@@ -85,6 +85,8 @@ def _batch_size(args: dict[str, Any]) -> int | None:
     for key, value in cursor.items():
         if key != "batchSize":
             raise CommandError(40415, f"BSON field 'cursor.{key}' is an unknown field.")
+        if value is None:
+            continue
         if not is_number(value):
             raise CommandError(
                 14, f"BSON field 'cursor.batchSize' is the wrong type '{type_name(value)}', expected types '[long, int, decimal, double]'"
@@ -117,6 +119,8 @@ def run_aggregate(request: Request, name: str | None, collection: Collection | N
     stages, source = resolve_view(request, name, args["pipeline"])
     pipeline = parse_pipeline(args["pipeline"], ctx)
     if stages is not args["pipeline"]:
+        if pipeline.stages:
+            pipeline.stages[0].check_view(f"{request.db}.{name}")
         pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope))
     unit = request.services.engine.acquire()
     try:

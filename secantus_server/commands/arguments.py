@@ -107,9 +107,9 @@ def boolean(default: Any = False) -> Field:
     return Field(as_boolean, default, usual=bool)
 
 
-def strict_boolean(default: Any = False) -> Field:
+def strict_boolean(default: Any = False, *, null_is_absent: bool = True) -> Field:
     """A field that holds a bool."""
-    return Field(as_strict_boolean, default, usual=bool)
+    return Field(as_strict_boolean, default, null_is_absent=null_is_absent, usual=bool)
 
 
 def number(default: Any = None, *, minimum: int | None = None, maximum: int | None = None, required: bool = False) -> Field:

@@ -114,6 +114,7 @@ class _Bulk:
 
     def _update(self, operation: BulkOperation) -> None:
         request, name, args = operation.target.request, operation.target.name, operation.args
+        request.forget_cluster_time()
         check_not_view(request.services.catalog.find(request.db, name))
         spec = {**args, "q": args["filter"], "u": args["updateMods"], "c": args["constants"]}
         outcome = run_update(request, name, parse_statement(request, name, spec, self._let), bypass_validation=self._bypass)

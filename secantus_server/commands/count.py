@@ -9,7 +9,7 @@ from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
 from secantus_server.commands.names import collection_name
-from secantus_server.commands.reading import command_context, read_transaction
+from secantus_server.commands.reading import read_transaction, timeless_context
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import number
@@ -44,7 +44,7 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
     """Count documents."""
     name = collection_name("count", request.db, request.body[request.name])
     collection = request.services.catalog.find(request.db, name)
-    ctx = command_context(request, collation=args["collation"], collection=collection)
+    ctx = timeless_context(request, collation=args["collation"], collection=collection)
     query = parse_query(args["query"], ctx, hint=args["hint"])
     if collection is not None and collection.is_view:
         found = _count_view(request, collection, args)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.binary import Binary
+
 from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
 from secantus_server.catalog.catalog import Change
@@ -21,11 +23,14 @@ from secantus_server.index._index import Index
 from secantus_server.index.build import direction, index_kind, make_index
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.index.spec import check_kind_has_collations, check_spec
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
+from secantus_server.query.predicates import conjuncts
 
 MAX_INDEXES = 64
 # Two definitions of one key pattern that differ in one of these are different indexes.
-_IDENTITY = ("unique", "sparse", "partialFilterExpression", "collation")
+_IDENTITY = ("unique", "sparse", "collation", "wildcardProjection")
 
 
 @command(
@@ -96,7 +101,7 @@ def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str,
         CommandError: it is not, but the two cannot stand beside one another.
     """
     same_key = encode(_plain_key(spec["key"])) == encode(_plain_key(other["key"]))
-    same_identity = encode({k: spec.get(k) for k in _IDENTITY}) == encode({k: other.get(k) for k in _IDENTITY})
+    same_identity = _identity(spec) == _identity(other)
     if list(spec["key"]) == ["_id"] and same_key:
         return True
     if spec["name"] == other["name"]:
@@ -114,12 +119,19 @@ def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str,
     return False
 
 
+def _identity(spec: dict[str, Any]) -> tuple[bytes, list[bytes] | None]:
+    """What tells indexes on the same key apart, beside a partial filter; the order of the filter's conditions does not matter."""
+    partial = spec.get("partialFilterExpression")
+    conditions = None if partial is None else sorted(encode(node.serialize()) for node in conjuncts(parse_match(partial, ParseContext())))
+    return encode({name: spec.get(name) for name in _IDENTITY}), conditions
+
+
 def _plain_key(key: dict[str, Any]) -> dict[str, Any]:
     return {path: value if type(value) is str else direction(value) for path, value in key.items()}
 
 
 def _same_rest(spec: dict[str, Any], other: dict[str, Any]) -> bool:
-    ignored = {"name", "key", "v", *_IDENTITY}
+    ignored = {"name", "key", "v", "partialFilterExpression", *_IDENTITY}
     return {k: v for k, v in spec.items() if k not in ignored} == {k: v for k, v in other.items() if k not in ignored}
 
 
@@ -144,6 +156,12 @@ def build_indexes(request: Request, change: Change, collection: Collection, spec
         for document in scan:
             for index in made:
                 _add(writer, collection, index, document, scan.record_id)
+    except CommandError as error:
+        if request.operation.killed or error.code == 50:
+            raise
+        where = f"Collection {collection.namespace} ( {_text(collection.uuid)} )"
+        build = _text(services.catalog.new_uuid())
+        raise error.with_message(f"Index build failed: {build}: {where} :: caused by :: {error.message}") from None
     finally:
         scan.close()
     for index in writer.became_multikey:
@@ -154,6 +172,10 @@ def build_indexes(request: Request, change: Change, collection: Collection, spec
     change.save(changed)
     entries = [Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})) for index in made]
     services.oplog.commit(change.unit, entries)
+
+
+def _text(uuid: Binary) -> str:
+    return str(uuid.as_uuid())
 
 
 def _add(writer: CollectionWriter, collection: Collection, index: Index, document: bytes, record_id: int) -> None:

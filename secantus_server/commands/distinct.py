@@ -11,7 +11,7 @@ from secantus_server.bson import decode, encode, key_string
 from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
 from secantus_server.commands.names import collection_name
-from secantus_server.commands.reading import command_context, read_transaction
+from secantus_server.commands.reading import read_transaction, timeless_context
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.snapshot_reads import snapshot_time
@@ -38,7 +38,7 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     if "\0" in args["key"]:
         raise CommandError(31032, "'key' cannot contain a null byte")
     collection = request.services.catalog.find(request.db, name)
-    ctx = command_context(request, collation=args["collation"], collection=collection)
+    ctx = timeless_context(request, collation=args["collation"], collection=collection)
     path = args["key"].split(".")
     query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
     if collection is not None and collection.is_view:

@@ -28,7 +28,7 @@ def cursor_batch_size(args: dict[str, Any]) -> int | None:
 )
 def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     """List the collections and views of a database."""
-    match = parse_match(args["filter"], ParseContext())
+    match = parse_match(args["filter"], ParseContext(knows_time=False))
     infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
     if any(info["type"] == "view" for info in infos) and not any(info["name"] == "system.views" for info in infos):
         infos.append(_views_collection())

@@ -207,9 +207,7 @@ class ServerOperations:
 
         self._write(db, collection, bypass_validation, work)
 
-    def replace_collection(
-        self, db: str, collection: str, documents: Iterable[bytes], timeseries: Mapping[str, Any] | None, bypass_validation: bool
-    ) -> None:
+    def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
         """Replaces a collection's documents by these, all at once, and keeps its indexes and options."""
         prepared = [self._prepared(document) for document in documents]
         self._between_reads(lambda: replace_collection(self._services, db, collection, prepared, bypass_validation))

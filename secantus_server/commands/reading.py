@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bson.int64 import Int64
@@ -17,7 +18,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.expressions import parse_expression
-from secantus_server.mql.expressions.paths import validate_variable_name
+from secantus_server.mql.expressions.paths import reads_document, validate_variable_name
 from secantus_server.storage import Engine, RecoveryUnit
 
 _EMPTY_DOCUMENT = b"\5\0\0\0\0"
@@ -58,7 +59,8 @@ def command_context(
         collection: the collection that the command is about, or None.
 
     Raises:
-        CommandError: a variable or the collation is not valid; 167 OptionNotSupportedOnView for a view that has another collation.
+        CommandError: a variable or the collation is not valid; 4890500, a variable's value depends on a document; 167
+            OptionNotSupportedOnView for a view that has another collation.
     """
     own = collection.options.get("collation") if collection is not None else None
     wanted = collation or own
@@ -71,8 +73,21 @@ def command_context(
     cells: dict[str, Cell] = {}
     for name, spec in let.items():
         validate_variable_name(name)
-        cells[name] = Cell(parse_expression(spec, ctx.child(**cells)).evaluate(_EMPTY_DOCUMENT))
+        expression = parse_expression(spec, ctx.child(**cells))
+        if reads_document(spec):
+            raise CommandError(
+                4890500,
+                "Command let Expression tried to access a field, but this is not allowed because command let expressions run before the "
+                "query examines any documents.",
+            )
+        cells[name] = Cell(expression.evaluate(_EMPTY_DOCUMENT))
     return ctx.child(**cells)
+
+
+def timeless_context(request: Request, *, collation: dict[str, Any] | None, collection: Collection | None) -> ParseContext:
+    """The surroundings of `count` and `distinct`, which do not have `$$NOW` and `$$CLUSTER_TIME`, but of a view, which is a pipeline."""
+    ctx = command_context(request, collation=collation, collection=collection)
+    return ctx if collection is not None and collection.is_view else replace(ctx, knows_time=False)
 
 
 def session_id(request: Request) -> bytes | None:

@@ -63,6 +63,7 @@ class Request:
     body: dict[str, Any] = field(init=False)
     next_body: dict[str, Any] | None = None
     _now: Date | None = field(default=None, repr=False)
+    _cluster_time: Timestamp | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.body = self.message.body
@@ -79,6 +80,10 @@ class Request:
             self._now = Date(self.services.clock.now_ms())
         return self._now
 
+    def forget_cluster_time(self) -> None:
+        """Let the next context have another cluster time; the operations of a bulkWrite do not share theirs."""
+        self._cluster_time = None
+
     def parse_context(self, let: dict[str, Any] | None = None, collation: Any = None) -> ParseContext:
         """The surroundings in which this command's filters and expressions are parsed.
 
@@ -87,10 +92,11 @@ class Request:
             collation: the collation that its strings compare by.
         """
         services = self.services
-        cluster_time: Timestamp | None = services.oplog.last_timestamp() if services.settings.replica_set else None
+        if self._cluster_time is None and services.settings.replica_set:
+            self._cluster_time = services.oplog.last_timestamp()
         return ParseContext(
             self.now,
-            cluster_time,
+            self._cluster_time,
             {name: Cell(value) for name, value in let.items()} if let else {},
             collation,
             services.clock.random,

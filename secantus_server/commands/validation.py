@@ -12,10 +12,10 @@ from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.services import Services
 from secantus_server.errors import CommandError
-from secantus_server.exec._prepare import id_document
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
+from secantus_server.mql.match.failure import explain_failure
 
 
 class Validation:
@@ -38,6 +38,7 @@ class Validation:
             collation=parse_collation(options.get("collation")),
         )
         self._match = parse_match(self._validator, ctx)
+        self._ctx = ctx
         self._log = services.log
 
     def check(self, document: bytes, old: bytes | None) -> None:
@@ -57,7 +58,8 @@ class Validation:
             self._log.warning(f"Document would fail validation: {self._namespace}")
         if self._action == "warn":
             return
-        info = {"failingDocumentId": decode(id_document(document)).get("_id"), "details": details(self._validator)}
+        fields = decode(document)
+        info = {"failingDocumentId": fields.get("_id"), "details": explain_failure(self._validator, fields, self._ctx)}
         raise CommandError(121, "Document failed validation", info={"errInfo": info})
 
 
@@ -68,13 +70,3 @@ def validation_of(collection: Collection, services: Services) -> Validation | No
         return None
     return Validation(collection, services)
 
-
-def details(validator: dict[str, Any]) -> dict[str, Any]:
-    """What errInfo says of the rule that failed."""
-    name = next(iter(validator))
-    operator = name if name.startswith("$") else "$and" if len(validator) > 1 else _operator(validator[name])
-    return {"operatorName": operator, "specifiedAs": validator, "reason": "the document did not match the validator"}
-
-
-def _operator(condition: Any) -> str:
-    return next(iter(condition)) if type(condition) is dict and next(iter(condition), "").startswith("$") else "$eq"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bson.timestamp import Timestamp
+
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
@@ -38,7 +40,8 @@ def check_validator(db: str, name: str, validator: dict[str, Any]) -> None:
     if validator and name.startswith("system."):
         raise CommandError(72, f"Document validators not allowed on system collection {db}.{name}")
     check_operators(validator, "a collection validator")
-    parse_match(validator, ParseContext())
+    # What the time is, the validator learns anew at each write.
+    parse_match(validator, ParseContext(cluster_time=Timestamp(0, 0)))
 
 
 def check_operators(filter: dict[str, Any], where: str) -> None:

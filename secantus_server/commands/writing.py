@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from bson.int64 import Int64
 
-from secantus_server.bson import decode
+from secantus_server.bson import decode_unique
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.concerns import is_unacknowledged, waits_for_disk, write_concern_error
 from secantus_server.commands.create import create_collection
@@ -77,11 +77,11 @@ def statements(request: Request, key: str, body: list[dict[str, Any]] | None) ->
     """The statements of a write command, from its body or sent beside it.
 
     Raises:
-        CommandError: 16 InvalidLength, 40414.
+        CommandError: 16 InvalidLength, 40414, 40413 and 238 for two fields of one name.
     """
     sent = request.sequences.get(key)
     if sent is not None:
-        found = [decode(document) for document in sent]
+        found = [decode_unique(document) for document in sent]
     elif body is not None:
         found = body
     else:

@@ -50,7 +50,7 @@ cdef class Index:
         generator: makes the keys; None where no entries are stored.
         partial_filter: only documents that match it are in the index; None means all.
         multikey: whether some document had several keys.
-        guard: refuses what an index without entries could not hold; None refuses nothing.
+        guard: refuses what the index cannot hold; None refuses nothing.
     """
 
     def __init__(self, dict spec, int ident, str kind, KeyGenerator generator, partial_filter, bint multikey, guard=None):
@@ -90,9 +90,9 @@ cdef class Index:
         cdef Generation entries
         if self.partial_filter is not None and not self.partial_filter.matches(doc):
             return None
+        if self.guard is not None:
+            self.guard(doc)
         if self.generator is None:
-            if self.guard is not None:
-                self.guard(doc)
             return None
         entries = generate(self.generator, <const uint8_t*>PyBytes_AS_STRING(doc), [])
         if self.sparse and entries.all_absent:

@@ -94,9 +94,7 @@ class PipelineOperations(Protocol):
         """Puts a document with the same `_id` into an existing one's place. Raises 11000, 121."""
         ...
 
-    def replace_collection(
-        self, db: str, collection: str, documents: Iterable[bytes], timeseries: Mapping[str, Any] | None, bypass_validation: bool
-    ) -> None:
+    def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
         """Replaces a collection's documents by these, all at once, and keeps its indexes and options."""
         ...
 

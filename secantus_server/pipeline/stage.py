@@ -71,6 +71,13 @@ class Stage:
         """
         raise NotImplementedError
 
+    def check_view(self, namespace: str) -> None:
+        """Refuse to be the first stage over a view, whose name this is; most stages do not mind.
+
+        Raises:
+            CommandError: with MongoDB's code.
+        """
+
     def changed_fields(self) -> frozenset[str] | None:
         """The top-level fields that may differ in the stage's documents, if it treats each document by itself.
 

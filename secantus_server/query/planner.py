@@ -17,6 +17,7 @@ from secantus_server.mql.match import AlwaysFalse, Or
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, whole_value
 from secantus_server.query.clustered import ClusteredScan, natural_scan
+from secantus_server.query.membership import restricted
 from secantus_server.query.near import near_of, plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
@@ -48,7 +49,7 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
     if hinted is not None and not hinted.stores_entries:
         _check_wildcard(collection, hinted, query)
-        hinted = None
+        return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
     usable = [hinted] if hinted else [index for index in collection.indexes if index.stores_entries and not index.hidden]
     conditions = Conditions(query)
     candidates = [candidate for index in usable if (candidate := make_candidate(index, conditions, forced=hinted is not None))]

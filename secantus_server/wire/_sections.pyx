@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcpy
 
-from secantus_server.bson._codec cimport Writer, check_whole, decode_document
+from secantus_server.bson._codec cimport Writer, check_whole, decode_unique_document
 from secantus_server.bson._raw cimport read_int32
 
 from secantus_server.errors import CommandError
@@ -64,7 +64,7 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
 
     Raises:
         ProtocolError: these are no sections.
-        CommandError: 22, 15 or 10334, a document in them is not valid.
+        CommandError: 22, 15 or 10334, a document in them is not valid; 40413 or 238, the body has two fields of one name.
     """
     cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(raw) + BODY_START - 1
     cdef const uint8_t* end = <const uint8_t*>PyBytes_AS_STRING(raw) + end_position
@@ -97,7 +97,7 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
     size = read_int32(body)
     check_size(size)
     check_whole(body, size)
-    return decode_document(body), sequences
+    return decode_unique_document(body), sequences
 
 
 def write_message(dict reply not None, int32_t request_id, int32_t response_to, uint32_t flags):

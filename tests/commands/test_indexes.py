@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -154,3 +155,40 @@ def test_an_index_inherits_the_collation_of_its_collection(db: Database) -> None
     assert found == {"_id_": 2, "a": 2, "b": None}
     db.c.insert_one({"_id": "A", "a": "x"})
     assert db.c.find_one({"_id": "a", "a": "X"}) == {"_id": "A", "a": "x"}
+
+
+def test_building_over_equal_keys_says_where(db: Database) -> None:
+    db.c.insert_many([{"_id": 1, "a": 1}, {"_id": 2, "a": 1}])
+    found = failure(db, {"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a", "unique": True}]})
+    namespace = f"{db.name}.c"
+    uuid = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    assert re.fullmatch(
+        f"Index build failed: {uuid}: Collection {namespace} \\( {uuid} \\) :: caused by :: "
+        f"E11000 duplicate key error collection: {namespace} index: a dup key: {{ a: 1 }}",
+        found["errmsg"],
+    )
+    assert (found["code"], found["keyPattern"], found["keyValue"]) == (11000, {"a": 1}, {"a": 1})
+
+
+@pytest.mark.parametrize("document", [{"a": {"b": [1]}}, {"a": [{"b": 1}]}])
+def test_a_hashed_index_takes_no_arrays(db: Database, document: dict[str, Any]) -> None:
+    create(db, {"key": {"a.b": "hashed", "c": 1}, "name": "h"})
+    db.c.insert_one({"a": {"b": 1}, "c": [1]})
+    reply = db.command({"insert": "c", "documents": [document]})
+    assert [error["code"] for error in reply["writeErrors"]] == [16766]
+
+
+def test_the_order_of_a_partial_filter_makes_no_other_index(db: Database) -> None:
+    for conditions in ([{"a": 1}, {"b": 2}], [{"b": 2}, {"a": 1}]):
+        reply = create(db, {"key": {"a": 1}, "name": "i", "partialFilterExpression": {"$and": conditions}})
+    assert counts(reply) == (2, 2)
+
+
+@pytest.mark.parametrize("kind", ["2d", "2dsphere"])
+def test_a_hint_of_a_geo_index_sees_what_is_in_it(db: Database, kind: str) -> None:
+    create(db, {"key": {"at": kind}, "name": "geo", "partialFilterExpression": {"n": {"$gt": 0}}})
+    db.c.insert_many(
+        [{"_id": 1, "at": [1, 2], "n": 1}, {"_id": 2, "n": 1}, {"_id": 3, "at": None, "n": 1}, {"_id": 4, "at": [1, 2], "n": 0}]
+    )
+    assert [found["_id"] for found in db.c.find(hint="geo")] == [1]
+    assert db.command({"count": "c", "hint": "geo"})["n"] == 1

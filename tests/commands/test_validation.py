@@ -12,6 +12,18 @@ from pymongo.errors import WriteError
 POSITIVE = {"n": {"$gt": 0}}
 
 
+def test_the_error_says_why(db: Database[dict[str, Any]]) -> None:
+    db.create_collection("c", validator={"$jsonSchema": {"required": ["n"]}})
+    with pytest.raises(WriteError) as caught:
+        db.c.insert_one({"_id": 1})
+    assert caught.value.details is not None
+    missing = {"operatorName": "required", "specifiedAs": {"required": ["n"]}, "missingProperties": ["n"]}
+    assert caught.value.details["errInfo"] == {
+        "failingDocumentId": 1,
+        "details": {"operatorName": "$jsonSchema", "schemaRulesNotSatisfied": [missing]},
+    }
+
+
 def refused(error: pytest.ExceptionInfo[WriteError]) -> bool:
     return error.value.code == 121 and error.value.details is not None and "failingDocumentId" in error.value.details["errInfo"]
 

@@ -71,9 +71,7 @@ class MemoryOperations:
         self._check_unique(db, collection, changed)
         documents[:] = changed
 
-    def replace_collection(
-        self, db: str, collection: str, documents: Iterable[bytes], timeseries: Mapping[str, Any] | None, bypass_validation: bool
-    ) -> None:
+    def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
         found = list(documents)
         self._check_unique(db, collection, found)
         self.collections[db, collection] = found

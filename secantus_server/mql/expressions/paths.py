@@ -6,6 +6,8 @@ https://www.mongodb.com/docs/manual/reference/aggregation-variables/
 
 from __future__ import annotations
 
+from typing import Any
+
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
@@ -70,6 +72,29 @@ def validate_variable_name(name: str) -> None:
     _validate_variable_characters(name)
 
 
+def reads_document(spec: Any) -> bool:
+    """Whether an expression that a parser let through looks at the document it is evaluated for."""
+    if type(spec) is str:
+        return spec.startswith("$") and (not spec.startswith("$$") or spec[2:].partition(".")[0] in ("ROOT", "CURRENT"))
+    if type(spec) is list:
+        return any(map(reads_document, spec))
+    if type(spec) is not dict or "$literal" in spec or "$const" in spec:
+        return False
+    field = spec.get("$getField")
+    if type(field) is str or (type(field) is dict and "input" not in field):
+        return True
+    return any(map(reads_document, spec.values()))
+
+
+def reads_time(spec: Any) -> bool:
+    """Whether an expression uses `$$NOW` or `$$CLUSTER_TIME`: some stages take them for no constants."""
+    if type(spec) is str:
+        return spec in ("$$NOW", "$$CLUSTER_TIME")
+    if type(spec) is list:
+        return any(map(reads_time, spec))
+    return type(spec) is dict and "$literal" not in spec and any(map(reads_time, spec.values()))
+
+
 def _validate_component(name: str) -> None:
     if not name:
         raise CommandError(15998, "FieldPath field names may not be empty strings.")
@@ -116,7 +141,7 @@ def _parse_system_variable(name: str, path: str, ctx: ParseContext) -> Expressio
     if name not in ("NOW", "CLUSTER_TIME"):
         raise CommandError(17276, f"Use of undefined variable: {name}")
     value = ctx.now if name == "NOW" else ctx.cluster_time
-    if value is None:
+    if value is None or not ctx.knows_time:
         raise CommandError(51144, f"Builtin variable '$${name}' is not available")
     return Constant(MISSING if path else value)
 

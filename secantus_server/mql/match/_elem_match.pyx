@@ -57,8 +57,11 @@ cdef class ElemMatchValue(ElemMatch):
     def predicate(self):
         found = {}
         for child in self.children:
-            for predicate in child.serialize().values():
-                found.update(predicate)
+            predicate = child.serialize().get(self.path)
+            # Two conditions of one name, or one that is no condition of the path, do not fit into one object.
+            if type(predicate) is not dict or not found.keys().isdisjoint(predicate):
+                return {"$elemMatch": {"$and": [each.serialize() for each in self.children]}}
+            found.update(predicate)
         return {"$elemMatch": found}
 
     cdef bint accepts(self, const Element* element) except -1:

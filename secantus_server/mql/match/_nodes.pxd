@@ -31,4 +31,4 @@ cdef class PathMatch(MatchExpression):
     cdef bint matches_array(self, const Element* array, Py_ssize_t* position) except -1
     cdef bint walk_document(self, const uint8_t* doc, int depth, Py_ssize_t* position) except -1
     cdef bint walk_array(self, const uint8_t* array, int depth, Py_ssize_t* position) except -1
-    cdef bint inner_matches(self, const Element* element, int depth) except -1
+    cdef bint matches_at_index(self, const Element* element, int depth) except -1

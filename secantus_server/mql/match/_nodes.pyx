@@ -112,10 +112,10 @@ cdef class And(ListMatch):
         return True
 
     cdef Py_ssize_t position(self, const uint8_t* doc) except -2:
-        # The last one that met an array wins.
+        # The last one that met an array wins, in the order in which MongoDB asks them, which is not the one they are written in.
         cdef Py_ssize_t found = -1
         cdef Py_ssize_t next_found
-        for child in self.children:
+        for child in sorted(_flattened(self), key=_rank):
             next_found = (<MatchExpression>child).position(doc)
             if next_found >= 0:
                 found = next_found
@@ -123,6 +123,34 @@ cdef class And(ListMatch):
 
     def serialize(self):
         return {"$and": self.serialize_children()} if self.children else {}
+
+
+def _flattened(node):
+    """The conditions of an `$and` and of those in it."""
+    for child in node.children:
+        if isinstance(child, And):
+            yield from _flattened(child)
+        else:
+            yield child
+
+
+cdef dict _RANKS = {
+    name: rank
+    for rank, name in enumerate(["ElemMatchObject", "ElemMatchValue", "Size", "$eq", "$lte", "$lt", "$gt", "$gte", "RegexMatch", "Mod", "Exists", "In"])
+}
+
+
+def _rank(node):
+    """Where MongoDB puts a condition among others: by its kind, then by its path."""
+    kind = getattr(node, "operator", None) or type(node).__name__
+    return _RANKS.get(kind, -1 if kind == "Or" else len(_RANKS)), getattr(node, "path", "")
+
+
+def _is_list_of_values(children):
+    """Whether alternatives are what `$in` is: values or regular expressions for one path."""
+    return len({getattr(child, "path", None) for child in children}) == 1 and all(
+        type(child).__name__ == "RegexMatch" or getattr(child, "operator", None) == "$eq" for child in children
+    )
 
 
 cdef class Or(ListMatch):
@@ -141,10 +169,17 @@ cdef class Or(ListMatch):
         return False
 
     cdef Py_ssize_t position(self, const uint8_t* doc) except -2:
+        # Alternatives say nothing of an array, unless they are one condition, which those of one path's values are.
+        cdef Py_ssize_t found = -1
+        cdef Py_ssize_t next_found
+        if len(self.children) > 1 and not _is_list_of_values(self.children):
+            return -1
         for child in self.children:
             if (<MatchExpression>child).matches_raw(doc):
-                return (<MatchExpression>child).position(doc)
-        return -1
+                next_found = (<MatchExpression>child).position(doc)
+                if next_found >= 0 and (found < 0 or next_found < found):
+                    found = next_found
+        return found
 
     def serialize(self):
         return {"$or": self.serialize_children()}
@@ -273,17 +308,17 @@ cdef class PathMatch(MatchExpression):
         cdef const uint8_t* cursor = first_element(array)
         cdef Py_ssize_t index = 0
         while next_element(&cursor, &element):
-            if self.inner_matches(&element, depth):
+            if element.type == 3 and self.walk_document(element.value, depth, NULL):
                 if position != NULL:
                     position[0] = index
+                return True
+            if self.matches_at_index(&element, depth):
                 return True
             index += 1
         return False
 
-    cdef bint inner_matches(self, const Element* element, int depth) except -1:
-        """Whether an element of an array in the middle of the path matches: as a document, or by its index."""
-        if element.type == 3 and self.walk_document(element.value, depth, NULL):
-            return True
+    cdef bint matches_at_index(self, const Element* element, int depth) except -1:
+        """Whether an element of an array in the middle of the path matches by its index; the positional `$` does not hear of that."""
         if element.name_len != self.parts[depth].length or memcmp(element.name, self.parts[depth].name, element.name_len) != 0:
             return False
         depth += 1

@@ -132,7 +132,7 @@ class _Parser:
         self.includes = True
 
     def _compute(self, path: str, value: Any) -> None:
-        if self.for_find and type(value) is dict:
+        if type(value) is dict:
             _check_operator(next(iter(value)))
         self.tree.add(path, Evaluated(parse_expression(value, self.ctx)))
         self.has_computed = True
@@ -201,7 +201,9 @@ class _Parser:
 
 
 def _check_operator(name: str) -> None:
-    """A find has its own error for an operator that does not exist."""
+    """Projections have their own error for an operator that does not exist; `$elemMatch` exists, though not in `$project`."""
+    if name == "$elemMatch":
+        return
     try:
         find_parser(name)
     except CommandError as error:

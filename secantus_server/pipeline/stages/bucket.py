@@ -15,6 +15,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.accumulators import Accumulator
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
+from secantus_server.mql.expressions.paths import reads_time
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
@@ -120,7 +121,7 @@ def _check_option(name: str, value: Any) -> None:
 
 def _constant(spec: Any, ctx: ParseContext, code: int, message: str) -> Any:
     expression = parse_expression(spec, ctx)
-    if not expression.is_constant:
+    if not expression.is_constant or reads_time(spec):
         raise CommandError(code, message)
     return expression.evaluate(EMPTY_DOCUMENT)
 

@@ -56,11 +56,20 @@ class CollStats(Stage):
             _check_options(name, options)
         return cls(fields, ctx)
 
+    def check_view(self, namespace: str) -> None:
+        """A view has no storage and no count of its own.
+
+        Raises:
+            CommandError: 166.
+        """
+        if self.fields.keys() - {"latencyStats", "operationStats"}:
+            raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
+
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """One document.
 
         Raises:
-            CommandError: 26 if the collection does not exist, 166 if it is a view.
+            CommandError: 26 if the collection does not exist.
         """
         ctx = self.ctx
         assert ctx.collection is not None, "the parser has checked that there is a collection"
@@ -87,8 +96,6 @@ class CollStats(Stage):
             raise CommandError(
                 26, f"Unable to retrieve storageStats in $collStats stage :: caused by :: Collection [{db}.{name}] not found."
             )
-        if target.kind == "view":
-            raise CommandError(166, f"Namespace {db}.{name} is a view, not a collection")
 
 
 def _check_options(name: str, options: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from secantus_server.mql.expressions._nodes import Expression, get_path
 from secantus_server.mql.expressions.dates.add import add_units
 from secantus_server.mql.expressions.dates.timezones import find_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS
+from secantus_server.mql.expressions.paths import reads_time
 from secantus_server.pipeline._fields import FieldSetter
 from secantus_server.pipeline.arguments import check_path, named_fields, whole_number
 from secantus_server.pipeline.context import PipelineContext
@@ -228,6 +229,8 @@ def _named_range(bounds: str, step: Any, unit: str | None, partitioned: bool) ->
 def _explicit_range(bounds: list[Any], step: Any, unit: str | None, ctx: PipelineContext) -> Range:
     if len(bounds) != 2:
         raise CommandError(5733403, "A bounding array in a range statement must have exactly two elements")
+    if any(map(reads_time, bounds)):
+        raise CommandError(5733402, "A bounding array must hold constants")
     expressions: list[Expression] = [parse_expression(bound, ctx.parse) for bound in bounds]
     low, high = (expression.evaluate(EMPTY_DOCUMENT) for expression in expressions)
     if unit is None and not (is_number(low) and is_number(high)):

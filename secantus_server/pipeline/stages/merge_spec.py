@@ -21,6 +21,7 @@ from secantus_server.pipeline.parse import parse_pipeline, stage_name
 from secantus_server.pipeline.run import Pipeline
 
 FIELDS: dict[str, tuple[str, ...]] = {"into": (), "on": (), "let": ("object",), "whenMatched": (), "whenNotMatched": ("string",)}
+_FORBIDDEN_IN_DATABASE = frozenset('/\\. "$\0')
 WHEN_MATCHED = ("replace", "merge", "keepExisting", "fail", "pipeline")
 WHEN_NOT_MATCHED = ("insert", "discard", "fail")
 UPDATE_STAGES = frozenset(["$addFields", "$set", "$project", "$unset", "$replaceRoot", "$replaceWith", "$fill"])
@@ -114,7 +115,7 @@ def _parse_into(spec: Any, ctx: PipelineContext) -> tuple[str, str]:
         collection = spec
     else:
         raise CommandError(51178, f"$merge 'into' field  must be either a string or an object, but found {type_name(spec)}")
-    if not collection or collection.startswith("."):
+    if not collection or collection.startswith(".") or not _FORBIDDEN_IN_DATABASE.isdisjoint(db):
         raise CommandError(73, f"Invalid $merge target namespace: '{db}.{collection}'")
     if db in ("admin", "config", "local"):
         raise CommandError(31320, f"Cannot $merge to internal database: {db}")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from secantus_server.bson import type_name
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.pipeline.arguments import named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
@@ -17,6 +17,7 @@ from secantus_server.pipeline.stage import Position, Stage
 from secantus_server.pipeline.stages.new_ids import with_ids
 from secantus_server.pipeline.stages.out_timeseries import check_timeseries, check_timeseries_target
 
+MAX_NAMESPACE_BYTES = 255
 INVALID_DATABASE_CHARACTERS = frozenset('/\\. "$\0')
 
 
@@ -26,7 +27,6 @@ class Out(Stage):
 
     Arguments:
         db, collection: its name.
-        timeseries: options of a time series collection to be made, or None.
         ctx: the pipeline's surroundings.
     """
 
@@ -36,11 +36,10 @@ class Out(Stage):
     in_union = False
     writes = True
 
-    def __init__(self, db: str, collection: str, timeseries: dict[str, Any] | None, ctx: PipelineContext) -> None:
+    def __init__(self, db: str, collection: str, ctx: PipelineContext) -> None:
         super().__init__()
         self.db = db
         self.collection = collection
-        self.timeseries = timeseries
         self.ctx = ctx
 
     @classmethod
@@ -49,14 +48,16 @@ class Out(Stage):
 
         Raises:
             CommandError: 16990, 14, 40414, 40415 for a malformed argument, 73, 20, 17385, 31321 for a name that cannot be, 166,
-                17152, 7268700, 7406103 for a collection that cannot be replaced.
+                17152, 7268700, 7406103 for a collection that cannot be replaced, 238 for a time-series collection.
         """
         db, collection, timeseries = _target(spec, ctx)
         _check_names(db, collection)
         if timeseries is not None:
             check_timeseries(timeseries)
         _check_target(db, collection, timeseries, ctx)
-        return cls(db, collection, timeseries, ctx)
+        if timeseries is not None:
+            raise not_supported("a time-series collection", "leave out 'timeseries'")
+        return cls(db, collection, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Nothing, after the documents are written.
@@ -66,7 +67,7 @@ class Out(Stage):
         """
         documents = with_ids(source, self.ctx.parse.generate_object_id)
         bypass = self.ctx.bypass_document_validation
-        self.ctx.operations.replace_collection(self.db, self.collection, documents, self.timeseries, bypass)
+        self.ctx.operations.replace_collection(self.db, self.collection, documents, bypass)
         yield from ()
 
 
@@ -91,6 +92,8 @@ def _check_names(db: str, collection: str) -> None:
         raise CommandError(17385, f"Can't $out to special collection: {collection}")
     if "$" in collection:
         raise CommandError(20, f"error with target namespace: Invalid collection name: {collection}")
+    if len(f"{db}.{collection}".encode("utf-8", "surrogateescape")) > MAX_NAMESPACE_BYTES:
+        raise CommandError(20, f"error with target namespace: Fully qualified namespace is too long. Namespace: {db}.{collection}")
 
 
 def _check_target(db: str, collection: str, timeseries: dict[str, Any] | None, ctx: PipelineContext) -> None:

@@ -115,6 +115,11 @@ def test_needless_levels_vanish() -> None:
         ({"a": Regex("x", "i")}, {"a": {"$regex": "x", "$options": "i"}}),
         ({"a": {"$elemMatch": {"b": 1}}}, {"a": {"$elemMatch": {"b": {"$eq": 1}}}}),
         ({"a": {"$elemMatch": {"$gt": 1, "$lt": 5}}}, {"a": {"$elemMatch": {"$gt": 1, "$lt": 5}}}),
+        ({"a": {"$elemMatch": {"$in": []}}}, {"a": {"$elemMatch": {"$and": [{"$alwaysFalse": 1}]}}}),
+        (
+            {"a": {"$elemMatch": {"$ne": 1, "$nin": [2, 3]}}},
+            {"a": {"$elemMatch": {"$and": [{"a": {"$not": {"$eq": 1}}}, {"a": {"$not": {"$in": [2, 3]}}}]}}},
+        ),
         ({"$nor": [{"a": 1}]}, {"$nor": [{"a": {"$eq": 1}}]}),
         ({"a": {"$not": {"$gt": 1, "$lt": 5}}}, {"$nor": [{"$and": [{"a": {"$gt": 1}}, {"a": {"$lt": 5}}]}]}),
         ({"a": {"$in": []}}, {"$alwaysFalse": 1}),

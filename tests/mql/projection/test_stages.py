@@ -67,6 +67,7 @@ def test_unset(spec: Any, expected: dict[str, Any]) -> None:
         ({}, 51272, "Invalid $project :: caused by :: projection specification must have at least one field"),
         ({"a.$": 1}, 31324, "Invalid $project :: caused by :: Cannot use positional projection in aggregation projection"),
         ({"a": {"$elemMatch": {"b": 1}}}, 168, "Invalid $project :: caused by :: Unrecognized expression '$elemMatch'"),
+        ({"a": {"$exists": 1}}, 31325, "Invalid $project :: caused by :: Unknown expression $exists"),
         ({"a": {"$slice": 1}}, 28667, "Invalid $project :: caused by :: Expression $slice takes at least 2 arguments, and at most 3, but 1 were passed in."),
     ],
 )  # fmt: skip

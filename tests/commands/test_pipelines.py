@@ -1,0 +1,86 @@
+"""What aggregate, count and distinct hold their arguments to, and what their pipelines leave behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bson import Timestamp
+from pymongo.database import Database
+
+from tests.commands.failing import code, failure
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"allowDiskUse": None}, 14),
+        ({"allowDiskUse": 1}, 14),
+        ({"explain": None}, 14),
+        ({"let": {"x": "$a"}}, 4890500),
+        ({"let": {"x": {"$add": [1, "$$ROOT.a"]}}}, 4890500),
+        ({"let": {"x": {"$getField": "a"}}}, 4890500),
+    ],
+)
+def test_arguments_of_aggregate(db: Database, arguments: dict[str, Any], expected: int) -> None:
+    assert code(db, {"aggregate": "c", "pipeline": [], "cursor": {}, **arguments}) == expected
+
+
+def test_let_of_constants(db: Database) -> None:
+    pipeline: list[dict[str, Any]] = [{"$documents": [{}]}, {"$set": {"x": "$$x", "y": "$$y"}}]
+    let = {"x": {"$literal": "$a"}, "y": {"$add": [1, 2]}}
+    reply = db.command({"aggregate": 1, "pipeline": pipeline, "cursor": {"batchSize": None}, "let": let})
+    assert reply["cursor"]["firstBatch"] == [{"x": "$a", "y": 3}]
+
+
+@pytest.mark.parametrize("target", [2, 0.5])
+def test_aggregate_wants_a_collection_or_one(db: Database, target: Any) -> None:
+    assert code(db, {"aggregate": target, "pipeline": [{"$documents": []}], "cursor": {}}) == 2
+
+
+@pytest.mark.parametrize("variable", ["NOW", "CLUSTER_TIME"])
+def test_count_and_distinct_do_not_know_the_time(db: Database, variable: str) -> None:
+    late = {"$expr": {"$gt": [f"$${variable}", None]}}
+    db.c.insert_one({"_id": 1})
+    assert code(db, {"count": "c", "query": late}) == 51144
+    assert code(db, {"distinct": "c", "key": "_id", "query": late}) == 51144
+    assert code(db, {"listCollections": 1, "filter": late}) == 51144
+    assert db.c.count_documents(late) == 1
+    db.create_collection("v", viewOn="c", pipeline=[])
+    assert db.command({"count": "v", "query": late})["n"] == 1
+
+
+def test_a_validator_knows_the_cluster_time(db: Database) -> None:
+    db.create_collection("c", validator={"$expr": {"$lte": ["$at", "$$CLUSTER_TIME"]}})
+    db.c.insert_one({"at": Timestamp(1, 1)})
+    reply = db.command({"insert": "c", "documents": [{"at": Timestamp(2**32 - 1, 1)}]})
+    assert [error["code"] for error in reply["writeErrors"]] == [121]
+
+
+def test_statements_of_one_update_share_the_cluster_time(db: Database) -> None:
+    db.c.insert_many([{"_id": 1}, {"_id": 2}])
+    updates = [{"q": {"_id": number}, "u": [{"$set": {"t": "$$CLUSTER_TIME"}}]} for number in (1, 2)]
+    db.command({"update": "c", "updates": updates})
+    assert len(db.c.distinct("t")) == 1
+
+
+def test_out_that_fails_leaves_no_collection(db: Database) -> None:
+    db.c.insert_many([{"_id": 1}, {"_id": 2}])
+    assert code(db, {"aggregate": "c", "pipeline": [{"$set": {"_id": 0}}, {"$out": "made"}], "cursor": {}}) == 11000
+    assert db.list_collection_names() == ["c"]
+
+
+@pytest.mark.parametrize("pipeline", [[{"$out": "x" * 250}], [{"$merge": {"into": {"db": "a$b", "coll": "c"}}}]])
+def test_names_of_targets(db: Database, pipeline: list[dict[str, Any]]) -> None:
+    assert code(db, {"aggregate": "c", "pipeline": pipeline, "cursor": {}}) in (20, 73)
+
+
+def test_statistics_of_a_view(db: Database) -> None:
+    db.c.insert_one({})
+    db.create_collection("v", viewOn="c", pipeline=[])
+    assert code(db, {"aggregate": "v", "pipeline": [{"$collStats": {"count": {}}}], "cursor": {}}) == 166
+
+
+def test_change_streams_are_not_there_yet(db: Database) -> None:
+    db.c.insert_one({})
+    assert failure(db, {"aggregate": "c", "pipeline": [{"$changeStream": {}}], "cursor": {}})["code"] == 238

@@ -192,20 +192,23 @@ class ServerOperations:
         clock = self._services.clock
         return prepare_document(document, clock.object_id, lambda: clock.now_ms() // 1000 << 32 | 1)
 
-    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> None:
-        """Puts a document with the same `_id` into an existing one's place."""
+    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> bool:
+        """Puts a document with the same `_id` into an existing one's place; False if somebody else has written or removed that one."""
+        replaced = False
 
         def work(writer: DocumentWriter) -> None:
+            nonlocal replaced
             id_index = writer.collection.id_index
             assert id_index is not None, "a collection that is written to has an index on _id"
             assert id_index.generator is not None, "the index on _id is an ordinary one"
             key = key_string(decode(old)["_id"], id_index.generator.collation)
             found = find_by_key(writer.unit, id_index, key, writer.collection.ident)
-            if found is None:
-                raise CommandError(64, "the document that $merge matched was removed by somebody else")
-            writer.update(found[1], new, found[0])
+            replaced = found is not None and found[1] == old
+            if found is not None and replaced:
+                writer.update(old, new, found[0])
 
         self._write(db, collection, bypass_validation, work)
+        return replaced
 
     def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
         """Replaces a collection's documents by these, all at once, and keeps its indexes and options."""

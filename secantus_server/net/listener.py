@@ -131,6 +131,8 @@ class Listener:
         connection = Connection(sock, client, self._services)
         thread = threading.Thread(target=self._serve, args=(connection,), name=f"secantus-conn{client.connection_id}", daemon=True)
         try:
+            # A suite may have given all new sockets a timeout; ours wait for as long as the client likes.
+            sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self._register(connection, thread)

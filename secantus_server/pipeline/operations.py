@@ -90,8 +90,8 @@ class PipelineOperations(Protocol):
         """Inserts a document that has an `_id`; creates the collection. Raises 11000, 121."""
         ...
 
-    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> None:
-        """Puts a document with the same `_id` into an existing one's place. Raises 11000, 121."""
+    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> bool:
+        """Puts a document with the same `_id` into an existing one's place; False if that is not `old` any more. Raises 11000, 121."""
         ...
 
     def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:

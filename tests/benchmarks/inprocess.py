@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import socket
 import statistics
 import subprocess
 import sys
@@ -15,15 +16,17 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pymongo.collection import Collection
 
-from tests.benchmarks import daemons
+from tests.benchmarks import daemons, replay
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
+from tests.benchmarks.recording import tap
 
 Values = dict[str, float]
 PROBES: dict[str, Callable[[], Values]] = {}
@@ -32,22 +35,22 @@ REPEATS = {"start": 5, "plugin": 5}
 
 @dataclass(frozen=True)
 class Probe:
-    """One figure and the bar it is held to."""
+    """One figure and the bar it is held to, if it is not there to compare another with."""
 
     name: str
     value: float | None
-    bar: float
+    bar: float | None
     unit: str
     at_most: bool = True
 
     def holds(self) -> bool | None:
-        """Whether the bar holds; None where the probe could not run."""
-        if self.value is None:
+        """Whether the bar holds; None where there is none or the probe could not run."""
+        if self.value is None or self.bar is None:
             return None
         return self.value <= self.bar if self.at_most else self.value >= self.bar
 
 
-BARS: dict[str, tuple[str, float, str, bool]] = {
+BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "plugin_import": ("loading the plugin without using it", 2, "ms", True),
     "cold_start": ("import + start to the first answered command, cold", 200, "ms", True),
     "second_start": ("start alone, the second time", 25, "ms", True),
@@ -56,6 +59,8 @@ BARS: dict[str, tuple[str, float, str, bool]] = {
     "restore_read_only": ("restore after a read-only test", 0.05, "ms", True),
     "ten_threads_own_process": ("ten threads against one thread, in the client's process", 1, "x", False),
     "ten_threads_daemon": ("ten threads against one thread, daemon", 1, "x", False),
+    "ten_threads_floor_own_process": ("  the same against the floor, in the client's process", None, "x", False),
+    "ten_threads_floor_daemon": ("  the same against the floor, in another process", None, "x", False),
     "ping_p99_own_process": ("ping p99 while a million documents are counted, in process", 25, "ms", True),
     "ping_p99_daemon": ("ping p99 while a million documents are counted, daemon", 25, "ms", True),
     "idle_memory": ("resident memory of an idle daemon", 80, "MB", True),
@@ -157,16 +162,43 @@ def throughput(client: Any, threads: int, seconds: float = 1.5) -> float:
     return sum(counts) / seconds
 
 
+def record_find(port: int) -> replay.Recordings:
+    """What the server at `port` answers to `throughput` and to the client that is made for it."""
+    with tap(port) as recorder, connect(recorder.port) as client:
+        throughput(client, 1, 0.05)
+    return recorder.recordings
+
+
+@contextmanager
+def floor_in_this_process(recordings: replay.Recordings) -> Iterator[int]:
+    """The replay server in this process; yields its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=replay.accept_forever, args=(listener, recordings), daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+def ten_to_one(port: int) -> float:
+    """Ten threads of one client together against one thread alone; the median of turns that alternate."""
+    with connect(port) as client:
+        throughput(client, 10, 0.3)
+        return statistics.median(throughput(client, 10) / throughput(client, 1) for _ in range(3))
+
+
 @probe
 def threads() -> Values:
-    """Ten threads of one client together against one thread alone; medians of turns that alternate."""
+    """Ten threads against one, for our servers and for the floor: threads of one process wait for each other at every system call."""
     values = {}
     for name, port in servers():
         with connect(port) as client:
             client.bench.bench.insert_many(documents(1000))
-            throughput(client, 10, 0.3)
-            ratios = [throughput(client, 10) / throughput(client, 1) for _ in range(3)]
-        values[f"ten_threads_{name}"] = statistics.median(ratios)
+        recordings = record_find(port)
+        values[f"ten_threads_{name}"] = ten_to_one(port)
+        if name == "daemon":
+            with daemons.floor({"find": recordings}) as ports:
+                values["ten_threads_floor_daemon"] = ten_to_one(ports["find"])
+        else:
+            with floor_in_this_process(recordings) as floor_port:
+                values["ten_threads_floor_own_process"] = ten_to_one(floor_port)
     return values
 
 
@@ -251,7 +283,7 @@ def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
         "plugin": ("plugin_import",),
         "start": ("cold_start", "second_start", "stop"),
         "restore": ("restore_written", "restore_read_only"),
-        "threads": ("ten_threads_own_process", "ten_threads_daemon"),
+        "threads": ("ten_threads_own_process", "ten_threads_floor_own_process", "ten_threads_daemon", "ten_threads_floor_daemon"),
         "long_count": ("ping_p99_own_process", "ping_p99_daemon"),
         "memory": ("idle_memory",),
     }

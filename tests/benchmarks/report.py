@@ -29,5 +29,5 @@ def table_line(figures: Figures) -> str:
 
 def probe_line(probe: Probe) -> str:
     """One of the other bars: what, the figure, the bar."""
-    sign = "<=" if probe.at_most else ">="
-    return f"{probe.name:<64}{number(probe.value, 3):>12} {sign} {probe.bar:<8g}{probe.unit:<5}{verdict(probe.holds())}"
+    bar = "" if probe.bar is None else f"{'<=' if probe.at_most else '>='} {probe.bar:g}"
+    return f"{probe.name:<64}{number(probe.value, 3):>12} {bar:<11}{probe.unit:<5}{verdict(probe.holds())}".rstrip()

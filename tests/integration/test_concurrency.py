@@ -193,6 +193,27 @@ def ddl(database: Database[Any]) -> list[Work]:
     return [indexes, collections, writes, pipelines, cursors]
 
 
+def test_merges_into_one_document_lose_nothing(database: Database[Any]) -> None:
+    add_one = {"into": "sums", "whenMatched": [{"$set": {"n": {"$add": ["$n", 1]}}}]}
+
+    def merge(_number: int) -> None:
+        database.aggregate([{"$documents": [{"_id": 1, "n": 1}] * 300}, {"$merge": add_one}])
+
+    together(merge)
+    assert list(database.sums.find()) == [{"_id": 1, "n": 300 * THREADS}]
+
+
+def test_a_merge_beside_deletes_inserts_what_has_gone(database: Database[Any]) -> None:
+    def merge(_number: int) -> None:
+        database.aggregate([{"$documents": [{"_id": 1, "turn": turn} for turn in range(300)]}, {"$merge": "target"}])
+
+    def delete(_number: int) -> None:
+        for _ in range(100):
+            database.target.delete_one({"_id": 1})
+
+    together(merge, delete, threads=6)
+
+
 def test_whoever_needs_the_store_alone_gets_it(database: Database[Any]) -> None:
     database.c.insert_many([{"_id": number, "a": number % 9, "b": number} for number in range(300)])
     together(*ddl(database), threads=10)

@@ -65,11 +65,12 @@ class MemoryOperations:
         self._check_unique(db, collection, [*documents, document])
         documents.append(document)
 
-    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> None:
+    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> bool:
         documents = self.collections[db, collection]
         changed = [new if document == old else document for document in documents]
         self._check_unique(db, collection, changed)
         documents[:] = changed
+        return True
 
     def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
         found = list(documents)

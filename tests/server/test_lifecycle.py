@@ -53,6 +53,18 @@ def test_two_servers_have_ports_and_data_of_their_own() -> None:
         assert second.test.c.count_documents({}) == 0
 
 
+def test_connections_wait_for_the_client_whatever_timeout_the_suite_gives_new_sockets() -> None:
+    socket.setdefaulttimeout(0.05)
+    try:
+        with memory_server() as server, socket.create_connection(("127.0.0.1", server.port), timeout=0.3) as idle:
+            with pytest.raises(TimeoutError):
+                idle.recv(1)
+            with client_of(server) as client:
+                assert client.admin.command("ping")["ok"] == 1
+    finally:
+        socket.setdefaulttimeout(None)
+
+
 def test_stop_twice_and_start_again() -> None:
     server = memory_server()
     server.stop()

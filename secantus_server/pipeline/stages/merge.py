@@ -76,14 +76,28 @@ class Merge(Stage):
         return found
 
     def _write(self, document: bytes, filter: dict[str, Any]) -> None:
-        merge, operations = self.merge, self.ctx.operations
-        old = None if merge.when_matched == "fail" else operations.find_one(merge.db, merge.collection, filter)
+        """Writes one document; when somebody else writes its counterpart between the look and the write, it looks again."""
+        while not self._try_to_write(document, filter):
+            pass
+
+    def _try_to_write(self, document: bytes, filter: dict[str, Any]) -> bool:
+        merge = self.merge
+        old = self._counterpart(filter)
         if old is None:
-            self._write_new(document, filter)
-        elif merge.when_matched != "keepExisting":
-            new = self._changed(old, document)
-            if new != old:
-                operations.replace(merge.db, merge.collection, old, new, self.ctx.bypass_document_validation)
+            try:
+                self._write_new(document, filter)
+            except CommandError as error:
+                if error.code != 11000 or self._counterpart(filter) is None:
+                    raise
+                return False
+            return True
+        new = old if merge.when_matched == "keepExisting" else self._changed(old, document)
+        return new == old or self.ctx.operations.replace(merge.db, merge.collection, old, new, self.ctx.bypass_document_validation)
+
+    def _counterpart(self, filter: dict[str, Any]) -> bytes | None:
+        """The document to merge with; there is none to a stage that only inserts."""
+        merge = self.merge
+        return None if merge.when_matched == "fail" else self.ctx.operations.find_one(merge.db, merge.collection, filter)
 
     def _write_new(self, document: bytes, filter: dict[str, Any]) -> None:
         merge = self.merge

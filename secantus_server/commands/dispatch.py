@@ -13,7 +13,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import type_name
 from secantus_server.commands.arguments import exact_integer, truth, wrong_type
-from secantus_server.commands.concerns import check_read_concern, check_write_concern
+from secantus_server.commands.concerns import check_read_concern, check_write_concern, write_concern_error
 from secantus_server.commands.names import check_database_name
 from secantus_server.commands.operations import Operation
 from secantus_server.commands.registry import Command, Reply, find_command
@@ -51,6 +51,8 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         check_generic(command, request, operation)
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
         reply = command.run(request, arguments)
+        if "writeConcern" in message.body:
+            _add_write_concern_error(command, reply, message.body["writeConcern"])
     finally:
         services.operations.end(operation)
     return request, finish_reply(reply, services)
@@ -113,6 +115,13 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
     strict = body.get("apiStrict")
     if strict is not None and truth(strict) and not command.in_api_v1:
         raise CommandError(323, f"Provided apiStrict:true, but the command {command.name} is not in API Version 1")
+
+
+def _add_write_concern_error(command: Command, reply: Reply, concern: dict[str, Any] | None) -> None:
+    """A command that writes has done so when its concern turns out not to be met; an aggregation knows itself whether it wrote."""
+    problem = write_concern_error(concern) if command.is_write and not command.is_read else None
+    if problem is not None:
+        reply["writeConcernError"] = problem
 
 
 def finish_reply(reply: Reply, services: Services) -> Reply:

@@ -50,9 +50,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         request = Request(name, db, message, services, client, operation)
         check_generic(command, request, operation)
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
-        reply = command.run(request, arguments)
-        if "writeConcern" in message.body:
-            _add_write_concern_error(command, reply, message.body["writeConcern"])
+        reply = _run(command, request, arguments)
     finally:
         services.operations.end(operation)
     return request, finish_reply(reply, services)
@@ -117,11 +115,19 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
         raise CommandError(323, f"Provided apiStrict:true, but the command {command.name} is not in API Version 1")
 
 
-def _add_write_concern_error(command: Command, reply: Reply, concern: dict[str, Any] | None) -> None:
-    """A command that writes has done so when its concern turns out not to be met; an aggregation knows itself whether it wrote."""
-    problem = write_concern_error(concern) if command.is_write and not command.is_read else None
-    if problem is not None:
-        reply["writeConcernError"] = problem
+def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
+    """Run a command, and tell if its write concern cannot be met, beside an error too; an aggregation knows itself whether it wrote."""
+    if "writeConcern" not in request.body or not command.is_write or command.is_read:
+        return command.run(request, arguments)
+    problem = write_concern_error(request.body["writeConcern"])
+    told = {} if problem is None else {"writeConcernError": problem}
+    try:
+        reply = command.run(request, arguments)
+    except CommandError as error:
+        error.info.update(told)
+        raise
+    reply.update(told)
+    return reply
 
 
 def finish_reply(reply: Reply, services: Services) -> Reply:

@@ -39,5 +39,11 @@ def test_a_rename_says_so_too(db: Database) -> None:
     assert db.list_collection_names() == ["d"]
 
 
+def test_an_error_does_not_hide_it(db: Database) -> None:
+    db.create_collection("c")
+    reply = db.command({"create": "c", "capped": True, "size": 4096, "writeConcern": {"w": 2}}, check=False)
+    assert (reply["code"], reply["writeConcernError"]["code"]) == (48, 100)
+
+
 def test_an_aggregation_that_does_not_write_has_no_concern(db: Database) -> None:
     assert "writeConcernError" not in db.command({"aggregate": "c", "pipeline": [], "cursor": {}, "writeConcern": {"w": 2}})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from secantus_conformance.differences import read_differences
 from secantus_conformance.drivers.base import Environmental, read_junit
 from secantus_conformance.drivers.go import write_junit_of_go
 from secantus_conformance.drivers.process import call
@@ -46,6 +47,7 @@ JUNIT = """<testsuites><testsuite>
 <testcase classname="m" name="c"><failure message="The DNS Query failed">trace</failure></testcase>
 <testcase classname="m" name="secondary"><error message="no server">trace</error></testcase>
 <testcase classname="m" name="d"><skipped message="not here"/></testcase>
+<testcase classname="m" name="e"><failure message="an error">x is not there</failure></testcase>
 <testcase classname="m" name="secondary_passes"/>
 </testsuite></testsuites>"""
 
@@ -53,13 +55,16 @@ JUNIT = """<testsuites><testsuite>
 def test_results_are_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "junit.xml"
     path.write_text(JUNIT, encoding="utf-8")
-    results = {result.id: result for result in read_junit(path, Suite())}
+    known = tmp_path / "differences.toml"
+    known.write_text('[[difference]]\nreason = "no x"\nsays = ["x is not there"]\n', encoding="utf-8")
+    results = {result.id: result for result in read_junit(path, Suite(), read_differences(known))}
     assert {name: (result.verdict, result.kind) for name, result in results.items()} == {
         "alone::a": (Verdict.PASSED, ""),
         "m::b": (Verdict.FAILED, "failure"),
         "m::c": (Verdict.SKIPPED, "environment"),
         "m::secondary": (Verdict.SKIPPED, "environment"),
         "m::d": (Verdict.SKIPPED, "suite"),
+        "m::e": (Verdict.KNOWN, "failure"),
         "m::secondary_passes": (Verdict.PASSED, ""),
     }
     assert results["alone::a"].category == "fake: driver only"
@@ -68,7 +73,7 @@ def test_results_are_told_apart(tmp_path: Path) -> None:
 
 def test_no_results(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="left no readable results"):
-        read_junit(tmp_path / "none.xml", Suite())
+        read_junit(tmp_path / "none.xml", Suite(), [])
 
 
 def event(action: str, test: str | None = None, **more: Any) -> str:
@@ -87,7 +92,7 @@ def test_of_nested_go_tests_the_innermost_count(tmp_path: Path) -> None:
         "not json",
     ]
     write_junit_of_go(lines, tmp_path / "junit.xml")
-    results = read_junit(tmp_path / "junit.xml", Suite())
+    results = read_junit(tmp_path / "junit.xml", Suite(), [])
     assert [(result.id, result.verdict.value, result.reason) for result in results] == [
         ("p::TestA/one", "failed", "x.go:1: wanted 1"),
         ("p::TestA/two", "skipped", ""),
@@ -128,6 +133,10 @@ def test_passes(): pass
 def test_fails(): assert 1 == 2, "wrong"
 def test_hangs(): time.sleep(60)
 def test_kills(): os._exit(3)
+def test_kills_once():
+    if not os.path.exists("killed"):
+        open("killed", "w").close()
+        os._exit(3)
 @pytest.mark.skip(reason="not here")
 def test_skipped(): pass
 @pytest.fixture
@@ -147,12 +156,13 @@ def pytest_suite(folder: Path, source: str) -> PytestSuite:
 def test_a_suite_comes_to_its_end_whatever_its_tests_do(tmp_path: Path) -> None:
     pytest_suite(tmp_path, SUITE).run(tmp_path / "record.jsonl", 120)
     write_junit_of_record(tmp_path / "record.jsonl", tmp_path / "junit.xml")
-    results = {result.id: result for result in read_junit(tmp_path / "junit.xml", Suite())}
+    results = {result.id: result for result in read_junit(tmp_path / "junit.xml", Suite(), [])}
     assert {name.removeprefix("test_it"): result.verdict.value for name, result in results.items()} == {
         "::test_passes": "passed",
         "::test_fails": "failed",
         "::test_hangs": "error",
         "::test_kills": "error",
+        "::test_kills_once": "passed",
         "::test_skipped": "skipped",
         "::test_errors": "error",
         ".TestClass::test_inside": "passed",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from secantus_conformance.differences import read_differences
 from secantus_conformance.drivers.base import Environmental, read_junit
-from secantus_conformance.drivers.go import write_junit_of_go
+from secantus_conformance.drivers.go_events import Events, write_junit_of_go
 from secantus_conformance.drivers.process import call
 from secantus_conformance.drivers.pytest_suite import PytestSuite, write_junit_of_record
 from secantus_conformance.drivers.registry import SUITES
@@ -80,6 +80,14 @@ def event(action: str, test: str | None = None, **more: Any) -> str:
     return json.dumps({"Action": action, "Package": "p", **({"Test": test} if test else {}), **more})
 
 
+def read_go(tmp_path: Path, *runs: list[str]) -> list[tuple[str, str, str]]:
+    events = Events()
+    for number, run in enumerate(runs):
+        assert events.take(run) is (number < len(runs) - 1)
+    write_junit_of_go([events], tmp_path / "junit.xml")
+    return [(result.id, result.verdict.value, result.reason) for result in read_junit(tmp_path / "junit.xml", Suite(), [])]
+
+
 def test_of_nested_go_tests_the_innermost_count(tmp_path: Path) -> None:
     lines = [
         event("run", "TestA"),
@@ -91,18 +99,48 @@ def test_of_nested_go_tests_the_innermost_count(tmp_path: Path) -> None:
         event("fail"),
         "not json",
     ]
-    write_junit_of_go(lines, tmp_path / "junit.xml")
-    results = read_junit(tmp_path / "junit.xml", Suite(), [])
-    assert [(result.id, result.verdict.value, result.reason) for result in results] == [
+    assert read_go(tmp_path, lines) == [
         ("p::TestA/one", "failed", "x.go:1: wanted 1"),
         ("p::TestA/two", "skipped", ""),
         ("p::TestB", "passed", ""),
     ]
 
 
+def test_a_panic_costs_one_go_test(tmp_path: Path) -> None:
+    first = [
+        event("run", "TestA"),
+        event("run", "TestA/in (1)"),
+        event("pass", "TestA/in (1)"),
+        event("run", "TestA/in"),
+        event("run", "TestA/in/deep"),
+        event("output", "TestA/in/deep", Output="panic: nil\n"),
+        event("fail", "TestA/in/deep"),
+        event("fail", "TestA/in"),
+        event("fail", "TestA"),
+        event("fail"),
+    ]
+    events = Events()
+    assert events.take(first)
+    assert events.pattern_of_done() == r"^TestA$/^in\ \(1\)$|^TestA$/^in$/^deep$"
+    second = [event("run", "TestA"), event("run", "TestA/in"), event("pass", "TestA/in/other"), event("pass", "TestA/in")]
+    second += [event("pass", "TestA"), event("pass", "TestB")]
+    assert read_go(tmp_path, first, second) == [
+        ("p::TestA/in (1)", "passed", ""),
+        ("p::TestA/in/deep", "failed", "panic: nil"),
+        ("p::TestA/in/other", "passed", ""),
+        ("p::TestB", "passed", ""),
+    ]
+
+
+def test_a_panic_before_any_test_is_no_reason_to_go_on_for_ever(tmp_path: Path) -> None:
+    events = Events()
+    assert events.take([event("run", "TestA"), event("output", "TestA", Output="panic: nil\n")])
+    assert not events.take([event("output", Output="panic: nil\n")])
+
+
 def test_go_tests_that_did_not_run(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="did not run: cannot find package"):
-        write_junit_of_go(["cannot find package"], tmp_path / "junit.xml")
+    with pytest.raises(UsageError, match="cannot find package"):
+        read_go(tmp_path, ["cannot find package"])
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ def test_a_panic_costs_one_go_test(tmp_path: Path) -> None:
         event("pass", "TestA/in (1)"),
         event("run", "TestA/in"),
         event("run", "TestA/in/deep"),
+        event("run", "TestBeside"),
         event("output", "TestA/in/deep", Output="panic: nil\n"),
         event("fail", "TestA/in/deep"),
         event("fail", "TestA/in"),
@@ -123,12 +124,12 @@ def test_a_panic_costs_one_go_test(tmp_path: Path) -> None:
     assert events.take(first)
     assert events.pattern_of_done() == r"^TestA$/^in\ \(1\)$|^TestA$/^in$/^deep$"
     second = [event("run", "TestA"), event("run", "TestA/in"), event("pass", "TestA/in/other"), event("pass", "TestA/in")]
-    second += [event("pass", "TestA"), event("pass", "TestB")]
+    second += [event("pass", "TestA"), event("pass", "TestBeside")]
     assert read_go(tmp_path, first, second) == [
         ("p::TestA/in (1)", "passed", ""),
         ("p::TestA/in/deep", "failed", "panic: nil"),
         ("p::TestA/in/other", "passed", ""),
-        ("p::TestB", "passed", ""),
+        ("p::TestBeside", "passed", ""),
     ]
 
 

@@ -41,7 +41,7 @@ class Events:
     def take(self, lines: Iterable[str]) -> bool:
         """Reads the report of one run. Returns whether another is needed."""
         output: dict[str, list[str]] = {}
-        panicked, before = False, len(self.done)
+        panicked, culprit, before = False, "", len(self.done)
         for event in self._events(lines):
             name, action = event.get("Test", ""), event["Action"]
             self.package = str(event.get("Package", self.package))
@@ -49,13 +49,16 @@ class Events:
                 self.last = name
             elif action == "output":
                 output.setdefault(name, []).append(event["Output"])
-                panicked = panicked or event["Output"].startswith("panic: ")
+                if event["Output"].startswith("panic: ") and not panicked:
+                    panicked = True
+                    # Tests may run side by side: Go tells whose panic it is.
+                    culprit = name or self.last
             elif action in _ENDS and name:
                 self.done[name] = Fate(self.package, action, float(event.get("Elapsed", 0)), "".join(output.get(name, [])))
         if not panicked:
             return False
         said = [line for each in output.values() for line in each if line.startswith("panic: ")]
-        self._give_up_on(self.last, "".join(said[:1]))
+        self._give_up_on(culprit, "".join(said[:1]))
         return len(self.done) > before
 
     def _events(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -26,9 +26,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with all subcommands."""
-    parser = _Parser(
-        prog="secantus-conformance", description="Runs suites that nobody here wrote against any MongoDB-wire server."
-    )
+    parser = _Parser(prog="secantus-conformance", description="Runs suites that nobody here wrote against any MongoDB-wire server.")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.add_parser(subparsers)

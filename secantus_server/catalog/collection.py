@@ -26,8 +26,7 @@ class Collection:
     `identity` is how the oplog names it: a BSON document of its namespace and UUID.
 
     Threads: `_lock` guards the count, its version and the making of the counter of RecordIds, whose steps are atomic. `indexes` and
-    `options` are replaced
-    whole, while no transaction runs or in a catalog change.
+    `options` are replaced whole, while no transaction runs or in a catalog change.
     """
 
     def __init__(self, db: str, name: str, uuid: Binary, ident: int, options: dict[str, Any], indexes: list[Index]) -> None:

@@ -17,7 +17,8 @@ from secantus_server.errors import CommandError
 READ_LEVELS = ("local", "majority", "linearizable", "available", "snapshot")
 PROVENANCES = ("clientSupplied", "implicitDefault", "customDefault", "getLastErrorDefaults", "internalWriteDefault")
 MAX_NODES = 50
-_TAKE_SNAPSHOT = frozenset(["find", "aggregate", "distinct", "explain"])
+# A getMore repeats what its cursor began with.
+_TAKE_SNAPSHOT = frozenset(["find", "aggregate", "distinct", "explain", "getMore"])
 _WRITE_FIELDS = frozenset(["w", "j", "wtimeout", "fsync", "provenance", "getLastError"])
 _READ_FIELDS = frozenset(
     [

@@ -131,7 +131,7 @@ def _plain_key(key: dict[str, Any]) -> dict[str, Any]:
 
 
 def _same_rest(spec: dict[str, Any], other: dict[str, Any]) -> bool:
-    ignored = {"name", "key", "v", "partialFilterExpression", *_IDENTITY}
+    ignored = {"name", "key", "v", "background", "partialFilterExpression", *_IDENTITY}
     return {k: v for k, v in spec.items() if k not in ignored} == {k: v for k, v in other.items() if k not in ignored}
 
 

@@ -14,7 +14,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import RawDocument, encode
 from secantus_server.bson.values import type_name
 from secantus_server.commands.arguments import exact_integer, truth, wrong_type
-from secantus_server.commands.concerns import check_read_concern, check_write_concern
+from secantus_server.commands.concerns import check_read_concern, check_write_concern, write_concern_error
 from secantus_server.commands.names import check_database_name
 from secantus_server.commands.operations import Operation
 from secantus_server.commands.registry import Command, Reply, find_command
@@ -50,7 +50,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         request = Request(name, db, message, services, client, operation)
         check_generic(command, request, operation)
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
-        reply = command.run(request, arguments)
+        reply = _run(command, request, arguments)
     finally:
         services.operations.end(operation)
     return request, finish_reply(reply, services)
@@ -116,6 +116,21 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
     strict = body.get("apiStrict")
     if strict is not None and truth(strict) and not command.in_api_v1:
         raise CommandError(323, f"Provided apiStrict:true, but the command {command.name} is not in API Version 1")
+
+
+def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
+    """Run a command, and tell if its write concern cannot be met, beside an error too; an aggregation knows itself whether it wrote."""
+    if "writeConcern" not in request.body or not command.is_write or command.is_read:
+        return command.run(request, arguments)
+    problem = write_concern_error(request.body["writeConcern"])
+    told = {} if problem is None else {"writeConcernError": problem}
+    try:
+        reply = command.run(request, arguments)
+    except CommandError as error:
+        error.info.update(told)
+        raise
+    reply.update(told)
+    return reply
 
 
 def finish_reply(reply: Reply, services: Services) -> Reply:

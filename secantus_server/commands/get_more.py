@@ -42,7 +42,7 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("getMore", request.db, args["collection"])
     with request.services.cursors.lend(cursor_id) as cursor:
         _check_owner(request, cursor, f"{request.db}.{name}")
-        cursor.operation.continue_as(request.operation)
+        cursor.operation.continue_as(request.operation, timed=not cursor.await_data)
         batch = _read(request, cursor, args)
         left = 0 if cursor.exhausted else cursor_id
     if left:

@@ -52,10 +52,14 @@ class Operation:
         assert self.deadline is not None, "its time is limited"
         self.time_left = self.deadline - self._clock.monotonic()
 
-    def continue_as(self, operation: Operation) -> None:
-        """Let a getMore go on with what this operation began: from now on that one is asked, and it has the time that is left."""
+    def continue_as(self, operation: Operation, *, timed: bool = True) -> None:
+        """Let a getMore go on with what this operation began: from now on that one is asked.
+
+        Arguments:
+            timed: it has the time that is left; one that waits for data has a limit of its own.
+        """
         last = self._successor or self
-        if last.time_left is not None:
+        if timed and last.time_left is not None:
             operation.deadline = operation.started + last.time_left
         self._successor = operation
 

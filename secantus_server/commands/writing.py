@@ -13,7 +13,7 @@ from bson.int64 import Int64
 
 from secantus_server.bson import decode_unique
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.concerns import is_unacknowledged, waits_for_disk, write_concern_error
+from secantus_server.commands.concerns import is_unacknowledged, waits_for_disk
 from secantus_server.commands.create import create_collection
 from secantus_server.commands.registry import Reply
 from secantus_server.commands.request import Request
@@ -106,7 +106,7 @@ def write_error(index: int, error: CommandError) -> dict[str, Any]:
 
 
 def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent: bool = True) -> Reply:
-    """Complete the reply of a write command: its errors, and what its write concern comes to.
+    """Complete the reply of a write command: its errors, and when it was made.
 
     Arguments:
         silent: a write of `w: 0` is answered with nothing but `ok`.
@@ -118,9 +118,6 @@ def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent:
         reply["writeErrors"] = errors
     if waits_for_disk(concern) or request.services.settings.sync_on_commit:
         request.services.engine.flush_log()
-    problem = write_concern_error(concern)
-    if problem:
-        reply["writeConcernError"] = problem
     if request.services.settings.replica_set:
         services = request.services
         reply["electionId"] = services.topology.election_id

@@ -30,7 +30,7 @@ _OPTIONS: dict[str, str] = {
     "min": "number", "max": "number", "bucketSize": "number", "wildcardProjection": "object", "prepareUnique": "flag",
     "clustered": "flag", "dropDups": "flag", "safe": "flag", "originalSpec": "any",
 }  # fmt: skip
-_NOT_KEPT = frozenset(["ns", "background", "dropDups", "safe", "originalSpec"])
+_NOT_KEPT = frozenset(["ns", "dropDups", "safe", "originalSpec"])
 
 
 def check_spec(spec: dict[str, Any]) -> dict[str, Any]:

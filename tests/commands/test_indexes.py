@@ -40,6 +40,8 @@ def test_the_collection_is_made_with_them(db: Database) -> None:
         {"key": {"$**": 1}, "wildcardProjection": {"a": 1, "_id": 0}},
         {"key": {"b": 1, "$**": 1}, "wildcardProjection": {"b": 0}},
         {"key": {"a": "2dsphere"}, "2dsphereIndexVersion": 2},
+        {"key": {"a": 1}, "background": True},
+        {"key": {"a": 1}, "background": False},
     ],
 )
 def test_definitions(db: Database, spec: dict[str, Any]) -> None:

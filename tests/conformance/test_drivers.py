@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from secantus_conformance.differences import read_differences
 from secantus_conformance.drivers.base import Environmental, read_junit
-from secantus_conformance.drivers.go import write_junit_of_go
+from secantus_conformance.drivers.go_events import Events, write_junit_of_go
 from secantus_conformance.drivers.process import call
 from secantus_conformance.drivers.pytest_suite import PytestSuite, write_junit_of_record
 from secantus_conformance.drivers.registry import SUITES
@@ -46,6 +47,7 @@ JUNIT = """<testsuites><testsuite>
 <testcase classname="m" name="c"><failure message="The DNS Query failed">trace</failure></testcase>
 <testcase classname="m" name="secondary"><error message="no server">trace</error></testcase>
 <testcase classname="m" name="d"><skipped message="not here"/></testcase>
+<testcase classname="m" name="e"><failure message="an error">x is not there</failure></testcase>
 <testcase classname="m" name="secondary_passes"/>
 </testsuite></testsuites>"""
 
@@ -53,13 +55,16 @@ JUNIT = """<testsuites><testsuite>
 def test_results_are_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "junit.xml"
     path.write_text(JUNIT, encoding="utf-8")
-    results = {result.id: result for result in read_junit(path, Suite())}
+    known = tmp_path / "differences.toml"
+    known.write_text('[[difference]]\nreason = "no x"\nsays = ["x is not there"]\n', encoding="utf-8")
+    results = {result.id: result for result in read_junit(path, Suite(), read_differences(known))}
     assert {name: (result.verdict, result.kind) for name, result in results.items()} == {
         "alone::a": (Verdict.PASSED, ""),
         "m::b": (Verdict.FAILED, "failure"),
         "m::c": (Verdict.SKIPPED, "environment"),
         "m::secondary": (Verdict.SKIPPED, "environment"),
         "m::d": (Verdict.SKIPPED, "suite"),
+        "m::e": (Verdict.KNOWN, "failure"),
         "m::secondary_passes": (Verdict.PASSED, ""),
     }
     assert results["alone::a"].category == "fake: driver only"
@@ -68,11 +73,19 @@ def test_results_are_told_apart(tmp_path: Path) -> None:
 
 def test_no_results(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="left no readable results"):
-        read_junit(tmp_path / "none.xml", Suite())
+        read_junit(tmp_path / "none.xml", Suite(), [])
 
 
 def event(action: str, test: str | None = None, **more: Any) -> str:
     return json.dumps({"Action": action, "Package": "p", **({"Test": test} if test else {}), **more})
+
+
+def read_go(tmp_path: Path, *runs: list[str]) -> list[tuple[str, str, str]]:
+    events = Events()
+    for number, run in enumerate(runs):
+        assert events.take(run) is (number < len(runs) - 1)
+    write_junit_of_go([events], tmp_path / "junit.xml")
+    return [(result.id, result.verdict.value, result.reason) for result in read_junit(tmp_path / "junit.xml", Suite(), [])]
 
 
 def test_of_nested_go_tests_the_innermost_count(tmp_path: Path) -> None:
@@ -86,18 +99,49 @@ def test_of_nested_go_tests_the_innermost_count(tmp_path: Path) -> None:
         event("fail"),
         "not json",
     ]
-    write_junit_of_go(lines, tmp_path / "junit.xml")
-    results = read_junit(tmp_path / "junit.xml", Suite())
-    assert [(result.id, result.verdict.value, result.reason) for result in results] == [
+    assert read_go(tmp_path, lines) == [
         ("p::TestA/one", "failed", "x.go:1: wanted 1"),
         ("p::TestA/two", "skipped", ""),
         ("p::TestB", "passed", ""),
     ]
 
 
+def test_a_panic_costs_one_go_test(tmp_path: Path) -> None:
+    first = [
+        event("run", "TestA"),
+        event("run", "TestA/in (1)"),
+        event("pass", "TestA/in (1)"),
+        event("run", "TestA/in"),
+        event("run", "TestA/in/deep"),
+        event("run", "TestBeside"),
+        event("output", "TestA/in/deep", Output="panic: nil\n"),
+        event("fail", "TestA/in/deep"),
+        event("fail", "TestA/in"),
+        event("fail", "TestA"),
+        event("fail"),
+    ]
+    events = Events()
+    assert events.take(first)
+    assert events.pattern_of_done() == r"^TestA$/^in\ \(1\)$|^TestA$/^in$/^deep$"
+    second = [event("run", "TestA"), event("run", "TestA/in"), event("pass", "TestA/in/other"), event("pass", "TestA/in")]
+    second += [event("pass", "TestA"), event("pass", "TestBeside")]
+    assert read_go(tmp_path, first, second) == [
+        ("p::TestA/in (1)", "passed", ""),
+        ("p::TestA/in/deep", "failed", "panic: nil"),
+        ("p::TestA/in/other", "passed", ""),
+        ("p::TestBeside", "passed", ""),
+    ]
+
+
+def test_a_panic_before_any_test_is_no_reason_to_go_on_for_ever(tmp_path: Path) -> None:
+    events = Events()
+    assert events.take([event("run", "TestA"), event("output", "TestA", Output="panic: nil\n")])
+    assert not events.take([event("output", Output="panic: nil\n")])
+
+
 def test_go_tests_that_did_not_run(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="did not run: cannot find package"):
-        write_junit_of_go(["cannot find package"], tmp_path / "junit.xml")
+    with pytest.raises(UsageError, match="cannot find package"):
+        read_go(tmp_path, ["cannot find package"])
 
 
 @pytest.mark.parametrize(
@@ -128,6 +172,10 @@ def test_passes(): pass
 def test_fails(): assert 1 == 2, "wrong"
 def test_hangs(): time.sleep(60)
 def test_kills(): os._exit(3)
+def test_kills_once():
+    if not os.path.exists("killed"):
+        open("killed", "w").close()
+        os._exit(3)
 @pytest.mark.skip(reason="not here")
 def test_skipped(): pass
 @pytest.fixture
@@ -147,12 +195,13 @@ def pytest_suite(folder: Path, source: str) -> PytestSuite:
 def test_a_suite_comes_to_its_end_whatever_its_tests_do(tmp_path: Path) -> None:
     pytest_suite(tmp_path, SUITE).run(tmp_path / "record.jsonl", 120)
     write_junit_of_record(tmp_path / "record.jsonl", tmp_path / "junit.xml")
-    results = {result.id: result for result in read_junit(tmp_path / "junit.xml", Suite())}
+    results = {result.id: result for result in read_junit(tmp_path / "junit.xml", Suite(), [])}
     assert {name.removeprefix("test_it"): result.verdict.value for name, result in results.items()} == {
         "::test_passes": "passed",
         "::test_fails": "failed",
         "::test_hangs": "error",
         "::test_kills": "error",
+        "::test_kills_once": "passed",
         "::test_skipped": "skipped",
         "::test_errors": "error",
         ".TestClass::test_inside": "passed",

@@ -67,7 +67,7 @@ def test_a_failure_of_another_kind_is_no_known_difference(tmp_path: Path) -> Non
     ("text", "words"),
     [
         ("[[difference]]\ntests = []\n", "needs a reason"),
-        ('[[difference]]\nreason = "x"\n', "needs a reason and tests"),
+        ('[[difference]]\nreason = "x"\n', "needs a reason and says, tests"),
         ('[[difference]]\nreason = "x"\nnames = []\n', "names is not known"),
         ('[[difference]]\nreason = "x"\ngroups = ["nope"]\n', "nope"),
         ("[[", "not a readable TOML file"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,7 +15,7 @@ from secantus_conformance.report.docs import page
 from secantus_conformance.report.files import write_reports
 from secantus_conformance.report.jsonout import read_json_report
 from secantus_conformance.report.summary import rows, skips, total
-from secantus_conformance.report.terminal import print_run, sentence
+from secantus_conformance.report.terminal import print_failure, print_run, sentence
 
 RUN = Run(
     "Suites",
@@ -95,6 +96,14 @@ def test_the_terminal_shows_both_sides() -> None:
     assert "[red]2" in text
     assert "a note" in text
     assert "fault injection" in text
+
+
+def test_a_failure_takes_no_more_than_a_screen() -> None:
+    output = io.StringIO()
+    long = Result("a::b", "crud.find", Group.SERVER, Verdict.FAILED, "result", "x" * 10_000, "y" * 20_000, "z\n" * 500)
+    print_failure(Console(file=output, width=100, color_system=None), long)
+    assert len(output.getvalue().splitlines()) < 45
+    assert "more lines" in output.getvalue()
 
 
 def test_the_page() -> None:

@@ -305,6 +305,17 @@ def test_the_time_limit_of_a_find_does_not_count_the_client_s_pauses(full_server
         client.run({"killCursors": "c", "cursors": [Int64(cursor)]})
 
 
+def test_waiting_for_data_is_not_what_the_time_limit_of_a_find_counts() -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server, connected(server) as client:
+        client.run({"create": "c", "capped": True, "size": 4096})
+        client.run({"insert": "c", "documents": [{"_id": 1}]})
+        find = {"find": "c", "tailable": True, "awaitData": True, "maxTimeMS": 50}
+        cursor = Int64(client.run(find)["cursor"]["id"])
+        for _ in range(2):
+            more = client.run({"getMore": cursor, "collection": "c", "maxTimeMS": 60})
+            assert (more["ok"], more["cursor"]["nextBatch"]) == (1, [])
+
+
 def test_a_get_more_can_be_killed(full_server: SecantusDBServer) -> None:
     endless = [*LONG["lookup"]["pipeline"][:1], {"$match": {"$or": [{"_id": {"$lt": 2}}, {"found": 5}]}}]
     with connected(full_server) as client, connected(full_server) as killer:

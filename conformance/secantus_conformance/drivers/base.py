@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from xml.etree import ElementTree
 
+from secantus_conformance.differences import Difference, apply_differences
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Group, Result, Skip, Verdict
 
@@ -45,13 +46,13 @@ class DriverSuite(Protocol):
         """Whether a test needs a server at all."""
 
 
-def read_junit(path: Path, suite: DriverSuite) -> list[Result]:
-    """The results in a JUnit file, those of the environment told apart. Raises UsageError if there is none."""
+def read_junit(path: Path, suite: DriverSuite, differences: list[Difference]) -> list[Result]:
+    """The results in a JUnit file, those of the environment and known differences told apart. Raises UsageError if there is none."""
     try:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError) as error:
         raise UsageError(f"The suite of {suite.name} left no readable results: {error}") from error
-    return [_result(case, suite) for case in root.iter("testcase")]
+    return [apply_differences(_result(case, suite), differences) for case in root.iter("testcase")]
 
 
 def _result(case: ElementTree.Element, suite: DriverSuite) -> Result:
@@ -61,7 +62,7 @@ def _result(case: ElementTree.Element, suite: DriverSuite) -> Result:
     verdict, kind, reason, actual = _verdict(case)
     outside = next((each for each in suite.environmental if each.covers(name, f"{reason} {actual}")), None)
     if verdict.is_bad and outside is not None:
-        verdict, kind, reason = Verdict.SKIPPED, Skip.ENVIRONMENT.value, f"{outside.reason}: {reason}"
+        verdict, kind, reason, actual = Verdict.SKIPPED, Skip.ENVIRONMENT.value, outside.reason, f"{reason}\n{actual}"
     return Result(name, category, group, verdict, kind, reason, "", actual, float(case.get("time") or 0))
 
 

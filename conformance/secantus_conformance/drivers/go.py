@@ -6,21 +6,21 @@ the suites are no longer in it.
 
 from __future__ import annotations
 
-import json
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 from secantus_conformance.drivers.base import Environmental
+from secantus_conformance.drivers.go_events import Events, write_junit_of_go
 from secantus_conformance.drivers.process import call
 from secantus_conformance.failures import UsageError
 
 _MODULE, _VERSION = "go.mongodb.org/mongo-driver", "v1.17.6"
 _PACKAGES = ("./mongo/integration", "./mongo/integration/unified")
+# After which Go ends a package's tests: one of them hangs.
+_PACKAGE_SECONDS = 900.0
 
 
 @dataclass
@@ -47,16 +47,29 @@ class GoSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Runs the tests and turns Go's report into JUnit XML. Raises UsageError if there is none."""
-        environment = {**_environment(folder), "MONGODB_URI": uri, "TOPOLOGY": "replica_set"}
-        command = ["go", "test", "-json", "-p", "1", "-count", "1", f"-timeout={int(timeout)}s", *_PACKAGES]
-        call(command, _source(folder), timeout + 60, None, environment)
-        lines = (_source(folder) / "last-output.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-        write_junit_of_go(lines, junit)
+        """Runs the tests and turns Go's report into JUnit XML. Raises UsageError if there is none, or if they take too long."""
+        deadline = time.monotonic() + timeout
+        write_junit_of_go([_run_package(folder, uri, package, deadline) for package in _PACKAGES], junit)
 
     def needs_server(self, _test: str) -> bool:
         """All of them do."""
         return True
+
+
+def _run_package(folder: Path, uri: str, package: str, deadline: float) -> Events:
+    """Runs the tests of a package, again without those that are done as long as a panic ends the run before its end."""
+    environment = {**_environment(folder), "MONGODB_URI": uri, "TOPOLOGY": "replica_set"}
+    events = Events()
+    while True:
+        left = min(_PACKAGE_SECONDS, deadline - time.monotonic())
+        if left <= 0:
+            raise UsageError(f"The suite took too long; it got as far as {events.last or package}.")
+        skip = ["-skip", pattern] if (pattern := events.pattern_of_done()) else []
+        command = ["go", "test", "-json", "-p", "1", "-count", "1", f"-timeout={int(left) + 1}s", *skip, package]
+        call(command, _source(folder), left + 120, None, environment)
+        output = (_source(folder) / "last-output.txt").read_text(encoding="utf-8", errors="replace")
+        if not events.take(output.splitlines()):
+            return events
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -65,37 +78,3 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _source(folder: Path) -> Path:
     return folder / "go/pkg/mod" / f"{_MODULE}@{_VERSION}"
-
-
-def write_junit_of_go(lines: list[str], junit: Path) -> None:
-    """Writes what `go test -json` reported as JUnit XML; of nested tests, the innermost count. Raises UsageError if there are none."""
-    events = list(_events(lines))
-    parents = Counter(name.rsplit("/", 1)[0] for name in {event["Test"] for event in events} if "/" in name)
-    output: dict[str, list[str]] = {}
-    root = ElementTree.Element("testsuite", name="go")
-    for event in events:
-        name = event["Test"]
-        if event["Action"] == "output":
-            output.setdefault(name, []).append(event["Output"])
-        elif event["Action"] in ("pass", "fail", "skip") and name not in parents:
-            root.append(_case(event, "".join(output.get(name, []))))
-    if not len(root):
-        raise UsageError(f"Go's tests did not run: {lines[-1] if lines else 'no reason given'}")
-    ElementTree.ElementTree(root).write(junit, encoding="utf-8")
-
-
-def _events(lines: list[str]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        if line.startswith("{") and '"Test":' in line:
-            yield json.loads(line)
-
-
-def _case(event: dict[str, Any], output: str) -> ElementTree.Element:
-    name, text = str(event["Test"]), "".join(character for character in output if character.isprintable() or character in "\n\t")
-    attributes = {"classname": str(event.get("Package", "")), "name": name, "time": str(event.get("Elapsed", 0))}
-    case = ElementTree.Element("testcase", attributes)
-    tag = {"fail": "failure", "skip": "skipped"}.get(event["Action"])
-    if tag:
-        said = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("===", "---"))]
-        ElementTree.SubElement(case, tag, message=" ".join(said)[:500]).text = text[-4000:]
-    return case

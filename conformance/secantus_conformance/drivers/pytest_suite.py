@@ -1,4 +1,4 @@
-"""Runs a suite of pytest to its end, whatever hangs or dies on the way: the test at fault is noted, the rest taken up again."""
+"""Runs a suite of pytest to its end, whatever hangs or dies on the way: the test at fault runs once more, then it is noted."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class PytestSuite:
                 raise UsageError(f"The suite ends before its tests do: {self._last_line()}")
             before = len(lines)
             if lines[-1][0] == "started":
-                _note_hang(record, str(lines[-1][1]))
+                _give_up(record, str(lines[-1][1]), lines)
 
     def _run_once(self, record: Path, deadline: float) -> bool:
         """Runs what is left. Returns whether pytest says that nothing is left."""
@@ -78,8 +78,12 @@ def _lines(record: Path) -> list[list[object]]:
     return [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
 
 
-def _note_hang(record: Path, test: str) -> None:
-    """Notes that a test has not come to its end."""
+def _give_up(record: Path, test: str, lines: list[list[object]]) -> None:
+    """Notes that a test has not come to its end: the first time it is to run again, for another one may be at fault."""
+    if ["again", test] not in lines:
+        with record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(["again", test]) + "\n")
+        return
     path, *parts = test.split("::")
     classname = ".".join([path.removesuffix(".py").replace("/", "."), *parts[:-1]])
     line = ["outcome", test, classname, parts[-1], "error", "The test hung, or killed the process it ran in.", "", 0.0]

@@ -16,7 +16,7 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse
 th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #e3e8ee}th:first-child,td:first-child{text-align:left}
 td.bar{width:16rem}
 .track{background:#eef1f5;height:.8rem;display:flex;border-radius:3px;overflow:hidden}
-.ok{background:#2e9e5b}.known{background:#e0a92f}.bad{background:#d1433f}tr.sum{font-weight:600}
+.ok{background:#2e9e5b}.known{background:#e0a92f}.bad{background:#d1433f}tr.sum{font-weight:600}tr.group th{padding-top:1.1rem}
 details{border:1px solid #e3e8ee;border-radius:6px;margin:.5rem 0;padding:.4rem .8rem}summary{cursor:pointer;overflow-wrap:anywhere}
 .sides{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}pre{background:#f6f8fa;padding:.6rem;overflow:auto;max-height:26rem;
 font-size:12.5px}
@@ -25,7 +25,7 @@ font-size:12.5px}
 @media(prefers-color-scheme:dark){body{background:#14191f;color:#dde4ec}
 th,td,details{border-color:#2c3540}pre{background:#1c232b}.track{background:#2c3540}}
 """
-_HEAD = ("category", "", "passed", "eligible", "share", "known", "not passed", "skipped", "of these for free")
+_HEAD = ("category", "", "passed", "eligible", "share", "known", "not passed", "skipped", "passed for free")
 
 
 def write_html(run: Run, path: Path, free: frozenset[str] = frozenset()) -> None:
@@ -56,8 +56,9 @@ def _table(run: Run, free: frozenset[str]) -> str:
     body = []
     for group, members in groupby(rows(run.results, free), key=lambda row: row.group):
         block = list(members)
+        body.append(f'<tr class="group"><th colspan="{len(_HEAD)}">{escape(group.value)}</th></tr>')
         body += [_row(row, row.category, bool(free)) for row in block]
-        body.append(_row(total(block, "", group), group.value, bool(free), "sum"))
+        body.append(_row(total(block, "", group), f"all of {group.value}", bool(free), "sum"))
     body.append(_row(total(rows(run.results, free), "", Group.SERVER), "all", bool(free), "sum"))
     return f"<table><tr>{head}</tr>{''.join(body)}</table>"
 

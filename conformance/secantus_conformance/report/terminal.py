@@ -12,7 +12,9 @@ from secantus_conformance.model import Group, Result, Run, Verdict
 from secantus_conformance.report.progress import verdict_style
 from secantus_conformance.report.summary import Row, rows, total
 
+# A failure takes no more than a screen: so many lines of each side, and so much of the reason.
 _SIDE_LINES = 30
+_REASON_LENGTH = 500
 _MAX_FAILURES = 20
 
 
@@ -81,15 +83,17 @@ def _cells(row: Row, label: str, with_free: bool) -> list[str]:
 def print_failure(console: Console, result: Result) -> None:
     """Prints one failure in one screen: the reason, then both sides next to each other."""
     console.print(f"\n[{verdict_style(result.verdict)}]{result.verdict.value}[/] {escape(result.id)}")
-    console.print(f"  {escape(result.reason)}")
+    reason = result.reason if len(result.reason) <= _REASON_LENGTH else result.reason[:_REASON_LENGTH] + "…"
+    console.print(f"  {escape(reason)}")
     if result.expected or result.actual:
         table = Table(show_lines=False, expand=True)
         table.add_column("expected", ratio=1)
         table.add_column("actual", ratio=1)
-        table.add_row(escape(_cut(result.expected)), escape(_cut(result.actual)))
+        width = (console.width - 7) // 2
+        table.add_row(escape(_cut(result.expected, width)), escape(_cut(result.actual, width)))
         console.print(table)
 
 
-def _cut(text: str) -> str:
-    lines = text.splitlines()
+def _cut(text: str, width: int) -> str:
+    lines = [line[start : start + width] for line in text.splitlines() for start in range(0, max(len(line), 1), width)]
     return text if len(lines) <= _SIDE_LINES else "\n".join([*lines[:_SIDE_LINES], f"… {len(lines) - _SIDE_LINES} more lines"])

@@ -2,7 +2,7 @@
 
 It runs in the driver's own environment and imports nothing of this project. RECORD names the file; each line of it is
 `["started", id]`, `["outcome", id, classname, name, outcome, message, text, seconds]` or, at the end, `["finished", code]`.
-Tests that the file names already are left out.
+Tests that the file names already are left out, unless whoever reads it has written `["again", id]`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ def _write(*line: object) -> None:
 def pytest_collection_modifyitems(items: list[Any]) -> None:
     """Leaves out what has been started before."""
     lines = _RECORD.read_text(encoding="utf-8").splitlines() if _RECORD.exists() else []
-    known = {json.loads(line)[1] for line in lines}
+    known = set()
+    for line in lines:
+        kind, test, *_ = json.loads(line)
+        known.discard(test) if kind == "again" else known.add(test)
     items[:] = [item for item in items if item.nodeid not in known]
 
 

@@ -18,10 +18,10 @@ _CREATE = (
     "session viewOn pipeline capped size max collation validator validationLevel validationAction clusteredIndex timeseries "
     "expireAfterSeconds changeStreamPreAndPostImages storageEngine indexOptionDefaults comment encryptedFields"
 )
+_MODIFY = "session validator validationLevel validationAction viewOn pipeline index changeStreamPreAndPostImages expireAfterSeconds comment"
 _CURSOR_COMMAND = "session readPreference batchSize maxTimeMS comment cursorType"
 
 impossible("database", ["listCollectionObjects"], "pymongo has no method that lists collections as objects")
-impossible("database", ["modifyCollection"], "pymongo has no method for collMod")
 
 
 def _command(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -65,6 +65,13 @@ def create_collection(test: TestContext, target: Database[Any], arguments: dict[
     name = arguments.pop("collection")
     session = test.entities.session(arguments.pop("session")) if "session" in arguments else None
     return target.create_collection(name, check_exists=False, session=session, **arguments)
+
+
+@operation("database", "modifyCollection", "collection", _MODIFY)
+def modify_collection(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
+    """Changes a collection's options; pymongo has no method for it but the command."""
+    session = test.entities.session(arguments.pop("session")) if "session" in arguments else None
+    return target.command({"collMod": arguments.pop("collection"), **arguments}, session=session)
 
 
 @operation("database", "dropCollection", "collection", "session comment encryptedFields")

@@ -1,0 +1,114 @@
+"""What `go test -json` reports: the fate of each test, also where a panic ends the run in the middle of one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from secantus_conformance.failures import UsageError
+
+_ENDS = ("pass", "fail", "skip")
+
+
+@dataclass
+class Fate:
+    """What became of one test."""
+
+    package: str
+    action: str
+    seconds: float
+    output: str
+
+
+@dataclass
+class Events:
+    """The tests of one package, over all its runs.
+
+    A panic ends a run. The innermost test that was running has failed then; those around it are not done, whatever Go reports of
+    them, and run again without what is done.
+    """
+
+    done: dict[str, Fate] = field(default_factory=dict)
+    last: str = ""
+    package: str = ""
+    complaint: str = ""
+
+    def take(self, lines: Iterable[str]) -> bool:
+        """Reads the report of one run. Returns whether another is needed."""
+        output: dict[str, list[str]] = {}
+        panicked, culprit, before = False, "", len(self.done)
+        for event in self._events(lines):
+            name, action = event.get("Test", ""), event["Action"]
+            self.package = str(event.get("Package", self.package))
+            if action == "run":
+                self.last = name
+            elif action == "output":
+                output.setdefault(name, []).append(event["Output"])
+                if event["Output"].startswith("panic: ") and not panicked:
+                    panicked = True
+                    # Tests may run side by side: Go tells whose panic it is.
+                    culprit = name or self.last
+            elif action in _ENDS and name:
+                self.done[name] = Fate(self.package, action, float(event.get("Elapsed", 0)), "".join(output.get(name, [])))
+        if not panicked:
+            return False
+        said = [line for each in output.values() for line in each if line.startswith("panic: ")]
+        self._give_up_on(culprit, "".join(said[:1]))
+        return len(self.done) > before
+
+    def _events(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+        for line in lines:
+            if line.startswith("{") and '"Action":' in line:
+                yield json.loads(line)
+            elif line.strip():
+                self.complaint = line.strip()
+
+    def _give_up_on(self, test: str, panic: str) -> None:
+        known = self.done.get(test)
+        known = known or Fate(self.package, "fail", 0.0, "")
+        self.done[test] = Fate(known.package, "fail", known.seconds, known.output if "panic: " in known.output else panic + known.output)
+        parts = test.split("/")
+        for length in range(1, len(parts)):
+            self.done.pop("/".join(parts[:length]), None)
+
+    def pattern_of_done(self) -> str:
+        """What `-skip` is to be given: the outermost tests that are done."""
+        outermost = [name for name in self.done if not any(parent in self.done for parent in _parents(name))]
+        return "|".join("/".join(f"^{re.escape(part)}$" for part in name.split("/")) for name in outermost)
+
+    def innermost(self) -> Iterator[tuple[str, Fate]]:
+        """The tests without tests inside."""
+        with_children = {parent for name in self.done for parent in _parents(name)}
+        return ((name, fate) for name, fate in self.done.items() if name not in with_children)
+
+
+def _parents(name: str) -> Iterator[str]:
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name
+
+
+def write_junit_of_go(packages: list[Events], junit: Path) -> None:
+    """Writes what became of the tests as JUnit XML; of nested tests, the innermost count. Raises UsageError if there are none."""
+    root = ElementTree.Element("testsuite", name="go")
+    for events in packages:
+        for name, fate in events.innermost():
+            root.append(_case(name, fate))
+        if not events.done:
+            raise UsageError(f"Go's tests did not run: {events.complaint or 'no reason given'}")
+    ElementTree.ElementTree(root).write(junit, encoding="utf-8")
+
+
+def _case(name: str, fate: Fate) -> ElementTree.Element:
+    text = "".join(character for character in fate.output if character.isprintable() or character in "\n\t")
+    case = ElementTree.Element("testcase", {"classname": fate.package, "name": name, "time": str(fate.seconds)})
+    tag = {"fail": "failure", "skip": "skipped"}.get(fate.action)
+    if tag:
+        said = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("===", "---"))]
+        ElementTree.SubElement(case, tag, message=" ".join(said)[:500]).text = text[-4000:]
+    return case

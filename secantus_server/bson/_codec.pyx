@@ -631,7 +631,11 @@ cdef int put_raw_array(Writer writer, list documents) except -1:
     cdef char[24] digits
     cdef int length
     cdef Py_ssize_t index = 0
+    cdef size_t total = 0
     cdef bytes document
+    for document in documents:
+        total += PyBytes_GET_SIZE(document) + 8
+    writer.reserve(total)
     for document in documents:
         length = write_decimal(digits, index)
         writer.put_name(3, digits, length)

@@ -8,8 +8,9 @@ seen; so a cursor of the wire protocol holds no transaction between its batches.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 
+from secantus_server.bson._codec cimport Writer
 from secantus_server.exec._covered cimport EntryShape
-from secantus_server.index._index cimport Index, read_record_id, record_id_bytes
+from secantus_server.index._index cimport Index, put_record_id, read_record_id, record_id_bytes
 from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.storage._cursor cimport SEEK_PAST, Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
@@ -232,7 +233,10 @@ cdef class IndexScan(Scan):
     cdef Index index
     cdef list intervals
     cdef Py_ssize_t interval
-    cdef bytes records_prefix
+    # The key of a document: the ident of the records, and eight bytes for the RecordId.
+    cdef uint8_t[12] record_key
+    # Where to go on after a pause; empty at an interval's start.
+    cdef Writer last_key
     cdef set seen
     cdef EntryShape covered
     cdef EntryShape key_shape
@@ -246,7 +250,8 @@ cdef class IndexScan(Scan):
         Scan.__init__(self, filter, check, reverse)
         self.index = index
         self.intervals = intervals
-        self.records_prefix = ident_prefix(records_ident)
+        put_ident(self.record_key, records_ident)
+        self.last_key = Writer.__new__(Writer)
         self.seen = dedupe if type(dedupe) is set else set() if dedupe else None
         self.covered = covered
         self.key_matcher = key_filter
@@ -268,8 +273,8 @@ cdef class IndexScan(Scan):
             # A document may have got several keys since the query was planned.
             self.seen = set()
         self.open_interval()
-        if self.position is not None and self.cursor is not None:
-            self.cursor.seek(<const uint8_t*>PyBytes_AS_STRING(self.position), PyBytes_GET_SIZE(self.position), SEEK_PAST)
+        if self.last_key.size and self.cursor is not None:
+            self.cursor.seek(self.last_key.buffer, self.last_key.size, SEEK_PAST)
 
     cdef int open_interval(self) except -1:
         if self.interval >= len(self.intervals):
@@ -304,14 +309,15 @@ cdef class IndexScan(Scan):
             if code:
                 self.cursor.fail(code)
                 self.interval += 1
-                self.position = None
+                self.last_key.clear()
                 self.open_interval()
                 continue
             self.breathe()
             self.keys_examined += 1
             self.record_id = read_record_id(value if unique else key + key_size - 8)
             if keep:
-                self.position = PyBytes_FromStringAndSize(<const char*>key, key_size)
+                self.last_key.clear()
+                self.last_key.put_bytes(key, key_size)
             if self.seen is not None and self.is_duplicate():
                 continue
             if unique:
@@ -335,8 +341,8 @@ cdef class IndexScan(Scan):
 
     cdef int read(self, const uint8_t** value, size_t* size) except -1:
         """The entry's document, 1 if it is there and matches."""
-        cdef bytes key = self.records_prefix + record_id_bytes(self.record_id)
-        if not self.unit.get_raw(RECORDS_TABLE, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), value, size):
+        put_record_id(self.record_key + 4, self.record_id)
+        if not self.unit.get_raw(RECORDS_TABLE, self.record_key, 12, value, size):
             return 0
         self.docs_examined += 1
         if self.matcher is not None and not self.matcher.matches_raw(value[0]):
@@ -395,9 +401,23 @@ cdef class IndexScan(Scan):
         return found
 
 
+cdef void put_ident(uint8_t* out, int ident) noexcept nogil:
+    out[0] = <uint8_t>(ident >> 24)
+    out[1] = <uint8_t>(ident >> 16)
+    out[2] = <uint8_t>(ident >> 8)
+    out[3] = <uint8_t>ident
+
+
 def fetch(RecoveryUnit unit not None, int ident, int64_t record_id):
     """The document of a RecordId, or None."""
-    return unit.get(RECORDS_TABLE, ident_prefix(ident) + record_id_bytes(record_id))
+    cdef uint8_t[12] key
+    cdef const uint8_t* value
+    cdef size_t size
+    put_ident(key, ident)
+    put_record_id(key + 4, record_id)
+    if not unit.get_raw(RECORDS_TABLE, key, 12, &value, &size):
+        return None
+    return PyBytes_FromStringAndSize(<const char*>value, size)
 
 
 def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not None, int records_ident):

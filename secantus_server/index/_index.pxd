@@ -9,6 +9,7 @@ from secantus_server.storage._unit cimport RecoveryUnit
 
 
 cdef bytes record_id_bytes(int64_t record_id)
+cdef void put_record_id(uint8_t* out, int64_t record_id) noexcept nogil
 cdef int64_t read_record_id(const uint8_t* data) noexcept nogil
 
 

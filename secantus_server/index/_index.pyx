@@ -21,10 +21,14 @@ cdef int ENTRIES = ENTRIES_TABLE
 cdef bytes record_id_bytes(int64_t record_id):
     """A RecordId as it stands in keys: big-endian, so that its order is that of the bytes."""
     cdef uint8_t[8] data
+    put_record_id(data, record_id)
+    return PyBytes_FromStringAndSize(<const char*>data, 8)
+
+
+cdef void put_record_id(uint8_t* out, int64_t record_id) noexcept nogil:
     cdef int i
     for i in range(8):
-        data[i] = <uint8_t>(<uint64_t>record_id >> (56 - 8 * i))
-    return PyBytes_FromStringAndSize(<const char*>data, 8)
+        out[i] = <uint8_t>(<uint64_t>record_id >> (56 - 8 * i))
 
 
 cdef int64_t read_record_id(const uint8_t* data) noexcept nogil:

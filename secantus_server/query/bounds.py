@@ -21,6 +21,18 @@ MAX_RANGES = 2000
 _LOWEST, _HIGHEST = b"\0", b"\xff"
 
 
+class ValueText:
+    """A value as explain shows it, which is only worked out when it is shown."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __str__(self) -> str:
+        return shell_text(self._value)
+
+
 class FieldInterval(NamedTuple):
     """An interval of one field's key strings; `text` is how explain shows it."""
 
@@ -28,8 +40,8 @@ class FieldInterval(NamedTuple):
     low_included: bool
     high: bytes
     high_included: bool
-    low_text: str
-    high_text: str
+    low_text: str | ValueText
+    high_text: str | ValueText
 
     @property
     def is_point(self) -> bool:
@@ -50,9 +62,15 @@ class FieldInterval(NamedTuple):
 EVERYTHING = FieldInterval(_LOWEST, True, _HIGHEST, True, "MinKey", "MaxKey")
 
 
+def is_everything(intervals: Sequence[FieldInterval]) -> bool:
+    """Whether nothing is asked of a field."""
+    first = intervals[0] if len(intervals) == 1 else None
+    return first is EVERYTHING or (first is not None and first.low == _LOWEST and first.high == _HIGHEST)
+
+
 def point(value: Any, collation: Collation | None) -> FieldInterval:
     """The one key of a value."""
-    key, text = key_string(value, collation), shell_text(value)
+    key, text = key_string(value, collation), ValueText(value)
     return FieldInterval(key, True, key, True, text, text)
 
 
@@ -120,8 +138,9 @@ class IndexBounds:
                 last, last_direction = intervals, direction
                 break
             leading.append([directed(interval.low, direction) for interval in intervals])
-        ranges = [_range(b"".join(prefix), interval, last_direction) for prefix in product(*leading) for interval in last]
-        return sorted(ranges)
+        prefixes = map(b"".join, product(*leading)) if leading else (b"",)
+        ranges = [_range(prefix, interval, last_direction) for prefix in prefixes for interval in last]
+        return sorted(ranges) if len(ranges) > 1 else ranges
 
     def restrict(self, low: list[Any] | None, high: list[Any] | None, collation: Collation | None) -> None:
         """Leave only the entries from one whole key on and before another, in the index's order.

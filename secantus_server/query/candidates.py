@@ -21,7 +21,7 @@ from secantus_server.mql.match import (
     PathMatch,
     TypeMatch,
 )
-from secantus_server.query.bounds import EVERYTHING, FieldInterval, IndexBounds, intersect
+from secantus_server.query.bounds import EVERYTHING, FieldInterval, IndexBounds, intersect, is_everything
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.implication import implies
 from secantus_server.query.predicates import Predicate, conjuncts, has_index_component, has_text, mentions_text, predicate_of
@@ -99,7 +99,7 @@ def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Can
     fields, used = _field_intervals(index, by_path)
     bounds = IndexBounds(index.parts, fields)
     fixed = _leading_points(fields)
-    bounded = fixed < len(fields) and fields[fixed] != [EVERYTHING]
+    bounded = fixed < len(fields) and not is_everything(fields[fixed])
     sorts = _sort_direction(index, query, bounds, same_collation)
     useful = fixed or bounded or sorts or (index.sparse and conditions.demands_a_field)
     if not useful and not forced:
@@ -260,19 +260,23 @@ def _reads_only(node: Any, paths: set[str]) -> bool:
 
 def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, same_collation: bool, explicit: bool = False) -> int:
     """1 or -1: the direction in which the index gives the order asked for; 0 if neither does."""
-    bounded = explicit or any(intervals != [EVERYTHING] for intervals in bounds.fields)
-    if query.sort is None or not same_collation or (index.multikey and bounded) or index.kind != "btree":
+    if query.sort is None or not same_collation or index.kind != "btree":
         return 0
-    prefix = bounds.sorted_prefix
-    fixed = {path for path, _ in index.parts[:prefix]}
-    wanted = [(path, direction) for path, direction in query.sort.parts if path not in fixed]
-    if not wanted:
-        return 1
-    have = index.parts[prefix : prefix + len(wanted)]
-    if [path for path, _ in have] != [path for path, _ in wanted]:
+    if index.multikey and (explicit or not all(map(is_everything, bounds.fields))):
         return 0
-    products = {mine * theirs for (_, mine), (_, theirs) in zip(have, wanted, strict=True)}
-    return products.pop() if len(products) == 1 else 0
+    prefix, wanted = bounds.sorted_prefix, query.sort.parts
+    if prefix:
+        fixed = {path for path, _ in index.parts[:prefix]}
+        wanted = [(path, direction) for path, direction in wanted if path not in fixed]
+    return _common_direction(index.parts[prefix : prefix + len(wanted)], wanted)
+
+
+def _common_direction(have: list[tuple[str, int]], wanted: list[tuple[str, int]]) -> int:
+    """1 or -1: the direction in which a scan of fields gives the order that is wanted; 0 if neither does."""
+    if len(have) < len(wanted):
+        return 0
+    directions = {mine * theirs if path == other else 0 for (path, mine), (other, theirs) in zip(have, wanted, strict=True)}
+    return 1 if not directions else directions.pop() if len(directions) == 1 else 0
 
 
 def _covers(index: Index, query: CanonicalQuery) -> bool:

@@ -54,7 +54,8 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
     conditions = Conditions(query)
     candidates = [candidate for index in usable if (candidate := make_candidate(index, conditions, forced=hinted is not None))]
     if candidates:
-        return _with_index(collection, query, max(candidates, key=lambda candidate: candidate.score))
+        best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score)
+        return _with_index(collection, query, best)
     union = _union(collection, query, usable) if hinted is None else None
     return _sorted(union or natural_scan(collection, cheap_first(query.match)), query)
 

@@ -16,7 +16,7 @@ from secantus_server.bson.values import UNDEFINED, Date, Regex, Undefined
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 from secantus_server.mql.match import And, Comparison, ElemMatchValue, Exists, In, Not, RegexMatch
-from secantus_server.query.bounds import FieldInterval, intersect, point, united
+from secantus_server.query.bounds import FieldInterval, ValueText, intersect, point, united
 
 _RANGE_TYPES = (int, Int64, float, Decimal128, str, Date, ObjectId, bool, Timestamp, Binary)
 _STRING_RANK = 50
@@ -152,11 +152,11 @@ def _elements(node: Any, collation: Collation | None) -> Found | None:
 def _range(operator: str, operand: Any, collation: Collation | None) -> Found | None:
     if type(operand) not in _RANGE_TYPES or operand != operand or (type(operand) is Decimal128 and operand.to_decimal().is_nan()):
         return None
-    key, text = key_string(operand, collation), shell_text(operand)
+    key, text = key_string(operand, collation), ValueText(operand)
     whole = _bracket(operand)
     if operator in ("$gt", "$gte"):
-        return [whole._replace(low=key, low_included=operator == "$gte", low_text=text)], True
-    return [whole._replace(high=key, high_included=operator == "$lte", high_text=text)], True
+        return [FieldInterval(key, operator == "$gte", whole.high, whole.high_included, text, whole.high_text)], True
+    return [FieldInterval(whole.low, whole.low_included, key, operator == "$lte", whole.low_text, text)], True
 
 
 def _bracket(operand: Any) -> FieldInterval:

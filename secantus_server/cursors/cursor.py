@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from secantus_server.cursors._pull import pull
 from secantus_server.exec._scan import IndexScan, RecordScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.storage import Engine
@@ -120,15 +121,8 @@ class Cursor:
             self.exhausted = False
 
     def _pull(self, batch: list[bytes], size: int) -> None:
-        room = MAX_BATCH_BYTES
-        while len(batch) < size:
-            document = self._held_back if self._held_back is not None else next(self._documents, None)
-            self._held_back = None
-            if document is None:
-                self.exhausted = not self.tailable
-                return
-            room -= len(document)
-            if room < 0 and batch:
-                self._held_back = document
-                return
-            batch.append(document)
+        if self._held_back is not None:
+            batch.append(self._held_back)
+        self._held_back, ended = pull(self._documents, batch, size, MAX_BATCH_BYTES - sum(map(len, batch)))
+        if ended:
+            self.exhausted = not self.tailable

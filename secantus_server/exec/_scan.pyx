@@ -435,3 +435,9 @@ def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not 
     record_id = read_record_id(value)
     doc = fetch(unit, records_ident, record_id)
     return None if doc is None else (record_id, doc)
+
+
+def documents_of_key(RecoveryUnit unit not None, Index index not None, bytes key not None, int records_ident):
+    """The same as a list, which has the document or nothing."""
+    found = find_by_key(unit, index, key, records_ident)
+    return [] if found is None else [found[1]]

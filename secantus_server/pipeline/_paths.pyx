@@ -41,6 +41,20 @@ cdef class JoinPath:
         self.walk(<const uint8_t*>PyBytes_AS_STRING(doc), 0)
         return list(self.found)
 
+    def plain_key(self, bytes doc not None):
+        """The key of the document's only value, if the path is one name and the value equals nothing but itself; else None."""
+        cdef Element element
+        cdef bytes name = <bytes>self.names[0]
+        if self.last > 0:
+            return None
+        if not find_field(<const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), &element):
+            return None
+        if element.type not in (1, 2, 5, 7, 8, 9, 16, 18):
+            return None
+        self.out.clear()
+        put_key(self.out, element.type, element.value, self.collation)
+        return self.out.finish()
+
     cdef int walk(self, const uint8_t* doc, Py_ssize_t index) except -1:
         cdef Element element
         cdef bytes name = <bytes>self.names[index]

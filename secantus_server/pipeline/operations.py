@@ -74,6 +74,10 @@ class PipelineOperations(Protocol):
         """A function that finds the documents matching `{path: value}` by an index, or None if no index can."""
         ...
 
+    def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> Callable[[bytes], list[bytes]] | None:
+        """A function that finds the document which has the key string of a plain value, if a unique index of one field can."""
+        ...
+
     def target(self, db: str, collection: str) -> TargetInfo | None:
         """What is known about a collection to be written to; None if there is none."""
         ...

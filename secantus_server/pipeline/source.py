@@ -68,3 +68,9 @@ class SubPipeline:
         if self.view.stages or self.collection is None:
             return None
         return self.ctx.operations.equality_finder(self.ctx.db, self.collection, path, collation)
+
+    def point_finder(self, path: str, collation: Collation | None) -> Callable[[bytes], list[bytes]] | None:
+        """A function that finds the document which has a key string, if a unique index of this one field can; see `equality_finder`."""
+        if self.view.stages or self.collection is None:
+            return None
+        return self.ctx.operations.point_finder(self.ctx.db, self.collection, path, collation)

@@ -177,7 +177,7 @@ def _field_join(
         found: Callable[[bytes], list[bytes]]
         by_index = base.equality_finder(foreign, collation)
         if by_index is not None:
-            found = IndexJoin(by_index, local, collation).find
+            found = IndexJoin(by_index, local, collation, base.point_finder(foreign, collation)).find
         else:
             found = _by_table(HashJoin(base.documents, foreign, ctx.parse), JoinPath(local, False, collation))
         return found if not after.stages else _through(after, found)

@@ -1,0 +1,3 @@
+from collections.abc import Iterator
+
+def pull(documents: Iterator[bytes], batch: list[bytes], size: int, room: int) -> tuple[bytes | None, bool]: ...

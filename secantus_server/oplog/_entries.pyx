@@ -1,25 +1,35 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Writing oplog entries: one for each document written, so it is compiled."""
+"""Writing oplog entries: one for each document written, so it is compiled.
+
+A row of the table holds the entries of one commit, one BSON document after the other, under the timestamp of the first; a large commit
+makes several rows. The timestamps of a row's entries are consecutive.
+"""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer
-from secantus_server.bson._raw cimport Element, find_field
+from secantus_server.bson._raw cimport Element, document_length, find_field
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.storage.tables import OPLOG
 
 cdef int OPLOG_TABLE = OPLOG
 
+cdef enum:
+    # A row that has so many bytes gets no further entry.
+    ROW_BYTES = 32768
 
-cdef int put_entry(RecoveryUnit unit, Writer out, uint64_t stamp) except -1:
-    """Write the entry in the buffer under its timestamp."""
+
+cdef int put_row(RecoveryUnit unit, Writer out, uint64_t stamp) except -1:
+    """Write the entries in the buffer under the timestamp of the first, and empty it."""
     cdef uint8_t[8] key
     cdef int i
     for i in range(8):
         key[i] = <uint8_t>(stamp >> (56 - 8 * i))
-    return unit.put_raw(OPLOG_TABLE, key, 8, out.buffer, out.size, True)
+    unit.put_raw(OPLOG_TABLE, key, 8, out.buffer, out.size, True)
+    out.clear()
+    return 0
 
 
 cdef int put_times(Writer out, uint64_t stamp, int64_t wall_ms) except -1:
@@ -46,7 +56,6 @@ def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, in
     cdef size_t mark
     cdef bytes o
     for namespace, uuid, o in entries:
-        out.clear()
         mark = out.open()
         out.put_value("op", 2, "c", 1)
         out.put_value("ns", 2, namespace, 1)
@@ -56,7 +65,7 @@ def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, in
         out.put_name(3, "o", 1)
         out.put_bytes(PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o))
         out.close(mark)
-        put_entry(unit, out, stamp)
+        put_row(unit, out, stamp)
         stamp += 1
 
 
@@ -74,12 +83,14 @@ def append_changes(RecoveryUnit unit not None, bytes identity not None, list cha
     cdef const char* fields = PyBytes_AS_STRING(identity) + 4
     cdef Py_ssize_t fields_size = PyBytes_GET_SIZE(identity) - 5
     cdef Py_ssize_t total = 0
+    cdef uint64_t row = stamp
     cdef size_t mark
     cdef str op
     cdef bytes document
     for op, document in changes:
         total += PyBytes_GET_SIZE(document)
-        out.clear()
+        if out.size == 0:
+            row = stamp
         mark = out.open()
         out.put_value("op", 2, op, 1)
         out.put_bytes(fields, fields_size)
@@ -92,8 +103,11 @@ def append_changes(RecoveryUnit unit not None, bytes identity not None, list cha
             if op == "u":
                 put_id(out, "o2", 2, document)
         out.close(mark)
-        put_entry(unit, out, stamp)
         stamp += 1
+        if out.size >= ROW_BYTES:
+            put_row(unit, out, row)
+    if out.size:
+        put_row(unit, out, row)
     return total
 
 
@@ -106,3 +120,17 @@ cdef int put_id(Writer out, const char* name, size_t name_len, bytes document) e
     if find_field(<const uint8_t*>PyBytes_AS_STRING(document), "_id", 3, &element):
         out.put_raw_element(&element)
     return out.close(mark)
+
+
+def entries_of(bytes row not None):
+    """The entries of a row, as BSON bytes; the n-th has the timestamp of the row's key and n."""
+    cdef const char* data = PyBytes_AS_STRING(row)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(row)
+    cdef Py_ssize_t position = 0
+    cdef Py_ssize_t length
+    cdef list found = []
+    while position < size:
+        length = document_length(<const uint8_t*>(data + position))
+        found.append(row[position : position + length])
+        position += length
+    return found

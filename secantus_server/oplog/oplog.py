@@ -14,11 +14,11 @@ from bson.binary import Binary
 from bson.timestamp import Timestamp
 
 from secantus_server.clock import Clock
-from secantus_server.oplog._entries import append, append_changes
+from secantus_server.oplog._entries import append, append_changes, entries_of
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
 
-# The oldest entries are removed beyond this number, or beyond so many bytes.
-MAX_ENTRIES = 50_000
+# The oldest rows are removed beyond this number, or beyond so many bytes.
+MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -69,9 +69,7 @@ class Oplog:
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
-        if entry is None:
-            return self._clock.now_ms() // 1000, 1
-        return int.from_bytes(entry[0][:4], "big"), int.from_bytes(entry[0][4:8], "big")
+        return (self._clock.now_ms() // 1000, 1) if entry is None else _last_of(*entry)
 
     def last_timestamp(self) -> Timestamp:
         """The timestamp of the newest entry; the server's operation time."""
@@ -82,7 +80,7 @@ class Oplog:
         entries = unit.scan(OPLOG, b"", None, reverse=True)
         newest = next(entries, None)
         entries.close()
-        return self._last if newest is None else Timestamp(*struct.unpack(">II", newest[0]))
+        return self._last if newest is None else Timestamp(*_last_of(*newest))
 
     def commit(self, unit: RecoveryUnit, entries: list[Entry], changes: Changes | None = None) -> None:
         """Write entries and commit the unit's transaction with them.
@@ -119,7 +117,7 @@ class Oplog:
         return self._untrimmed_bytes > MAX_BYTES // 2
 
     def trim(self) -> None:
-        """Remove the oldest entries beyond the limits; for the periodic thread."""
+        """Remove the oldest rows beyond the limits; for the periodic thread."""
         self._untrimmed_bytes = 0
         with self._engine.transaction() as unit:
             last = self._first_beyond_limits(unit)
@@ -128,10 +126,16 @@ class Oplog:
                 unit.truncate(OPLOG, b"", last + b"\0")
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
-        """The key of the newest entry that is too many; the newest of all always stays."""
+        """The key of the newest row that is too many; the newest of all always stays."""
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
-            if number and (number >= MAX_ENTRIES or size > MAX_BYTES):
+            if number and (number >= MAX_ROWS or size > MAX_BYTES):
                 return key
         return None
+
+
+def _last_of(key: bytes, row: bytes) -> tuple[int, int]:
+    """The seconds and the increment of a row's last entry."""
+    seconds, increment = struct.unpack(">II", key)
+    return seconds, increment + len(entries_of(row)) - 1

@@ -13,6 +13,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import decode, encode
 from secantus_server.bson.values import Date
 from secantus_server.clock import SettableClock
+from secantus_server.oplog._entries import entries_of
 from secantus_server.oplog.oplog import Changes, Entry, Oplog
 from secantus_server.storage import META, OPLOG, Engine, WriteConflict
 
@@ -30,7 +31,7 @@ def engine() -> Iterator[Engine]:
 
 def entries(engine: Engine) -> list[dict[str, Any]]:
     with engine.transaction() as unit:
-        return [decode(value) for _, value in unit.scan(OPLOG, b"", None)]
+        return [decode(entry) for _, row in unit.scan(OPLOG, b"", None) for entry in entries_of(row)]
 
 
 def write(engine: Engine, oplog: Oplog, *operations: tuple[str, dict[str, Any]], commands: tuple[Entry, ...] = ()) -> None:
@@ -72,6 +73,23 @@ def test_timestamps_ascend_without_holes(engine: Engine) -> None:
     clock.advance(2000)
     write(engine, oplog, ("i", {"_id": 3}))
     assert oplog.last_timestamp() == entries(engine)[-1]["ts"] == Timestamp(seconds + 2, 1)
+
+
+def test_a_large_commit_makes_several_rows_whose_timestamps_go_on(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    write(engine, oplog, *(("i", {"_id": number, "text": "x" * 1000}) for number in range(100)))
+    with engine.transaction() as unit:
+        rows = list(unit.scan(OPLOG, b"", None))
+    assert 2 <= len(rows) <= 5
+    for key, row in rows:
+        first = decode(entries_of(row)[0])["ts"]
+        assert key == first.time.to_bytes(4, "big") + first.inc.to_bytes(4, "big")
+    stamps = [one["ts"].inc for one in entries(engine)]
+    assert stamps == list(range(stamps[0], stamps[0] + 100))
+    assert oplog.last_timestamp().inc == stamps[-1]
+    assert Oplog(engine, SettableClock(NOW_MS), enabled=True).last_timestamp() == oplog.last_timestamp()
+    with engine.transaction() as unit:
+        assert oplog.timestamp_in(unit) == oplog.last_timestamp()
 
 
 def test_a_clock_that_goes_back_does_not_take_the_oplog_along(engine: Engine) -> None:
@@ -135,7 +153,7 @@ def test_readers_never_see_a_hole(engine: Engine) -> None:
 
 
 def test_the_oldest_entries_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secantus_server.oplog.oplog.MAX_ENTRIES", 5)
+    monkeypatch.setattr("secantus_server.oplog.oplog.MAX_ROWS", 5)
     oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
     for number in range(12):
         write(engine, oplog, ("i", {"_id": number}))

@@ -7,9 +7,9 @@ One file because the three are one table of types seen from three sides: a type 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.float cimport PyFloat_AS_DOUBLE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DATA, PyUnicode_DecodeUTF8, PyUnicode_GET_LENGTH
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from libc.string cimport memchr, memcpy, strlen
+from libc.string cimport memchr, memcmp, memcpy, strlen
 
 from secantus_server.bson._raw cimport Element, first_element, next_element, read_double, read_int32, read_int64
 
@@ -139,6 +139,33 @@ cdef object decode_element(const Element* element):
     return decode_value(element.type, element.value, element.value_len)
 
 
+cdef enum:
+    MEMO_SIZE = 512
+    MEMO_LONGEST = 32
+
+# Field names met lately, by a hash of their bytes: the same few come in every command. The GIL guards it.
+cdef list remembered_names = [""] * MEMO_SIZE
+
+
+cdef str decode_name(const char* name, Py_ssize_t length):
+    """A field's name; most are ASCII, short and known."""
+    cdef uint32_t place = <uint32_t>length
+    cdef Py_ssize_t i
+    cdef str known
+    if length == 0 or length > MEMO_LONGEST:
+        return decode_text(name, length)
+    for i in range(length):
+        place = place * 31 + <uint8_t>name[i]
+    place = (place ^ (place >> 9)) % MEMO_SIZE
+    known = <str>remembered_names[place]
+    if PyUnicode_GET_LENGTH(known) == length and memcmp(PyUnicode_DATA(known), name, length) == 0:
+        return known
+    known = decode_text(name, length)
+    if known.isascii():
+        remembered_names[place] = known
+    return known
+
+
 # Whether a document had two fields of one name since `decode_unique` last looked. The GIL is held while anything is decoded.
 cdef bint met_duplicate = False
 
@@ -151,7 +178,7 @@ cdef dict decode_document(const uint8_t* doc):
     cdef dict out = {}
     cdef Py_ssize_t count = 0
     while next_element(&cursor, &element):
-        out[decode_text(element.name, element.name_len)] = decode_value(element.type, element.value, element.value_len)
+        out[decode_name(element.name, element.name_len)] = decode_value(element.type, element.value, element.value_len)
         count += 1
     if len(out) != count:
         met_duplicate = True
@@ -182,6 +209,26 @@ cdef dict decode_unique_document(const uint8_t* doc):
     met_duplicate = False
     cdef dict out = decode_document(doc)
     if met_duplicate:
+        refuse_duplicate(doc, 0, False)
+    return out
+
+
+cdef dict decode_command(const uint8_t* doc):
+    """The same for a command. The time of the cluster, which every driver sends and nobody reads, stays as it is: a RawDocument."""
+    global met_duplicate
+    met_duplicate = False
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(doc)
+    cdef dict out = {}
+    cdef Py_ssize_t count = 0
+    while next_element(&cursor, &element):
+        if element.type == 3 and element.name_len == 12 and memcmp(element.name, b"$clusterTime", 12) == 0:
+            value = RawDocument(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))
+        else:
+            value = decode_value(element.type, element.value, element.value_len)
+        out[decode_name(element.name, element.name_len)] = value
+        count += 1
+    if met_duplicate or len(out) != count:
         refuse_duplicate(doc, 0, False)
     return out
 

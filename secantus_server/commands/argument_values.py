@@ -12,6 +12,7 @@ from typing import Any
 from bson.binary import UUID_SUBTYPE, Binary
 from bson.decimal128 import Decimal128
 
+from secantus_server.bson import RawDocument
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.errors import CommandError
 
@@ -29,6 +30,11 @@ def as_document(name: str, value: Any) -> dict[str, Any]:
     if type(value) is not dict:
         raise wrong_type(name, value, "object")
     return value
+
+
+def as_cluster_time(name: str, value: Any) -> Any:
+    """The time of the cluster as a driver has heard of it: a document, which is not decoded where it came in an OP_MSG."""
+    return value if type(value) is RawDocument else as_document(name, value)
 
 
 def as_array(name: str, value: Any) -> list[Any]:

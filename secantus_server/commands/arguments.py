@@ -12,12 +12,14 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.bson import RawDocument
 from secantus_server.commands._fields import FieldTable
 from secantus_server.commands.argument_values import (
     Check,
     as_anything,
     as_array,
     as_boolean,
+    as_cluster_time,
     as_document,
     as_documents,
     as_hint,
@@ -145,7 +147,7 @@ def long_id() -> Field:
 GENERIC: dict[str, Field] = {
     "$db": string(),
     "$readPreference": document(),
-    "$clusterTime": document(),
+    "$clusterTime": Field(as_cluster_time, usual=RawDocument),
     "$audit": anything(),
     "$client": anything(),
     "$configServerState": anything(),

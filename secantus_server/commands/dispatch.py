@@ -66,7 +66,7 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     check_database_name(request.db)
     if command.admin_only and request.db != "admin":
         raise CommandError(13, f"{command.name} may only be run against the admin database.")
-    if "$clusterTime" in body and type(body["$clusterTime"]) is not dict:
+    if "$clusterTime" in body and type(body["$clusterTime"]) not in (RawDocument, dict):
         raise wrong_type(f"{command.name}.$clusterTime", body["$clusterTime"], "object")
     if "txnNumber" in body and type(body["txnNumber"]) is not Int64:
         raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")

@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcpy
 
-from secantus_server.bson._codec cimport Writer, check_whole, decode_unique_document
+from secantus_server.bson._codec cimport Writer, check_whole, decode_command
 from secantus_server.bson._raw cimport read_int32
 
 from secantus_server.errors import CommandError
@@ -97,7 +97,7 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
     size = read_int32(body)
     check_size(size)
     check_whole(body, size)
-    return decode_unique_document(body), sequences
+    return decode_command(body), sequences
 
 
 def write_message(dict reply not None, int32_t request_id, int32_t response_to, uint32_t flags):

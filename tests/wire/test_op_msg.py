@@ -148,3 +148,17 @@ def test_a_reply_that_is_too_large_is_an_error() -> None:
     with pytest.raises(CommandError) as caught:
         build_reply(Message(5, PING), huge, 1)
     assert caught.value.code == 10334
+
+
+def test_the_time_of_the_cluster_is_not_decoded() -> None:
+    sent = {"clusterTime": {"a": 1}, "x": [1, {"y": "é"}]}
+    body = read(command({"ping": 1, "$clusterTime": sent, "é": {"$clusterTime": {}}})).body
+    assert bson.decode(body.pop("$clusterTime").data) == sent
+    assert body == {"ping": 1, "é": {"$clusterTime": {}}, "$db": "test"}
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["é", "e"], ["", "x" * 33], ["a" * 32, "b" * 32], [f"n{number}" for number in range(3000)]])
+def test_names_are_told_apart(names: list[str]) -> None:
+    for _ in range(2):
+        body = read(command({"ping": 1, **{name: place for place, name in enumerate(names)}})).body
+        assert [name for name in body if name not in ("ping", "$db")] == names

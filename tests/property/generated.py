@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from secantus_server.bson.values import Date, JavaScript, Regex
 
 SCALARS: list[Any] = [
-    None, 0, 1, 2, 3, -1, Int64(2), 1.0, 2.5, -0.0, float("nan"), float("inf"), float("-inf"), Int64(2**53 + 1), float(2**53), Int64(-(2**63)),
-    Decimal128("2.5"), Decimal128("NaN"), Decimal128("-0"), Decimal128("0.1"), 0.1, Decimal128("1E+400"), "", "a", "A", "ab", "abc", "b", "a\0b",
-    "e", "\u00e9", "10", "2", True, False, Date(0), Date(-(2**62)), ObjectId(b"0" * 12), MinKey(), MaxKey(), Regex("^ab", ""), Regex("^a", "i"),
-    Timestamp(0, 1), Binary(b"a", 0), Binary(b"a", 5), JavaScript("x", None),
+    None, 0, 1, 2, 3, -1, Int64(2), 1.0, 2.5, -0.0, float("nan"), float("inf"), float("-inf"),
+    Int64(2**53 + 1), float(2**53), Int64(-(2**63)), Decimal128("2.5"), Decimal128("NaN"), Decimal128("-0"), Decimal128("0.1"), 0.1,
+    Decimal128("1E+400"), "", "a", "A", "ab", "abc", "b", "a\0b", "e", "\u00e9", "10", "2", True, False, Date(0), Date(-(2**62)),
+    ObjectId(b"0" * 12), MinKey(), MaxKey(), Regex("^ab", ""), Regex("^a", "i"), Timestamp(0, 1), Binary(b"a", 0),
+    Binary(b"a", 5), JavaScript("x", None),
 ]  # fmt: skip
 PATHS = ["a", "b", "a.b", "a.c", "b.c", "a.0", "a.0.b", "_id"]
 

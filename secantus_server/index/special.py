@@ -105,7 +105,7 @@ def check_geo(spec: dict[str, Any], kind: str) -> None:
         if not 1 <= _number(bits) <= 32:
             raise CommandError(72, f"bits for 2d index must be > 0 and <= 32, but {bits} was specified")
         for option in ("min", "max"):
-            if option in spec and type(spec[option]) is not int:
+            if option in spec:
                 spec[option] = float(_number(spec[option]))
     elif not 1 <= _number(spec.setdefault("2dsphereIndexVersion", _MAX_2DSPHERE_VERSION)) <= _MAX_2DSPHERE_VERSION:
         version = spec["2dsphereIndexVersion"]

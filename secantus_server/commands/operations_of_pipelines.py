@@ -130,6 +130,7 @@ class ServerOperations:
                 return
             bounds = IndexBounds(index.parts, [[point(value, collation)], *([EVERYTHING] for _ in index.parts[1:])])
             scan = IndexScan(index, bounds.intervals, collection.ident, query.match, self._request.operation.check, False, index.multikey)
+            index.uses += 1
             self._scope.open(scan)
             yield from scan
             self._scope.forget(scan)
@@ -239,7 +240,7 @@ class ServerOperations:
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
         """One document for each index."""
         found = self._collection(db, collection)
-        return [] if found is None else index_statistics(found, self._request.now)
+        return [] if found is None else index_statistics(found, self._services.started_at())
 
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
         """The plan cache's entries: there is no plan cache, so there are none."""

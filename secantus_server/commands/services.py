@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from secantus_server.bson.values import Date
 from secantus_server.clock import Clock
 from secantus_server.commands.operations import Operations
 from secantus_server.commands.write_signal import WriteSignal
@@ -54,6 +55,10 @@ class Services:
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
+
+    def started_at(self) -> Date:
+        """When the server started."""
+        return Date(self.clock.now_ms() - int((self.clock.monotonic() - self.started) * 1000))
 
     def fail(self, error: StorageError) -> None:
         """The store cannot go on: say so once, and ask the server to stop."""

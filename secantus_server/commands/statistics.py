@@ -66,10 +66,14 @@ def number(value: int) -> int | Int64:
     return value if -(2**31) <= value < 2**31 else Int64(value)
 
 
-def index_statistics(collection: Collection, now: Date) -> list[dict[str, Any]]:
-    """What `$indexStats` says of a collection; uses are not counted."""
+def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]]:
+    """What `$indexStats` says of a collection.
+
+    Arguments:
+        since: when the server began to count the uses of indexes.
+    """
     return [
-        {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(0), "since": now}, "spec": index.spec}
+        {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(index.uses), "since": since}, "spec": index.spec}
         for index in collection.counted_indexes
     ]
 

@@ -430,6 +430,7 @@ def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not 
     cdef const uint8_t* value
     cdef size_t size
     cdef int64_t record_id
+    index.uses += 1
     if not unit.get_raw(ENTRIES_TABLE, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full), &value, &size):
         return None
     record_id = read_record_id(value)

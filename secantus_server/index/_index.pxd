@@ -36,6 +36,7 @@ cdef class Index:
     cdef readonly KeyGenerator generator
     cdef public bint multikey
     cdef public bint dropped
+    cdef public int64_t uses
 
     cdef Generation entries_of(self, bytes doc)
     cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *

@@ -19,6 +19,7 @@ class Index:
     generator: KeyGenerator | None
     multikey: bool
     dropped: bool
+    uses: int
     def __init__(
         self,
         spec: dict[str, Any],

@@ -110,6 +110,8 @@ def _check_places(stages: list[Stage], ctx: PipelineContext) -> None:
             raise CommandError(code, text)
         if stage.position is Position.LAST and index < len(stages) - 1:
             raise CommandError(40601, f"{stage.name} can only be the final stage in the pipeline")
+        if index > 0:
+            stages[0].check_follower(stage)
 
 
 def _check_settings(stage: Stage, ctx: PipelineContext) -> None:

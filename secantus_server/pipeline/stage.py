@@ -78,6 +78,13 @@ class Stage:
             CommandError: with MongoDB's code.
         """
 
+    def check_follower(self, follower: Stage) -> None:
+        """Refuse a stage that comes anywhere behind this one, which is the first; most stages do not mind.
+
+        Raises:
+            CommandError: with MongoDB's code.
+        """
+
     def changed_fields(self) -> frozenset[str] | None:
         """The top-level fields that may differ in the stage's documents, if it treats each document by itself.
 

@@ -33,6 +33,7 @@ class DistinctPlan:
     def values(self, unit: RecoveryUnit, check: Check) -> Iterator[Any]:
         """Read the values."""
         direction = self.index.parts[0][1]
+        self.index.uses += 1
         self.scan = DistinctScan(self.index, self.bounds.intervals, lambda value: after(directed(key_string(value), direction)), check)
         return self.scan.values(unit)
 

@@ -117,6 +117,7 @@ class IndexedScan:
         """Begin to read."""
         intervals = self.bounds.intervals[::-1] if self.reverse else self.bounds.intervals
         paths = [path for path, _ in self.index.parts]
+        self.index.uses += 1
         self.scan = IndexScan(
             self.index,
             intervals,

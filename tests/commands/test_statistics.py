@@ -91,3 +91,13 @@ def test_clone_collection_as_capped(db: Database) -> None:
 def test_sizes_that_cannot_be(db: Database, size: Any, expected: int) -> None:
     db.create_collection("c")
     assert code(db, {"convertToCapped": "c", "size": size}) == expected
+
+
+def test_uses_of_indexes_are_counted(db: Database) -> None:
+    db.c.create_index("a", name="a")
+    db.c.insert_one({"_id": 1, "a": 1})
+    db.c.find_one({"a": {"$gt": 0}})
+    db.c.find_one({"_id": 1})
+    db.c.distinct("a")
+    found = {stats["name"]: stats["accesses"]["ops"] for stats in db.c.aggregate([{"$indexStats": {}}])}
+    assert found == {"_id_": 1, "a": 2}

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.binary import Binary
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
 from bson.objectid import ObjectId
+from bson.timestamp import Timestamp
 from hypothesis import strategies as st
 
-from secantus_server.bson.values import Date, Regex
+from secantus_server.bson.values import Date, JavaScript, Regex
 
 SCALARS: list[Any] = [
-    None, 0, 1, 2, 3, -1, Int64(2), 1.0, 2.5, -0.0, float("nan"), float("inf"), float("-inf"), Int64(2**53 + 1), Decimal128("2.5"),
-    Decimal128("NaN"), "", "a", "ab", "abc", "b", "a\0b", True, False, Date(0), Date(5), ObjectId(b"0" * 12), MinKey(), MaxKey(),
-    Regex("^ab", ""), Regex("^a", "i"),
+    None, 0, 1, 2, 3, -1, Int64(2), 1.0, 2.5, -0.0, float("nan"), float("inf"), float("-inf"),
+    Int64(2**53 + 1), float(2**53), Int64(-(2**63)), Decimal128("2.5"), Decimal128("NaN"), Decimal128("-0"), Decimal128("0.1"), 0.1,
+    Decimal128("1E+400"), "", "a", "A", "ab", "abc", "b", "a\0b", "e", "\u00e9", "10", "2", True, False, Date(0), Date(-(2**62)),
+    ObjectId(b"0" * 12), MinKey(), MaxKey(), Regex("^ab", ""), Regex("^a", "i"), Timestamp(0, 1), Binary(b"a", 0),
+    Binary(b"a", 5), JavaScript("x", None),
 ]  # fmt: skip
-PATHS = ["a", "b", "a.b", "a.c", "b.c", "a.0", "a.0.b"]
+PATHS = ["a", "b", "a.b", "a.c", "b.c", "a.0", "a.0.b", "_id"]
 
 scalars = st.sampled_from(SCALARS)
 flat_documents = st.dictionaries(st.sampled_from(["b", "c", "b", "c", "0"]), scalars, max_size=2)
@@ -39,10 +43,17 @@ def documents(arrays: bool) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from(["a", "b", "c"]), values if arrays else plain_values, max_size=3)
 
 
+# Conditions that an index helps with little, or not at all: its bounds must not leave anything out.
+WHOLE_CONDITIONS: list[dict[str, Any]] = [
+    {"$type": "string"}, {"$type": "number"}, {"$type": "null"}, {"$type": ["array", "date"]}, {"$size": 2}, {"$size": 0}, {"$mod": [2, 1]},
+    {"$all": [1, 2]}, {"$all": []}, {"$all": [["a"]]}, {"$bitsAllSet": 2}, {"$in": []}, {"$elemMatch": {"$in": []}},
+]  # fmt: skip
+
+
 @st.composite
 def conditions(draw: st.DrawFn) -> Any:
     """What stands to the right of a path."""
-    kind = draw(st.integers(0, 9))
+    kind = draw(st.integers(0, 12))
     if kind <= 1:
         return draw(values.filter(lambda value: type(value) is not Regex))
     if kind <= 4:
@@ -55,7 +66,16 @@ def conditions(draw: st.DrawFn) -> Any:
     if kind == 7:
         return {"$exists": draw(st.booleans())}
     if kind == 8:
-        return {"$ne": draw(scalars.filter(lambda value: type(value) is not Regex))}
+        return {"$ne": draw(values.filter(lambda value: type(value) is not Regex))}
+    if kind == 9:
+        return {"$nin": draw(st.lists(st.one_of(scalars, st.lists(scalars, max_size=2)), max_size=3))}
+    if kind == 10:
+        return draw(st.sampled_from(WHOLE_CONDITIONS))
+    if kind == 11:
+        negated = st.sampled_from(
+            [{"$gt": 1}, {"$lte": "a"}, {"$in": [None, 2]}, {"$exists": True}, {"$gte": None}, {"$type": "array"}, Regex("^a", "")]
+        )
+        return {"$not": draw(negated)}
     inner = {
         operator: draw(scalars.filter(lambda value: type(value) is not Regex))
         for operator in draw(st.sampled_from([["$gt", "$lt"], ["$eq"], ["$gte"]]))
@@ -84,10 +104,15 @@ PARTIAL_FILTERS: list[dict[str, Any]] = [
     {"a": {"$exists": True}}, {"a": {"$gt": 1}}, {"b": "a"}, {"a": {"$lte": 2}, "b": {"$exists": True}}, {"a": {"$in": [1, 2]}},
     {"$or": [{"a": 1}, {"b": {"$gte": 1}}]}, {"a.b": {"$gte": ""}}, {"a": {"$type": "string"}},
 ]  # fmt: skip
+COLLATIONS = [{"locale": "en", "strength": strength} for strength in (1, 2)] + [{"locale": "en", "numericOrdering": True}, {"locale": "fr"}]
+collations = st.one_of(st.none(), st.sampled_from(COLLATIONS))
 index_options = st.one_of(
     st.just({}),
     st.just({}),
     st.just({"sparse": True}),
+    st.just({"unique": True}),
+    st.just({"hidden": True}),
+    st.sampled_from(COLLATIONS).map(lambda collation: {"collation": collation}),
     st.sampled_from(PARTIAL_FILTERS).map(lambda filter: {"partialFilterExpression": filter}),
 )
 indexes = st.lists(st.tuples(key_patterns, index_options), min_size=1, max_size=3)

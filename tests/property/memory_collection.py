@@ -7,16 +7,19 @@ from typing import Any
 
 from bson.binary import Binary
 
-from secantus_server.bson import decode, encode
+from secantus_server.bson import decode, encode, key_string
 from secantus_server.catalog.collection import Collection
+from secantus_server.commands.distinct import distinct_values
 from secantus_server.exec._scan import RecordScan, fetch
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
+from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.projection import parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.query.find import count_documents, find_documents
 from secantus_server.query.plan import Plan
 from secantus_server.query.planner import plan_query
@@ -96,9 +99,9 @@ class MemoryCollection:
             scope.close()
         return found
 
-    def query(self, filter: dict[str, Any], **options: Any) -> CanonicalQuery:
+    def query(self, filter: dict[str, Any], *, collation: dict[str, Any] | None = None, **options: Any) -> CanonicalQuery:
         """Parse a query."""
-        return parse_query(filter, ParseContext(), **options)
+        return parse_query(filter, ParseContext(collation=parse_collation(collation)), **options)
 
     def plan(self, query: CanonicalQuery) -> Plan:
         """The plan of a query."""
@@ -113,6 +116,15 @@ class MemoryCollection:
         with self._scope() as scope:
             found = [decode(document) for document in find_documents(self.collection, query, parsed, scope, never)]
         return found[: query.limit] if query.limit else found
+
+    def distinct(self, path: str, filter: dict[str, Any]) -> list[bytes]:
+        """The keys of the distinct values of a path, in order."""
+        query = self.query(filter, required_fields=frozenset([path]))
+        with self._scope() as scope:
+            plan = plan_distinct(self.collection, query, path)
+            if isinstance(plan, DistinctPlan):
+                return sorted({key_string(value) for value in plan.values(scope.unit, never)})
+            return sorted(map(key_string, distinct_values(plan.open(scope, never), path.split("."), None)))
 
     def count(self, filter: dict[str, Any], **options: Any) -> int:
         """The number of matches."""

@@ -45,15 +45,21 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
                 return existing
             _check_same(existing, options)
             return existing
-        is_view = "viewOn" in options
-        id_index = make_index(_id_spec(options), services.engine.new_ident()) if not is_view else None
-        ident = 0 if is_view else services.engine.new_ident()
-        collection = Collection(db, name, services.catalog.new_uuid(), ident, options, [id_index] if id_index else [])
-        collection.begin_record_ids()
-        collection.remember_count(0, 0)
+        collection = new_collection(services, db, name, options)
         change.save(collection)
         entry = Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options}))
         services.oplog.commit(change.unit, [entry])
+    return collection
+
+
+def new_collection(services: Services, db: str, name: str, options: dict[str, Any]) -> Collection:
+    """An empty collection or view, for the change of the catalog that saves it."""
+    is_view = "viewOn" in options
+    id_index = make_index(_id_spec(options), services.engine.new_ident()) if not is_view else None
+    ident = 0 if is_view else services.engine.new_ident()
+    collection = Collection(db, name, services.catalog.new_uuid(), ident, options, [id_index] if id_index else [])
+    collection.begin_record_ids()
+    collection.remember_count(0, 0)
     return collection
 
 

@@ -19,12 +19,14 @@ from secantus_server.commands.registry import Reply
 from secantus_server.commands.request import Request
 from secantus_server.commands.services import Services
 from secantus_server.errors import CommandError
-from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
 
 T = TypeVar("T")
 WriteErrors = list[dict[str, Any]]
 
 MAX_STATEMENTS = 100_000
+# What the cache has no room for is tried again so often, for others may have filled it.
+CACHE_TRIES = 3
 
 
 def write_transaction(services: Services, check: Callable[[], None], work: Callable[[RecoveryUnit], T]) -> T:
@@ -35,14 +37,18 @@ def write_transaction(services: Services, check: Callable[[], None], work: Calla
         work: reads and writes through the unit and commits; it may be called several times.
     """
     unit = services.engine.acquire()
+    too_large = 0
     try:
         while True:
             check()
             try:
                 unit.begin()
                 return work(unit)
-            except WriteConflict:
+            except WriteConflict as error:
                 services.counters.add("writeConflicts")
+                too_large += isinstance(error, CacheTooSmall)
+                if too_large == CACHE_TRIES:
+                    raise
             finally:
                 if unit.in_transaction:
                     unit.rollback()

@@ -13,6 +13,7 @@ from secantus_server.exec._covered cimport EntryShape
 from secantus_server.index._index cimport Index, put_record_id, read_record_id, record_id_bytes
 from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.storage._cursor cimport SEEK_PAST, Cursor
+from secantus_server.storage._pauses cimport BREATH, pause_when_due
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.errors import CommandError
@@ -21,36 +22,6 @@ from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 
 cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
-
-cdef extern from "<time.h>" nogil:
-    struct timespec:
-        long tv_sec
-        long tv_nsec
-    int CLOCK_MONOTONIC
-    int clock_gettime(int clock, timespec* now)
-    int nanosleep(const timespec* length, timespec* rest)
-
-# After so many entries a scan asks whether to go on.
-cdef enum:
-    BREATH = 128
-
-# After so long it lets other threads have the interpreter. It must sleep for that, if only for the shortest time there is: who merely gives
-# the lock up has it back before a waiting thread has woken.
-cdef int64_t PAUSE_NS = 1000000
-
-
-cdef int64_t monotonic_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
-
-
-cdef void pause() noexcept nogil:
-    cdef timespec shortest
-    shortest.tv_sec = 0
-    shortest.tv_nsec = 1
-    nanosleep(&shortest, NULL)
-
 
 def next_prefix(bytes prefix not None):
     """The least key that does not begin with the prefix, or None if there is none."""
@@ -84,16 +55,9 @@ cdef class Scan:
         self.reverse = reverse
 
     cdef int breathe(self) except -1:
-        cdef int64_t now
         self.steps += 1
         if self.steps % BREATH == 0:
-            now = monotonic_ns()
-            if now - self.last_pause > PAUSE_NS:
-                if self.last_pause:
-                    with nogil:
-                        pause()
-                    now = monotonic_ns()
-                self.last_pause = now
+            self.last_pause = pause_when_due(self.last_pause)
             self.check()
         return 0
 

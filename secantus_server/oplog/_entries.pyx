@@ -10,6 +10,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, document_length, find_field
+from secantus_server.storage._pauses cimport BREATH, pause_when_due
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.storage.tables import OPLOG
@@ -87,7 +88,12 @@ def append_changes(RecoveryUnit unit not None, bytes identity not None, list cha
     cdef size_t mark
     cdef str op
     cdef bytes document
+    cdef Py_ssize_t steps = 0
+    cdef int64_t last_pause = 0
     for op, document in changes:
+        steps += 1
+        if steps % BREATH == 0:
+            last_pause = pause_when_due(last_pause)
         total += PyBytes_GET_SIZE(document)
         if out.size == 0:
             row = stamp

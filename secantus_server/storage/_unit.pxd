@@ -10,7 +10,8 @@ cdef class RecoveryUnit(Session):
     cdef Gate gate
     cdef UndoLog undo
     cdef bint sync_on_commit
-    cdef bint wrote
+    # About how many bytes this transaction has written.
+    cdef size_t written
     cdef readonly unsigned long thread
     cdef list drops
     cdef object on_drop

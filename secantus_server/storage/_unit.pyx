@@ -1,7 +1,8 @@
 # cython: language_level=3
 """The recovery unit: one session with at most one transaction, through which everything is read and written.
 
-A single operation on a key takes one or two microseconds and keeps the GIL; only waits for the disk give it up.
+A single operation on a key takes one or two microseconds and keeps the GIL; only waits for the disk and the ends of large transactions give
+it up.
 """
 
 cimport cython
@@ -15,6 +16,11 @@ from secantus_server.storage.wiredtiger._binding cimport META, Connection, Sessi
 from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR, WT_DUPLICATE_KEY, WT_ITEM, WT_NOTFOUND
 
 from secantus_server.storage.keys import IdentRange
+
+# A commit takes about a millisecond for so much written, a key counting as KEY_COST bytes; from there on others may have the GIL meanwhile.
+cdef enum:
+    KEY_COST = 128
+    LONG_COMMIT = 131072
 
 cdef extern from "pythread.h":
     unsigned long PyThread_get_thread_ident()
@@ -30,7 +36,7 @@ cdef class RecoveryUnit(Session):
         self.undo = undo
         self.sync_on_commit = sync_on_commit
         self.on_drop = on_drop
-        self.wrote = False
+        self.written = 0
         self.drops = []
 
     cpdef begin(self):
@@ -48,7 +54,7 @@ cdef class RecoveryUnit(Session):
 
         Raises WriteConflict, or what else the store reports; nothing has been written then.
         """
-        cdef bint wrote = self.wrote
+        cdef bint wrote = self.written > 0
         drops = self._end(True)
         for dropped in drops:
             self.on_drop(dropped)
@@ -61,12 +67,13 @@ cdef class RecoveryUnit(Session):
 
     def _end(self, bint keep):
         """Ends the transaction and returns the idents it dropped."""
+        cdef bint is_long = self.written > LONG_COMMIT
         drops = self.drops
-        self.wrote = False
+        self.written = 0
         if drops:
             self.drops = []
         try:
-            self.finish(keep)
+            self.finish(keep, is_long)
         finally:
             self.gate.leave()
         return drops
@@ -116,7 +123,6 @@ cdef class RecoveryUnit(Session):
         cdef size_t key_size, value_size
         cdef int code = 0
         cdef Py_ssize_t count = 0
-        self.wrote = True
         while True:
             code = scan.next_raw(&key, &key_size, &value, &value_size)
             if code:
@@ -128,6 +134,7 @@ cdef class RecoveryUnit(Session):
             if code:
                 break
             count += 1
+            self.written += KEY_COST
         scan.fail(code)
         scan.close()
         return count
@@ -143,7 +150,6 @@ cdef class RecoveryUnit(Session):
         cdef size_t key_size, value_size
         cdef int code = 0
         cdef int count = 0
-        self.wrote = True
         with nogil:
             while count < limit:
                 code = scan.next_raw(&key, &key_size, &value, &value_size)
@@ -152,6 +158,7 @@ cdef class RecoveryUnit(Session):
                 if code:
                     break
                 count += 1
+                self.written += KEY_COST
         scan.fail(code)
         scan.close()
         return count
@@ -180,7 +187,7 @@ cdef class RecoveryUnit(Session):
             scan.fail(code)
             scan.close()
         finally:
-            self.finish(False)
+            self.finish(False, False)
 
     def scan(self, int table, bytes lower, bytes upper, bint reverse=False):
         """The entries of [lower, upper) in key order, or in reverse; `upper` None is the table's end."""
@@ -201,7 +208,7 @@ cdef class RecoveryUnit(Session):
         item.data = PyBytes_AS_STRING(key)
         item.size = PyBytes_GET_SIZE(key)
         handle.set_key(handle, &item)
-        self.wrote = True
+        self.written += KEY_COST
         if value is None:
             code = handle.remove(handle)
             if code != WT_NOTFOUND:
@@ -249,7 +256,7 @@ cdef class RecoveryUnit(Session):
         item.data = value
         item.size = value_size
         handle.set_value(handle, &item)
-        self.wrote = True
+        self.written += KEY_COST + value_size
         return self.fail(handle.insert(handle))
 
     cdef int insert_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size) except -1:
@@ -269,7 +276,7 @@ cdef class RecoveryUnit(Session):
             handle.reset(handle)
             return 0
         self.fail(code)
-        self.wrote = True
+        self.written += KEY_COST + value_size
         # The insert shows that there was no value before it; no one else can have touched the key until this transaction ends.
         if self.undo.recording and self.undo.wants(table, key, key_size):
             self.undo.remember(table, PyBytes_FromStringAndSize(<const char *>key, key_size), None)
@@ -289,7 +296,7 @@ cdef class RecoveryUnit(Session):
         if code == WT_NOTFOUND:
             return 0
         self.fail(code)
-        self.wrote = True
+        self.written += KEY_COST
         return 1
 
     cdef int _note(self, int table, const uint8_t *key, size_t key_size, bint known_absent) except -1:

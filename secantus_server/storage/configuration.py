@@ -45,10 +45,14 @@ def cache_config(size_mb: int) -> str:
 
 
 def path_config(cache_size_mb: int | None) -> bytes:
-    """Settings of a store in a directory: each commit hands its log record to the operating system before it returns."""
+    """Settings of a store in a directory: each commit hands its log record to the operating system before it returns.
+
+    What a running transaction has changed cannot be evicted. With WiredTiger's own triggers (updates a tenth of the cache, dirty pages
+    a fifth) it would roll back one of some hundred thousand documents; here it may have most of the cache.
+    """
     size = cache_size_mb or min(1024, max(256, machine_memory_mb() // 4))
     return (
-        f"{_COMMON},{cache_config(size)},"
+        f"{_COMMON},{cache_config(size)},eviction_updates_trigger=80,eviction_dirty_trigger=85,"
         "log=(enabled=true,file_max=32MB,prealloc=false,remove=true),transaction_sync=(enabled=true,method=none)"
     ).encode()
 

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from secantus_server.errors import CommandError
 
+_CONFLICT = (
+    "Caused by :: Write conflict during plan execution and yielding is disabled. "
+    ":: Please retry your operation or multi-document transaction."
+)
+
 
 class WriteConflict(CommandError):
     """Another transaction wrote the same key: roll back, and outside a multi-document transaction try again."""
 
+    def __init__(self, code: int = 112, message: str = _CONFLICT) -> None:
+        super().__init__(code, message)
+
+
+class CacheTooSmall(WriteConflict):
+    """The cache cannot hold what the running transactions changed, and this one had to give way.
+
+    It may do better when it is tried again, since others end; but not if it alone is too large.
+    """
+
     def __init__(self) -> None:
         super().__init__(
-            112,
-            "Caused by :: Write conflict during plan execution and yielding is disabled. "
-            ":: Please retry your operation or multi-document transaction.",
+            388,
+            "The command changes more at once than the storage engine's cache can hold; raise the cache size, "
+            "or change fewer documents with one command.",
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from bson.int64 import Int64
+from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
@@ -326,3 +327,24 @@ def test_a_get_more_can_be_killed(full_server: SecantusDBServer) -> None:
             if one.body.get("comment") == "more":
                 killer.run({"killOp": 1, "op": one.opid, "$db": "admin"})
         assert client.receive()[2]["code"] == 11601
+
+
+def test_a_regex_that_takes_too_long_stops_nobody_else(server: SecantusDBServer, database: Database[Any]) -> None:
+    database.c.insert_one({"text": "a" * 200 + "b"})
+    failures: list[OperationFailure] = []
+
+    def search() -> None:
+        try:
+            database.c.find_one({"text": {"$regex": "(a|aa)+$"}})
+        except OperationFailure as error:
+            failures.append(error)
+
+    searching = threading.Thread(target=search)
+    with MongoClient(server.uri) as other:
+        other.admin.command("ping")
+        searching.start()
+        while not other.admin.aggregate([{"$currentOp": {}}, {"$match": {"command.find": "c"}}]).try_next():
+            assert searching.is_alive(), "the search is seen before it ends"
+        assert searching.is_alive()
+    searching.join()
+    assert [error.code for error in failures] == [51156]

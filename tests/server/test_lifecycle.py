@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from bson.int64 import Int64
 from pymongo import MongoClient
+from pymongo.errors import WriteError
 
 from secantus_server.net.listener import ListenError, reachable_address
 from secantus_server.server import SecantusDBServer
@@ -299,3 +300,14 @@ def stop_in_a_child(server: SecantusDBServer) -> None:
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as own, client_of(own) as client:
         client.test.c.insert_one({})
     gc.collect()
+
+
+def test_a_command_too_large_for_the_cache_is_told_so_and_changes_nothing(tmp_path: Path) -> None:
+    with memory_server(storage_path=str(tmp_path / "data"), cache_size_mb=8) as server, client_of(server) as client:
+        for start in range(0, 30_000, 10_000):
+            client.test.c.insert_many([{"_id": number, "x": 0, "s": "x" * 100} for number in range(start, start + 10_000)])
+        with pytest.raises(WriteError) as caught:
+            client.test.c.update_many({}, {"$inc": {"x": 1}})
+        assert caught.value.code == 388
+        assert client.test.c.count_documents({"x": 0}) == 30_000
+        assert client.test.c.update_one({"_id": 1}, {"$inc": {"x": 1}}).modified_count == 1

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
-from secantus_server.storage import CATALOG, META, OPLOG, RECORDS, Engine, StorageError, WriteConflict
+from secantus_server.storage import CATALOG, META, OPLOG, RECORDS, CacheTooSmall, Engine, StorageError, WriteConflict
 
 
 def contents(engine: Engine, table: int = RECORDS) -> list[tuple[bytes, bytes]]:
@@ -156,3 +157,27 @@ def test_a_closed_store_says_so() -> None:
         engine.acquire().begin()
     unit.close()
     unit.close()
+
+
+def test_long_transactions_end_without_the_gil_and_as_others_do(engine: Engine) -> None:
+    keys = [b"%06d" % number for number in range(2000)]
+    with engine.transaction() as unit:
+        for key in keys:
+            unit.put(RECORDS, key, b"kept")
+    unit = engine.acquire()
+    unit.begin()
+    for key in keys:
+        unit.put(RECORDS, key, b"gone")
+    unit.rollback()
+    engine.release(unit)
+    assert contents(engine) == [(key, b"kept") for key in keys]
+
+
+def test_a_transaction_that_the_cache_cannot_hold_is_told_so(tmp_path: Path) -> None:
+    engine = Engine.open(str(tmp_path / "data"), cache_size_mb=8)
+    with pytest.raises(CacheTooSmall) as caught, engine.transaction() as unit:
+        for number in range(40_000):
+            unit.put(RECORDS, b"%06d" % number, b"x" * 1000)
+    assert (caught.value.code, caught.value.code_name) == (388, "TransactionTooLargeForCache")
+    assert contents(engine) == []
+    engine.close()

@@ -18,31 +18,32 @@ from secantus_server.mql.expressions.named import Signature
 from secantus_server.mql.expressions.numbers import is_nullish
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
-from secantus_server.mql.match.pcre import compile_pattern
+from secantus_server.mql.match.pcre import BoundedPattern, compile_pattern
 
 # The longest pattern these operators take, in bytes.
 MAX_PATTERN = 16384
 INVALID_PATTERN = 51091
-Answer = Callable[["re.Pattern[str] | None", "str | None"], Any]
+Pattern = re.Pattern[str] | BoundedPattern
+Answer = Callable[[Pattern | None, "str | None"], Any]
 
 
-def _matches(pattern: re.Pattern[str] | None, text: str | None) -> bool:
+def _matches(pattern: Pattern | None, text: str | None) -> bool:
     return pattern is not None and text is not None and pattern.search(text) is not None
 
 
-def _first(pattern: re.Pattern[str] | None, text: str | None) -> dict[str, Any] | None:
+def _first(pattern: Pattern | None, text: str | None) -> dict[str, Any] | None:
     if pattern is None or text is None:
         return None
     return next((_description(found) for found in _all_matches(pattern, text)), None)
 
 
-def _all(pattern: re.Pattern[str] | None, text: str | None) -> list[dict[str, Any]]:
+def _all(pattern: Pattern | None, text: str | None) -> list[dict[str, Any]]:
     if pattern is None or text is None:
         return []
     return [_description(found) for found in _all_matches(pattern, text)]
 
 
-def _all_matches(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+def _all_matches(pattern: Pattern, text: str) -> Iterator[re.Match[str]]:
     """The matches from left to right; after an empty one the search goes on one code point later, and none begins at the end."""
     position = 0
     while position < len(text) or position == 0:
@@ -86,7 +87,7 @@ def _evaluate(name: str, answer: Answer, text: Any, regex: Any, options: Any) ->
     return answer(pattern, text if type(text) is str else None)
 
 
-def _compile(name: str, regex: Any, options: Any) -> re.Pattern[str] | None:
+def _compile(name: str, regex: Any, options: Any) -> Pattern | None:
     """The pattern of evaluated arguments, None for null.
 
     Raises:
@@ -118,7 +119,7 @@ def _pattern_and_flags(name: str, regex: Any, options: Any) -> tuple[str | None,
     return regex.pattern, regex.options or flags
 
 
-def _translate(name: str, pattern: str, flags: str) -> re.Pattern[str]:
+def _translate(name: str, pattern: str, flags: str) -> Pattern:
     if len(pattern.encode("utf-8", "surrogateescape")) > MAX_PATTERN:
         raise CommandError(51111, f"Invalid Regex in {name}: pattern string is longer than the limit set by the application")
     try:

@@ -56,4 +56,5 @@ cdef class Session:
     cdef void give_back(self, int table, WT_CURSOR *handle) noexcept
     cdef void let_go(self) noexcept
     cdef int start(self) except -1
-    cdef int finish(self, bint keep) except -1
+    cdef int finish(self, bint keep, bint is_long) except -1
+    cdef int end_transaction(self, bint keep) noexcept nogil

@@ -9,7 +9,7 @@ cimport cython
 from libc.errno cimport EACCES, EBUSY, ENOSPC, EPERM, EROFS, ENOENT, ENOTDIR, EFBIG, EDQUOT
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memset, strlen, strncpy
+from libc.string cimport memset, strlen, strncpy, strstr
 
 from secantus_server.storage.wiredtiger.capi cimport (
     WT_CACHE_FULL, WT_CONNECTION, WT_CURSOR, WT_EVENT_HANDLER, WT_PANIC, WT_PREPARE_CONFLICT, WT_ROLLBACK,
@@ -17,7 +17,7 @@ from secantus_server.storage.wiredtiger.capi cimport (
 )
 
 from secantus_server.errors import CommandError
-from secantus_server.storage.errors import StorageError, WriteConflict
+from secantus_server.storage.errors import CacheTooSmall, StorageError, WriteConflict
 from secantus_server.storage.tables import NAMES
 
 DISK_FULL = (ENOSPC, EDQUOT, EFBIG)
@@ -216,6 +216,11 @@ cdef class Session:
 
     cdef int fail(self, int code) except -1:
         """Raises what a code stands for; 0 is no error."""
+        cdef const char *reason
+        if code == WT_ROLLBACK:
+            reason = self.handle.get_rollback_reason(self.handle)
+            if reason != NULL and strstr(reason, b"for eviction") != NULL:
+                raise CacheTooSmall()
         if code:
             self.connection.fail(code)
         return 0
@@ -288,16 +293,29 @@ cdef class Session:
         self.generation += 1
         return 0
 
-    cdef int finish(self, bint keep) except -1:
-        """Ends the transaction; where a commit fails, WiredTiger has rolled it back."""
+    cdef int finish(self, bint keep, bint is_long) except -1:
+        """Ends the transaction; where a commit fails, WiredTiger has rolled it back.
+
+        Arguments:
+            is_long: this takes a while, in which others may have the GIL.
+        """
+        cdef int code
         assert self.in_transaction, "there is no transaction to end"
         self.in_transaction = False
         self.generation += 1
         if not self.connection.usable:
             raise StorageError("The storage engine is closed.", 91)
-        if keep:
-            if self.standing:
-                self.let_go()
-            return self.fail(self.handle.commit_transaction(self.handle, NULL))
-        self.standing = 0
-        return self.fail(self.handle.rollback_transaction(self.handle, NULL))
+        if not keep:
+            self.standing = 0
+        elif self.standing:
+            self.let_go()
+        if is_long:
+            with nogil:
+                code = self.end_transaction(keep)
+        else:
+            code = self.end_transaction(keep)
+        return self.fail(code)
+
+    cdef int end_transaction(self, bint keep) noexcept nogil:
+        """Commits or rolls back; gives WiredTiger's code."""
+        return self.handle.commit_transaction(self.handle, NULL) if keep else self.handle.rollback_transaction(self.handle, NULL)

@@ -37,6 +37,7 @@ cdef extern from "wiredtiger.h" nogil:
         int (*rollback_transaction)(WT_SESSION *, const char *) noexcept nogil
         int (*checkpoint)(WT_SESSION *, const char *) noexcept nogil
         int (*log_flush)(WT_SESSION *, const char *) noexcept nogil
+        const char *(*get_rollback_reason)(WT_SESSION *) noexcept nogil
 
     ctypedef struct WT_CONNECTION:
         int (*close)(WT_CONNECTION *, const char *) noexcept nogil

@@ -5,6 +5,7 @@ in the middle of a pattern mean, so a pattern is parsed and written anew for `re
 https://www.pcre.org/current/doc/html/pcre2pattern.html
 """
 
+from secantus_server.mql.match.pcre.bounded import BoundedPattern
 from secantus_server.mql.match.pcre.compile import CompiledPattern, compile_pattern
 
-__all__ = ["CompiledPattern", "compile_pattern"]
+__all__ = ["BoundedPattern", "CompiledPattern", "compile_pattern"]

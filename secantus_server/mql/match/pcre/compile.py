@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from secantus_server.errors import CommandError
+from secantus_server.mql.match.pcre.bounded import BoundedPattern
 from secantus_server.mql.match.pcre.errors import invalid, unsupported
 from secantus_server.mql.match.pcre.translate import Translator
 
@@ -27,7 +28,7 @@ class CompiledPattern:
         keeps: whether the pattern has a `\\K`, which `re` has not: `regex` then matches, but its match starts too early.
     """
 
-    regex: re.Pattern[str]
+    regex: re.Pattern[str] | BoundedPattern
     literal: str | None
     anchored: bool
     keeps: bool
@@ -53,8 +54,9 @@ def compile_pattern(pattern: str, options: str) -> CompiledPattern:
     translator = Translator(pattern, extended="x" in options, caseless="i" in options)
     text = translator.translate()
     is_literal = translator.literal is not None and not set(options) & set("imx")
+    compiled = _compile(text, options)
     return CompiledPattern(
-        regex=_compile(text, options),
+        regex=BoundedPattern(compiled, len(translator.choices), translator.nested) if translator.choices else compiled,
         literal=translator.literal if is_literal else None,
         anchored=translator.anchored,
         keeps=translator.keeps,

@@ -34,6 +34,9 @@ class Translator:
         self.literal: str | None = ""
         self.atom: int | None = None
         self.quantified = False
+        # Where in the output there are choices, and whether one of them is repeated: see `bounded`.
+        self.choices: list[int] = []
+        self.nested = False
 
     def translate(self) -> str:
         """The pattern for `re`.
@@ -133,6 +136,7 @@ class Translator:
     def _translate_alternative(self) -> None:
         # Flags set in the middle of a group hold for its later alternatives too.
         self.literal = None
+        self.choices.append(len(self.out))
         self.out.append(f"{self.groups[-1].close_flags()}|{self.groups[-1].reopen_flags()}")
         self.atom = None
 
@@ -151,6 +155,10 @@ class Translator:
             raise invalid("quantifier does not follow a repeatable item")
         self.literal = None
         text = char if char != "{" else "{" + self._read_bounds() + "}"
+        if text not in ("?", "{0}", "{1}", "{0,1}"):
+            self.nested = self.nested or any(place >= self.atom for place in self.choices)
+        if text[:1] != "{" or "," in text:
+            self.choices.append(self.atom)
         if self.quantified:
             self.out[self.atom : len(self.out)] = ["(?:" + "".join(self.out[self.atom :]) + ")"]
         if self.reader.peek() == "?":

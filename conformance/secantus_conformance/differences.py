@@ -25,7 +25,7 @@ class Difference:
 
     Arguments:
         says: words of which one must be in what a failure says; a failure that says something else is none of the entry's.
-        tests: names, in which * stands for anything.
+        tests: names, in which * stands for anything; of tests that pass, only those are meant that are named without it.
     """
 
     reason: str
@@ -38,8 +38,8 @@ class Difference:
         """Whether a test is meant."""
         if (self.categories and result.category not in self.categories) or (self.groups and result.group not in self.groups):
             return False
-        if result.verdict is Verdict.PASSED and not (self.tests or self.categories or self.groups):
-            return False
+        if result.verdict is Verdict.PASSED:
+            return result.id in self.tests or (not self.tests and bool(self.categories or self.groups))
         if self.tests and not any(result.id == name or ("*" in name and fnmatch.fnmatchcase(result.id, name)) for name in self.tests):
             return False
         return not result.verdict.is_bad or not self.says or any(words in f"{result.reason} {result.actual}" for words in self.says)

@@ -60,7 +60,9 @@ def test_a_failure_of_another_kind_is_no_known_difference(tmp_path: Path) -> Non
     known, other = result("a::1", Verdict.FAILED), replace(result("a::1", Verdict.FAILED), reason="something else")
     assert apply_differences(known, entries).verdict is Verdict.KNOWN
     assert apply_differences(other, entries) == other
-    assert "remove its line" in apply_differences(result("a::1", Verdict.PASSED), entries).reason
+    assert apply_differences(result("a::1", Verdict.PASSED), entries).verdict is Verdict.PASSED
+    named = read_differences(differences(tmp_path, '[[difference]]\nreason = "no x"\nsays = ["why"]\ntests = ["a::1"]\n'))
+    assert "remove its line" in apply_differences(result("a::1", Verdict.PASSED), named).reason
 
 
 @pytest.mark.parametrize(

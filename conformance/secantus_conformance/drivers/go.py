@@ -31,6 +31,9 @@ class GoSuite:
     version: str = _VERSION
     environmental: Sequence[Environmental] = (
         Environmental("needs the encryption libraries", test="ClientSideEncryption"),
+        Environmental("needs the encryption libraries", test="TestSessionsMongocryptdProse"),
+        Environmental("the driver notices the container that it runs in", test="TestHandshakeProse", words='"docker"'),
+        Environmental("needs a secondary", test="Rediscover_quickly_after_replSetStepDown", words="ServerSelectionError"),
         Environmental("needs the public DNS", test="InitialDNSSeedlistDiscovery"),
         Environmental("needs Atlas Data Lake", test="DataLake"),
         Environmental("needs Atlas", test="SearchIndex"),

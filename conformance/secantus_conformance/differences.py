@@ -71,7 +71,7 @@ def _tail(unknown: list[str]) -> str:
 def apply_differences(result: Result, differences: list[Difference]) -> Result:
     """Judges a result again: a listed failure becomes a known difference, a listed pass a failure."""
     entry = next((difference for difference in differences if difference.covers(result)), None)
-    if entry is None or result.verdict is Verdict.SKIPPED:
+    if entry is None or result.verdict in (Verdict.SKIPPED, Verdict.KNOWN):
         return result
     if result.verdict is Verdict.PASSED:
         return result.with_verdict(Verdict.FAILED, f"passes, and is listed as a known difference ({entry.reason}): remove its line")

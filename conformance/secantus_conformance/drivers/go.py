@@ -39,6 +39,7 @@ class GoSuite:
         Environmental("needs Atlas", test="SearchIndex"),
         Environmental("needs a replica set of three nodes", test="server-selection/logging/replica-set", words="waiting for event"),
         Environmental("needs a replica set of three nodes", test="Topology_lifecycle", words="waiting for event"),
+        Environmental("needs a replica set of three nodes", test="logging-replicaset.json/Successful_heartbeat", words="waiting for event"),
     )
 
     def prepare(self, cache: Path) -> Path:

@@ -25,7 +25,7 @@ class Difference:
 
     Arguments:
         says: words of which one must be in what a failure says; a failure that says something else is none of the entry's.
-        tests: names, in which * stands for anything.
+        tests: names, in which * stands for anything; of tests that pass, only those are meant that are named without it.
     """
 
     reason: str
@@ -38,8 +38,8 @@ class Difference:
         """Whether a test is meant."""
         if (self.categories and result.category not in self.categories) or (self.groups and result.group not in self.groups):
             return False
-        if result.verdict is Verdict.PASSED and not (self.tests or self.categories or self.groups):
-            return False
+        if result.verdict is Verdict.PASSED:
+            return result.id in self.tests or (not self.tests and bool(self.categories or self.groups))
         if self.tests and not any(result.id == name or ("*" in name and fnmatch.fnmatchcase(result.id, name)) for name in self.tests):
             return False
         return not result.verdict.is_bad or not self.says or any(words in f"{result.reason} {result.actual}" for words in self.says)
@@ -71,7 +71,7 @@ def _tail(unknown: list[str]) -> str:
 def apply_differences(result: Result, differences: list[Difference]) -> Result:
     """Judges a result again: a listed failure becomes a known difference, a listed pass a failure."""
     entry = next((difference for difference in differences if difference.covers(result)), None)
-    if entry is None or result.verdict is Verdict.SKIPPED:
+    if entry is None or result.verdict in (Verdict.SKIPPED, Verdict.KNOWN):
         return result
     if result.verdict is Verdict.PASSED:
         return result.with_verdict(Verdict.FAILED, f"passes, and is listed as a known difference ({entry.reason}): remove its line")

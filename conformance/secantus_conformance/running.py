@@ -44,8 +44,9 @@ def execute(plan: Plan, console: Console) -> Run:
     with make_display(len(plan.cases), console, plan.failures_matter) as display:
 
         def report(result: Result) -> None:
-            results[result.id] = plan.judge(result)
-            display.add(results[result.id])
+            new, results[result.id] = result.id not in results, plan.judge(result)
+            if new:
+                display.add(results[result.id])
 
         pool.run(plan.cases, report)
     notes = _run_again(plan, results) if plan.retry else ()

@@ -31,6 +31,7 @@ FIELDS = {
     "fields": a.document({}),
     "upsert": a.boolean(),
     "bypassDocumentValidation": a.boolean(),
+    "bypassEmptyTsReplacement": a.boolean(),
     "collation": a.document(),
     "arrayFilters": a.array([]),
     "hint": a.hint(),

@@ -28,6 +28,7 @@ FIELDS = {
     "documents": a.documents(),
     "ordered": a.strict_boolean(True),
     "bypassDocumentValidation": a.boolean(),
+    "bypassEmptyTsReplacement": a.boolean(),
     "$_isTimeseriesUpsert": a.anything(),
 }
 
@@ -106,7 +107,9 @@ class _Chunk:
         return count
 
     def _timestamp(self) -> int:
-        """What takes the place of an empty timestamp: later than everything before, and each its own."""
+        """What takes the place of an empty timestamp: later than everything before, and each its own; or itself, if that is wanted."""
+        if self._request.body.get("bypassEmptyTsReplacement"):
+            return 0
         last = self._request.services.oplog.last_timestamp()
         self._timestamps += 1
         return int(last.time) << 32 | int(last.inc) + self._timestamps

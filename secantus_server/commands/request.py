@@ -101,4 +101,5 @@ class Request:
             collation,
             services.clock.random,
             services.clock.object_id,
+            keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
         )

@@ -38,6 +38,7 @@ FIELDS = {
     "updates": a.documents(),
     "ordered": a.strict_boolean(True),
     "bypassDocumentValidation": a.boolean(),
+    "bypassEmptyTsReplacement": a.boolean(),
     "let": a.document({}),
     "sampleId": a.anything(),
 }

@@ -40,6 +40,7 @@ class ParseContext:
     Arguments:
         now: `$$NOW`, the same for the whole command.
         cluster_time: `$$CLUSTER_TIME`, or None on a standalone server.
+        keeps_empty_timestamps: a replacement document's empty timestamps stay as they are.
         knows_time: whether `$$NOW` and `$$CLUSTER_TIME` are there at all: not in `count`, `distinct`, the lists and partial filters.
         variables: user variables in scope (`let`, `$let`, `$map`, ...), without the `$$`.
         collation: None is the simple collation: strings compare by their UTF-8 bytes.
@@ -54,6 +55,7 @@ class ParseContext:
     random: random_module.Random = field(default_factory=random_module.Random)
     generate_object_id: Callable[[], ObjectId] = ObjectId
     knows_time: bool = True
+    keeps_empty_timestamps: bool = False
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """The same surroundings with more variables in scope."""

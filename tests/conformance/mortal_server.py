@@ -1,8 +1,9 @@
-"""The null server, except that the command `find` kills it: for tests of what happens when a server dies."""
+"""The null server, which ends itself: at once when it is asked to find in `d.mortal`, or a moment after `shutdown` is answered."""
 
 from __future__ import annotations
 
 import os
+import threading
 
 from secantus_conformance import null_server
 
@@ -10,8 +11,10 @@ _reply_to = null_server.reply_to
 
 
 def _reply_or_die(command: null_server.Document, written: int, address: str) -> null_server.Document:
-    if "find" in command:
+    if command.get("find") == "mortal":
         os._exit(7)
+    if "shutdown" in command:
+        threading.Timer(0.1, os._exit, (7,)).start()
     return _reply_to(command, written, address)
 
 

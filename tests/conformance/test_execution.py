@@ -43,6 +43,10 @@ def wait(milliseconds: int) -> dict[str, Any]:
     return {"name": "wait", "object": "testRunner", "arguments": {"ms": milliseconds}}
 
 
+def ask(command: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "runCommand", "object": "database0", "arguments": {"command": command, "commandName": next(iter(command))}}
+
+
 def run(cases: list[TestCase], timeout: float = 20.0, servers: list[Server] | None = None) -> dict[str, Result]:
     results: dict[str, Result] = {}
     Pool(servers or [CommandServer(NULL)], timeout).run(cases, lambda result: results.update({result.id: result}))
@@ -105,10 +109,16 @@ MORTAL = NULL.replace("-m secantus_conformance.null_server", f"{Path(__file__).w
 
 
 def test_a_server_that_dies_is_told_and_replaced() -> None:
-    results = run([unified("kills", FIND), unified("passes", wait(1))], servers=[CommandServer(MORTAL)])
+    results = run([unified("kills", ask({"find": "mortal"})), unified("passes", wait(1))], servers=[CommandServer(MORTAL)])
     assert results["kills"].kind == "server-died"
     assert "server ended with exit code 7" in results["kills"].reason
     assert results["passes"].verdict is Verdict.PASSED
+
+
+def test_a_server_that_dies_between_tests_is_the_fault_of_the_first() -> None:
+    results = run([unified("kills", ask({"shutdown": 1})), unified("innocent", wait(300), FIND)], servers=[CommandServer(MORTAL)])
+    assert results["innocent"].verdict is Verdict.PASSED
+    assert (results["kills"].verdict, results["kills"].kind) == (Verdict.FAILED, "server-died")
 
 
 def test_a_server_that_nobody_runs() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -96,6 +97,20 @@ def test_the_terminal_shows_both_sides() -> None:
     assert "[red]2" in text
     assert "a note" in text
     assert "fault injection" in text
+
+
+def test_the_page_names_the_frequent_reasons_of_a_driver_s_suite() -> None:
+    results = [
+        Result(f"t{number}.{each}", "go: needs a server", Group.SERVER, Verdict.SKIPPED, "suite", f"reason {number}")
+        for number in range(20)
+        for each in range(20 - number)
+    ]
+    results.append(Result("t", "go: needs a server", Group.SERVER, Verdict.PASSED))
+    text = page([replace(RUN, results=tuple(results))], frozenset())
+    assert "| suite | reason 11 | 9 |" in text
+    assert "reason 12" not in text
+    assert "| suite | 8 other reasons of the suite's own | 36 |" in text
+    assert "Of the tests that need a server, 1 of 1 pass." in text
 
 
 def test_a_failure_takes_no_more_than_a_screen() -> None:

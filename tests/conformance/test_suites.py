@@ -99,9 +99,19 @@ def test_discovery(tmp_path: Path) -> None:
     ]
 
 
-def test_discovery_in_a_checkout(tmp_path: Path) -> None:
-    write(tmp_path / "crud/tests/unified/find.json", FILE)
-    assert [test.id for test in discover(source(tmp_path, "specifications"))] == ["crud/unified/find::one"]
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("crud/tests/unified/find.json", "crud/unified/find::one"),
+        ("change-streams/tests/unified/x.json", "change_streams/unified/x::one"),
+        ("client-side-operations-timeout/tests/x.json", "csot/x::one"),
+        ("command-logging-and-monitoring/tests/logging/x.json", "command_logging/x::one"),
+        ("transactions-convenient-api/tests/unified/x.json", "transactions-convenient-api/unified/x::one"),
+    ],
+)
+def test_a_test_has_the_same_name_in_a_checkout(tmp_path: Path, path: str, name: str) -> None:
+    write(tmp_path / path, FILE)
+    assert [test.id for test in discover(source(tmp_path, "specifications"))] == [name]
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:

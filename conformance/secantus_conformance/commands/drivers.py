@@ -15,7 +15,7 @@ from secantus_conformance.drivers.registry import SUITES
 from secantus_conformance.environment import discover
 from secantus_conformance.execution.servers import is_bundled, make_servers
 from secantus_conformance.failures import UsageError
-from secantus_conformance.model import Run, Verdict
+from secantus_conformance.model import Run
 from secantus_conformance.report.console import make_console
 from secantus_conformance.running import named
 from secantus_conformance.suites.sources import cache_folder
@@ -43,11 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     console.print(f"Preparing the suite of {suite.name} {suite.version} …")
     folder = suite.prepare(cache_folder() / "drivers")
     result = _run(suite, folder, arguments)
-    code = report(console, result, arguments.report)
-    needed = [each for each in result.results if each.category.endswith("needs a server") and each.eligible]
-    passed = sum(each.verdict is Verdict.PASSED for each in needed)
-    console.print(f"Of the tests that need a server, {passed} of {len(needed)} pass.")
-    return code
+    return report(console, result, arguments.report)
 
 
 def _run(suite: DriverSuite, folder: Path, arguments: argparse.Namespace) -> Run:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from secantus_conformance.differences import Difference, apply_differences
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Group, Result, Skip, Verdict
+from secantus_conformance.report.summary import NEEDS_SERVER
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def read_junit(path: Path, suite: DriverSuite, differences: list[Difference]) ->
 def _result(case: ElementTree.Element, suite: DriverSuite) -> Result:
     name = f"{case.get('classname', '')}::{case.get('name', '')}"
     group = Group.SERVER if suite.needs_server(name) else Group.DRIVER
-    category = f"{suite.name}: needs a server" if group is Group.SERVER else f"{suite.name}: driver only"
+    category = f"{suite.name}{NEEDS_SERVER}" if group is Group.SERVER else f"{suite.name}: driver only"
     verdict, kind, reason, actual = _verdict(case)
     outside = next((each for each in suite.environmental if each.covers(name, f"{reason} {actual}")), None)
     if verdict.is_bad and outside is not None:

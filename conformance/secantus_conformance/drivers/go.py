@@ -31,11 +31,15 @@ class GoSuite:
     version: str = _VERSION
     environmental: Sequence[Environmental] = (
         Environmental("needs the encryption libraries", test="ClientSideEncryption"),
+        Environmental("needs the encryption libraries", test="TestSessionsMongocryptdProse"),
+        Environmental("the driver notices the container that it runs in", test="TestHandshakeProse", words='"docker"'),
+        Environmental("needs a secondary", test="Rediscover_quickly_after_replSetStepDown", words="ServerSelectionError"),
         Environmental("needs the public DNS", test="InitialDNSSeedlistDiscovery"),
         Environmental("needs Atlas Data Lake", test="DataLake"),
         Environmental("needs Atlas", test="SearchIndex"),
         Environmental("needs a replica set of three nodes", test="server-selection/logging/replica-set", words="waiting for event"),
         Environmental("needs a replica set of three nodes", test="Topology_lifecycle", words="waiting for event"),
+        Environmental("needs a replica set of three nodes", test="logging-replicaset.json/Successful_heartbeat", words="waiting for event"),
     )
 
     def prepare(self, cache: Path) -> Path:

@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -31,6 +32,7 @@ class _Slot:
         self.server, self.timeout = server, timeout
         self.cases: list[TestCase] = []
         self.current: TestCase | None = None
+        self.before: Result | None = None
         self.deadline = 0.0
         self.started = 0.0
         self.uri = server.start()
@@ -87,9 +89,14 @@ class Pool:
     def __init__(self, servers: list[Server], timeout: float) -> None:
         self._servers, self._timeout = servers, timeout
         self.server: dict[str, str] = {}
+        # Tests that found their server dead, with the result of the test before them: they run again to show whose fault it was.
+        self._suspects: dict[str, Result | None] = {}
 
     def run(self, cases: list[TestCase], report: Report) -> None:
-        """Runs all tests and reports each result as it comes. Raises UsageError if a server cannot be reached at the start."""
+        """Runs all tests and reports each result as it comes; one is reported twice if its server turns out to have died of it.
+
+        Raises UsageError if a server cannot be reached at the start.
+        """
         jobs = deque(_jobs(cases))
         slots: list[_Slot] = []
         try:
@@ -134,9 +141,18 @@ class Pool:
     def _finish(self, slot: _Slot, result: Result, jobs: deque[list[TestCase]], report: Report) -> int:
         died = slot.server.exit_reason() if result.verdict.is_bad else None
         if died is None:
+            slot.before = result
             report(result)
+            self._blame(result, report)
             return 1
         return self._give_up(slot, jobs, report, Verdict.FAILED, "server-died", f"In this test {died}; {result.reason}")
+
+    def _blame(self, result: Result, report: Report) -> None:
+        """A test that found its server dead runs well on another one: the test before it is at fault."""
+        guilty = self._suspects.pop(result.id, None)
+        if guilty is not None:
+            reason = "The server ended after this test, before the next one."
+            report(replace(guilty, verdict=Verdict.FAILED, kind="server-died", reason=reason))
 
     def _next(self, slot: _Slot, jobs: deque[list[TestCase]]) -> None:
         slot.current, slot.cases = None, []
@@ -153,6 +169,9 @@ class Pool:
         if case is None:
             case, rest = rest[0], rest[1:]
         died = slot.server.exit_reason()
+        if kind == "server-died" and case.id not in self._suspects:
+            self._suspects[case.id] = slot.before
+            return self._start_again(slot, jobs, [case, *rest], 0)
         report(
             ended_early(
                 case,
@@ -162,11 +181,15 @@ class Pool:
                 time.monotonic() - slot.started,
             )
         )
+        return self._start_again(slot, jobs, rest, 1)
+
+    def _start_again(self, slot: _Slot, jobs: deque[list[TestCase]], rest: list[TestCase], results: int) -> int:
+        """A new worker and a new server; the tests that are left go back to the queue. Returns the number of results."""
         if rest:
             jobs.appendleft(rest)
-        slot.cases = []
+        slot.cases, slot.before = [], None
         slot.replace(new_server=True)
-        return 1
+        return results
 
 
 def _jobs(cases: list[TestCase]) -> Iterator[list[TestCase]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 
-from secantus_conformance.model import Group, Run, Verdict
+from secantus_conformance.model import Group, Run, Skip, Verdict
 from secantus_conformance.report.summary import Row, rows, skips, total
 from secantus_conformance.report.terminal import sentence
 
@@ -18,6 +18,8 @@ A test is *eligible* if it is meant for a single-node replica set of this versio
 counts those passes that a server gets which stores nothing and answers ok. A *known difference* names a missing
 feature; it becomes a failure as soon as it passes.
 """
+# A driver's suite has a hundred reasons of its own to skip tests; so many are named.
+_SUITE_REASONS = 12
 _EXPLAINED = {
     Group.SERVER: "Tests that look at what the server says or keeps.",
     Group.FAULTS: "Tests that make the server fail on purpose and look at what the driver does about it.",
@@ -62,6 +64,11 @@ def _skipped(run: Run) -> str:
     found = skips(run)
     if not found:
         return ""
+    own = [row for row in found if row[0] == Skip.SUITE.value]
+    rest = own[_SUITE_REASONS:]
+    if len(rest) > 1:
+        found = [row for row in found if row not in rest]
+        found.append((Skip.SUITE.value, f"{len(rest)} other reasons of the suite's own", sum(count for _, _, count in rest)))
     return "### Skipped\n\n| why | reason | tests |\n|---|---|--:|\n" + "\n".join(
         f"| {kind} | {reason.replace('|', chr(92) + '|')} | {count} |" for kind, reason, count in found
     )

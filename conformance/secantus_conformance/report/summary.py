@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from secantus_conformance.model import Group, Result, Run, Skip, Verdict
 
+# What the category of a driver's test ends with, if the test cannot do without a server.
+NEEDS_SERVER = ": needs a server"
+
 
 @dataclass
 class Row:
@@ -57,6 +60,13 @@ def total(parts: Iterable[Row], label: str, group: Group) -> Row:
         whole.counts += row.counts
         whole.free += row.free
     return whole
+
+
+def of_server_tests(run: Run) -> str:
+    """Of a driver's suite, in a sentence: how many of the tests that need a server pass; nothing for another run."""
+    needed = [result for result in run.results if result.category.endswith(NEEDS_SERVER) and result.eligible]
+    passed = sum(result.verdict is Verdict.PASSED for result in needed)
+    return f"Of the tests that need a server, {passed} of {len(needed)} pass." if needed else ""
 
 
 def skips(run: Run) -> list[tuple[str, str, int]]:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from secantus_conformance.model import Group, Result, Run, Verdict
 from secantus_conformance.report.progress import verdict_style
-from secantus_conformance.report.summary import Row, rows, total
+from secantus_conformance.report.summary import Row, of_server_tests, rows, total
 
 # A failure takes no more than a screen: so many lines of each side, and so much of the reason.
 _SIDE_LINES = 30
@@ -34,10 +34,11 @@ def sentence(run: Run) -> str:
     """The run in one sentence."""
     whole = total(rows(run.results), "all", Group.SERVER)
     known = f", {whole.counts[Verdict.KNOWN]} known differences" if whole.counts[Verdict.KNOWN] else ""
-    return (
+    figures = (
         f"{whole.passed} of {whole.eligible} eligible tests passed{known}, {len(run.bad)} did not; "
         f"{whole.counts[Verdict.SKIPPED]} of {whole.total} were skipped; {run.seconds:.0f} s."
     )
+    return " ".join(filter(None, (figures, of_server_tests(run))))
 
 
 def summary_table(run: Run, free: frozenset[str]) -> Table:

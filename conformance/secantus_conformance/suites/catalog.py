@@ -10,7 +10,7 @@ from typing import Any
 
 from secantus_conformance.failures import BadTest, UsageError
 from secantus_conformance.model import Group, TestCase
-from secantus_conformance.suites.categories import CATEGORIES, category_of, group_of
+from secantus_conformance.suites.categories import CATEGORIES, category_of, common_name, group_of
 from secantus_conformance.suites.format_rules import check_structure
 from secantus_conformance.suites.schema import check_version
 from secantus_conformance.suites.sources import Source
@@ -41,7 +41,9 @@ def self_check_files(source: Source, suite: str) -> list[Path]:
 def _parts(source: Source, path: Path) -> tuple[str, ...]:
     """A path below the root without `.json`; the specifications' folder `tests` says nothing and is left out."""
     parts = path.relative_to(source.root).with_suffix("").parts
-    return tuple(part for index, part in enumerate(parts) if source.layout == "pymongo" or index != 1 or part != "tests")
+    if source.layout == "pymongo":
+        return parts
+    return common_name(tuple(part for index, part in enumerate(parts) if index != 1 or part != "tests"))
 
 
 def _tests_of(path: Path, parts: tuple[str, ...], category: str) -> Iterator[TestCase]:

@@ -41,6 +41,17 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
     "format": ("unified-test-format",),
     "bson": ("bson_corpus", "bson-corpus"),
 }
+# Where the specifications call a folder, or one inside it, something else than pymongo does: both copies of a test have one name.
+_RENAMED = {
+    ("client-side-operations-timeout",): "csot",
+    ("command-logging-and-monitoring", "logging"): "command_logging",
+    ("command-logging-and-monitoring", "monitoring"): "command_monitoring",
+    ("connection-monitoring-and-pooling", "logging"): "connection_logging",
+    ("load-balancers",): "load_balancer",
+    ("mongodb-handshake",): "handshake",
+    ("server-discovery-and-monitoring",): "discovery_and_monitoring",
+    ("server-selection", "logging"): "server_selection_logging",
+}
 _CATEGORY = {folder: category for category, folders in _FOLDERS.items() for folder in folders}
 # Which part of CRUD a file is about, by what its name begins with; the first that fits.
 _CRUD = (
@@ -59,6 +70,15 @@ CATEGORIES = tuple(f"crud.{name}" for name, _ in _CRUD) + tuple(_FOLDERS)
 _SERVER_ERRORS = frozenset(
     {"errorCode", "errorCodeName", "errorContains", "errorResponse", "errorLabelsContain", "writeErrors", "writeConcernErrors"}
 )
+
+
+def common_name(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """A path of the specifications' layout as it is in pymongo's."""
+    for length in (2, 1):
+        if parts[:length] in _RENAMED:
+            return (_RENAMED[parts[:length]], *parts[length:])
+    with_underscores = parts[0].replace("-", "_")
+    return (with_underscores if with_underscores in _CATEGORY else parts[0], *parts[1:])
 
 
 def category_of(parts: tuple[str, ...]) -> str | None:

@@ -19,7 +19,7 @@ from secantus_server.mql.update.paths import dollar_prefixed
 from secantus_server.mql.update.pipeline import parse_pipeline
 from secantus_server.mql.update.registry import find_modifier
 from secantus_server.mql.update.tree import TreeBuilder
-from secantus_server.mql.update.updates import OperatorUpdate, PipelineUpdate, ReplacementUpdate, Update
+from secantus_server.mql.update.updates import EMPTY, OperatorUpdate, PipelineUpdate, ReplacementUpdate, Update
 
 # Nothing that is less deep can push a document over MongoDB's limit of 200 levels by more than the encoder checks.
 _SAFE_DEPTH = 90
@@ -84,7 +84,7 @@ def _parse_replacement(u: dict[str, Any], ctx: ParseContext, array_filters: Sequ
     for name in u:
         if name.startswith("$"):
             raise dollar_prefixed(name, name)
-    return ReplacementUpdate(u, current_timestamp(ctx))
+    return ReplacementUpdate(u, EMPTY if ctx.keeps_empty_timestamps else current_timestamp(ctx))
 
 
 def _depth(value: Any) -> int:

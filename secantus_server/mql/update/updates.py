@@ -88,6 +88,10 @@ class OperatorUpdate:
             raise altered_id(self._id_path)
 
 
+# In the place of itself an empty timestamp stays.
+EMPTY = Timestamp(0, 0)
+
+
 class ReplacementUpdate:
     """A whole document in place of another; the `_id` stays.
 

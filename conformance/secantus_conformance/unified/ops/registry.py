@@ -11,6 +11,8 @@ from secantus_conformance.model import Skip
 from secantus_conformance.unified.context import TestContext
 
 Run = Callable[[TestContext, Any, dict[str, Any]], Any]
+# Arguments that pymongo has for no operation.
+_NOBODY_TAKES = {"rawData": "pymongo has no rawData"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def operation(
         for kind in kinds.split("|"):
             assert (kind, name) not in OPERATIONS, (kind, name)
             OPERATIONS[kind, name] = Operation(
-                kind, name, frozenset(required.split()), frozenset(optional.split()), function, rows, cannot or {}
+                kind, name, frozenset(required.split()), frozenset(optional.split()), function, rows, {**_NOBODY_TAKES, **(cannot or {})}
             )
         return function
 

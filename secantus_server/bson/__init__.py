@@ -3,7 +3,7 @@
 https://bsonspec.org/spec.html
 """
 
-from secantus_server.bson._codec import RawArray, RawDocument, decode, decode_unique, encode, validate
+from secantus_server.bson._codec import RawArray, RawDocument, decode, decode_unique, encode, make_timestamp, validate
 from secantus_server.bson._compare import compare_values, values_equal
 from secantus_server.bson._keystring import key_string
 from secantus_server.bson.numbers import int_value, to_decimal
@@ -20,6 +20,7 @@ __all__ = [
     "int_value",
     "is_number",
     "key_string",
+    "make_timestamp",
     "to_decimal",
     "type_code",
     "type_name",

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from bson.binary import Binary
 from bson.timestamp import Timestamp
 
+from secantus_server.bson import make_timestamp
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import append, append_changes, entries_of
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
@@ -109,7 +110,7 @@ class Oplog:
                 self._untrimmed_bytes += append_changes(unit, identity, documents, stamp + len(entries), now_ms)
             unit.commit()
             self._seconds, self._increment = seconds, increment + count - 1
-            self._last = Timestamp(self._seconds, self._increment)
+            self._last = make_timestamp(self._seconds, self._increment)
 
     @property
     def is_large(self) -> bool:

@@ -42,7 +42,7 @@ def parse_header(data: bytes | bytearray | memoryview) -> Header:
     Raises:
         ProtocolError: the length cannot be one.
     """
-    header = Header._make(_HEADER.unpack_from(data))
+    header = tuple.__new__(Header, _HEADER.unpack_from(data))
     if not HEADER_SIZE <= header.length <= MAX_MESSAGE_SIZE:
         raise ProtocolError(f"a message of {header.length} bytes is not possible")
     return header

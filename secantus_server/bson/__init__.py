@@ -3,9 +3,10 @@
 https://bsonspec.org/spec.html
 """
 
-from secantus_server.bson._codec import RawArray, RawDocument, decode, decode_unique, encode, make_timestamp, validate
+from secantus_server.bson._codec import RawArray, RawDocument, decode, decode_unique, encode, make_timestamp
 from secantus_server.bson._compare import compare_values, values_equal
 from secantus_server.bson._keystring import key_string
+from secantus_server.bson._validate import validate
 from secantus_server.bson.numbers import int_value, to_decimal
 from secantus_server.bson.values import canonical_type, is_number, type_code, type_name
 

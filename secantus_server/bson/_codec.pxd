@@ -11,7 +11,6 @@ cdef object decode_value(uint8_t type, const uint8_t* value, uint32_t length)
 cdef dict decode_document(const uint8_t* doc)
 cdef dict decode_command(const uint8_t* doc)
 cdef list decode_array(const uint8_t* doc)
-cdef int check_whole(const uint8_t* data, Py_ssize_t size) except -1
 cdef int write_decimal(char* out, Py_ssize_t n) noexcept
 
 

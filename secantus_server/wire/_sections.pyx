@@ -8,8 +8,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcpy
 
-from secantus_server.bson._codec cimport Writer, check_whole, decode_command
+from secantus_server.bson._codec cimport Writer, decode_command
 from secantus_server.bson._raw cimport read_int32
+from secantus_server.bson._validate cimport check_whole
 
 from secantus_server.errors import CommandError
 from secantus_server.wire.header import INTERNAL_HEADROOM, MAX_DOCUMENT_SIZE, MAX_MESSAGE_SIZE, OP_MSG, ProtocolError

@@ -1,0 +1,161 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The validation of what a client sends: whatever walks a document later trusts its lengths."""
+
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport int32_t, uint8_t
+from libc.string cimport memchr
+
+from secantus_server.bson._raw cimport read_int32
+
+from secantus_server.errors import CommandError
+
+cdef int MAX_DEPTH = 200
+
+
+cdef int fail(str why) except -1:
+    raise CommandError(22, f"Invalid BSON: {why}")
+
+
+cdef int check_text(const uint8_t* p, const uint8_t* end) except -1:
+    """A length-prefixed string that ends, with its NUL, before `end`."""
+    cdef int32_t length
+    if end - p < 5:
+        fail("a string is cut off")
+    length = read_int32(p)
+    if length < 1 or length > end - p - 4 or p[4 + length - 1] != 0:
+        fail("a string has a wrong length")
+    check_utf8(p + 4, length - 1)
+    return 4 + length
+
+
+cdef int check_utf8(const uint8_t* p, Py_ssize_t length) except -1:
+    cdef Py_ssize_t i
+    for i in range(length):
+        if p[i] >= 0x80:
+            try:
+                PyUnicode_DecodeUTF8(<const char*>p, length, NULL)
+            except UnicodeDecodeError:
+                fail("a string is not valid UTF-8")
+            return 0
+    return 0
+
+
+cdef Py_ssize_t check_name(const uint8_t* p, const uint8_t* end) except -1:
+    """The length of a NUL-terminated text, its NUL included."""
+    cdef const void* nul = memchr(p, 0, end - p) if end > p else NULL
+    if nul == NULL:
+        fail("a field name is not terminated")
+    check_utf8(p, <const uint8_t*>nul - p)
+    return <const uint8_t*>nul - p + 1
+
+
+cdef Py_ssize_t check_fixed(const uint8_t* p, const uint8_t* end, Py_ssize_t size) except -1:
+    if end - p < size:
+        fail("a value is cut off")
+    return size
+
+
+cdef Py_ssize_t check_binary(const uint8_t* p, const uint8_t* end) except -1:
+    cdef int32_t length
+    check_fixed(p, end, 5)
+    length = read_int32(p)
+    if length < 0 or length > end - p - 5:
+        fail("binary data has a wrong length")
+    if p[4] == 2 and (length < 4 or read_int32(p + 5) != length - 4):
+        fail("binary data of subtype 2 has a wrong inner length")
+    return 5 + length
+
+
+cdef Py_ssize_t check_code_with_scope(const uint8_t* p, const uint8_t* end, int depth) except -1:
+    cdef int32_t length
+    cdef Py_ssize_t used
+    check_fixed(p, end, 4)
+    length = read_int32(p)
+    if length < 14 or length > end - p:
+        fail("code with scope has a wrong length")
+    used = 4 + check_text(p + 4, p + length)
+    used += check_document(p + used, p + length, depth + 1)
+    if used != length:
+        fail("code with scope has a wrong length")
+    return used
+
+
+cdef Py_ssize_t check_value(uint8_t type, const uint8_t* p, const uint8_t* end, int depth) except -1:
+    cdef Py_ssize_t used
+    if type == 2 or type == 13 or type == 14:
+        return check_text(p, end)
+    if type == 16:
+        return check_fixed(p, end, 4)
+    if type == 1 or type == 9 or type == 17 or type == 18:
+        return check_fixed(p, end, 8)
+    if type == 3 or type == 4:
+        return check_document(p, end, depth + 1)
+    if type == 7:
+        return check_fixed(p, end, 12)
+    if type == 8:
+        check_fixed(p, end, 1)
+        if p[0] > 1:
+            fail("a bool is neither 0 nor 1")
+        return 1
+    if type == 10 or type == 6 or type == 255 or type == 127:
+        return 0
+    if type == 5:
+        return check_binary(p, end)
+    if type == 19:
+        return check_fixed(p, end, 16)
+    if type == 11:
+        used = check_name(p, end)
+        return used + check_name(p + used, end)
+    if type == 15:
+        return check_code_with_scope(p, end, depth)
+    if type == 12:
+        used = check_text(p, end)
+        return used + check_fixed(p + used, end, 12)
+    fail(f"there is no type 0x{type:02x}")
+
+
+cdef Py_ssize_t check_document(const uint8_t* p, const uint8_t* end, int depth) except -1:
+    cdef int32_t length
+    cdef const uint8_t* cursor
+    cdef const uint8_t* last
+    cdef uint8_t type
+    if depth > MAX_DEPTH:
+        raise CommandError(15, f"BSONObj exceeds maximum nested object depth: {MAX_DEPTH}")
+    if end - p < 5:
+        fail("a document is cut off")
+    length = read_int32(p)
+    if length < 5 or length > end - p:
+        fail("a document has a wrong length")
+    last = p + length - 1
+    if last[0] != 0:
+        fail("a document does not end with a NUL byte")
+    cursor = p + 4
+    while cursor < last:
+        type = cursor[0]
+        cursor += 1
+        cursor += check_name(cursor, last)
+        cursor += check_value(type, cursor, last, depth)
+    if cursor != last:
+        fail("a document has a wrong length")
+    return length
+
+
+cdef int check_whole(const uint8_t* data, Py_ssize_t size) except -1:
+    """Check that so many bytes are one whole valid document."""
+    if size < 5:
+        fail("a document is cut off")
+    # The outermost document, a command, does not count.
+    if check_document(data, data + size, 0) != size:
+        fail("a document has a wrong length")
+    return 0
+
+
+def validate(const uint8_t[::1] data not None):
+    """Check that the bytes are one whole valid document, as deep as MongoDB allows.
+
+    Raises:
+        CommandError: 22 InvalidBSON, or 15 Overflow for a document nested too deeply.
+    """
+    if data.shape[0] < 5:
+        fail("a document is cut off")
+    check_whole(&data[0], data.shape[0])

@@ -22,6 +22,8 @@ def create(request: Request, args: dict[str, Any]) -> Reply:
     """Create a collection or view."""
     name = collection_name("create", request.db, request.body[request.name])
     check_new_collection_name(request.db, name)
+    if name.startswith("system.buckets.") and args["timeseries"] is None:
+        raise CommandError(20, f"Collection {request.db}.{name} can only be the buckets of a time-series collection")
     options = collection_options(request, name, args)
     create_collection(request.services, request.db, name, options)
     return {}

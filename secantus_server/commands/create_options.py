@@ -69,6 +69,10 @@ _PRE_IMAGES = a.Arguments("create.changeStreamPreAndPostImages", {"enabled": a.F
 _INDEX_DEFAULTS = a.Arguments("create.indexOptionDefaults", {"storageEngine": a.document()}, generic=False)
 
 
+# What create takes of a view too, and forgets.
+_NOT_OF_VIEWS = ("capped", "size", "max", "validator", "validationLevel", "validationAction")
+
+
 def collection_options(request: Request, name: str, args: dict[str, Any]) -> dict[str, Any]:
     """What is kept of create's arguments, as listCollections shows it.
 
@@ -127,8 +131,6 @@ def _capped(args: dict[str, Any], options: dict[str, Any]) -> None:
         return
     if args["size"] is None:
         raise CommandError(72, "the 'size' field is required when 'capped' is true")
-    if args["viewOn"] is not None:
-        raise CommandError(72, "Cannot specify both 'viewOn' and 'capped'")
     options["capped"] = True
     options["size"] = number((args["size"] + 255) // 256 * 256)
     if args["max"] is not None and args["max"] > 0:
@@ -204,6 +206,8 @@ def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
     for option in spec:
         if option not in ("key", "name", "v", "ns", "collation"):
             raise CommandError(197, f"The field '{option}' is not valid for an _id index specification.")
+    if type(spec.get("v")) is float and not spec["v"].is_integer():
+        raise CommandError(2, f"The field 'v' of an _id index must be a whole number, not {spec['v']}")
     checked = check_spec({"name": "_id_", **spec})
     own, simple = options.get("collation"), {"locale": "simple"}
     if "collation" in checked and checked["collation"] != (own or simple):
@@ -218,7 +222,9 @@ def _view(request: Request, name: str, args: dict[str, Any], options: dict[str, 
         return
     if not args["viewOn"]:
         raise CommandError(2, "'viewOn' cannot be empty")
-    for option in ("validator", "validationLevel", "validationAction", "timeseries", "clusteredIndex", "expireAfterSeconds"):
+    for option in _NOT_OF_VIEWS:
+        options.pop(option, None)
+    for option in ("timeseries", "clusteredIndex", "expireAfterSeconds"):
         if args[option]:
             raise CommandError(72, f"Cannot specify '{option}' with 'viewOn'")
     pipeline = args["pipeline"] or []

@@ -71,9 +71,13 @@ def command_context(
     if not let:
         return ctx
     cells: dict[str, Cell] = {}
+    # An aggregation's variables are there before its time is.
+    inner = replace(ctx, knows_time=False) if request.name == "aggregate" else ctx
     for name, spec in let.items():
+        if name in ("NOW", "CLUSTER_TIME"):
+            raise CommandError(4738901, f"'{name}' is a variable of the system: a command cannot set it")
         validate_variable_name(name)
-        expression = parse_expression(spec, ctx.child(**cells))
+        expression = parse_expression(spec, inner.child(**cells))
         if reads_document(spec):
             raise CommandError(
                 4890500,

@@ -13,6 +13,7 @@ from secantus_server.bson import decode
 from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
 from secantus_server.mql.geo import GeometryError, parse_geometry, parse_position
+from secantus_server.mql.geo.geojson import STRICT
 
 DEFAULT_BOUND = 180.0
 
@@ -40,8 +41,15 @@ def _check_sphere(document: dict[str, Any], paths: list[list[str]]) -> None:
         for value in _values(document, path):
             try:
                 parse_geometry(value)
+                if type(value) is dict and _is_big(value):
+                    raise GeometryError("big polygons cannot be indexed")
             except GeometryError as error:
                 raise CommandError(16755, f"Can't extract geo keys: {document_text(document)}  {error}") from None
+
+
+def _is_big(geometry: dict[str, Any]) -> bool:
+    """Whether the order of a polygon's corners says which side is inside; parsed before, so that the fields are there."""
+    return "crs" in geometry and geometry["crs"]["properties"]["name"] == STRICT
 
 
 def _check_plane(document: dict[str, Any], paths: list[list[str]], low: float, high: float) -> None:

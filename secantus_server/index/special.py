@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from bson.decimal128 import Decimal128
+from bson.timestamp import Timestamp
 
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
@@ -122,7 +123,7 @@ def check_partial(filter: dict[str, Any]) -> None:
     Raises:
         CommandError: 67, 224 for $expr, or it is no filter.
     """
-    _check_node(parse_match(filter, ParseContext()))
+    _check_node(parse_match(filter, ParseContext(cluster_time=Timestamp(0, 0))))
 
 
 def _check_node(node: Any) -> None:

@@ -60,4 +60,4 @@ class ParseContext:
     def child(self, /, **cells: Cell) -> ParseContext:
         """The same surroundings with more variables in scope."""
         variables = {**self.variables, **cells}
-        return ParseContext(self.now, self.cluster_time, variables, self.collation, self.random, self.generate_object_id)
+        return ParseContext(self.now, self.cluster_time, variables, self.collation, self.random, self.generate_object_id, self.knows_time)

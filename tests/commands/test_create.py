@@ -30,6 +30,7 @@ def options(db: Database, name: str) -> Any:
         ({"changeStreamPreAndPostImages": {"enabled": False}}, {}),
         ({"viewOn": "c", "pipeline": [{"$match": {}}]}, {"viewOn": "c", "pipeline": [{"$match": {}}]}),
         ({"viewOn": "c"}, {"viewOn": "c", "pipeline": []}),
+        ({"viewOn": "c", "capped": True, "size": 4096, "max": 1, "validator": {"a": 1}}, {"viewOn": "c", "pipeline": []}),
         ({"idIndex": {"key": {"_id": 1}, "name": "other"}}, {}),
         ({"clusteredIndex": False}, {}),
         (
@@ -48,6 +49,8 @@ def test_options_as_they_are_kept(db: Database, given: dict[str, Any], kept: dic
     ("given", "expected"),
     [
         ({"capped": True}, 72),
+        ({"idIndex": {"key": {"_id": 1}, "name": "_id_", "v": 2.5}}, 2),
+        ({"validator": {"a": {"$regex": "a" * 16385}}}, 51091),
         ({"size": 100}, 72),
         ({"capped": False, "size": 100}, 72),
         ({"capped": True, "size": 0}, 2),
@@ -66,7 +69,6 @@ def test_options_as_they_are_kept(db: Database, given: dict[str, Any], kept: dic
         ({"viewOn": "a"}, 5),
         ({"viewOn": "c", "pipeline": [{"$out": "d"}]}, 167),
         ({"viewOn": "c", "pipeline": [1]}, 14),
-        ({"viewOn": "c", "capped": True, "size": 100}, 72),
         ({"idIndex": {"key": {"a": 1}, "name": "x"}}, 2),
         ({"idIndex": {"key": {"_id": 1}, "name": "x", "sparse": True}}, 197),
         ({"clusteredIndex": {"key": {"_id": 1}}}, 40414),

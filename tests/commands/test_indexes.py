@@ -194,3 +194,16 @@ def test_a_hint_of_a_geo_index_sees_what_is_in_it(db: Database, kind: str) -> No
     )
     assert [found["_id"] for found in db.c.find(hint="geo")] == [1]
     assert db.command({"count": "c", "hint": "geo"})["n"] == 1
+
+
+def test_a_compound_wildcard_index_takes_no_arrays_at_its_other_fields(db: Database) -> None:
+    create(db, {"key": {"a": 1, "$**": 1}, "name": "w", "wildcardProjection": {"a": 0}})
+    db.c.insert_one({"_id": 1, "a": 1, "b": [1]})
+    reply = db.command({"update": "c", "updates": [{"q": {"_id": 1}, "u": {"$set": {"a": [1]}}}]})
+    assert [error["code"] for error in reply["writeErrors"]] == [7246301]
+
+
+def test_a_polygon_with_an_inside_by_its_winding_cannot_be_indexed(db: Database) -> None:
+    crs = {"type": "name", "properties": {"name": "urn:x-mongodb:crs:strictwinding:EPSG:4326"}}
+    db.c.insert_one({"at": {"type": "Polygon", "coordinates": [[[0, 0], [0, 1], [1, 1], [0, 0]]], "crs": crs}})
+    assert code(db, {"createIndexes": "c", "indexes": [{"key": {"at": "2dsphere"}, "name": "at"}]}) == 16755

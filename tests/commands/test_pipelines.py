@@ -20,6 +20,8 @@ from tests.commands.failing import code, failure
         ({"let": {"x": "$a"}}, 4890500),
         ({"let": {"x": {"$add": [1, "$$ROOT.a"]}}}, 4890500),
         ({"let": {"x": {"$getField": "a"}}}, 4890500),
+        ({"let": {"x": "$$NOW"}}, 51144),
+        ({"let": {"NOW": 1}}, 4738901),
     ],
 )
 def test_arguments_of_aggregate(db: Database, arguments: dict[str, Any], expected: int) -> None:

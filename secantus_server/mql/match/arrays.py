@@ -17,7 +17,7 @@ from secantus_server.mql.match.comparison import equality
 from secantus_server.mql.match.numbers import parse_size
 from secantus_server.mql.match.parser import DBREF_FIELDS, conjunction, is_operator_document, parse_conditions, parse_filter
 from secantus_server.mql.match.regex import regex_match
-from secantus_server.mql.match.registry import FILTER_OPERATORS, Clause, field_operator
+from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS, Clause, field_operator
 
 
 @field_operator("$size")
@@ -51,7 +51,7 @@ def _parse_all_elem_match(clause: Clause, item: Any) -> MatchExpression:
 def _parse_all_value(clause: Clause, item: Any) -> MatchExpression:
     if type(item) is Regex:
         return regex_match(clause.path, item.pattern, item.options)
-    if is_operator_document(item):
+    if is_operator_document(item) and next(iter(item)) in FIELD_OPERATORS:
         raise CommandError(2, "no $ expressions in $all")
     return equality(clause, item)
 

@@ -31,6 +31,8 @@ def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, 
             raise CommandError(
                 14, f"BSON field 'update.updates.arrayFilters.0' is the wrong type '{type_name(spec)}', expected type 'object'"
             )
+        if "$expr" in spec:
+            raise CommandError(224, "$expr is not allowed in this context")
         identifier = _identifier(spec)
         if identifier in parsed:
             raise CommandError(9, f"Found multiple array filters with the same top-level field name {identifier}")

@@ -12,7 +12,7 @@ from secantus_server.mql.match.pcre.errors import invalid, unsupported
 from secantus_server.mql.match.pcre.translate import Translator
 
 # The longest pattern that MongoDB takes, in bytes.
-MAX_PATTERN = 32764
+MAX_PATTERN = 16384
 
 FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 

@@ -18,6 +18,7 @@ cdef struct Events:
     WT_EVENT_HANDLER handler
     char text[ERROR_TEXT_SIZE]
     int cause
+    bint stopped
 
 cdef struct Handles:
     # Scan cursors of one table that nobody uses at the moment.

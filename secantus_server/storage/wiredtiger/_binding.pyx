@@ -33,11 +33,13 @@ cdef const char *uri_of(int table) noexcept:
 
 
 cdef int keep_error(WT_EVENT_HANDLER *handler, WT_SESSION *session, int code, const char *text) noexcept nogil:
-    """Keeps what WiredTiger would print; it completes the sentence of an error nobody expected."""
+    """Keeps what WiredTiger would print; it completes the sentence of an error nobody expected. Any thread may call it."""
     cdef Events *events = <Events *>handler
     strncpy(events.text, text, ERROR_TEXT_SIZE - 1)
     if code > 0:
         events.cause = code
+    elif code == WT_PANIC:
+        events.stopped = True
     return 0
 
 
@@ -314,6 +316,9 @@ cdef class Session:
                 code = self.end_transaction(keep)
         else:
             code = self.end_transaction(keep)
+        if code == 0 and keep and self.connection.events.stopped:
+            # When another thread has met a full disk, a commit may succeed whose log record was not written any more.
+            code = WT_PANIC
         return self.fail(code)
 
     cdef int end_transaction(self, bint keep) noexcept nogil:

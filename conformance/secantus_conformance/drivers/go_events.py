@@ -42,7 +42,7 @@ class Events:
         """Reads the report of one run. Returns whether another is needed."""
         output: dict[str, list[str]] = {}
         started: list[str] = []
-        panicked, culprit, before = False, "", len(self.done)
+        panicked, culprit, before = False, "", set(self.done)
         for event in self._events(lines):
             name, action = event.get("Test", ""), event["Action"]
             self.package = str(event.get("Package", self.package))
@@ -60,13 +60,12 @@ class Events:
             return False
         said = [line for each in output.values() for line in each if line.startswith("panic: ")]
         self._give_up_on(culprit, "".join(said[:1]))
-        return len(self.done) > before
+        return bool(self.done.keys() - before)
 
     def _running_in(self, test: str, started: list[str]) -> str:
-        """The test that was begun last of those inside a test and has not come to a good end: Go names a panic's outermost one."""
+        """The test that was begun last of those inside a test: of a panic in nested ones, Go may name the outermost."""
         inside = [name for name in started if not test or name == test or name.startswith(test + "/")]
-        running = [name for name in inside if name not in self.done or self.done[name].action == "fail"]
-        return running[-1] if running else self.last
+        return inside[-1] if inside else self.last
 
     def _events(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         for line in lines:

@@ -114,7 +114,7 @@ def test_a_panic_costs_one_go_test(tmp_path: Path) -> None:
         event("run", "TestA/in"),
         event("run", "TestA/in/deep"),
         event("run", "TestBeside"),
-        event("output", "TestA/in/deep", Output="panic: nil\n"),
+        event("output", "TestA", Output="panic: nil\n"),
         event("fail", "TestA/in/deep"),
         event("fail", "TestA/in"),
         event("fail", "TestA"),

@@ -124,5 +124,5 @@ def test_a_failure_takes_no_more_than_a_screen() -> None:
 def test_the_page() -> None:
     text = page([RUN], FREE)
     assert "| crud.find | 2 | 4 | 50.0% | 1 | 1 | 1 | 1 |" in text
-    assert "- no x: 1 tests" in text
+    assert "- no x: 1 test" in text
     assert "needs \\| MongoDB 9" in text

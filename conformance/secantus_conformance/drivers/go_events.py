@@ -41,25 +41,31 @@ class Events:
     def take(self, lines: Iterable[str]) -> bool:
         """Reads the report of one run. Returns whether another is needed."""
         output: dict[str, list[str]] = {}
-        panicked, culprit, before = False, "", len(self.done)
+        started: list[str] = []
+        panicked, culprit, before = False, "", set(self.done)
         for event in self._events(lines):
             name, action = event.get("Test", ""), event["Action"]
             self.package = str(event.get("Package", self.package))
             if action == "run":
                 self.last = name
+                started.append(name)
             elif action == "output":
                 output.setdefault(name, []).append(event["Output"])
                 if event["Output"].startswith("panic: ") and not panicked:
                     panicked = True
-                    # Tests may run side by side: Go tells whose panic it is.
-                    culprit = name or self.last
+                    culprit = self._running_in(name, started)
             elif action in _ENDS and name:
                 self.done[name] = Fate(self.package, action, float(event.get("Elapsed", 0)), "".join(output.get(name, [])))
         if not panicked:
             return False
         said = [line for each in output.values() for line in each if line.startswith("panic: ")]
         self._give_up_on(culprit, "".join(said[:1]))
-        return len(self.done) > before
+        return bool(self.done.keys() - before)
+
+    def _running_in(self, test: str, started: list[str]) -> str:
+        """The test that was begun last of those inside a test: of a panic in nested ones, Go may name the outermost."""
+        inside = [name for name in started if not test or name == test or name.startswith(test + "/")]
+        return inside[-1] if inside else self.last
 
     def _events(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         for line in lines:

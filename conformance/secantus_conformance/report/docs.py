@@ -12,7 +12,8 @@ from secantus_conformance.report.terminal import sentence
 _HEAD = """# Conformance
 
 What holds, feature by feature, by suites that nobody here wrote. `secantus-conformance docs` writes this page from the
-JSON reports of a run; it is not edited by hand.
+JSON reports of `secantus-conformance run -n 2 --report DIR` and `secantus-conformance drivers NAME --report DIR`; it is not
+edited by hand.
 
 A test is *eligible* if it is meant for a single-node replica set of this version and pymongo can express it. *For free*
 counts those passes that a server gets which stores nothing and answers ok. A *known difference* names a missing
@@ -57,7 +58,9 @@ def _known(run: Run) -> str:
     reasons = Counter(result.reason.split(" (")[0] for result in run.results if result.verdict is Verdict.KNOWN)
     if not reasons:
         return ""
-    return "### Known differences\n\n" + "\n".join(f"- {reason}: {count} tests" for reason, count in reasons.most_common())
+    return "### Known differences\n\n" + "\n".join(
+        f"- {reason}: {count} test{'' if count == 1 else 's'}" for reason, count in reasons.most_common()
+    )
 
 
 def _skipped(run: Run) -> str:

@@ -30,5 +30,6 @@ cdef class RecoveryUnit(Session):
     cdef int insert_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size) except -1
     # 1 if removed, 0 where there was nothing.
     cdef int remove_raw(self, int table, const uint8_t *key, size_t key_size) except -1
+    cdef int count_change(self, size_t size) except -1
     cdef int require_transaction(self) except -1
     cdef int _note(self, int table, const uint8_t *key, size_t key_size, bint known_absent) except -1

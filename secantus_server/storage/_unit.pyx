@@ -15,6 +15,7 @@ from secantus_server.storage._undo cimport UndoLog
 from secantus_server.storage.wiredtiger._binding cimport META, Connection, Session
 from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR, WT_DUPLICATE_KEY, WT_ITEM, WT_NOTFOUND
 
+from secantus_server.storage.errors import CacheTooSmall
 from secantus_server.storage.keys import IdentRange
 
 # A commit takes about a millisecond for so much written, a key counting as KEY_COST bytes; from there on others may have the GIL meanwhile.
@@ -83,6 +84,13 @@ cdef class RecoveryUnit(Session):
         if self.in_transaction:
             self.rollback()
         self.end_session()
+
+    cdef int count_change(self, size_t size) except -1:
+        """Counts what was written; too much for the cache ends the transaction before WiredTiger waits for room that nobody can make."""
+        self.written += size
+        if self.written > self.connection.change_limit:
+            raise CacheTooSmall()
+        return 0
 
     cdef int require_transaction(self) except -1:
         """Without a transaction WiredTiger would commit each operation by itself, past gate and snapshot."""
@@ -256,7 +264,7 @@ cdef class RecoveryUnit(Session):
         item.data = value
         item.size = value_size
         handle.set_value(handle, &item)
-        self.written += KEY_COST + value_size
+        self.count_change(KEY_COST + value_size)
         return self.fail(handle.insert(handle))
 
     cdef int insert_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size) except -1:
@@ -276,7 +284,7 @@ cdef class RecoveryUnit(Session):
             handle.reset(handle)
             return 0
         self.fail(code)
-        self.written += KEY_COST + value_size
+        self.count_change(KEY_COST + value_size)
         # The insert shows that there was no value before it; no one else can have touched the key until this transaction ends.
         if self.undo.recording and self.undo.wants(table, key, key_size):
             self.undo.remember(table, PyBytes_FromStringAndSize(<const char *>key, key_size), None)
@@ -296,7 +304,7 @@ cdef class RecoveryUnit(Session):
         if code == WT_NOTFOUND:
             return 0
         self.fail(code)
-        self.written += KEY_COST
+        self.count_change(KEY_COST)
         return 1
 
     cdef int _note(self, int table, const uint8_t *key, size_t key_size, bint known_absent) except -1:

@@ -44,6 +44,16 @@ def cache_config(size_mb: int) -> str:
     return f"cache_size={size_mb}MB"
 
 
+def path_size_mb(cache_size_mb: int | None) -> int:
+    """The cache of a store in a directory: a quarter of the machine, within bounds, unless told otherwise."""
+    return cache_size_mb or min(1024, max(256, machine_memory_mb() // 4))
+
+
+def change_limit(cache_size_mb: int | None) -> int:
+    """The most bytes that one transaction of a store in a directory may write: what is not committed stays in the cache."""
+    return path_size_mb(cache_size_mb) * MEGABYTE // 2
+
+
 def path_config(cache_size_mb: int | None) -> bytes:
     """Settings of a store in a directory: each commit hands its log record to the operating system before it returns.
 

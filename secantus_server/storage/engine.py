@@ -77,7 +77,8 @@ class Engine:
         except OSError as error:
             raise StorageError(f"The storage directory {path} cannot be made: {error.strerror}.") from error
         try:
-            connection = Connection(bytes(directory), configuration.path_config(cache_size_mb), False)
+            limit = configuration.change_limit(cache_size_mb)
+            connection = Connection(bytes(directory), configuration.path_config(cache_size_mb), False, limit)
         except StorageError as error:
             raise StorageError(f"{error.message} ({path})", error.code) from error
         return cls(connection, sync_on_commit=sync_on_commit)

@@ -33,6 +33,8 @@ cdef class Connection:
     cdef const char *lower_bound[2]
     cdef const char *upper_bound[2]
     cdef readonly bint in_memory
+    # The most bytes that one transaction may write.
+    cdef size_t change_limit
     cdef bint usable
     cdef int fail(self, int code) except -1
 

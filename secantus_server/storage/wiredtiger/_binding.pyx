@@ -56,17 +56,19 @@ cdef class Connection:
         home: its directory; ignored for a store in memory.
         config: the text handed to wiredtiger_open.
         in_memory: whether `config` asks for a store in memory.
+        change_limit: the most bytes that one transaction may write; 0 is no limit.
 
     Raises StorageError, or CommandError(14031) where the disk is full.
     """
 
-    def __cinit__(self, bytes home, bytes config, bint in_memory):
+    def __cinit__(self, bytes home, bytes config, bint in_memory, size_t change_limit=0):
         cdef const char *path = home
         cdef const char *settings = config
         cdef int code
         self.handle = NULL
         self.usable = False
         self.in_memory = in_memory
+        self.change_limit = change_limit or <size_t>-1
         memset(&self.events, 0, sizeof(Events))
         self.events.handler.handle_error = keep_error
         self.events.handler.handle_message = drop_message

@@ -14,11 +14,15 @@ from typing import Any
 
 import bson
 import pytest
+from bson.codec_options import CodecOptions, DatetimeConversion
 
 from tests.integration.daemon import Daemon, running
 from tests.net.hostile import MAKERS, Maker, bomb
 from tests.waiting import wait_until
 from tests.wire.messages import command
+
+# What was written with a date of any year comes back in a reply.
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 
 MESSAGES = 20_400
 BOMBS = 12
@@ -60,7 +64,7 @@ def replies_in(received: bytes) -> list[dict[str, Any] | None]:
         assert op_code in REPLY_CODES, received[:40]
         assert 16 < length <= len(received), received[:40]
         start = REPLY_CODES[op_code]
-        replies.append(None if start is None else bson.decode(received[start:length]))
+        replies.append(None if start is None else bson.decode(received[start:length], CODEC))
         received = received[length:]
     return replies
 

@@ -9,6 +9,7 @@ from typing import Any
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import number
+from secantus_server.diagnostics.cores import usable_cores
 
 
 @command("hostInfo", {})
@@ -22,7 +23,7 @@ def host_info(request: Request, _args: dict[str, Any]) -> Reply:
         "memSizeMB": number(memory_mb),
         "memLimitMB": number(memory_mb),
         "numCores": os.cpu_count() or 1,
-        "numCoresAvailableToProcess": _usable_cores(),
+        "numCoresAvailableToProcess": usable_cores(),
         "numNumaNodes": 1,
         "cpuArch": platform.machine() or "unknown",
         "numaEnabled": False,
@@ -38,7 +39,3 @@ def _page_size() -> int:
 def _memory_mb() -> int:
     pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return max(pages * _page_size() // 1048576, 1)
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or -1

@@ -13,6 +13,7 @@ from secantus_server.commands.registry import Reply
 from secantus_server.commands.request import ClientInfo, Request
 from secantus_server.commands.services import Services
 from secantus_server.errors import CommandError
+from secantus_server.net._receive import Receiver, Turn
 from secantus_server.storage.errors import StorageError
 from secantus_server.wire.header import HEADER_SIZE, Header, ProtocolError, parse_header
 from secantus_server.wire.message import Message
@@ -22,11 +23,16 @@ RECEIVE_SIZE = 1 << 16
 
 
 class Connection:
-    """A connection; `serve` runs in a thread of its own until the client or the server ends it."""
+    """A connection; `serve` runs in a thread of its own until the client or the server ends it.
 
-    def __init__(self, sock: socket.socket, client: ClientInfo, services: Services) -> None:
+    Arguments:
+        turn: which of the server's connections had the last message.
+    """
+
+    def __init__(self, sock: socket.socket, client: ClientInfo, services: Services, turn: Turn) -> None:
         self.client = client
         self._sock = sock
+        self._receiver = Receiver(sock, turn)
         self._services = services
         self._request_ids = itertools.count(1)
         self._left_over = b""
@@ -45,12 +51,16 @@ class Connection:
         finally:
             self.close()
 
-    def close(self) -> None:
-        """End the connection; a thread that waits on it wakes."""
+    def end(self) -> None:
+        """End the connection: the thread that serves it wakes and closes it. Only that one may: it could read another's socket."""
         try:
             self._sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed")
+
+    def close(self) -> None:
+        """End the connection and give back its socket; for the thread that serves it, or where there is none."""
+        self.end()
         self._sock.close()
 
     def abandon(self) -> None:
@@ -59,7 +69,7 @@ class Connection:
 
     def _receive(self) -> tuple[Header, bytes] | None:
         """The next whole message, or None at the end."""
-        data = self._left_over or self._sock.recv(RECEIVE_SIZE)
+        data = self._left_over or self._receiver.receive()
         while 0 < len(data) < HEADER_SIZE:
             more = self._sock.recv(RECEIVE_SIZE)
             if not more:

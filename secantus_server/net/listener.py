@@ -11,7 +11,9 @@ import time
 
 from secantus_server.commands.request import ClientInfo
 from secantus_server.commands.services import Services
+from secantus_server.diagnostics.cores import usable_cores
 from secantus_server.errors import CommandError
+from secantus_server.net._receive import Turn
 from secantus_server.net.connection import Connection
 
 
@@ -23,6 +25,9 @@ class ListenError(Exception):
 CLOSE_TIMEOUT_S = 5.0
 # A descriptor or a thread may be free again after so many seconds.
 EXHAUSTED_PAUSE_S = 0.05
+# So long a connection looks for its client's next message before it sleeps: a client's time between a reply and its next command is less
+# (pymongo's own is 50 to 100 microseconds). Where there is one core only, it would keep the client from running.
+PATIENCE_US = 300
 
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - they are looked up here, not listened on.
 _PASSING_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -47,6 +52,7 @@ class Listener:
         self._closed = False
         self._closing = threading.Event()
         self._ids = itertools.count(1)
+        self._turn = Turn(PATIENCE_US if usable_cores() > 1 else 0)
         self._socket = self._open()
         self.host, self.port = self._socket.getsockname()[:2]
         self._thread = threading.Thread(target=self._accept, name="secantus-accept", daemon=True)
@@ -88,7 +94,7 @@ class Listener:
             self._services.log.debug(f"listener: {error}")
         self._socket.close()
         for connection, _ in running:
-            connection.close()
+            connection.end()
         self._join([self._thread, *(thread for _, thread in running)])
 
     def abandon(self) -> None:
@@ -128,7 +134,7 @@ class Listener:
             OSError: the client has gone away meanwhile.
         """
         client = ClientInfo(next(self._ids), (address[0], address[1]))
-        connection = Connection(sock, client, self._services)
+        connection = Connection(sock, client, self._services, self._turn)
         thread = threading.Thread(target=self._serve, args=(connection,), name=f"secantus-conn{client.connection_id}", daemon=True)
         try:
             # A suite may have given all new sockets a timeout; ours wait for as long as the client likes.

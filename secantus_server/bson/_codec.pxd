@@ -35,3 +35,7 @@ cdef class Writer:
     cdef int close(self, size_t mark) except -1
     cdef bytes finish(self)
     cdef void clear(self) noexcept
+
+
+cdef class RawArray:
+    cdef readonly list documents

@@ -556,8 +556,6 @@ cdef class RawDocument:
 cdef class RawArray:
     """An array of documents given to `encode` as bytes: a cursor's batch."""
 
-    cdef readonly list documents
-
     def __init__(self, list documents not None):
         self.documents = documents
 

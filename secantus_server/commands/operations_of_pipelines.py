@@ -22,8 +22,9 @@ from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import catalog_entries, collection_statistics, current_operations, index_statistics
 from secantus_server.commands.writing import check_not_view, write_transaction
 from secantus_server.errors import CommandError
+from secantus_server.exec._point import PointFinder, find_by_key
 from secantus_server.exec._prepare import prepare_document
-from secantus_server.exec._scan import IndexScan, documents_of_key, find_by_key
+from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.mql.collation import parse_collation
@@ -103,16 +104,13 @@ class ServerOperations:
                 return self._finder_by_id(found, index, collation) if index.is_id else self._finder(found, index, path, collation)
         return None
 
-    def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> Callable[[bytes], list[bytes]] | None:
-        """A function that finds the document which has the key string of a plain value, if a unique index of one field can."""
+    def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
+        """Finds the document which has the key string of a plain value, if a unique index of one field can."""
         found = self._collection(db, collection)
         if found is None or collation is not None:
             return None
         index = next((index for index in found.indexes if index.point_path == path and not index.hidden), None)
-        if index is None:
-            return None
-        scope, ident = self._scope, found.ident
-        return lambda key: documents_of_key(scope.unit, index, key, ident)
+        return None if index is None else PointFinder(self._scope, index, found.ident)
 
     def _finder_by_id(self, collection: Collection, index: Index, collation: Collation | None) -> Callable[[Any], Iterator[bytes]]:
         def find(value: Any) -> Iterator[bytes]:

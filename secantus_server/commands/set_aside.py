@@ -20,8 +20,9 @@ from secantus_server.commands.document_writer import DocumentWriter
 from secantus_server.commands.drop import drop_collection
 from secantus_server.commands.services import Services
 from secantus_server.commands.writing import write_transaction
+from secantus_server.exec._point import find_by_key
 from secantus_server.exec._prepare import id_document
-from secantus_server.exec._scan import RecordScan, find_by_key
+from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index._index import Index

@@ -19,8 +19,9 @@ from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import number
 from secantus_server.commands.writing import check_not_view
 from secantus_server.errors import CommandError
+from secantus_server.exec._point import fetch
 from secantus_server.exec._prepare import id_document
-from secantus_server.exec._scan import RecordScan, fetch
+from secantus_server.exec._scan import RecordScan
 from secantus_server.index._index import Index
 from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit, pack_ident
 

@@ -10,6 +10,7 @@ from libc.stdint cimport int64_t, uint8_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.exec._covered cimport EntryShape
+from secantus_server.exec._point cimport put_ident
 from secantus_server.index._index cimport Index, put_record_id, read_record_id, record_id_bytes
 from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.storage._cursor cimport SEEK_PAST, Cursor
@@ -363,46 +364,3 @@ cdef class IndexScan(Scan):
             found += 1
         self.advanced += found
         return found
-
-
-cdef void put_ident(uint8_t* out, int ident) noexcept nogil:
-    out[0] = <uint8_t>(ident >> 24)
-    out[1] = <uint8_t>(ident >> 16)
-    out[2] = <uint8_t>(ident >> 8)
-    out[3] = <uint8_t>ident
-
-
-def fetch(RecoveryUnit unit not None, int ident, int64_t record_id):
-    """The document of a RecordId, or None."""
-    cdef uint8_t[12] key
-    cdef const uint8_t* value
-    cdef size_t size
-    put_ident(key, ident)
-    put_record_id(key + 4, record_id)
-    if not unit.get_raw(RECORDS_TABLE, key, 12, &value, &size):
-        return None
-    return PyBytes_FromStringAndSize(<const char*>value, size)
-
-
-def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not None, int records_ident):
-    """The document that a unique index has under a whole key string, with its RecordId; or None.
-
-    Arguments:
-        key: the key string of all the index's fields.
-    """
-    cdef bytes full = index.prefix + key
-    cdef const uint8_t* value
-    cdef size_t size
-    cdef int64_t record_id
-    index.uses += 1
-    if not unit.get_raw(ENTRIES_TABLE, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full), &value, &size):
-        return None
-    record_id = read_record_id(value)
-    doc = fetch(unit, records_ident, record_id)
-    return None if doc is None else (record_id, doc)
-
-
-def documents_of_key(RecoveryUnit unit not None, Index index not None, bytes key not None, int records_ident):
-    """The same as a list, which has the document or nothing."""
-    found = find_by_key(unit, index, key, records_ident)
-    return [] if found is None else [found[1]]

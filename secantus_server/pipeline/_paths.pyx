@@ -18,14 +18,6 @@ cdef class JoinPath:
         collation: replaces the order of strings.
     """
 
-    cdef tuple names
-    cdef tuple indexes
-    cdef Py_ssize_t last
-    cdef bint whole_arrays
-    cdef object collation
-    cdef Writer out
-    cdef dict found
-
     def __init__(self, str path not None, bint whole_arrays, object collation):
         parts = path.split(".")
         self.names = tuple([name.encode("utf-8", "surrogateescape") for name in parts])
@@ -41,7 +33,7 @@ cdef class JoinPath:
         self.walk(<const uint8_t*>PyBytes_AS_STRING(doc), 0)
         return list(self.found)
 
-    def plain_key(self, bytes doc not None):
+    cdef bytes plain_key(self, bytes doc):
         """The key of the document's only value, if the path is one name and the value equals nothing but itself; else None."""
         cdef Element element
         cdef bytes name = <bytes>self.names[0]

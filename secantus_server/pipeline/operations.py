@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from secantus_server.exec._point import PointFinder
     from secantus_server.mql.context import Collation
     from secantus_server.pipeline.run import Pipeline
 
@@ -74,8 +75,8 @@ class PipelineOperations(Protocol):
         """A function that finds the documents matching `{path: value}` by an index, or None if no index can."""
         ...
 
-    def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> Callable[[bytes], list[bytes]] | None:
-        """A function that finds the document which has the key string of a plain value, if a unique index of one field can."""
+    def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
+        """Finds the document which has the key string of a plain value, if a unique index of one field can."""
         ...
 
     def target(self, db: str, collection: str) -> TargetInfo | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from secantus_server.exec._point import PointFinder
 from secantus_server.mql.context import Cell, Collation
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
@@ -69,8 +70,8 @@ class SubPipeline:
             return None
         return self.ctx.operations.equality_finder(self.ctx.db, self.collection, path, collation)
 
-    def point_finder(self, path: str, collation: Collation | None) -> Callable[[bytes], list[bytes]] | None:
-        """A function that finds the document which has a key string, if a unique index of this one field can; see `equality_finder`."""
+    def point_finder(self, path: str, collation: Collation | None) -> PointFinder | None:
+        """Finds the document which has a key string, if a unique index of this one field can; see `equality_finder`."""
         if self.view.stages or self.collection is None:
             return None
         return self.ctx.operations.point_finder(self.ctx.db, self.collection, path, collation)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
-from secantus_server.exec._scan import find_by_key
+from secantus_server.exec._point import find_by_key
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.query.canonical import CanonicalQuery, PointQuery

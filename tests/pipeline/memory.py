@@ -41,7 +41,7 @@ class MemoryOperations:
     def equality_finder(self, db: str, collection: str, path: str, collation: Any) -> Callable[[Any], Iterator[bytes]] | None:
         return None
 
-    def point_finder(self, db: str, collection: str, path: str, collation: Any) -> Callable[[bytes], list[bytes]] | None:
+    def point_finder(self, db: str, collection: str, path: str, collation: Any) -> None:
         return None
 
     def target(self, db: str, collection: str) -> TargetInfo | None:

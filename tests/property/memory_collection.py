@@ -10,7 +10,8 @@ from bson.binary import Binary
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.distinct import distinct_values
-from secantus_server.exec._scan import RecordScan, fetch
+from secantus_server.exec._point import fetch
+from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from secantus_server.bson import RawArray, type_name
+from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions.paths import validate_variable_name
-from secantus_server.pipeline._fields import FieldSetter
 from secantus_server.pipeline._paths import JoinPath
 from secantus_server.pipeline.arguments import check_path, named_fields
 from secantus_server.pipeline.context import PipelineContext
@@ -24,8 +23,12 @@ from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stage import Stage
+from secantus_server.pipeline.stages._lookup import Joined, PointJoin
 from secantus_server.pipeline.stages.lookup_by_index import IndexJoin
 from secantus_server.pipeline.stages.lookup_correlated import CorrelatedJoin
+
+# Gives the documents found for an outer document.
+Find = Callable[[bytes], list[bytes]] | PointJoin
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "from": (),
@@ -58,12 +61,12 @@ class Lookup(Stage):
     Arguments:
         field: where the found documents go.
         variables: what the sub-pipeline sees of the outer document.
-        finder: opens a run: gives a function from an outer document to the found ones.
+        finder: opens a run: gives what finds the documents for an outer document.
     """
 
     one_to_one = True
 
-    def __init__(self, field: str, variables: Variables, finder: Callable[[], Callable[[bytes], list[bytes]]]) -> None:
+    def __init__(self, field: str, variables: Variables, finder: Callable[[], Find]) -> None:
         super().__init__()
         self.field = field
         self.variables = variables
@@ -90,13 +93,7 @@ class Lookup(Stage):
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents, each with what was found for it."""
-        find = self.finder()
-        setter = FieldSetter(self.field)
-        bind = self.variables.bind if self.variables.cells else None
-        for document in source:
-            if bind is not None:
-                bind(document)
-            yield setter.set(document, RawArray(find(document)))
+        return Joined(source, self.field, self.finder(), self.variables.bind if self.variables.cells else None)
 
 
 def _check_source(spec: dict[str, Any]) -> None:
@@ -127,7 +124,7 @@ def _parse_let(spec: dict[str, Any], ctx: PipelineContext) -> Variables:
     return Variables({name: Cell() for name in spec}, expressions)
 
 
-def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Callable[[bytes], list[bytes]]]:
+def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Find]:
     """The right kind of join."""
     local, foreign = fields.get("localField") or None, fields.get("foreignField") or None
     pipeline = fields.get("pipeline")
@@ -144,7 +141,7 @@ def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineConte
     return _field_join(fields.get("from"), local, foreign, pipeline or [], variables, ctx)
 
 
-def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Callable[[bytes], list[bytes]]]:
+def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Find]:
     """The sub-pipeline runs for each document, or once if it does not depend on it."""
     sub = SubPipeline.parse("$lookup", fields.get("from"), fields["pipeline"], ctx, variables.cells)
 
@@ -165,7 +162,7 @@ def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineCo
 
 def _field_join(
     origin: str | None, local: str, foreign: str, pipeline: list[Any], variables: Variables, ctx: PipelineContext
-) -> Callable[[], Callable[[bytes], list[bytes]]]:
+) -> Callable[[], Find]:
     """Equality of two fields, and a sub-pipeline over what it finds."""
     # Without a collection the sub-pipeline's `$documents` are what is looked through.
     sources = pipeline[:1] if origin is None else []
@@ -173,11 +170,14 @@ def _field_join(
     after = parse_pipeline(pipeline[len(sources) :], ctx.sub_pipeline("$lookup", origin or "", variables.cells))
     collation = ctx.parse.collation
 
-    def start() -> Callable[[bytes], list[bytes]]:
+    def start() -> Find:
         found: Callable[[bytes], list[bytes]]
         by_index = base.equality_finder(foreign, collation)
         if by_index is not None:
-            found = IndexJoin(by_index, local, collation, base.point_finder(foreign, collation)).find
+            found = IndexJoin(by_index, local, collation).find
+            by_key = base.point_finder(foreign, collation)
+            if by_key is not None and not after.stages:
+                return PointJoin(JoinPath(local, False, collation), by_key, found)
         else:
             found = _by_table(HashJoin(base.documents, foreign, ctx.parse), JoinPath(local, False, collation))
         return found if not after.stages else _through(after, found)

@@ -22,18 +22,10 @@ class IndexJoin:
         finder: finds the documents that match one value.
         path: the local field.
         collation: of strings.
-        point_finder: finds the document that has the key string of a plain value, where the index can only have one; or None.
     """
 
-    def __init__(
-        self,
-        finder: Callable[[Any], Iterator[bytes]],
-        path: str,
-        collation: Collation | None,
-        point_finder: Callable[[bytes], list[bytes]] | None = None,
-    ) -> None:
+    def __init__(self, finder: Callable[[Any], Iterator[bytes]], path: str, collation: Collation | None) -> None:
         self.finder = finder
-        self.point_finder = point_finder
         self.names = tuple(path.split("."))
         self.path = JoinPath(path, False, collation)
         self.remembered: dict[tuple[bytes, ...], list[bytes]] = {}
@@ -41,10 +33,6 @@ class IndexJoin:
 
     def find(self, document: bytes) -> list[bytes]:
         """The documents that match one of the outer document's values, each once."""
-        if self.point_finder is not None:
-            key = self.path.plain_key(document)
-            if key is not None:
-                return self.point_finder(key)
         keys = tuple(self.path.keys(document))
         found = self.remembered.get(keys)
         if found is None:

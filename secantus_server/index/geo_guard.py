@@ -14,6 +14,7 @@ from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
 from secantus_server.mql.geo import GeometryError, parse_geometry, parse_position
 from secantus_server.mql.geo.geojson import STRICT
+from secantus_server.mql.walk import values_at
 
 DEFAULT_BOUND = 180.0
 
@@ -38,7 +39,7 @@ def geo_guard(spec: dict[str, Any]) -> Guard | None:
 
 def _check_sphere(document: dict[str, Any], paths: list[list[str]]) -> None:
     for path in paths:
-        for value in _values(document, path):
+        for value in _indexed_values(document, path):
             try:
                 parse_geometry(value)
                 if type(value) is dict and _is_big(value):
@@ -54,7 +55,7 @@ def _is_big(geometry: dict[str, Any]) -> bool:
 
 def _check_plane(document: dict[str, Any], paths: list[list[str]], low: float, high: float) -> None:
     for path in paths:
-        for value in _values(document, path):
+        for value in _indexed_values(document, path):
             for pair in _pairs(value):
                 try:
                     position = parse_position(pair)
@@ -71,14 +72,6 @@ def _pairs(value: Any) -> list[Any]:
     return [] if value == [] else [value]
 
 
-def _values(value: Any, path: list[str]) -> Iterator[Any]:
-    """The values at a path; arrays on the way stand for their elements. Missing and null are not indexed."""
-    if not path:
-        if value is not None:
-            yield value
-    elif type(value) is dict:
-        if path[0] in value:
-            yield from _values(value[path[0]], path[1:])
-    elif type(value) is list:
-        for item in value:
-            yield from _values(item, path)
+def _indexed_values(document: dict[str, Any], path: list[str]) -> Iterator[Any]:
+    """The values at a path; missing and null are not indexed."""
+    return (value for value in values_at(document, path) if value is not None)

@@ -43,7 +43,7 @@ class IdLookup:
         """Begin to read."""
         index = self.collection.id_index
         assert index is not None, "a collection with documents has an index on _id"
-        document = find_by_key(scope.unit, index, key_string(self.query.value), self.collection.ident)
+        document = point_document(self.collection, index, self.query, scope.unit)
         self.found = 0 if document is None else 1
         return Nothing() if document is None else OneDocument(*document)
 

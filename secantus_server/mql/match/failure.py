@@ -6,7 +6,6 @@ https://www.mongodb.com/docs/manual/core/schema-validation/handle-invalid-docume
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from secantus_server.bson import encode, type_name
@@ -15,6 +14,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.match.json_schema.failure import explain_schema
 from secantus_server.mql.match.parser import is_operator_document, parse_match
+from secantus_server.mql.walk import values_at
 
 REASONS = {
     "$eq": "comparison failed",
@@ -82,7 +82,7 @@ def _explain(name: str, value: Any, document: dict[str, Any], ctx: ParseContext)
         return {**found, "reason": "expression did not match", **({} if result is MISSING else {"expressionResult": result})}
     if name.startswith("$"):
         return {**found, "reason": "child expression matched" if name == "$nor" else "expression did not match"}
-    return {**found, **_explain_condition(value, list(_values(document, name.split("."))))}
+    return {**found, **_explain_condition(value, list(values_at(document, name.split("."))))}
 
 
 def _explain_condition(condition: Any, values: list[Any]) -> dict[str, Any]:
@@ -102,15 +102,3 @@ def _explain_condition(condition: Any, values: list[Any]) -> dict[str, Any]:
         if operator == "$type":
             found["consideredTypes"] = sorted({type_name(value) for value in values})
     return found
-
-
-def _values(value: Any, path: list[str]) -> Iterator[Any]:
-    """The values at a path; arrays on the way stand for their elements."""
-    if not path:
-        yield value
-    elif type(value) is dict:
-        if path[0] in value:
-            yield from _values(value[path[0]], path[1:])
-    elif type(value) is list:
-        for item in value:
-            yield from _values(item, path)

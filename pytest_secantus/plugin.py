@@ -17,6 +17,7 @@ from pytest_secantus.fixtures import (
 )
 from pytest_secantus.guard import SEED_MARKER, guard_of
 from pytest_secantus.options import MEMORY, add_options
+from pytest_secantus.plain_imports import import_plainly
 
 __all__ = [
     "secantus_async_client",
@@ -36,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """With ``--secantus`` the server is up before the first conftest is imported, which may ask for it."""
+    import_plainly(early_config)
     given = early_config.known_args_namespace
     if given.secantus and not (given.help or given.version):
         guard_of(early_config, given).worker.start_for_suite()

@@ -6,6 +6,7 @@ https://www.mongodb.com/docs/manual/core/schema-validation/handle-invalid-docume
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from secantus_server.bson import encode, type_name

@@ -70,12 +70,12 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def floor(recordings: dict[str, replay.Recordings]) -> Iterator[dict[str, int]]:
-    """Run the replay server; yields the port of each row."""
+def floor(recordings: dict[str, replay.Recordings], *, eager: bool = False) -> Iterator[dict[str, int]]:
+    """Run the replay server; yields the port of each row. An eager one looks a while for the next message before it sleeps."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "recordings.bson")
         replay.save(path, recordings)
-        words = [sys.executable, "-m", "tests.benchmarks.replay", str(path)]
+        words = [sys.executable, "-m", "tests.benchmarks.replay", str(path), *(["--eager"] if eager else [])]
         process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
         assert process.stdin is not None
         assert process.stdout is not None

@@ -1,16 +1,18 @@
 """The floor: a server that answers with recorded replies and computes nothing, so that no Python server is faster.
 
-``python -m tests.benchmarks.replay FILE`` reads recordings and listens on one port per row of the table; which
+``python -m tests.benchmarks.replay FILE [--eager]`` reads recordings and listens on one port per row of the table; which
 recording answers is so decided when a connection is made and costs nothing per message. Within a row a reply is found
 by the command's shape: its first field, name and value (``find: "bench"``). Only responseTo is patched.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import sys
 import threading
+import time
 from pathlib import Path
 
 import bson
@@ -21,6 +23,7 @@ HEADER = struct.Struct("<iiii")
 OP_QUERY = 2004
 FIRST_FIELD = 25  # header 16, flags 4, section kind 1, document length 4
 READ_SIZE = 262_144
+PATIENCE_S = 300e-6  # as long as our server's
 
 
 def shape(message: bytes | bytearray | memoryview) -> bytes:
@@ -53,13 +56,27 @@ def read_message(connection: socket.socket, buffer: bytearray) -> memoryview | N
     return memoryview(buffer)[:length]
 
 
-def answer(connection: socket.socket, recordings: Recordings) -> None:
+def look(connection: socket.socket) -> None:
+    """Return when there is a message, or when there was none for a while."""
+    until = time.perf_counter() + PATIENCE_S
+    while time.perf_counter() < until:
+        try:
+            connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            os.sched_yield()
+        else:
+            return
+
+
+def answer(connection: socket.socket, recordings: Recordings, eager: bool = False) -> None:
     """Serve one connection until it closes; a command that was not recorded ends it, which shows at once."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     buffer = bytearray(READ_SIZE)
     replies = {key: bytearray(reply) for key, reply in recordings.items()}
     with connection:
         while True:
+            if eager:
+                look(connection)
             message = read_message(connection, buffer)
             if message is None:
                 return
@@ -69,11 +86,11 @@ def answer(connection: socket.socket, recordings: Recordings) -> None:
             connection.sendall(reply)
 
 
-def accept_forever(listener: socket.socket, recordings: Recordings) -> None:
+def accept_forever(listener: socket.socket, recordings: Recordings, eager: bool = False) -> None:
     """Give each connection its own thread."""
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=answer, args=(connection, recordings), daemon=True).start()
+        threading.Thread(target=answer, args=(connection, recordings, eager), daemon=True).start()
 
 
 def load(path: Path) -> dict[str, Recordings]:
@@ -90,9 +107,10 @@ def save(path: Path, rows: dict[str, Recordings]) -> None:
 
 def main() -> None:
     """Listen for every row, print ``row<TAB>port`` lines and an empty one, and serve until standard input closes."""
+    eager = "--eager" in sys.argv[2:]
     for row, recordings in load(Path(sys.argv[1])).items():
         listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=accept_forever, args=(listener, recordings), daemon=True).start()
+        threading.Thread(target=accept_forever, args=(listener, recordings, eager), daemon=True).start()
         print(row, listener.getsockname()[1], sep="\t")
     print(flush=True)
     sys.stdin.read()

@@ -105,7 +105,7 @@ def measure_row(row: Row, ports: Mapping[str, int], seconds: float) -> Figures:
     return Figures(row.name, medians, row.floor_bar, row.peer_bar, "; ".join(notes))
 
 
-def run_table(rows: list[Row], ours: str | None, peer: str | None, seconds: float) -> Iterator[Figures]:
+def run_table(rows: list[Row], ours: str | None, peer: str | None, seconds: float, *, eager_floor: bool = False) -> Iterator[Figures]:
     """Start the servers, record the floor from ours (from the peer where ours is left out), and measure row by row."""
     with ExitStack() as stack:
         ports = {}
@@ -113,7 +113,7 @@ def run_table(rows: list[Row], ours: str | None, peer: str | None, seconds: floa
             if command:
                 ports[name], _ = stack.enter_context(daemons.daemon(command))
         recordings = record_all(rows, next(iter(ports.values())))
-        floors = stack.enter_context(daemons.floor(recordings))
+        floors = stack.enter_context(daemons.floor(recordings, eager=eager_floor))
         for row in rows:
             floor = {FLOOR: floors[row.name]} if row.name in floors else {}
             yield measure_row(row, {**floor, **ports}, seconds)

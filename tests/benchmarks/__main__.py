@@ -30,7 +30,7 @@ def parse_arguments() -> argparse.Namespace:
         "--only", metavar="TEXT", action="append", default=[], help="rows and probes whose name contains TEXT; may be repeated"
     )
     parser.add_argument("--seconds", type=float, default=1.5, help="how long to measure each server in each row")
-    parser.add_argument("--eager-floor", action="store_true", help="the floor looks a while for a message before it sleeps, as our server does")
+    parser.add_argument("--eager-floor", action="store_true", help="the floor looks for a message before it sleeps, as our server does")
     parser.add_argument("--json", metavar="FILE", help="also write the figures to FILE")
     parser.add_argument("--list", action="store_true", help="print the names of rows and probes and stop")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a bar is missed")

@@ -17,6 +17,7 @@ from pytest_secantus.fixtures import (
 )
 from pytest_secantus.guard import SEED_MARKER, guard_of
 from pytest_secantus.options import MEMORY, add_options
+from pytest_secantus.worker import CannotStart, Worker
 
 __all__ = [
     "secantus_async_client",
@@ -38,7 +39,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """With ``--secantus`` the server is up before the first conftest is imported, which may ask for it."""
     given = early_config.known_args_namespace
     if given.secantus and not (given.help or given.version):
-        guard_of(early_config, given).worker.start_for_suite()
+        start_for_suite(guard_of(early_config, given).worker)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,7 +47,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
     worker = guard_of(config).worker
     if worker.options.active and not worker.running and not config.option.help:
+        start_for_suite(worker)
+
+
+def start_for_suite(worker: Worker) -> None:
+    """``--secantus``: what stands in the way of a server is a mistake in the options, or in what is installed."""
+    try:
         worker.start_for_suite()
+    except CannotStart as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_report_header(config: pytest.Config) -> str:

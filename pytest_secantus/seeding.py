@@ -17,6 +17,7 @@ import datetime
 import importlib
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -248,7 +249,16 @@ def write_collection(database: Database[dict[str, Any]], name: str, seed: Collec
 
 
 def describe(source: Source) -> str:
-    """A name for a source that is the same in every process of a run."""
+    """A name for a source that no other has; without a ``<`` in it, it is the same in every process of a run."""
     if isinstance(source, Path):
         return str(source.resolve())
-    return f"{source.__module__}:{getattr(source, '__qualname__', type(source).__qualname__)}"
+    name = f"{source.__module__}:{getattr(source, '__qualname__', type(source).__qualname__)}"
+    return name if is_importable(source) else f"{name} <{id(source)}>"
+
+
+def is_importable(source: Source) -> bool:
+    """Whether a callable's name stands for it: not so a lambda, a closure, a method of an object, a function that was defined anew."""
+    found: object = sys.modules.get(source.__module__)
+    for part in getattr(source, "__qualname__", "").split("."):
+        found = getattr(found, part, None)
+    return found is source

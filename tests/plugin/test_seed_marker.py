@@ -260,6 +260,26 @@ def test_a_callable_that_raises(project: Project) -> None:
     result.stdout.fnmatch_lines(["*ValueError: no more"])
 
 
+def test_two_lambdas(project: Project) -> None:
+    project.write(
+        test_it="""
+        import pytest
+
+        def filler(name):
+            return lambda db: db[name].insert_one({})
+
+        @pytest.mark.secantus_seed(filler("one"), filler("two"))
+        def test_both(secantus_db):
+            assert sorted(secantus_db.list_collection_names()) == ["one", "two"]
+
+        @pytest.mark.secantus_seed([filler("three")])
+        def test_third(secantus_db):
+            assert secantus_db.list_collection_names() == ["three"]
+        """
+    )
+    project.passes(passed=2)
+
+
 def test_a_namespace_cannot_hold_other_databases(project: Project) -> None:
     directory = project.pytester.path / "seeds" / "shop"
     directory.mkdir(parents=True)

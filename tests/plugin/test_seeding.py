@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,25 @@ def test_descriptions_tell_sources_apart(tmp_path: Path) -> None:
     assert describe(tmp_path / "x" / ".." / "y") == describe(tmp_path / "y")
     assert describe(run_callable) == "pytest_secantus.seeding:run_callable"
     assert "<" in describe(lambda _database: None)
+
+
+class Filler:
+    """A callable seed with something to remember."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __call__(self, database: object) -> None:
+        """Never called."""
+
+    def fill(self, database: object) -> None:
+        """Never called."""
+
+
+def test_callables_that_share_a_name_are_told_apart() -> None:
+    one, two = Filler(1), Filler(2)
+    callables: list[Any] = [one, two, one.fill, two.fill, partial(run_callable, 1), partial(run_callable, 2)]
+    callables += [lambda _database, n=n: n for n in range(2)]
+    names = {describe(each) for each in callables}
+    assert len(names) == len(callables)
+    assert all("<" in name for name in names)

@@ -19,7 +19,7 @@ MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
 DEFAULT_PORT: Final = 27017
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (clients connect to it, nobody binds it)
 
 
 #: A host and port that clients ask for.

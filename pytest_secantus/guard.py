@@ -86,10 +86,12 @@ class Guard:
 
     def sources(self, item: pytest.Item) -> list[Source]:
         """The seeds that the markers of a test name, the module's before the class's before its own."""
-        from pytest_secantus.seeding import find_source
+        from pytest_secantus.seeding import SeedError, find_source
 
         directories = [item.path.parent, item.config.rootpath, *self.worker.options.seed]
-        markers = reversed(list(item.iter_markers(SEED_MARKER)))
+        markers = list(reversed(list(item.iter_markers(SEED_MARKER))))
+        if named := [name for marker in markers for name in marker.kwargs]:
+            raise SeedError(f"secantus_seed: its sources are given without names, and not as {named[0]}=")
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
         return [find_source(source, directories) for source in given]
 

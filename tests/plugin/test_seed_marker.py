@@ -215,6 +215,7 @@ def test_the_ini_line_for_a_suite(seeds: Project) -> None:
         ('"nowhere.json"', "*SeedError: secantus_seed: there is no file, directory or callable 'nowhere.json'"),
         ('"broken.json"', "*SeedError: secantus_seed: *broken.json cannot be read*"),
         ('"double.json"', "*SeedError: secantus_seed: the collection double cannot be loaded*E11000*"),
+        ('path="double.json"', "*SeedError: secantus_seed: its sources are given without names, and not as path="),
         ('"no.module:seed"', "*SeedError: secantus_seed: no.module:seed cannot be imported*"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from typing import Any
 
@@ -65,11 +66,16 @@ def pytest_report_header(config: pytest.Config) -> str:
     if options.active and getattr(config.option, "numprocesses", None):
         where = "a server per worker"
     elif worker.running:
-        where = worker.server.uri
+        where = without_credentials(worker.server.uri)
     else:
-        where = options.uri or "starts when a fixture asks for it"
+        where = without_credentials(options.uri or "starts when a fixture asks for it")
     storage = "" if options.uri else f", storage {options.storage if options.storage != MEMORY else 'in memory'}"
     return f"secantus: {where}{storage}, isolation {options.isolation}"
+
+
+def without_credentials(uri: str) -> str:
+    """A connection string as it may stand in a log."""
+    return re.sub(r"//[^/]*@", "//", uri)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

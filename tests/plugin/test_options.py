@@ -92,6 +92,13 @@ def test_the_command_line_wins(project: Project) -> None:
     result.stdout.fnmatch_lines(["secantus: *isolation namespace"])
 
 
+@pytest.mark.parametrize("secantus", [[], ["--secantus"]])
+def test_the_header_shows_no_password(project: Project, secantus: list[str]) -> None:
+    project.write(test_it="def test_it(): pass")
+    result = project.passes("--secantus-uri=mongodb://user:p%40ss@nowhere/", *secantus, passed=1)
+    result.stdout.fnmatch_lines(["secantus: mongodb://nowhere/, isolation namespace"])
+
+
 def test_an_unknown_ini_line_is_an_error_in_strict_configuration(project: Project) -> None:
     project.ini("secantus_isolatoin = none")
     result = project.run("--strict-config")

@@ -47,11 +47,12 @@ def secantus_uri(secantus_server: SecantusDBServer) -> str:
 
 @pytest.fixture(scope="session")
 def secantus_client(secantus_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
-    """A pymongo MongoClient on `secantus_server`, shared by all tests. What a test writes through it is undone after the test."""
-    from pymongo import MongoClient
+    """A pymongo MongoClient on `secantus_server`, shared by all tests: to close it does nothing. What a test writes is undone after it."""
+    from pytest_secantus.shared import SharedClient
 
-    with MongoClient[dict[str, Any]](secantus_uri) as client:
-        yield client
+    client = SharedClient(secantus_uri)
+    yield client
+    client.close_for_good()
 
 
 @pytest.fixture

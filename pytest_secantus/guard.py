@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_secantus.isolation import RANKS, TEST_RANK
+from pytest_secantus.isolation import RANKS, TEARDOWN_RANK, TEST_RANK
 from pytest_secantus.options import read_options
 from pytest_secantus.worker import Worker
 
@@ -31,6 +31,7 @@ class Guard:
         self.worker = worker
         self._item: pytest.Item | None = None
         self._writing = ExitStack()
+        self._teardowns: dict[pytest.FixtureDef[Any], ExitStack] = {}
         self._armed = False
 
     def begin_test(self, item: pytest.Item) -> None:
@@ -66,23 +67,41 @@ class Guard:
             self._arm(request.node)
             with self._seeded(fixturedef, request.node):
                 yield
-        else:
+            return
+        try:
             with self.worker.layers.writing(fixturedef, RANKS[fixturedef.scope]):
                 yield
+        except BaseException:
+            self.worker.layers.close(fixturedef)
+            raise
+        finally:
+            fixturedef.addfinalizer(partial(self._begin_fixture_teardown, fixturedef))
 
     def fixture_finished(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """A fixture has been torn down: what it wrote goes with it."""
+        if teardown := self._teardowns.pop(fixturedef, None):
+            teardown.close()
         if fixturedef.scope != "function":
             self.worker.layers.close(fixturedef)
 
     def sources(self, item: pytest.Item) -> list[Source]:
         """The seeds that the markers of a test name, the module's before the class's before its own."""
-        from pytest_secantus.seeding import find_source
+        from pytest_secantus.seeding import SeedError, find_source
 
         directories = [item.path.parent, item.config.rootpath, *self.worker.options.seed]
-        markers = reversed(list(item.iter_markers(SEED_MARKER)))
+        markers = list(reversed(list(item.iter_markers(SEED_MARKER))))
+        if named := [name for marker in markers for name in marker.kwargs]:
+            raise SeedError(f"secantus_seed: its sources are given without names, and not as {named[0]}=")
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
         return [find_source(source, directories) for source in given]
+
+    def _begin_fixture_teardown(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """What the teardown writes goes as well, even if the setup wrote nothing. (The last finalizer to be added runs first.)"""
+        layers, owner = self.worker.layers, ("teardown", fixturedef)
+        teardown = self._teardowns[fixturedef] = ExitStack()
+        if not layers.is_innermost(fixturedef):
+            teardown.callback(layers.close, owner)
+            teardown.enter_context(layers.writing(owner, TEARDOWN_RANK))
 
     def _arm(self, item: pytest.Item) -> None:
         """End the test after the teardown of its own fixtures, and before that of wider ones: the first finalizer runs last."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RANKS: Final = {"session": 0.0, "package": 1.0, "module": 2.0, "class": 3.0, "function": 4.0}
 SEED_RANK: Final = 3.5
 TEST_RANK: Final = RANKS["function"]
+TEARDOWN_RANK: Final = 5.0
 
 
 class Layer:
@@ -60,6 +61,10 @@ class Layers:
     def is_open(self, owner: Hashable) -> bool:
         """Whether `owner` has a layer that has not ended."""
         return any(layer.owner == owner for layer in self._open) and not self._has_ended(self._layer_of(owner))
+
+    def is_innermost(self, owner: Hashable) -> bool:
+        """Whether what is written now belongs to `owner`."""
+        return bool(self._open) and self._open[-1].owner == owner
 
     @contextmanager
     def writing(self, owner: Hashable, rank: float) -> Iterator[None]:

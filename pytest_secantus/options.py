@@ -19,7 +19,7 @@ MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
 DEFAULT_PORT: Final = 27017
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (clients connect to it, nobody binds it)
 
 
 #: A host and port that clients ask for.
@@ -167,7 +167,13 @@ def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
 
 
 def read_uri(uri: str | None) -> str | None:
-    """A connection string, by its scheme; the rest is for the driver to judge."""
-    if uri is not None and not re.match(r"mongodb(\+srv)?://.", uri):
-        raise pytest.UsageError(f"secantus_uri: {uri!r} does not begin with mongodb://")
+    """A connection string that the driver can read; one that names a DNS record is only looked up by the client."""
+    if uri is None or re.match(r"mongodb\+srv://.", uri):
+        return uri
+    try:
+        from pymongo.uri_parser import parse_uri
+
+        parse_uri(uri, validate=False)
+    except Exception as error:
+        raise pytest.UsageError(f"secantus_uri: {error}") from error
     return uri

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from typing import Any
 
@@ -18,6 +19,7 @@ from pytest_secantus.fixtures import (
 from pytest_secantus.guard import SEED_MARKER, guard_of
 from pytest_secantus.options import MEMORY, add_options
 from pytest_secantus.plain_imports import import_plainly
+from pytest_secantus.worker import CannotStart, Worker
 
 __all__ = [
     "secantus_async_client",
@@ -40,7 +42,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     import_plainly(early_config)
     given = early_config.known_args_namespace
     if given.secantus and not (given.help or given.version):
-        guard_of(early_config, given).worker.start_for_suite()
+        start_for_suite(guard_of(early_config, given).worker)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,7 +50,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
     worker = guard_of(config).worker
     if worker.options.active and not worker.running and not config.option.help:
+        start_for_suite(worker)
+
+
+def start_for_suite(worker: Worker) -> None:
+    """``--secantus``: what stands in the way of a server is a mistake in the options, or in what is installed."""
+    try:
         worker.start_for_suite()
+    except CannotStart as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -58,11 +68,16 @@ def pytest_report_header(config: pytest.Config) -> str:
     if options.active and getattr(config.option, "numprocesses", None):
         where = "a server per worker"
     elif worker.running:
-        where = worker.server.uri
+        where = without_credentials(worker.server.uri)
     else:
-        where = options.uri or "starts when a fixture asks for it"
+        where = without_credentials(options.uri or "starts when a fixture asks for it")
     storage = "" if options.uri else f", storage {options.storage if options.storage != MEMORY else 'in memory'}"
     return f"secantus: {where}{storage}, isolation {options.isolation}"
+
+
+def without_credentials(uri: str) -> str:
+    """A connection string as it may stand in a log."""
+    return re.sub(r"//[^/]*@", "//", uri)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -17,6 +17,7 @@ import datetime
 import importlib
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from bson import json_util
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import OperationFailure, PyMongoError
 
 Source = Path | Callable[[Database[dict[str, Any]]], object]
 Client = MongoClient[dict[str, Any]]
@@ -91,17 +93,31 @@ def read_path(path: Path) -> Contents:
     if not path.is_dir():
         return {None: read_file(path)}
     contents: Contents = {None: {}}
-    for entry in sorted(path.iterdir()):
+    for entry in sorted(seed_entries(path)):
         if entry.is_dir():
             contents[unquote(entry.name)] = read_path(entry)[None]
-        elif is_seed_file(entry):
+        else:
             contents[None].update(read_file(entry))
     return contents
 
 
-def is_seed_file(path: Path) -> bool:
-    """Whether a file of a directory is a seed, and not a README or the metadata beside one."""
-    return path.suffix in READERS and not path.name.endswith(METADATA)
+def seed_entries(directory: Path) -> set[Path]:
+    """What is a seed in a directory: no README, no hidden file, and not what mongodump says of itself.
+
+    Metadata stands for its dump, which is not there for a view.
+    """
+    found = set()
+    for entry in directory.iterdir():
+        if entry.name.endswith(METADATA):
+            found.add(dump_of(entry))
+        elif entry.is_dir() or (entry.suffix in READERS and entry.name != "prelude.json"):
+            found.add(entry)
+    return {entry for entry in found if not entry.name.startswith(".")}
+
+
+def dump_of(metadata: Path) -> Path:
+    """The dump that a metadata file belongs to."""
+    return metadata.with_name(metadata.name.removesuffix(METADATA) + ".bson")
 
 
 def read_file(path: Path) -> dict[str, CollectionSeed]:
@@ -111,19 +127,32 @@ def read_file(path: Path) -> dict[str, CollectionSeed]:
         raise SeedError(f"secantus_seed: {path} is none of {' '.join(READERS)}")
     try:
         return reader(path)
-    except (ValueError, TypeError, bson.errors.BSONError) as error:
+    except (ValueError, TypeError, OverflowError, bson.errors.BSONError) as error:
         raise SeedError(f"secantus_seed: {path} cannot be read: {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, without the mark that some editors put before it."""
+    return path.read_text(encoding="utf-8-sig")
 
 
 def read_json(path: Path) -> dict[str, CollectionSeed]:
     """Extended JSON: an array of documents, or arrays by collection."""
-    return by_collection(json_util.loads(path.read_text(encoding="utf-8")), path.stem)
+    text = read_text(path)
+    if not text.strip():
+        raise ValueError("it is empty; a collection without documents is []")
+    return by_collection(json_util.loads(text), path.stem)
 
 
 def read_json_lines(path: Path) -> dict[str, CollectionSeed]:
     """Extended JSON, one document per line; empty lines do not count."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return by_collection([json_util.loads(line) for line in lines if line.strip()], path.stem)
+    documents = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        try:
+            documents += [json_util.loads(line)] if line.strip() else []
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"line {number} of the file: {error}") from error
+    return by_collection(documents, path.stem)
 
 
 def read_yaml(path: Path) -> dict[str, CollectionSeed]:
@@ -133,7 +162,7 @@ def read_yaml(path: Path) -> dict[str, CollectionSeed]:
     except ImportError as error:
         raise SeedError(f"secantus_seed: to read {path} install pytest-secantus[yaml]") from error
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.safe_load(read_text(path))
     except yaml.YAMLError as error:
         raise SeedError(f"secantus_seed: {path} cannot be read: {error}") from error
     return by_collection(from_yaml(data), path.stem)
@@ -151,13 +180,15 @@ def from_yaml(value: Any) -> Any:
 
 
 def read_bson(path: Path) -> dict[str, CollectionSeed]:
-    """The documents of a dump, and the indexes and options in the metadata beside it."""
-    seed = CollectionSeed([bytes(document.raw) for document in bson.decode_all(path.read_bytes(), DEFAULT_RAW_BSON_OPTIONS)])
+    """The documents of a dump, and the indexes and options in the metadata beside it; a view has only those."""
     metadata = path.with_name(path.stem + METADATA)
-    if metadata.exists():
-        described = json_util.loads(metadata.read_text(encoding="utf-8"))
-        seed.indexes = [index for index in described.get("indexes", []) if index["name"] != "_id_"]
-        seed.options = described.get("options", {})
+    described = json_util.loads(read_text(metadata)) if metadata.exists() else {}
+    if not isinstance(described, dict):
+        raise ValueError(f"{metadata.name} is not an object")
+    documents = bson.decode_all(path.read_bytes(), DEFAULT_RAW_BSON_OPTIONS) if path.exists() else []
+    seed = CollectionSeed([bytes(document.raw) for document in documents])
+    seed.indexes = [index for index in described.get("indexes", []) if index.get("name") != "_id_"]
+    seed.options = described.get("options", {})
     return {unquote(path.stem): seed}
 
 
@@ -224,15 +255,20 @@ def write(contents: Contents, client: Client, database: str) -> None:
     Raises:
         SeedError: a document or an index is refused.
     """
-    from pymongo.errors import PyMongoError
-
     for name, collections in contents.items():
         target = client[name or database]
         for collection, seed in collections.items():
             try:
                 write_collection(target, collection, seed)
             except PyMongoError as error:
-                raise SeedError(f"secantus_seed: the collection {collection} cannot be loaded: {error}") from error
+                raise SeedError(f"secantus_seed: the collection {collection} cannot be loaded: {reason(error)}") from error
+
+
+def reason(error: PyMongoError) -> str:
+    """What the server said, of a bulk write about the first mistake, and not all that the driver knows."""
+    details = (error.details if isinstance(error, OperationFailure) else None) or {}
+    mistakes = details.get("writeErrors") or [details]
+    return str(mistakes[0].get("errmsg", error))
 
 
 def write_collection(database: Database[dict[str, Any]], name: str, seed: CollectionSeed) -> None:
@@ -248,7 +284,16 @@ def write_collection(database: Database[dict[str, Any]], name: str, seed: Collec
 
 
 def describe(source: Source) -> str:
-    """A name for a source that is the same in every process of a run."""
+    """A name for a source that no other has; without a ``<`` in it, it is the same in every process of a run."""
     if isinstance(source, Path):
         return str(source.resolve())
-    return f"{source.__module__}:{getattr(source, '__qualname__', type(source).__qualname__)}"
+    name = f"{source.__module__}:{getattr(source, '__qualname__', type(source).__qualname__)}"
+    return name if is_importable(source) else f"{name} <{id(source)}>"
+
+
+def is_importable(source: Source) -> bool:
+    """Whether a callable's name stands for it: not so a lambda, a closure, a method of an object, a function that was defined anew."""
+    found: object = sys.modules.get(source.__module__)
+    for part in getattr(source, "__qualname__", "").split("."):
+        found = getattr(found, part, None)
+    return found is source

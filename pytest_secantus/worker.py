@@ -5,7 +5,7 @@ The server is started by whoever asks for it first, a fixture or ``--secantus``,
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from pytest_secantus.store import SnapshotStore
     from pytest_secantus.xdist import RunDirectory
     from secantus_server.server import SecantusDBServer
+
+OLDEST_DRIVER = (4, 9)
+
+
+class CannotStart(Exception):
+    """What the options ask for cannot be had here; the message is one sentence."""
 
 
 class Worker:
@@ -48,18 +54,40 @@ class Worker:
         return self._server
 
     def start(self) -> None:
-        """Start the server, unless it runs, and load the seeds that every test begins with."""
-        from pytest_secantus.xdist import sweep_if_there
+        """Start the server, unless it runs, and load the seeds that every test begins with.
 
+        Raises:
+            CannotStart: the driver, the storage directory or a seed is not what it should be.
+        """
         if self._server is not None:
             return
+        check_driver()
+        from pytest_secantus.seeding import SeedError
+        from secantus_server.net.listener import ListenError
+        from secantus_server.storage import StorageError
+
+        try:
+            self._start()
+        except SeedError as error:
+            raise CannotStart(str(error)) from error
+        except (OSError, StorageError, ListenError) as error:
+            raise CannotStart(f"secantus_storage = {self.options.storage}: the server cannot be started: {error}") from error
+
+    def _start(self) -> None:
+        from pytest_secantus.xdist import sweep_if_there
+
         sweep_if_there(self._base())
-        self._server = self._make_server()
-        self._server.start()
-        self._cleanup.callback(self._stop_server)
-        self.seeds.load_base()
+        server = self._make_server()
+        try:
+            server.start()
+            self._server = server
+            self._cleanup.callback(self._stop_server)
+            self.seeds.load_base()
+        except BaseException:
+            self._cleanup.close()
+            raise
         if self.options.isolation == "restore":
-            self.layers.attach(cast("SnapshotStore", self._server))
+            self.layers.attach(cast("SnapshotStore", server))
 
     def start_for_suite(self) -> None:
         """``--secantus``: start, name the server in the environment, and take over the clients of other servers."""
@@ -77,7 +105,8 @@ class Worker:
 
         self._cleanup.close()
         if identify().worker == MAIN:
-            sweep_if_there(self._base())
+            with suppress(OSError):  # What cannot be swept now, the next run will find.
+                sweep_if_there(self._base())
 
     @property
     def client(self) -> MongoClient[dict[str, Any]]:
@@ -169,3 +198,17 @@ class Worker:
                 for _, name in noted:
                     self.client.drop_database(name)
                 journal.unlink()
+
+
+def check_driver() -> None:
+    """See that pymongo is there, and not too old.
+
+    Raises:
+        CannotStart: it is not.
+    """
+    try:
+        import pymongo
+    except ImportError as error:
+        raise CannotStart(f"pytest-secantus needs pymongo, which cannot be imported: {error}") from error
+    if pymongo.version_tuple < OLDEST_DRIVER:
+        raise CannotStart(f"pytest-secantus needs pymongo {'.'.join(map(str, OLDEST_DRIVER))} or later; this is {pymongo.version}")

@@ -151,6 +151,22 @@ def test_whoever_wrote_it(project: Project) -> None:
     project.passes(passed=2)
 
 
+def test_a_test_that_closes_the_shared_client(project: Project) -> None:
+    project.write(
+        test_it="""
+        import pytest
+
+        @pytest.mark.parametrize("turn", range(2))
+        def test_closes(secantus_client, secantus_db, turn):
+            with secantus_client:
+                assert secantus_db.things.count_documents({}) == 0
+                secantus_db.things.insert_one({})
+            secantus_client.close()
+        """
+    )
+    project.passes("-W", "error::pytest.PytestUnraisableExceptionWarning", "-W", "error::ResourceWarning", passed=2)
+
+
 def test_a_cursor_that_was_left_open_is_ended(project: Project) -> None:
     project.write(
         test_it="""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pytest_secantus.options import address, read_address
@@ -17,7 +19,9 @@ pytest_plugins = ["pytester"]
         ("secantus_isolation = some", [], "secantus_isolation is 'some'; it can be restore, namespace, none"),
         ("", ["--secantus-isolation=some"], "secantus_isolation is 'some'; it can be restore, namespace, none"),
         ("secantus_isolation = restore", ["--secantus-uri=mongodb://h"], "secantus_isolation = restore needs a server of our own*"),
-        ("", ["--secantus-uri=localhost"], "secantus_uri: 'localhost' does not begin with mongodb://"),
+        ("", ["--secantus-uri=localhost"], "secantus_uri: Invalid URI scheme*"),
+        ("", ["--secantus-uri=mongodb://"], "secantus_uri: Must provide at least one hostname or IP"),
+        ("secantus_uri = mongodb://a:b:c", [], "secantus_uri: Reserved characters such as ':' must be escaped*"),
         ("secantus_env = A-B", [], "secantus_env: 'A-B' is not the name of an environment variable"),
         ("secantus_redirect = localhost:port", [], "secantus_redirect: 'localhost:port' is not a host:port such as localhost:27017"),
         ("secantus_redirect = localhost:99999", [], "secantus_redirect: 'localhost:99999' is not a host:port*"),
@@ -43,11 +47,56 @@ def test_a_broken_option_is_a_usage_error(project: Project, ini: str, arguments:
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
 
 
+@pytest.mark.parametrize(
+    ("ini", "message"),
+    [
+        ("secantus_storage = pytest.ini/data", "secantus_storage = *pytest.ini/data: the server cannot be started: *"),
+        ("secantus_seed = broken.json", "secantus_seed: *broken.json cannot be read: *"),
+    ],
+)
+def test_what_keeps_the_server_of_a_suite_from_starting_is_a_usage_error(project: Project, ini: str, message: str) -> None:
+    project.ini(ini)
+    project.write(test_it="def test_it(secantus_db): pass")
+    (project.pytester.path / "broken.json").write_text("[")
+    result = project.run("--secantus")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"E *CannotStart: {message}"])
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("raise ImportError('not here')", "pytest-secantus needs pymongo, which cannot be imported: not here"),
+        ("version, version_tuple = '4.8.0', (4, 8, 0)", "pytest-secantus needs pymongo 4.9 or later; this is 4.8.0"),
+    ],
+)
+def test_a_driver_that_will_not_do(project: Project, monkeypatch: pytest.MonkeyPatch, module: str, message: str) -> None:
+    project.write(test_it="def test_it(secantus_db): pass", **{"drivers/pymongo/__init__": module})
+    monkeypatch.setenv("PYTHONPATH", str(project.pytester.path / "drivers"), prepend=os.pathsep)
+    result = project.run_apart("--secantus")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    result = project.run_apart()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"E *CannotStart: {message}"])
+
+
 def test_the_command_line_wins(project: Project) -> None:
     project.ini("secantus_isolation = none")
     project.write(test_it="def test_it(): pass")
     result = project.passes("--secantus-isolation=namespace", passed=1)
     result.stdout.fnmatch_lines(["secantus: *isolation namespace"])
+
+
+@pytest.mark.parametrize("secantus", [[], ["--secantus"]])
+def test_the_header_shows_no_password(project: Project, secantus: list[str]) -> None:
+    project.write(test_it="def test_it(): pass")
+    result = project.passes("--secantus-uri=mongodb://user:p%40ss@nowhere/", *secantus, passed=1)
+    result.stdout.fnmatch_lines(["secantus: mongodb://nowhere/, isolation namespace"])
 
 
 def test_an_unknown_ini_line_is_an_error_in_strict_configuration(project: Project) -> None:

@@ -23,6 +23,7 @@ TAKEN = frozenset({address("localhost", 27017), address("mongo", 27018)})
         ("localhost", None, TARGET),
         ("LOCALHOST", None, TARGET),
         ("127.0.0.1", None, TARGET),
+        ("mongodb://0.0.0.0:27017", None, f"mongodb://{TARGET}/"),
         ("[::1]:27017", None, TARGET),
         ("localhost:27017", 1, TARGET),
         ("localhost:27018", None, None),

@@ -215,6 +215,7 @@ def test_the_ini_line_for_a_suite(seeds: Project) -> None:
         ('"nowhere.json"', "*SeedError: secantus_seed: there is no file, directory or callable 'nowhere.json'"),
         ('"broken.json"', "*SeedError: secantus_seed: *broken.json cannot be read*"),
         ('"double.json"', "*SeedError: secantus_seed: the collection double cannot be loaded*E11000*"),
+        ('path="double.json"', "*SeedError: secantus_seed: its sources are given without names, and not as path="),
         ('"no.module:seed"', "*SeedError: secantus_seed: no.module:seed cannot be imported*"),
     ],
 )
@@ -258,6 +259,26 @@ def test_a_callable_that_raises(project: Project) -> None:
     result = project.run()
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*ValueError: no more"])
+
+
+def test_two_lambdas(project: Project) -> None:
+    project.write(
+        test_it="""
+        import pytest
+
+        def filler(name):
+            return lambda db: db[name].insert_one({})
+
+        @pytest.mark.secantus_seed(filler("one"), filler("two"))
+        def test_both(secantus_db):
+            assert sorted(secantus_db.list_collection_names()) == ["one", "two"]
+
+        @pytest.mark.secantus_seed([filler("three")])
+        def test_third(secantus_db):
+            assert secantus_db.list_collection_names() == ["three"]
+        """
+    )
+    project.passes(passed=2)
 
 
 def test_a_namespace_cannot_hold_other_databases(project: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,18 @@ def test_text_files(tmp_path: Path, name: str) -> None:
     assert type(found["n"]) is Int64
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\u0085"])
+def test_a_line_ends_nowhere_but_at_a_newline(tmp_path: Path, separator: str) -> None:
+    (tmp_path / "users.jsonl").write_text(f'{{"s": "a{separator}b"}}\r\n', encoding="utf-8")
+    assert documents(read_path(tmp_path / "users.jsonl"), "users") == [{"s": f"a{separator}b"}]
+
+
+@pytest.mark.parametrize(("name", "text"), [("users.json", "[{}]"), ("users.jsonl", "{}"), ("users.yaml", "- {}")])
+def test_a_mark_that_an_editor_put_before_the_text(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    assert documents(read_path(tmp_path / name), "users") == [{}]
+
+
 def test_yaml_dates(tmp_path: Path) -> None:
     (tmp_path / "events.yaml").write_text("- {_id: 1, day: 2024-05-01, at: 2024-05-01T10:00:00Z}\n")
     (found,) = documents(read_path(tmp_path / "events.yaml"), "events")
@@ -66,6 +79,26 @@ def test_a_dump_with_its_metadata(tmp_path: Path) -> None:
     seed = contents[None]["users"]
     assert seed.options == {"capped": True, "size": 4096}
     assert [(list(index["key"].items()), index["unique"]) for index in seed.indexes] == [([("b", 1), ("a", -1)], True)]
+
+
+def test_a_directory_of_mongodump(tmp_path: Path) -> None:
+    (tmp_path / "prelude.json").write_text('{"ServerVersion": "8.0.0"}')
+    (tmp_path / "._users.bson").write_text("what another system keeps beside the file")
+    (tmp_path / "users.bson").write_bytes(bson.encode({"_id": 1}))
+    (tmp_path / "users.metadata.json").write_text('{"indexes": [], "options": {}}')
+    (tmp_path / "some.metadata.json").write_text('{"indexes": [], "options": {"viewOn": "users", "pipeline": []}, "type": "view"}')
+    contents = read_path(tmp_path)
+    assert documents(contents, "users") == [{"_id": 1}]
+    assert contents[None]["some"] == CollectionSeed([], [], {"viewOn": "users", "pipeline": []})
+    assert contents.keys() == {None}
+
+
+@pytest.mark.parametrize("text", ["[]", "["])
+def test_broken_metadata(tmp_path: Path, text: str) -> None:
+    (tmp_path / "users.bson").write_bytes(bson.encode({"_id": 1}))
+    (tmp_path / "users.metadata.json").write_text(text)
+    with pytest.raises(SeedError, match=r"users\.bson cannot be read"):
+        read_path(tmp_path)
 
 
 def test_a_directory_and_its_databases(tmp_path: Path) -> None:
@@ -90,6 +123,9 @@ def test_a_directory_and_its_databases(tmp_path: Path) -> None:
         ("users.yaml", "- [", "cannot be read"),
         ("users.bson", "rubbish", "cannot be read"),
         ("users.txt", "", "is none of .json"),
+        ("users.json", " ", "it is empty; a collection without documents is \\[\\]"),
+        ("users.json", '[{"n": 123456789012345678901234567890}]', "8-byte ints"),
+        ("users.jsonl", '{"_id": 1}\n\n{"_id":', "line 3 of the file"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, name: str, text: str, part: str) -> None:
@@ -145,3 +181,25 @@ def test_descriptions_tell_sources_apart(tmp_path: Path) -> None:
     assert describe(tmp_path / "x" / ".." / "y") == describe(tmp_path / "y")
     assert describe(run_callable) == "pytest_secantus.seeding:run_callable"
     assert "<" in describe(lambda _database: None)
+
+
+class Filler:
+    """A callable seed with something to remember."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __call__(self, database: object) -> None:
+        """Never called."""
+
+    def fill(self, database: object) -> None:
+        """Never called."""
+
+
+def test_callables_that_share_a_name_are_told_apart() -> None:
+    one, two = Filler(1), Filler(2)
+    callables: list[Any] = [one, two, one.fill, two.fill, partial(run_callable, 1), partial(run_callable, 2)]
+    callables += [lambda _database, n=n: n for n in range(2)]
+    names = {describe(each) for each in callables}
+    assert len(names) == len(callables)
+    assert all("<" in name for name in names)

@@ -27,6 +27,12 @@ def test_connection_status_and_address(admin: Database) -> None:
     assert admin.command({"whatsmyuri": 1})["you"].startswith("127.0.0.1:")
 
 
+def test_the_uptime_is_whole_seconds_in_a_double(admin: Database) -> None:
+    uptime = admin.command({"serverStatus": 1})["uptime"]
+    assert type(uptime) is float
+    assert uptime.is_integer()
+
+
 def test_server_status_counts(admin: Database, db: Database) -> None:
     before = admin.command({"serverStatus": 1})["opcounters"]
     db.c.insert_one({})

@@ -1,8 +1,9 @@
-"""The thread for what happens by itself: TTL, idle cursors and sessions, checkpoints, old oplog entries, dropped data."""
+"""The thread for what happens by itself: TTL, idle cursors and sessions, checkpoints, old oplog entries, dropped data, abandoned reads."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from secantus_server.commands.services import Services
 from secantus_server.commands.ttl import delete_expired
@@ -18,11 +19,16 @@ PURGE_BUDGET_MS = 5.0
 class Periodic:
     """Runs the periodic work of a server until it is stopped.
 
+    Arguments:
+        services: the server.
+        end_abandoned: interrupts what runs for clients that have gone away.
+
     Threads: `_wake` ends the pause of the thread; everything else belongs to the thread.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, end_abandoned: Callable[[], None]) -> None:
         self._services = services
+        self._end_abandoned = end_abandoned
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="secantus-periodic", daemon=True)
         now = services.clock.monotonic()
@@ -62,6 +68,7 @@ class Periodic:
         """Do what is due; gives the seconds until the next look."""
         services, settings = self._services, self._services.settings
         now = services.clock.monotonic()
+        self._end_abandoned()
         if now >= self._next_ttl:
             self._next_ttl = now + settings.ttl_interval_s
             delete_expired(services)

@@ -104,7 +104,7 @@ class SecantusDBServer:
             raise
         self._snapshots = Snapshots(self._services)
         self._services.topology.address = self._listener.address
-        self._periodic = Periodic(self._services)
+        self._periodic = Periodic(self._services, self._listener.end_abandoned)
         self._periodic.start()
         self._listener.start()
         _RUNNING.add(self)

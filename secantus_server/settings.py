@@ -105,7 +105,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """The settings of a TOML file: a flat table of the names above.
 
     Raises:
-        SettingsError: the file cannot be read, is not TOML, or has an unknown name.
+        SettingsError: the file cannot be read, is not TOML, or has an unknown name or a value that cannot be.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -115,4 +115,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}.") from None
     check_names(values, str(path))
+    try:
+        Settings(**values)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
     return values

@@ -50,8 +50,6 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     job = _Remove(request, name, args, ctx) if args["remove"] else _Modify(request, name, args, ctx)
     value, last = write_transaction(request.services, request.operation.check, job.run)
-    if value is not None and job.projection is not None:
-        value = job.projection.apply(value)
     shown = None if value is None else RawDocument(value)
     return finish_write(request, {"lastErrorObject": last, "value": shown}, [], silent=False)
 
@@ -90,6 +88,10 @@ class _Job:
         if args["fields"]:
             self.projection = parse_projection(args["fields"], query.context, match=query.match)
 
+    def shown(self, document: bytes | None) -> bytes | None:
+        """What is given back of a document. It is made before the commit, for it may fail, and a command that fails changes nothing."""
+        return document if document is None or self.projection is None else self.projection.apply(document)
+
     def target(self, collection: Collection, unit: RecoveryUnit) -> tuple[int, bytes] | None:
         """The document to change, with its RecordId."""
         return next(iter(find_targets(self.request, collection, self.query, unit, 1)), None)
@@ -109,9 +111,10 @@ class _Remove(_Job):
         if collection is None or found is None:
             return None, {"n": 0}
         writer = DocumentWriter(services, unit, collection)
+        shown = self.shown(found[1])
         writer.delete(found[1], found[0])
         writer.commit()
-        return found[1], {"n": 1}
+        return shown, {"n": 1}
 
 
 class _Modify(_Job):
@@ -135,10 +138,11 @@ class _Modify(_Job):
             return None, {"n": 0, "updatedExisting": False}
         writer = DocumentWriter(services, unit, collection, bypass_validation=args["bypassDocumentValidation"])
         found = self.target(collection, unit)
-        outcome = self._insert(writer) if found is None else self._change(writer, *found)
+        value, last = self._insert(writer) if found is None else self._change(writer, *found)
+        value = self.shown(value)
         if writer.wrote:
             writer.commit()
-        return outcome
+        return value, last
 
     def _change(self, writer: DocumentWriter, record_id: int, old: bytes) -> Outcome:
         changes = self.statement.update

@@ -29,3 +29,18 @@ NOT_YET: frozenset[str] = frozenset(
     waitForFailPoint whatsmysni
     """.split()
 )
+
+# What to do instead, where there is something better than another server.
+_WITHOUT_PASSWORDS = "connect without a user name and password, everybody may do everything"
+_NO_USERS = "there are no users and roles, everybody may do everything"
+_USERS = """
+    createRole createUser dropAllRolesFromDatabase dropAllUsersFromDatabase dropRole dropUser grantPrivilegesToRole grantRolesToRole
+    grantRolesToUser revokePrivilegesFromRole revokeRolesFromRole revokeRolesFromUser rolesInfo updateRole updateUser usersInfo
+    """
+INSTEAD: dict[str, str] = {
+    **dict.fromkeys(["saslStart", "saslContinue", "authenticate", "getnonce", "logout"], _WITHOUT_PASSWORDS),
+    **dict.fromkeys(_USERS.split(), _NO_USERS),
+    **dict.fromkeys(["abortTransaction", "commitTransaction"], "run the statements without a transaction"),
+    **dict.fromkeys(["mapReduce", "mapreduce"], "write it as an aggregation"),
+    "reIndex": "drop the index and create it again",
+}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.commands.arguments import Arguments, Field
-from secantus_server.commands.known import NOT_YET
+from secantus_server.commands.known import INSTEAD, NOT_YET
 from secantus_server.errors import CommandError, not_supported
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def find_command(name: str) -> Command:
     if entry is not None:
         return entry
     if name in NOT_YET:
-        raise not_supported(f"the command {name}", "point the test at a MongoDB server")
+        raise not_supported(f"the command {name}", INSTEAD.get(name, "point the test at a MongoDB server"))
     raise CommandError(59, f"no such command: '{name}'")
 
 

@@ -32,7 +32,7 @@ def server_status(request: Request, _args: dict[str, Any]) -> Reply:
         "version": VERSION,
         "process": "mongod",
         "pid": Int64(os.getpid()),
-        "uptime": uptime,
+        "uptime": float(int(uptime)),
         "uptimeMillis": Int64(int(uptime * 1000)),
         "uptimeEstimate": Int64(int(uptime)),
         "localTime": request.now,

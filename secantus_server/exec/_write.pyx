@@ -181,18 +181,43 @@ cdef class CollectionWriter:
         self.key_buffer.put_bytes(PyBytes_AS_STRING(self.id_index.prefix), 4)
         return put_key(self.key_buffer, element.type, element.value, self.id_index.generator.collation)
 
-    cdef int insert_id(self, bytes doc, bytes rid) except -1:
+    cdef size_t id_entry(self, bytes doc, bytes rid) except 0:
+        """The entry of the _id index in the buffer, its value behind its key; gives the key's size."""
         cdef Element element
         cdef Writer key = self.key_buffer
         cdef size_t size
         self.id_key(doc, &element)
         size = key.size
-        # The value follows in the same buffer: RecordId, type byte, _id.
+        # The value: RecordId, type byte, _id.
         key.put_bytes(PyBytes_AS_STRING(rid), 8)
         key.put_byte(element.type)
         key.put_bytes(element.value, element.value_len)
+        return size
+
+    cdef int insert_id(self, bytes doc, bytes rid) except -1:
+        cdef size_t size = self.id_entry(doc, rid)
+        cdef Writer key = self.key_buffer
         if not self.unit.insert_raw(ENTRIES_TABLE, key.buffer, size, key.buffer + size, key.size - size):
             self.id_index.duplicate(doc)
+        return 0
+
+    cdef int update_id(self, bytes old, bytes new, bytes rid) except -1:
+        """An update may write an equal _id in other bytes, a double in place of an int: the key stays, its value is another."""
+        cdef Element before
+        cdef Element after
+        cdef Writer key = self.key_buffer
+        cdef size_t size
+        cdef bint found = find_field(<const uint8_t*>PyBytes_AS_STRING(old), "_id", 3, &before)
+        found = find_field(<const uint8_t*>PyBytes_AS_STRING(new), "_id", 3, &after) and found
+        assert found, "a stored document has an _id"
+        if (
+            before.type == after.type
+            and before.value_len == after.value_len
+            and memcmp(before.value, after.value, after.value_len) == 0
+        ):
+            return 0
+        size = self.id_entry(new, rid)
+        self.unit.put_raw(ENTRIES_TABLE, key.buffer, size, key.buffer + size, key.size - size, False)
         return 0
 
     cdef int put_record(self, bytes rid, bytes doc, bint new) except -1:
@@ -201,7 +226,7 @@ cdef class CollectionWriter:
                                  <const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_GET_SIZE(doc), new)
 
     def update(self, bytes old not None, bytes new not None, int64_t record_id):
-        """Replace a document by another of the same _id.
+        """Replace a document by another of an equal _id.
 
         Raises:
             DuplicateKey: a unique index has one of its keys.
@@ -226,6 +251,8 @@ cdef class CollectionWriter:
             changes.append((index, before, after))
         for index, before, after in changes:
             self.change(index, before, after, rid, new)
+        if self.id_index is not None:
+            self.update_id(old, new, rid)
         self.put_record(rid, new, False)
 
     cdef bint keeps_entry(self, Py_ssize_t i, bytes old, bytes new, bytes rid) except -1:

@@ -33,6 +33,7 @@ cdef class Index:
     cdef readonly str point_path
     cdef readonly object partial_filter
     cdef object guard
+    cdef bint guards_elements
     cdef readonly KeyGenerator generator
     cdef public bint multikey
     cdef public bint dropped

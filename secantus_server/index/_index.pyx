@@ -59,6 +59,8 @@ cdef class Index:
 
     def __init__(self, dict spec, int ident, str kind, KeyGenerator generator, partial_filter, bint multikey, guard=None):
         self.guard = guard
+        # A path that names an element of an array finds one value there, whatever the index thinks of the array.
+        self.guards_elements = guard is not None and any(name.isdigit() for path in spec["key"] for name in path.split("."))
         self.spec = spec
         self.name = spec["name"]
         self.ident = ident
@@ -109,7 +111,7 @@ cdef class Index:
         """Write the key and the value of the only entry of a document, without making objects of them."""
         cdef Slot[32] slots
         cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(doc)
-        if self.generator is None or "prepareUnique" in self.spec:
+        if self.generator is None or self.guards_elements or "prepareUnique" in self.spec:
             return SOME_ENTRIES
         if self.partial_filter is not None and not self.partial_filter.matches(doc):
             return NO_ENTRY

@@ -58,6 +58,15 @@ class Connection:
         except OSError:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed")
 
+    def is_abandoned(self) -> bool:
+        """Whether the client has ended the connection; for another thread than its own, while that runs a command."""
+        try:
+            return self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def close(self) -> None:
         """End the connection and give back its socket; for the thread that serves it, or where there is none."""
         self.end()

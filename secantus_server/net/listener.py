@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+from typing import Any
 
 from secantus_server.commands.request import ClientInfo
 from secantus_server.commands.services import Services
@@ -28,6 +29,9 @@ EXHAUSTED_PAUSE_S = 0.05
 # So long a connection looks for its client's next message before it sleeps: a client's time between a reply and its next command is less
 # (pymongo's own is 50 to 100 microseconds). Where there is one core only, it would keep the client from running.
 PATIENCE_US = 300
+# What runs for longer is ended when its client has gone away, if it does nothing but read: nobody will see what it finds.
+ABANDONED_AFTER_S = 1.0
+_READS = frozenset(["find", "aggregate", "count", "distinct", "getMore"])
 
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - they are looked up here, not listened on.
 _PASSING_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -111,6 +115,20 @@ class Listener:
                 self._services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
                 thread.join(0.01)
 
+    def end_abandoned(self) -> None:
+        """Interrupt the reads whose clients have closed their connections, as a shell does when its user presses Ctrl-C."""
+        services = self._services
+        before = services.clock.monotonic() - ABANDONED_AFTER_S
+        running = {one.connection_id: one for one in services.operations.all() if one.started < before and _only_reads(one.body)}
+        if not running:
+            return
+        with self._lock:
+            connections = [connection for connection in self._connections if connection.client.connection_id in running]
+        for connection in connections:
+            if connection.is_abandoned():
+                operation = running[connection.client.connection_id]
+                operation.killed = CommandError(279, "operation was interrupted because a client disconnected")
+
     def connections(self) -> list[ClientInfo]:
         """The clients that are connected."""
         with self._lock:
@@ -168,3 +186,12 @@ class Listener:
             self._services.counters.add("connectionsEnded")
             with self._lock:
                 del self._connections[connection]
+
+
+def _only_reads(body: dict[str, Any]) -> bool:
+    """Whether a command leaves the store as it is."""
+    if next(iter(body)) not in _READS:
+        return False
+    pipeline = body.get("pipeline")
+    last = pipeline[-1] if type(pipeline) is list and pipeline else None
+    return not (type(last) is dict and ("$out" in last or "$merge" in last))

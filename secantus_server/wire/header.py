@@ -21,6 +21,8 @@ INTERNAL_HEADROOM = 16 * 1024
 MAX_WRITE_BATCH_SIZE = 100_000
 
 _HEADER = struct.Struct("<iiii")
+_KNOWN = frozenset([OP_QUERY, OP_COMPRESSED, OP_MSG])
+_HTTP = (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI")
 
 
 class ProtocolError(Exception):
@@ -40,12 +42,22 @@ def parse_header(data: bytes | bytearray | memoryview) -> Header:
     """Read a header from its 16 bytes.
 
     Raises:
-        ProtocolError: the length cannot be one.
+        ProtocolError: the length cannot be one, or the bytes are the first ones of another protocol.
     """
     header = tuple.__new__(Header, _HEADER.unpack_from(data))
+    if header.op_code not in _KNOWN:
+        _refuse_other_protocols(bytes(data[:4]))
     if not HEADER_SIZE <= header.length <= MAX_MESSAGE_SIZE:
         raise ProtocolError(f"a message of {header.length} bytes is not possible")
     return header
+
+
+def _refuse_other_protocols(start: bytes) -> None:
+    """Say what came, where that is plain: a client of TLS would wait for an answer until it gives up, and nobody would know why."""
+    if start[:2] == b"\x16\x03":
+        raise ProtocolError("a TLS handshake came, but the server does not speak TLS; connect without tls=true")
+    if start in _HTTP:
+        raise ProtocolError("an HTTP request came, but this is no HTTP server; connect with a MongoDB driver or mongosh")
 
 
 def build_header(body_length: int, request_id: int, response_to: int, op_code: int) -> bytes:

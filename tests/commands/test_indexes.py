@@ -180,6 +180,14 @@ def test_a_hashed_index_takes_no_arrays(db: Database, document: dict[str, Any]) 
     assert [error["code"] for error in reply["writeErrors"]] == [16766]
 
 
+def test_a_hashed_index_on_an_element_takes_no_arrays_either(db: Database) -> None:
+    create(db, {"key": {"c": 1, "a.0": "hashed"}, "name": "h"})
+    db.c.insert_one({"_id": 1, "a": {"0": 1}})
+    for write in ({"insert": "c", "documents": [{"a": [1]}]}, {"update": "c", "updates": [{"q": {"_id": 1}, "u": {"$set": {"a": [1]}}}]}):
+        assert [error["code"] for error in db.command(write)["writeErrors"]] == [16766]
+    assert db.command("validate", "c", full=True)["valid"]
+
+
 def test_the_order_of_a_partial_filter_makes_no_other_index(db: Database) -> None:
     for conditions in ([{"a": 1}, {"b": 2}], [{"b": 2}, {"a": 1}]):
         reply = create(db, {"key": {"a": 1}, "name": "i", "partialFilterExpression": {"$and": conditions}})

@@ -10,6 +10,7 @@ from bson.int64 import Int64
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from secantus_server.commands.known import INSTEAD, NOT_YET
 from tests.commands.failing import code, failure
 
 
@@ -25,6 +26,12 @@ def test_connection_status_and_address(admin: Database) -> None:
     reply = admin.command({"connectionStatus": 1, "showPrivileges": True})
     assert reply["authInfo"] == {"authenticatedUsers": [], "authenticatedUserRoles": [], "authenticatedUserPrivileges": []}
     assert admin.command({"whatsmyuri": 1})["you"].startswith("127.0.0.1:")
+
+
+def test_the_uptime_is_whole_seconds_in_a_double(admin: Database) -> None:
+    uptime = admin.command({"serverStatus": 1})["uptime"]
+    assert type(uptime) is float
+    assert uptime.is_integer()
 
 
 def test_server_status_counts(admin: Database, db: Database) -> None:
@@ -165,3 +172,22 @@ def test_arguments_of_every_command(admin: Database, command: dict[str, Any], ex
 @pytest.mark.parametrize("limit", [None, 0, 1000, Int64(1000), 1000.0, Decimal128("1000")])
 def test_time_limits_of_every_number(admin: Database, limit: Any) -> None:
     assert admin.command({"ping": 1, "maxTimeMS": limit})["ok"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("saslStart", "connect without a user name and password"),
+        ("usersInfo", "there are no users and roles"),
+        ("mapReduce", "write it as an aggregation"),
+        ("reshardCollection", "point the test at a MongoDB server"),
+    ],
+)
+def test_a_command_that_is_missing_says_what_to_do_instead(admin: Database, name: str, expected: str) -> None:
+    error = failure(admin, {name: 1})
+    assert error["code"] == 238
+    assert error["errmsg"].startswith(f"the command {name} is not supported by Secantus yet: {expected}")
+
+
+def test_what_to_do_instead_is_said_of_missing_commands_only() -> None:
+    assert INSTEAD.keys() <= NOT_YET

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from secantus_server.server import SecantusDBServer
-from tests.commands.failing import code
+from tests.commands.failing import code, failure
 
 
 def errors(reply: dict[str, Any]) -> list[tuple[int, int]]:
@@ -208,3 +209,29 @@ def test_a_snapshot_does_not_see_what_was_taken_back(server: SecantusDBServer, d
         assert reply["n"] == 1
     assert list(db.c.find()) == [{"_id": 1, "a": 1}]
     assert db.validate_collection("c", full=True)["valid"]
+
+
+@pytest.mark.parametrize(
+    "update",
+    [{"$inc": {"_id": Decimal128("0")}}, {"$set": {"_id": 1.0}}, {"_id": 1.0, "b": 2}, [{"$set": {"_id": 1.0}}]],
+    ids=["inc", "set", "replacement", "pipeline"],
+)
+@pytest.mark.parametrize("options", [{}, {"clusteredIndex": {"key": {"_id": 1}, "unique": True}}], ids=["ordinary", "clustered"])
+def test_an_id_in_other_bytes_is_other_bytes_in_its_index_too(db: Database, update: Any, options: dict[str, Any]) -> None:
+    db.create_collection("c", **options)
+    db.c.insert_one({"_id": 1})
+    reply = db.command({"update": "c", "updates": [{"q": {"_id": 1}, "u": update}]})
+    assert "writeErrors" not in reply
+    stored, covered = db.c.find_one(hint={"$natural": 1}), db.c.find_one({"_id": 1}, {"_id": 1}, hint={"_id": 1})
+    assert type(covered["_id"]) is type(stored["_id"]) is not int
+    assert db.validate_collection("c", full=True)["valid"]
+    db.c.delete_one({"_id": 1})
+    assert db.validate_collection("c", full=True)["nrecords"] == 0
+
+
+@pytest.mark.parametrize("command", [{"update": {"$set": {"n": 1}}}, {"remove": True}])
+def test_a_projection_that_fails_leaves_the_document_as_it_was(db: Database, command: dict[str, Any]) -> None:
+    db.c.insert_one({"_id": 1, "a": [1]})
+    reply = failure(db, {"findAndModify": "c", "query": {"_id": 1}, "fields": {"a.$": 1}, **command})
+    assert reply["code"] == 51246
+    assert list(db.c.find()) == [{"_id": 1, "a": [1]}]

@@ -15,7 +15,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
 from secantus_server.server import SecantusDBServer
-from tests.net.raw_client import connected
+from tests.net.raw_client import RawClient, connected
 from tests.waiting import wait_until
 from tests.wire.messages import command
 
@@ -281,21 +281,31 @@ def test_a_time_limit_ends_what_runs_long(full_server: SecantusDBServer, name: s
         assert time.monotonic() - before < 2
 
 
+def running(client: RawClient, comment: str) -> list[dict[str, Any]]:
+    """What currentOp says of the operations with a comment."""
+    in_progress = client.run({"currentOp": 1, "$db": "admin"})["inprog"]
+    return [one for one in in_progress if one.get("command", {}).get("comment") == comment]
+
+
 def test_kill_op_ends_what_runs_long(full_server: SecantusDBServer) -> None:
     with connected(full_server) as client, connected(full_server) as killer:
         client.send(command({**LONG["lookup"], "comment": "endless"}))
-        found: list[dict[str, Any]] = []
-
-        def look() -> bool:
-            found[:] = [
-                one for one in killer.run({"currentOp": 1, "$db": "admin"})["inprog"] if one.get("command", {}).get("comment") == "endless"
-            ]
-            return bool(found)
-
-        wait_until(look, "the operation is not there")
-        assert killer.run({"killOp": 1, "op": found[0]["opid"], "$db": "admin"})["ok"] == 1
+        wait_until(lambda: running(killer, "endless"), "the operation is not there")
+        assert killer.run({"killOp": 1, "op": running(killer, "endless")[0]["opid"], "$db": "admin"})["ok"] == 1
         reply = client.receive()[2]
         assert (reply["code"], reply["codeName"]) == (11601, "Interrupted")
+
+
+# Every document with the sixty that have the same `a`: twice, it takes minutes.
+PRODUCT: list[dict[str, Any]] = [{"$lookup": {"from": "c", "localField": "a", "foreignField": "a", "as": "found"}}, {"$unwind": "$found"}]
+
+
+def test_a_read_ends_when_its_client_goes_away(full_server: SecantusDBServer) -> None:
+    with connected(full_server) as client, connected(full_server) as other:
+        client.send(command({"aggregate": "c", "pipeline": [*PRODUCT, *PRODUCT, {"$count": "n"}], "cursor": {}, "comment": "abandoned"}))
+        wait_until(lambda: running(other, "abandoned"), "the operation is not there")
+        client.close()
+        wait_until(lambda: not running(other, "abandoned"), "the operation goes on for nobody")
 
 
 def test_the_time_limit_of_a_find_does_not_count_the_client_s_pauses(full_server: SecantusDBServer) -> None:

@@ -289,7 +289,12 @@ def test_connections_beyond_the_limit_are_closed() -> None:
             client.close()
 
 
-@pytest.mark.parametrize("raw", [message(1, bytes(20)), message(OP_MSG, b""), b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", bytes(100)])
+# The first bytes of a TLS handshake: as the header of a message they announce more than the client will ever send.
+TLS = bytes.fromhex("160301020001000001fc0303") + bytes(200)
+HTTP = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize("raw", [message(1, bytes(20)), message(OP_MSG, b""), HTTP, TLS, bytes(100)])
 def test_what_is_no_message_ends_the_connection_only(client: RawClient, server: SecantusDBServer, raw: bytes) -> None:
     client.send(raw)
     assert client.is_closed()

@@ -68,6 +68,7 @@ def test_every_setting_has_a_flag_and_a_place_in_the_file(field: Any, empty_dire
         ('storage_pth = "x"\n', "unknown setting 'storage_pth'; did you mean 'storage_path'?"),
         ("zzz = 1\n", "unknown setting 'zzz'; the settings are host, port, storage_path"),
         ("[server]\nport = 5\n", "unknown setting 'server'"),
+        ('port = "5"\n', "port must be a whole number, not '5'."),
         ("port = \n", "is not valid TOML"),
         ("port = 5\nport = 6\n", "is not valid TOML"),
     ],

@@ -27,6 +27,22 @@ def test_the_limits_themselves_are_allowed(length: int) -> None:
 
 @pytest.mark.parametrize(
     ("data", "expected"),
+    [
+        (bytes.fromhex("160301020001000001fc0303") + bytes(20), "a TLS handshake came"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "an HTTP request came"),
+    ],
+)
+def test_other_protocols_are_recognised(data: bytes, expected: str) -> None:
+    with pytest.raises(ProtocolError, match=expected):
+        parse_header(data)
+
+
+def test_a_message_whose_length_looks_like_tls_is_a_message() -> None:
+    assert parse_header(struct.pack("<iiii", 0x10316, 1, 0, 2013)).length == 0x10316
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
     [(b"", 0), (b"123456789", 0xE3069283), (bytes(32), 0x8A9136AA), (b"\xff" * 32, 0x62A8AB43), (bytes(range(32)), 0x46DD794E)],
     ids=["empty", "check", "zeros", "ones", "ascending"],
 )

@@ -120,11 +120,10 @@ def log(value: Any, base: Any) -> Any:
 
 
 def _check_log(value: Any, base: Any) -> None:
-    if value != value or base != base:
-        return
-    if value <= 0:
+    """A NaN is in the domain, and says nothing of the other number."""
+    if value == value and value <= 0:
         raise CommandError(28758, f"$log's argument must be a positive number, but is {number_text(value)}")
-    if base <= 0 or base == 1:
+    if base == base and (base <= 0 or base == 1):
         raise CommandError(28759, f"$log's base must be a positive number not equal to 1, but is {number_text(base)}")
 
 

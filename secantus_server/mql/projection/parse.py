@@ -16,7 +16,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_element
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.expressions.registry import find_parser
-from secantus_server.mql.match import MatchExpression
+from secantus_server.mql.match import MatchExpression, parse_match
 from secantus_server.mql.projection._apply import Drop, Evaluated, Keep
 from secantus_server.mql.projection.elem_match import parse_elem_match
 from secantus_server.mql.projection.paths import PathTree, check_path
@@ -38,7 +38,7 @@ def parse_projection(
     Arguments:
         spec: field -> 1, 0, expression, ...
         ctx: variables, collation.
-        match: the query of a find, for the positional `$`.
+        match: the query of a find, for the positional `$`; None where it has no conditions.
         for_find: whether `$slice`, `$elemMatch` and the positional `$` have the meaning they have in a find.
         stage: how an aggregation stage is called in messages.
 
@@ -189,10 +189,11 @@ class _Parser:
         root = self.tree.build(keeps_others=not includes)
         if self.positional is None:
             return Projection(root, self._required_fields(includes))
-        assert self.match is not None, "a find gives its query to a positional projection"
-        if contains_expr(self.match):
+        # A query without conditions has no match expression, and finds no element of any array.
+        match = parse_match({}, self.ctx) if self.match is None else self.match
+        if contains_expr(match):
             raise CommandError(224, "$expr is not allowed in this context")
-        return PositionalProjection(root, self.positional, self.match)
+        return PositionalProjection(root, self.positional, match)
 
     def _required_fields(self, includes: bool) -> frozenset[str] | None:
         if not includes or self.has_computed:

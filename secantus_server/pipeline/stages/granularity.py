@@ -12,6 +12,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import int_value
+from secantus_server.mql.expressions.numbers import WIDE_CONTEXT, to_decimal128
 
 # Renard series (ISO 3), E series (IEC 60063) and 1-2-5, within one decade.
 SERIES_TEXT: dict[str, str] = {
@@ -77,7 +78,7 @@ def _exact(number: Any) -> Decimal:
 
 
 def _like(number: Any, found: Decimal) -> Any:
-    return Decimal128(found) if type(number) is Decimal128 else float(found)
+    return to_decimal128(found) if type(number) is Decimal128 else float(found)
 
 
 def _round_to_series(series: tuple[Decimal, ...], number: Any, up: bool) -> Any:
@@ -95,15 +96,15 @@ def _round_to_power_of_two(number: Any, up: bool) -> Any:
     exact = _exact(number)
     if not exact or exact.is_infinite():
         return _like(number, exact)
-    power = Decimal(1)
+    power, half, two = Decimal(1), Decimal("0.5"), Decimal(2)
     while power > exact:
-        power /= 2
-    while power * 2 <= exact:
-        power *= 2
+        power = WIDE_CONTEXT.multiply(power, half)
+    while WIDE_CONTEXT.multiply(power, two) <= exact:
+        power = WIDE_CONTEXT.multiply(power, two)
     if up:
-        power *= 2
+        power = WIDE_CONTEXT.multiply(power, two)
     elif power == exact:
-        power /= 2
+        power = WIDE_CONTEXT.multiply(power, half)
     if type(number) is Decimal128 or type(number) is float or power < 1:
         return _like(number, power)
     return int_value(int(power))

@@ -126,6 +126,8 @@ def test_values(spec: Any, expected: Any) -> None:
         ({"$log": [2, "a"]}, 28757, "$log's base must be numeric, not string"),
         ({"$log": [-2, 2]}, 28758, "$log's argument must be a positive number, but is -2"),
         ({"$log": [2, 1]}, 28759, "$log's base must be a positive number not equal to 1, but is 1"),
+        ({"$log": [-2, float("nan")]}, 28758, "$log's argument must be a positive number, but is -2"),
+        ({"$log": [float("nan"), 0]}, 28759, "$log's base must be a positive number not equal to 1, but is 0"),
         ({"$pow": ["a", 2]}, 28762, "$pow's base must be numeric, not string"),
         ({"$pow": [2, "a"]}, 28763, "$pow's exponent must be numeric, not string"),
         ({"$pow": [0, -1]}, 28764, "$pow cannot take a base of 0 and a negative exponent"),

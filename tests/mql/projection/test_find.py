@@ -130,6 +130,14 @@ def test_positional_without_an_element(document: Any, filter: Any, code: int, me
     assert (caught.value.code, caught.value.message) == (code, message)
 
 
+def test_positional_without_a_query() -> None:
+    projection = parse_projection({"a.$": 1}, ParseContext(), match=None)
+    assert decode(projection.apply(encode({"_id": 1, "a": 5, "b": 2}))) == {"_id": 1, "a": 5}
+    with pytest.raises(CommandError) as raised:
+        projection.apply(encode({"a": [1]}))
+    assert raised.value.code == 51246
+
+
 MIDDLE = "As of 4.4, it's illegal to specify positional operator in the middle of a path."
 REFUSED = [
     ({"a": 1, "b": 0}, 31254, "Cannot do exclusion on field b in inclusion projection"),

@@ -122,6 +122,9 @@ def test_bucket_errors(change: dict[str, Any], code: int) -> None:
     assert error([{"$bucket": {"groupBy": "$v", "boundaries": [0, 10], **change}}]).code == code
 
 
+LARGEST = Decimal128("9.999999999999999999999999999999999E+6144")
+
+
 @pytest.mark.parametrize(
     ("values", "spec", "expected"),
     [
@@ -130,6 +133,8 @@ def test_bucket_errors(change: dict[str, Any], code: int) -> None:
         ([1, 10, 100, 1000], {"buckets": 3, "granularity": "R5"}, [(0.63, 1.6, 1), (1.6, 16.0, 1), (16.0, 1600.0, 2)]),
         ([1, 10, 100, 1000], {"buckets": 3, "granularity": "POWERSOF2"}, [(0.5, 2, 1), (2, 16, 1), (16, 1024, 2)]),
         ([0, 1], {"buckets": 2, "granularity": "E6"}, [(0.0, 0.0, 1), (0.0, 1.5, 1)]),
+        ([LARGEST], {"buckets": 1, "granularity": "R5"}, [(Decimal128("6.3E+6144"), Decimal128("Infinity"), 1)]),
+        ([Decimal128("1E+30")], {"buckets": 1, "granularity": "POWERSOF2"}, [(Decimal128(str(2**99)), Decimal128(str(2**100)), 1)]),
     ],
 )
 def test_bucket_auto(values: list[Any], spec: dict[str, Any], expected: list[tuple[Any, Any, int]]) -> None:

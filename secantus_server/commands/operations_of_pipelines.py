@@ -17,6 +17,7 @@ from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.create import create_collection
 from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.kept_elsewhere import check_kept_here
 from secantus_server.commands.replace_collection import replace_collection
 from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import catalog_entries, collection_statistics, current_operations, index_statistics
@@ -55,7 +56,10 @@ class ServerOperations:
         self._hint = hint
 
     def _collection(self, db: str, name: str) -> Collection | None:
-        return self._services.catalog.find(db, name)
+        found = self._services.catalog.find(db, name)
+        if found is None:
+            check_kept_here(self._services, db, name)
+        return found
 
     def resolve(self, db: str, collection: str) -> Resolved:
         """What a name stands for.

@@ -56,10 +56,7 @@ class ServerOperations:
         self._hint = hint
 
     def _collection(self, db: str, name: str) -> Collection | None:
-        found = self._services.catalog.find(db, name)
-        if found is None:
-            check_kept_here(self._services, db, name)
-        return found
+        return self._services.catalog.find(db, name)
 
     def resolve(self, db: str, collection: str) -> Resolved:
         """What a name stands for.
@@ -88,6 +85,8 @@ class ServerOperations:
         query = query_of(head, self._parse, self._hint)
         self._hint = None
         found = self._collection(db, collection)
+        if found is None:
+            check_kept_here(self._services, db, collection)
         documents: Iterator[bytes] = matching_documents(found, query, self._scope, self._request.operation.check)
         if head.skip or head.limit is not None:
             stop = None if head.limit is None else head.skip + head.limit

@@ -53,14 +53,14 @@ class GoSuite:
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
         """Runs the tests and turns Go's report into JUnit XML. Raises UsageError if there is none, or if they take too long."""
         deadline = time.monotonic() + timeout
-        write_junit_of_go([_run_package(folder, uri, package, deadline) for package in _PACKAGES], junit)
+        write_junit_of_go([_run_package(folder, uri, package, deadline, junit.with_suffix(".txt")) for package in _PACKAGES], junit)
 
     def needs_server(self, _test: str) -> bool:
         """All of them do."""
         return True
 
 
-def _run_package(folder: Path, uri: str, package: str, deadline: float) -> Events:
+def _run_package(folder: Path, uri: str, package: str, deadline: float, output: Path) -> Events:
     """Runs the tests of a package, again without those that are done as long as a panic ends the run before its end."""
     environment = {**_environment(folder), "MONGODB_URI": uri, "TOPOLOGY": "replica_set"}
     events = Events()
@@ -70,9 +70,8 @@ def _run_package(folder: Path, uri: str, package: str, deadline: float) -> Event
             raise UsageError(f"The suite took too long; it got as far as {events.last or package}.")
         skip = ["-skip", pattern] if (pattern := events.pattern_of_done()) else []
         command = ["go", "test", "-json", "-p", "1", "-count", "1", f"-timeout={int(left) + 1}s", *skip, package]
-        call(command, _source(folder), left + 120, None, environment)
-        output = (_source(folder) / "last-output.txt").read_text(encoding="utf-8", errors="replace")
-        if not events.take(output.splitlines()):
+        call(command, _source(folder), left + 120, None, environment, output)
+        if not events.take(output.read_text(encoding="utf-8", errors="replace").splitlines()):
             return events
 
 

@@ -147,6 +147,7 @@ def test_servers_are_not_shared_by_workers() -> None:
     ("arguments", "words"),
     [
         (["run", "--specs", "/nowhere"], "is not a checkout"),
+        (["fetch", "--specs", "/nowhere"], "is not a checkout"),
         (["docs", "/nowhere", "-o", "x"], "is not a JSON report"),
         (["drivers", "cobol"], "There is no suite of a driver 'cobol'"),
         (["cases", "/nowhere"], "cannot be read"),
@@ -197,6 +198,14 @@ def test_run_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "crud.find\tdriver observability\tcrud/unified/find::good",
         "crud.find\tserver behaviour\tcrud/unified/find::bad",
     ]
+
+
+def test_fetch_looks_at_a_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkout(tmp_path)
+    assert main(["fetch", "--specs", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"The suites of mongodb/specifications unknown lie in {tmp_path / 'source'}: 2 tests that need a server."
+    assert f"--specs {tmp_path}" in lines[1]
 
 
 def test_run_refuses_a_version_of_the_future(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,8 +15,9 @@ from secantus_conformance.model import Group, Result, Run, Verdict
 from secantus_conformance.report.docs import page
 from secantus_conformance.report.files import write_reports
 from secantus_conformance.report.jsonout import read_json_report
+from secantus_conformance.report.progress import LiveDisplay
 from secantus_conformance.report.summary import rows, skips, total
-from secantus_conformance.report.terminal import print_failure, print_run, sentence
+from secantus_conformance.report.terminal import print_failure, print_run, sentence, summary_table
 
 RUN = Run(
     "Suites",
@@ -97,6 +98,28 @@ def test_the_terminal_shows_both_sides() -> None:
     assert "[red]2" in text
     assert "a note" in text
     assert "fault injection" in text
+
+
+def test_the_table_fits_into_eighty_characters() -> None:
+    output = io.StringIO()
+    many = [
+        Result(f"t{verdict.value}{number}", "crud.client-bulk-write", Group.SERVER, verdict, seconds=0.1)
+        for verdict in Verdict
+        for number in range(1000 if verdict is Verdict.PASSED else 10)
+    ]
+    Console(file=output, width=80, color_system=None).print(summary_table(replace(RUN, results=tuple(many)), FREE))
+    assert ["crud.client-bulk-write", "1000", "1040", "96.2%", "10", "30", "10", "0"] in map(str.split, output.getvalue().splitlines())
+
+
+def test_a_live_display_names_what_fails() -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=60, force_terminal=True, color_system=None)
+    with LiveDisplay(2, console, each_failure=True) as display:
+        display.add(Result("crud/[find]::good", "crud.find", Group.SERVER, Verdict.PASSED))
+        display.add(Result("crud/[find]::bad" + "x" * 100, "crud.find", Group.SERVER, Verdict.TIMEOUT))
+    assert "timeout crud/[find]::badxxx" in output.getvalue()
+    assert "1 not passed" in output.getvalue()
+    assert "good" not in output.getvalue()
 
 
 def test_the_page_names_the_frequent_reasons_of_a_driver_s_suite() -> None:

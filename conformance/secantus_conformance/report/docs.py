@@ -50,7 +50,7 @@ def _table(members: list[Row], group: Group) -> str:
 
 def _line(row: Row, label: str) -> str:
     known = row.counts[Verdict.KNOWN]
-    cells = (row.passed, row.eligible, row.share, row.free, known, row.eligible - row.passed - known, row.counts[Verdict.SKIPPED])
+    cells = (row.passed, row.eligible, row.share, row.free, known, row.bad, row.counts[Verdict.SKIPPED])
     return f"| {label} | " + " | ".join(map(str, cells)) + " |"
 
 

@@ -65,10 +65,9 @@ def _table(run: Run, free: frozenset[str]) -> str:
 
 def _row(row: Row, label: str, with_free: bool, style: str = "") -> str:
     known = row.counts[Verdict.KNOWN]
-    bad = row.eligible - row.passed - known
-    numbers = [row.passed, row.eligible, row.share, known, bad, row.counts[Verdict.SKIPPED], *([row.free] if with_free else [])]
+    numbers = [row.passed, row.eligible, row.share, known, row.bad, row.counts[Verdict.SKIPPED], *([row.free] if with_free else [])]
     cells = "".join(f"<td>{number}</td>" for number in numbers)
-    return f'<tr class="{style}"><td>{escape(label)}</td><td class="bar">{_bar(row.passed, known, bad)}</td>{cells}</tr>'
+    return f'<tr class="{style}"><td>{escape(label)}</td><td class="bar">{_bar(row.passed, known, row.bad)}</td>{cells}</tr>'
 
 
 def _bar(passed: int, known: int, bad: int) -> str:

@@ -37,6 +37,11 @@ class Row:
         return self.counts[Verdict.PASSED]
 
     @property
+    def bad(self) -> int:
+        """The tests that make the run fail."""
+        return sum(count for verdict, count in self.counts.items() if verdict.is_bad)
+
+    @property
     def share(self) -> str:
         """The share of eligible tests that passed, in words; a dash if there were none."""
         return f"{self.passed / self.eligible:.1%}" if self.eligible else "–"

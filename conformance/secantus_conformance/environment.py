@@ -12,8 +12,8 @@ from pymongo.uri_parser import parse_uri
 
 from secantus_conformance.failures import UsageError
 
-# The name under which a bundled server says that it is not a mongod; other servers have their own.
-_VERSION_FIELDS = ("secantusVersion", "ferretdb")
+# Where servers that are no mongod say so in their buildInfo, and what they are called.
+_VERSION_FIELDS = {"secantusVersion": "secantusdb", "ferretdb": "FerretDB"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _parameters(client: MongoClient[Any]) -> dict[str, Any]:
 
 
 def _product(build: dict[str, Any]) -> str:
-    named = [f"{name.removesuffix('Version')} {build[name]}" for name in _VERSION_FIELDS if isinstance(build.get(name), str)]
+    named = [f"{name} {build[key]}" for key, name in _VERSION_FIELDS.items() if isinstance(build.get(key), str)]
     return f"{named[0]}, as MongoDB {build['version']}" if named else ""
 
 

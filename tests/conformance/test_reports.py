@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
+from secantus_conformance.cli import main
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Group, Result, Run, Verdict
 from secantus_conformance.report.docs import page
@@ -134,6 +135,33 @@ def test_the_page_names_the_frequent_reasons_of_a_driver_s_suite() -> None:
     assert "reason 12" not in text
     assert "| suite | 8 other reasons of the suite's own | 36 |" in text
     assert "Of the tests that need a server, 1 of 1 pass." in text
+
+
+def test_the_page_shows_other_servers_beside_ours(tmp_path: Path) -> None:
+    def run(product: str, passed: int) -> Run:
+        tests = [
+            *(Result(f"t::{number}", "go: needs a server", Group.SERVER, Verdict.PASSED) for number in range(passed)),
+            Result("t::bad", "go: needs a server", Group.SERVER, Verdict.FAILED),
+            Result("t::alone", "go: driver only", Group.DRIVER, Verdict.PASSED),
+        ]
+        return replace(RUN, title="Suite of go", server={"product": product}, results=tuple(tests))
+
+    for name, product, passed in (("ours", "Secantus", 1), ("theirs", "other", 3)):
+        write_reports(run(product, passed), tmp_path / name)
+    reports = {name: str(tmp_path / name / "report.json") for name in ("ours", "theirs")}
+    assert main(["docs", reports["ours"], "--beside", reports["theirs"], "-o", str(tmp_path / "page.md")]) == 0
+    text = (tmp_path / "page.md").read_text(encoding="utf-8")
+    table = ["| server | tests that need a server | passed | share |", "|---|--:|--:|--:|", "| Secantus | 2 | 1 | 50.0% |"]
+    assert "\n".join([*table, "| other | 4 | 3 | 75.0% |"]) in text
+    assert "Beside other servers" not in page([RUN], FREE)
+
+
+def test_what_cannot_stand_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_reports(RUN, tmp_path / "a")
+    write_reports(replace(RUN, title="Suite of go"), tmp_path / "b")
+    report, other = str(tmp_path / "a/report.json"), str(tmp_path / "b/report.json")
+    assert main(["docs", report, "--beside", other, "-o", str(tmp_path / "page.md")]) == 2
+    assert "(Suite of go) can stand beside nothing: the page has Suites." in capsys.readouterr().err
 
 
 def test_a_failure_takes_no_more_than_a_screen() -> None:

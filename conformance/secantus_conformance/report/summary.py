@@ -67,9 +67,14 @@ def total(parts: Iterable[Row], label: str, group: Group) -> Row:
     return whole
 
 
+def server_tests(run: Run) -> list[Result]:
+    """The eligible tests of a driver's suite that need a server; of another run there are none."""
+    return [result for result in run.results if result.category.endswith(NEEDS_SERVER) and result.eligible]
+
+
 def of_server_tests(run: Run) -> str:
     """Of a driver's suite, in a sentence: how many of the tests that need a server pass; nothing for another run."""
-    needed = [result for result in run.results if result.category.endswith(NEEDS_SERVER) and result.eligible]
+    needed = server_tests(run)
     passed = sum(result.verdict is Verdict.PASSED for result in needed)
     return f"Of the tests that need a server, {passed} of {len(needed)} pass." if needed else ""
 

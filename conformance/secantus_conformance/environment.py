@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -14,6 +15,8 @@ from secantus_conformance.failures import UsageError
 
 # Where servers that are no mongod say so in their buildInfo, and what they are called.
 _VERSION_FIELDS = {"secantusVersion": "secantusdb", "ferretdb": "FerretDB"}
+
+Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,26 @@ class Environment:
     def test_commands(self) -> bool:
         """Whether the server says that fail points can be set."""
         return bool(self.parameters.get("enableTestCommands"))
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts that the URI names."""
+        return urlsplit(self.uri).netloc.rpartition("@")[2].split(",")
+
+    def uri_of(self, address: Address) -> str:
+        """The URI of one node, with the same credentials and options but for `replicaSet`, which has no place beside one node."""
+        host, port = address
+        return self._with_hosts(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+    def uri_of_first_host(self) -> str:
+        """The URI of the node that is named first."""
+        return self._with_hosts(self.hosts[0])
+
+    def _with_hosts(self, hosts: str) -> str:
+        parts = urlsplit(self.uri)
+        user, at, _ = parts.netloc.rpartition("@")
+        query = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key.lower() != "replicaset"]
+        return urlunsplit(parts._replace(netloc=f"{user}{at}{hosts}", path=parts.path or "/", query=urlencode(query)))
 
     def describe(self) -> dict[str, str]:
         """The server in words, for reports."""

@@ -90,6 +90,16 @@ def test_html_stands_alone_and_is_escaped(tmp_path: Path) -> None:
     assert not re.search(r"<(script|link|img)|https?://", text)
 
 
+def test_html_folds_known_differences_by_their_feature_and_shows_failures(tmp_path: Path) -> None:
+    known = [Result(f"t::{n}", "crud.find", Group.SERVER, Verdict.KNOWN, "", f"no {'xy'[n % 2]} (test {n})") for n in range(5)]
+    write_reports(replace(RUN, results=(*RUN.results[:3], *known)), tmp_path, FREE)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<summary>no x: 3</summary>" in text
+    assert "<summary>no y: 2</summary>" in text
+    assert text.count("<details open>") == 1
+    assert 'aria-label="2 passed, 5 known differences, 1 not passed"' in text
+
+
 def test_the_terminal_shows_both_sides() -> None:
     console = Console(width=120, record=True, file=None, quiet=False)
     with console.capture() as captured:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from secantus_conformance.model import Group, Run, Skip, Verdict
-from secantus_conformance.report.summary import Row, rows, server_tests, skips, total
+from secantus_conformance.report.summary import Row, known_reason, rows, server_tests, skips, total
 from secantus_conformance.report.terminal import sentence
 
 _HEAD = """# Conformance
@@ -68,7 +68,7 @@ def _beside(run: Run, others: list[Run]) -> str:
 
 
 def _known(run: Run) -> str:
-    reasons = Counter(result.reason.split(" (")[0] for result in run.results if result.verdict is Verdict.KNOWN)
+    reasons = Counter(known_reason(result) for result in run.results if result.verdict is Verdict.KNOWN)
     if not reasons:
         return ""
     return "### Known differences\n\n" + "\n".join(

@@ -79,6 +79,11 @@ def of_server_tests(run: Run) -> str:
     return f"Of the tests that need a server, {passed} of {len(needed)} pass." if needed else ""
 
 
+def known_reason(result: Result) -> str:
+    """Of a known difference the missing feature, without what this one test's failure says."""
+    return result.reason.split(" (")[0]
+
+
 def skips(run: Run) -> list[tuple[str, str, int]]:
     """Why tests were skipped: kind, reason, count; the most frequent first within each kind."""
     counts = Counter((result.kind, result.reason) for result in run.results if result.verdict is Verdict.SKIPPED)

@@ -163,7 +163,9 @@ def test_the_page_shows_other_servers_beside_ours(tmp_path: Path) -> None:
     text = (tmp_path / "page.md").read_text(encoding="utf-8")
     table = ["| server | tests that need a server | passed | share |", "|---|--:|--:|--:|", "| Secantus | 2 | 1 | 50.0% |"]
     assert "\n".join([*table, "| other | 4 | 3 | 75.0% |"]) in text
+    assert "for free" not in text.split("##", 1)[1]
     assert "Beside other servers" not in page([RUN], FREE)
+    assert "| for free |" in page([RUN], FREE)
 
 
 def test_what_cannot_stand_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

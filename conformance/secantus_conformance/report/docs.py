@@ -37,21 +37,23 @@ def page(runs: list[Run], free: frozenset[str], others: Sequence[Run] = ()) -> s
 def _section(run: Run, free: frozenset[str], others: list[Run]) -> str:
     suite = " ".join(filter(None, (run.suite.get("name"), run.suite.get("version"))))
     parts = [f"## {run.title}", f"{suite} against {run.server.get('product', 'a server')}. {sentence(run)}"]
+    with_free = any(result.id in free for result in run.results)
     for group, members in groupby(rows(run.results, free), key=lambda row: row.group):
-        parts += [f"### {group.value.capitalize()}", _EXPLAINED[group], _table(list(members), group)]
+        parts += [f"### {group.value.capitalize()}", _EXPLAINED[group], _table(list(members), group, with_free)]
     parts += [_beside(run, others), _known(run), _skipped(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(members: list[Row], group: Group) -> str:
-    lines = ["| category | passed | eligible | share | for free | known | not passed | skipped |", "|---|--:|--:|--:|--:|--:|--:|--:|"]
-    lines += [_line(row, row.category) for row in members]
-    return "\n".join([*lines, _line(total(members, "", group), "**all**")])
+def _table(members: list[Row], group: Group, with_free: bool) -> str:
+    head = ["category", "passed", "eligible", "share", *(["for free"] if with_free else []), "known", "not passed", "skipped"]
+    lines = [f"| {' | '.join(head)} |", "|---|" + "--:|" * (len(head) - 1)]
+    lines += [_line(row, row.category, with_free) for row in members]
+    return "\n".join([*lines, _line(total(members, "", group), "**all**", with_free)])
 
 
-def _line(row: Row, label: str) -> str:
-    known = row.counts[Verdict.KNOWN]
-    cells = (row.passed, row.eligible, row.share, row.free, known, row.bad, row.counts[Verdict.SKIPPED])
+def _line(row: Row, label: str, with_free: bool) -> str:
+    free = [row.free] if with_free else []
+    cells = (row.passed, row.eligible, row.share, *free, row.counts[Verdict.KNOWN], row.bad, row.counts[Verdict.SKIPPED])
     return f"| {label} | " + " | ".join(map(str, cells)) + " |"
 
 

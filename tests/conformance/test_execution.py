@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from secantus_conformance.cli import main
+from secantus_conformance.commands import fetch
 from secantus_conformance.execution.pool import Pool
 from secantus_conformance.execution.servers import NULL, CommandServer, ExternalServer, Server, make_servers
 from secantus_conformance.failures import UsageError
@@ -168,6 +170,18 @@ def test_bad_input_is_one_sentence(arguments: list[str], words: str, capsys: pyt
     message = capsys.readouterr().err
     assert words in message
     assert len(message.strip().splitlines()) == 1
+
+
+def test_the_signal_that_ends_a_program_is_an_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def terminate(_: object) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(fetch, "run", terminate)
+    assert main(["fetch"]) == 2
+    assert capsys.readouterr().err == "secantus-conformance: interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def checkout(tmp_path: Path, version: str = "1.0") -> list[str]:

@@ -135,10 +135,24 @@ def test_a_panic_costs_one_go_test(tmp_path: Path) -> None:
     ]
 
 
-def test_a_panic_before_any_test_is_no_reason_to_go_on_for_ever(tmp_path: Path) -> None:
+def test_a_panic_before_any_test_is_counted_and_no_end() -> None:
     events = Events()
-    assert events.take([event("run", "TestA"), event("output", "TestA", Output="panic: nil\n")])
-    assert not events.take([event("output", Output="panic: nil\n")])
+    for number in range(2):
+        assert events.take([event("run", f"Test{number}"), event("output", f"Test{number}", Output="panic: nil\n")])
+        assert events.fruitless == 0
+        for fruitless in (1, 2):
+            assert events.take([event("output", Output="panic: no topology\n"), event("fail")])
+            assert (events.fruitless, events.complaint) == (fruitless, "panic: no topology")
+    assert not events.take([event("run", "TestC"), event("pass", "TestC"), event("pass")])
+    assert {name: fate.action for name, fate in events.done.items()} == {"Test0": "fail", "Test1": "fail", "TestC": "pass"}
+
+
+@pytest.mark.parametrize("last", [[event("output", "TestB", Output="fatal error: concurrent map writes\n")], []])
+def test_a_go_process_that_ends_otherwise_costs_one_test_too(tmp_path: Path, last: list[str]) -> None:
+    first = [event("run", "TestA"), event("pass", "TestA"), event("run", "TestB"), *last]
+    second = [event("run", "TestC"), event("pass", "TestC"), event("pass")]
+    words = "fatal error: concurrent map writes" if last else "panic: the process ended"
+    assert read_go(tmp_path, first, second) == [("p::TestA", "passed", ""), ("p::TestB", "failed", words), ("p::TestC", "passed", "")]
 
 
 def test_go_tests_that_did_not_run(tmp_path: Path) -> None:

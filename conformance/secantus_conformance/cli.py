@@ -6,8 +6,11 @@ Exit codes: 0 all is well, 1 tests failed, 2 the request cannot be carried out (
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from secantus_conformance.commands import cases, docs, drivers, fetch, null, ratchet, run, selfcheck
@@ -33,11 +36,25 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Makes the signal that ends a program an interruption, so that servers, workers and suites are ended with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command. Returns the exit code."""
     parsed = build_parser().parse_args(arguments)
     try:
-        code: int = parsed.command(parsed)
+        with _termination_as_interrupt():
+            code: int = parsed.command(parsed)
     except UsageError as error:
         print(f"secantus-conformance: {error}", file=sys.stderr)
         return 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -12,8 +13,10 @@ from pymongo.uri_parser import parse_uri
 
 from secantus_conformance.failures import UsageError
 
-# The name under which a bundled server says that it is not a mongod; other servers have their own.
-_VERSION_FIELDS = ("secantusVersion", "ferretdb")
+# Where servers that are no mongod say so in their buildInfo, and what they are called.
+_VERSION_FIELDS = {"secantusVersion": "secantusdb", "ferretdb": "FerretDB"}
+
+Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,26 @@ class Environment:
     def test_commands(self) -> bool:
         """Whether the server says that fail points can be set."""
         return bool(self.parameters.get("enableTestCommands"))
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts that the URI names."""
+        return urlsplit(self.uri).netloc.rpartition("@")[2].split(",")
+
+    def uri_of(self, address: Address) -> str:
+        """The URI of one node, with the same credentials and options but for `replicaSet`, which has no place beside one node."""
+        host, port = address
+        return self._with_hosts(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+    def uri_of_first_host(self) -> str:
+        """The URI of the node that is named first."""
+        return self._with_hosts(self.hosts[0])
+
+    def _with_hosts(self, hosts: str) -> str:
+        parts = urlsplit(self.uri)
+        user, at, _ = parts.netloc.rpartition("@")
+        query = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key.lower() != "replicaset"]
+        return urlunsplit(parts._replace(netloc=f"{user}{at}{hosts}", path=parts.path or "/", query=urlencode(query)))
 
     def describe(self) -> dict[str, str]:
         """The server in words, for reports."""
@@ -91,7 +114,7 @@ def _parameters(client: MongoClient[Any]) -> dict[str, Any]:
 
 
 def _product(build: dict[str, Any]) -> str:
-    named = [f"{name.removesuffix('Version')} {build[name]}" for name in _VERSION_FIELDS if isinstance(build.get(name), str)]
+    named = [f"{name} {build[key]}" for key, name in _VERSION_FIELDS.items() if isinstance(build.get(key), str)]
     return f"{named[0]}, as MongoDB {build['version']}" if named else ""
 
 

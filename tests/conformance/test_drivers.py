@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -133,10 +135,24 @@ def test_a_panic_costs_one_go_test(tmp_path: Path) -> None:
     ]
 
 
-def test_a_panic_before_any_test_is_no_reason_to_go_on_for_ever(tmp_path: Path) -> None:
+def test_a_panic_before_any_test_is_counted_and_no_end() -> None:
     events = Events()
-    assert events.take([event("run", "TestA"), event("output", "TestA", Output="panic: nil\n")])
-    assert not events.take([event("output", Output="panic: nil\n")])
+    for number in range(2):
+        assert events.take([event("run", f"Test{number}"), event("output", f"Test{number}", Output="panic: nil\n")])
+        assert events.fruitless == 0
+        for fruitless in (1, 2):
+            assert events.take([event("output", Output="panic: no topology\n"), event("fail")])
+            assert (events.fruitless, events.complaint) == (fruitless, "panic: no topology")
+    assert not events.take([event("run", "TestC"), event("pass", "TestC"), event("pass")])
+    assert {name: fate.action for name, fate in events.done.items()} == {"Test0": "fail", "Test1": "fail", "TestC": "pass"}
+
+
+@pytest.mark.parametrize("last", [[event("output", "TestB", Output="fatal error: concurrent map writes\n")], []])
+def test_a_go_process_that_ends_otherwise_costs_one_test_too(tmp_path: Path, last: list[str]) -> None:
+    first = [event("run", "TestA"), event("pass", "TestA"), event("run", "TestB"), *last]
+    second = [event("run", "TestC"), event("pass", "TestC"), event("pass")]
+    words = "fatal error: concurrent map writes" if last else "panic: the process ended"
+    assert read_go(tmp_path, first, second) == [("p::TestA", "passed", ""), ("p::TestB", "failed", words), ("p::TestC", "passed", "")]
 
 
 def test_go_tests_that_did_not_run(tmp_path: Path) -> None:
@@ -155,6 +171,28 @@ def test_go_tests_that_did_not_run(tmp_path: Path) -> None:
 def test_commands_that_fail(tmp_path: Path, command: list[str], timeout: float, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         call(command, tmp_path, timeout, "it failed")
+
+
+def test_nothing_goes_on_after_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        """A process that nobody has the patience to wait for."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+        def wait(self, timeout: float | None = None) -> int:
+            """Is interrupted, unless the process has been killed."""
+            if timeout is not None:
+                raise KeyboardInterrupt
+            return super().wait()
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call(["sh", "-c", "sleep 60 & wait"], tmp_path, 10.0, None)
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 def test_a_command_may_fail_if_nobody_minds(tmp_path: Path) -> None:
@@ -194,6 +232,7 @@ def pytest_suite(folder: Path, source: str) -> PytestSuite:
 
 def test_a_suite_comes_to_its_end_whatever_its_tests_do(tmp_path: Path) -> None:
     pytest_suite(tmp_path, SUITE).run(tmp_path / "record.jsonl", 120)
+    assert (tmp_path / "record.txt").exists(), "what pytest prints lies beside the record: two runs do not share it"
     write_junit_of_record(tmp_path / "record.jsonl", tmp_path / "junit.xml")
     results = {result.id: result for result in read_junit(tmp_path / "junit.xml", Suite(), [])}
     assert {name.removeprefix("test_it"): result.verdict.value for name, result in results.items()} == {
@@ -219,5 +258,5 @@ def test_a_suite_that_cannot_begin(tmp_path: Path) -> None:
 
 def test_a_suite_that_takes_too_long(tmp_path: Path) -> None:
     suite = pytest_suite(tmp_path, "import time\ndef test_hangs(): time.sleep(60)\n")
-    with pytest.raises(UsageError, match="took too long"):
+    with pytest.raises(UsageError, match=r"took too long; it got as far as (its start|test_it\.py::test_hangs)\."):
         suite.run(tmp_path / "record.jsonl", 1.5)

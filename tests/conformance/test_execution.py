@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from secantus_conformance.cli import main
+from secantus_conformance.commands import fetch
 from secantus_conformance.execution.pool import Pool
 from secantus_conformance.execution.servers import NULL, CommandServer, ExternalServer, Server, make_servers
 from secantus_conformance.failures import UsageError
@@ -147,6 +149,7 @@ def test_servers_are_not_shared_by_workers() -> None:
     ("arguments", "words"),
     [
         (["run", "--specs", "/nowhere"], "is not a checkout"),
+        (["fetch", "--specs", "/nowhere"], "is not a checkout"),
         (["docs", "/nowhere", "-o", "x"], "is not a JSON report"),
         (["drivers", "cobol"], "There is no suite of a driver 'cobol'"),
         (["cases", "/nowhere"], "cannot be read"),
@@ -167,6 +170,18 @@ def test_bad_input_is_one_sentence(arguments: list[str], words: str, capsys: pyt
     message = capsys.readouterr().err
     assert words in message
     assert len(message.strip().splitlines()) == 1
+
+
+def test_the_signal_that_ends_a_program_is_an_interruption(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def terminate(_: object) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(fetch, "run", terminate)
+    assert main(["fetch"]) == 2
+    assert capsys.readouterr().err == "secantus-conformance: interrupted\n"
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def checkout(tmp_path: Path, version: str = "1.0") -> list[str]:
@@ -197,6 +212,14 @@ def test_run_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "crud.find\tdriver observability\tcrud/unified/find::good",
         "crud.find\tserver behaviour\tcrud/unified/find::bad",
     ]
+
+
+def test_fetch_looks_at_a_checkout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkout(tmp_path)
+    assert main(["fetch", "--specs", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"The suites of mongodb/specifications unknown lie in {tmp_path / 'source'}: 2 tests that need a server."
+    assert f"--specs {tmp_path}" in lines[1]
 
 
 def test_run_refuses_a_version_of_the_future(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import secantus_conformance.unified.operators  # noqa: F401  (registers the oper
 from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from secantus_conformance.failures import BadTest
 from secantus_conformance.unified.matching import OPERATORS, Matcher, Mismatch
-from secantus_conformance.unified.values import ABSENT
+from secantus_conformance.unified.values import ABSENT, ALIASES
 
 LSID = {"id": Binary(b"0123456789abcdef", 4)}
 OID = ObjectId("0123456789abcdef01234567")
@@ -83,6 +83,12 @@ MATCHES: dict[str, tuple[Any, Any]] = {
     "int and double": (1, 1.0),
     "double and long": (2.0, Int64(2)),
     "large long": (2**40, Int64(2**40)),
+    "double and int": (1.0, 1),
+    "long and double": (Int64(3), 3.0),
+    "negative zero": (0, -0.0),
+    "infinity": (float("inf"), float("inf")),
+    "largest long": (2**63 - 1, Int64(2**63 - 1)),
+    "numbers deep inside": ({"a": [{"b": 1}]}, {"a": [{"b": Int64(1)}]}),
     "nan": (float("nan"), float("nan")),
     "bytes and generic binary": (b"ab", Binary(b"ab", 0)),
     "free order of keys": ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
@@ -93,7 +99,14 @@ MATCHES: dict[str, tuple[Any, Any]] = {
     "reference as document": ({"$ref": "c", "$id": 1}, DBRef("c", 1)),
     "nested array": ([[1, 2], [3]], [[1, 2], [3]]),
     "null that is there": ({"a": None}, {"a": None}),
+    "array of documents": ([{"a": 1}, {}], [{"a": 1}, {}]),
+    "operators at several depths": (
+        {"a": {"b": [{"$$type": "int"}, {"c": {"$$exists": False}}], "d": {"$$unsetOrMatches": 1}}},
+        {"a": {"b": [7, {}]}},
+    ),
     "exists": ({"a": {"$$exists": True}}, {"a": 1}),
+    "exists with a document": ({"a": {"$$exists": True}}, {"a": {}}),
+    "exists in an array": ([{"a": {"$$exists": True}}], [{"a": 1}]),
     "exists with null": ({"a": {"$$exists": True}}, {"a": None}),
     "exists with false": ({"a": {"$$exists": True}}, {"a": False}),
     "does not exist": ({"a": {"$$exists": False}}, {"b": 1}),
@@ -111,22 +124,35 @@ MATCHES: dict[str, tuple[Any, Any]] = {
     "entity": ({"a": {"$$matchesEntity": "seven"}}, {"a": 7}),
     "entity with other width": ({"$$matchesEntity": "seven"}, Int64(7)),
     "entity document": ({"a": {"$$matchesEntity": "document"}}, {"a": {"a": 1}}),
+    "entity document at the top, a root": ({"$$matchesEntity": "document"}, {"a": 1, "b": 2}),
+    "entity in an array": ([{"$$matchesEntity": "seven"}], [7]),
     "hex bytes": ({"$$matchesHexBytes": "00ff"}, b"\x00\xff"),
     "hex bytes, upper case": ({"$$matchesHexBytes": "0AfF"}, Binary(b"\x0a\xff")),
     "hex bytes, empty": ({"$$matchesHexBytes": ""}, b""),
     "unset": ({"a": {"$$unsetOrMatches": 1}}, {}),
     "set and matches": ({"a": {"$$unsetOrMatches": 1}}, {"a": 1}),
+    "unset, expected null": ({"a": {"$$unsetOrMatches": None}}, {}),
+    "null, expected null": ({"a": {"$$unsetOrMatches": None}}, {"a": None}),
+    "unset root inside": ({"a": {"$$unsetOrMatches": {"$$matchAsRoot": {"b": 1}}}}, {"a": {"b": 1, "c": 2}}),
+    "unset beside other keys, nested": ({"a": {"b": 1, "c": {"$$unsetOrMatches": 2}}}, {"a": {"b": 1}}),
     "unset at the top": ({"$$unsetOrMatches": {"a": 1}}, ABSENT),
     "set at the top, root": ({"$$unsetOrMatches": {"a": 1}}, {"a": 1, "b": 2}),
     "operator inside unset": ({"a": {"$$unsetOrMatches": {"$$type": "int"}}}, {"a": 3}),
     "lsid": ({"lsid": {"$$sessionLsid": "session0"}}, {"lsid": dict(LSID)}),
     "lte equal": ({"$$lte": 5}, 5),
     "lte less": ({"a": {"$$lte": 5}}, {"a": Int64(4)}),
+    "lte negative": ({"$$lte": -1}, -2),
+    "lte of a long": ({"$$lte": Int64(2**40)}, 2**40),
     "lte double": ({"$$lte": 1}, 0.0),
     "document in text": ({"$$matchAsDocument": {"a": 1}}, '{"a": 1}'),
     "canonical document in text": ({"$$matchAsDocument": {"a": Int64(1)}}, '{"a": {"$numberLong": "1"}}'),
     "operator in text": ({"$$matchAsDocument": {"a": {"$$type": "int"}}}, '{"a": 1}'),
     "root in text": ({"$$matchAsDocument": {"$$matchAsRoot": {"a": 1}}}, '{"a": 1, "b": 2}'),
+    "root in an array": ([{"$$matchAsRoot": {"a": 1}}], [{"a": 1, "b": 2}]),
+    "root inside a root inside": (
+        {"a": {"$$matchAsRoot": {"b": {"$$matchAsRoot": {"c": 1}}}}},
+        {"a": {"b": {"c": 1, "d": 2}, "e": 3}},
+    ),
     "root inside": ({"a": {"$$matchAsRoot": {"b": 1}}}, {"a": {"b": 1, "c": 2}}),
 }
 
@@ -149,6 +175,12 @@ MISMATCHES: dict[str, tuple[Any, Any, str, str]] = {
     "null expected": (None, 0, "", "wanted null"),
     "empty array expected": ([], [1], "", "wanted 0 elements, got 1"),
     "empty nested document expected": ({"a": {}}, {"a": {"b": 1}}, "a", "unexpected keys 'b'"),
+    "doubles that are near": (0.1, 0.1 + 1e-12, "", "wanted 0.1"),
+    "infinities of either sign": (float("inf"), float("-inf"), "", "wanted inf"),
+    "long and text": (Int64(1), "1", "", "got string"),
+    "null and a missing key in an array": ([{"a": None}], [{}], "[0].a", "is missing"),
+    "extra key deep inside": ({"a": [{"b": {"c": 1}}]}, {"a": [{"b": {"c": 1, "d": 1}}]}, "a[0].b", "unexpected keys 'd'"),
+    "extra null": ({"a": {"b": 1}}, {"a": {"b": 1, "c": None}}, "a", "unexpected keys 'c'"),
     "true is not one": (1, True, "", "got bool True"),
     "one is not true": (True, 1, "", "wanted bool"),
     "zero is not false": (False, 0, "", "wanted bool"),
@@ -178,9 +210,16 @@ MISMATCHES: dict[str, tuple[Any, Any, str, str]] = {
     "bool is no number": ({"$$type": "number"}, True, "", "got bool"),
     "text is no number": ({"$$type": ["number", "bool"]}, "1", "", "got string"),
     "other entity": ({"a": {"$$matchesEntity": "seven"}}, {"a": 8}, "a", "wanted 7, got 8"),
+    "entity document, nested with more keys": (
+        {"a": {"$$matchesEntity": "document"}},
+        {"a": {"a": 1, "b": 2}},
+        "a",
+        "unexpected keys 'b'",
+    ),
     "entity and nothing": ({"a": {"$$matchesEntity": "seven"}}, {}, "a", "is missing"),
     "other bytes": ({"$$matchesHexBytes": "00"}, b"\x01", "", "wanted the bytes"),
     "bytes and text": ({"$$matchesHexBytes": "61"}, "a", "", "wanted the bytes"),
+    "more bytes": ({"$$matchesHexBytes": "00"}, b"\x00\x00", "", "wanted the bytes"),
     "bytes and nothing": ({"a": {"$$matchesHexBytes": ""}}, {}, "a", "wanted the bytes"),
     "set and does not match": ({"a": {"$$unsetOrMatches": 1}}, {"a": 2}, "a", "wanted 1, got 2"),
     "null is not unset": ({"a": {"$$unsetOrMatches": 1}}, {"a": None}, "a", "got null"),
@@ -189,12 +228,25 @@ MISMATCHES: dict[str, tuple[Any, Any, str, str]] = {
     "zero is not unset": ({"a": {"$$unsetOrMatches": 1}}, {"a": 0}, "a", "wanted 1, got 0"),
     "unset and matches, nested with more keys": ({"a": {"$$unsetOrMatches": {"b": 1}}}, {"a": {"b": 1, "c": 1}}, "a", "unexpected keys"),
     "other lsid": ({"lsid": {"$$sessionLsid": "session0"}}, {"lsid": {"id": b"x"}}, "lsid.id", "wanted"),
+    "lsid with more keys": ({"lsid": {"$$sessionLsid": "session0"}}, {"lsid": {**LSID, "uid": b""}}, "lsid", "unexpected keys"),
+    "lsid as bytes": ({"lsid": {"$$sessionLsid": "session0"}}, {"lsid": LSID["id"]}, "lsid", "wanted a document"),
     "no lsid": ({"lsid": {"$$sessionLsid": "session0"}}, {}, "lsid", "is missing"),
     "lte greater": ({"$$lte": 5}, 6, "", "wanted at most 5"),
     "lte and a little more": ({"$$lte": 1}, 1.1, "", "wanted at most 1"),
     "lte and nothing": ({"a": {"$$lte": 5}}, {}, "a", "wanted at most 5"),
+    "lte and nan": ({"$$lte": 5}, float("nan"), "", "wanted at most 5"),
+    "lte and decimal": ({"$$lte": 5}, Decimal128("4"), "", "wanted at most 5"),
+    "lte and null": ({"a": {"$$lte": 5}}, {"a": None}, "a", "wanted at most 5"),
     "lte and text": ({"$$lte": 5}, "4", "", "wanted at most 5"),
     "lte and bool": ({"$$lte": 5}, True, "", "wanted at most 5"),
+    "document in text, other value": ({"$$matchAsDocument": {"a": 1}}, '{"a": 2}', "a", "wanted 1, got 2"),
+    "document in text, nested with more keys": ({"$$matchAsDocument": {"a": {}}}, '{"a": {"b": 1}}', "a", "unexpected keys"),
+    "root in text, nested with more keys": (
+        {"$$matchAsDocument": {"$$matchAsRoot": {"a": {}}}},
+        '{"a": {"b": 1}, "c": 1}',
+        "a",
+        "unexpected keys",
+    ),
     "document in text with more keys": ({"$$matchAsDocument": {"a": 1}}, '{"a": 1, "b": 2}', "", "unexpected keys"),
     "no document in text": ({"$$matchAsDocument": {"a": 1}}, "1", "", "wanted a document"),
     "array in text": ({"$$matchAsDocument": {"a": 1}}, "[1]", "", "wanted a document"),
@@ -203,6 +255,8 @@ MISMATCHES: dict[str, tuple[Any, Any, str, str]] = {
     "nothing where text is wanted": ({"a": {"$$matchAsDocument": {}}}, {}, "a", "got nothing"),
     "root inside, missing key": ({"a": {"$$matchAsRoot": {"b": 1}}}, {"a": {"c": 2}}, "a.b", "is missing"),
     "root inside does not reach further": ({"a": {"$$matchAsRoot": {"b": {}}}}, {"a": {"b": {"c": 1}}}, "a.b", "unexpected keys"),
+    "root inside and a scalar": ({"a": {"$$matchAsRoot": {}}}, {"a": 1}, "a", "wanted a document, got int"),
+    "root inside and nothing": ({"a": {"$$matchAsRoot": {}}}, {}, "a", "is missing"),
     "operator unmatched in an array": ([{"$$type": "int"}], ["x"], "[0]", "got string"),
 }
 
@@ -230,6 +284,9 @@ WRONG: dict[str, tuple[Any, Any, str]] = {
     "odd number of digits": ({"$$matchesHexBytes": "0"}, b"", "hexadecimal"),
     "no digits": ({"$$matchesHexBytes": "zz"}, b"", "hexadecimal"),
     "bytes as number": ({"$$matchesHexBytes": 0}, b"", "written as a string"),
+    "lte of a decimal": ({"$$lte": Decimal128("5")}, 5, "takes a number"),
+    "an operator beside another": ({"$$exists": True, "$$type": "int"}, 1, "only key"),
+    "unset in an array of rows": ([[{"$$unsetOrMatches": 1}]], [[1]], "cannot be an element"),
     "lte of text": ({"$$lte": "5"}, 5, "takes a number"),
     "lte of a bool": ({"$$lte": True}, 5, "takes a number"),
     "root of a scalar": ({"$$matchAsRoot": 1}, {}, "takes a document"),
@@ -242,6 +299,43 @@ def test_wrong_expectations(matcher: Matcher, name: str) -> None:
     expected, actual, words = WRONG[name]
     with pytest.raises(BadTest, match=words.replace("$", r"\$")):
         matcher.match(expected, actual)
+
+
+OF_TYPE: dict[str, Any] = {
+    "int": 1,
+    "long": Int64(1),
+    "double": 1.0,
+    "decimal": Decimal128("1"),
+    "string": "",
+    "bool": False,
+    "null": None,
+    "object": {},
+    "array": [],
+    "objectId": OID,
+    "date": datetime(2020, 1, 1),
+    "binData": b"",
+    "regex": Regex("a"),
+    "timestamp": Timestamp(0, 0),
+    "minKey": MinKey(),
+    "maxKey": MaxKey(),
+    "javascript": Code("f"),
+    "javascriptWithScope": Code("f", {}),
+}
+
+
+@pytest.mark.parametrize("alias", OF_TYPE)
+def test_type_takes_the_values_of_its_type_and_no_others(matcher: Matcher, alias: str) -> None:
+    for name, value in OF_TYPE.items():
+        if name == alias:
+            matcher.match({"a": {"$$type": alias}}, {"a": value})
+        else:
+            with pytest.raises(Mismatch, match=f"wanted the type {alias}, got {name}"):
+                matcher.match({"a": {"$$type": alias}}, {"a": value})
+
+
+def test_every_type_is_in_the_table() -> None:
+    no_value_of_the_driver = {"symbol", "dbPointer", "undefined", "number"}
+    assert OF_TYPE.keys() == ALIASES - no_value_of_the_driver
 
 
 def test_every_operator_is_in_the_tables() -> None:

@@ -10,13 +10,15 @@ from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
+from secantus_conformance.cli import main
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Group, Result, Run, Verdict
 from secantus_conformance.report.docs import page
 from secantus_conformance.report.files import write_reports
 from secantus_conformance.report.jsonout import read_json_report
+from secantus_conformance.report.progress import LiveDisplay
 from secantus_conformance.report.summary import rows, skips, total
-from secantus_conformance.report.terminal import print_failure, print_run, sentence
+from secantus_conformance.report.terminal import print_failure, print_run, sentence, summary_table
 
 RUN = Run(
     "Suites",
@@ -88,6 +90,16 @@ def test_html_stands_alone_and_is_escaped(tmp_path: Path) -> None:
     assert not re.search(r"<(script|link|img)|https?://", text)
 
 
+def test_html_folds_known_differences_by_their_feature_and_shows_failures(tmp_path: Path) -> None:
+    known = [Result(f"t::{n}", "crud.find", Group.SERVER, Verdict.KNOWN, "", f"no {'xy'[n % 2]} (test {n})") for n in range(5)]
+    write_reports(replace(RUN, results=(*RUN.results[:3], *known)), tmp_path, FREE)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<summary>no x: 3</summary>" in text
+    assert "<summary>no y: 2</summary>" in text
+    assert text.count("<details open>") == 1
+    assert 'aria-label="2 passed, 5 known differences, 1 not passed"' in text
+
+
 def test_the_terminal_shows_both_sides() -> None:
     console = Console(width=120, record=True, file=None, quiet=False)
     with console.capture() as captured:
@@ -97,6 +109,28 @@ def test_the_terminal_shows_both_sides() -> None:
     assert "[red]2" in text
     assert "a note" in text
     assert "fault injection" in text
+
+
+def test_the_table_fits_into_eighty_characters() -> None:
+    output = io.StringIO()
+    many = [
+        Result(f"t{verdict.value}{number}", "crud.client-bulk-write", Group.SERVER, verdict, seconds=0.1)
+        for verdict in Verdict
+        for number in range(1000 if verdict is Verdict.PASSED else 10)
+    ]
+    Console(file=output, width=80, color_system=None).print(summary_table(replace(RUN, results=tuple(many)), FREE))
+    assert ["crud.client-bulk-write", "1000", "1040", "96.2%", "10", "30", "10", "0"] in map(str.split, output.getvalue().splitlines())
+
+
+def test_a_live_display_names_what_fails() -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=60, force_terminal=True, color_system=None)
+    with LiveDisplay(2, console, each_failure=True) as display:
+        display.add(Result("crud/[find]::good", "crud.find", Group.SERVER, Verdict.PASSED))
+        display.add(Result("crud/[find]::bad" + "x" * 100, "crud.find", Group.SERVER, Verdict.TIMEOUT))
+    assert "timeout crud/[find]::badxxx" in output.getvalue()
+    assert "1 not passed" in output.getvalue()
+    assert "good" not in output.getvalue()
 
 
 def test_the_page_names_the_frequent_reasons_of_a_driver_s_suite() -> None:
@@ -111,6 +145,35 @@ def test_the_page_names_the_frequent_reasons_of_a_driver_s_suite() -> None:
     assert "reason 12" not in text
     assert "| suite | 8 other reasons of the suite's own | 36 |" in text
     assert "Of the tests that need a server, 1 of 1 pass." in text
+
+
+def test_the_page_shows_other_servers_beside_ours(tmp_path: Path) -> None:
+    def run(product: str, passed: int) -> Run:
+        tests = [
+            *(Result(f"t::{number}", "go: needs a server", Group.SERVER, Verdict.PASSED) for number in range(passed)),
+            Result("t::bad", "go: needs a server", Group.SERVER, Verdict.FAILED),
+            Result("t::alone", "go: driver only", Group.DRIVER, Verdict.PASSED),
+        ]
+        return replace(RUN, title="Suite of go", server={"product": product}, results=tuple(tests))
+
+    for name, product, passed in (("ours", "Secantus", 1), ("theirs", "other", 3)):
+        write_reports(run(product, passed), tmp_path / name)
+    reports = {name: str(tmp_path / name / "report.json") for name in ("ours", "theirs")}
+    assert main(["docs", reports["ours"], "--beside", reports["theirs"], "-o", str(tmp_path / "page.md")]) == 0
+    text = (tmp_path / "page.md").read_text(encoding="utf-8")
+    table = ["| server | tests that need a server | passed | share |", "|---|--:|--:|--:|", "| Secantus | 2 | 1 | 50.0% |"]
+    assert "\n".join([*table, "| other | 4 | 3 | 75.0% |"]) in text
+    assert "for free" not in text.split("##", 1)[1]
+    assert "Beside other servers" not in page([RUN], FREE)
+    assert "| for free |" in page([RUN], FREE)
+
+
+def test_what_cannot_stand_beside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_reports(RUN, tmp_path / "a")
+    write_reports(replace(RUN, title="Suite of go"), tmp_path / "b")
+    report, other = str(tmp_path / "a/report.json"), str(tmp_path / "b/report.json")
+    assert main(["docs", report, "--beside", other, "-o", str(tmp_path / "page.md")]) == 2
+    assert "(Suite of go) can stand beside nothing: the page has Suites." in capsys.readouterr().err
 
 
 def test_a_failure_takes_no_more_than_a_screen() -> None:

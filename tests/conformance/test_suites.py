@@ -122,6 +122,23 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         discover(source(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("crud/unified/find.json", {**FILE, "tests": 1}, "tests: must be an array"),
+        ("crud/unified/find.json", {key: value for key, value in FILE.items() if key != "tests"}, "has no 'tests'"),
+        ("crud/unified/find.json", {key: value for key, value in FILE.items() if key not in ("schemaVersion", "tests")}, "schemaVersion"),
+        ("gridfs/find.json", {**FILE, "tests": [1]}, "tests[0]: must be a document"),
+        ("bson_corpus/int.json", {"valid": 1}, "int.json is not built as"),
+    ],
+)
+def test_a_file_without_tests_is_named(tmp_path: Path, name: str, data: dict[str, Any], words: str) -> None:
+    write(tmp_path / name, data)
+    with pytest.raises(UsageError) as caught:
+        discover(source(tmp_path))
+    assert words in str(caught.value)
+
+
 def test_selection(tmp_path: Path) -> None:
     write(tmp_path / "crud/unified/find.json", FILE)
     write(tmp_path / "crud/unified/insertOne.json", FILE)

@@ -11,6 +11,7 @@ from secantus_conformance import extjson
 from secantus_conformance.cases.checks import holds, walk
 from secantus_conformance.cases.values import equal, unordered
 from secantus_conformance.failures import AssertionFailed, BadTest
+from secantus_conformance.unified.driver_errors import short
 from secantus_conformance.unified.values import ABSENT
 
 # What every reply of a replica set carries, and no recording can foretell.
@@ -24,7 +25,8 @@ def check(expected: dict[str, Any], reply: Reply | None, error: PyMongoError | N
         _check_code(expected, reply, error)
         return
     if error is not None or reply is None:
-        raise AssertionFailed("unexpected-error", f"The command failed: {error}", "success", _said(reply, error))
+        reason = f"The command failed: {short(error) if error else 'no reply'}"
+        raise AssertionFailed("unexpected-error", reason, "success", _said(reply, error))
     for key, judge in _JUDGES.items():
         if key in expected:
             judge(expected, reply)

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 
 from secantus_conformance.commands.options import Subparsers
+from secantus_conformance.failures import UsageError
 from secantus_conformance.free_passes import free_passes
+from secantus_conformance.model import Run
 from secantus_conformance.report.docs import page
 from secantus_conformance.report.jsonout import read_json_report
 
@@ -15,14 +17,26 @@ def add_parser(subparsers: Subparsers) -> None:
     """Adds the subcommand."""
     parser = subparsers.add_parser("docs", help="write docs/reference/conformance.md from JSON reports")
     parser.add_argument("report", type=Path, nargs="+", metavar="REPORT", help="report.json of `run`, `cases` or `drivers`")
+    parser.add_argument(
+        "--beside", type=Path, action="append", default=[], metavar="REPORT", help="of the same suite against another server"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the page. Raises UsageError for a file that is no report."""
-    text = page([read_json_report(path) for path in arguments.report], free_passes())
+    """Writes the page. Raises UsageError for a file that is no report, or one of another suite that is to stand beside."""
+    runs = [read_json_report(path) for path in arguments.report]
+    others = [_other(path, {run.title for run in runs}) for path in arguments.beside]
+    text = page(runs, free_passes(), others)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(text, encoding="utf-8")
     print(f"Wrote {arguments.output}.")
     return 0
+
+
+def _other(path: Path, titles: set[str]) -> Run:
+    run = read_json_report(path)
+    if run.title not in titles:
+        raise UsageError(f"{path} ({run.title}) can stand beside nothing: the page has {', '.join(sorted(titles))}.")
+    return run

@@ -1,22 +1,25 @@
-"""`fetch`: brings the pinned suites into the cache."""
+"""`fetch`: brings the pinned suites into the cache, or looks whether a checkout of the specifications can take their place."""
 
 from __future__ import annotations
 
 import argparse
 
-from secantus_conformance.commands.options import Subparsers
+from secantus_conformance.commands.options import Subparsers, add_specs_option
 from secantus_conformance.suites.catalog import discover
-from secantus_conformance.suites.sources import PYMONGO_VERSION, open_source
+from secantus_conformance.suites.sources import open_source
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Adds the subcommand."""
     parser = subparsers.add_parser("fetch", help="bring the suites into the cache, checked by their hash")
+    add_specs_option(parser)
     parser.set_defaults(command=run)
 
 
-def run(_: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Fetches. Raises UsageError if that fails."""
-    source = open_source(None)
-    print(f"The suites of pymongo {PYMONGO_VERSION} lie in {source.root}: {len(discover(source))} tests that need a server.")
+    source = open_source(arguments.specs)
+    print(f"The suites of {source.name} {source.version} lie in {source.root}: {len(discover(source))} tests that need a server.")
+    if arguments.specs:
+        print(f"A checkout is used where it lies: give --specs {arguments.specs} to run, null and selfcheck, too.")
     return 0

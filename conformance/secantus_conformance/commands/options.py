@@ -29,11 +29,16 @@ def add_report_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_selection_options(parser: argparse.ArgumentParser) -> None:
-    """--category, --match, --specs."""
+    """--category, --match and --specs."""
     parser.add_argument("--category", action="append", default=[], metavar="NAME", help="only this category (crud stands for all crud.*)")
     parser.add_argument(
         "--match", action="append", default=[], metavar="PATTERN", help="only tests with this in their name; * and ? are wildcards"
     )
+    add_specs_option(parser)
+
+
+def add_specs_option(parser: argparse.ArgumentParser) -> None:
+    """--specs."""
     parser.add_argument("--specs", type=Path, metavar="DIR", help="a checkout of mongodb/specifications instead of the pinned suites")
 
 

@@ -84,7 +84,7 @@ def _differences(arguments: argparse.Namespace) -> list[Difference]:
 
 def report(console: Console, result: Run, folder: Path | None) -> int:
     """Shows a run and writes its reports. Returns the exit code."""
-    free = free_passes()
+    free = free_passes().intersection(each.id for each in result.results)
     print_run(console, result, free)
     if folder is not None:
         write_reports(result, folder, free)

@@ -7,7 +7,7 @@ import argparse
 from rich.console import Console
 from rich.markup import escape
 
-from secantus_conformance.commands.options import Subparsers, add_server_options, positive
+from secantus_conformance.commands.options import Subparsers, add_server_options, add_specs_option, positive
 from secantus_conformance.execution.servers import make_servers
 from secantus_conformance.model import Run, TestCase
 from secantus_conformance.report.console import make_console
@@ -20,13 +20,14 @@ def add_parser(subparsers: Subparsers) -> None:
     """Adds the subcommand."""
     parser = subparsers.add_parser("selfcheck", help="prove the runner: what must fail fails, mutants are caught")
     add_server_options(parser)
+    add_specs_option(parser)
     parser.add_argument("--mutants", type=positive, default=400, metavar="N", help="how many mutants to try at most (default: 400)")
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Checks. Returns 1 if a part does not hold."""
-    console, source = make_console(), open_source(None)
+    console, source = make_console(), open_source(arguments.specs)
 
     def run_cases(title: str, cases: list[TestCase]) -> Run:
         servers = make_servers(arguments.uri, arguments.server, arguments.workers)

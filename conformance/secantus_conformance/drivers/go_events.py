@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from secantus_conformance.failures import UsageError
 
 _ENDS = ("pass", "fail", "skip")
+_ENDS_OF_THE_PROCESS = ("panic: ", "fatal error: ")
 
 
 @dataclass
@@ -29,17 +30,18 @@ class Fate:
 class Events:
     """The tests of one package, over all its runs.
 
-    A panic ends a run. The innermost test that was running has failed then; those around it are not done, whatever Go reports of
-    them, and run again without what is done.
+    A panic ends a run, as whatever else ends its process does. The innermost test that was running has failed then; those around it
+    are not done, whatever Go reports of them, and run again without what is done. `fruitless` counts the last runs that brought nothing.
     """
 
     done: dict[str, Fate] = field(default_factory=dict)
     last: str = ""
     package: str = ""
     complaint: str = ""
+    fruitless: int = 0
 
     def take(self, lines: Iterable[str]) -> bool:
-        """Reads the report of one run. Returns whether another is needed."""
+        """Reads the report of one run. Returns whether another is needed: this one did not come to its end."""
         output: dict[str, list[str]] = {}
         started: list[str] = []
         panicked, culprit, before = False, "", set(self.done)
@@ -51,16 +53,20 @@ class Events:
                 started.append(name)
             elif action == "output":
                 output.setdefault(name, []).append(event["Output"])
-                if event["Output"].startswith("panic: ") and not panicked:
+                if event["Output"].startswith(_ENDS_OF_THE_PROCESS) and not panicked:
                     panicked = True
                     culprit = self._running_in(name, started)
             elif action in _ENDS and name:
                 self.done[name] = Fate(self.package, action, float(event.get("Elapsed", 0)), "".join(output.get(name, [])))
-        if not panicked:
+        unfinished = [name for name in started if name not in self.done]
+        if not panicked and not unfinished:
             return False
-        said = [line for each in output.values() for line in each if line.startswith("panic: ")]
-        self._give_up_on(culprit, "".join(said[:1]))
-        return bool(self.done.keys() - before)
+        said = [line for each in output.values() for line in each if line.startswith(_ENDS_OF_THE_PROCESS)]
+        self.complaint = (said or ["panic: the process ended"])[0].strip()
+        if started:
+            self._give_up_on(culprit if panicked else unfinished[-1])
+        self.fruitless = 0 if self.done.keys() - before else self.fruitless + 1
+        return True
 
     def _running_in(self, test: str, started: list[str]) -> str:
         """The test that was begun last of those inside a test: of a panic in nested ones, Go may name the outermost."""
@@ -74,10 +80,11 @@ class Events:
             elif line.strip():
                 self.complaint = line.strip()
 
-    def _give_up_on(self, test: str, panic: str) -> None:
-        known = self.done.get(test)
-        known = known or Fate(self.package, "fail", 0.0, "")
-        self.done[test] = Fate(known.package, "fail", known.seconds, known.output if "panic: " in known.output else panic + known.output)
+    def _give_up_on(self, test: str) -> None:
+        known = self.done.get(test, Fate(self.package, "fail", 0.0, ""))
+        told = any(end in known.output for end in _ENDS_OF_THE_PROCESS)
+        said = known.output if told else f"{self.complaint}\n{known.output}"
+        self.done[test] = Fate(known.package, "fail", known.seconds, said)
         parts = test.split("/")
         for length in range(1, len(parts)):
             self.done.pop("/".join(parts[:length]), None)

@@ -10,12 +10,20 @@ from pathlib import Path
 from secantus_conformance.failures import UsageError
 
 
-def call(command: list[str], folder: Path, timeout: float, complaint: str | None, environment: dict[str, str] | None = None) -> None:
-    """Runs a command, whose output is kept in `last-output.txt`. With a complaint, its failure is a UsageError.
+def call(
+    command: list[str],
+    folder: Path,
+    timeout: float,
+    complaint: str | None,
+    environment: dict[str, str] | None = None,
+    output_file: Path | None = None,
+) -> None:
+    """Runs a command, whose output goes to a file, by default the folder's `last-output.txt`.
 
-    Raises UsageError if the command does not exist or takes too long; it is killed with everything that it started.
+    Raises UsageError if the command does not exist, takes too long or, with a complaint, fails. However the call ends, nothing
+    that it started goes on.
     """
-    log = folder / "last-output.txt"
+    log = output_file or folder / "last-output.txt"
     with log.open("wb") as output:
         try:
             process = subprocess.Popen(
@@ -29,16 +37,19 @@ def call(command: list[str], folder: Path, timeout: float, complaint: str | None
             )
         except OSError as error:
             raise UsageError(f"{command[0]} cannot be run: {error}") from error
-        code = _wait(process, command[0], timeout)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            raise UsageError(f"{command[0]} took longer than {timeout:g} seconds.") from error
+        finally:
+            end_group(process)
     if complaint and code != 0:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         raise UsageError(f"{complaint}: {lines[-1] if lines else 'no reason given'}")
 
 
-def _wait(process: subprocess.Popen[bytes], name: str, timeout: float) -> int:
-    try:
-        return process.wait(timeout)
-    except subprocess.TimeoutExpired as error:
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kills a process that leads a session, with all that it started there, unless it has ended by itself."""
+    if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        raise UsageError(f"{name} took longer than {timeout:g} seconds.") from error

@@ -77,7 +77,7 @@ class PymongoSuite:
         options = ["-q", "--override-ini=addopts=", "-m", self.marker, "-p", "no:cacheprovider", "--tb=short"]
         command = [str(_python(folder)), "-m", "pytest", "test", *options]
         environment = {**os.environ, "DB_IP": host, "DB_PORT": str(port), "PYTHONPATH": str(folder)}
-        record = folder / f"{self.marker}-record.jsonl"
+        record = junit.with_suffix(".jsonl")
         PytestSuite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout)
         write_junit_of_record(record, junit)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from secantus_conformance.drivers.process import end_group
 from secantus_conformance.failures import UsageError
 
 _PLUGIN = Path(__file__).parent / "recorder" / "pytest_record.py"
@@ -39,7 +39,7 @@ class PytestSuite:
         while not self._run_once(record, deadline):
             lines = _lines(record)
             if len(lines) == before:
-                raise UsageError(f"The suite ends before its tests do: {self._last_line()}")
+                raise UsageError(f"The suite ends before its tests do: {self._last_line(record)}")
             before = len(lines)
             if lines[-1][0] == "started":
                 _give_up(record, str(lines[-1][1]), lines)
@@ -48,7 +48,7 @@ class PytestSuite:
         """Runs what is left. Returns whether pytest says that nothing is left."""
         plugins = f"{_PLUGIN.parent}{os.pathsep}{self.environment.get('PYTHONPATH', '')}"
         environment = {**self.environment, "RECORD": str(record), "PYTHONPATH": plugins}
-        with (self.folder / "last-output.txt").open("wb") as output:
+        with _output(record).open("wb") as output:
             process = subprocess.Popen(
                 [*self.command, "-p", _PLUGIN.stem],
                 cwd=self.folder,
@@ -58,20 +58,35 @@ class PytestSuite:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            while process.poll() is None:
-                time.sleep(_LOOK_SECONDS)
-                silent = time.time() - record.stat().st_mtime > self.silence
-                if silent or time.monotonic() > deadline:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
+            try:
+                self._watch(process, record, deadline)
+            finally:
+                end_group(process)
         if time.monotonic() > deadline:
-            raise UsageError(f"The suite took too long; {len(_lines(record))} lines of its record are in {record}.")
+            raise UsageError(f"The suite took too long; it got as far as {_last_test(record)}.")
         lines = _lines(record)
         return bool(lines) and lines[-1][0] == "finished"
 
-    def _last_line(self) -> str:
-        lines = (self.folder / "last-output.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    def _watch(self, process: subprocess.Popen[bytes], record: Path, deadline: float) -> None:
+        """Waits until the process ends, or has been silent for too long, or its time is up."""
+        while process.poll() is None and time.monotonic() <= deadline:
+            if time.time() - record.stat().st_mtime > self.silence:
+                return
+            time.sleep(_LOOK_SECONDS)
+
+    def _last_line(self, record: Path) -> str:
+        lines = _output(record).read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1][:300] if lines else "it says nothing"
+
+
+def _output(record: Path) -> Path:
+    """Where what pytest prints goes: beside the record, so that two runs of one suite do not get into each other's way."""
+    return record.with_suffix(".txt")
+
+
+def _last_test(record: Path) -> str:
+    started = [str(line[1]) for line in _lines(record) if line[0] == "started"]
+    return started[-1] if started else "its start"
 
 
 def _lines(record: Path) -> list[list[object]]:

@@ -10,6 +10,7 @@ from pymongo.errors import PyMongoError
 
 from secantus_conformance.failures import AssertionFailed, BadTest, SkipTest
 from secantus_conformance.model import Result, TestCase, Verdict
+from secantus_conformance.unified.driver_errors import short
 
 
 def judge(case: TestCase, run: Callable[[], None]) -> Result:
@@ -29,7 +30,8 @@ def _verdict(run: Callable[[], None]) -> tuple[Verdict, str, str, str, str]:
     except BadTest as bad:
         return Verdict.ERROR, bad.kind, bad.message, "", ""
     except PyMongoError as error:
-        return Verdict.FAILED, "server", f"{type(error).__name__}: {error}", "no error", str(getattr(error, "details", None) or error)
+        said = str(getattr(error, "details", None) or error)
+        return Verdict.FAILED, "server", f"{type(error).__name__}: {short(error)}", "no error", said
     except Exception as error:  # noqa: BLE001  (whatever a test raises is its verdict)
         return Verdict.ERROR, "runner", f"{type(error).__name__}: {error}", "", "".join(traceback.format_exception(error)[-6:])
     return Verdict.PASSED, "", "", "", ""

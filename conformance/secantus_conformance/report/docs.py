@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import groupby
 
 from secantus_conformance.model import Group, Run, Skip, Verdict
-from secantus_conformance.report.summary import Row, rows, skips, total
+from secantus_conformance.report.summary import Row, known_reason, rows, server_tests, skips, total
 from secantus_conformance.report.terminal import sentence
 
 _HEAD = """# Conformance
 
 What holds, feature by feature, by suites that nobody here wrote. `secantus-conformance docs` writes this page from the
-JSON reports of `secantus-conformance run -n 2 --report DIR` and `secantus-conformance drivers NAME --report DIR`; it is not
-edited by hand.
+JSON reports of `secantus-conformance run -n 2 --report DIR` and `secantus-conformance drivers NAME --report DIR`, and, for the
+figures of other servers, of the same with `--uri URI`; it is not edited by hand.
 
 A test is *eligible* if it is meant for a single-node replica set of this version and pymongo can express it. *For free*
 counts those passes that a server gets which stores nothing and answers ok. A *known difference* names a missing
@@ -28,34 +29,48 @@ _EXPLAINED = {
 }
 
 
-def page(runs: list[Run], free: frozenset[str]) -> str:
-    """The page for a number of runs."""
-    return "\n".join([_HEAD, *(_section(run, free) for run in runs)])
+def page(runs: list[Run], free: frozenset[str], others: Sequence[Run] = ()) -> str:
+    """The page for a number of runs; `others` are runs of the same suites against other servers, whose figures stand beside."""
+    return "\n".join([_HEAD, *(_section(run, free, [other for other in others if other.title == run.title]) for run in runs)])
 
 
-def _section(run: Run, free: frozenset[str]) -> str:
+def _section(run: Run, free: frozenset[str], others: list[Run]) -> str:
     suite = " ".join(filter(None, (run.suite.get("name"), run.suite.get("version"))))
     parts = [f"## {run.title}", f"{suite} against {run.server.get('product', 'a server')}. {sentence(run)}"]
+    with_free = any(result.id in free for result in run.results)
     for group, members in groupby(rows(run.results, free), key=lambda row: row.group):
-        parts += [f"### {group.value.capitalize()}", _EXPLAINED[group], _table(list(members), group)]
-    parts += [_known(run), _skipped(run)]
+        parts += [f"### {group.value.capitalize()}", _EXPLAINED[group], _table(list(members), group, with_free)]
+    parts += [_beside(run, others), _known(run), _skipped(run)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(members: list[Row], group: Group) -> str:
-    lines = ["| category | passed | eligible | share | for free | known | not passed | skipped |", "|---|--:|--:|--:|--:|--:|--:|--:|"]
-    lines += [_line(row, row.category) for row in members]
-    return "\n".join([*lines, _line(total(members, "", group), "**all**")])
+def _table(members: list[Row], group: Group, with_free: bool) -> str:
+    head = ["category", "passed", "eligible", "share", *(["for free"] if with_free else []), "known", "not passed", "skipped"]
+    lines = [f"| {' | '.join(head)} |", "|---|" + "--:|" * (len(head) - 1)]
+    lines += [_line(row, row.category, with_free) for row in members]
+    return "\n".join([*lines, _line(total(members, "", group), "**all**", with_free)])
 
 
-def _line(row: Row, label: str) -> str:
-    known = row.counts[Verdict.KNOWN]
-    cells = (row.passed, row.eligible, row.share, row.free, known, row.eligible - row.passed - known, row.counts[Verdict.SKIPPED])
+def _line(row: Row, label: str, with_free: bool) -> str:
+    free = [row.free] if with_free else []
+    cells = (row.passed, row.eligible, row.share, *free, row.counts[Verdict.KNOWN], row.bad, row.counts[Verdict.SKIPPED])
     return f"| {label} | " + " | ".join(map(str, cells)) + " |"
 
 
+def _beside(run: Run, others: list[Run]) -> str:
+    """The figures of servers beside each other, of a driver's suite those of the tests that need a server."""
+    if not others:
+        return ""
+    tests = "tests that need a server" if server_tests(run) else "eligible tests"
+    lines = [f"| server | {tests} | passed | share |", "|---|--:|--:|--:|"]
+    for each in (run, *others):
+        row = total(rows(server_tests(each) or each.results), "", Group.SERVER)
+        lines.append(f"| {each.server.get('product', 'a server')} | {row.eligible} | {row.passed} | {row.share} |")
+    return "### Beside other servers\n\n" + "\n".join(lines)
+
+
 def _known(run: Run) -> str:
-    reasons = Counter(result.reason.split(" (")[0] for result in run.results if result.verdict is Verdict.KNOWN)
+    reasons = Counter(known_reason(result) for result in run.results if result.verdict is Verdict.KNOWN)
     if not reasons:
         return ""
     return "### Known differences\n\n" + "\n".join(

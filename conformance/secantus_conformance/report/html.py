@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from secantus_conformance.model import Group, Result, Run, Verdict
-from secantus_conformance.report.summary import Row, rows, skips, total
+from secantus_conformance.report.summary import Row, known_reason, rows, skips, total
 from secantus_conformance.report.terminal import sentence
 
 _STYLE = """
@@ -21,10 +21,17 @@ details{border:1px solid #e3e8ee;border-radius:6px;margin:.5rem 0;padding:.4rem 
 .sides{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}pre{background:#f6f8fa;padding:.6rem;overflow:auto;max-height:26rem;
 font-size:12.5px}
 .verdict{font-size:.75rem;color:#fff;background:#d1433f;border-radius:3px;padding:.05rem .4rem;margin-right:.5rem}
+.legend span{display:inline-block;width:.8rem;height:.8rem;border-radius:3px;margin:0 .35rem 0 .8rem}
 .verdict.known{background:#b98412}p.reason{color:#51606f;overflow-wrap:anywhere}
 @media(prefers-color-scheme:dark){body{background:#14191f;color:#dde4ec}
 th,td,details{border-color:#2c3540}pre{background:#1c232b}.track{background:#2c3540}}
 """
+_LEGEND = (
+    '<p class="legend"><span class="ok"></span>passed <span class="known"></span>known difference: a feature is missing '
+    '<span class="bad"></span>not passed</p>'
+)
+# So many failures are shown unfolded.
+_MAX_OPEN = 20
 _HEAD = ("category", "", "passed", "eligible", "share", "known", "not passed", "skipped", "passed for free")
 
 
@@ -33,10 +40,11 @@ def write_html(run: Run, path: Path, free: frozenset[str] = frozenset()) -> None
     parts = [
         f"<h1>{escape(run.title)}</h1>",
         f"<p>{escape(_subject(run))}</p><p><strong>{escape(sentence(run))}</strong></p>",
+        _LEGEND,
         _table(run, free),
         *(f"<p>{escape(note)}</p>" for note in run.notes),
-        _failures("What did not pass", run.bad),
-        _failures("Known differences", [result for result in run.results if result.verdict is Verdict.KNOWN]),
+        _failures(run.bad),
+        _known(run),
         _skips(run),
     ]
     path.write_text(
@@ -65,29 +73,39 @@ def _table(run: Run, free: frozenset[str]) -> str:
 
 def _row(row: Row, label: str, with_free: bool, style: str = "") -> str:
     known = row.counts[Verdict.KNOWN]
-    bad = row.eligible - row.passed - known
-    numbers = [row.passed, row.eligible, row.share, known, bad, row.counts[Verdict.SKIPPED], *([row.free] if with_free else [])]
+    numbers = [row.passed, row.eligible, row.share, known, row.bad, row.counts[Verdict.SKIPPED], *([row.free] if with_free else [])]
     cells = "".join(f"<td>{number}</td>" for number in numbers)
-    return f'<tr class="{style}"><td>{escape(label)}</td><td class="bar">{_bar(row.passed, known, bad)}</td>{cells}</tr>'
+    return f'<tr class="{style}"><td>{escape(label)}</td><td class="bar">{_bar(row.passed, known, row.bad)}</td>{cells}</tr>'
 
 
 def _bar(passed: int, known: int, bad: int) -> str:
     whole = max(1, passed + known + bad)
     spans = (("ok", passed), ("known", known), ("bad", bad))
-    return (
-        '<div class="track">'
-        + "".join(f'<span class="{name}" style="width:{100 * count / whole:.2f}%"></span>' for name, count in spans)
-        + "</div>"
-    )
+    said = f"{passed} passed, {known} known differences, {bad} not passed"
+    parts = "".join(f'<span class="{name}" style="width:{100 * count / whole:.2f}%"></span>' for name, count in spans if count)
+    return f'<div class="track" role="img" aria-label="{said}" title="{said}">{parts}</div>'
 
 
-def _failures(title: str, results: list[Result]) -> str:
+def _failures(results: list[Result]) -> str:
     if not results:
         return ""
-    return f"<h2>{title} ({len(results)})</h2>" + "".join(_failure(result) for result in results)
+    return f"<h2>What did not pass ({len(results)})</h2>" + "".join(_failure(result, len(results) <= _MAX_OPEN) for result in results)
 
 
-def _failure(result: Result) -> str:
+def _known(run: Run) -> str:
+    """The known differences, one fold for each missing feature: there may be hundreds of one kind."""
+    results = sorted((result for result in run.results if result.verdict is Verdict.KNOWN), key=known_reason)
+    if not results:
+        return ""
+    folds = []
+    for reason, members in groupby(results, key=known_reason):
+        block = list(members)
+        inside = "".join(_failure(result, False) for result in block)
+        folds.append(f"<details><summary>{escape(reason)}: {len(block)}</summary>{inside}</details>")
+    return f"<h2>Known differences ({len(results)})</h2>" + "".join(folds)
+
+
+def _failure(result: Result, is_open: bool) -> str:
     style = " known" if result.verdict is Verdict.KNOWN else ""
     sides = ""
     if result.expected or result.actual:
@@ -96,7 +114,7 @@ def _failure(result: Result) -> str:
             f"<div>actual<pre>{escape(result.actual)}</pre></div></div>"
         )
     head = f'<span class="verdict{style}">{result.verdict.value}</span>{escape(result.id)}'
-    return f'<details><summary>{head}</summary><p class="reason">{escape(result.reason)}</p>{sides}</details>'
+    return f'<details{" open" if is_open else ""}><summary>{head}</summary><p class="reason">{escape(result.reason)}</p>{sides}</details>'
 
 
 def _skips(run: Run) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from secantus_conformance.model import Result, Verdict
 
@@ -29,9 +30,9 @@ class Display(Protocol):
 
 
 class LiveDisplay:
-    """A bar with counts, and the name of the last failure."""
+    """A bar with counts; above it a line for each test that did not pass, if wanted."""
 
-    def __init__(self, total: int, console: Console) -> None:
+    def __init__(self, total: int, console: Console, each_failure: bool) -> None:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -41,7 +42,7 @@ class LiveDisplay:
         )
         self._progress = Progress(*columns, console=console, transient=True)
         self._task = self._progress.add_task("tests", total=total, bad="")
-        self._bad = 0
+        self._bad, self._each_failure = 0, each_failure
 
     def __enter__(self) -> LiveDisplay:
         self._progress.start()
@@ -53,6 +54,9 @@ class LiveDisplay:
     def add(self, result: Result) -> None:
         """Moves the bar."""
         self._bad += result.verdict.is_bad
+        if result.verdict.is_bad and self._each_failure:
+            line = Text.assemble((result.verdict.value, verdict_style(result.verdict)), " ", result.id)
+            self._progress.console.print(line, no_wrap=True, overflow="ellipsis")
         shown = f"[red]{self._bad} not passed[/red]" if self._bad else ""
         self._progress.update(self._task, advance=1, bad=shown)
 
@@ -83,8 +87,8 @@ class LogDisplay:
 
 
 def make_display(total: int, console: Console, each_failure: bool) -> Display:
-    """A live display on a terminal; elsewhere lines, one for each failure if wanted."""
-    return LiveDisplay(total, console) if sys.stdout.isatty() else LogDisplay(total, each_failure)
+    """A live display on a terminal; elsewhere plain lines. Each failure has a line of its own if wanted."""
+    return LiveDisplay(total, console, each_failure) if sys.stdout.isatty() else LogDisplay(total, each_failure)
 
 
 def verdict_style(verdict: Verdict) -> str:

@@ -37,6 +37,11 @@ class Row:
         return self.counts[Verdict.PASSED]
 
     @property
+    def bad(self) -> int:
+        """The tests that make the run fail."""
+        return sum(count for verdict, count in self.counts.items() if verdict.is_bad)
+
+    @property
     def share(self) -> str:
         """The share of eligible tests that passed, in words; a dash if there were none."""
         return f"{self.passed / self.eligible:.1%}" if self.eligible else "–"
@@ -62,11 +67,21 @@ def total(parts: Iterable[Row], label: str, group: Group) -> Row:
     return whole
 
 
+def server_tests(run: Run) -> list[Result]:
+    """The eligible tests of a driver's suite that need a server; of another run there are none."""
+    return [result for result in run.results if result.category.endswith(NEEDS_SERVER) and result.eligible]
+
+
 def of_server_tests(run: Run) -> str:
     """Of a driver's suite, in a sentence: how many of the tests that need a server pass; nothing for another run."""
-    needed = [result for result in run.results if result.category.endswith(NEEDS_SERVER) and result.eligible]
+    needed = server_tests(run)
     passed = sum(result.verdict is Verdict.PASSED for result in needed)
     return f"Of the tests that need a server, {passed} of {len(needed)} pass." if needed else ""
+
+
+def known_reason(result: Result) -> str:
+    """Of a known difference the missing feature, without what this one test's failure says."""
+    return result.reason.split(" (")[0]
 
 
 def skips(run: Run) -> list[tuple[str, str, int]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -43,42 +45,40 @@ def sentence(run: Run) -> str:
 
 def summary_table(run: Run, free: frozenset[str]) -> Table:
     """The table of a run: a block for each group, a row for each category."""
-    table = Table(title=f"{run.title}: {run.suite.get('name', '')} {run.suite.get('version', '')} against {run.server.get('product', '')}")
-    for name in (
-        "category",
-        "passed",
-        "eligible",
-        "share",
-        "known",
-        "failed",
-        "error",
-        "timeout",
-        "skipped",
-        *(("for free",) if free else ()),
-    ):
-        table.add_column(name, justify="left" if name == "category" else "right")
-    for group, members in groupby(rows(run.results, free), key=lambda row: row.group):
+    title = f"{run.title}: {run.suite.get('name', '')} {run.suite.get('version', '')} against {run.server.get('product', '')}"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
+    all_rows = rows(run.results, free)
+    columns = _columns(total(all_rows, "", Group.SERVER), bool(free))
+    table.add_column("category", overflow="fold")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for group, members in groupby(all_rows, key=lambda row: row.group):
         block = list(members)
         for row in block:
-            table.add_row(*_cells(row, row.category, bool(free)))
-        table.add_row(*_cells(total(block, "", group), f"[bold]{group.value}[/bold]", bool(free)), end_section=True)
+            table.add_row(row.category, *(column(row) for column in columns.values()))
+        whole = total(block, "", group)
+        table.add_row(f"[bold]{group.value}[/bold]", *(column(whole) for column in columns.values()), end_section=True)
     return table
 
 
-def _cells(row: Row, label: str, with_free: bool) -> list[str]:
-    counts = row.counts
-    bad = [counts[verdict] for verdict in (Verdict.FAILED, Verdict.ERROR, Verdict.TIMEOUT)]
-    marked = [f"[red]{count}[/red]" if count else "0" for count in bad]
-    cells = [
-        label,
-        str(row.passed),
-        str(row.eligible),
-        row.share,
-        str(counts[Verdict.KNOWN]),
-        *marked,
-        str(counts[Verdict.SKIPPED]),
-    ]
-    return [*cells, str(row.free)] if with_free else cells
+def _columns(whole: Row, with_free: bool) -> dict[str, Callable[[Row], str]]:
+    """The columns of figures, few enough to fit into 80 characters: errors and timeouts count as failed, below they are told apart."""
+    columns: dict[str, Callable[[Row], str]] = {
+        "passed": lambda row: str(row.passed),
+        "eligible": lambda row: str(row.eligible),
+        "share": lambda row: row.share,
+    }
+    if whole.counts[Verdict.KNOWN]:
+        columns["known"] = lambda row: str(row.counts[Verdict.KNOWN])
+    columns["failed"] = _failed
+    columns["skipped"] = lambda row: str(row.counts[Verdict.SKIPPED])
+    if with_free:
+        columns["free"] = lambda row: str(row.free)
+    return columns
+
+
+def _failed(row: Row) -> str:
+    return f"[red]{row.bad}[/red]" if row.bad else "0"
 
 
 def print_failure(console: Console, result: Result) -> None:

@@ -20,7 +20,7 @@ _SELF_CHECK = ("invalid", "valid-fail")
 
 
 def discover(source: Source) -> list[TestCase]:
-    """All tests that need a server, in the order of their files. Raises UsageError for a file that is not JSON."""
+    """All tests that need a server, in the order of their files. Raises UsageError for a file that is not JSON, or no file of tests."""
     tests: list[TestCase] = []
     for path in sorted(source.root.rglob("*.json")):
         parts = _parts(source, path)
@@ -51,11 +51,25 @@ def _tests_of(path: Path, parts: tuple[str, ...], category: str) -> Iterator[Tes
     if not isinstance(data, dict):
         return
     prefix = "/".join(parts)
-    if category == "bson":
-        yield from _corpus_tests(path, prefix, data)
-    elif "schemaVersion" in data and isinstance(data.get("tests"), list):
-        for index, (name, test) in enumerate(_named(data["tests"], "description")):
-            yield TestCase(f"{prefix}::{name}", path, index, category, group_of(test), "unified")
+    try:
+        if category == "bson":
+            yield from _corpus_tests(path, prefix, data)
+        elif "schemaVersion" in data or "unified" in parts[:-1]:
+            for index, (name, test) in enumerate(_named(data["tests"], "description")):
+                yield TestCase(f"{prefix}::{name}", path, index, category, group_of(test), "unified")
+    except (AttributeError, KeyError, TypeError) as error:
+        complaint = "" if category == "bson" else _complaint(data)
+        raise UsageError(f"{path} is not built as a file of tests is: {complaint or repr(error)}") from error
+
+
+def _complaint(file: dict[str, Any]) -> str:
+    """What is wrong with a file of the unified test format, in a sentence; nothing if it keeps to the format."""
+    try:
+        check_version(file)
+        check_structure(file)
+    except BadTest as bad:
+        return bad.message
+    return ""
 
 
 def _corpus_tests(path: Path, prefix: str, data: dict[str, Any]) -> Iterator[TestCase]:
@@ -86,12 +100,9 @@ def read_json(path: Path) -> Any:
 def check_files(tests: Iterable[TestCase]) -> None:
     """Raises UsageError for a file that breaks the unified test format, or is of a version that this runner does not know."""
     for path in dict.fromkeys(test.file for test in tests if test.kind == "unified"):
-        file = read_json(path)
-        try:
-            check_version(file)
-            check_structure(file)
-        except BadTest as bad:
-            raise UsageError(f"{path}: {bad.message}") from bad
+        complaint = _complaint(read_json(path))
+        if complaint:
+            raise UsageError(f"{path}: {complaint}")
 
 
 def select(tests: Iterable[TestCase], categories: list[str], patterns: list[str]) -> list[TestCase]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from gridfs import GridFSBucket
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.server_api import ServerApi
 
+from secantus_conformance.environment import Environment
 from secantus_conformance.failures import AssertionFailed, BadTest, SkipTest
 from secantus_conformance.model import Skip
 from secantus_conformance.unified import options
@@ -39,7 +39,7 @@ def _client(test: TestContext, spec: dict[str, Any]) -> MongoClient[Any]:
     listener = _listener(spec)
     minimum = uri_options.get("minPoolSize", 0) if "awaitMinPoolSizeMS" in spec else 0
     listener.enabled = not minimum
-    client = _connect(_uri(test, uri_options), {**uri_options, **_server_api(spec)}, listener)
+    client = _connect(_uri(test.environment, spec), {**uri_options, **_server_api(spec)}, listener)
     if minimum:
         _await_pool(listener, minimum, spec["awaitMinPoolSizeMS"] / 1000)
     test.listeners[spec["id"]] = listener
@@ -65,13 +65,14 @@ def _listener(spec: dict[str, Any]) -> Listener:
     return Listener(observed, spec.get("ignoreCommandMonitoringEvents", []), spec.get("observeSensitiveCommands", False))
 
 
-def _uri(test: TestContext, uri_options: dict[str, Any]) -> str:
-    """The server's URI; without `replicaSet` for a client that wants a direct connection."""
-    if not uri_options.get("directConnection"):
-        return test.environment.uri
-    parts = urlsplit(test.environment.uri)
-    query = [(key, value) for key, value in parse_qsl(parts.query) if key.lower() != "replicaset"]
-    return urlunsplit(parts._replace(query=urlencode(query)))
+def _uri(environment: Environment, spec: dict[str, Any]) -> str:
+    """The server's URI; of one node for a client that wants a direct connection, or a single mongos."""
+    sharded, multiple = environment.topology == "sharded", spec.get("useMultipleMongoses")
+    if sharded and multiple and len(environment.hosts) < 2:
+        raise SkipTest(Skip.ENVIRONMENT, "needs a URI that names several mongos")
+    if spec.get("uriOptions", {}).get("directConnection") or (sharded and multiple is False):
+        return environment.uri_of_first_host()
+    return environment.uri
 
 
 def _server_api(spec: dict[str, Any]) -> dict[str, Any]:

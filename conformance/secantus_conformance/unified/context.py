@@ -33,7 +33,7 @@ class TestContext:
 
     def __post_init__(self) -> None:
         self.matcher = Matcher(self.entities)
-        self.fail_points = FailPoints(self.internal)
+        self.fail_points = FailPoints(self.environment, self.internal)
 
     def listener(self, client: Any) -> Listener:
         """The listener of a client entity. Raises BadTest if there is no such client."""

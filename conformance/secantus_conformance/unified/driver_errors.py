@@ -95,6 +95,11 @@ def message(error: BaseException) -> str:
     return str(error)
 
 
+def short(error: BaseException) -> str:
+    """The words of an error without the server's whole reply, which the driver appends to them."""
+    return str(error).split(", full error: ")[0]
+
+
 def has_label(error: BaseException, label: str) -> bool:
     """Whether an error carries a label."""
     error = inner(error)

@@ -31,7 +31,7 @@ def check_error(matcher: Matcher, expected: dict[str, Any], error: BaseException
 def describe(error: BaseException) -> str:
     """An exception with everything the server said."""
     reply = driver_errors.details(error)
-    return f"{type(error).__name__}: {error}" + (f"\n{extjson.show(reply)}" if reply else "")
+    return f"{type(error).__name__}: {driver_errors.short(error)}\n{extjson.show(reply)}" if reply else f"{type(error).__name__}: {error}"
 
 
 def _is_error(matcher: Matcher, wanted: Any, error: BaseException) -> str | None:

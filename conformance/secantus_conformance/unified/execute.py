@@ -78,7 +78,8 @@ def _judge_error(test: TestContext, spec: dict[str, Any], error: Exception) -> E
     if "expectError" in spec:
         check_error(test.matcher, spec["expectError"], error)
     elif not spec.get("ignoreResultAndError"):
-        raise AssertionFailed("unexpected-error", f"{spec['name']} failed: {error}", "no error", describe(error)) from error
+        reason = f"{spec['name']} failed: {driver_errors.short(error)}"
+        raise AssertionFailed("unexpected-error", reason, "no error", describe(error)) from error
     return error
 
 

@@ -18,6 +18,7 @@ from secantus_conformance.suites.categories import all_operations
 from secantus_conformance.unified.clients import create_entities
 from secantus_conformance.unified.context import TestContext
 from secantus_conformance.unified.cursors import FirstResultCursor
+from secantus_conformance.unified.driver_errors import short
 from secantus_conformance.unified.error_checks import describe
 from secantus_conformance.unified.event_checks import check_events
 from secantus_conformance.unified.execute import run_operation
@@ -64,7 +65,8 @@ def _prepare(test: TestContext, file: dict[str, Any]) -> None:
     try:
         insert_initial_data(test.internal, file.get("initialData", []))
     except PyMongoError as error:
-        raise AssertionFailed("initial-data", f"The initial data could not be written: {error}", "no error", describe(error)) from error
+        reason = f"The initial data could not be written: {short(error)}"
+        raise AssertionFailed("initial-data", reason, "no error", describe(error)) from error
     create_entities(test, file.get("createEntities", []))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from secantus_conformance.failures import AssertionFailed, SkipTest
-from secantus_conformance.model import Skip
+from secantus_conformance.failures import AssertionFailed
 from secantus_conformance.unified.clients import create_entities
 from secantus_conformance.unified.context import TestContext
+from secantus_conformance.unified.driver_private import pinned_address
 from secantus_conformance.unified.ops.registry import operation
 from secantus_conformance.unified.threads import TestThread
 
@@ -23,8 +23,10 @@ def fail_point(test: TestContext, target: None, arguments: dict[str, Any]) -> An
 @operation("testRunner", "targetedFailPoint", "session failPoint")
 def targeted_fail_point(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
     """Sets a fail point on the mongos that a session is pinned to."""
-    test.entities.session(arguments["session"])
-    raise SkipTest(Skip.ENVIRONMENT, "sessions are pinned on sharded clusters only, and this runner drives one node")
+    address = pinned_address(test.entities.session(arguments["session"]))
+    if address is None:
+        raise AssertionFailed("assertion", f"The session {arguments['session']} is not pinned to a mongos.", "a pinned session", "none")
+    test.fail_points.set_on(address, arguments["failPoint"])
 
 
 @operation("testRunner", "createEntities", "entities")

@@ -54,6 +54,8 @@ class ServerOperations:
         self._scope = scope
         self._parse = parse
         self._hint = hint
+        # By the index's ident: a sub-pipeline that runs for each outer document asks for the same one each time.
+        self._point_finders: dict[int, PointFinder] = {}
 
     def _collection(self, db: str, name: str) -> Collection | None:
         return self._services.catalog.find(db, name)
@@ -118,7 +120,11 @@ class ServerOperations:
         if found is None or collation is not None:
             return None
         index = next((index for index in found.indexes if index.point_path == path and not index.hidden), None)
-        return None if index is None else PointFinder(self._scope, index, found.ident)
+        if index is None:
+            return None
+        if index.ident not in self._point_finders:
+            self._point_finders[index.ident] = self._scope.open(PointFinder(index, found.ident))
+        return self._point_finders[index.ident]
 
     def _finder_by_id(self, collection: Collection, index: Index, collation: Collation | None) -> Callable[[Any], Iterator[bytes]]:
         def find(value: Any) -> Iterator[bytes]:

@@ -4,6 +4,7 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
 
+from secantus_server.bson._codec cimport Writer
 from secantus_server.index._index cimport Index, put_record_id, read_record_id
 from secantus_server.storage._unit cimport RecoveryUnit
 
@@ -32,44 +33,63 @@ cpdef bytes fetch(RecoveryUnit unit, int ident, int64_t record_id):
     return PyBytes_FromStringAndSize(<const char*>value, size)
 
 
-cdef bytes find(RecoveryUnit unit, Index index, bytes key, int records_ident, int64_t* record_id):
-    """The document that a unique index has under a whole key string, or None; sets its RecordId."""
-    cdef bytes full = index.prefix + key
-    cdef const uint8_t* value
-    cdef size_t size
-    index.uses += 1
-    if not unit.get_raw(ENTRIES_TABLE, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full), &value, &size):
-        return None
-    record_id[0] = read_record_id(value)
-    return fetch(unit, records_ident, record_id[0])
-
-
 def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not None, int records_ident):
     """The document that a unique index has under a whole key string, with its RecordId; or None.
 
     Arguments:
         key: the key string of all the index's fields.
     """
-    cdef int64_t record_id = 0
-    cdef bytes document = find(unit, index, key, records_ident, &record_id)
+    cdef bytes full = index.prefix + key
+    cdef const uint8_t* value
+    cdef size_t size
+    cdef int64_t record_id
+    cdef bytes document
+    index.uses += 1
+    if not unit.get_raw(ENTRIES_TABLE, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full), &value, &size):
+        return None
+    record_id = read_record_id(value)
+    document = fetch(unit, records_ident, record_id)
     return None if document is None else (record_id, document)
 
 
 cdef class PointFinder:
-    """Finds documents by the keys of a unique index, for as long as a scope is open.
+    """Finds documents by the keys of a unique index; a scope attaches it to the unit that is read in, as it does with a scan.
 
     Arguments:
-        scope: its `unit` is read in, whichever that is at the time.
         index: of one field.
         records_ident: the collection's records.
     """
 
-    def __init__(self, scope, Index index not None, int records_ident):
-        self.scope = scope
+    def __init__(self, Index index not None, int records_ident):
         self.index = index
         self.records_ident = records_ident
+        self.finished = False
 
-    cpdef bytes find(self, bytes key):
-        """The document that has the key string, or None."""
-        cdef int64_t record_id
-        return find(self.scope.unit, self.index, key, self.records_ident, &record_id)
+    def attach(self, RecoveryUnit unit not None):
+        """Read in this unit's transaction from now on."""
+        self.unit = unit
+
+    def detach(self):
+        """Let go of the transaction."""
+        self.unit = None
+
+    def close(self):
+        """Let go of it for good."""
+        self.unit = None
+        self.finished = True
+
+    cdef bint find(self, Writer key, const uint8_t** document, size_t* size) except -1:
+        """Point to the document that the index has under the key string in the buffer, behind the index's prefix; 0 if there is none.
+
+        It is there until the unit reads something else.
+        """
+        cdef uint8_t[12] record
+        cdef const uint8_t* value
+        cdef size_t value_size
+        assert self.unit is not None, "the scope is detached"
+        self.index.uses += 1
+        if not self.unit.get_raw(ENTRIES_TABLE, key.buffer, key.size, &value, &value_size):
+            return False
+        put_ident(record, self.records_ident)
+        put_record_id(record + 4, read_record_id(value))
+        return self.unit.get_raw(RECORDS_TABLE, record, 12, document, size)

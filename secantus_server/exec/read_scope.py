@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from secantus_server.exec._scan import Scan
 from secantus_server.storage import RecoveryUnit
 
-AnyScan = TypeVar("AnyScan", bound=Scan)
+
+class Reader(Protocol):
+    """A scan, or what else reads in one transaction after the other."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it reads no more."""
+        ...
+
+    def attach(self, unit: RecoveryUnit) -> None:
+        """Read in this unit's transaction."""
+        ...
+
+    def detach(self) -> None:
+        """Let go of the transaction."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it for good."""
+        ...
+
+
+AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
 class ReadScope:
@@ -19,7 +40,7 @@ class ReadScope:
 
     def __init__(self, unit: RecoveryUnit | None = None) -> None:
         self._unit = unit
-        self._scans: list[Scan] = []
+        self._scans: list[Reader] = []
 
     @property
     def unit(self) -> RecoveryUnit:
@@ -27,13 +48,13 @@ class ReadScope:
         assert self._unit is not None, "the scope is detached"
         return self._unit
 
-    def open(self, scan: AnyScan) -> AnyScan:
+    def open(self, scan: AnyReader) -> AnyReader:
         """Let a new scan read in this scope."""
         scan.attach(self.unit)
         self._scans.append(scan)
         return scan
 
-    def forget(self, scan: Scan) -> None:
+    def forget(self, scan: Reader) -> None:
         """End a scan before the scope ends."""
         scan.close()
         self._scans.remove(scan)

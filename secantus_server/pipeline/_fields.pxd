@@ -11,7 +11,11 @@ cdef class FieldSetter:
     cdef tuple names
     cdef Py_ssize_t last
     cdef Writer out
+    cdef const uint8_t* found
+    cdef size_t found_size
 
     cpdef bytes set(self, bytes doc, object value)
+    cdef bytes set_found(self, bytes doc, const uint8_t* found, size_t size)
+    cdef int put_found(self, const char* name, size_t length) except -1
     cdef int put(self, const uint8_t* doc, Py_ssize_t index, object value) except -1
     cdef int put_field(self, const char* name, size_t length, const Element* old, Py_ssize_t index, object value) except -1

@@ -8,6 +8,9 @@ from libc.string cimport memcmp
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, first_element, next_element
 
+# Stands for the document that `set_found` points to.
+cdef object FOUND = object()
+
 
 cdef class FieldSetter:
     """Sets the field at a path: in its place if it is there, else at the end; what is no document on the way becomes one.
@@ -32,6 +35,21 @@ cdef class FieldSetter:
         self.put(<const uint8_t*>PyBytes_AS_STRING(doc), 0, value)
         return self.out.finish()
 
+    cdef bytes set_found(self, bytes doc, const uint8_t* found, size_t size):
+        """The document with an array at the path that holds one document, or with an empty one where there is none (NULL)."""
+        self.found = found
+        self.found_size = size
+        return self.set(doc, FOUND)
+
+    cdef int put_found(self, const char* name, size_t length) except -1:
+        cdef size_t mark
+        self.out.put_name(4, name, length)
+        mark = self.out.open()
+        if self.found != NULL:
+            self.out.put_name(3, "0", 1)
+            self.out.put_bytes(<const char*>self.found, self.found_size)
+        return self.out.close(mark)
+
     cdef int put(self, const uint8_t* doc, Py_ssize_t index, object value) except -1:
         cdef bytes name = <bytes>self.names[index]
         cdef const char* text = PyBytes_AS_STRING(name)
@@ -54,6 +72,6 @@ cdef class FieldSetter:
 
     cdef int put_field(self, const char* name, size_t length, const Element* old, Py_ssize_t index, object value) except -1:
         if index == self.last:
-            return self.out.put_value(name, length, value, 1)
+            return self.put_found(name, length) if value is FOUND else self.out.put_value(name, length, value, 1)
         self.out.put_name(3, name, length)
         return self.put(old.value if old != NULL and old.type == 3 else NULL, index + 1, value)

@@ -16,7 +16,7 @@ cdef class JoinPath:
     cdef Writer out
     cdef dict found
 
-    cdef bytes plain_key(self, bytes doc)
+    cdef bint plain_key(self, bytes doc, bytes prefix) except -1
     cdef int walk(self, const uint8_t* doc, Py_ssize_t index) except -1
     cdef int descend(self, const Element* element, Py_ssize_t index) except -1
     cdef int through(self, const uint8_t* array, Py_ssize_t index) except -1

@@ -33,19 +33,23 @@ cdef class JoinPath:
         self.walk(<const uint8_t*>PyBytes_AS_STRING(doc), 0)
         return list(self.found)
 
-    cdef bytes plain_key(self, bytes doc):
-        """The key of the document's only value, if the path is one name and the value equals nothing but itself; else None."""
+    cdef bint plain_key(self, bytes doc, bytes prefix) except -1:
+        """Put a prefix and the key of the document's only value into the buffer.
+
+        Gives 0 where the path is not one name, or the value might equal something else, too.
+        """
         cdef Element element
         cdef bytes name = <bytes>self.names[0]
         if self.last > 0:
-            return None
+            return False
         if not find_field(<const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), &element):
-            return None
+            return False
         if element.type not in (1, 2, 5, 7, 8, 9, 16, 18):
-            return None
+            return False
         self.out.clear()
+        self.out.put_bytes(PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
         put_key(self.out, element.type, element.value, self.collation)
-        return self.out.finish()
+        return True
 
     cdef int walk(self, const uint8_t* doc, Py_ssize_t index) except -1:
         cdef Element element

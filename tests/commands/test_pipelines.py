@@ -114,3 +114,21 @@ def test_what_may_follow_a_change_stream(db: Database) -> None:
 def test_change_streams_are_not_there_yet(db: Database) -> None:
     db.c.insert_one({})
     assert failure(db, {"aggregate": "c", "pipeline": [{"$changeStream": {}}], "cursor": {}})["code"] == 238
+
+
+def test_a_lookup_by_a_unique_index_goes_on_over_batches(db: Database) -> None:
+    db.people.insert_many([{"_id": n, "name": f"p{n}"} for n in range(5)])
+    values: list[Any] = [0, 1, 7, None, [2, 3], "x", 4]
+    db.orders.insert_many([{"_id": n, "by": value} for n, value in enumerate(values)])
+    pipeline = [{"$lookup": {"from": "people", "localField": "by", "foreignField": "_id", "as": "found"}}]
+    found = [[one["_id"] for one in order["found"]] for order in db.orders.aggregate(pipeline, batchSize=2)]
+    assert found == [[0], [1], [], [], [2, 3], [], [4]]
+
+
+def test_a_lookup_in_a_sub_pipeline_reads_in_each_batch_too(db: Database) -> None:
+    db.people.insert_many([{"_id": n, "boss": n + 1} for n in range(6)])
+    inner = {"$lookup": {"from": "people", "localField": "boss", "foreignField": "_id", "as": "boss"}}
+    same = {"$match": {"$expr": {"$eq": ["$_id", "$$n"]}}}
+    outer = {"$lookup": {"from": "people", "let": {"n": "$_id"}, "pipeline": [same, inner], "as": "me"}}
+    found = [person["me"][0]["boss"] for person in db.people.aggregate([outer], batchSize=2)]
+    assert found == [*[[{"_id": n + 1, "boss": n + 2}] for n in range(5)], []]

@@ -5,7 +5,6 @@ from secantus_server.pipeline._paths import JoinPath
 
 class PointJoin:
     def __init__(self, path: JoinPath, finder: PointFinder, otherwise: Callable[[bytes], list[bytes]]) -> None: ...
-    def find(self, document: bytes) -> list[bytes]: ...
 
 class Joined(Iterator[bytes]):
     def __init__(

@@ -1,6 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """`$lookup`'s loop: the outer documents, each with what was found for it."""
 
+from libc.stdint cimport uint8_t
+
 from secantus_server.bson._codec cimport RawArray
 from secantus_server.exec._point cimport PointFinder
 from secantus_server.pipeline._fields cimport FieldSetter
@@ -25,14 +27,15 @@ cdef class PointJoin:
         self.finder = finder
         self.otherwise = otherwise
 
-    cpdef list find(self, bytes document):
-        """The documents that match one of the outer document's values."""
-        cdef bytes key = self.path.plain_key(document)
-        cdef bytes found
-        if key is None:
-            return self.otherwise(document)
-        found = self.finder.find(key)
-        return [] if found is None else [found]
+    cdef bytes join(self, bytes document, FieldSetter setter):
+        """The outer document with what was found for it."""
+        cdef const uint8_t* found = NULL
+        cdef size_t size = 0
+        if not self.path.plain_key(document, self.finder.index.prefix):
+            return setter.set(document, RawArray(self.otherwise(document)))
+        if not self.finder.find(self.path.out, &found, &size):
+            found = NULL
+        return setter.set_found(document, found, size)
 
 
 cdef class Joined:
@@ -65,5 +68,6 @@ cdef class Joined:
         cdef bytes document = next(self.source)
         if self.bind is not None:
             self.bind(document)
-        found = self.find(document) if self.point is None else self.point.find(document)
-        return self.setter.set(document, RawArray(found))
+        if self.point is not None:
+            return self.point.join(document, self.setter)
+        return self.setter.set(document, RawArray(self.find(document)))

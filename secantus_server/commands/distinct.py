@@ -10,7 +10,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
-from secantus_server.commands.kept_elsewhere import check_kept_here
+from secantus_server.commands.kept_elsewhere import stand_in
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import read_transaction, timeless_context
 from secantus_server.commands.registry import Reply, command
@@ -40,7 +40,7 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(31032, "'key' cannot contain a null byte")
     collection = request.services.catalog.find(request.db, name)
     if collection is None:
-        check_kept_here(request.services, request.db, name)
+        collection = stand_in(request.services, request.db, name)
     ctx = timeless_context(request, collation=args["collation"], collection=collection)
     path = args["key"].split(".")
     query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))

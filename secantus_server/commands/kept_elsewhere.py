@@ -1,21 +1,36 @@
-"""What MongoDB keeps in collections and this server keeps elsewhere: to read them as if they were empty would be a wrong answer."""
+"""What MongoDB keeps in collections of its own and this server keeps elsewhere: to read them as if they were empty would be a wrong answer.
+
+`system.views` is made of the catalog; the oplog is refused.
+"""
 
 from __future__ import annotations
 
+from bson.binary import Binary
+
+from secantus_server.bson import encode
+from secantus_server.catalog.collection import Collection
 from secantus_server.commands.services import Services
 from secantus_server.errors import not_supported
 
+VIEWS = "system.views"
 
-def check_kept_here(services: Services, db: str, name: str) -> None:
-    """Refuse to read a collection that is missing although it would hold something.
 
-    Arguments:
-        name: a collection that the catalog does not know.
+def stand_in(services: Services, db: str, name: str) -> Collection | None:
+    """What is read in the place of a collection that the catalog does not know: a view of itself, or None if there is nothing to read.
 
     Raises:
-        CommandError: 238 NotImplemented.
+        CommandError: 238 NotImplemented, it would hold something that cannot be read.
     """
-    if name == "system.views" and any(collection.is_view for collection in services.catalog.collections(db)):
-        raise not_supported(f"reading {db}.system.views", "ask listCollections for the views")
     if db == "local" and name == "oplog.rs" and services.settings.replica_set:
         raise not_supported("reading local.oplog.rs", "point the test at a MongoDB server")
+    if name != VIEWS or not documents_kept_elsewhere(services, db, name):
+        return None
+    return Collection(db, name, Binary(bytes(16), 4), 0, {"viewOn": name, "pipeline": []}, [])
+
+
+def documents_kept_elsewhere(services: Services, db: str, name: str) -> list[bytes]:
+    """The documents of such a collection. https://www.mongodb.com/docs/manual/reference/system-collections/"""
+    if name != VIEWS:
+        return []
+    views = [collection for collection in services.catalog.collections(db) if collection.is_view]
+    return [encode({"_id": view.namespace, **view.options}) for view in views]

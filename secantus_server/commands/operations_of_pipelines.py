@@ -17,7 +17,7 @@ from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.create import create_collection
 from secantus_server.commands.document_writer import DocumentWriter
-from secantus_server.commands.kept_elsewhere import check_kept_here
+from secantus_server.commands.kept_elsewhere import documents_kept_elsewhere, stand_in
 from secantus_server.commands.replace_collection import replace_collection
 from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import catalog_entries, collection_statistics, current_operations, index_statistics
@@ -89,16 +89,22 @@ class ServerOperations:
         found = self._collection(db, collection)
         documents: Iterator[bytes] = matching_documents(found, query, self._scope, self._request.operation.check)
         if found is None:
-            documents = self._missing(db, collection)
+            documents = self._kept_elsewhere(db, collection, query)
         if head.skip or head.limit is not None:
             stop = None if head.limit is None else head.skip + head.limit
             documents = islice(documents, head.skip, stop)
         return documents, head.rest
 
-    def _missing(self, db: str, collection: str) -> Iterator[bytes]:
-        """No documents; refused only where somebody reads them, which $collStats does not."""
-        check_kept_here(self._services, db, collection)
-        yield from ()
+    def _kept_elsewhere(self, db: str, collection: str, query: CanonicalQuery) -> Iterator[bytes]:
+        """What a collection holds that the catalog does not know. Refused only where somebody reads it, which $collStats does not."""
+        if stand_in(self._services, db, collection) is None:
+            return
+        documents = documents_kept_elsewhere(self._services, db, collection)
+        if query.match is not None:
+            documents = list(filter(query.match.matches, documents))
+        if query.sort is not None:
+            documents.sort(key=query.sort.key)
+        yield from reversed(documents) if query.natural < 0 else documents
 
     def equality_finder(
         self, db: str, collection: str, path: str, collation: Collation | None

@@ -9,29 +9,52 @@ import pytest
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-READS: list[Callable[[Database[Any], str], Any]] = [
-    lambda db, name: list(db[name].find()),
-    lambda db, name: db[name].find_one({"_id": 1}),
-    lambda db, name: db[name].count_documents({}),
-    lambda db, name: db[name].estimated_document_count(),
-    lambda db, name: db[name].distinct("_id"),
-    lambda db, name: list(db.plain.aggregate([{"$lookup": {"from": name, "localField": "a", "foreignField": "_id", "as": "x"}}])),
-    lambda db, name: list(db.plain.aggregate([{"$unionWith": name}])),
-]
+VIEW = {"viewOn": "plain", "pipeline": [{"$match": {"a": {"$gt": 0}}}]}
 
 
-@pytest.mark.parametrize("read", READS)
-def test_system_views_is_not_read_where_there_are_views(db: Database[Any], read: Callable[[Database[Any], str], Any]) -> None:
-    db.plain.insert_one({"a": 1})
-    read(db, "system.views")
-    db.command("create", "shown", viewOn="plain", pipeline=[])
-    with pytest.raises(OperationFailure, match="ask listCollections") as caught:
-        read(db, "system.views")
-    assert caught.value.code == 238
+@pytest.fixture
+def views(db: Database[Any]) -> Any:
+    """The collection system.views of a database with two views, of which one has a collation."""
+    db.plain.insert_one({"a": f"{db.name}.b"})
+    assert list(db["system.views"].find()) == []
+    db.command("create", "a", **VIEW)
+    db.command("create", "b", viewOn="other", pipeline=[], collation={"locale": "fr"})
+    return db["system.views"]
 
 
-@pytest.mark.parametrize("read", READS[:5])
-def test_the_oplog_is_not_read(db: Database[Any], read: Callable[[Database[Any], str], Any]) -> None:
+def test_find(db: Database[Any], views: Any) -> None:
+    first, second = views.find()
+    assert first == {"_id": f"{db.name}.a", **VIEW}
+    assert (second["_id"], second["viewOn"], second["collation"]["locale"]) == (f"{db.name}.b", "other", "fr")
+    assert views.find_one({"_id": f"{db.name}.b"}, {"viewOn": 1}) == {"_id": f"{db.name}.b", "viewOn": "other"}
+    assert [one["viewOn"] for one in views.find({"viewOn": {"$exists": True}}, sort=[("_id", -1)], limit=1)] == ["other"]
+    assert [one["viewOn"] for one in views.find(batch_size=1).skip(1)] == ["other"]
+    assert [one["viewOn"] for one in views.find(hint=[("$natural", -1)])] == ["other", "plain"]
+
+
+def test_count_and_distinct(views: Any) -> None:
+    assert (views.count_documents({}), views.estimated_document_count(), views.count_documents({"viewOn": "other"})) == (2, 2, 1)
+    assert sorted(views.distinct("viewOn")) == ["other", "plain"]
+
+
+def test_pipelines(db: Database[Any], views: Any) -> None:
+    assert list(views.aggregate([{"$match": {"viewOn": "other"}}, {"$project": {"_id": 0, "viewOn": 1}}])) == [{"viewOn": "other"}]
+    lookup = {"$lookup": {"from": "system.views", "localField": "a", "foreignField": "_id", "as": "view"}}
+    assert [one["viewOn"] for one in db.plain.aggregate([lookup]).next()["view"]] == ["other"]
+    assert len(list(db.plain.aggregate([{"$unionWith": "system.views"}]))) == 3
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda oplog: list(oplog.find()),
+        lambda oplog: oplog.find_one({"_id": 1}),
+        lambda oplog: oplog.count_documents({}),
+        lambda oplog: oplog.estimated_document_count(),
+        lambda oplog: oplog.distinct("op"),
+    ],
+)
+def test_the_oplog_is_not_read(db: Database[Any], read: Callable[[Any], Any]) -> None:
     with pytest.raises(OperationFailure, match="not supported by Secantus yet") as caught:
-        read(db.client.local, "oplog.rs")
+        read(db.client.local["oplog.rs"])
     assert caught.value.code == 238

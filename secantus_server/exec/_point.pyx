@@ -21,16 +21,32 @@ cdef void put_ident(uint8_t* out, int ident) noexcept nogil:
     out[3] = <uint8_t>ident
 
 
-cpdef bytes fetch(RecoveryUnit unit, int ident, int64_t record_id):
-    """The document of a RecordId, or None."""
+cdef bint read_record(RecoveryUnit unit, int ident, int64_t record_id, const uint8_t** document, size_t* size) except -1:
+    """Point to the document of a RecordId, where it stays until the unit reads something else; 0 if there is none."""
     cdef uint8_t[12] key
-    cdef const uint8_t* value
-    cdef size_t size
     put_ident(key, ident)
     put_record_id(key + 4, record_id)
-    if not unit.get_raw(RECORDS_TABLE, key, 12, &value, &size):
+    return unit.get_raw(RECORDS_TABLE, key, 12, document, size)
+
+
+cdef bint read_entry(RecoveryUnit unit, Index index, const uint8_t* key, size_t key_size, int64_t* record_id) except -1:
+    """The RecordId that a unique index has under a whole key, its prefix and a key string; 0 if there is none."""
+    cdef const uint8_t* value
+    cdef size_t size
+    index.uses += 1
+    if not unit.get_raw(ENTRIES_TABLE, key, key_size, &value, &size):
+        return False
+    record_id[0] = read_record_id(value)
+    return True
+
+
+cpdef bytes fetch(RecoveryUnit unit, int ident, int64_t record_id):
+    """The document of a RecordId, or None."""
+    cdef const uint8_t* document
+    cdef size_t size
+    if not read_record(unit, ident, record_id, &document, &size):
         return None
-    return PyBytes_FromStringAndSize(<const char*>value, size)
+    return PyBytes_FromStringAndSize(<const char*>document, size)
 
 
 def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not None, int records_ident):
@@ -40,14 +56,10 @@ def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not 
         key: the key string of all the index's fields.
     """
     cdef bytes full = index.prefix + key
-    cdef const uint8_t* value
-    cdef size_t size
     cdef int64_t record_id
     cdef bytes document
-    index.uses += 1
-    if not unit.get_raw(ENTRIES_TABLE, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full), &value, &size):
+    if not read_entry(unit, index, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full), &record_id):
         return None
-    record_id = read_record_id(value)
     document = fetch(unit, records_ident, record_id)
     return None if document is None else (record_id, document)
 
@@ -83,13 +95,8 @@ cdef class PointFinder:
 
         It is there until the unit reads something else.
         """
-        cdef uint8_t[12] record
-        cdef const uint8_t* value
-        cdef size_t value_size
+        cdef int64_t record_id
         assert self.unit is not None, "the scope is detached"
-        self.index.uses += 1
-        if not self.unit.get_raw(ENTRIES_TABLE, key.buffer, key.size, &value, &value_size):
+        if not read_entry(self.unit, self.index, key.buffer, key.size, &record_id):
             return False
-        put_ident(record, self.records_ident)
-        put_record_id(record + 4, read_record_id(value))
-        return self.unit.get_raw(RECORDS_TABLE, record, 12, document, size)
+        return read_record(self.unit, self.records_ident, record_id, document, size)

@@ -63,14 +63,12 @@ class Worker:
             return
         check_driver()
         from pytest_secantus.seeding import SeedError
-        from secantus_server.net.listener import ListenError
-        from secantus_server.storage import StorageError
 
         try:
             self._start()
         except SeedError as error:
             raise CannotStart(str(error)) from error
-        except (OSError, StorageError, ListenError) as error:
+        except start_errors() as error:
             raise CannotStart(f"secantus_storage = {self.options.storage}: the server cannot be started: {error}") from error
 
     def _start(self) -> None:
@@ -198,6 +196,14 @@ class Worker:
                 for _, name in noted:
                     self.client.drop_database(name)
                 journal.unlink()
+
+
+def start_errors() -> tuple[type[Exception], ...]:
+    """What a server that cannot start raises. Only asked for then: a run against somebody else's server imports none of ours."""
+    from secantus_server.net.listener import ListenError
+    from secantus_server.storage import StorageError
+
+    return OSError, StorageError, ListenError
 
 
 def check_driver() -> None:

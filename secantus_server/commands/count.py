@@ -8,7 +8,7 @@ from secantus_server.bson import decode
 from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
-from secantus_server.commands.kept_elsewhere import stand_in
+from secantus_server.commands.kept_elsewhere import find_readable
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import read_transaction, timeless_context
 from secantus_server.commands.registry import Reply, command
@@ -44,9 +44,7 @@ FIELDS = {
 def count(request: Request, args: dict[str, Any]) -> Reply:
     """Count documents."""
     name = collection_name("count", request.db, request.body[request.name])
-    collection = request.services.catalog.find(request.db, name)
-    if collection is None:
-        collection = stand_in(request.services, request.db, name)
+    collection = find_readable(request.services, request.db, name)
     ctx = timeless_context(request, collation=args["collation"], collection=collection)
     query = parse_query(args["query"], ctx, hint=args["hint"])
     if collection is not None and collection.is_view:

@@ -10,7 +10,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
-from secantus_server.commands.kept_elsewhere import stand_in
+from secantus_server.commands.kept_elsewhere import find_readable
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import read_transaction, timeless_context
 from secantus_server.commands.registry import Reply, command
@@ -38,9 +38,7 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("distinct", request.db, request.body[request.name])
     if "\0" in args["key"]:
         raise CommandError(31032, "'key' cannot contain a null byte")
-    collection = request.services.catalog.find(request.db, name)
-    if collection is None:
-        collection = stand_in(request.services, request.db, name)
+    collection = find_readable(request.services, request.db, name)
     ctx = timeless_context(request, collation=args["collation"], collection=collection)
     path = args["key"].split(".")
     query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))

@@ -8,7 +8,7 @@ from secantus_server.bson import RawArray
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
-from secantus_server.commands.kept_elsewhere import stand_in
+from secantus_server.commands.kept_elsewhere import find_readable
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import NO_CURSOR, command_context, cursor_reply, read_transaction, session_id
 from secantus_server.commands.registry import Reply, command
@@ -52,9 +52,7 @@ FIELDS = {
 def find(request: Request, args: dict[str, Any]) -> Reply:
     """Find documents."""
     name = collection_name("find", request.db, request.body[request.name])
-    collection = request.services.catalog.find(request.db, name)
-    if collection is None:
-        collection = stand_in(request.services, request.db, name)
+    collection = find_readable(request.services, request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     query, projection = parse_find(args, ctx)
     _check_options(args, collection)

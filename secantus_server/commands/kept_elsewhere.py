@@ -15,21 +15,26 @@ from secantus_server.errors import not_supported
 VIEWS = "system.views"
 
 
-def stand_in(services: Services, db: str, name: str) -> Collection | None:
-    """What is read in the place of a collection that the catalog does not know: a view of itself, or None if there is nothing to read.
+def find_readable(services: Services, db: str, name: str) -> Collection | None:
+    """The collection or view to read, or None; for what is kept elsewhere a view of itself, which a pipeline reads.
+
+    Raises:
+        CommandError: as `documents_kept_elsewhere`.
+    """
+    found = services.catalog.find(db, name)
+    if found is None and documents_kept_elsewhere(services, db, name):
+        return Collection(db, name, Binary(bytes(16), 4), 0, {"viewOn": name, "pipeline": []}, [])
+    return found
+
+
+def documents_kept_elsewhere(services: Services, db: str, name: str) -> list[bytes]:
+    """The documents of a collection that the catalog does not know. https://www.mongodb.com/docs/manual/reference/system-collections/
 
     Raises:
         CommandError: 238 NotImplemented, it would hold something that cannot be read.
     """
     if db == "local" and name == "oplog.rs" and services.settings.replica_set:
         raise not_supported("reading local.oplog.rs", "point the test at a MongoDB server")
-    if name != VIEWS or not documents_kept_elsewhere(services, db, name):
-        return None
-    return Collection(db, name, Binary(bytes(16), 4), 0, {"viewOn": name, "pipeline": []}, [])
-
-
-def documents_kept_elsewhere(services: Services, db: str, name: str) -> list[bytes]:
-    """The documents of such a collection. https://www.mongodb.com/docs/manual/reference/system-collections/"""
     if name != VIEWS:
         return []
     views = [collection for collection in services.catalog.collections(db) if collection.is_view]

@@ -17,7 +17,7 @@ from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.create import create_collection
 from secantus_server.commands.document_writer import DocumentWriter
-from secantus_server.commands.kept_elsewhere import documents_kept_elsewhere, stand_in
+from secantus_server.commands.kept_elsewhere import documents_kept_elsewhere
 from secantus_server.commands.replace_collection import replace_collection
 from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import catalog_entries, collection_statistics, current_operations, index_statistics
@@ -97,8 +97,6 @@ class ServerOperations:
 
     def _kept_elsewhere(self, db: str, collection: str, query: CanonicalQuery) -> Iterator[bytes]:
         """What a collection holds that the catalog does not know. Refused only where somebody reads it, which $collStats does not."""
-        if stand_in(self._services, db, collection) is None:
-            return
         documents = documents_kept_elsewhere(self._services, db, collection)
         if query.match is not None:
             documents = list(filter(query.match.matches, documents))

@@ -19,8 +19,6 @@ from secantus_server.wire.header import HEADER_SIZE, Header, ProtocolError, pars
 from secantus_server.wire.message import Message
 from secantus_server.wire.messages import build_reply, parse_message
 
-RECEIVE_SIZE = 1 << 16
-
 
 class Connection:
     """A connection; `serve` runs in a thread of its own until the client or the server ends it.
@@ -80,7 +78,7 @@ class Connection:
         """The next whole message, or None at the end."""
         data = self._left_over or self._receiver.receive()
         while 0 < len(data) < HEADER_SIZE:
-            more = self._sock.recv(RECEIVE_SIZE)
+            more = self._receiver.receive()
             if not more:
                 return None
             data += more

@@ -12,8 +12,12 @@ from secantus_server.storage import StorageError
 
 # How often the thread looks whether something is due, while there is nothing to purge.
 TICK_S = 1.0
-PURGE_PAUSE_S = 0.02
+# While there is: how long the thread purges and then leaves the machine to others, and its pause where there are none.
 PURGE_BUDGET_MS = 5.0
+PURGE_PAUSE_S = 0.02
+IDLE_PAUSE_S = 0.001
+# For so long it waits for a moment in which no command runs; then it purges beside them.
+PURGE_PATIENCE_S = 1.0
 
 
 class Periodic:
@@ -35,6 +39,8 @@ class Periodic:
         self._next_ttl = now + services.settings.ttl_interval_s
         self._next_checkpoint = now + services.settings.checkpoint_interval_s
         self._next_minute = now + 60
+        # Since when there has been something to purge and no moment for it.
+        self._put_off_at: float | None = None
 
     def start(self) -> None:
         """Begin."""
@@ -82,4 +88,18 @@ class Periodic:
             services.oplog.trim()
         elif services.oplog.is_large:
             services.oplog.trim()
-        return PURGE_PAUSE_S if services.engine.purge_orphans(PURGE_BUDGET_MS) else TICK_S
+        return self._purge(now)
+
+    def _purge(self, now: float) -> float:
+        """Remove what was dropped, while nobody else works if such a moment comes; gives the seconds until the next look."""
+        engine = self._services.engine
+        if not engine.has_orphans:
+            self._put_off_at = None
+            return TICK_S
+        idle = engine.is_idle
+        if idle or self._put_off_at is None:
+            self._put_off_at = now
+        if not idle and now - self._put_off_at < PURGE_PATIENCE_S:
+            return PURGE_PAUSE_S
+        engine.purge_orphans(PURGE_BUDGET_MS, gives_way=idle)
+        return IDLE_PAUSE_S if idle else PURGE_PAUSE_S

@@ -175,14 +175,29 @@ class Engine:
         with self.transaction() as unit:
             unit.drop_ident(table, ident)
 
-    def purge_orphans(self, budget_ms: float = 10.0) -> bool:
-        """Removes entries of dropped idents for about so long; tells whether some are left. For the periodic thread."""
-        if not self._orphans:
+    @property
+    def is_idle(self) -> bool:
+        """Whether no transaction runs."""
+        return self._gate.running == 0
+
+    @property
+    def has_orphans(self) -> bool:
+        """Whether entries of dropped idents are left."""
+        return bool(self._orphans)
+
+    def purge_orphans(self, budget_ms: float = 10.0, *, gives_way: bool = False) -> bool:
+        """Removes entries of dropped idents; tells whether some are left. For the periodic thread.
+
+        Arguments:
+            budget_ms: about how long it may take.
+            gives_way: it ends as soon as a transaction of somebody else runs.
+        """
+        if not self.has_orphans:
             return False
         if not self._purge_lock.acquire(blocking=False):
             return True
         try:
-            return not self._closed and self._purge(budget_ms)
+            return not self._closed and self._purge(budget_ms, gives_way)
         finally:
             self._purge_lock.release()
 
@@ -241,11 +256,11 @@ class Engine:
         finally:
             self._connection.reconfigure(configuration.cache_config(self._memory_size_mb).encode())
 
-    def _purge(self, budget_ms: float) -> bool:
+    def _purge(self, budget_ms: float, gives_way: bool) -> bool:
         """Removes orphans with a borrowed recovery unit."""
         unit = self.acquire()
         try:
-            return self._orphans.purge(unit, budget_ms)
+            return self._orphans.purge(unit, budget_ms, lambda: gives_way and not self.is_idle)
         finally:
             self.release(unit)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from secantus_server.storage._unit import RecoveryUnit
@@ -43,14 +43,14 @@ class Orphans:
         """Takes over idents whose rows in `meta` are committed."""
         self._ranges.extend(ranges)
 
-    def purge(self, unit: RecoveryUnit, budget_ms: float) -> bool:
-        """Removes entries for about so many milliseconds; tells whether some are left."""
+    def purge(self, unit: RecoveryUnit, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> bool:
+        """Removes entries for about so many milliseconds, or until somebody else wants to work; tells whether some are left."""
         deadline = time.monotonic() + budget_ms / 1000
         while self._ranges:
             self._purge_batch(unit, self._ranges[0])
             if self._sweeper is not None and self._removed >= _SWEEP_AFTER:
                 self._sweep(self._sweeper)
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or is_wanted_elsewhere():
                 break
         return bool(self._ranges)
 

@@ -32,6 +32,19 @@ def test_a_budget_is_kept(memory: Engine) -> None:
         assert {key[:4] for key, _ in unit.scan(RECORDS, b"", None)} == {pack_ident(kept)}
 
 
+def test_a_purge_gives_way_to_a_transaction(memory: Engine) -> None:
+    memory.drop_ident(RECORDS, fill(memory, 5000))
+    with memory.transaction():
+        assert not memory.is_idle
+        assert memory.purge_orphans(10_000, gives_way=True)
+        left = count(memory)
+        assert 0 < left < 5000
+    assert memory.is_idle
+    assert not memory.purge_orphans(10_000, gives_way=True)
+    assert count(memory) == 0
+    assert not memory.has_orphans
+
+
 def test_a_restart_goes_on(tmp_path: Path) -> None:
     engine = Engine.open(str(tmp_path))
     dropped, deferred, kept = fill(engine, 1000), fill(engine, 5), fill(engine, 3)

@@ -18,7 +18,7 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.oplog.oplog import Changes, Entry
+from secantus_server.oplog.oplog import Entry
 from secantus_server.query.clustered import natural_scan
 from secantus_server.storage import RecoveryUnit, WriteConflict
 
@@ -41,7 +41,6 @@ class DocumentWriter:
         self._changes: list[tuple[str, bytes]] = []
         self._difference = 0
         self._validation = None if bypass_validation else validation_of(collection, services)
-        self._namespace = collection.namespace
         self._cap = Cap(collection, unit) if collection.is_capped else None
         self._removed_up_to = 0
 
@@ -116,7 +115,7 @@ class DocumentWriter:
                 check_shown(error.values)
         except CommandError as refusal:
             return refusal
-        return error.as_command_error(self._namespace)
+        return error.as_command_error(self.collection.namespace)
 
     def update(self, old: bytes, new: bytes, record_id: int) -> None:
         """Replace a stored document.
@@ -130,7 +129,7 @@ class DocumentWriter:
         try:
             self._writer.update(old, new, record_id)
         except DuplicateKey as error:
-            raise error.as_command_error(self._namespace) from None
+            raise error.as_command_error(self.collection.namespace) from None
         if self._cap is not None:
             self._cap.removed(old)
             self._cap.added(new)
@@ -175,7 +174,7 @@ class DocumentWriter:
         """
         if self._writer.became_multikey:
             self._save_multikey()
-        self._services.oplog.commit(self.unit, self._preceding, Changes(self.collection.identity, self._changes))
+        self._services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
         if self._changes:
             self.collection.documents_changed(self._difference, self._cap.size if self._cap else None)
             self._services.writes.notify()

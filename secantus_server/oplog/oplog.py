@@ -37,16 +37,8 @@ class Entry(NamedTuple):
     o: bytes
 
 
-class Changes(NamedTuple):
-    """What happened to the documents of one collection.
-
-    Arguments:
-        identity: what every entry says of the collection: a BSON document of its `ns` and `ui`.
-        documents: pairs of "i", "u" or "d" and the document: the new one, or the removed one.
-    """
-
-    identity: bytes
-    documents: list[tuple[str, bytes]]
+# What happened to a document: "i", "u" or "d", and the new document, or the removed one.
+Change = tuple[str, bytes]
 
 
 class Oplog:
@@ -83,17 +75,18 @@ class Oplog:
         entries.close()
         return self._last if newest is None else Timestamp(*_last_of(*newest))
 
-    def commit(self, unit: RecoveryUnit, entries: list[Entry], changes: Changes | None = None) -> None:
+    def commit(self, unit: RecoveryUnit, entries: list[Entry], identity: bytes = b"", changes: list[Change] | None = None) -> None:
         """Write entries and commit the unit's transaction with them.
 
         Arguments:
             entries: what happened to collections; it comes before the changes.
-            changes: what happened to documents.
+            identity: what every change's entry says of its collection: a BSON document of its `ns` and `ui`.
+            changes: what happened to the documents of that collection.
 
         Raises:
             WriteConflict: nothing was written.
         """
-        count = len(entries) + (len(changes.documents) if changes else 0)
+        count = len(entries) + len(changes or ())
         if not self._enabled or not count:
             unit.commit()
             return
@@ -106,8 +99,7 @@ class Oplog:
             if entries:
                 append(unit, entries, stamp, now_ms)
             if changes:
-                identity, documents = changes
-                self._untrimmed_bytes += append_changes(unit, identity, documents, stamp + len(entries), now_ms)
+                self._untrimmed_bytes += append_changes(unit, identity, changes, stamp + len(entries), now_ms)
             unit.commit()
             self._seconds, self._increment = seconds, increment + count - 1
             self._last = make_timestamp(self._seconds, self._increment)

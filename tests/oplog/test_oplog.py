@@ -14,7 +14,7 @@ from secantus_server.bson import decode, encode
 from secantus_server.bson.values import Date
 from secantus_server.clock import SettableClock
 from secantus_server.oplog._entries import entries_of
-from secantus_server.oplog.oplog import Changes, Entry, Oplog
+from secantus_server.oplog.oplog import Change, Entry, Oplog
 from secantus_server.storage import META, OPLOG, Engine, WriteConflict
 
 UUID = Binary(b"0123456789abcdef", 4)
@@ -35,15 +35,15 @@ def entries(engine: Engine) -> list[dict[str, Any]]:
 
 
 def write(engine: Engine, oplog: Oplog, *operations: tuple[str, dict[str, Any]], commands: tuple[Entry, ...] = ()) -> None:
-    commit(engine, oplog, list(commands), Changes(IDENTITY, [(kind, encode(document)) for kind, document in operations]))
+    commit(engine, oplog, list(commands), [(kind, encode(document)) for kind, document in operations])
 
 
-def commit(engine: Engine, oplog: Oplog, commands: list[Entry], changes: Changes | None = None) -> None:
+def commit(engine: Engine, oplog: Oplog, commands: list[Entry], changes: list[Change] | None = None) -> None:
     unit = engine.acquire()
     try:
         unit.begin()
         unit.put(META, b"written", b"yes")
-        oplog.commit(unit, commands, changes)
+        oplog.commit(unit, commands, IDENTITY, changes)
     finally:
         engine.release(unit)
 
@@ -127,7 +127,7 @@ def test_a_write_that_fails_leaves_no_entry(engine: Engine) -> None:
         winner.join()
         with pytest.raises(WriteConflict):
             loser.put(META, b"k", b"mine")
-            oplog.commit(loser, [], Changes(IDENTITY, [("i", encode({"_id": 1}))]))
+            oplog.commit(loser, [], IDENTITY, [("i", encode({"_id": 1}))])
     finally:
         engine.release(loser)
     assert entries(engine) == []

@@ -13,12 +13,12 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_element
+from secantus_server.mql.update._tree import TreeBuilder
 from secantus_server.mql.update.array_filters import check_used, parse_array_filters
 from secantus_server.mql.update.operators.current_date import current_timestamp
 from secantus_server.mql.update.paths import dollar_prefixed
 from secantus_server.mql.update.pipeline import parse_pipeline
 from secantus_server.mql.update.registry import find_modifier
-from secantus_server.mql.update.tree import TreeBuilder
 from secantus_server.mql.update.updates import EMPTY, OperatorUpdate, PipelineUpdate, ReplacementUpdate, Update
 
 # Nothing that is less deep can push a document over MongoDB's limit of 200 levels by more than the encoder checks.
@@ -55,7 +55,7 @@ def parse_update(
 
 
 def _parse_operators(u: dict[str, Any], ctx: ParseContext, array_filters: Sequence[Any]) -> Update:
-    filters = parse_array_filters(array_filters, ctx)
+    filters = parse_array_filters(array_filters, ctx) if array_filters else {}
     builder = TreeBuilder(filters)
     deepest = 0
     for name, fields in u.items():

@@ -15,7 +15,7 @@ from typing import Any
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.update._nodes import Leaf
-from secantus_server.mql.update.tree import TreeBuilder
+from secantus_server.mql.update._tree import TreeBuilder
 
 LeafParser = Callable[[Any, str, ParseContext], Leaf]
 TreeParser = Callable[[TreeBuilder, str, Any, ParseContext], None]

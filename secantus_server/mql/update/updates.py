@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bson.timestamp import Timestamp
 
@@ -13,7 +13,9 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.describe import describe_element
 from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, Tree, id_element, lookup, without_id
 from secantus_server.mql.update.paths import altered_id, dollar_prefixed
-from secantus_server.mql.update.tree import Preparation
+
+if TYPE_CHECKING:
+    from secantus_server.mql.update._tree import Preparation
 
 
 class Update(Protocol):

@@ -14,10 +14,10 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_element
 from secantus_server.mql.update._apply import lookup
 from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
+from secantus_server.mql.update._tree import TreeBuilder
 from secantus_server.mql.update.operators.unset import remove
 from secantus_server.mql.update.paths import altered_id
 from secantus_server.mql.update.registry import tree_modifier
-from secantus_server.mql.update.tree import TreeBuilder
 
 
 class Rename:

@@ -1,0 +1,23 @@
+from typing import Protocol
+
+from secantus_server.mql.update._apply import Tree
+from secantus_server.mql.update._nodes import Leaf, Matcher, Node
+
+class Preparation(Protocol):
+    """Something that must look at each document before the tree is applied to it."""
+
+    def prepare(self, document: bytes) -> None:
+        """Reads what it needs."""
+        ...
+
+class TreeBuilder:
+    filters: dict[str, Matcher]
+    used: set[str]
+    paths: list[str]
+    modified: set[str]
+    preparations: list[Preparation]
+    def __init__(self, filters: dict[str, Matcher]) -> None: ...
+    def add(self, path: str, leaf: Leaf) -> None: ...
+    def build(self) -> Tree: ...
+
+def merge(first: Node, second: Node, path: str) -> Node: ...

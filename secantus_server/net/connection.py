@@ -13,6 +13,7 @@ from secantus_server.commands.registry import Reply
 from secantus_server.commands.request import ClientInfo, Request
 from secantus_server.commands.services import Services
 from secantus_server.errors import CommandError
+from secantus_server.net._peers import is_own_process
 from secantus_server.net._receive import Receiver, Turn
 from secantus_server.storage.errors import StorageError
 from secantus_server.wire.header import HEADER_SIZE, Header, ProtocolError, parse_header
@@ -30,7 +31,7 @@ class Connection:
     def __init__(self, sock: socket.socket, client: ClientInfo, services: Services, turn: Turn) -> None:
         self.client = client
         self._sock = sock
-        self._receiver = Receiver(sock, turn)
+        self._receiver = Receiver(sock, turn, is_own_process(sock.fileno()))
         self._services = services
         self._request_ids = itertools.count(1)
         self._left_over = b""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from secantus_server.net._receive import Receiver, Turn
+from tests.waiting import wait_until
 
 LONG_US = 60_000_000
 
@@ -16,14 +17,27 @@ LONG_US = 60_000_000
 class Line:
     """Two ends of a connection; the receiver has one of them."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, *, is_own: bool = False) -> None:
         self.client, self.server = socket.socketpair()
-        self.receiver = Receiver(self.server, turn)
+        self.receiver = Receiver(self.server, turn, is_own)
+        self.received: list[bytes] = []
+        self._thread = threading.Thread(target=lambda: self.received.append(self.receiver.receive()))
 
     def call(self, message: bytes) -> bytes:
         """Send a message, and what the receiver has of it."""
         self.client.sendall(message)
         return self.receiver.receive()
+
+    def begin(self, message: bytes) -> None:
+        """Send a message, and let another thread receive it."""
+        self.client.sendall(message)
+        self._thread.start()
+
+    def finish(self) -> bytes:
+        """What the other thread has received."""
+        self._thread.join(10)
+        (message,) = self.received
+        return message
 
     def close(self) -> None:
         self.client.close()
@@ -42,12 +56,11 @@ def line(turn: Turn) -> Iterator[Line]:
     opened.close()
 
 
-def test_a_second_message_makes_it_eager(line: Line) -> None:
-    assert line.call(b"one") == b"one"
+def test_a_message_that_comes_soon_makes_it_eager(line: Line) -> None:
     assert not line.receiver.eager
-    assert line.call(b"two") == b"two"
+    assert line.call(b"one") == b"one"
     assert line.receiver.eager
-    assert line.call(b"three") == b"three"
+    assert line.call(b"two") == b"two"
 
 
 def test_without_patience_it_always_sleeps() -> None:
@@ -124,3 +137,84 @@ def test_a_closed_socket_is_an_error(line: Line) -> None:
     line.server.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         line.receiver.receive()
+
+
+@pytest.fixture
+def own_lines() -> Iterator[tuple[Turn, Line, Line]]:
+    """A turn whose holder keeps it for a minute, the holder, and another connection of the server's process."""
+    turn = Turn(LONG_US, LONG_US)
+    first, second = Line(turn, is_own=True), Line(turn, is_own=True)
+    first.call(b"one"), first.call(b"two")
+    yield turn, first, second
+    first.close(), second.close()
+
+
+def test_a_client_in_the_server_s_process_waits_for_its_turn(own_lines: tuple[Turn, Line, Line]) -> None:
+    turn, first, second = own_lines
+    second.begin(b"mine")
+    wait_until(lambda: turn.waiting == 1, "the second connection does not wait")
+    assert [first.call(b"x") for _ in range(3)] == [b"x"] * 3
+    assert second.received == []
+    first.client.close()
+    assert first.receiver.receive() == b""
+    assert second.finish() == b"mine"
+    assert turn.waiting == 0
+
+
+def test_who_had_its_share_hands_the_turn_on(turn: Turn) -> None:
+    turn = Turn(LONG_US, 200_000)
+    first, second = Line(turn, is_own=True), Line(turn, is_own=True)
+    first.call(b"one"), first.call(b"two")
+    second.begin(b"mine")
+    wait_until(lambda: turn.waiting == 1, "the second connection does not wait")
+    while not second.received:
+        first.call(b"x")
+    assert second.finish() == b"mine"
+    assert turn.waiting == 0
+    # The second one does not call again: nobody has to wait longer than for its share.
+    assert first.call(b"more") == b"more"
+    first.close(), second.close()
+
+
+def test_nobody_waits_for_ever_for_a_long_command() -> None:
+    turn = Turn(LONG_US, 2000)
+    lines = [Line(turn, is_own=True) for _ in range(5)]
+    lines[0].call(b"one"), lines[0].call(b"two")
+    for line in lines[1:]:
+        line.begin(b"mine")
+    assert [line.finish() for line in lines[1:]] == [b"mine"] * 4
+    assert turn.waiting == 0
+    for line in lines:
+        line.close()
+
+
+def test_clients_of_other_processes_wait_for_nobody(own_lines: tuple[Turn, Line, Line]) -> None:
+    turn, _first, second = own_lines
+    foreign = Line(turn)
+    assert [foreign.call(b"theirs") for _ in range(3)] == [b"theirs"] * 3
+    assert second.call(b"mine") == b"mine"
+    assert turn.waiting == 0
+    foreign.close()
+
+
+def test_many_threads_get_every_message_in_order() -> None:
+    turn = Turn(300, 500)
+    lines = [Line(turn, is_own=True) for _ in range(8)]
+    messages = [b"%d" % number for number in range(300)]
+    wrong: list[object] = []
+
+    def call(line: Line) -> None:
+        got = [line.call(message) for message in messages]
+        if got != messages:
+            wrong.append(got)
+
+    threads = [threading.Thread(target=call, args=(line,)) for line in lines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert wrong == []
+    assert turn.waiting == 0
+    for line in lines:
+        line.close()

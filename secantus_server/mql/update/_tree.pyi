@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Protocol
 
 from secantus_server.mql.update._apply import Tree
@@ -11,12 +12,12 @@ class Preparation(Protocol):
         ...
 
 class TreeBuilder:
-    filters: dict[str, Matcher]
+    filters: Mapping[str, Matcher]
     used: set[str]
     paths: list[str]
     modified: set[str]
     preparations: list[Preparation]
-    def __init__(self, filters: dict[str, Matcher]) -> None: ...
+    def __init__(self, filters: Mapping[str, Matcher]) -> None: ...
     def add(self, path: str, leaf: Leaf) -> None: ...
     def build(self) -> Tree: ...
 

@@ -1,0 +1,3 @@
+"""Declarations of _peers.pyx."""
+
+def is_own_process(descriptor: int) -> bool: ...

@@ -6,9 +6,9 @@ command itself. So, as locks do it, a connection whose last message came soon af
 short time, and offers its core to whoever wants it between two looks. Of a server's connections only the one that has the turn does so.
 
 Clients that are threads of the server's own process have one interpreter lock with each other and with the server's threads. Many that
-call at the same time would spend more time on handing it around than on their work. So such a connection keeps its turn for a short while, as long as
-its client calls again and again, and the messages of the others of this kind wait for theirs: at any time one client and its connection
-are awake.
+call at the same time would spend more time on handing it around than on their work. So such a connection keeps its turn for a short while,
+as long as its client calls again and again, and the messages of the others of this kind wait for theirs: at any time one client and its
+connection are awake. Where looking is in vain, because one thread serves many connections, an event loop for instance, nobody waits for a while.
 """
 
 import os
@@ -34,6 +34,9 @@ cdef enum:
     SIZE = 65536
     # Where others wait, a client's thread may have got its reply late: it counts as one that calls again and again all the same.
     LENIENCE = 10
+    # So often looking may be in vain while others wait, beyond the times when it was not, before nobody waits for RELEASE_NS.
+    MOST_CREDIT = 12
+    RELEASE_NS = 200_000_000
 
 
 cdef class Turn:
@@ -51,11 +54,27 @@ cdef class Turn:
     cdef object queue
     # How many receivers are in the queue.
     cdef readonly Py_ssize_t waiting
+    cdef int credit
+    cdef int64_t released_until
 
     def __cinit__(self, int patience_us, int share_us=0):
         self.patience_ns = <int64_t>patience_us * 1000
         self.share_ns = <int64_t>share_us * 1000
         self.queue = deque()
+        self.credit = MOST_CREDIT
+
+    @property
+    def is_released(self):
+        """Whether nobody waits for the turn at present, since it was not worth while."""
+        return monotonic_ns() < self.released_until
+
+    cdef int judge(self, bint in_vain, int64_t now) except -1:
+        """Note whether it was worth while to let others wait."""
+        self.credit = self.credit - 1 if in_vain else min(self.credit + 1, MOST_CREDIT)
+        if self.credit == 0:
+            self.credit = MOST_CREDIT
+            self.released_until = now + RELEASE_NS
+        return 0
 
     cdef int give(self, Receiver receiver) except -1:
         """Give the turn to a receiver, or to nobody."""
@@ -80,11 +99,15 @@ cdef class Turn:
         if self.holder is receiver and is_over and self.waiting:
             self.leave(receiver)
             is_over = False
-        if self.holder is not None and self.holder is not receiver and not is_over and self.holder.is_own and receiver.is_own:
+        if self.holder is not None and self.holder is not receiver and not is_over and self.takes_turns(receiver, now):
             self.wait(receiver)
         if self.holder is not receiver:
             self.give(receiver)
         return 0
+
+    cdef bint takes_turns(self, Receiver receiver, int64_t now) noexcept:
+        """Whether a receiver and the one that has the turn, if there is one, do well to wait for each other."""
+        return receiver.is_own and (self.holder is None or self.holder.is_own) and now >= self.released_until
 
     cdef int wait(self, Receiver receiver) except -1:
         """Wait until the turn is handed over; not for ever, for the holder may run a long command."""
@@ -143,6 +166,8 @@ cdef class Receiver:
         if self.eager:
             with nogil:
                 got = self._look(fd, began)
+            if turn.waiting:
+                turn.judge(got < 0, began)
         if got < 0:
             turn.leave(self)
             with nogil:
@@ -158,7 +183,10 @@ cdef class Receiver:
         now = monotonic_ns()
         undisturbed = turn.holder is None or turn.holder is self
         turn.take(self, now)
-        self.eager = (undisturbed or self.is_own) and now - began < turn.patience_ns * (LENIENCE if turn.waiting else 1)
+        if turn.takes_turns(self, now):
+            self.eager = now - began < turn.patience_ns * (LENIENCE if turn.waiting else 1)
+        else:
+            self.eager = undisturbed and now - began < turn.patience_ns
         return PyBytes_FromStringAndSize(self._buffer, got)
 
     cdef ssize_t _look(self, int fd, int64_t began) noexcept nogil:

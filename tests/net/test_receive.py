@@ -197,6 +197,31 @@ def test_clients_of_other_processes_wait_for_nobody(own_lines: tuple[Turn, Line,
     foreign.close()
 
 
+def echo(line: Line) -> None:
+    """Serve a connection in the way of the server: each message is its own answer."""
+    while message := line.receiver.receive():
+        line.server.sendall(message)
+
+
+def test_one_thread_with_many_connections_soon_waits_for_none() -> None:
+    turn = Turn(300, 2000)
+    lines = [Line(turn, is_own=True) for _ in range(3)]
+    threads = [threading.Thread(target=echo, args=(line,)) for line in lines]
+    for thread in threads:
+        thread.start()
+    rounds = 0
+    while not turn.is_released:
+        for line in lines:
+            line.client.sendall(b"x")
+        assert [line.client.recv(10) for line in lines] == [b"x"] * 3
+        rounds += 1
+        assert rounds < 10_000, "it was never found out that looking is in vain"
+    for line, thread in zip(lines, threads, strict=True):
+        line.client.close()
+        thread.join(10)
+        line.close()
+
+
 def test_many_threads_get_every_message_in_order() -> None:
     turn = Turn(300, 500)
     lines = [Line(turn, is_own=True) for _ in range(8)]

@@ -1,7 +1,6 @@
-"""`$substrBytes` with its old name `$substr`, and `$substrCP`.
+"""`$substrBytes` with its old name `$substr`; `$substrCP` is in `_text`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/substrBytes/
-https://www.mongodb.com/docs/manual/reference/operator/aggregation/substrCP/
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson import is_number, type_name
 from secantus_server.bson.numbers import INT64_MAX, INT64_MIN
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.integers import to_int32
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.strings.coercion import to_text, utf8
 from secantus_server.mql.expressions.value_text import value_text
@@ -39,23 +37,6 @@ def substr_bytes(value: Any, start: Any, length: Any) -> str:
 
 operator("$substrBytes", arguments=3)(substr_bytes)
 operator("$substr", arguments=3)(substr_bytes)
-
-
-@operator("$substrCP", arguments=3)
-def substr_cp(value: Any, start: Any, length: Any) -> str:
-    """The code points from `start` on, at most `length` of them.
-
-    Raises:
-        CommandError: 34450 to 34455 for a bad number.
-    """
-    text = to_text(value)
-    first = _index("starting index", start, 34450)
-    count = _index("length", length, 34452)
-    if count < 0:
-        raise CommandError(34454, "$substrCP: length must be a nonnegative integer.")
-    if first < 0:
-        raise CommandError(34455, "$substrCP: the starting index must be nonnegative integer.")
-    return text[first : first + count]
 
 
 def _to_long(value: Any) -> int:
@@ -85,12 +66,3 @@ def _slice(data: bytes, first: int, count: int) -> str:
 def _continues(byte: int) -> bool:
     """True for a byte that does not begin a character."""
     return byte & 0xC0 == 0x80
-
-
-def _index(what: str, value: Any, code: int) -> int:
-    if not is_number(value):
-        raise CommandError(code, f"$substrCP: {what} must be a numeric type (is BSON type {type_name(value)})")
-    number = to_int32(value)
-    if number is None:
-        raise CommandError(code + 1, f"$substrCP: {what} cannot be represented as a 32-bit integral value: {value_text(value)}")
-    return number

@@ -1,0 +1,84 @@
+# cython: language_level=3
+"""`$concat`, `$toUpper`, `$toLower`, `$substrCP`: what pipelines do most with the strings of every document, so they are compiled.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/concat/
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/toUpper/
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/toLower/
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/substrCP/
+"""
+
+import string
+
+from secantus_server.bson import is_number, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.expressions.integers import to_int32
+from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.registry import operator
+from secantus_server.mql.expressions.strings.coercion import to_text
+from secantus_server.mql.expressions.value_text import value_text
+
+# Only ASCII letters have a case for these operators.
+UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
+LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+@operator("$concat", arguments=(0, None))
+def concat(*values):
+    """All strings in a row; null at the first null.
+
+    Raises:
+        CommandError: 16702 for a value that is no string.
+    """
+    for value in values:
+        if type(value) is str:
+            continue
+        if is_nullish(value):
+            return None
+        raise CommandError(16702, f"$concat only supports strings, not {type_name(value)}")
+    return "".join(values)
+
+
+cdef str text_of(object value):
+    return value if type(value) is str else to_text(value)
+
+
+@operator("$toUpper", arguments=1)
+def to_upper(value):
+    """The string with its ASCII letters in upper case."""
+    cdef str text = text_of(value)
+    return text.upper() if text.isascii() else text.translate(UPPER)
+
+
+@operator("$toLower", arguments=1)
+def to_lower(value):
+    """The string with its ASCII letters in lower case."""
+    cdef str text = text_of(value)
+    return text.lower() if text.isascii() else text.translate(LOWER)
+
+
+@operator("$substrCP", arguments=3)
+def substr_cp(value, start, length):
+    """The code points from `start` on, at most `length` of them.
+
+    Raises:
+        CommandError: 34450 to 34455 for a bad number.
+    """
+    cdef str text = text_of(value)
+    cdef Py_ssize_t first = index_of("starting index", start, 34450)
+    cdef Py_ssize_t count = index_of("length", length, 34452)
+    if count < 0:
+        raise CommandError(34454, "$substrCP: length must be a nonnegative integer.")
+    if first < 0:
+        raise CommandError(34455, "$substrCP: the starting index must be nonnegative integer.")
+    return text[first : first + count]
+
+
+cdef Py_ssize_t index_of(str what, object value, int code) except? -1:
+    if type(value) is int:
+        return value
+    if not is_number(value):
+        raise CommandError(code, f"$substrCP: {what} must be a numeric type (is BSON type {type_name(value)})")
+    number = to_int32(value)
+    if number is None:
+        raise CommandError(code + 1, f"$substrCP: {what} cannot be represented as a 32-bit integral value: {value_text(value)}")
+    return number

@@ -30,7 +30,7 @@ def parse_arguments() -> argparse.Namespace:
         "--only", metavar="TEXT", action="append", default=[], help="rows and probes whose name contains TEXT; may be repeated"
     )
     parser.add_argument("--seconds", type=float, default=1.5, help="how long to measure each server in each row")
-    parser.add_argument("--eager-floor", action="store_true", help="the floor looks for a message before it sleeps, as our server does")
+    parser.add_argument("--sleeping-floor", action="store_true", help="the floor sleeps at once where our server first looks for a message")
     parser.add_argument("--json", metavar="FILE", help="also write the figures to FILE")
     parser.add_argument("--list", action="store_true", help="print the names of rows and probes and stop")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a bar is missed")
@@ -58,7 +58,7 @@ def main() -> int:
         print(HEADING)
         ours = None if options.skip_ours else options.ours
         peer = None if options.skip_peer else options.peer
-        for figures in run_table(rows, ours, peer, options.seconds, eager_floor=options.eager_floor):
+        for figures in run_table(rows, ours, peer, options.seconds, eager_floor=not options.sleeping_floor):
             results.append(figures)
             print(table_line(figures), flush=True)
     for probe in run_probes(probes, options.ours):

@@ -105,7 +105,7 @@ def measure_row(row: Row, ports: Mapping[str, int], seconds: float) -> Figures:
     return Figures(row.name, medians, row.floor_bar, row.peer_bar, "; ".join(notes))
 
 
-def run_table(rows: list[Row], ours: str | None, peer: str | None, seconds: float, *, eager_floor: bool = False) -> Iterator[Figures]:
+def run_table(rows: list[Row], ours: str | None, peer: str | None, seconds: float, *, eager_floor: bool) -> Iterator[Figures]:
     """Start the servers, record the floor from ours (from the peer where ours is left out), and measure row by row."""
     with ExitStack() as stack:
         ports = {}

@@ -13,13 +13,14 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_element
+from secantus_server.mql.update._operator_update import OperatorUpdate
 from secantus_server.mql.update._tree import TreeBuilder
 from secantus_server.mql.update.array_filters import check_used, parse_array_filters
 from secantus_server.mql.update.operators.current_date import current_timestamp
 from secantus_server.mql.update.paths import dollar_prefixed
 from secantus_server.mql.update.pipeline import parse_pipeline
 from secantus_server.mql.update.registry import find_modifier
-from secantus_server.mql.update.updates import EMPTY, OperatorUpdate, PipelineUpdate, ReplacementUpdate, Update
+from secantus_server.mql.update.updates import EMPTY, PipelineUpdate, ReplacementUpdate, Update
 
 # Nothing that is less deep can push a document over MongoDB's limit of 200 levels by more than the encoder checks.
 _SAFE_DEPTH = 90

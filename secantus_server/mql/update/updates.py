@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import decode, encode, validate, values_equal
-from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.describe import describe_element
-from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, Tree, id_element, lookup, without_id
-from secantus_server.mql.update.paths import altered_id, dollar_prefixed
-
-if TYPE_CHECKING:
-    from secantus_server.mql.update._tree import Preparation
+from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, id_element, without_id
 
 
 class Update(Protocol):
@@ -41,53 +36,6 @@ class Update(Protocol):
             CommandError: the update cannot be applied to this document.
         """
         ...
-
-
-class OperatorUpdate:
-    """`{$set: ..., $inc: ...}`."""
-
-    is_replacement = False
-
-    def __init__(self, tree: Tree, paths: list[str], modified: set[str], preparations: list[Preparation], *, deep: bool) -> None:
-        self.modified_paths: frozenset[str] | None = frozenset(modified)
-        self.needs_array_index = False
-        self._tree = tree
-        self._preparations = preparations
-        self._id_path: str | None = None
-        self._dollar_name: str | None = None
-        self._deep = deep
-        for path in paths:
-            if "$" in path:
-                self._note_dollar(path.split("."))
-            if self._id_path is None and path.startswith("_id") and path[3:4] in ("", "."):
-                self._id_path = path
-
-    def _note_dollar(self, components: list[str]) -> None:
-        if "$" in components:
-            self.needs_array_index = True
-        if self._dollar_name is None and components[0].startswith("$"):
-            self._dollar_name = components[0]
-
-    def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
-        """See `Update`."""
-        for preparation in self._preparations:
-            preparation.prepare(doc)
-        result = self._tree.apply(doc, array_index, inserting)
-        if result is not doc:
-            if self._id_path is not None:
-                self._check_id(doc, result)
-            if self._dollar_name is not None and not inserting:
-                raise dollar_prefixed(self._dollar_name, self._dollar_name)
-            if self._deep:
-                validate(result)
-        return result
-
-    def _check_id(self, doc: bytes, result: bytes) -> None:
-        before, _ = lookup(doc, (b"_id",))
-        after, _ = lookup(result, (b"_id",))
-        if before is not MISSING and (after is MISSING or not values_equal(before, after)):
-            assert self._id_path is not None
-            raise altered_id(self._id_path)
 
 
 # In the place of itself an empty timestamp stays.

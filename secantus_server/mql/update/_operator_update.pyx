@@ -1,0 +1,73 @@
+# cython: language_level=3
+"""An update by operators once it is parsed: its tree, and what must hold of the documents that it makes."""
+
+from secantus_server.bson import validate, values_equal
+from secantus_server.bson.values import MISSING
+from secantus_server.mql.update._apply import lookup
+from secantus_server.mql.update.paths import altered_id, dollar_prefixed
+
+
+cdef class OperatorUpdate:
+    """`{$set: ..., $inc: ...}`; see `updates.Update`.
+
+    Arguments:
+        tree: the operators, by what they change.
+        paths: all paths that they name.
+        modified: the paths that may change, cut off at array indexes and positional operators.
+        preparations: what must look at each document before the tree is applied to it.
+        deep: a document may become too deep.
+    """
+
+    cdef readonly frozenset modified_paths
+    cdef readonly bint needs_array_index
+    cdef object tree
+    cdef list preparations
+    cdef str id_path
+    cdef str dollar_name
+    cdef bint deep
+
+    def __init__(self, tree not None, list paths not None, set modified not None, list preparations not None, *, bint deep):
+        cdef str path
+        self.tree = tree
+        self.modified_paths = frozenset(modified)
+        self.preparations = preparations
+        self.deep = deep
+        for path in paths:
+            if "$" in path:
+                self.note_dollar(path.split("."))
+            if self.id_path is None and (path == "_id" or path.startswith("_id.")):
+                self.id_path = path
+
+    @property
+    def is_replacement(self):
+        """It changes documents and replaces none."""
+        return False
+
+    cdef int note_dollar(self, list components) except -1:
+        if "$" in components:
+            self.needs_array_index = True
+        if self.dollar_name is None and components[0].startswith("$"):
+            self.dollar_name = components[0]
+        return 0
+
+    def apply(self, bytes doc not None, *, array_index=None, bint inserting=False):
+        """See `updates.Update`."""
+        cdef bytes result
+        for preparation in self.preparations:
+            preparation.prepare(doc)
+        result = self.tree.apply(doc, array_index, inserting)
+        if result is not doc:
+            if self.id_path is not None:
+                self.check_id(doc, result)
+            if self.dollar_name is not None and not inserting:
+                raise dollar_prefixed(self.dollar_name, self.dollar_name)
+            if self.deep:
+                validate(result)
+        return result
+
+    cdef int check_id(self, bytes doc, bytes result) except -1:
+        before, _ = lookup(doc, (b"_id",))
+        after, _ = lookup(result, (b"_id",))
+        if before is not MISSING and (after is MISSING or not values_equal(before, after)):
+            raise altered_id(self.id_path)
+        return 0

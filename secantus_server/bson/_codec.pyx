@@ -219,7 +219,7 @@ cdef dict decode_unique_document(const uint8_t* doc):
 
 
 cdef dict decode_command(const uint8_t* doc):
-    """The same for a command. The time of the cluster, which every driver sends and nobody reads, stays as it is: a RawDocument."""
+    """The same for a command. What every driver sends and hardly anybody reads stays as it is, a RawDocument: cluster time and session."""
     global met_duplicate
     met_duplicate = False
     cdef Element element
@@ -227,7 +227,10 @@ cdef dict decode_command(const uint8_t* doc):
     cdef dict out = {}
     cdef Py_ssize_t count = 0
     while next_element(&cursor, &element):
-        if element.type == 3 and element.name_len == 12 and memcmp(element.name, b"$clusterTime", 12) == 0:
+        if element.type == 3 and (
+            (element.name_len == 12 and memcmp(element.name, b"$clusterTime", 12) == 0)
+            or (element.name_len == 4 and memcmp(element.name, b"lsid", 4) == 0)
+        ):
             value = RawDocument(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))
         else:
             value = decode_value(element.type, element.value, element.value_len)

@@ -3,6 +3,8 @@ from typing import Any
 
 from secantus_server.commands.arguments import Field
 
+def session_uuid(session: bytes) -> bytes | None: ...
+
 class FieldTable:
     name: str
     fields: dict[str, Field]

@@ -1,7 +1,27 @@
 # cython: language_level=3
 """Reads the fields of a command's document. Every command does so before anything else, so it is compiled."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport uint8_t
+
+from secantus_server.bson._raw cimport Element, find_field, read_int32
+
 from secantus_server.errors import CommandError
+
+
+def session_uuid(bytes session not None):
+    """The 16 bytes of the `id` of a session's document, or None where it is no UUID.
+
+    Arguments:
+        session: valid BSON.
+    """
+    cdef Element element
+    if not find_field(<const uint8_t*>PyBytes_AS_STRING(session), "id", 2, &element):
+        return None
+    # Binary data: its length, its subtype, its bytes.
+    if element.type != 5 or read_int32(element.value) != 16 or element.value[4] != 4:
+        return None
+    return PyBytes_FromStringAndSize(<const char*>element.value + 5, 16)
 
 
 cdef class FieldTable:

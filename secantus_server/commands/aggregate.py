@@ -17,7 +17,7 @@ from secantus_server.commands import arguments as a
 from secantus_server.commands.concerns import write_concern_error
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.operations_of_pipelines import ServerOperations
-from secantus_server.commands.reading import command_context, cursor_reply, session_id
+from secantus_server.commands.reading import command_context, cursor_reply
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.snapshot_reads import held, snapshot_time
@@ -131,7 +131,7 @@ def run_aggregate(request: Request, name: str | None, collection: Collection | N
         documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
         namespace = f"{request.db}.{'$cmd.aggregate' if name is None else name}"
         documents = held(documents, None if pipeline.writes else at)
-        cursor = Cursor(namespace, documents, scope, session=session_id(request), comment=request.body.get("comment"))
+        cursor = Cursor(namespace, documents, scope, session=request.session, comment=request.body.get("comment"))
         if pipeline.writes:
             return _run_writing(request, cursor)
         return cursor_reply(request, cursor, cursor.first_batch(batch_size), at)

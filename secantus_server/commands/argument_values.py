@@ -32,8 +32,8 @@ def as_document(name: str, value: Any) -> dict[str, Any]:
     return value
 
 
-def as_cluster_time(name: str, value: Any) -> Any:
-    """The time of the cluster as a driver has heard of it: a document, which is not decoded where it came in an OP_MSG."""
+def as_raw_document(name: str, value: Any) -> Any:
+    """A document that is not decoded where it came in an OP_MSG: the time of the cluster, or the session."""
     return value if type(value) is RawDocument else as_document(name, value)
 
 

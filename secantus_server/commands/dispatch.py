@@ -11,8 +11,9 @@ from bson.binary import Binary
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import RawDocument, encode
+from secantus_server.bson import RawDocument, decode, encode
 from secantus_server.bson.values import type_name
+from secantus_server.commands._fields import session_uuid
 from secantus_server.commands.arguments import exact_integer, truth, wrong_type
 from secantus_server.commands.concerns import check_read_concern, check_write_concern, write_concern_error
 from secantus_server.commands.names import check_database_name
@@ -75,7 +76,8 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     if body.get("maxTimeMS") is not None and request.name != "getMore":
         operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
     if "lsid" in body:
-        request.services.sessions.use(_session_id(command, body))
+        request.session = _session(command, body)
+        request.services.sessions.use(request.session)
     if body.get("readConcern") is not None:
         check_read_concern(command.name, command.is_read, body["readConcern"], standalone=not request.services.settings.replica_set)
     if body.get("writeConcern") is not None:
@@ -89,18 +91,29 @@ def _max_time_ms(name: str, value: Any) -> int:
     return limit
 
 
-def _session_id(command: Command, body: dict[str, Any]) -> bytes:
-    if type(body["lsid"]) is not dict:
-        raise wrong_type(f"{command.name}.lsid", body["lsid"], "object")
-    session_id = body["lsid"].get("id")
+def _session(command: Command, body: dict[str, Any]) -> bytes:
+    """The UUID of the session."""
+    document = body["lsid"]
+    if type(document) is RawDocument:
+        uuid = session_uuid(document.data) or _checked_uuid(decode(document.data))
+    elif type(document) is dict:
+        uuid = _checked_uuid(document)
+    else:
+        raise wrong_type(f"{command.name}.lsid", document, "object")
+    if "startTransaction" in body or "autocommit" in body:
+        raise CommandError(238, "Transactions are not supported by Secantus yet: run the statements without one.")
+    return uuid
+
+
+def _checked_uuid(session: dict[str, Any]) -> bytes:
+    """The UUID of a session's document, or what is wrong with it."""
+    session_id = session.get("id")
     if session_id is None:
         raise CommandError(40414, "BSON field 'OperationSessionInfo.lsid.id' is missing but a required field")
     if type(session_id) is not Binary or session_id.subtype != 4:
         raise CommandError(14, f"BSON field 'lsid.id' is the wrong type '{type_name(session_id)}', expected type 'UUID'")
     if len(session_id) != 16:
         raise CommandError(207, "uuid must be a 16-byte binary field with UUID (4) subtype")
-    if "startTransaction" in body or "autocommit" in body:
-        raise CommandError(238, "Transactions are not supported by Secantus yet: run the statements without one.")
     return bytes(session_id)
 
 

@@ -10,7 +10,7 @@ from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
 from secantus_server.commands.kept_elsewhere import find_readable
 from secantus_server.commands.names import collection_name
-from secantus_server.commands.reading import NO_CURSOR, command_context, cursor_reply, read_transaction, session_id
+from secantus_server.commands.reading import NO_CURSOR, command_context, cursor_reply, read_transaction
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.snapshot_reads import held, snapshot_time
@@ -97,7 +97,7 @@ def _open_cursor(
         documents,
         scope,
         limit=query.limit,
-        session=session_id(request),
+        session=request.session,
         tailable=args["tailable"] and collection is not None,
         await_data=args["awaitData"],
         comment=request.body.get("comment"),

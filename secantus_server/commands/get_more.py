@@ -13,7 +13,6 @@ from secantus_server.bson import RawArray
 from secantus_server.bson.values import type_name
 from secantus_server.commands import arguments as a
 from secantus_server.commands.names import collection_name
-from secantus_server.commands.reading import session_id
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.cursors.cursor import Cursor
@@ -55,7 +54,7 @@ def _check_owner(request: Request, cursor: Cursor, namespace: str) -> None:
         raise CommandError(
             13, f"Requested getMore on namespace '{namespace}', but cursor belongs to a different namespace {cursor.namespace}"
         )
-    if cursor.session != session_id(request):
+    if cursor.session != request.session:
         raise CommandError(13, f"Cannot run getMore on cursor {cursor.id}, which was created in another session")
 
 

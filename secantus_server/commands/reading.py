@@ -94,12 +94,6 @@ def timeless_context(request: Request, *, collation: dict[str, Any] | None, coll
     return ctx if collection is not None and collection.is_view else replace(ctx, knows_time=False)
 
 
-def session_id(request: Request) -> bytes | None:
-    """The id of the logical session that the command runs in, or None."""
-    session = request.body.get("lsid")
-    return bytes(session["id"]) if session else None
-
-
 def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes], at: Timestamp | None = None) -> Reply:
     """The reply with a cursor's first batch; what is left of the cursor is kept.
 
@@ -119,6 +113,6 @@ def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes], at: Times
 
 def list_reply(request: Request, namespace: str, documents: list[bytes], batch_size: int | None) -> Reply:
     """The reply of a command that lists things, as a cursor."""
-    cursor = Cursor(namespace, iter(documents), ReadScope(), session=session_id(request))
+    cursor = Cursor(namespace, iter(documents), ReadScope(), session=request.session)
     batch = cursor.first_batch(len(documents) + 1 if batch_size is None else batch_size)
     return cursor_reply(request, cursor, batch)

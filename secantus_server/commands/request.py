@@ -51,6 +51,7 @@ class Request:
         client: the connection.
         operation: its entry among the running operations; ask it regularly whether to go on.
         body: the command document.
+        session: the UUID of the logical session that it runs in, or None.
         next_body: set by a command that may answer again without being asked (exhaust).
     """
 
@@ -61,6 +62,7 @@ class Request:
     client: ClientInfo
     operation: Operation
     body: dict[str, Any] = field(init=False)
+    session: bytes | None = None
     next_body: dict[str, Any] | None = None
     _now: Date | None = field(default=None, repr=False)
     _cluster_time: Timestamp | None = field(default=None, repr=False)

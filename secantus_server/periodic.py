@@ -12,12 +12,13 @@ from secantus_server.storage import StorageError
 
 # How often the thread looks whether something is due, while there is nothing to purge.
 TICK_S = 1.0
-# While there is: how long the thread purges and then leaves the machine to others, and its pause where there are none.
-PURGE_BUDGET_MS = 5.0
-PURGE_PAUSE_S = 0.02
-IDLE_PAUSE_S = 0.001
-# For so long it waits for a moment in which no command runs; then it purges beside them.
+# While there is, and no command came for so long, the thread purges until one comes.
+IDLE_S = 0.002
+IDLE_BUDGET_MS = 5.0
+# For so long it waits for such a moment; then it purges beside the commands, a little at a time.
 PURGE_PATIENCE_S = 1.0
+PURGE_PAUSE_S = 0.02
+PURGE_BUDGET_MS = 2.0
 
 
 class Periodic:
@@ -96,10 +97,13 @@ class Periodic:
         if not engine.has_orphans:
             self._put_off_at = None
             return TICK_S
-        idle = engine.is_idle
-        if idle or self._put_off_at is None:
+        begun = engine.begun
+        if engine.is_idle and not self._wake.wait(IDLE_S) and engine.begun == begun:
+            self._put_off_at = None
+            engine.purge_orphans(IDLE_BUDGET_MS, gives_way=True)
+            return 0
+        if self._put_off_at is None:
             self._put_off_at = now
-        if not idle and now - self._put_off_at < PURGE_PATIENCE_S:
-            return PURGE_PAUSE_S
-        engine.purge_orphans(PURGE_BUDGET_MS, gives_way=idle)
-        return IDLE_PAUSE_S if idle else PURGE_PAUSE_S
+        elif now - self._put_off_at >= PURGE_PATIENCE_S:
+            engine.purge_orphans(PURGE_BUDGET_MS)
+        return PURGE_PAUSE_S

@@ -2,6 +2,7 @@
 
 cdef class Gate:
     cdef readonly Py_ssize_t running
+    cdef readonly long long entered
     cdef readonly bint closed
     cdef object condition
     cdef object holder

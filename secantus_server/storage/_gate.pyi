@@ -6,6 +6,7 @@ class Gate:
     """Counts the running transactions, and keeps new ones out on request."""
 
     running: int
+    entered: int
     closed: bool
     units: list[Any]
     def is_held(self) -> bool:

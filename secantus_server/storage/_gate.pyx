@@ -4,7 +4,7 @@
 A transaction passes the gate when it begins and leaves when it ends: an addition and a comparison, made atomic by the GIL, which
 this code does not give up between them. Only while the gate is closed does anybody touch the condition. What guards what:
 
-- the GIL guards `running` and `closed`;
+- the GIL guards `running`, `entered` (how many transactions have begun since ever) and `closed`;
 - `condition` guards the sleep of those who wait for either to change;
 - Engine.exclusive() has a lock so that one thread at a time closes the gate.
 """
@@ -19,6 +19,7 @@ cdef class Gate:
 
     def __cinit__(self):
         self.running = 0
+        self.entered = 0
         self.closed = False
         self.condition = threading.Condition()
         self.holder = None
@@ -29,6 +30,7 @@ cdef class Gate:
         while self.closed and not self._may_pass():
             self._wait_for_opening()
         self.running += 1
+        self.entered += 1
         return 0
 
     cdef int leave(self) except -1:

@@ -181,6 +181,11 @@ class Engine:
         return self._gate.running == 0
 
     @property
+    def begun(self) -> int:
+        """How many transactions have begun since the store was opened."""
+        return self._gate.entered
+
+    @property
     def has_orphans(self) -> bool:
         """Whether entries of dropped idents are left."""
         return bool(self._orphans)

@@ -35,6 +35,8 @@ cdef object new_bytes = bytes.__new__
 cdef object new_timestamp = Timestamp.__new__
 cdef object set_time = Timestamp._Timestamp__time.__set__
 cdef object set_increment = Timestamp._Timestamp__inc.__set__
+cdef object get_time = Timestamp._Timestamp__time.__get__
+cdef object get_increment = Timestamp._Timestamp__inc.__get__
 
 
 # ---------------------------------------------------------------- decode
@@ -500,8 +502,8 @@ cdef int put_rare_value(Writer writer, const char* name, size_t name_len, object
         return writer.put_bytes(PyBytes_AS_STRING(value.bid), 16)
     if kind is Timestamp:
         writer.put_name(17, name, name_len)
-        writer.put_int32(<int32_t><uint32_t>value.inc)
-        return writer.put_int32(<int32_t><uint32_t>value.time)
+        writer.put_int32(<int32_t><uint32_t>get_increment(value))
+        return writer.put_int32(<int32_t><uint32_t>get_time(value))
     if kind is Regex:
         writer.put_name(11, name, name_len)
         put_c_text(writer, value.pattern)

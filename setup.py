@@ -103,7 +103,9 @@ def common_ingredients(library: Library) -> bytes:
     """A digest of what goes into every module: the declarations, the library, the tools and this file."""
     import Cython
 
-    digest = hashlib.sha256(f"{Cython.__version__} {sys.version} {library.archive}".encode())
+    # Relative, so that a copied or moved tree keeps what it has built.
+    archive = library.archive.relative_to(ROOT)
+    digest = hashlib.sha256(f"{Cython.__version__} {sys.version} {archive}".encode())
     for declarations in (Path(__file__), *sorted(ROOT.glob("secantus_server/**/*.pxd"))):
         digest.update(declarations.read_bytes())
     return digest.digest()

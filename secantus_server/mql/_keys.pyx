@@ -255,7 +255,7 @@ cdef class KeyGenerator:
         cdef int i
         self.paths = tuple(path for path, _ in pattern)
         self.directions = tuple(direction for _, direction in pattern)
-        self.encoded_paths = tuple(path.encode() for path in self.paths)
+        self.encoded_paths = tuple(path.encode("utf-8", "surrogateescape") for path in self.paths)
         self.collation = collation
         self.fields = len(self.paths)
         assert 0 < self.fields <= 32

@@ -107,13 +107,18 @@ class Connection:
         return b"".join(pieces)
 
     def _answer(self, header: Header, raw: bytes) -> None:
-        """Run a message's command and send the reply, or as many as an exhaust command gives."""
+        """Run a message's command and send the reply, or as many as an exhaust command gives.
+
+        Each further exhaust reply answers the one before it: its `responseTo` is that reply's request id, which Java's driver checks.
+        """
         message = parse_message(header, raw)
         while True:
             request, reply = self._run(message)
             next_body = request.next_body if request is not None and message.exhaust_allowed else None
             if not message.more_to_come:
-                self._sock.sendall(self._bytes_of(message, reply, next_body is not None))
+                reply_id = next(self._request_ids) & 0x7FFFFFFF
+                self._sock.sendall(self._bytes_of(message, reply, reply_id, next_body is not None))
+                message.request_id = reply_id
             if next_body is None:
                 break
             message.body = next_body
@@ -143,12 +148,11 @@ class Connection:
         text = f"Secantus made a mistake in the command {name}: {type(error).__name__}: {error}"
         return error_reply(CommandError(1, text), self._services)
 
-    def _bytes_of(self, message: Message, reply: Reply, more: bool) -> bytes:
-        """The reply's bytes; where it cannot be written (it is too large), those of the error."""
-        number = next(self._request_ids)
+    def _bytes_of(self, message: Message, reply: Reply, reply_id: int, more: bool) -> bytes:
+        """Return the reply's bytes, or those of an error if the reply cannot be written because it is too large."""
         try:
-            return build_reply(message, reply, number, more)
+            return build_reply(message, reply, reply_id, more)
         except CommandError as error:
-            return build_reply(message, error_reply(error, self._services), number)
+            return build_reply(message, error_reply(error, self._services), reply_id)
         except Exception as error:  # noqa: BLE001 - as in _run.
-            return build_reply(message, self._mistake(message, error), number)
+            return build_reply(message, self._mistake(message, error), reply_id)

@@ -112,13 +112,13 @@ def test_exhaust_hello_sends_on_until_the_server_stops(clean_server: SecantusDBS
     with connected(clean_server) as client:
         version = client.run(HELLO)["topologyVersion"]
         client.send(command({**HELLO, "topologyVersion": version, "maxAwaitTimeMS": 20}, EXHAUST_ALLOWED))
-        answered = []
+        answers = 7
         for _ in range(3):
-            flags, response_to, reply = client.receive()
-            assert flags == MORE_TO_COME
-            assert reply["topologyVersion"] == version
-            answered.append(response_to)
-        assert answered[0] == 7
+            raw = client.receive_message()
+            reply_id, response_to, flags = struct.unpack_from("<4xii4xI", raw)
+            assert (flags, response_to) == (MORE_TO_COME, answers), "each exhaust reply answers the one before it"
+            assert bson.decode(raw[21:])["topologyVersion"] == version
+            answers = reply_id
         clean_server.stop()
         while True:
             try:

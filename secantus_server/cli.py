@@ -59,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--ttl-interval-s", "seconds between two passes of the TTL monitor", type=int, metavar="S")
     add("--checkpoint-interval-s", "seconds between two checkpoints", type=int, metavar="S")
     add("--cursor-timeout-s", "seconds after which an idle cursor is closed", type=int, metavar="S")
-    add("--max-connections", "connections beyond this number are refused", type=int, metavar="N")
+    add("--max-connections", "connections beyond this number are refused; 0: what ulimit -n allows", type=int, metavar="N")
     parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
     return parser
 

@@ -21,6 +21,8 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.sessions.registry import TIMEOUT_MINUTES
 from secantus_server.settings import Settings
 
+MAX_SYNC_DELAY_S = 9_000_000
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -49,12 +51,25 @@ def _boolean(name: str, value: Any) -> bool:
     return a.truth(value)
 
 
+def _sync_delay(name: str, value: Any) -> float:
+    """The seconds between two checkpoints. MongoDB's 0 means none at all, which would let the log grow without bound here."""
+    if not is_number(value):
+        raise a.wrong_type(name, value, "[long, int, decimal, double]")
+    seconds = float(str(value))
+    if not 0 <= seconds <= MAX_SYNC_DELAY_S:
+        raise CommandError(2, f"Invalid value for parameter syncdelay: {value} is not between 0 and {MAX_SYNC_DELAY_S}")
+    if seconds == 0:
+        raise not_supported("setting syncdelay to 0", "set a larger number of seconds")
+    return seconds
+
+
 PARAMETERS: dict[str, Parameter] = {
     "KeysRotationIntervalSec": Parameter(_constant(7776000)),
     "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
     "authSchemaVersion": Parameter(_constant(5), None, at_startup=False),
     "authenticationMechanisms": Parameter(_constant([])),
-    "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, None, settable=True),
+    "clientCursorMonitorFrequencySecs": Parameter(_constant(4), a.integer(1), settable=True),
+    "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, a.integer(1), settable=True),
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
     "featureCompatibilityVersion": Parameter(_constant({"version": FEATURE_COMPATIBILITY}), None, at_startup=False),
     "localLogicalSessionTimeoutMinutes": Parameter(_constant(TIMEOUT_MINUTES)),
@@ -63,9 +78,10 @@ PARAMETERS: dict[str, Parameter] = {
     "notablescan": Parameter(_constant(False), None, settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),
     "requireApiVersion": Parameter(_constant(False), None, settable=True),
+    "syncdelay": Parameter(lambda settings: float(settings.checkpoint_interval_s), _sync_delay, settable=True),
     "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
-    "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, None, settable=True),
+    "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),
 }
 
 _SELECTOR = a.Arguments(

@@ -32,6 +32,7 @@ class Services:
         parameters: what setParameter has set; read by getParameter.
         index_filters: what planCacheSetFilter has set, by the collection's UUID and the query shape's hash.
         started: when, on the monotonic clock.
+        connection_limit: how many connections there may be at a time; the listener sets it.
         failure: why the store cannot go on, once that has happened.
     """
 
@@ -51,6 +52,7 @@ class Services:
     parameters: dict[str, Any] = field(default_factory=dict)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     started: float = field(init=False)
+    connection_limit: int = 0
     failure: StorageError | None = None
 
     def __post_init__(self) -> None:

@@ -16,6 +16,8 @@ from secantus_server.diagnostics.cores import usable_cores
 from secantus_server.errors import CommandError
 from secantus_server.net._receive import Turn
 from secantus_server.net.connection import Connection
+from secantus_server.net.descriptors import raise_descriptor_limit
+from secantus_server.net.refusal import Refusal
 
 
 class ListenError(Exception):
@@ -60,6 +62,8 @@ class Listener:
         self._closing = threading.Event()
         self._ids = itertools.count(1)
         self._turn = Turn(PATIENCE_US, SHARE_US) if usable_cores() > 1 else Turn(0)
+        services.connection_limit = services.settings.max_connections or raise_descriptor_limit()
+        self._refusal = Refusal(services, services.connection_limit)
         self._socket = self._open()
         self.host, self.port = self._socket.getsockname()[:2]
         self._thread = threading.Thread(target=self._accept, name="secantus-accept", daemon=True)
@@ -143,7 +147,9 @@ class Listener:
                 self._begin(*self._socket.accept())
             except OSError as error:
                 if error.errno in _PASSING_ERRORS:
-                    self._services.log.warning(f"cannot accept a connection: {error.strerror}")
+                    self._services.log.warning(
+                        f"cannot accept a connection: {error.strerror}; close unused clients, or raise the limit (ulimit -n)"
+                    )
                     self._closing.wait(EXHAUSTED_PAUSE_S)
                 elif self._closed or error.errno in (errno.EBADF, errno.EINVAL):
                     return
@@ -162,15 +168,18 @@ class Listener:
             sock.setblocking(True)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self._register(connection, thread)
+            self._register(connection, thread, sock)
         except OSError:
             sock.close()
             raise
 
-    def _register(self, connection: Connection, thread: threading.Thread) -> None:
+    def _register(self, connection: Connection, thread: threading.Thread, sock: socket.socket) -> None:
         with self._lock:
-            if self._closed or len(self._connections) >= self._services.settings.max_connections:
+            if self._closed:
                 connection.close()
+                return
+            if len(self._connections) >= self._services.connection_limit:
+                self._refusal.refuse(sock)
                 return
             self._connections[connection] = thread
             try:

@@ -278,17 +278,6 @@ def test_who_does_not_read_holds_up_nobody(clean_server: SecantusDBServer) -> No
         assert time.monotonic() - before < 2
 
 
-def test_connections_beyond_the_limit_are_closed() -> None:
-    with SecantusDBServer(port=0, storage_path=":memory:", max_connections=3, log_level="error") as server:
-        clients = [RawClient(server) for _ in range(3)]
-        for client in clients:
-            assert client.run({"ping": 1})["ok"] == 1
-        assert RawClient(server).is_closed()
-        for client in clients:
-            assert client.run({"ping": 1})["ok"] == 1
-            client.close()
-
-
 # The first bytes of a TLS handshake: as the header of a message they announce more than the client will ever send.
 TLS = bytes.fromhex("160301020001000001fc0303") + bytes(200)
 HTTP = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"

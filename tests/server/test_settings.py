@@ -97,7 +97,7 @@ def test_a_file_that_is_not_there() -> None:
         ({"host": ""}, "host must name an address to listen on."),
         ({"storage_path": ""}, "storage_path must name a directory, or be ':memory:'."),
         ({"log_level": "loud"}, "log_level must be one of debug, info, warning, error, not 'loud'."),
-        ({"max_connections": 0}, "max_connections must be at least 1."),
+        ({"max_connections": -1}, "max_connections must not be negative: -1."),
     ],
 )
 def test_values_that_cannot_be(values: dict[str, Any], expected: str) -> None:

@@ -1,0 +1,87 @@
+"""Connections beyond the limit: the client's first message is answered with what to do, then the connection is closed."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+
+from secantus_server.commands.dispatch import error_reply
+from secantus_server.commands.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.wire.header import HEADER_SIZE, ProtocolError, parse_header
+from secantus_server.wire.messages import build_reply, parse_message
+
+# How long a refused client may take to send its first message.
+TIMEOUT_S = 1.0
+# How many refused clients are answered at a time; the connections of others are closed at once.
+MOST_ANSWERED = 16
+# A first message is a hello; what is longer is not read.
+MAX_HELLO_BYTES = 1 << 16
+
+
+class Refusal:
+    """Tells the clients of refused connections why.
+
+    Arguments:
+        limit: how many connections there may be.
+
+    Threads: `_answering` limits the threads; `_lock` guards `_count` and `_logged`.
+    """
+
+    def __init__(self, services: Services, limit: int) -> None:
+        self._services = services
+        self._answering = threading.BoundedSemaphore(MOST_ANSWERED)
+        self._lock = threading.Lock()
+        self._logged = False
+        remedy = (
+            "raise max_connections"
+            if services.settings.max_connections
+            else "raise the limit of open files (ulimit -n), or the hard limit if it is at that"
+        )
+        self.sentence = f"The server has {limit} connections, which is its limit: close clients that are no longer used, or {remedy}."
+
+    def refuse(self, sock: socket.socket) -> None:
+        """Answer the first message of a connection with the reason, in a thread of its own, and close it."""
+        self._services.counters.add("connectionsRejected")
+        with self._lock:
+            first, self._logged = not self._logged, True
+        if first:
+            self._services.log.warning(f"a connection was refused: {self.sentence}")
+        if not self._answering.acquire(blocking=False):
+            sock.close()
+            return
+        try:
+            threading.Thread(target=self._answer, args=(sock,), name="secantus-refuse", daemon=True).start()
+        except RuntimeError:
+            self._answering.release()
+            sock.close()
+
+    def _answer(self, sock: socket.socket) -> None:
+        try:
+            sock.settimeout(TIMEOUT_S)
+            start = _read(sock.recv, HEADER_SIZE)
+            header = parse_header(start)
+            if header.length <= MAX_HELLO_BYTES:
+                message = parse_message(header, start + _read(sock.recv, header.length - HEADER_SIZE))
+                sock.sendall(build_reply(message, error_reply(CommandError(1, self.sentence), self._services), 1))
+        except (OSError, EOFError, ProtocolError) as error:
+            self._services.log.debug(f"a refused client did not wait for the reason: {error}")
+        finally:
+            sock.close()
+            self._answering.release()
+
+
+def _read(receive: Callable[[int], bytes], size: int) -> bytes:
+    """Receive exactly so many bytes.
+
+    Raises:
+        EOFError: the other side has closed the connection.
+    """
+    data = b""
+    while len(data) < size:
+        piece = receive(size - len(data))
+        if not piece:
+            raise EOFError(f"closed after {len(data)} of {size} bytes")
+        data += piece
+    return data

@@ -54,6 +54,8 @@ class Settings:
     max_connections: int = 0
 
     def __post_init__(self) -> None:
+        if type(self.log_level) is str:
+            object.__setattr__(self, "log_level", self.log_level.lower())
         _check(self)
 
     @property

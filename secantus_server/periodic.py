@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from secantus_server.commands.services import Services
 from secantus_server.commands.ttl import delete_expired
 from secantus_server.errors import CommandError
 from secantus_server.storage import StorageError
+from secantus_server.system._threads import Thread
+from secantus_server.system.conditions import Event
 
 # How often the thread looks whether something is due, while there is nothing to purge.
 TICK_S = 1.0
@@ -34,8 +35,8 @@ class Periodic:
     def __init__(self, services: Services, end_abandoned: Callable[[], None]) -> None:
         self._services = services
         self._end_abandoned = end_abandoned
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="secantus-periodic", daemon=True)
+        self._wake = Event()
+        self._thread = Thread(self._run, name="secantus-periodic")
         now = services.clock.monotonic()
         self._next_ttl = now + services.settings.ttl_interval_s
         self._next_checkpoint = now + services.settings.checkpoint_interval_s

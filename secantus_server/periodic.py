@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from secantus_server.commands.parameters import parameter_value
@@ -10,6 +9,8 @@ from secantus_server.commands.services import Services
 from secantus_server.commands.ttl import delete_expired
 from secantus_server.errors import CommandError
 from secantus_server.storage import StorageError
+from secantus_server.system._threads import Thread
+from secantus_server.system.conditions import Event
 
 # How often the thread looks whether something is due, while there is nothing to purge.
 TICK_S = 1.0
@@ -36,8 +37,8 @@ class Periodic:
     def __init__(self, services: Services, end_abandoned: Callable[[], None]) -> None:
         self._services = services
         self._end_abandoned = end_abandoned
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="secantus-periodic", daemon=True)
+        self._wake = Event()
+        self._thread = Thread(self._run, name="secantus-periodic")
         # When each kind of work was done last. The intervals may change while the server runs, by setParameter.
         self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute"), services.clock.monotonic())
         # Since when there has been something to purge and no moment for it.

@@ -6,7 +6,6 @@ This is the composition root, the only module that may import every package.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.settings import Settings, check_names
 from secantus_server.snapshots import SetAside, Snapshot, Snapshots
 from secantus_server.storage import Engine
+from secantus_server.system.conditions import Event
 
 load_commands()
 
@@ -79,7 +79,7 @@ class SecantusDBServer:
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
-        self._stop_asked = threading.Event()
+        self._stop_asked = Event()
         self._ended = False
 
     def start(self) -> SecantusDBServer:
@@ -93,7 +93,7 @@ class SecantusDBServer:
         if self._services is not None:
             raise RuntimeError("the server is running already")
         if self._ended:
-            self._stop_asked, self._ended = threading.Event(), False
+            self._stop_asked, self._ended = Event(), False
         engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
         try:
             self._services = self._assemble(engine)

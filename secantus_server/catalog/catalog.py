@@ -6,7 +6,6 @@ memory when that commits; a restored snapshot reloads the rows that came back.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from secantus_server.catalog.rows import decode_row, encode_row, row_key, split_
 from secantus_server.clock import Clock
 from secantus_server.index._index import Index
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored
+from secantus_server.system._threads import Lock, RLock
 
 
 @dataclass
@@ -66,8 +66,8 @@ class Catalog:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._lock = threading.Lock()
-        self._change_lock = threading.RLock()
+        self._lock = Lock()
+        self._change_lock = RLock()
         self._databases: dict[str, dict[str, Collection]] = {}
         with engine.transaction() as unit:
             self._load(unit)

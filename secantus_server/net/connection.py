@@ -5,8 +5,8 @@ This is the one place where an exception becomes a reply.
 
 from __future__ import annotations
 
+import _socket
 import itertools
-import socket
 
 from secantus_server.commands.dispatch import dispatch, error_reply
 from secantus_server.commands.registry import Reply
@@ -16,6 +16,7 @@ from secantus_server.errors import CommandError
 from secantus_server.net._peers import is_own_process
 from secantus_server.net._receive import Receiver, Turn
 from secantus_server.storage.errors import StorageError
+from secantus_server.system.sockets import Socket
 from secantus_server.wire.header import HEADER_SIZE, Header, ProtocolError, parse_header
 from secantus_server.wire.message import Message
 from secantus_server.wire.messages import build_reply, parse_message
@@ -28,7 +29,7 @@ class Connection:
         turn: which of the server's connections had the last message.
     """
 
-    def __init__(self, sock: socket.socket, client: ClientInfo, services: Services, turn: Turn) -> None:
+    def __init__(self, sock: Socket, client: ClientInfo, services: Services, turn: Turn) -> None:
         self.client = client
         self._sock = sock
         self._receiver = Receiver(sock, turn, is_own_process(sock.fileno()))
@@ -53,14 +54,14 @@ class Connection:
     def end(self) -> None:
         """End the connection: the thread that serves it wakes and closes it. Only that one may: it could read another's socket."""
         try:
-            self._sock.shutdown(socket.SHUT_RDWR)
+            self._sock.shutdown(_socket.SHUT_RDWR)
         except OSError:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed")
 
     def is_abandoned(self) -> bool:
         """Whether the client has ended the connection; for another thread than its own, while that runs a command."""
         try:
-            return self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            return self._sock.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT) == b""
         except BlockingIOError:
             return False
         except OSError:

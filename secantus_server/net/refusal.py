@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Callable
 
 from secantus_server.commands.dispatch import error_reply
 from secantus_server.commands.services import Services
 from secantus_server.errors import CommandError
+from secantus_server.system._threads import Lock, Thread
+from secantus_server.system.sockets import Socket
 from secantus_server.wire.header import HEADER_SIZE, ProtocolError, parse_header
 from secantus_server.wire.messages import build_reply, parse_message
 
@@ -26,13 +26,13 @@ class Refusal:
     Arguments:
         limit: how many connections there may be.
 
-    Threads: `_answering` limits the threads; `_lock` guards `_count` and `_logged`.
+    Threads: `_lock` guards `_answering`, the number of threads that answer, and `_logged`.
     """
 
     def __init__(self, services: Services, limit: int) -> None:
         self._services = services
-        self._answering = threading.BoundedSemaphore(MOST_ANSWERED)
-        self._lock = threading.Lock()
+        self._lock = Lock()
+        self._answering = 0
         self._logged = False
         remedy = (
             "raise max_connections"
@@ -41,23 +41,29 @@ class Refusal:
         )
         self.sentence = f"The server has {limit} connections, which is its limit: close clients that are no longer used, or {remedy}."
 
-    def refuse(self, sock: socket.socket) -> None:
+    def refuse(self, sock: Socket) -> None:
         """Answer the first message of a connection with the reason, in a thread of its own, and close it."""
         self._services.counters.add("connectionsRejected")
         with self._lock:
             first, self._logged = not self._logged, True
+            answered = self._answering < MOST_ANSWERED
+            self._answering += answered
         if first:
             self._services.log.warning(f"a connection was refused: {self.sentence}")
-        if not self._answering.acquire(blocking=False):
+        if not answered:
             sock.close()
             return
         try:
-            threading.Thread(target=self._answer, args=(sock,), name="secantus-refuse", daemon=True).start()
+            Thread(self._answer, (sock,), "secantus-refuse").start()
         except RuntimeError:
-            self._answering.release()
-            sock.close()
+            self._end(sock)
 
-    def _answer(self, sock: socket.socket) -> None:
+    def _end(self, sock: Socket) -> None:
+        sock.close()
+        with self._lock:
+            self._answering -= 1
+
+    def _answer(self, sock: Socket) -> None:
         try:
             sock.settimeout(TIMEOUT_S)
             start = _read(sock.recv, HEADER_SIZE)
@@ -68,8 +74,7 @@ class Refusal:
         except (OSError, EOFError, ProtocolError) as error:
             self._services.log.debug(f"a refused client did not wait for the reason: {error}")
         finally:
-            sock.close()
-            self._answering.release()
+            self._end(sock)
 
 
 def _read(receive: Callable[[int], bytes], size: int) -> bytes:

@@ -7,7 +7,6 @@ earlier one is there too.
 from __future__ import annotations
 
 import struct
-import threading
 from typing import NamedTuple
 
 from bson.binary import Binary
@@ -17,6 +16,7 @@ from secantus_server.bson import make_timestamp
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import append, append_changes, entries_of
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
+from secantus_server.system._threads import Lock
 
 # The oldest rows are removed beyond this number, or beyond so many bytes.
 MAX_ROWS = 50_000
@@ -54,7 +54,7 @@ class Oplog:
         self._engine = engine
         self._clock = clock
         self._enabled = enabled
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._seconds, self._increment = self._newest()
         self._last = Timestamp(self._seconds, self._increment)
         self._untrimmed_bytes = 0

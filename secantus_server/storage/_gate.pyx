@@ -9,9 +9,9 @@ this code does not give up between them. Only while the gate is closed does anyb
 - Engine.exclusive() has a lock so that one thread at a time closes the gate.
 """
 
-import threading
-
 from secantus_server.storage.errors import StorageError
+from secantus_server.system._threads import get_ident
+from secantus_server.system.conditions import Condition
 
 
 cdef class Gate:
@@ -21,7 +21,7 @@ cdef class Gate:
         self.running = 0
         self.entered = 0
         self.closed = False
-        self.condition = threading.Condition()
+        self.condition = Condition()
         self.holder = None
         self.units = []
 
@@ -43,11 +43,11 @@ cdef class Gate:
 
     def _may_pass(self):
         """Whether this thread must not wait: it closed the gate itself, or holds up the one who waits for it to finish."""
-        return self.holder == threading.get_ident() or self.is_held()
+        return self.holder == get_ident() or self.is_held()
 
     def is_held(self):
         """Whether this thread has begun a transaction that still runs."""
-        me = threading.get_ident()
+        me = get_ident()
         return any(unit.in_transaction and unit.thread == me for unit in self.units)
 
     def _wait_for_opening(self):
@@ -65,7 +65,7 @@ cdef class Gate:
         Raises StorageError, with the gate open again, when they have not ended by then.
         """
         assert not self.is_held(), "end this thread's transaction first"
-        self.holder = threading.get_ident()
+        self.holder = get_ident()
         self.closed = True
         with self.condition:
             done = self.running == 0 or self.condition.wait_for(lambda: self.running == 0, timeout)

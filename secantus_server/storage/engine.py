@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from secantus_server.storage.orphans import Orphans
 from secantus_server.storage.snapshots import NOTHING, Restored, Snapshot, SnapshotStack, Touched, write_back
 from secantus_server.storage.tables import WITH_IDENTS
 from secantus_server.storage.wiredtiger._binding import Connection
+from secantus_server.system._threads import Lock, RLock, Thread
 
 _OUT_OF_SPACE: Final = 14031
 #: How long close() waits for transactions that are still running.
@@ -44,9 +44,9 @@ class Engine:
         self._undo = UndoLog()
         self._snapshots = SnapshotStack(self._undo)
         self._pool: list[RecoveryUnit] = []
-        self._exclusive_lock = threading.RLock()
+        self._exclusive_lock = RLock()
         self._exclusive_depth = 0
-        self._purge_lock = threading.Lock()
+        self._purge_lock = Lock()
         self._closed = False
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
@@ -102,7 +102,7 @@ class Engine:
                 self._closed = True
                 self._connection.retire()
             if self.in_memory:
-                threading.Thread(target=self._connection.close, name="secantus-free", daemon=True).start()
+                Thread(self._connection.close, name="secantus-free").start()
             else:
                 self._connection.close()
 

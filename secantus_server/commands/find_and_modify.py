@@ -40,7 +40,7 @@ FIELDS = {
 }
 
 
-@command("findAndModify", FIELDS, aliases=("findandmodify",), in_api_v1=True, is_write=True)
+@command("findAndModify", FIELDS, aliases=("findandmodify",), in_api_v1=True, is_write=True, is_retryable=True)
 def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     """Change or remove one document and return it."""
     name = collection_name("findAndModify", request.db, request.body[request.name])

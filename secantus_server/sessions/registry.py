@@ -57,8 +57,9 @@ class SessionRegistry:
             if newest is not None and number <= newest:
                 return newest
             self._newest_write[session] = number
-            # Another connection may have ended the session a moment ago.
-            self._last_used_ms.setdefault(session, self._clock.now_ms())
+            if session not in self._last_used_ms:
+                # Another connection has ended the session since the command came in.
+                self.use(session)
             return None
 
     def forget_all_but(self, kept: frozenset[bytes]) -> None:

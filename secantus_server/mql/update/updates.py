@@ -59,8 +59,9 @@ class ReplacementUpdate:
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
         """See `Update`; neither the array index nor inserting makes a difference."""
-        # A replacement by an equal document counts as a change, so this is always a new object.
-        return keep_id(doc, self._document)
+        result = keep_id(doc, self._document)
+        # Equal bytes are no change; an equal value of another type, 1.0 for 1, is one.
+        return doc if result == doc else result
 
 
 class PipelineUpdate:

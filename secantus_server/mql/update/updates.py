@@ -59,9 +59,8 @@ class ReplacementUpdate:
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
         """See `Update`; neither the array index nor inserting makes a difference."""
-        result = keep_id(doc, self._document)
-        # Equal bytes are no change; an equal value of another type, 1.0 for 1, is one.
-        return doc if result == doc else result
+        # Only the document's own bytes, its `_id` included, are no change: a replacement without the `_id` always counts as one.
+        return doc if doc == self._document else keep_id(doc, self._document)
 
 
 class PipelineUpdate:

@@ -10,6 +10,7 @@ from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import command_context
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+from secantus_server.commands.transaction_numbers import check_single
 from secantus_server.commands.update import find_targets
 from secantus_server.commands.writing import WriteErrors, check_not_view, finish_write, statements, write_error, write_transaction
 from secantus_server.errors import CommandError
@@ -31,7 +32,7 @@ STATEMENT = a.Arguments(
 )
 
 
-@command("delete", FIELDS, in_api_v1=True, is_write=True)
+@command("delete", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
 def delete(request: Request, args: dict[str, Any]) -> Reply:
     """Delete documents."""
     name = collection_name("delete", request.db, request.body[request.name])
@@ -60,6 +61,7 @@ def parse_delete(request: Request, name: str, spec: dict[str, Any], let: dict[st
     limit = a.integer()("delete.deletes.limit", spec["limit"])
     if limit not in (0, 1):
         raise CommandError(9, f"The limit field in delete objects must be 0 or 1. Got {limit}")
+    check_single(request, limit == 0, "limit=0")
     collection = request.services.catalog.find(request.db, name)
     ctx = command_context(request, let=let, collation=spec["collation"], collection=collection)
     return parse_query(spec["q"], ctx, hint=spec["hint"], limit=limit)

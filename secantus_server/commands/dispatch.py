@@ -22,6 +22,7 @@ from secantus_server.commands.operations import Operation
 from secantus_server.commands.registry import Command, Reply, find_command
 from secantus_server.commands.request import ClientInfo, Request
 from secantus_server.commands.services import Services
+from secantus_server.commands.transaction_numbers import begin_retryable_write
 from secantus_server.errors import CommandError
 from secantus_server.wire.message import Message
 
@@ -50,6 +51,8 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         request = Request(name, db, message, services, client, operation)
         check_generic(command, request, operation)
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
+        if "txnNumber" in message.body:
+            begin_retryable_write(command, request)
         reply = _run(command, request, arguments)
     finally:
         services.operations.end(operation)
@@ -75,6 +78,8 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         _check_api_version(command, body)
     if body.get("maxTimeMS") is not None and request.name != "getMore":
         operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
+    if "startTransaction" in body or "autocommit" in body:
+        raise CommandError(238, "Transactions are not supported by Secantus yet: run the statements without one.")
     if "lsid" in body:
         request.session = _session(command, body)
         request.services.sessions.use(request.session)
@@ -95,14 +100,10 @@ def _session(command: Command, body: dict[str, Any]) -> bytes:
     """The UUID of the session."""
     document = body["lsid"]
     if type(document) is RawDocument:
-        uuid = session_uuid(document.data) or _checked_uuid(decode(document.data))
-    elif type(document) is dict:
-        uuid = _checked_uuid(document)
-    else:
-        raise wrong_type(f"{command.name}.lsid", document, "object")
-    if "startTransaction" in body or "autocommit" in body:
-        raise CommandError(238, "Transactions are not supported by Secantus yet: run the statements without one.")
-    return uuid
+        return session_uuid(document.data) or _checked_uuid(decode(document.data))
+    if type(document) is dict:
+        return _checked_uuid(document)
+    raise wrong_type(f"{command.name}.lsid", document, "object")
 
 
 def _checked_uuid(session: dict[str, Any]) -> bytes:

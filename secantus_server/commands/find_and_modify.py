@@ -40,7 +40,7 @@ FIELDS = {
 }
 
 
-@command("findAndModify", FIELDS, aliases=("findandmodify",), in_api_v1=True, is_write=True)
+@command("findAndModify", FIELDS, aliases=("findandmodify",), in_api_v1=True, is_write=True, is_retryable=True)
 def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     """Change or remove one document and return it."""
     name = collection_name("findAndModify", request.db, request.body[request.name])
@@ -148,7 +148,7 @@ class _Modify(_Job):
         changes = self.statement.update
         position = self.query.match.array_index(old) if changes.needs_array_index and self.query.match is not None else None
         new = changes.apply(old, array_index=position)
-        if new != old:
+        if new is not old:
             writer.update(old, new, record_id)
         return new if self.args["new"] else old, {"n": 1, "updatedExisting": True}
 

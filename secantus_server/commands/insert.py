@@ -33,7 +33,7 @@ FIELDS = {
 }
 
 
-@command("insert", FIELDS, in_api_v1=True, is_write=True)
+@command("insert", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
 def insert(request: Request, args: dict[str, Any]) -> Reply:
     """Insert documents."""
     name = collection_name("insert", request.db, request.body[request.name])

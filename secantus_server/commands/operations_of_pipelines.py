@@ -13,7 +13,7 @@ from typing import Any
 from bson.binary import Binary
 
 from secantus_server.bson import decode, key_string
-from secantus_server.bson.values import Date
+from secantus_server.bson.values import Date, timestamp_seconds
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.create import create_collection
 from secantus_server.commands.document_writer import DocumentWriter
@@ -218,7 +218,7 @@ class ServerOperations:
 
     def _prepared(self, document: bytes) -> bytes:
         clock = self._services.clock
-        return prepare_document(document, clock.object_id, lambda: clock.now_ms() // 1000 << 32 | 1)
+        return prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1)
 
     def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> bool:
         """Puts a document with the same `_id` into an existing one's place; False if somebody else has written or removed that one."""

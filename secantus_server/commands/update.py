@@ -13,6 +13,7 @@ from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import command_context
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+from secantus_server.commands.transaction_numbers import check_single
 from secantus_server.commands.writing import (
     WriteErrors,
     check_not_view,
@@ -87,7 +88,7 @@ class UpdateOutcome:
     upserted_id: Any = MISSING
 
 
-@command("update", FIELDS, in_api_v1=True, is_write=True)
+@command("update", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
 def update(request: Request, args: dict[str, Any]) -> Reply:
     """Update documents."""
     name = collection_name("update", request.db, request.body[request.name])
@@ -130,6 +131,7 @@ def parse_statement(request: Request, name: str, spec: dict[str, Any], let: dict
     if spec["c"] is not None and type(spec["u"]) is not list:
         raise CommandError(51198, "Constant values may only be specified for pipeline updates")
     ctx = command_context(request, let={**let, **(spec["c"] or {})}, collation=spec["collation"], collection=collection)
+    check_single(request, spec["multi"], "multi=true")
     if spec["sort"] and spec["multi"]:
         raise CommandError(9, "Cannot specify sort with multi=true")
     return make_statement(spec, ctx)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from bson.objectid import ObjectId
@@ -41,6 +41,7 @@ class ParseContext:
         now: `$$NOW`, the same for the whole command.
         cluster_time: `$$CLUSTER_TIME`, or None on a standalone server.
         keeps_empty_timestamps: a replacement document's empty timestamps stay as they are.
+        defers_constant_errors: what goes wrong while a constant is computed is an error of the documents that need it, not of the parser.
         knows_time: whether `$$NOW` and `$$CLUSTER_TIME` are there at all: not in `count`, `distinct`, the lists and partial filters.
         variables: user variables in scope (`let`, `$let`, `$map`, ...), without the `$$`.
         collation: None is the simple collation: strings compare by their UTF-8 bytes.
@@ -56,8 +57,8 @@ class ParseContext:
     generate_object_id: Callable[[], ObjectId] = ObjectId
     knows_time: bool = True
     keeps_empty_timestamps: bool = False
+    defers_constant_errors: bool = False
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """The same surroundings with more variables in scope."""
-        variables = {**self.variables, **cells}
-        return ParseContext(self.now, self.cluster_time, variables, self.collation, self.random, self.generate_object_id, self.knows_time)
+        return replace(self, variables={**self.variables, **cells})

@@ -13,6 +13,7 @@ from bson.binary import Binary
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import make_timestamp
+from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import append, append_changes, entries_of
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
@@ -62,7 +63,7 @@ class Oplog:
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
-        return (self._clock.now_ms() // 1000, 1) if entry is None else _last_of(*entry)
+        return (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
 
     def last_timestamp(self) -> Timestamp:
         """The timestamp of the newest entry; the server's operation time."""
@@ -93,8 +94,8 @@ class Oplog:
         with self._lock:
             now_ms = self._clock.now_ms()
             seconds, increment = self._seconds, self._increment + 1
-            if now_ms // 1000 > seconds:
-                seconds, increment = now_ms // 1000, 1
+            if now_ms // 1000 > seconds and seconds < MAX_SECONDS:
+                seconds, increment = timestamp_seconds(now_ms), 1
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, entries, stamp, now_ms)

@@ -12,14 +12,17 @@ from itertools import islice
 from typing import Any
 
 from secantus_server.bson import encode, type_name
+from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.collation import Collation
 from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
+from secantus_server.query.express import ExpressScan, express_plan, id_plan
 from secantus_server.query.find import count_all
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
-from secantus_server.query.point import plan_of
+from secantus_server.query.planner import plan_query
 from secantus_server.query.stages import Stage, stage
 
 Check = Callable[[], None]
@@ -47,13 +50,14 @@ class Runner:
         """Whether plans are run."""
         return self.verbosity != "queryPlanner"
 
-    def result(self, collection: str, query: CanonicalQuery, root: Stage) -> dict[str, Any]:
+    def result(self, collection: str, query: CanonicalQuery, root: Stage, *, whole_pipeline: bool = False) -> dict[str, Any]:
         """The sections of the reply for a plan that was described after it ran.
 
         Arguments:
             collection: its full name.
+            whole_pipeline: the plan does all that a pipeline asks for.
         """
-        found = {"queryPlanner": query_planner(collection, query, root)}
+        found = {"queryPlanner": query_planner(collection, query, root, whole_pipeline=whole_pipeline)}
         if self.runs:
             found["executionStats"] = self._statistics(root)
         return found
@@ -70,17 +74,23 @@ class Runner:
         return {**shown, "allPlansExecution": []} if self.verbosity == "allPlansExecution" else shown
 
 
-def query_planner(collection: str, query: CanonicalQuery, root: Stage) -> dict[str, Any]:
-    """The section `queryPlanner`."""
+def query_planner(collection: str, query: CanonicalQuery, root: Stage, *, whole_pipeline: bool) -> dict[str, Any]:
+    """The section `queryPlanner`.
+
+    Arguments:
+        (as in Runner.result)
+    """
     shape = shape_hash([collection, shape_of(query.filter), [] if query.sort is None else [list(part) for part in query.sort.parts]])
     return {
         "namespace": collection,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
+        **_collation_shown(query),
         "indexFilterSet": False,
         "queryHash": shape[:8],
         "planCacheShapeHash": shape[:8],
         "planCacheKey": shape_hash([shape, root.planned()])[:8],
         "optimizationTimeMillis": 0,
+        **({"optimizedPipeline": True} if whole_pipeline else {}),
         "maxIndexedOrSolutionsReached": False,
         "maxIndexedAndSolutionsReached": False,
         "maxScansToExplodeReached": False,
@@ -88,6 +98,11 @@ def query_planner(collection: str, query: CanonicalQuery, root: Stage) -> dict[s
         "winningPlan": {"isCached": False, **root.planned()},
         "rejectedPlans": [],
     }
+
+
+def _collation_shown(query: CanonicalQuery) -> dict[str, Any]:
+    collation = query.context.collation
+    return {"collation": collation.document()} if isinstance(collation, Collation) else {}
 
 
 def shape_of(value: Any) -> Any:
@@ -113,7 +128,9 @@ def run_find(
         projection: as the user wrote it, or None.
         parsed: the same.
     """
-    plan = plan_of(collection, query)
+    plan = plan_query(collection, query)
+    simple = not projection or is_simple(projection, parsed)
+    plan = express_plan(plan, query, projection) if simple else id_plan(plan, query)
     if runner.runs:
         documents = plan.open(runner.scope, runner.check)
         drain(islice(documents, query.skip + query.limit if query.limit else None))
@@ -128,7 +145,7 @@ def drain(documents: Iterable[Any]) -> int:
 def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None) -> Stage:
     """A plan's stages with skip, projection and limit on top."""
     root = plan.describe()
-    if isinstance(plan, EmptyScan):
+    if isinstance(plan, EmptyScan | ExpressScan):
         return root
     if query.skip:
         root = _on(root, "SKIP", {"skipAmount": query.skip}, None if root.returned is None else max(root.returned - query.skip, 0))
@@ -147,29 +164,41 @@ def _projection_name(plan: Plan, parsed: Projection, projection: dict[str, Any])
     source = plan.child if isinstance(plan, Sort) else plan
     if isinstance(source, IndexedScan) and source.covered:
         return "PROJECTION_COVERED"
-    simple = all(type(value) is not dict and type(value) is not str and "." not in path for path, value in projection.items())
-    return "PROJECTION_SIMPLE" if simple and (not parsed.is_inclusion or parsed.required_fields is not None) else "PROJECTION_DEFAULT"
+    return "PROJECTION_SIMPLE" if is_simple(projection, parsed) else "PROJECTION_DEFAULT"
+
+
+def is_simple(projection: dict[str, Any], parsed: Projection | None) -> bool:
+    """Whether a projection only keeps or only drops top-level fields."""
+    if parsed is None or not all(_is_flag(value) and "." not in path for path, value in projection.items()):
+        return False
+    return not parsed.is_inclusion or parsed.required_fields is not None
+
+
+def _is_flag(value: Any) -> bool:
+    return type(value) is bool or is_number(value)
 
 
 def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner) -> Stage:
     """Plan and run a count; gives its stages."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
-        known = {"nCounted": count_all(collection, runner.scope, runner.check), "nSkipped": 0} if runner.runs else {}
+        known = _counts(count_all(collection, runner.scope, runner.check), query) if runner.runs else {}
         return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts=known)
-    plan = plan_of(collection, query)
-    counted = 0
+    plan = plan_query(collection, query)
+    found = 0
     if runner.runs:
         documents = plan.open(runner.scope, runner.check)
         count = getattr(documents, "count", None)
-        counted = count() if count is not None else drain(documents)
-    by_keys = isinstance(plan, IndexedScan) and plan.match is None
-    below = (
-        plan.entries("COUNT_SCAN" if plan.key_filter is None else "IXSCAN")
-        if by_keys and isinstance(plan, IndexedScan)
-        else plan.describe()
-    )
-    counts = {"nCounted": counted, "nSkipped": 0} if runner.runs else {}
-    return stage("COUNT", {}, returned=0 if runner.runs else None, works=counted, counts=counts, inputs=[below])
+        found = count() if count is not None else drain(documents)
+    below = plan.counted() if isinstance(plan, IndexedScan) and plan.match is None else plan.describe()
+    counts = _counts(found, query) if runner.runs else {}
+    return stage("COUNT", {}, returned=0 if runner.runs else None, works=found, counts=counts, inputs=[below])
+
+
+def _counts(found: int, query: CanonicalQuery) -> dict[str, Any]:
+    """What a count says it counted: skip and limit are taken off."""
+    skipped = min(found, query.skip)
+    rest = found - skipped
+    return {"nCounted": min(rest, query.limit) if query.limit else rest, "nSkipped": skipped}
 
 
 def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner) -> Stage:

@@ -20,7 +20,7 @@ from secantus_server.exec.union import UnionScan
 from secantus_server.index._index import Index
 from secantus_server.mql.sort import SortPattern
 from secantus_server.query.bounds import IndexBounds
-from secantus_server.query.stages import Stage, index_shape, stage
+from secantus_server.query.stages import Stage, count_shape, index_shape, stage
 
 Check = Callable[[], None]
 MEMORY_LIMIT = 104857600
@@ -35,12 +35,16 @@ class Documents(Protocol):
     def __next__(self) -> bytes: ...
 
 
-class Plan(Protocol):
-    """A node of a plan."""
+class Source(Protocol):
+    """What gives documents."""
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
         ...
+
+
+class Plan(Source, Protocol):
+    """A node of a plan."""
 
     def describe(self) -> Stage:
         """The node as explain shows it."""
@@ -132,17 +136,30 @@ class IndexedScan:
         )
         return scope.open(self.scan)
 
-    def entries(self, name: str = "IXSCAN") -> Stage:
+    def entries(self) -> Stage:
         """The part that reads the index."""
         shape = index_shape(self.index, self.bounds, self.reverse)
         scan = self.scan
         if scan is None:
-            return stage(name, shape, filter=self.key_filter)
-        returned = scan.advanced if self.covered or name == "COUNT_SCAN" else max(scan.advanced, scan.docs_examined)
-        counts = {"keysExamined": scan.keys_examined, "seeks": scan.seeks}
-        if name == "IXSCAN":
-            counts |= {"dupsTested": scan.keys_examined if self.index.multikey else 0, "dupsDropped": scan.duplicates}
-        return stage(name, shape, filter=self.key_filter, returned=returned, works=scan.keys_examined, counts=counts)
+            return stage("IXSCAN", shape, filter=self.key_filter)
+        returned = scan.advanced if self.covered else max(scan.advanced, scan.docs_examined)
+        counts = {"keysExamined": scan.keys_examined, "seeks": scan.seeks, "dupsTested": 0, "dupsDropped": scan.duplicates}
+        if self.index.multikey:
+            counts["dupsTested"] = scan.keys_examined
+        return stage("IXSCAN", shape, filter=self.key_filter, returned=returned, works=scan.keys_examined, counts=counts)
+
+    def counted(self) -> Stage:
+        """The part that reads the index for a count, which needs the number of the entries alone."""
+        scan = self.scan
+        if self.key_filter is None and self.bounds.single_range:
+            shape = count_shape(self.index, self.bounds)
+            counts = {} if scan is None else {"keysExamined": scan.keys_examined}
+            returned, works = (None, 0) if scan is None else (scan.advanced, scan.keys_examined)
+            return stage("COUNT_SCAN", shape, returned=returned, works=works, counts=counts)
+        below = self.entries()
+        if scan is not None:
+            below.returned = scan.advanced
+        return below
 
     def describe(self) -> Stage:
         """The node as explain shows it."""

@@ -11,12 +11,11 @@ from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import canonical_type, key_string
-from secantus_server.bson.shell import shell_text
 from secantus_server.bson.values import UNDEFINED, Date, Regex, Undefined
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 from secantus_server.mql.match import And, Comparison, ElemMatchValue, Exists, In, Not, RegexMatch
-from secantus_server.query.bounds import FieldInterval, ValueText, intersect, point, united
+from secantus_server.query.bounds import End, FieldInterval, intersect, point, united
 
 _RANGE_TYPES = (int, Int64, float, Decimal128, str, Date, ObjectId, bool, Timestamp, Binary)
 _STRING_RANK = 50
@@ -152,11 +151,11 @@ def _elements(node: Any, collation: Collation | None) -> Found | None:
 def _range(operator: str, operand: Any, collation: Collation | None) -> Found | None:
     if type(operand) not in _RANGE_TYPES or operand != operand or (type(operand) is Decimal128 and operand.to_decimal().is_nan()):
         return None
-    key, text = key_string(operand, collation), ValueText(operand)
+    key, end = key_string(operand, collation), End(operand, collation)
     whole = _bracket(operand)
     if operator in ("$gt", "$gte"):
-        return [FieldInterval(key, operator == "$gte", whole.high, whole.high_included, text, whole.high_text)], True
-    return [FieldInterval(whole.low, whole.low_included, key, operator == "$lte", whole.low_text, text)], True
+        return [FieldInterval(key, operator == "$gte", whole.high, whole.high_included, end, whole.high_end)], True
+    return [FieldInterval(whole.low, whole.low_included, key, operator == "$lte", whole.low_end, end)], True
 
 
 def _bracket(operand: Any) -> FieldInterval:
@@ -165,12 +164,12 @@ def _bracket(operand: Any) -> FieldInterval:
     ends = _ENDS.get(rank)
     if ends is not None:
         return ends
-    low_text, high_text = ('""', "{}") if rank == _STRING_RANK else ("BinData(0, )", "ObjectId('000000000000000000000000')")
-    return FieldInterval(bytes([rank]), True, bytes([rank + 1]), False, low_text, high_text)
+    low, high = ("", {}) if rank == _STRING_RANK else (Binary(b""), ObjectId(b"\0" * 12))
+    return FieldInterval(bytes([rank]), True, bytes([rank + 1]), False, End(low), End(high))
 
 
 def _ends(low: Any, high: Any) -> FieldInterval:
-    return FieldInterval(key_string(low), True, key_string(high), True, shell_text(low), shell_text(high))
+    return FieldInterval(key_string(low), True, key_string(high), True, End(low), End(high))
 
 
 # The least and the greatest value of the types that have them; NaN is no number that a range can match.
@@ -202,7 +201,7 @@ def _prefix(pattern: str, options: str) -> Found | None:
     low = bytes([_STRING_RANK]) + literal.encode("utf-8", "surrogateescape")
     high = next_prefix(low)
     assert high is not None, "a string's rank is not 255"
-    strings = FieldInterval(low, True, high, False, shell_text(literal), shell_text(_following(literal)))
+    strings = FieldInterval(low, True, high, False, End(literal), End(_following(literal)))
     return [strings, point(Regex(pattern, options), None)], False
 
 

@@ -33,7 +33,7 @@ def explain_find(request: Request, args: dict[str, Any], runner: Runner) -> Sect
     if collection is not None and collection.is_view:
         return _explain_view(request, name, view_stages(args), args, runner)
     root = run_find(collection, query, args["projection"], projection, runner)
-    return runner.result(f"{request.db}.{name}", query, root)
+    return runner.result(f"{request.db}.{name}", collection, query, root)
 
 
 def _explain_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any], runner: Runner) -> Sections:
@@ -49,7 +49,7 @@ def explain_count(request: Request, args: dict[str, Any], runner: Runner) -> Sec
         return _explain_view(request, name, [{"$match": args["query"]}, {"$count": "count"}], args, runner)
     ctx = command_context(request, collation=args["collation"], collection=collection)
     query = parse_query(args["query"], ctx, hint=args["hint"], skip=args["skip"], limit=args["limit"])
-    return runner.result(f"{request.db}.{name}", query, run_count(collection, query, runner))
+    return runner.result(f"{request.db}.{name}", collection, query, run_count(collection, query, runner))
 
 
 def explain_distinct(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
@@ -60,7 +60,7 @@ def explain_distinct(request: Request, args: dict[str, Any], runner: Runner) -> 
         return _explain_view(request, name, [{"$match": args["query"]}], args, runner)
     ctx = command_context(request, collation=args["collation"], collection=collection)
     query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
-    return runner.result(f"{request.db}.{name}", query, run_distinct(collection, query, args["key"], runner))
+    return runner.result(f"{request.db}.{name}", collection, query, run_distinct(collection, query, args["key"], runner))
 
 
 def explain_aggregate(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
@@ -98,7 +98,7 @@ def explain_stages(request: Request, name: str | None, args: dict[str, Any], run
     projection = None if plain is None else plain.explain()[plain.name]
     found = request.services.catalog.find(request.db, source)
     root = run_find(found, query, projection, plain.projection if plain else None, runner)
-    cursor = runner.result(f"{request.db}.{source}", query, root, whole_pipeline=not rest)
+    cursor = runner.result(f"{request.db}.{source}", found, query, root, whole_pipeline=not rest)
     if not rest:
         return cursor
     documents = ctx.operations.documents(request.db, source, leading_only(pipeline, rest)) if runner.runs else ()

@@ -14,7 +14,7 @@ from secantus_server.commands.writing import check_not_view, statements
 from secantus_server.errors import CommandError
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
-from secantus_server.query.explain import Runner, drain, is_simple
+from secantus_server.query.explain import Runner, drain, projection_name, subplanned
 from secantus_server.query.express import ExpressScan, express_by_id, id_plan
 from secantus_server.query.plan import Plan
 from secantus_server.query.planner import plan_query
@@ -30,7 +30,7 @@ def explain_update(request: Request, args: dict[str, Any], runner: Runner) -> Se
     collection = _collection(request, name)
     statement = update.parse_statement(request, name, spec, args["let"])
     root = _run_update(collection, statement, runner)
-    return runner.result(f"{request.db}.{name}", statement.query, root)
+    return runner.result(f"{request.db}.{name}", collection, statement.query, root)
 
 
 def explain_delete(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
@@ -39,7 +39,7 @@ def explain_delete(request: Request, args: dict[str, Any], runner: Runner) -> Se
     spec = delete.STATEMENT.parse(_sole(statements(request, "deletes", args["deletes"]), "delete"))
     collection = _collection(request, name)
     query = delete.parse_delete(request, name, spec, args["let"])
-    return runner.result(f"{request.db}.{name}", query, _run_delete(collection, query, runner))
+    return runner.result(f"{request.db}.{name}", collection, query, _run_delete(collection, query, runner))
 
 
 def explain_find_and_modify(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
@@ -52,7 +52,7 @@ def explain_find_and_modify(request: Request, args: dict[str, Any], runner: Runn
     projection = parse_projection(args["fields"], ctx, match=query.match) if args["fields"] else None
     if args["remove"]:
         root = _run_delete(collection, query, runner, shown=projection is not None)
-        return runner.result(f"{request.db}.{name}", query, _projected(root, args["fields"], projection))
+        return runner.result(f"{request.db}.{name}", collection, query, _projected(root, args["fields"], projection))
     spec = {
         "q": args["query"],
         "u": args["update"],
@@ -61,15 +61,14 @@ def explain_find_and_modify(request: Request, args: dict[str, Any], runner: Runn
     }
     statement = update.make_statement(spec, ctx)
     root = _run_update(collection, statement, runner, shown=projection is not None)
-    return runner.result(f"{request.db}.{name}", query, _projected(root, args["fields"], projection))
+    return runner.result(f"{request.db}.{name}", collection, query, _projected(root, args["fields"], projection))
 
 
 def _projected(below: Stage, fields: dict[str, Any], projection: Projection | None) -> Stage:
     """A write's stage with the projection of what a findAndModify gives on top."""
     if projection is None or below.name == "EOF":
         return below
-    name = "PROJECTION_SIMPLE" if is_simple(fields, projection) else "PROJECTION_DEFAULT"
-    return stage(name, {"transformBy": fields}, returned=below.returned, inputs=[below])
+    return stage(projection_name(fields, projection), {"transformBy": fields}, returned=below.returned, inputs=[below])
 
 
 def _sole(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -99,7 +98,7 @@ def _run_update(collection: Collection | None, statement: update.UpdateStatement
     counts = {"nMatched": matched, "nWouldModify": modified, "nWouldUpsert": int(statement.upsert and not matched)}
     if collection is None and not statement.upsert:
         return plan.describe()
-    return _write_stage("UPDATE", plan, counts, runner)
+    return _write_stage("UPDATE", plan, statement.query, counts, runner)
 
 
 def _run_delete(collection: Collection | None, query: CanonicalQuery, runner: Runner, *, shown: bool = False) -> Stage:
@@ -110,7 +109,7 @@ def _run_delete(collection: Collection | None, query: CanonicalQuery, runner: Ru
         found = drain(islice(documents, query.limit or None))
     if collection is None:
         return plan.describe()
-    return _write_stage("DELETE", plan, {"nWouldDelete": found}, runner)
+    return _write_stage("DELETE", plan, query, {"nWouldDelete": found}, runner)
 
 
 def _write_plan(collection: Collection | None, query: CanonicalQuery, *, express: bool) -> Plan:
@@ -124,8 +123,8 @@ def _write_plan(collection: Collection | None, query: CanonicalQuery, *, express
     return by_id or id_plan(plan, query)
 
 
-def _write_stage(name: str, plan: Plan, counts: dict[str, Any], runner: Runner) -> Stage:
-    below = plan.describe()
+def _write_stage(name: str, plan: Plan, query: CanonicalQuery, counts: dict[str, Any], runner: Runner) -> Stage:
+    below = subplanned(plan.describe(), query)
     express = isinstance(plan, ExpressScan)
     return stage(
         f"EXPRESS_{name}" if express else name,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -16,14 +16,17 @@ from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.collation import Collation
+from secantus_server.mql.match import Or
 from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
-from secantus_server.query.express import ExpressScan, express_plan, id_plan
+from secantus_server.query.express import ExpressScan, IdHack, express_plan, id_plan
 from secantus_server.query.find import count_all
+from secantus_server.query.multikey import show_array_paths
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
-from secantus_server.query.planner import plan_query
+from secantus_server.query.planner import other_plans, plan_query
 from secantus_server.query.stages import Stage, stage
+from secantus_server.query.unused import notes_on_unused_indexes
 
 Check = Callable[[], None]
 VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
@@ -38,26 +41,33 @@ class Runner:
         check: called regularly; it raises to end a scan.
         verbosity: `queryPlanner` runs nothing.
         elapsed_ms: the milliseconds since the command began.
+        notes: what the user should know of the plans, in sentences.
     """
 
     scope: ReadScope
     check: Check
     verbosity: str
     elapsed_ms: Callable[[], int]
+    notes: list[str] = field(default_factory=list)
 
     @property
     def runs(self) -> bool:
         """Whether plans are run."""
         return self.verbosity != "queryPlanner"
 
-    def result(self, collection: str, query: CanonicalQuery, root: Stage, *, whole_pipeline: bool = False) -> dict[str, Any]:
+    def result(
+        self, namespace: str, collection: Collection | None, query: CanonicalQuery, root: Stage, *, whole_pipeline: bool = False
+    ) -> dict[str, Any]:
         """The sections of the reply for a plan that was described after it ran.
 
         Arguments:
-            collection: its full name.
+            namespace: the full name of the collection.
+            collection: that collection, or None where there is none.
             whole_pipeline: the plan does all that a pipeline asks for.
         """
-        found = {"queryPlanner": query_planner(collection, query, root, whole_pipeline=whole_pipeline)}
+        show_array_paths([root, *root.rejected], collection, self.scope, self.check)
+        self.notes += notes_on_unused_indexes(collection, query.match, root)
+        found = {"queryPlanner": query_planner(namespace, query, root, whole_pipeline=whole_pipeline)}
         if self.runs:
             found["executionStats"] = self._statistics(root)
         return found
@@ -74,15 +84,15 @@ class Runner:
         return {**shown, "allPlansExecution": []} if self.verbosity == "allPlansExecution" else shown
 
 
-def query_planner(collection: str, query: CanonicalQuery, root: Stage, *, whole_pipeline: bool) -> dict[str, Any]:
+def query_planner(namespace: str, query: CanonicalQuery, root: Stage, *, whole_pipeline: bool) -> dict[str, Any]:
     """The section `queryPlanner`.
 
     Arguments:
         (as in Runner.result)
     """
-    shape = shape_hash([collection, shape_of(query.filter), [] if query.sort is None else [list(part) for part in query.sort.parts]])
+    shape = shape_hash([namespace, shape_of(query.filter), [] if query.sort is None else [list(part) for part in query.sort.parts]])
     return {
-        "namespace": collection,
+        "namespace": namespace,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
         **_collation_shown(query),
         "indexFilterSet": False,
@@ -96,7 +106,7 @@ def query_planner(collection: str, query: CanonicalQuery, root: Stage, *, whole_
         "maxScansToExplodeReached": False,
         "prunedSimilarIndexes": False,
         "winningPlan": {"isCached": False, **root.planned()},
-        "rejectedPlans": [],
+        "rejectedPlans": [{"isCached": False, **plan.planned()} for plan in root.rejected],
     }
 
 
@@ -129,12 +139,17 @@ def run_find(
         parsed: the same.
     """
     plan = plan_query(collection, query)
+    if isinstance(plan, Sort):
+        plan.measured = True
     simple = not projection or is_simple(projection, parsed)
     plan = express_plan(plan, query, projection) if simple else id_plan(plan, query)
     if runner.runs:
         documents = plan.open(runner.scope, runner.check)
         drain(islice(documents, query.skip + query.limit if query.limit else None))
-    return windowed(plan, query, projection, parsed)
+    root = windowed(plan, query, projection, parsed)
+    if not isinstance(plan, ExpressScan | IdHack):
+        root.rejected = [windowed(other, query, projection, parsed) for other in other_plans(collection, query)]
+    return root
 
 
 def drain(documents: Iterable[Any]) -> int:
@@ -150,20 +165,32 @@ def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | Non
     if query.skip:
         root = _on(root, "SKIP", {"skipAmount": query.skip}, None if root.returned is None else max(root.returned - query.skip, 0))
     if projection and parsed is not None:
-        root = _on(root, _projection_name(plan, parsed, projection), {"transformBy": projection}, root.returned)
+        name = "PROJECTION_COVERED" if _is_covered(plan) else projection_name(projection, parsed)
+        root = _on(root, name, {"transformBy": projection}, root.returned)
     if query.limit and not isinstance(plan, Sort):
         root = _on(root, "LIMIT", {"limitAmount": query.limit}, None if root.returned is None else min(root.returned, query.limit))
-    return root
+    return subplanned(root, query)
+
+
+def subplanned(root: Stage, query: CanonicalQuery) -> Stage:
+    """A plan whose filter is one `$or`, under the stage that plans each of its branches."""
+    rooted = type(query.match) is Or and len(query.match.children) > 1
+    if not rooted or root.name == "EOF" or query.hint or query.natural or query.min or query.max or query.tailing:
+        return root
+    return stage("SUBPLAN", {}, returned=root.returned, works=root.works, inputs=[root])
+
+
+def _is_covered(plan: Plan) -> bool:
+    source = plan.child if isinstance(plan, Sort) else plan
+    return isinstance(source, IndexedScan) and source.covered
 
 
 def _on(below: Stage, name: str, shape: dict[str, Any], returned: int | None) -> Stage:
     return stage(name, shape, returned=returned, works=below.returned or 0, inputs=[below])
 
 
-def _projection_name(plan: Plan, parsed: Projection, projection: dict[str, Any]) -> str:
-    source = plan.child if isinstance(plan, Sort) else plan
-    if isinstance(source, IndexedScan) and source.covered:
-        return "PROJECTION_COVERED"
+def projection_name(projection: dict[str, Any], parsed: Projection) -> str:
+    """The stage of a projection that reads documents."""
     return "PROJECTION_SIMPLE" if is_simple(projection, parsed) else "PROJECTION_DEFAULT"
 
 
@@ -189,7 +216,7 @@ def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runn
         documents = plan.open(runner.scope, runner.check)
         count = getattr(documents, "count", None)
         found = count() if count is not None else drain(documents)
-    below = plan.counted() if isinstance(plan, IndexedScan) and plan.match is None else plan.describe()
+    below = plan.counted() if isinstance(plan, IndexedScan) and plan.match is None else subplanned(plan.describe(), query)
     counts = _counts(found, query) if runner.runs else {}
     return stage("COUNT", {}, returned=0 if runner.runs else None, works=found, counts=counts, inputs=[below])
 
@@ -207,8 +234,10 @@ def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str,
     if isinstance(plan, DistinctPlan):
         if runner.runs:
             drain(plan.values(runner.scope.unit, runner.check))
-        below = plan.describe()
-        return _on(below, "PROJECTION_COVERED", {"transformBy": {key: 1, "_id": 0}}, below.returned)
-    if runner.runs:
-        drain(plan.open(runner.scope, runner.check))
-    return plan.describe()
+        covered = True
+    else:
+        if runner.runs:
+            drain(plan.open(runner.scope, runner.check))
+        covered = _is_covered(plan)
+    root = plan.describe()
+    return _on(root, "PROJECTION_COVERED", {"transformBy": {key: 1, "_id": 0}}, root.returned) if covered else subplanned(root, query)

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from bson.int64 import Int64
+
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._covered import EntryShape
 from secantus_server.exec._scan import IndexScan, RecordScan
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.exec.sorting import SortedDocuments
+from secantus_server.exec.sorting import Measured, SortedDocuments
 from secantus_server.exec.union import UnionScan
 from secantus_server.index._index import Index
 from secantus_server.mql.sort import SortPattern
@@ -182,14 +184,9 @@ def fetch_stage(match: Any, scans: list[IndexScan], below: Stage) -> Stage:
 
 @dataclass
 class Union:
-    """The documents of several index scans, each document once.
-
-    Arguments:
-        rooted: the whole filter is the `$or` whose branches the scans are.
-    """
+    """The documents of several index scans, each document once."""
 
     children: list[IndexedScan]
-    rooted: bool = True
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
@@ -205,8 +202,7 @@ class Union:
         counts = {"dupsTested": sum(scan.keys_examined for scan in scans), "dupsDropped": sum(scan.duplicates for scan in scans)}
         found = None if not scans else sum(below.returned or 0 for below in inner)
         either = stage("OR", {}, returned=found, works=sum(scan.keys_examined for scan in scans), counts=counts, inputs=inner)
-        fetched = fetch_stage(self.children[0].match, scans, either)
-        return stage("SUBPLAN", {}, returned=fetched.returned, works=fetched.works, inputs=[fetched]) if self.rooted else fetched
+        return fetch_stage(self.children[0].match, scans, either)
 
 
 @dataclass
@@ -250,17 +246,25 @@ class Near:
 
 @dataclass
 class Sort:
-    """The documents of another node, sorted."""
+    """The documents of another node, sorted.
+
+    Arguments:
+        measured: whether the bytes of what is sorted are counted.
+    """
 
     child: Plan
     pattern: SortPattern
     limit: int = 0
-    sorted: SortedDocuments | None = field(default=None, compare=False)
+    measured: bool = field(default=False, compare=False)
+    source: Measured | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
-        self.sorted = SortedDocuments(self.child.open(scope, check), self.pattern.key, self.limit)
-        return self.sorted
+        documents = self.child.open(scope, check)
+        if not self.measured:
+            return SortedDocuments(documents, self.pattern.key, self.limit)
+        self.source = Measured(documents)
+        return SortedDocuments(self.source, self.pattern.key, self.limit)
 
     def describe(self) -> Stage:
         """The node as explain shows it."""
@@ -269,9 +273,10 @@ class Sort:
         if self.limit:
             shape["limitAmount"] = self.limit
         shape["type"] = "simple"
-        if self.sorted is None:
+        if self.source is None:
             return stage("SORT", shape, inputs=[below])
-        counts = {"totalDataSizeSorted": self.sorted.bytes_sorted, "usedDisk": False, "spills": 0}
+        spilled = dict.fromkeys(("spills", "spilledBytes", "spilledRecords", "spilledDataStorageSize"), Int64(0))
+        counts = {"totalDataSizeSorted": Int64(self.source.size), "usedDisk": False, **spilled}
         returned = below.returned or 0
         returned = min(self.limit, returned) if self.limit else returned
         return stage("SORT", shape, returned=returned, works=(below.returned or 0) + returned, counts=counts, inputs=[below])

@@ -50,14 +50,32 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
     if hinted is not None and not hinted.stores_entries:
         _check_wildcard(collection, hinted, query)
         return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
-    usable = [hinted] if hinted else [index for index in collection.indexes if index.stores_entries and not index.hidden]
-    conditions = Conditions(query)
-    candidates = [candidate for index in usable if (candidate := make_candidate(index, conditions, forced=hinted is not None))]
+    usable = _usable(collection) if hinted is None else [hinted]
+    candidates = _candidates(query, usable, forced=hinted is not None)
     if candidates:
         best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score)
         return _with_index(collection, query, best)
     union = _union(collection, query, usable) if hinted is None else None
     return _sorted(union or natural_scan(collection, cheap_first(query.match)), query)
+
+
+def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Plan]:
+    """The plans by those indexes that `plan_query` could have chosen and did not, the better ones first."""
+    chosen = query.hint or query.natural or query.tailing or query.min or query.max or near_of(query.match) is not None
+    if collection is None or chosen or type(query.match) is AlwaysFalse:
+        return []
+    candidates = _candidates(query, _usable(collection), forced=False)
+    ranked = sorted(candidates, key=lambda candidate: candidate.score, reverse=True)
+    return [_with_index(collection, query, candidate) for candidate in ranked[1:]]
+
+
+def _usable(collection: Collection) -> list[Index]:
+    return [index for index in collection.indexes if index.stores_entries and not index.hidden]
+
+
+def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> list[Candidate]:
+    conditions = Conditions(query)
+    return [candidate for index in usable if (candidate := make_candidate(index, conditions, forced=forced))]
 
 
 def _check_wildcard(collection: Collection, index: Index, query: CanonicalQuery) -> None:
@@ -123,7 +141,7 @@ def _union(collection: Collection, query: CanonicalQuery, usable: list[Index]) -
         if type(node) is Or:
             branches = [_branch(collection, query, child, usable) for child in node.children]
             if all(branches):
-                return Union([branch for branch in branches if branch], rooted=node is query.match)
+                return Union([branch for branch in branches if branch])
     return None
 
 

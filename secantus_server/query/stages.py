@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/explain-results/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ class Stage:
         counts: what else it counted.
         inputs: the stages below.
         brief: it shows none of the numbers that say how a stage worked.
+        rejected: of a plan's top stage, the plans that were not chosen.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Stage:
     counts: dict[str, Any] = field(default_factory=dict)
     inputs: list[Stage] = field(default_factory=list)
     brief: bool = False
+    rejected: list[Stage] = field(default_factory=list)
 
     def planned(self) -> dict[str, Any]:
         """The stage in `winningPlan`."""
@@ -61,6 +63,12 @@ class Stage:
             "isEOF": 1,
         }
         return {**shown, **self.shape, **self.counts, **below}
+
+    def stages(self) -> Iterator[Stage]:
+        """This stage and all below."""
+        yield self
+        for below in self.inputs:
+            yield from below.stages()
 
     def total(self, count: str) -> int:
         """The sum of a count over this stage and all below."""
@@ -110,8 +118,9 @@ def _index_flags(index: Index) -> dict[str, Any]:
     return {
         "keyPattern": index.spec["key"],
         "indexName": index.name,
+        **({"collation": index.spec["collation"]} if "collation" in index.spec else {}),
         "isMultiKey": index.multikey,
-        "multiKeyPaths": {path: [path] if index.multikey and len(index.parts) == 1 else [] for path, _ in index.parts},
+        "multiKeyPaths": {path: [] for path, _ in index.parts},
         "isUnique": index.unique,
         "isSparse": index.sparse,
         "isPartial": index.partial_filter is not None,

@@ -296,3 +296,84 @@ def test_errors(filled: Database, command: dict[str, Any], code: int) -> None:
     with pytest.raises(OperationFailure) as raised:
         filled.command(command)
     assert raised.value.code == code
+
+
+def plan(db: Database, find: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = explained(db, {"find": "c", **find}, "queryPlanner")["queryPlanner"]
+    return found
+
+
+def test_the_plans_by_other_indexes_are_rejected_ones(db: Database) -> None:
+    db.c.insert_many([{"a": n % 5, "b": n} for n in range(20)])
+    db.c.create_index("a")
+    db.c.create_index([("a", 1), ("b", 1)])
+    planner = plan(db, {"filter": {"a": 2, "b": 7}, "projection": {"b": 1}})
+    assert planner["winningPlan"]["inputStage"]["inputStage"]["indexName"] == "a_1_b_1"
+    (rejected,) = planner["rejectedPlans"]
+    assert list(stages(rejected)) == ["PROJECTION_SIMPLE", "FETCH", "IXSCAN"]
+    assert rejected["inputStage"]["inputStage"]["indexName"] == "a_1"
+    assert plan(db, {"filter": {"a": 2, "b": 7}, "hint": "a_1"})["rejectedPlans"] == []
+    assert plan(db, {"filter": {"a": 2}, "limit": 1})["rejectedPlans"] == []
+    assert plan(db, {"filter": {"c": 2}})["rejectedPlans"] == []
+
+
+def test_an_or_is_planned_by_its_branches(filled: Database) -> None:
+    either = {"$or": [{"s": "s001"}, {"s": "s002"}]}
+    assert list(stages(plan(filled, {"filter": either})["winningPlan"])) == ["SUBPLAN", "COLLSCAN"]
+    assert list(stages(plan(filled, {"filter": either, "sort": {"s": 1}})["winningPlan"])) == ["SUBPLAN", "SORT", "COLLSCAN"]
+    assert list(stages(plan(filled, {"filter": {**either, "c": 1}})["winningPlan"])) == ["COLLSCAN"]
+    assert list(stages(plan(filled, {"filter": either, "hint": {"$natural": 1}})["winningPlan"])) == ["COLLSCAN"]
+    count = explained(filled, {"count": "c", "query": either})["executionStats"]["executionStages"]
+    assert list(stages(count)) == ["COUNT", "SUBPLAN", "COLLSCAN"]
+    assert count["nCounted"] == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "documents", "paths"),
+    [
+        ({"a": 1}, [{"a": [1, 2]}], {"a": ["a"]}),
+        ({"a": 1, "b": 1}, [{"a": 1, "b": 1}, {"a": 1, "b": [1]}], {"a": [], "b": ["b"]}),
+        ({"a": 1, "b": 1}, [{"a": [1], "b": 1}, {"a": 1, "b": [1]}], {"a": ["a"], "b": ["b"]}),
+        ({"a.b": 1}, [{"a": [{"b": 1}]}], {"a.b": ["a"]}),
+        ({"a.b": 1}, [{"a": {"b": [1]}}], {"a.b": ["a.b"]}),
+        ({"a.b": 1}, [{"a": [{"b": [1]}]}], {"a.b": ["a", "a.b"]}),
+        ({"a.b": 1, "a.c": -1}, [{"a": [{"b": 1, "c": 2}]}], {"a.b": ["a"], "a.c": ["a"]}),
+    ],
+)
+def test_multikey_paths(db: Database, key: dict[str, int], documents: list[dict[str, Any]], paths: dict[str, list[str]]) -> None:
+    db.c.insert_many(documents)
+    db.c.create_index(list(key.items()))
+    first = next(iter(key))
+    scan = plan(db, {"filter": {first: {"$gt": 0}}})["winningPlan"]["inputStage"]
+    assert (scan["isMultiKey"], scan["multiKeyPaths"]) == (True, paths)
+
+
+def test_a_sort_says_how_much_it_sorted(filled: Database) -> None:
+    sort = explained(filled, {"find": "c", "sort": {"s": 1}, "limit": 2})["executionStats"]["executionStages"]
+    assert sort["totalDataSizeSorted"] == filled.command("collStats", "c")["size"]
+    assert (sort["usedDisk"], sort["spills"], sort["spilledRecords"]) == (False, 0, 0)
+
+
+def test_a_count_is_explained_with_its_limit(filled: Database) -> None:
+    top = explained(filled, {"count": "c", "query": {"a": {"$gte": 90}}, "skip": 2, "limit": 3})["executionStats"]["executionStages"]
+    assert (top["nCounted"], top["nSkipped"]) == (3, 2)
+    bounds = {"startKey": {"a": 90}, "startKeyInclusive": True, "endKey": {"a": float("inf")}, "endKeyInclusive": True}
+    assert top["inputStage"]["stage"] == "COUNT_SCAN"
+    assert top["inputStage"]["indexBounds"] == bounds
+    assert list(stages(explained(filled, {"count": "c", "query": {"a": {"$in": [1, 3]}}})["executionStats"]["executionStages"])) == [
+        "COUNT",
+        "IXSCAN",
+    ]
+
+
+def test_an_index_shows_its_collation(db: Database) -> None:
+    db.c.insert_one({"a": "x"})
+    db.c.create_index("a", collation=COLLATION)
+    scan = plan(db, {"filter": {"a": "X"}, "collation": COLLATION})["winningPlan"]["inputStage"]
+    assert scan["collation"]["strength"] == 2
+
+
+def test_a_distinct_by_the_entries_alone_is_covered(filled: Database) -> None:
+    reply = explained(filled, {"distinct": "c", "key": "c", "query": {"b": 1}})
+    assert list(stages(reply["queryPlanner"]["winningPlan"])) == ["PROJECTION_COVERED", "IXSCAN"]
+    assert reply["executionStats"]["totalDocsExamined"] == 0

@@ -30,7 +30,7 @@ class Project(Stage):
     @property
     def is_plain_inclusion(self) -> bool:
         """Whether it keeps fields and computes none; then a query's projection does the same."""
-        return self.projection.is_inclusion and type(self.spec) is dict and _names_only(self.spec)
+        return self.projection.is_inclusion and self.projection.required_fields is not None
 
     def kept_fields(self) -> frozenset[str] | None:
         """The top-level fields that alone stay, whole; None where other fields may stay too, or are computed."""
@@ -63,16 +63,8 @@ class Project(Stage):
         return {"$project": {**keeps_id, **shown}}
 
 
-def _names_only(spec: dict[str, Any]) -> bool:
-    return all(_is_flag(value) or (type(value) is dict and not _is_operator(value) and _names_only(value)) for value in spec.values())
-
-
 def _is_flag(value: Any) -> bool:
     return type(value) is bool or is_number(value)
-
-
-def _is_operator(value: dict[str, Any]) -> bool:
-    return next(iter(value), "$").startswith("$")
 
 
 @stage("$unset")

@@ -112,6 +112,19 @@ def intersect(a: Sequence[FieldInterval], b: Sequence[FieldInterval]) -> list[Fi
     return found
 
 
+def complement(intervals: Sequence[FieldInterval]) -> list[FieldInterval]:
+    """All keys outside ascending, disjoint intervals."""
+    found = []
+    low, low_included, low_end = EVERYTHING.low, True, EVERYTHING.low_end
+    for interval in intervals:
+        if low < interval.low or (low == interval.low and low_included and not interval.low_included):
+            found.append(FieldInterval(low, low_included, interval.low, not interval.low_included, low_end, interval.low_end))
+        low, low_included, low_end = interval.high, not interval.high_included, interval.high_end
+    if low < EVERYTHING.high:
+        found.append(FieldInterval(low, low_included, EVERYTHING.high, True, low_end, EVERYTHING.high_end))
+    return found
+
+
 def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
     lower = max(x, y, key=lambda i: (i.low, not i.low_included))
     upper = min(x, y, key=lambda i: (i.high, i.high_included))

@@ -54,6 +54,11 @@ class Candidate:
     selective: bool = True
 
     @property
+    def is_loose(self) -> bool:
+        """Whether it is likely to read most of the index."""
+        return not self.fixed and not self.sorts and not (self.bounded and self.selective)
+
+    @property
     def score(self) -> tuple[int, int, int]:
         """The better of two candidates has the larger score."""
         bounded = (6 if self.selective else 2) * self.bounded
@@ -104,7 +109,7 @@ def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Can
     fixed = _leading_points(fields)
     bounded = fixed < len(fields) and not is_everything(fields[fixed])
     sorts = _sort_direction(index, query, bounds, same_collation)
-    useful = fixed or bounded or sorts or (index.sparse and conditions.demands_a_field)
+    useful = fixed or bounded or sorts or used[0] or (index.sparse and conditions.demands_a_field)
     if not useful and not forced:
         return None
     exact = [
@@ -205,7 +210,7 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
         intervals: list[FieldInterval] = [EVERYTHING]
         for number, (predicate, _) in enumerate(predicates):
             intervals = predicate.intervals if number == 0 else intersect(intervals, predicate.intervals)
-        if predicates:
+        if not is_everything(intervals):
             bounded_roots.add(root)
         fields.append(intervals)
         used.append(predicates)

@@ -47,7 +47,7 @@ class ExpressScan:
 
     def describe(self) -> Stage:
         """The node as explain shows it."""
-        name, shape = "EXPRESS_CLUSTERED_IXSCAN", {}
+        name, shape = "EXPRESS_CLUSTERED_IXSCAN", dict[str, Any]()
         if isinstance(self.scan, IndexedScan):
             index = self.scan.index
             name, shape = "EXPRESS_IXSCAN", {"keyPattern": document_text(index.spec["key"]), "indexName": index.name}

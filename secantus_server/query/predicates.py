@@ -15,7 +15,7 @@ from secantus_server.bson.values import UNDEFINED, Date, Regex, Undefined
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 from secantus_server.mql.match import And, Comparison, ElemMatchValue, Exists, In, Not, RegexMatch
-from secantus_server.query.bounds import End, FieldInterval, complement, intersect, point, united
+from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, complement, intersect, point, united
 
 _RANGE_TYPES = (int, Int64, float, Decimal128, str, Date, ObjectId, bool, Timestamp, Binary)
 _STRING_RANK = 50
@@ -91,6 +91,8 @@ def _intervals(node: Any, collation: Collation | None) -> Found | None:
         return _prefix(node.pattern, node.options) if collation is None else None
     if kind is ElemMatchValue:
         return _elements(node, collation)
+    if kind is Exists:
+        return [EVERYTHING], False, False, False
     return _negation(node.child, collation) if kind is Not else None
 
 

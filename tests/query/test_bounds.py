@@ -36,6 +36,7 @@ def only_scan(collection: MemoryCollection, filter: dict[str, Any], **options: A
         (Regex("ab", ""), ['["", {})', "[/ab/, /ab/]"]),
         (Regex("^ab", "i"), ['["", {})', "[/^ab/i, /^ab/i]"]),
         (Regex("^a|b", ""), ['["", {})', "[/^a|b/, /^a|b/]"]),
+        ({"$exists": True}, ["[MinKey, MaxKey]"]),
         ({"$ne": 5}, ["[MinKey, 5)", "(5, MaxKey]"]),
         ({"$ne": None}, ["[MinKey, null)", "(null, MaxKey]"]),
         ({"$nin": [3, 1]}, ["[MinKey, 1)", "(1, 3)", "(3, MaxKey]"]),
@@ -51,7 +52,7 @@ def test_bounds_of_one_field(collection: MemoryCollection, condition: Any, bound
 
 @pytest.mark.parametrize(
     "condition",
-    [{"$ne": [5]}, {"$nin": []}, {"$not": Regex("ab", "")}, {"$exists": True}, {"$gt": float("nan")}, {"$type": "int"}],
+    [{"$ne": [5]}, {"$nin": []}, {"$not": Regex("ab", "")}, {"$size": 1}, {"$gt": float("nan")}, {"$type": "int"}],
 )
 def test_conditions_without_bounds(collection: MemoryCollection, condition: Any) -> None:
     collection.add_index({"a": 1})
@@ -189,6 +190,17 @@ def test_a_range_is_preferred_to_a_negation(collection: MemoryCollection) -> Non
     collection.add_index({"a": 1})
     collection.add_index({"b": 1})
     assert only_scan(collection, {"a": {"$ne": 1}, "b": {"$gt": 2}}).index.parts == [("b", 1)]
+
+
+def test_a_union_is_preferred_to_a_negation(collection: MemoryCollection) -> None:
+    for path in "abc":
+        collection.add_index({path: 1})
+    either = [{"b": 1}, {"c": 2}]
+    assert isinstance(collection.plan(collection.query({"a": {"$ne": 1}, "$or": either})), Union)
+    assert isinstance(collection.plan(collection.query({"a": {"$exists": True}, "$or": either})), Union)
+    assert only_scan(collection, {"a": 1, "$or": either}).index.parts == [("a", 1)]
+    assert only_scan(collection, {"a": {"$ne": 1}, "$or": [{"b": 1}, {"c": {"$ne": 2}}]}).index.parts == [("a", 1)]
+    assert isinstance(collection.plan(collection.query({"$or": [{"b": 1}, {"c": {"$ne": 2}}]})), Union)
 
 
 def test_a_negation_of_a_text_needs_the_index_s_collation(collection: MemoryCollection) -> None:

@@ -217,6 +217,26 @@ def test_other_pipelines_keep_their_stages(filled: Database, pipeline: list[dict
     assert reply["stages"][-1]["nReturned"] == len(list(filled.c.aggregate(pipeline)))
 
 
+@pytest.mark.parametrize(
+    ("stage", "shown"),
+    [
+        ({"$sort": {"a": -1}}, {"sortKey": {"a": -1}}),
+        ({"$limit": 3}, 3),
+        ({"$skip": 3}, 3),
+        ({"$unwind": "$a"}, {"path": "$a"}),
+        ({"$unwind": {"path": "$a", "preserveNullAndEmptyArrays": True}}, {"path": "$a", "preserveNullAndEmptyArrays": True}),
+        ({"$project": {"a": 1}}, {"_id": True, "a": True}),
+        ({"$project": {"a": 1, "_id": 0}}, {"a": True, "_id": False}),
+        ({"$project": {"a": 0}}, {"a": False}),
+        ({"$out": "o"}, {"coll": "o", "db": None}),
+    ],
+)
+def test_stages_are_shown_as_they_run(filled: Database, stage: dict[str, Any], shown: Any) -> None:
+    (name,) = stage
+    reply = explained(filled, {"aggregate": "c", "pipeline": [{"$group": {"_id": "$b"}}, stage], "cursor": {}})
+    assert reply["stages"][-1][name] == ({**shown, "db": filled.name} if name == "$out" else shown)
+
+
 COLLATION = {"locale": "en", "strength": 2}
 
 

@@ -57,17 +57,11 @@ def aggregate(request: Request, args: dict[str, Any]) -> Reply:
     if args["explain"]:
         from secantus_server.commands.explain import explain_command
 
-        _check_explain(request)
+        if request.body.get("apiStrict"):
+            raise CommandError(323, "aggregate with explain:true is not in API Version 1: use the explain command")
         return explain_command(request, {**request.body, "cursor": {}}, "queryPlanner")
     collection = request.services.catalog.find(request.db, name) if name is not None else None
     return run_aggregate(request, name, collection, args, batch_size)
-
-
-def _check_explain(request: Request) -> None:
-    if "writeConcern" in request.body:
-        raise CommandError(9, "Aggregation explain does not support the 'writeConcern' option")
-    if request.body.get("apiStrict"):
-        raise CommandError(323, "aggregate with explain:true is not in API Version 1: use the explain command")
 
 
 def _target(request: Request) -> str | None:

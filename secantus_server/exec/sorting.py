@@ -14,6 +14,24 @@ Row = tuple[bytes, bytes, int]  # sort key, document, RecordId
 LONGEST_TOP = 2000
 
 
+class Measured(Iterator[bytes]):
+    """The documents of another iterator, whose bytes it counts."""
+
+    def __init__(self, source: Scan | Iterator[bytes]) -> None:
+        self._source = source
+        self.size = 0
+
+    @property
+    def record_id(self) -> int:
+        """The RecordId of the last document."""
+        return self._source.record_id  # type: ignore[union-attr]
+
+    def __next__(self) -> bytes:
+        document = next(self._source)
+        self.size += len(document)
+        return document
+
+
 class SortedDocuments(Iterator[bytes]):
     """The documents of another iterator in the order of their keys; equal keys stay in the order they came.
 
@@ -29,7 +47,6 @@ class SortedDocuments(Iterator[bytes]):
         self._limit = limit
         self._rows: Iterator[Row] | None = None
         self.record_id = 0
-        self.bytes_sorted = 0
 
     def __next__(self) -> bytes:
         if self._rows is None:

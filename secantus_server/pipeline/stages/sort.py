@@ -53,3 +53,7 @@ class Sort(Stage):
         if not self.allow_disk_use:
             source = within_memory(source, "Sort")
         yield from sorted(source, key=self.pattern.key)
+
+    def explain(self) -> dict[str, Any]:
+        """The stage as explain shows it."""
+        return {self.name: {"sortKey": self.spec}}

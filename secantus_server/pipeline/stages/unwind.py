@@ -63,6 +63,10 @@ class Unwind(Stage):
         """The documents of all elements."""
         return chain.from_iterable(map(self.unwinder.unwind, source))
 
+    def explain(self) -> dict[str, Any]:
+        """The stage as explain shows it."""
+        return {self.name: {"path": self.spec} if type(self.spec) is str else self.spec}
+
 
 def _check_option(name: str, value: Any) -> None:
     if name == "path":

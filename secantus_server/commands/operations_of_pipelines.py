@@ -60,6 +60,11 @@ class ServerOperations:
     def _collection(self, db: str, name: str) -> Collection | None:
         return self._services.catalog.find(db, name)
 
+    def text_error(self, db: str, collection: str | None) -> CommandError:
+        """Return the error that a valid `$text` over this collection gets."""
+        found = None if collection is None else self._collection(db, collection)
+        return CommandError(27, "text index required for $text query") if found is None else found.text_error()
+
     def resolve(self, db: str, collection: str) -> Resolved:
         """What a name stands for.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import Date
 from secantus_server.commands.operations import Operation
+from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.wire.message import Message
 
@@ -86,12 +88,15 @@ class Request:
         """Let the next context have another cluster time; the operations of a bulkWrite do not share theirs."""
         self._cluster_time = None
 
-    def parse_context(self, let: dict[str, Any] | None = None, collation: Any = None) -> ParseContext:
+    def parse_context(
+        self, let: dict[str, Any] | None = None, collation: Any = None, text_error: Callable[[], CommandError] | None = None
+    ) -> ParseContext:
         """The surroundings in which this command's filters and expressions are parsed.
 
         Arguments:
             let: the values of user variables, already evaluated.
             collation: the collation that its strings compare by.
+            text_error: see `ParseContext`.
         """
         services = self.services
         if self._cluster_time is None and services.settings.replica_set:
@@ -104,4 +109,5 @@ class Request:
             services.clock.random,
             services.clock.object_id,
             keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
+            text_error=text_error,
         )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import MISSING, Date
+from secantus_server.errors import CommandError
 
 
 class Collation(Protocol):
@@ -46,6 +47,7 @@ class ParseContext:
         collation: None is the simple collation: strings compare by their UTF-8 bytes.
         random: the command's source of randomness (`$rand`, `$sample`).
         generate_object_id: makes the `_id` of an upserted document.
+        text_error: makes the error of a valid `$text` from what text index the collection has; None where there is no collection.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -56,8 +58,9 @@ class ParseContext:
     generate_object_id: Callable[[], ObjectId] = ObjectId
     knows_time: bool = True
     keeps_empty_timestamps: bool = False
+    text_error: Callable[[], CommandError] | None = None
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """The same surroundings with more variables in scope."""
         variables = {**self.variables, **cells}
-        return ParseContext(self.now, self.cluster_time, variables, self.collation, self.random, self.generate_object_id, self.knows_time)
+        return replace(self, variables=variables)

@@ -48,7 +48,7 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
 
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
     if hinted is not None and not hinted.stores_entries:
-        _check_wildcard(collection, hinted, query)
+        _check_serves(collection, hinted, query)
         return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
     usable = [hinted] if hinted else [index for index in collection.indexes if index.stores_entries and not index.hidden]
     conditions = Conditions(query)
@@ -60,8 +60,8 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
     return _sorted(union or natural_scan(collection, cheap_first(query.match)), query)
 
 
-def _check_wildcard(collection: Collection, index: Index, query: CanonicalQuery) -> None:
-    if index.kind == "wildcard" and not could_serve(index, query.match):
+def _check_serves(collection: Collection, index: Index, query: CanonicalQuery) -> None:
+    if index.kind == "text" or (index.kind == "wildcard" and not could_serve(index, query.match)):
         raise CommandError(
             291, f"error processing query: ns={collection.namespace}: planner returned error :: caused by :: No query solutions"
         )

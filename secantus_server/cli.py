@@ -94,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"secantusdb: {error}", file=sys.stderr)
         return 2
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    # The server's log has a level of its own, which setParameter can change.
+    logging.getLogger("secantus").setLevel(logging.DEBUG)
     return run(settings)
 
 

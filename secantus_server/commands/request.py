@@ -10,6 +10,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import Date
 from secantus_server.commands.operations import Operation
+from secantus_server.commands.usage import Usage
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.wire.message import Message
@@ -27,12 +28,18 @@ class ClientInfo:
         address: host and port of the other side.
         metadata: the `client` document of its first hello.
         compressors: the names agreed on in its hello.
+        bytes_in, bytes_out, requests: what went over it; its own thread counts.
+        usage: which commands it ran.
     """
 
     connection_id: int
     address: tuple[str, int]
     metadata: dict[str, Any] | None = None
     compressors: tuple[str, ...] = ()
+    bytes_in: int = 0
+    bytes_out: int = 0
+    requests: int = 0
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def application(self) -> str:

@@ -109,11 +109,15 @@ class Connection:
     def _answer(self, header: Header, raw: bytes) -> None:
         """Run a message's command and send the reply, or as many as an exhaust command gives."""
         message = parse_message(header, raw)
+        self.client.bytes_in += header.length
+        self.client.requests += 1
         while True:
             request, reply = self._run(message)
             next_body = request.next_body if request is not None and message.exhaust_allowed else None
             if not message.more_to_come:
-                self._sock.sendall(self._bytes_of(message, reply, next_body is not None))
+                data = self._bytes_of(message, reply, next_body is not None)
+                self._sock.sendall(data)
+                self.client.bytes_out += len(data)
             if next_body is None:
                 break
             message.body = next_body

@@ -12,12 +12,12 @@ NOT_YET: frozenset[str] = frozenset(
     _getUserCacheGeneration _isSelf _mergeAuthzCollections abortTransaction analyze analyzeShardKey appendOplogNote applyOps authenticate
     autoCompact captrunc cleanupOrphaned cleanupStructuredEncryptionData commitTransaction compactStructuredEncryptionData
     configureFailPoint configureQueryAnalyzer dbCheck driverOIDTest dropConnections echo emptycapped features filemd5 flushRouterConfig
-    fsyncUnlock getClusterParameter getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
+    getClusterParameter getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
     httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex reapLogicalSessionCacheNow
     refreshLogicalSessionCacheNow releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetFreeze replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetResizeOplog replSetStepDown replSetSyncFrom
     replSetTest replSetUpdatePosition rotateCertificates saslContinue saslStart setClusterParameter setDefaultRWConcern
-    setFeatureCompatibilityVersion setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode shardingState
+    setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2 waitForFailPoint
     whatsmysni
     """.split()

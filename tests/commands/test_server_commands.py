@@ -191,5 +191,24 @@ def test_a_command_that_is_missing_says_what_to_do_instead(admin: Database, name
     assert error["errmsg"].startswith(f"the command {name} is not supported by Secantus yet: {expected}")
 
 
+def test_what_a_node_outside_a_cluster_answers(admin: Database) -> None:
+    assert admin.command("shardingState")["enabled"] is False
+    assert code(admin, {"fsyncUnlock": 1}) == 20
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ({"setFeatureCompatibilityVersion": "8.2"}, 7369100),
+        ({"setFeatureCompatibilityVersion": "8.0", "confirm": True}, 238),
+        ({"setFeatureCompatibilityVersion": "7.0", "confirm": True}, 2),
+        ({"setFeatureCompatibilityVersion": 8, "confirm": True}, 14),
+    ],
+)
+def test_feature_compatibility_versions(admin: Database, command: dict[str, Any], expected: int) -> None:
+    assert admin.command({"setFeatureCompatibilityVersion": "8.2", "confirm": True})["ok"] == 1.0
+    assert code(admin, command) == expected
+
+
 def test_what_to_do_instead_is_said_of_missing_commands_only() -> None:
     assert INSTEAD.keys() <= NOT_YET

@@ -99,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A crash of the compiled part leaves the stacks of all threads on the error output.
     faulthandler.enable()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    # The server's log has a level of its own, which setParameter can change.
+    logging.getLogger("secantus").setLevel(logging.DEBUG)
     return run(settings)
 
 

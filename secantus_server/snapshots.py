@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from secantus_server.commands.observer import Profiling
 from secantus_server.commands.services import Services
 from secantus_server.commands.set_aside import NamespaceChange, put_back, set_aside
 from secantus_server.storage import Snapshot as StorageSnapshot
@@ -16,12 +17,14 @@ class Snapshot:
         storage: the storage engine's part.
         cursors: the cursors that were open; a restore closes the others.
         sessions: the sessions that there were; a restore forgets the others.
+        profiling: which databases were profiled.
     """
 
-    def __init__(self, storage: StorageSnapshot, cursors: frozenset[int], sessions: frozenset[bytes]) -> None:
+    def __init__(self, storage: StorageSnapshot, cursors: frozenset[int], sessions: frozenset[bytes], profiling: Profiling) -> None:
         self.storage = storage
         self.cursors = cursors
         self.sessions = sessions
+        self.profiling = profiling
 
 
 class SetAside(NamedTuple):
@@ -48,7 +51,8 @@ class Snapshots:
     def take(self) -> Snapshot:
         """Remember what the server holds now."""
         services = self._services
-        snapshot = Snapshot(services.engine.push_snapshot(), services.cursors.open_ids(), services.sessions.known())
+        storage = services.engine.push_snapshot()
+        snapshot = Snapshot(storage, services.cursors.open_ids(), services.sessions.known(), services.observer.profiling)
         self._taken.append(snapshot)
         return snapshot
 
@@ -57,6 +61,8 @@ class Snapshots:
         services = self._services
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
         services.sessions.forget_all_but(snapshot.sessions)
+        if services.observer.profiling is not snapshot.profiling:
+            services.observer.set(snapshot.profiling)
         # Nobody may write between the two with what the catalog was before.
         with services.engine.exclusive():
             services.catalog.reload(services.engine.restore(snapshot.storage))

@@ -62,7 +62,6 @@ FIELDS = {
     "recordIdsReplicated": a.boolean(None),
 }
 
-_NOT_YET = {"timeseries": "a time-series collection", "encryptedFields": "encryption"}
 
 _PRE_IMAGES = a.Arguments("create.changeStreamPreAndPostImages", {"enabled": a.Field(a.strict_boolean().check, None, True)}, generic=False)
 _INDEX_DEFAULTS = a.Arguments("create.indexOptionDefaults", {"storageEngine": a.document()}, generic=False)
@@ -106,9 +105,10 @@ def check_pre_images(value: dict[str, Any]) -> None:
 
 def _refuse_kinds(args: dict[str, Any]) -> None:
     """The kinds of collections that there are not yet, once all else is right."""
-    for option, what in _NOT_YET.items():
-        if args[option]:
-            raise not_supported(what, "create an ordinary collection")
+    if args["timeseries"]:
+        raise not_supported("a time-series collection", "create an ordinary collection")
+    if args["encryptedFields"]:
+        raise not_supported("a collection with encryptedFields", "create an ordinary collection")
     if args["expireAfterSeconds"] is not None and not args["clusteredIndex"]:
         text = "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified"
         raise CommandError(72, text)

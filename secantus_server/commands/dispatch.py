@@ -19,6 +19,7 @@ from secantus_server.commands.cluster_time import NO_SIGNATURE, check_cluster_ti
 from secantus_server.commands.concerns import check_read_concern, check_write_concern, write_concern_error
 from secantus_server.commands.names import check_database_name
 from secantus_server.commands.operations import Operation
+from secantus_server.commands.profiler import observe
 from secantus_server.commands.registry import Command, Reply, find_command
 from secantus_server.commands.request import ClientInfo, Request
 from secantus_server.commands.services import Services
@@ -45,17 +46,25 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     if type(db) is not str:
         raise CommandError(40571, "OP_MSG requests require a $db argument") if db is None else wrong_type("$db", db, "string")
     command = find_command(name)
-    services.counters.add(command.counter)
     operation = services.operations.begin(client.connection_id, db, message.body)
+    result: Reply | CommandError | None = None
     try:
         request = Request(name, db, message, services, client, operation)
         check_generic(command, request, operation)
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
         if "txnNumber" in message.body:
             begin_retryable_write(command, request)
-        reply = _run(command, request, arguments)
+        result = reply = _run(command, request, arguments)
+    except CommandError as error:
+        result = error
+        raise
     finally:
         services.operations.end(operation)
+        seconds = services.clock.monotonic() - operation.started - operation.waited
+        target = message.body.get("collection") if name == "getMore" else message.body[name]
+        client.usage.record((db, target if type(target) is str else "", command.name), command.counter, seconds)
+        if seconds > services.observer.threshold_s and result is not None:
+            observe(services, client, operation, message, seconds, result)
     return request, finish_reply(reply, services)
 
 

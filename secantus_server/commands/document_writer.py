@@ -30,10 +30,14 @@ class DocumentWriter:
         unit: a recovery unit whose transaction has begun.
         collection: as the catalog had it after the transaction began.
         bypass_validation: the collection's validator is not asked.
+        replicated: the oplog gets entries.
     """
 
-    def __init__(self, services: Services, unit: RecoveryUnit, collection: Collection, *, bypass_validation: bool = False) -> None:
+    def __init__(
+        self, services: Services, unit: RecoveryUnit, collection: Collection, *, bypass_validation: bool = False, replicated: bool = True
+    ) -> None:
         self._services = services
+        self._replicated = replicated
         self.unit = unit
         self.collection = collection
         self._writer = CollectionWriter(unit, collection.ident, collection.indexes)
@@ -174,7 +178,10 @@ class DocumentWriter:
         """
         if self._writer.became_multikey:
             self._save_multikey()
-        self._services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
+        if self._replicated:
+            self._services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
+        else:
+            self.unit.commit()
         if self._changes:
             self.collection.documents_changed(self._difference, self._cap.size if self._cap else None)
             self._services.writes.notify()

@@ -65,11 +65,13 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
     if batch or not cursor.await_data:
         return batch
     wait_ms = AWAIT_DATA_MS if args["maxTimeMS"] is None else args["maxTimeMS"]
-    deadline = services.clock.monotonic() + wait_ms / 1000
+    began = services.clock.monotonic()
+    deadline = began + wait_ms / 1000
     while not batch and (left := deadline - services.clock.monotonic()) > 0:
         request.operation.check()
         services.writes.wait(left)
         batch = cursor.next_batch(services.engine, args["batchSize"])
+    request.operation.waited = services.clock.monotonic() - began
     return batch
 
 

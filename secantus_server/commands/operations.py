@@ -15,7 +15,7 @@ class Operation:
     `check` is called by whatever runs long; it reads plain attributes, so it needs no lock.
     """
 
-    __slots__ = ("_clock", "_successor", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "time_left")
+    __slots__ = ("_clock", "_successor", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "time_left", "waited")
 
     def __init__(self, clock: Clock, opid: int, connection_id: int, db: str, body: dict[str, Any]) -> None:
         self._clock = clock
@@ -27,6 +27,8 @@ class Operation:
         self.deadline: float | None = None
         self.killed: CommandError | None = None
         self.time_left: float | None = None
+        # Seconds that it waited for data, which are no work.
+        self.waited = 0.0
         self._successor: Operation | None = None
 
     def limit(self, max_time_ms: int) -> None:

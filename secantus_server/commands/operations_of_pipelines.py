@@ -16,11 +16,12 @@ from secantus_server.bson import decode, key_string
 from secantus_server.bson.values import Date, timestamp_seconds
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.create import create_collection
+from secantus_server.commands.current_operations import current_operations
 from secantus_server.commands.document_writer import DocumentWriter
 from secantus_server.commands.kept_elsewhere import documents_kept_elsewhere
 from secantus_server.commands.replace_collection import replace_collection
 from secantus_server.commands.request import Request
-from secantus_server.commands.statistics import catalog_entries, collection_statistics, current_operations, index_statistics
+from secantus_server.commands.statistics import catalog_entries, collection_statistics, index_statistics
 from secantus_server.commands.writing import check_not_view, write_transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._point import PointFinder, find_by_key
@@ -59,6 +60,11 @@ class ServerOperations:
 
     def _collection(self, db: str, name: str) -> Collection | None:
         return self._services.catalog.find(db, name)
+
+    def text_error(self, db: str, collection: str | None) -> CommandError:
+        """Return the error that a valid `$text` over this collection gets."""
+        found = None if collection is None else self._collection(db, collection)
+        return CommandError(27, "text index required for $text query") if found is None else found.text_error()
 
     def resolve(self, db: str, collection: str) -> Resolved:
         """What a name stands for.
@@ -264,7 +270,7 @@ class ServerOperations:
 
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """One document for each operation, as `$currentOp` shows them."""
-        return current_operations(self._services)
+        return current_operations(self._services, options)
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """One document for each session, as `$listLocalSessions` shows them; without authentication nobody's name is on one."""

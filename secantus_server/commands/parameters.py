@@ -13,6 +13,7 @@ from typing import Any
 
 from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
+from secantus_server.commands.log_verbosity import NAME, changed_verbosity, default_verbosity, logs_everything
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.services import Services
@@ -66,6 +67,7 @@ def _sync_delay(name: str, value: Any) -> float:
 PARAMETERS: dict[str, Parameter] = {
     "KeysRotationIntervalSec": Parameter(_constant(7776000)),
     "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
+    "acceptApiVersion2": Parameter(_constant(False)),
     "authSchemaVersion": Parameter(_constant(5), None, at_startup=False),
     "authenticationMechanisms": Parameter(_constant([])),
     "clientCursorMonitorFrequencySecs": Parameter(_constant(4), a.integer(1), settable=True),
@@ -73,6 +75,7 @@ PARAMETERS: dict[str, Parameter] = {
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
     "featureCompatibilityVersion": Parameter(_constant({"version": FEATURE_COMPATIBILITY}), None, at_startup=False),
     "localLogicalSessionTimeoutMinutes": Parameter(_constant(TIMEOUT_MINUTES)),
+    NAME: Parameter(lambda _settings: default_verbosity(), a.as_anything, settable=True),
     "logLevel": Parameter(_constant(0), a.integer(0, 5), settable=True),
     "maxBsonObjectSize": Parameter(_constant(16 * 1024 * 1024), None, at_startup=False),
     "notablescan": Parameter(_constant(False), None, settable=True),
@@ -133,11 +136,27 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     wanted = {name: value for name, value in request.body.items() if name not in _NOT_PARAMETERS}
     if not wanted:
         raise CommandError(72, "no option found to set, use help:true to see options ")
+    services = request.services
     changed = {name: _checked(name, value) for name, value in wanted.items()}
-    parameters = request.services.parameters
-    reply: Reply = {"was": parameter_value(request.services, next(iter(wanted)))}
-    parameters.update(changed)
+    if NAME in changed:
+        changed[NAME] = changed_verbosity(parameter_value(services, NAME), changed[NAME])
+    reply: Reply = {"was": parameter_value(services, next(iter(wanted)))}
+    services.parameters.update(changed)
+    _apply_verbosity(services, changed)
     return reply
+
+
+def _apply_verbosity(services: Services, changed: dict[str, Any]) -> None:
+    """Let the log follow `logLevel` and `logComponentVerbosity`, of which the first is a part of the second."""
+    if "logLevel" in changed and NAME not in changed:
+        services.parameters[NAME] = {**parameter_value(services, NAME), "verbosity": changed["logLevel"]}
+    elif NAME in changed:
+        services.parameters["logLevel"] = changed[NAME]["verbosity"]
+    else:
+        return
+    everything = logs_everything(services.parameters[NAME])
+    services.log.set_verbose(everything)
+    services.observer.log_all(everything)
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -78,32 +78,6 @@ def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]
     ]
 
 
-def current_operations(services: Services) -> list[dict[str, Any]]:
-    """The running operations, as `currentOp` shows them."""
-    now = services.clock.monotonic()
-    return [
-        {
-            "type": "op",
-            "host": services.topology.address,
-            "desc": f"conn{operation.connection_id}",
-            "connectionId": operation.connection_id,
-            "active": True,
-            "opid": operation.opid,
-            "secs_running": Int64(int(now - operation.started)),
-            "microsecs_running": Int64(int((now - operation.started) * 1e6)),
-            "op": "command",
-            "ns": _namespace(operation.db, operation.body),
-            "command": operation.body,
-        }
-        for operation in services.operations.all()
-    ]
-
-
-def _namespace(db: str, body: dict[str, Any]) -> str:
-    target = next(iter(body.values()), None)
-    return f"{db}.{target}" if type(target) is str else f"{db}.$cmd"
-
-
 def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
     """One document for each collection and view, of one database or of all."""
     names = services.catalog.databases() if db is None else [db]

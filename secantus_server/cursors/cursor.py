@@ -57,6 +57,7 @@ class Cursor:
         # What the scans ask whether to go on; a getMore continues it.
         self.operation: Any = None
         self.given = 0
+        self.batches = 0
         self._documents = documents
         self._scope = scope
         self._limit = limit
@@ -110,6 +111,7 @@ class Cursor:
             else:
                 self._pull(batch, size)
         self.given += len(batch)
+        self.batches += 1
         if self._limit and self.given >= self._limit:
             self.exhausted = not self.tailable
         return batch

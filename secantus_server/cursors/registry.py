@@ -86,6 +86,11 @@ class CursorRegistry:
         with self._lock:
             return len(self._cursors)
 
+    def all(self) -> list[Cursor]:
+        """The open cursors."""
+        with self._lock:
+            return list(self._cursors.values())
+
     def open_ids(self) -> frozenset[int]:
         """The ids of the open cursors."""
         with self._lock:

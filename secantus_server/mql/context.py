@@ -14,6 +14,7 @@ from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import MISSING, Date
+from secantus_server.errors import CommandError
 
 
 class Collation(Protocol):
@@ -47,6 +48,7 @@ class ParseContext:
         collation: None is the simple collation: strings compare by their UTF-8 bytes.
         random: the command's source of randomness (`$rand`, `$sample`).
         generate_object_id: makes the `_id` of an upserted document.
+        text_error: makes the error of a valid `$text` from what text index the collection has; None where there is no collection.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -58,6 +60,7 @@ class ParseContext:
     knows_time: bool = True
     keeps_empty_timestamps: bool = False
     defers_constant_errors: bool = False
+    text_error: Callable[[], CommandError] | None = None
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """The same surroundings with more variables in scope."""

@@ -113,12 +113,16 @@ class Connection:
         Each further exhaust reply answers the one before it: its `responseTo` is that reply's request id, which Java's driver checks.
         """
         message = parse_message(header, raw)
+        self.client.bytes_in += header.length
+        self.client.requests += 1
         while True:
             request, reply = self._run(message)
             next_body = request.next_body if request is not None and message.exhaust_allowed else None
             if not message.more_to_come:
                 reply_id = next(self._request_ids) & 0x7FFFFFFF
-                self._sock.sendall(self._bytes_of(message, reply, reply_id, next_body is not None))
+                data = self._bytes_of(message, reply, reply_id, next_body is not None)
+                self._sock.sendall(data)
+                self.client.bytes_out += len(data)
                 message.request_id = reply_id
             if next_body is None:
                 break

@@ -190,9 +190,11 @@ class Listener:
         self._services.counters.add("connections")
 
     def _serve(self, connection: Connection) -> None:
+        self._services.connections.add(connection.client)
         try:
             connection.serve()
         finally:
+            self._services.connections.remove(connection.client)
             self._services.counters.add("connectionsEnded")
             with self._lock:
                 del self._connections[connection]

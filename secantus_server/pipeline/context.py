@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from secantus_server.errors import CommandError
@@ -61,5 +62,7 @@ class PipelineContext:
         if self.depth >= MAX_SUB_PIPELINE_DEPTH:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")
         parse = self.parse.child(**cells) if cells else self.parse
+        if collection != self.collection:
+            parse = replace(parse, text_error=partial(self.operations.text_error, self.db, collection))
         in_facet = self.in_facet or container == "$facet"
         return replace(self, parse=parse, collection=collection, container=container, in_facet=in_facet, depth=self.depth + 1)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from secantus_server.errors import CommandError
+
 if TYPE_CHECKING:
     from secantus_server.exec._point import PointFinder
     from secantus_server.mql.context import Collation
@@ -59,6 +61,10 @@ class PipelineOperations(Protocol):
 
     A write that fails leaves no trace and does not hinder the next one.
     """
+
+    def text_error(self, db: str, collection: str | None) -> CommandError:
+        """Return the error that a valid `$text` over this collection gets."""
+        ...
 
     def resolve(self, db: str, collection: str) -> Resolved:
         """What a name stands for; a name that nothing has is an empty collection."""

@@ -48,7 +48,7 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
 
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
     if hinted is not None and not hinted.stores_entries:
-        _check_wildcard(collection, hinted, query)
+        _check_serves(collection, hinted, query)
         return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
     usable = _usable(collection) if hinted is None else [hinted]
     candidates = _candidates(query, usable, forced=hinted is not None)
@@ -78,8 +78,8 @@ def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> 
     return [candidate for index in usable if (candidate := make_candidate(index, conditions, forced=forced))]
 
 
-def _check_wildcard(collection: Collection, index: Index, query: CanonicalQuery) -> None:
-    if index.kind == "wildcard" and not could_serve(index, query.match):
+def _check_serves(collection: Collection, index: Index, query: CanonicalQuery) -> None:
+    if index.kind == "text" or (index.kind == "wildcard" and not could_serve(index, query.match)):
         raise CommandError(
             291, f"error processing query: ns={collection.namespace}: planner returned error :: caused by :: No query solutions"
         )

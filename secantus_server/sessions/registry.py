@@ -7,10 +7,10 @@ https://www.mongodb.com/docs/manual/reference/server-sessions/
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 
 from secantus_server.clock import Clock
+from secantus_server.system._threads import Lock
 
 TIMEOUT_MINUTES = 30
 
@@ -24,7 +24,7 @@ class SessionRegistry:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last_used_ms: dict[bytes, int] = {}
-        self._lock = threading.Lock()  # guards _newest_write, and that each of its sessions is known
+        self._lock = Lock()  # guards _newest_write, and that each of its sessions is known
         self._newest_write: dict[bytes, int] = {}
 
     def use(self, session: bytes) -> None:

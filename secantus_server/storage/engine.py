@@ -47,6 +47,9 @@ class Engine:
         self._exclusive_lock = RLock()
         self._exclusive_depth = 0
         self._purge_lock = Lock()
+        self._statistics_lock = Lock()
+        # How many were written, as serverStatus tells.
+        self.checkpoints = 0
         self._closed = False
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
@@ -156,6 +159,12 @@ class Engine:
         """Writes everything committed into the tables' files, so that a restart has little log to read."""
         if not self.in_memory:
             self._with_unit(RecoveryUnit.checkpoint)
+            self.checkpoints += 1
+
+    def statistics(self) -> dict[str, int]:
+        """Return the storage engine's statistics by their descriptions; only gauges are kept, such as the bytes in the cache."""
+        with self.transaction(), self._statistics_lock:
+            return self._connection.statistics()
 
     def flush_log(self) -> None:
         """Waits until every commit so far is on the disk; callers at the same time share one fsync."""

@@ -28,6 +28,9 @@ class MemoryOperations:
         self.indexes: dict[Namespace, list[dict[str, Any]]] = {}
         self.options: dict[Namespace, dict[str, Any]] = {}
 
+    def text_error(self, db: str, collection: str | None) -> CommandError:
+        return CommandError(27, "text index required for $text query")
+
     def resolve(self, db: str, collection: str) -> Resolved:
         pipeline: list[dict[str, Any]] = []
         while (db, collection) in self.views:

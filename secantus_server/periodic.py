@@ -63,6 +63,8 @@ class Periodic:
                 pause = self._work()
             except CommandError as error:
                 pause = TICK_S
+                if self._wake.is_set():
+                    return
                 if isinstance(error, StorageError) and error.fatal:
                     self._services.fail(error)
                     return
@@ -78,7 +80,7 @@ class Periodic:
         self._end_abandoned()
         if now >= self._next_ttl:
             self._next_ttl = now + settings.ttl_interval_s
-            delete_expired(services)
+            delete_expired(services, self._check)
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + settings.checkpoint_interval_s
             services.engine.checkpoint()
@@ -90,6 +92,15 @@ class Periodic:
         elif services.oplog.is_large:
             services.oplog.trim()
         return self._purge(now)
+
+    def _check(self) -> None:
+        """Let a pass go on, or not.
+
+        Raises:
+            CommandError: 11600, the thread is to end.
+        """
+        if self._wake.is_set():
+            raise CommandError(11600, "interrupted at shutdown")
 
     def _purge(self, now: float) -> float:
         """Remove what was dropped, while nobody else works if such a moment comes; gives the seconds until the next look."""

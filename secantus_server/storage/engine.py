@@ -56,6 +56,8 @@ class Engine:
         self._exclusive_depth = 0
         self._purge_lock = threading.Lock()
         self._closed = False
+        #: How often the store was put back to a snapshot; it changes only while no transaction runs.
+        self.restores = 0
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
         self._orphans = Orphans(self._new_sweeper() if connection.in_memory else None)
@@ -111,22 +113,11 @@ class Engine:
                 return
             with self.exclusive(_CLOSE_TIMEOUT):
                 self._closed = True
-                if not self.in_memory:
-                    self._close_sessions()
                 self._connection.retire()
             if self.in_memory:
                 threading.Thread(target=self._connection.close, name="secantus-free", daemon=True).start()
             else:
                 self._connection.close()
-
-    def _close_sessions(self) -> None:
-        """Closes every session before the connection, which would wait for their transactions.
-
-        Once WiredTiger has stopped on a full disk, a rollback fails and leaves its transaction active, and only the end of the
-        session ends it: the connection would wait for ever.
-        """
-        for unit in self._gate.units:
-            unit.close()
 
     def abandon(self) -> None:
         """For the child of a fork: the store is the parent's, and this copy of its handles is never used nor closed."""
@@ -271,6 +262,7 @@ class Engine:
                 if not self.in_memory or error.code != _OUT_OF_SPACE:
                     raise
                 restored = self._write_back_when_full(snapshot, made)
+            self.restores += 1
             self._snapshots.settle(snapshot, self._idents.next)
             self._orphans.add(made)
             return restored

@@ -158,7 +158,11 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
     "fill": [{"$limit": 200}, {"$fill": {"sortBy": {"n": 1}, "output": {"x": {"method": "locf"}}}}, {"$match": {"n": -1}}],
     "bucketAuto": [{"$bucketAuto": {"groupBy": "$n", "buckets": 5}}],
     "unionWith": [{"$limit": 1}, {"$unionWith": "c"}, {"$match": {"n": -1}}],
-    "documents": [{"$limit": 1}, {"$unionWith": {"pipeline": [{"$documents": {"$map": {"input": {"$range": [0, 500]}, "in": {"a": 1}}}}]}}, {"$match": {"a": 2}}],
+    "documents": [
+        {"$limit": 1},
+        {"$unionWith": {"pipeline": [{"$documents": {"$map": {"input": {"$range": [0, 500]}, "in": {"a": 1}}}}]}},
+        {"$match": {"a": 2}},
+    ],
     "sample": [{"$sample": {"size": 5}}],
 }  # fmt: skip
 

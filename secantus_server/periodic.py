@@ -64,6 +64,8 @@ class Periodic:
                 pause = self._work()
             except CommandError as error:
                 pause = TICK_S
+                if self._wake.is_set():
+                    return
                 if isinstance(error, StorageError) and error.fatal:
                     self._services.fail(error)
                     return
@@ -78,7 +80,7 @@ class Periodic:
         now = services.clock.monotonic()
         self._end_abandoned()
         if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):
-            delete_expired(services)
+            delete_expired(services, self._check)
         if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")):
             services.engine.checkpoint()
         if self._is_due("cursors", now, parameter_value(services, "clientCursorMonitorFrequencySecs")):
@@ -96,6 +98,15 @@ class Periodic:
             return False
         self._done_at[work] = now
         return True
+
+    def _check(self) -> None:
+        """Let a pass go on, or not.
+
+        Raises:
+            CommandError: 11600, the thread is to end.
+        """
+        if self._wake.is_set():
+            raise CommandError(11600, "interrupted at shutdown")
 
     def _purge(self, now: float) -> float:
         """Remove what was dropped, while nobody else works if such a moment comes; gives the seconds until the next look."""

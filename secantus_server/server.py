@@ -94,9 +94,11 @@ class SecantusDBServer:
             raise RuntimeError("the server is running already")
         if self._ended:
             self._stop_asked, self._ended = Event(), False
-        engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
+        operations = Operations(self._clock)
+        size = self.settings.cache_size_mb or None
+        engine = Engine.open(self.settings.storage_path, cache_size_mb=size, check_waiting=operations.check_waiting)
         try:
-            self._services = self._assemble(engine)
+            self._services = self._assemble(engine, operations)
             self._listener = Listener(self._services)
         except BaseException:
             self._services = None
@@ -111,7 +113,7 @@ class SecantusDBServer:
         self._services.log.info(f"listening on {self._services.topology.address}")
         return self
 
-    def _assemble(self, engine: Engine) -> Services:
+    def _assemble(self, engine: Engine, operations: Operations) -> Services:
         settings, clock = self.settings, self._clock
         return Services(
             settings=settings,
@@ -121,7 +123,7 @@ class SecantusDBServer:
             oplog=Oplog(engine, clock, enabled=bool(settings.replica_set)),
             cursors=CursorRegistry(clock),
             sessions=SessionRegistry(clock),
-            operations=Operations(clock),
+            operations=operations,
             topology=Topology(settings, clock),
             counters=Counters(),
             log=Log(settings.log_level),

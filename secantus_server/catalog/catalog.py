@@ -112,8 +112,11 @@ class Catalog:
 
         Arguments:
             unit: a recovery unit whose transaction the change joins and which the caller commits; None begins one.
+
+        Raises:
+            CommandError: the calling thread's operation was killed, or its time is over, before it could begin.
         """
-        with self._passage(unit), self._change_lock:
+        with self._passage(unit), self._engine.hold(self._change_lock):
             if unit is not None:
                 change = Change(unit)
                 yield change

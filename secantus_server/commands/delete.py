@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.commands import arguments as a
-from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.batches import Targets
+from secantus_server.commands.delete_documents import delete_documents, delete_matches
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import command_context
 from secantus_server.commands.registry import Reply, command
@@ -68,18 +69,20 @@ def parse_delete(request: Request, name: str, spec: dict[str, Any], let: dict[st
 
 
 def run_delete(request: Request, name: str, query: CanonicalQuery) -> int:
-    """Delete what matches (one document if the query has a limit); gives how many it were."""
-    services = request.services
+    """Delete what matches (one document if the query has a limit); gives how many it were.
+
+    Raises:
+        CommandError: the operation was interrupted; the documents before stay deleted.
+    """
+    services, check = request.services, request.operation.check
+    if not query.limit:
+        return delete_matches(services, Targets(services, request.db, name, query, check, stay=False), check)
 
     def work(unit: RecoveryUnit) -> int:
         collection = services.catalog.find(request.db, name)
         if collection is None:
             return 0
         targets = find_targets(request, collection, query, unit, query.limit)
-        writer = DocumentWriter(services, unit, collection)
-        for record_id, document in targets:
-            writer.delete(document, record_id)
-        writer.commit()
-        return len(targets)
+        return delete_documents(services, unit, collection, targets, check)
 
-    return write_transaction(services, request.operation.check, work)
+    return write_transaction(services, check, work)

@@ -42,9 +42,9 @@ class Usage:
         """Add another connection's counts and times."""
         for counter, count in other.counts.copy().items():
             self.counts[counter] += count
-        for key, (count, seconds) in other.rows.copy().items():
+        for key, (calls, seconds) in other.rows.copy().items():
             row = self.rows.setdefault(key, [0, 0.0])
-            row[0] += count
+            row[0] += calls
             row[1] += seconds
 
     def forget(self, db: str, collection: str | None) -> None:

@@ -14,7 +14,7 @@ from secantus_server.exec._point cimport put_ident
 from secantus_server.index._index cimport Index, put_record_id, read_record_id, record_id_bytes
 from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.storage._cursor cimport SEEK_PAST, Cursor
-from secantus_server.storage._pauses cimport BREATH, pause_when_due
+from secantus_server.storage._pauses cimport BREATH, monotonic_ns, pause_when_due
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.errors import CommandError
@@ -23,6 +23,13 @@ from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 
 cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
+
+cdef enum:
+    # A scan looks at the clock after its first few steps, then ever more rarely, up to every BREATH steps.
+    FIRST_BREATH = 16
+    # Between two looks it should not take longer.
+    LONG_NS = 10000000
+
 
 def next_prefix(bytes prefix not None):
     """The least key that does not begin with the prefix, or None if there is none."""
@@ -46,7 +53,10 @@ cdef class Scan:
     cdef RecoveryUnit unit
     cdef Cursor cursor
     cdef bytes position
-    cdef long steps
+    # Steps until the next look at the clock; few for as long as the documents take their readers long.
+    cdef long due
+    cdef long interval
+    cdef int64_t last_look
     cdef int64_t last_pause
 
     def __init__(self, filter, check, bint reverse):
@@ -54,12 +64,22 @@ cdef class Scan:
         self.matcher = filter
         self.check = check
         self.reverse = reverse
+        self.due = self.interval = FIRST_BREATH
 
     cdef int breathe(self) except -1:
-        self.steps += 1
-        if self.steps % BREATH == 0:
-            self.last_pause = pause_when_due(self.last_pause)
-            self.check()
+        self.due -= 1
+        return self.look_up() if self.due <= 0 else 0
+
+    cdef int look_up(self) except -1:
+        cdef int64_t now = monotonic_ns()
+        if now - self.last_look > LONG_NS and self.last_look:
+            self.interval = max(self.interval // 4, 1)
+        elif self.interval < BREATH:
+            self.interval *= 2
+        self.due = self.interval
+        self.last_look = now
+        self.last_pause = pause_when_due(self.last_pause)
+        self.check()
         return 0
 
     def __iter__(self):

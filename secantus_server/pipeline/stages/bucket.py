@@ -52,6 +52,8 @@ class Boundaries:
 class Bucket(Stage):
     """Ranges and accumulators."""
 
+    makes_many = True
+
     def __init__(self, group_by: Expression, boundaries: Boundaries, fields: dict[str, Accumulator]) -> None:
         super().__init__()
         self.group_by = group_by

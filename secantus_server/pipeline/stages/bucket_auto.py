@@ -31,6 +31,8 @@ Item = tuple[Any, bytes]
 class BucketAuto(Stage):
     """How many buckets, of what, rounded how."""
 
+    makes_many = True
+
     def __init__(
         self, group_by: Expression, buckets: int, rounder: Rounder | None, fields: dict[str, Accumulator], collation: Collation | None
     ) -> None:

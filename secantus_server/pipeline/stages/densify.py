@@ -75,6 +75,8 @@ class Range:
 class Densify(Stage):
     """A field, partitions and a grid."""
 
+    makes_many = True
+
     def __init__(self, field: str, partition_by: list[str], range: Range, collation: Collation | None) -> None:
         super().__init__()
         self.field = field

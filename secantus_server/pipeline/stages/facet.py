@@ -11,6 +11,7 @@ from typing import Any
 from secantus_server.bson import RawArray, encode, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.paths import validate_field_name
+from secantus_server.pipeline._checked import Checked
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.registry import stage
@@ -53,7 +54,7 @@ class Facet(Stage):
             CommandError: 17280 if it is larger than a document may be.
         """
         documents = list(source)
-        found = {name: RawArray(list(pipeline.run(documents))) for name, pipeline in self.pipelines.items()}
+        found = {name: RawArray(list(pipeline.run(Checked(documents, self.check)))) for name, pipeline in self.pipelines.items()}
         document = encode(found)
         if len(document) > MAX_DOCUMENT_BYTES:
             raise CommandError(17280, f"BSONObj size: {len(document)} is invalid. Size must be between 0 and {MAX_DOCUMENT_BYTES}(16MB)")

@@ -50,6 +50,7 @@ class GraphLookup(Stage):
     """A recursive join."""
 
     one_to_one = True
+    makes_many = True
 
     def __init__(self, field: str, start: Expression, walk: Walk, documents: Callable[[], Iterable[bytes]], ctx: PipelineContext) -> None:
         super().__init__()
@@ -111,6 +112,7 @@ class GraphLookup(Stage):
         frontier = set(keys)
         depth = used = 0
         while frontier and (self.walk.max_depth is None or depth <= self.walk.max_depth):
+            self.check()
             asked |= frontier
             following: set[bytes] = set()
             for document in table.find(list(frontier)):

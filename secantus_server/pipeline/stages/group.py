@@ -34,6 +34,8 @@ class Group(Stage):
         allow_disk_use: False makes more than 100 megabytes an error.
     """
 
+    makes_many = True
+
     def __init__(self, id: Expression, fields: dict[str, Accumulator], collation: Collation | None, allow_disk_use: bool = True) -> None:
         super().__init__()
         self.id = id

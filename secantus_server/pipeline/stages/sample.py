@@ -21,6 +21,8 @@ from secantus_server.pipeline.stage import Stage
 class Sample(Stage):
     """How many documents are drawn, and by which dice."""
 
+    makes_many = True
+
     def __init__(self, size: int, random: Random) -> None:
         super().__init__()
         self.size = size

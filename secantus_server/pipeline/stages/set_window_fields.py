@@ -38,6 +38,8 @@ class SetWindowFields(Stage):
         collation: of strings in `partition_by`.
     """
 
+    makes_many = True
+
     def __init__(
         self,
         partition_by: Expression | None,
@@ -78,7 +80,7 @@ class SetWindowFields(Stage):
             CommandError: 14 for a partition that is an array, and the errors of the functions.
         """
         for documents in self._partitions(source):
-            partition = Partition(documents, self.order)
+            partition = Partition(documents, self.order, self.check)
             columns = [function.compute(partition) for function in self.functions]
             for index, document in enumerate(documents):
                 for cell, column in zip(self.cells, columns, strict=True):

@@ -28,6 +28,8 @@ class Sort(Stage):
     `limit` is how many documents a later stage wants at most.
     """
 
+    makes_many = True
+
     def __init__(self, pattern: SortPattern, allow_disk_use: bool = True) -> None:
         super().__init__()
         self.pattern = pattern

@@ -28,6 +28,8 @@ class Unwind(Stage):
         preserve: whether documents without elements stay.
     """
 
+    makes_many = True
+
     def __init__(self, path: str, index_path: str | None, preserve: bool) -> None:
         super().__init__()
         self.path = path

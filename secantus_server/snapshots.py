@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from secantus_server.commands.services import Services
 from secantus_server.commands.set_aside import NamespaceChange, put_back, set_aside
@@ -16,12 +16,16 @@ class Snapshot:
         storage: the storage engine's part.
         cursors: the cursors that were open; a restore closes the others.
         sessions: the sessions that there were; a restore forgets the others.
+        parameters: what setParameter had set; a restore sets it again.
     """
 
-    def __init__(self, storage: StorageSnapshot, cursors: frozenset[int], sessions: frozenset[bytes]) -> None:
+    def __init__(
+        self, storage: StorageSnapshot, cursors: frozenset[int], sessions: frozenset[bytes], parameters: dict[str, Any]
+    ) -> None:
         self.storage = storage
         self.cursors = cursors
         self.sessions = sessions
+        self.parameters = parameters
 
 
 class SetAside(NamedTuple):
@@ -48,15 +52,17 @@ class Snapshots:
     def take(self) -> Snapshot:
         """Remember what the server holds now."""
         services = self._services
-        snapshot = Snapshot(services.engine.push_snapshot(), services.cursors.open_ids(), services.sessions.known())
+        storage = services.engine.push_snapshot()
+        snapshot = Snapshot(storage, services.cursors.open_ids(), services.sessions.known(), services.parameters)
         self._taken.append(snapshot)
         return snapshot
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Put everything back to what it was at a snapshot, and end the cursors and sessions opened since."""
+        """Put everything back to what it was at a snapshot, parameters included, and end the cursors and sessions opened since."""
         services = self._services
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
         services.sessions.forget_all_but(snapshot.sessions)
+        services.parameters = snapshot.parameters
         # Nobody may write between the two with what the catalog was before.
         with services.engine.exclusive():
             services.catalog.reload(services.engine.restore(snapshot.storage))

@@ -13,11 +13,13 @@ from typing import Any
 
 from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
+from secantus_server.commands import memory_limits
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.services import Services
 from secantus_server.commands.version import FEATURE_COMPATIBILITY
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.limits import DEFAULT_BYTES
 from secantus_server.sessions.registry import TIMEOUT_MINUTES
 from secantus_server.settings import Settings
 
@@ -66,6 +68,8 @@ PARAMETERS: dict[str, Parameter] = {
     "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
     "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, None, settable=True),
+    memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
+    **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }
 
 _SELECTOR = a.Arguments(
@@ -118,9 +122,9 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     if not wanted:
         raise CommandError(72, "no option found to set, use help:true to see options ")
     changed = {name: _checked(name, value) for name, value in wanted.items()}
-    parameters = request.services.parameters
-    reply: Reply = {"was": parameter_value(request.services, next(iter(wanted)))}
-    parameters.update(changed)
+    services = request.services
+    reply: Reply = {"was": parameter_value(services, next(iter(wanted)))}
+    services.parameters = {**services.parameters, **changed}
     return reply
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import Date
+from secantus_server.commands.memory_limits import memory_limits
 from secantus_server.commands.operations import Operation
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.wire.message import Message
@@ -104,4 +105,5 @@ class Request:
             services.clock.random,
             services.clock.object_id,
             keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
+            limits=memory_limits(services.parameters),
         )

@@ -29,7 +29,7 @@ class Services:
 
     Arguments:
         request_stop: asks the server to stop; it does so in another thread.
-        parameters: what setParameter has set; read by getParameter.
+        parameters: what setParameter has set; replaced whole, since snapshots keep it.
         index_filters: what planCacheSetFilter has set, by the collection's UUID and the query shape's hash.
         started: when, on the monotonic clock.
         failure: why the store cannot go on, once that has happened.

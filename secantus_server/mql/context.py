@@ -14,6 +14,7 @@ from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import MISSING, Date
+from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 
 
 class Collation(Protocol):
@@ -46,6 +47,7 @@ class ParseContext:
         collation: None is the simple collation: strings compare by their UTF-8 bytes.
         random: the command's source of randomness (`$rand`, `$sample`).
         generate_object_id: makes the `_id` of an upserted document.
+        limits: how much memory stages and accumulators may use.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -56,8 +58,18 @@ class ParseContext:
     generate_object_id: Callable[[], ObjectId] = ObjectId
     knows_time: bool = True
     keeps_empty_timestamps: bool = False
+    limits: MemoryLimits = DEFAULT_LIMITS
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """The same surroundings with more variables in scope."""
         variables = {**self.variables, **cells}
-        return ParseContext(self.now, self.cluster_time, variables, self.collation, self.random, self.generate_object_id, self.knows_time)
+        return ParseContext(
+            self.now,
+            self.cluster_time,
+            variables,
+            self.collation,
+            self.random,
+            self.generate_object_id,
+            self.knows_time,
+            limits=self.limits,
+        )

@@ -59,7 +59,8 @@ class CollectionScan:
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
-        self.scan = RecordScan(self.collection.ident, self.match, check, self.reverse, self.tailing)
+        self.scan = RecordScan(self.collection.ident, self.match, check, self.reverse, self.tailing, self.collection.is_capped)
+        self.scan.collection = self.collection
         return scope.open(self.scan)
 
     def describe(self) -> Stage:
@@ -130,6 +131,7 @@ class IndexedScan:
             self.key_filter,
             EntryShape(paths, False) if self.key_filter is not None else None,
         )
+        self.scan.collection = self.collection
         return scope.open(self.scan)
 
     def entries(self, name: str = "IXSCAN") -> Stage:
@@ -214,6 +216,7 @@ class Near:
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
         self.scan = RecordScan(self.collection.ident, self.match, check)
+        self.scan.collection = self.collection
         documents: Documents = scope.open(self.scan)
         return SortedDocuments(documents, self._key, self.limit) if self.ordered else documents
 
@@ -233,16 +236,22 @@ class Near:
 
 @dataclass
 class Sort:
-    """The documents of another node, sorted."""
+    """The documents of another node, sorted.
+
+    Arguments:
+        limit: how many are wanted; 0 means all.
+        max_bytes: the most bytes of documents to keep; None is no limit.
+    """
 
     child: Plan
     pattern: SortPattern
     limit: int = 0
+    max_bytes: int | None = None
     sorted: SortedDocuments | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
-        self.sorted = SortedDocuments(self.child.open(scope, check), self.pattern.key, self.limit)
+        self.sorted = SortedDocuments(self.child.open(scope, check), self.pattern.key, self.limit, self.max_bytes)
         return self.sorted
 
     def describe(self) -> Stage:

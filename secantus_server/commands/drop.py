@@ -32,7 +32,6 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
         if name == "system.profile" and request.db in request.services.observer.profiling.levels:
             raise CommandError(20, "turn off profiling before dropping system.profile collection")
         drop_collection(request.services, change, collection)
-    end_cursors(request.services, collection.namespace)
     request.services.connections.forget(request.db, name)
     if collection.is_view:
         return {"ns": collection.namespace}
@@ -44,11 +43,6 @@ def drop_collection(services: Services, change: Change, collection: Collection) 
     change.remove(collection)
     entry = Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name}))
     services.oplog.commit(change.unit, [entry])
-
-
-def end_cursors(services: Services, namespace: str) -> None:
-    """Close the cursors of a collection that is no more."""
-    services.cursors.kill_where(lambda cursor: cursor.namespace == namespace)
 
 
 @command("dropDatabase", {}, in_api_v1=True, is_write=True)
@@ -65,6 +59,5 @@ def drop_database(request: Request, args: dict[str, Any]) -> Reply:
             change.remove(collection)
         if collections:
             services.oplog.commit(change.unit, [Entry(f"{request.db}.$cmd", None, encode({"dropDatabase": 1}))])
-    services.cursors.kill_where(lambda cursor: cursor.namespace.startswith(f"{request.db}."))
     services.connections.forget(request.db)
     return {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import RawDocument
+from secantus_server.bson.sizes import check_result_size
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.document_writer import DocumentWriter, prepared_id
@@ -89,8 +90,14 @@ class _Job:
             self.projection = parse_projection(args["fields"], query.context, match=query.match)
 
     def shown(self, document: bytes | None) -> bytes | None:
-        """What is given back of a document. It is made before the commit, for it may fail, and a command that fails changes nothing."""
-        return document if document is None or self.projection is None else self.projection.apply(document)
+        """Return what the reply shows of a document. This runs before the commit: it may fail, and a command that fails changes nothing.
+
+        Raises:
+            CommandError: 10334 BSONObjectTooLarge, or the projection cannot be applied.
+        """
+        if document is None or self.projection is None:
+            return document
+        return check_result_size(self.projection.apply(document))
 
     def target(self, collection: Collection, unit: RecoveryUnit) -> tuple[int, bytes] | None:
         """The document to change, with its RecordId."""

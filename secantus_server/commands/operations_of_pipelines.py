@@ -26,6 +26,7 @@ from secantus_server.exec._point import PointFinder, find_by_key
 from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.index._index import Index
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
@@ -56,6 +57,7 @@ class ServerOperations:
         self._scope = scope
         self._parse = parse
         self._hint = hint
+        self._is_first_read = True
         # By the index's ident: a sub-pipeline that runs for each outer document asks for the same one each time.
         self._point_finders: dict[int, PointFinder] = {}
 
@@ -101,6 +103,11 @@ class ServerOperations:
         documents: Iterator[bytes] = matching_documents(found, query, self._scope, self._request.operation.check)
         if found is None:
             documents = self._kept_elsewhere(db, collection, query)
+        if isinstance(documents, SortedDocuments) and self._is_first_read:
+            # The cursor ends with the collection even while it gives out what was sorted.
+            documents.collection = found
+            self._scope.open(documents)
+        self._is_first_read = False
         if head.skip or head.limit is not None:
             stop = None if head.limit is None else head.skip + head.limit
             documents = islice(documents, head.skip, stop)
@@ -262,7 +269,9 @@ def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
     natural = 0
     if type(hint) is dict and "$natural" in hint:
         natural, hint = natural_direction(hint, "hint"), None
-    return CanonicalQuery(head.filter or {}, head.match, ctx, pattern, natural, head.fields, hint, head.skip, limit)
+    query = CanonicalQuery(head.filter or {}, head.match, ctx, pattern, natural, head.fields, hint, head.skip, limit)
+    query.sort_bytes = head.sort.max_bytes if head.sort is not None else None
+    return query
 
 
 _SLOW_TYPES = (list,)

@@ -13,12 +13,14 @@ from typing import Any
 
 from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
+from secantus_server.commands import memory_limits
 from secantus_server.commands.log_verbosity import NAME, changed_verbosity, default_verbosity, logs_everything
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.services import Services
 from secantus_server.commands.version import FEATURE_COMPATIBILITY
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.limits import DEFAULT_BYTES
 from secantus_server.sessions.registry import TIMEOUT_MINUTES
 from secantus_server.settings import Settings
 
@@ -85,6 +87,8 @@ PARAMETERS: dict[str, Parameter] = {
     "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
     "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),
+    memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
+    **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }
 
 _SELECTOR = a.Arguments(
@@ -138,23 +142,21 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
         raise CommandError(72, "no option found to set, use help:true to see options ")
     services = request.services
     changed = {name: _checked(name, value) for name, value in wanted.items()}
+    # logLevel is a part of the other one.
     if NAME in changed:
         changed[NAME] = changed_verbosity(parameter_value(services, NAME), changed[NAME])
+        changed["logLevel"] = changed[NAME]["verbosity"]
+    elif "logLevel" in changed:
+        changed[NAME] = {**parameter_value(services, NAME), "verbosity": changed["logLevel"]}
     reply: Reply = {"was": parameter_value(services, next(iter(wanted)))}
-    services.parameters.update(changed)
-    _apply_verbosity(services, changed)
+    services.parameters = {**services.parameters, **changed}
+    apply_verbosity(services)
     return reply
 
 
-def _apply_verbosity(services: Services, changed: dict[str, Any]) -> None:
-    """Let the log follow `logLevel` and `logComponentVerbosity`, of which the first is a part of the second."""
-    if "logLevel" in changed and NAME not in changed:
-        services.parameters[NAME] = {**parameter_value(services, NAME), "verbosity": changed["logLevel"]}
-    elif NAME in changed:
-        services.parameters["logLevel"] = changed[NAME]["verbosity"]
-    else:
-        return
-    everything = logs_everything(services.parameters[NAME])
+def apply_verbosity(services: Services) -> None:
+    """Let the log follow the parameter logComponentVerbosity."""
+    everything = logs_everything(parameter_value(services, NAME))
     services.log.set_verbose(everything)
     services.observer.log_all(everything)
 

@@ -31,7 +31,7 @@ class Services:
 
     Arguments:
         request_stop: asks the server to stop; it does so in another thread.
-        parameters: what setParameter has set; read by getParameter.
+        parameters: what setParameter has set; replaced whole, since snapshots keep it.
         connections: the clients that are connected.
         observer: which commands are profiled and logged.
         index_filters: what planCacheSetFilter has set, by the collection's UUID and the query shape's hash.

@@ -49,6 +49,7 @@ cdef class Scan:
     cdef public long advanced
     cdef readonly bint reverse
     cdef readonly bint finished
+    cdef public object collection
     cdef object check
     cdef RecoveryUnit unit
     cdef Cursor cursor
@@ -106,29 +107,32 @@ cdef class RecordScan(Scan):
         filter: a match expression, or None for every document.
         check: called regularly; it raises to end the scan.
         tailing: the end of the documents is not the scan's: it goes on when there are more.
+        capped: the collection removes its oldest documents by itself, so that the scan may lose its place.
     """
 
     cdef bytes prefix
     cdef bytes upper
     cdef int64_t examined_id
     cdef readonly bint tailing
+    cdef bint capped
 
-    def __init__(self, int ident, MatchExpression filter, check, bint reverse=False, bint tailing=False):
+    def __init__(self, int ident, MatchExpression filter, check, bint reverse=False, bint tailing=False, bint capped=False):
         Scan.__init__(self, filter, check, reverse)
         self.prefix = ident_prefix(ident)
         self.upper = ident_prefix(ident + 1)
         self.tailing = tailing
+        self.capped = capped
 
     def attach(self, RecoveryUnit unit not None):
         """Read on in this unit's transaction.
 
         Raises:
-            CommandError: 136 CappedPositionLost, the document that a tailing scan stood at is gone.
+            CommandError: 136 CappedPositionLost, the document that the scan of a capped collection stood at is gone.
         """
         self.unit = unit
         if self.finished:
             return
-        if self.tailing and self.position is not None and unit.get(RECORDS_TABLE, self.position) is None:
+        if (self.capped or self.tailing) and self.position is not None and unit.get(RECORDS_TABLE, self.position) is None:
             raise CommandError(
                 136, f"CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId({self.examined_id})"
             )

@@ -15,6 +15,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import MISSING, Date
 from secantus_server.errors import CommandError
+from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 
 
 class Collation(Protocol):
@@ -49,6 +50,7 @@ class ParseContext:
         random: the command's source of randomness (`$rand`, `$sample`).
         generate_object_id: makes the `_id` of an upserted document.
         text_error: makes the error of a valid `$text` from what text index the collection has; None where there is no collection.
+        limits: how much memory stages and accumulators may use.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -61,6 +63,7 @@ class ParseContext:
     keeps_empty_timestamps: bool = False
     defers_constant_errors: bool = False
     text_error: Callable[[], CommandError] | None = None
+    limits: MemoryLimits = DEFAULT_LIMITS
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """The same surroundings with more variables in scope."""

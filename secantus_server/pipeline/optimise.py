@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from secantus_server.pipeline.run import Pipeline
@@ -55,6 +56,8 @@ def optimise(stages: list[Stage]) -> list[Stage]:
     for index, stage in enumerate(found):
         if isinstance(stage, Sort):
             stage.limit = _sort_limit(found[index + 1 :])
+    for stage, follower in pairwise(found):
+        stage.precede(follower)
     return found
 
 

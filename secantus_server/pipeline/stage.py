@@ -92,6 +92,9 @@ class Stage:
             CommandError: with MongoDB's code.
         """
 
+    def precede(self, follower: Stage) -> None:
+        """Note which stage comes next in the optimised pipeline; most stages do not mind."""
+
     def changed_fields(self) -> frozenset[str] | None:
         """The top-level fields that may differ in the stage's documents, if it treats each document by itself.
 

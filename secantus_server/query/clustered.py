@@ -44,6 +44,7 @@ class ClusteredScan:
         bounds = self.bounds or IndexBounds(index.parts, [[EVERYTHING]])
         intervals = bounds.intervals[::-1] if self.reverse else bounds.intervals
         self.scan = IndexScan(index, intervals, self.collection.ident, self.match, check, self.reverse)
+        self.scan.collection = self.collection
         return scope.open(self.scan)
 
     def describe(self) -> Stage:

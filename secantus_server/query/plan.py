@@ -65,7 +65,8 @@ class CollectionScan:
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
-        self.scan = RecordScan(self.collection.ident, self.match, check, self.reverse, self.tailing)
+        self.scan = RecordScan(self.collection.ident, self.match, check, self.reverse, self.tailing, self.collection.is_capped)
+        self.scan.collection = self.collection
         return scope.open(self.scan)
 
     def describe(self) -> Stage:
@@ -136,6 +137,7 @@ class IndexedScan:
             self.key_filter,
             EntryShape(paths, False) if self.key_filter is not None else None,
         )
+        self.scan.collection = self.collection
         return scope.open(self.scan)
 
     def entries(self) -> Stage:
@@ -227,6 +229,7 @@ class Near:
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
         self.scan = RecordScan(self.collection.ident, self.match, check)
+        self.scan.collection = self.collection
         documents: Documents = scope.open(self.scan)
         return SortedDocuments(documents, self._key, self.limit) if self.ordered else documents
 
@@ -249,22 +252,23 @@ class Sort:
     """The documents of another node, sorted.
 
     Arguments:
+        limit: how many are wanted; 0 means all.
+        max_bytes: the most bytes of documents to keep; None is no limit.
         measured: whether the bytes of what is sorted are counted.
     """
 
     child: Plan
     pattern: SortPattern
     limit: int = 0
+    max_bytes: int | None = None
     measured: bool = field(default=False, compare=False)
     source: Measured | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
         documents = self.child.open(scope, check)
-        if not self.measured:
-            return SortedDocuments(documents, self.pattern.key, self.limit)
-        self.source = Measured(documents)
-        return SortedDocuments(self.source, self.pattern.key, self.limit)
+        self.source = Measured(documents) if self.measured else None
+        return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)
 
     def describe(self) -> Stage:
         """The node as explain shows it."""

@@ -117,7 +117,7 @@ def _same_pattern(key: dict[str, Any], hint: Any) -> bool:
 def _sorted(plan: Plan, query: CanonicalQuery) -> Plan:
     if query.sort is None:
         return plan
-    return Sort(plan, query.sort, query.skip + query.limit if query.limit else 0)
+    return Sort(plan, query.sort, query.skip + query.limit if query.limit else 0, query.sort_bytes)
 
 
 def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) -> Plan:

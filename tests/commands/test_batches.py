@@ -271,4 +271,4 @@ def test_insert_of_more_than_a_small_cache_holds(tmp_path: Path) -> None:
     with server, MongoClient(server.uri, retryWrites=False) as client:
         client.test.c.insert_many([{"_id": number, "x": b"x" * 40_000} for number in range(900)])
         assert client.test.c.update_many({}, {"$set": {"y": 1}}).modified_count == 900
-            assert client.test.c.delete_many({}).deleted_count == 900
+        assert client.test.c.delete_many({}).deleted_count == 900

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from secantus_server.bson import decode, encode, values_equal
+from secantus_server.bson.sizes import MAX_DOCUMENT_BYTES, check_result_size
 from secantus_server.bson.values import MISSING, UNDEFINED
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
@@ -55,7 +56,8 @@ class Merge(Stage):
         """Nothing, after the documents are written. All are tried; the first error is raised after that.
 
         Raises:
-            CommandError: 51132 and 51185 for what cannot be looked for, 13113, 66, 11000, 121 for what cannot be written.
+            CommandError: 51132 and 51185 for what cannot be looked for, 10334 for a document too large to write, 13113, 66, 11000,
+                121, 17419 for what cannot be written.
         """
         merge = self.merge
         failure: CommandError | None = None
@@ -74,7 +76,8 @@ class Merge(Stage):
         room = BATCH_BYTES
         try:
             for document in with_ids(source, self.ctx.parse.generate_object_id) if self.merge.on == ("_id",) else source:
-                batch.append((document, self._values(document)))
+                values = self._values(document)
+                batch.append((check_result_size(document), values))
                 room -= len(document) + DOCUMENT_COST
                 if room < 0:
                     yield batch
@@ -147,7 +150,10 @@ class Merge(Stage):
                 "$merge failed to update the matching document, did you attempt to modify the _id or the shard key? :: caused by :: "
                 "Performing an update on the path '_id' would modify the immutable field '_id'",
             )
-        return encode({"_id": before["_id"], **after})
+        changed = encode({"_id": before["_id"], **after})
+        if len(changed) > MAX_DOCUMENT_BYTES:
+            raise CommandError(17419, f"Resulting document after update is larger than {MAX_DOCUMENT_BYTES}")
+        return changed
 
 
 def _with_nulls(document: bytes, values: dict[str, Any]) -> bytes:

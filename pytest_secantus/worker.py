@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
     from pytest_secantus.external import ExternalServer
+    from pytest_secantus.redirect import Redirect
     from pytest_secantus.seeds import Seeds
     from pytest_secantus.store import SnapshotStore
     from pytest_secantus.xdist import RunDirectory
@@ -41,6 +42,7 @@ class Worker:
         self._names = 0
         self._cleanup = ExitStack()
         self.for_suite = False
+        self.redirect: Redirect | None = None
 
     @property
     def running(self) -> bool:
@@ -85,17 +87,31 @@ class Worker:
             self._cleanup.close()
             raise
         if self.options.isolation == "restore":
-            self.layers.attach(cast("SnapshotStore", server))
+            store = cast("SnapshotStore", server)
+            if self.options.keep_definitions:
+                store.keep_definitions()
+            self.layers.attach(store)
 
     def start_for_suite(self) -> None:
         """``--secantus``: start, name the server in the environment, and take over the clients of other servers."""
         from pytest_secantus.environment import variables_set
-        from pytest_secantus.redirect import clients_redirected
-
         self.for_suite = True
         self.start()
         self._cleanup.enter_context(variables_set(self.options.env, self.server.uri))
-        self._cleanup.enter_context(clients_redirected(self.options.redirect, self._target()))
+        if self.options.redirect:
+            self._redirect_clients()
+
+    def _redirect_clients(self) -> None:
+        """Redirect connections, or the addresses that clients ask for if the server is not ours, or the driver not known."""
+        from pytest_secantus.driver import UnknownDriver
+        from pytest_secantus.redirect import Redirect, clients_redirected
+
+        self.redirect = Redirect(self.options.redirect, self._target(), in_place=self.options.uri is None)
+        try:
+            self._cleanup.enter_context(clients_redirected(self.redirect))
+        except UnknownDriver:
+            self.redirect = Redirect(self.options.redirect, self._target(), in_place=False)
+            self._cleanup.enter_context(clients_redirected(self.redirect))
 
     def stop(self) -> None:
         """End everything that was started; the worker can be started again. The process that started others sweeps up after them."""
@@ -154,10 +170,13 @@ class Worker:
             from pytest_secantus.external import ExternalServer
 
             return ExternalServer(self.options.uri)
+        from pytest_secantus.server_settings import settings_of_worker
         from secantus_server.server import SecantusDBServer
 
-        storage = MEMORY if self.options.storage == MEMORY else str(self.run_directory.storage())
-        return SecantusDBServer(host="127.0.0.1", port=0, storage_path=storage)
+        in_memory = self.options.storage == MEMORY
+        storage = MEMORY if in_memory else str(self.run_directory.storage())
+        settings = settings_of_worker(self.options.settings, in_memory)
+        return SecantusDBServer(host="127.0.0.1", storage_path=storage, **settings)
 
     def _stop_server(self) -> None:
         self.layers.detach()

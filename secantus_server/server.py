@@ -226,6 +226,15 @@ class SecantusDBServer:
         """
         self._open_snapshots().restore(snapshot)
 
+    def keep_definitions(self) -> None:
+        """From now on a restore takes away documents and keeps definitions: what was created and not dropped.
+
+        A collection or view made since the snapshot is shown in no listing after the restore. It comes back - its options and
+        indexes, no documents - when a command writes to it or asks about it. An index made since on an older collection is there
+        at once. This is for libraries that make their collections and indexes once per process.
+        """
+        self.services.catalog.keeps_definitions = True
+
     def release(self, snapshot: Snapshot) -> None:
         """Forget a snapshot and keep what was written since."""
         self._open_snapshots().release(snapshot)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from secantus_server.commands.services import Services
-from secantus_server.commands.set_aside import NamespaceChange, put_back, set_aside
+from secantus_server.commands.set_aside import NamespaceChange, build_again, put_back, set_aside
 from secantus_server.storage import Snapshot as StorageSnapshot
 
 
@@ -59,7 +59,11 @@ class Snapshots:
         services.sessions.forget_all_but(snapshot.sessions)
         # Nobody may write between the two with what the catalog was before.
         with services.engine.exclusive():
-            services.catalog.reload(services.engine.restore(snapshot.storage))
+            restored = services.engine.restore(snapshot.storage)
+            lost = services.catalog.keep_definitions(restored)
+            services.catalog.reload(restored)
+            for indexes in lost:
+                build_again(services, indexes)
 
     def release(self, snapshot: Snapshot) -> None:
         """End a snapshot and those taken later, and keep what was written."""

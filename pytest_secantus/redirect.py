@@ -68,7 +68,7 @@ class Redirect:
         in_place: clients keep the addresses and their connections are redirected. Otherwise the address that a client asks for is
             replaced, and the name of its replica set left out: that is for a server of somebody else, which names its own hosts.
 
-    `logins` counts the clients that were given credentials, which nobody checks.
+    Threads: clients may be made in any; what changes is a list that is appended to.
     """
 
     def __init__(self, taken: frozenset[Address], target: str, in_place: bool = True) -> None:
@@ -77,7 +77,12 @@ class Redirect:
         host, _, port = target.rpartition(":")
         self._ours = (host.strip("[]"), int(port)) if in_place else ("", 0)
         self._taken = taken | {address(*self._ours)} if in_place else taken
-        self.logins = 0
+        self._logins: list[None] = []
+
+    @property
+    def logins(self) -> int:
+        """How many clients were given credentials, which nobody checks."""
+        return len(self._logins)
 
     def takes(self, host: str, port: int | None) -> bool:
         """Whether connections to this address lead to our server."""
@@ -94,14 +99,16 @@ class Redirect:
         places = [addresses(uri.hosts if uri else entity, port or DEFAULT_PORT) for entity, uri in zip(asked, uris, strict=True)]
         if all(self._taken.isdisjoint(place) for place in places):
             return None
-        self.logins += any(uri is not None and bool(uri.login) for uri in uris)
+        if any(uri is not None and uri.login for uri in uris):
+            self._logins.append(None)
         if not self.in_place:
             return next((self._replaced(uri) for uri in uris if uri is not None), self._target)
         return [self._without_foreign(uri) if uri else entity for entity, uri in zip(asked, uris, strict=True)]
 
     def options(self, options: dict[str, Any]) -> dict[str, Any]:
         """The keyword arguments of a redirected client without what our server does not have."""
-        self.logins += any(name.lower() == "username" and value for name, value in options.items())
+        if any(name.lower() == "username" and value for name, value in options.items()):
+            self._logins.append(None)
         return {name: value for name, value in options.items() if not self._drops(name)}
 
     def wrap(self, original: Callable[..., None]) -> Callable[..., None]:

@@ -5,6 +5,7 @@ The server is started by whoever asks for it first, a fixture or ``--secantus``,
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -42,7 +43,9 @@ class Worker:
         self._names = 0
         self._cleanup = ExitStack()
         self.for_suite = False
+        self.is_left_to_parent = False
         self.redirect: Redirect | None = None
+        self.logins_elsewhere = 0
 
     @property
     def running(self) -> bool:
@@ -79,9 +82,9 @@ class Worker:
         sweep_if_there(self._base())
         server = self._make_server()
         try:
-            server.start()
-            self._server = server
             self._cleanup.callback(self._stop_server)
+            self._server = server
+            server.start()
             self.seeds.load_base()
         except BaseException:
             self._cleanup.close()
@@ -106,11 +109,11 @@ class Worker:
         from pytest_secantus.driver import UnknownDriver
         from pytest_secantus.redirect import Redirect, clients_redirected
 
-        self.redirect = Redirect(self.options.redirect, self._target(), in_place=self.options.uri is None)
+        self.redirect = Redirect(self.options.redirect, self.target(), in_place=self.options.uri is None)
         try:
             self._cleanup.enter_context(clients_redirected(self.redirect))
         except UnknownDriver:
-            self.redirect = Redirect(self.options.redirect, self._target(), in_place=False)
+            self.redirect = Redirect(self.options.redirect, self.target(), in_place=False)
             self._cleanup.enter_context(clients_redirected(self.redirect))
 
     def stop(self) -> None:
@@ -121,6 +124,17 @@ class Worker:
         if identify().worker == MAIN:
             with suppress(OSError):  # What cannot be swept now, the next run will find.
                 sweep_if_there(self._base())
+
+    @property
+    def logins(self) -> int:
+        """How many redirected clients gave credentials, here and in the workers of xdist that have ended."""
+        return self.logins_elsewhere + (self.redirect.logins if self.redirect is not None else 0)
+
+    def leave_to_parent(self) -> None:
+        """For the child of a fork: a server that was started before is the parent's, who isolates tests; here it is an address."""
+        self.is_left_to_parent = self.running
+        self.layers.detach()
+        self._client = None
 
     @property
     def client(self) -> MongoClient[dict[str, Any]]:
@@ -160,7 +174,8 @@ class Worker:
         self._names += 1
         identity = identify()
         if self.options.uri is None:
-            return f"{self.options.database}_{self._names}"
+            process = f"_{os.getpid()}" if self.is_left_to_parent else ""
+            return f"{self.options.database}{process}_{self._names}"
         name = f"{self.options.database}_{self.run_directory.token}_{identity.worker}_{self._names}"
         self.run_directory.note_database(self.options.uri, name)
         return name
@@ -179,6 +194,7 @@ class Worker:
         return SecantusDBServer(host="127.0.0.1", storage_path=storage, **settings)
 
     def _stop_server(self) -> None:
+        """Stop the server, also one whose start was interrupted."""
         self.layers.detach()
         server, self._server, self._seeds = self._server, None, None
         if server is not None:
@@ -194,8 +210,8 @@ class Worker:
         if directory is not None:
             directory.close()
 
-    def _target(self) -> str:
-        """Where redirected clients go."""
+    def target(self) -> str:
+        """The server's ``host:port``, where redirected clients go."""
         if self.options.uri is not None:
             from pytest_secantus.redirect import parse_uri
 

@@ -81,6 +81,7 @@ class SecantusDBServer:
         self._periodic: Periodic | None = None
         self._stop_asked = threading.Event()
         self._ended = False
+        self._abandoned = False
 
     def start(self) -> SecantusDBServer:
         """Open the store and listen.
@@ -93,7 +94,7 @@ class SecantusDBServer:
         if self._services is not None:
             raise RuntimeError("the server is running already")
         if self._ended:
-            self._stop_asked, self._ended = threading.Event(), False
+            self._stop_asked, self._ended, self._abandoned = threading.Event(), False, False
         engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
         try:
             self._services = self._assemble(engine)
@@ -162,7 +163,7 @@ class SecantusDBServer:
     def abandon(self) -> None:
         """For the child of a fork, where it is called by itself: the server goes on in the parent, here it is over."""
         services, self._services = self._services, None
-        self._ended = True
+        self._ended = self._abandoned = True
         assert services is not None, "only running servers are abandoned"
         assert self._listener is not None, "a running server has a listener"
         self._listener.abandon()
@@ -205,6 +206,8 @@ class SecantusDBServer:
         return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true"
 
     def _open_snapshots(self) -> Snapshots:
+        if self._abandoned:
+            raise RuntimeError("the server runs in the process that this one was forked from; only there can snapshots be taken")
         if self._services is None or self._snapshots is None:
             raise RuntimeError("the server is not running; call start() first")
         return self._snapshots

@@ -1,4 +1,4 @@
-"""What other plugins of pytest do to a test that uses our fixtures: run it in several threads, or on another event loop. No server in here."""
+"""What other plugins of pytest do to a test that uses our fixtures: run it in several threads, or on another event loop."""
 
 from __future__ import annotations
 

@@ -210,9 +210,8 @@ def by_collection(data: Any, name: str) -> dict[str, CollectionSeed]:
     for collection, documents in collections.items():
         if not isinstance(documents, list) or not all(isinstance(document, dict) for document in documents):
             raise ValueError(f"{collection!r} is not an array of documents")
-    return {
-        collection: CollectionSeed([extended_json.encode(document) for document in documents]) for collection, documents in collections.items()
-    }
+    encoded = {name: [extended_json.encode(document) for document in documents] for name, documents in collections.items()}
+    return {name: CollectionSeed(documents) for name, documents in encoded.items()}
 
 
 def run_callable(function: Callable[[Database[dict[str, Any]]], object], scratch: Database[dict[str, Any]]) -> Contents:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from secantus_server.commands.observer import Profiling
 from secantus_server.commands.parameters import apply_verbosity
 from secantus_server.commands.services import Services
-from secantus_server.commands.set_aside import NamespaceChange, put_back, set_aside
+from secantus_server.commands.set_aside import NamespaceChange, build_again, put_back, set_aside
 from secantus_server.storage import Snapshot as StorageSnapshot
 
 
@@ -80,7 +80,11 @@ class Snapshots:
             apply_verbosity(services)
         # Nobody may write between the two with what the catalog was before.
         with services.engine.exclusive():
-            services.catalog.reload(services.engine.restore(snapshot.storage))
+            restored = services.engine.restore(snapshot.storage)
+            lost = services.catalog.keep_definitions(restored)
+            services.catalog.reload(restored)
+            for indexes in lost:
+                build_again(services, indexes)
 
     def release(self, snapshot: Snapshot) -> None:
         """End a snapshot and those taken later, and keep what was written."""

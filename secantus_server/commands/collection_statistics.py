@@ -30,7 +30,7 @@ def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("collStats", request.db, request.body[request.name])
     reply: Reply = {"ns": f"{request.db}.{name}"}
     with read_transaction(request.services.engine) as unit:
-        collection = request.services.catalog.find(request.db, name)
+        collection = request.services.catalog.recall(request.db, name)
         if collection is None:
             empty: Reply = {"size": 0, "count": 0, "storageSize": 0, "totalSize": 0, "nindexes": 0, "totalIndexSize": 0}
             return reply | empty | {"indexDetails": {}, "indexSizes": {}, "scaleFactor": args["scale"]}
@@ -94,7 +94,7 @@ def data_size(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(2, "only one of min or max specified")
     started = request.services.clock.monotonic()
     with read_transaction(request.services.engine) as unit:
-        collection = request.services.catalog.find(db, name)
+        collection = request.services.catalog.recall(db, name)
         if collection is not None and collection.is_view:
             raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
         count, size = _measure(request, collection, args, ReadScope(unit)) if collection is not None else (0, 0)

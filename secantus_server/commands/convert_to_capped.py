@@ -31,6 +31,7 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     size = _size(request.body.get("size"))
     _check_system(request.db, name)
     services = request.services
+    services.catalog.recall(request.db, name)
     with services.engine.exclusive(), services.catalog.changing() as change:
         collection = _source(request, name)
         change.remove(collection)
@@ -50,6 +51,8 @@ def clone_collection_as_capped(request: Request, _args: dict[str, Any]) -> Reply
         _check_buckets(request.db, each)
     size = _size(request.body.get("size"))
     services = request.services
+    services.catalog.recall(request.db, name)
+    services.catalog.recall(request.db, target)
     with services.catalog.changing() as change:
         collection = _source(request, name)
         existing = services.catalog.find(request.db, target)

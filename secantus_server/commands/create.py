@@ -41,6 +41,8 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
     """
     check_new_collection_name(db, name)
     check_database_case(services.catalog, db)
+    if if_missing and (recalled := services.catalog.recall(db, name)) is not None:
+        return recalled
     with services.catalog.changing() as change:
         existing = services.catalog.find(db, name)
         if existing is not None:

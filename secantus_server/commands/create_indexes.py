@@ -50,7 +50,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(2, "Must specify at least one index to create")
     specs = [check_spec(spec) for spec in args["indexes"]]
     check_commit_quorum(args["commitQuorum"])
-    check_not_view(request.services.catalog.find(request.db, name))
+    check_not_view(request.services.catalog.recall(request.db, name))
     services = request.services
     # No transaction runs meanwhile, so that no writer misses an index that it did not know of.
     with services.engine.exclusive():

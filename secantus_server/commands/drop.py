@@ -23,6 +23,7 @@ from secantus_server.oplog.oplog import Entry
 def drop(request: Request, args: dict[str, Any]) -> Reply:
     """Drop a collection or view."""
     name = collection_name("drop", request.db, request.body[request.name])
+    request.services.catalog.recall(request.db, name)
     with request.services.catalog.changing() as change:
         collection = request.services.catalog.find(request.db, name)
         if collection is None:
@@ -54,6 +55,7 @@ def drop_database(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(20, f"Dropping the '{request.db}' database is prohibited.")
     services = request.services
     with services.catalog.changing() as change:
+        services.catalog.forget_definitions(request.db)
         collections = services.catalog.collections(request.db)
         for collection in collections:
             change.remove(collection)

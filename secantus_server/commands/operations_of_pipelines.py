@@ -173,14 +173,14 @@ class ServerOperations:
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
         """What is known about a collection to be written to; None if there is none."""
-        found = self._collection(db, collection)
+        found = self._services.catalog.recall(db, collection)
         if found is None:
             return None
         return TargetInfo("view" if found.is_view else "collection", found.is_capped)
 
     def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
         """The unique index over exactly these paths."""
-        found = self._collection(db, collection)
+        found = self._services.catalog.recall(db, collection)
         if found is None:
             return UniqueIndex() if list(paths) == ["_id"] else None
         for index in found.indexes:
@@ -222,17 +222,17 @@ class ServerOperations:
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
         """The fields of `storageStats` of a collection; None if there is none."""
-        found = self._collection(db, collection)
+        found = self._services.catalog.recall(db, collection)
         return None if found is None or found.is_view else collection_statistics(found, self._scope, self.check)
 
     def collection_count(self, db: str, collection: str) -> int | None:
         """The number of documents in a collection; None if there is none."""
-        found = self._collection(db, collection)
+        found = self._services.catalog.recall(db, collection)
         return None if found is None else count_all(found, self._scope, self._request.operation.check)
 
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
         """One document for each index."""
-        found = self._collection(db, collection)
+        found = self._services.catalog.recall(db, collection)
         return [] if found is None else index_statistics(found, self._services.started_at())
 
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:

@@ -58,6 +58,7 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
     if type(args["dropTarget"]) is not bool and source.db != target.db:
         raise CommandError(72, "dropTarget may not be a UUID when a collection moves to another database")
     services = request.services
+    services.catalog.recall(source.db, source.name)
     # No transaction runs meanwhile, so that nobody writes to the collection under its old name.
     with services.engine.exclusive(), services.catalog.changing() as change:
         collection = _source(services, source, args)

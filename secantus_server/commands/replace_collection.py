@@ -29,6 +29,7 @@ def replace_collection(
     """
     check_new_collection_name(db, name)
     check_database_case(services.catalog, db)
+    services.catalog.recall(db, name)
     with services.catalog.changing() as change:
         existing = services.catalog.find(db, name)
         check_not_view(existing)

@@ -22,13 +22,13 @@ MAX_DRIFT_S = 365 * 24 * 60 * 60
 NO_SIGNATURE = RawDocument(encode({"hash": Binary(b"\0" * 20, 0), "keyId": Int64(0)}))
 
 
-def check_cluster_time(value: Any, now_ms: int, *, limit_drift: bool) -> None:
+def check_cluster_time(value: Any, now_s: int, own_s: int | None) -> None:
     """Validate the `$clusterTime` of a command.
 
     Arguments:
         value: the field as decoded.
-        now_ms: the server's wall clock.
-        limit_drift: the server is a replica set member, which keeps a cluster time.
+        now_s: the server's wall clock, in seconds.
+        own_s: the seconds of the server's own cluster time, which may lie ahead of its clock; None for a standalone server, which has none.
 
     Raises:
         CommandError: 14 or 40414 for a malformed document, 205 ClusterTimeFailsRateLimiter for one over a year ahead.
@@ -42,8 +42,7 @@ def check_cluster_time(value: Any, now_ms: int, *, limit_drift: bool) -> None:
     seconds = cluster_time_seconds(data)
     if seconds is None:
         raise _malformed(decode(data))
-    now_s = now_ms // 1000
-    if limit_drift and seconds > now_s + MAX_DRIFT_S:
+    if own_s is not None and seconds > max(now_s + MAX_DRIFT_S, own_s):
         raise CommandError(205, f"New cluster time, {seconds}, is too far from this node's wall clock time, {now_s}.")
 
 

@@ -80,7 +80,8 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         raise CommandError(13, f"{command.name} may only be run against the admin database.")
     if "$clusterTime" in body:
         services = request.services
-        check_cluster_time(body["$clusterTime"], services.clock.now_ms(), limit_drift=bool(services.settings.replica_set))
+        own_s = services.oplog.last_timestamp().time if services.settings.replica_set else None
+        check_cluster_time(body["$clusterTime"], services.clock.now_ms() // 1000, own_s)
     if "txnNumber" in body and type(body["txnNumber"]) is not Int64:
         raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")
     if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:

@@ -7,6 +7,7 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
+from secantus_server.mql.expressions.hashed_index_key import HASHED, to_hashed_index_key
 from secantus_server.mql.match import (
     AlwaysTrue,
     And,
@@ -21,7 +22,7 @@ from secantus_server.mql.match import (
     PathMatch,
     TypeMatch,
 )
-from secantus_server.query.bounds import EVERYTHING, FieldInterval, IndexBounds, intersect, is_everything
+from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, IndexBounds, intersect, is_everything
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.implication import implies
 from secantus_server.query.predicates import Predicate, conjuncts, has_index_component, has_text, mentions_text, predicate_of
@@ -120,7 +121,7 @@ def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Can
     ]
     rest, key_filter = _split(index, query.match, [node for node in nodes if id(node) not in exact])
     covers = rest is None and _covers(index, query)
-    selective = not bounded or any(predicate.selective for predicate, _ in used[fixed])
+    selective = not bounded or used[fixed][0][0].selective or any(predicate.selective for predicate, _ in used[fixed])
     return Candidate(index, bounds, rest, key_filter, fixed, bounded, sorts, covers, selective)
 
 
@@ -207,14 +208,28 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
         predicates = by_path.get(path, [])
         if index.multikey:
             predicates = [] if root in bounded_roots else sorted(predicates, key=_looseness)[:1]
+        if index.kind == "hashed" and index.spec["key"][path] == "hashed":
+            predicates = [_hashed(used) for used in predicates if all(interval.is_point for interval in used[0].intervals)]
         intervals: list[FieldInterval] = [EVERYTHING]
         for number, (predicate, _) in enumerate(predicates):
             intervals = predicate.intervals if number == 0 else intersect(intervals, predicate.intervals)
-        if not is_everything(intervals):
+        if predicates and not is_everything(intervals):
             bounded_roots.add(root)
         fields.append(intervals)
         used.append(predicates)
     return fields, used
+
+
+def _hashed(used: tuple[Predicate, Any]) -> tuple[Predicate, Any]:
+    """What a hash says of the points of a predicate: other values may have the same one."""
+    predicate, node = used
+    return predicate._replace(intervals=list(map(_hashed_point, predicate.intervals)), exact=False, exact_alone=False), node
+
+
+def _hashed_point(point: FieldInterval) -> FieldInterval:
+    value = point.low_end.value
+    end = End(to_hashed_index_key(value)) if type(value) in HASHED else point.low_end
+    return point._replace(low_end=end, high_end=end)
 
 
 def _looseness(predicate: tuple[Predicate, Any]) -> int:
@@ -234,7 +249,7 @@ def _split(index: Index, match: Any, left: list[Any]) -> tuple[Any, Any]:
     if not left:
         return None, None
     paths = {path for path, _ in index.parts}
-    if index.multikey or any(map(has_index_component, paths)) or _nested(paths):
+    if index.multikey or index.kind == "hashed" or any(map(has_index_component, paths)) or _nested(paths):
         return cheap_first(match), None
     on_keys = [node for node in left if _reads_only(node, paths)]
     key_filter = None if not on_keys else on_keys[0] if len(on_keys) == 1 else And(on_keys)

@@ -50,7 +50,7 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
     if hinted is not None and not hinted.stores_entries:
         _check_serves(collection, hinted, query)
         return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
-    usable = _usable(collection) if hinted is None else [hinted]
+    usable = [hinted] if hinted else _usable(collection)
     candidates = _candidates(query, usable, forced=hinted is not None)
     best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score, default=None)
     union = _union(collection, query, usable, best) if hinted is None and (best is None or best.is_loose) else None

@@ -234,3 +234,15 @@ def test_a_number_that_means_two_things_is_refused(collection: MemoryCollection)
     with pytest.raises(CommandError) as raised:
         collection.insert({"_id": 1, "a": [{"0": 5}]})
     assert raised.value.code == 16746
+
+
+def test_a_hashed_index_serves_equalities_alone(collection: MemoryCollection) -> None:
+    for number in range(20):
+        collection.insert({"_id": number, "a": number})
+    collection.add_index({"a": "hashed"})
+    scan = only_scan(collection, {"a": 5})
+    assert scan.bounds.shown(False)["a"] == ["[4470791281878691347, 4470791281878691347]"]
+    assert scan.match is not None
+    assert [document["_id"] for document in collection.find({"a": {"$in": [5, 7]}})] == [5, 7]
+    for condition in ({"$gt": 5}, {"$ne": 5}, {"$exists": True}, Regex("x", "")):
+        assert isinstance(collection.plan(collection.query({"a": condition})), CollectionScan)

@@ -172,6 +172,7 @@ def build_indexes(request: Request, change: Change, collection: Collection, spec
     changed = Collection(
         collection.db, collection.name, collection.uuid, collection.ident, collection.options, [*collection.indexes, *made]
     )
+    changed.take_count_of(collection)
     change.save(changed)
     entries = [Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})) for index in made]
     services.oplog.commit(change.unit, entries)

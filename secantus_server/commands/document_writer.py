@@ -174,9 +174,17 @@ class DocumentWriter:
         """
         if self._writer.became_multikey:
             self._save_multikey()
-        self._services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
+        count = self.collection.document_count
+        begun = count.value is None and count.begin_change()
+        try:
+            self._services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
+        except BaseException:
+            if begun:
+                count.cancel_change()
+            raise
+        if self._changes or begun:
+            self.collection.documents_changed(self._difference, self._cap.size if self._cap else None, begun=begun)
         if self._changes:
-            self.collection.documents_changed(self._difference, self._cap.size if self._cap else None)
             self._services.writes.notify()
 
     def _save_multikey(self) -> None:

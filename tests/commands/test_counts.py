@@ -15,9 +15,7 @@ from secantus_server.server import SecantusDBServer
 
 def is_known(server: SecantusDBServer, collection: Collection) -> bool:
     """Whether the server needs no scan to count."""
-    services = server._services
-    assert services is not None
-    found = services.catalog.find(collection.database.name, collection.name)
+    found = server.services.catalog.find(collection.database.name, collection.name)
     return found is not None and found.count()[0] is not None
 
 

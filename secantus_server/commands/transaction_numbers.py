@@ -72,8 +72,8 @@ def _seen_before(command: Command, session: bytes, number: int, newest: int) -> 
     if number < newest:
         return CommandError(
             225,
-            f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} -  -  because a newer "
-            f"retryable write with txnNumber {newest} has already started on this session.",
+            f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} because a newer one "
+            f"with txnNumber {newest} has already started.",
         )
     return CommandError(
         238,

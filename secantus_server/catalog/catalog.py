@@ -233,12 +233,16 @@ class Catalog:
         for collections in list(self._databases.values()):
             for collection in collections.values():
                 if collection.ident in restored.touched_idents:
-                    collection.forget_count()
+                    collection.documents_changed(restored.more_records.get(collection.ident, 0))
 
     def _reload_rows(self, unit: RecoveryUnit, keys: Iterable[bytes]) -> None:
         for key in keys:
             row = unit.get(CATALOG, key)
+            db, name = split_key(key)
             if row is None:
-                self._forget(*split_key(key))
-            else:
-                self._remember(decode_row(key, row))
+                self._forget(db, name)
+                continue
+            collection, before = decode_row(key, row), self.find(db, name)
+            if before is not None and before.ident == collection.ident:
+                collection.take_count_of(before)
+            self._remember(collection)

@@ -9,6 +9,7 @@ from typing import Any
 from bson.binary import Binary
 
 from secantus_server.bson import encode
+from secantus_server.catalog.document_count import DocumentCount
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.index._index import Index
 from secantus_server.system._threads import Lock
@@ -26,8 +27,8 @@ class Collection:
 
     `identity` is how the oplog names it: a BSON document of its namespace and UUID.
 
-    Threads: `_lock` guards the count, its version and the making of the counter of RecordIds, whose steps are atomic. `indexes` and
-    `options` are replaced whole, while no transaction runs or in a catalog change.
+    Threads: `_lock` guards the making of the counter of RecordIds, whose steps are atomic. `indexes` and `options` are replaced whole,
+    while no transaction runs or in a catalog change.
     """
 
     def __init__(self, db: str, name: str, uuid: Binary, ident: int, options: dict[str, Any], indexes: list[Index]) -> None:
@@ -40,9 +41,8 @@ class Collection:
         self.identity = encode({"ns": f"{db}.{name}", "ui": uuid})
         self._lock = Lock()
         self._record_ids: Iterator[int] | None = None
-        self._count: int | None = None
+        self.document_count = DocumentCount()
         self._size: tuple[int, int] | None = None
-        self._version = 0
 
     @property
     def namespace(self) -> str:
@@ -111,34 +111,26 @@ class Collection:
 
     def count(self) -> tuple[int | None, int]:
         """The number of documents, if it is known, and the version it belongs to."""
-        with self._lock:
-            return self._count, self._version
+        return self.document_count.read()
 
     def remember_count(self, count: int, version: int) -> None:
         """Keep a count that was taken by a scan, unless something was written since that version."""
-        with self._lock:
-            if self._version == version:
-                self._count = count
+        self.document_count.remember(count, version)
 
     def size(self) -> tuple[int, int] | None:
         """The documents and bytes of a capped collection after its last write, if they are known."""
         return self._size
 
-    def documents_changed(self, difference: int, size: tuple[int, int] | None = None) -> None:
+    def documents_changed(self, difference: int, size: tuple[int, int] | None = None, *, begun: bool = False) -> None:
         """Note that a commit added so many documents, or removed them.
 
         Arguments:
             size: the documents and bytes that a capped collection has now.
+            begun: see `DocumentCount.change`.
         """
-        with self._lock:
-            self._version += 1
-            self._size = size
-            if self._count is not None:
-                self._count += difference
+        self._size = size
+        self.document_count.change(difference, begun)
 
-    def forget_count(self) -> None:
-        """Note that the documents changed in a way that nobody counted."""
-        with self._lock:
-            self._version += 1
-            self._count = None
-            self._size = None
+    def take_count_of(self, other: Collection) -> None:
+        """Share the number of documents with the collection whose place this one takes in the catalog; it has the same documents."""
+        self.document_count = other.document_count

@@ -165,8 +165,6 @@ def _save(request: Request, change: Change, collection: Collection, options: dic
         if old is not None and new is not None:
             indexes = [new if index is old else index for index in indexes]
     changed = Collection(collection.db, collection.name, collection.uuid, collection.ident, options, indexes)
-    count, _ = collection.count()
-    if count is not None:
-        changed.remember_count(count, 0)
+    changed.take_count_of(collection)
     change.save(changed)
     return reply

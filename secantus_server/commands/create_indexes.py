@@ -189,9 +189,7 @@ def build_indexes(request: Request, change: Change, collection: Collection, spec
     scan = RecordScan(collection.ident, None, request.operation.check)
     scan.attach(change.unit)
     try:
-        for document in scan:
-            for index in made:
-                _add(writer, collection, index, document, scan.record_id)
+        _fill(writer, collection, made, scan)
     except CommandError as error:
         if request.operation.killed or error.code == 50:
             raise
@@ -205,6 +203,7 @@ def build_indexes(request: Request, change: Change, collection: Collection, spec
     changed = Collection(
         collection.db, collection.name, collection.uuid, collection.ident, collection.options, [*collection.indexes, *made]
     )
+    changed.take_count_of(collection)
     change.save(changed)
     entries = [Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})) for index in made]
     services.oplog.commit(change.unit, entries)
@@ -214,8 +213,21 @@ def _text(uuid: Binary) -> str:
     return str(uuid.as_uuid())
 
 
-def _add(writer: CollectionWriter, collection: Collection, index: Index, document: bytes, record_id: int) -> None:
-    try:
-        writer.add_to_index(index, document, record_id)
-    except DuplicateKey as error:
-        raise error.as_command_error(collection.namespace) from None
+def _fill(writer: CollectionWriter, collection: Collection, made: list[Index], scan: RecordScan) -> None:
+    """Put every document into the new indexes.
+
+    Raises:
+        CommandError: 11000 for the least key of the first index that has one twice, or a document cannot be indexed.
+    """
+    duplicates: dict[str, DuplicateKey] = {}
+    for document in scan:
+        for index in made:
+            try:
+                writer.add_to_index(index, document, scan.record_id)
+            except DuplicateKey as error:
+                least = duplicates.setdefault(index.name, error)
+                if error.key < least.key:
+                    duplicates[index.name] = error
+    for index in made:
+        if index.name in duplicates:
+            raise duplicates[index.name].as_command_error(collection.namespace) from None

@@ -9,6 +9,7 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
 from secantus_server.commands.request import Request
@@ -200,9 +201,10 @@ def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
         if args[option]:
             raise CommandError(72, f"'idIndex' is not allowed with '{option}'")
     key = spec.get("key")
-    if type(key) is dict and (list(key) != ["_id"] or not is_number(key["_id"]) or a.whole_number(key["_id"]) != 1):
-        raise CommandError(2, "The field 'key' for an _id index must be {_id: 1}, but got another one")
-    check_id_options(spec)
+    if type(key) is dict:
+        if list(key) != ["_id"] or not is_number(key["_id"]) or a.whole_number(key["_id"]) != 1:
+            raise CommandError(2, f"The field 'key' for an _id index must be {{_id: 1}}, but got {document_text(key)}")
+        check_id_options(spec)
     if type(spec.get("v")) is float and not spec["v"].is_integer():
         raise CommandError(2, f"The field 'v' of an _id index must be a whole number, not {spec['v']}")
     checked = check_spec({"name": "_id_", **spec})

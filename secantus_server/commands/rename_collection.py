@@ -119,9 +119,7 @@ def _make_room(services: Services, change: Change, place: _Place, drop: bool | B
 
 def _rename(services: Services, change: Change, collection: Collection, place: _Place, dropped: Binary | None) -> None:
     renamed = Collection(place.db, place.name, collection.uuid, collection.ident, collection.options, collection.indexes)
-    count, _ = collection.count()
-    if count is not None:
-        renamed.remember_count(count, 0)
+    renamed.take_count_of(collection)
     change.remove_row(collection)
     change.save(renamed)
     entry: dict[str, Any] = {"renameCollection": collection.namespace, "to": str(place)}

@@ -160,6 +160,7 @@ def create(services: Services, db: str, name: str, definition: Definition) -> Co
         ident = 0 if "viewOn" in definition.options else new_ident()
         indexes = [make_index(spec, new_ident()) for spec in definition.indexes]
         collection = Collection(db, name, definition.uuid, ident, definition.options, indexes)
+        collection.remember_count(0, 0)
         change.save(collection)
         services.oplog.commit(change.unit, [Entry(f"{db}.$cmd", definition.uuid, encode({"create": name, **definition.options}))])
     return collection
@@ -211,6 +212,7 @@ def save_merged(
         if index not in kept:
             change.drop_index(index)
     merged = Collection(current.db, current.name, current.uuid, current.ident, options, [*kept, *made])
+    merged.take_count_of(current)
     change.save(merged)
     return merged
 

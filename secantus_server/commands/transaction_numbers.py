@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from bson.int64 import Int64
-
 from secantus_server.commands.registry import Command
 from secantus_server.commands.request import Request
 from secantus_server.errors import CommandError
@@ -32,23 +30,13 @@ def begin_retryable_write(command: Command, request: Request) -> None:
         CommandError: 72 without a session or with a negative number, 20 on a standalone, 50768 for a command that is no
             retryable write, 225 for a number older than the session's newest, 238 for the newest once more.
     """
-    number = _checked_number(command, request)
-    session = request.session
-    assert session is not None, "_checked_number refuses a number without a session"
-    newest = request.services.sessions.begin_write(session, number)
-    if newest is None:
-        return
-    if number < newest:
-        raise CommandError(
-            225,
-            f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} -  -  because a newer "
-            f"retryable write with txnNumber {newest} has already started on this session.",
-        )
-    raise CommandError(
-        238,
-        f"This {command.name} with txnNumber {number} came a second time. Secantus does not replay retryable writes yet and has not "
-        "run it again, for the first one may have been executed: read what it wrote, or connect with retryWrites=false.",
-    )
+    number: int = request.body["txnNumber"]
+    session, services = request.session, request.services
+    if session is None or number < 0 or not command.is_retryable or not services.settings.replica_set:
+        raise _no_number(command, request)
+    newest = services.sessions.begin_write(session, number)
+    if newest is not None:
+        raise _seen_before(command, session, number, newest)
 
 
 def check_single(request: Request, multi: bool, option: str) -> None:
@@ -64,19 +52,31 @@ def check_single(request: Request, multi: bool, option: str) -> None:
         raise CommandError(72, f"Cannot use (or request) retryable writes with {option}")
 
 
-def _checked_number(command: Command, request: Request) -> int:
-    number = request.body["txnNumber"]
-    assert type(number) is Int64, "check_generic holds it to its type"
+def _no_number(command: Command, request: Request) -> CommandError:
+    """Why a command's number is not possible."""
     if request.session is None:
-        raise CommandError(72, "Transaction number requires a session ID to also be specified")
+        return CommandError(72, "Transaction number requires a session ID to also be specified")
     if not request.services.settings.replica_set:
-        raise CommandError(20, "Transaction numbers are only allowed on a replica set member or mongos")
-    if number < 0:
-        raise CommandError(72, "Transaction number cannot be negative")
-    if not command.is_retryable:
-        raise CommandError(
-            50768,
-            "txnNumber may only be provided for multi-document transactions and retryable write commands. autocommit:false was not "
-            f"provided, and {command.name} is not a retryable write command.",
+        return CommandError(20, "Transaction numbers are only allowed on a replica set member or mongos")
+    if request.body["txnNumber"] < 0:
+        return CommandError(72, "Transaction number cannot be negative")
+    return CommandError(
+        50768,
+        "txnNumber may only be provided for multi-document transactions and retryable write commands. autocommit:false was not "
+        f"provided, and {command.name} is not a retryable write command.",
+    )
+
+
+def _seen_before(command: Command, session: bytes, number: int, newest: int) -> CommandError:
+    """Why a number that is not newer than all others of its session is not possible."""
+    if number < newest:
+        return CommandError(
+            225,
+            f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} because a newer one "
+            f"with txnNumber {newest} has already started.",
         )
-    return number
+    return CommandError(
+        238,
+        f"This {command.name} with txnNumber {number} came a second time. Secantus does not replay retryable writes yet and has not "
+        "run it again, for the first one may have been executed: read what it wrote, or connect with retryWrites=false.",
+    )

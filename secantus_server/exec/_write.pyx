@@ -18,6 +18,7 @@ from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.exec._prepare import prepare_document
 from secantus_server.index._index import ident_prefix
+from secantus_server.index.errors import DuplicateKey
 from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 
 cdef int RECORDS_TABLE = RECORDS
@@ -110,8 +111,32 @@ cdef class CollectionWriter:
             self.found[i] = index.only_entry(doc, rid, self.keys[i], self.values[i])
             if self.found[i] == SOME_ENTRIES:
                 self.generations[i] = index.entries_of(doc)
-                index.check(self.unit, self.generations[i], doc, None)
+                try:
+                    index.check(self.unit, self.generations[i], doc, None)
+                except DuplicateKey:
+                    self.check_before(i, doc)
+                    raise
         return 0
+
+    cdef int check_before(self, Py_ssize_t stop, bytes doc) except -1:
+        """Raise DuplicateKey if the index on _id or one of the first few others has a key already: the first such index is named."""
+        cdef Py_ssize_t i
+        cdef Index index
+        cdef Element element
+        if self.id_index is not None:
+            self.id_key(doc, &element)
+            if self.has_key(self.key_buffer):
+                self.id_index.duplicate(doc)
+        for i in range(stop):
+            index = self.others[i]
+            if self.found[i] == ONE_ENTRY and index.unique and self.has_key(self.keys[i]):
+                index.duplicate(doc)
+        return 0
+
+    cdef bint has_key(self, Writer key) except -1:
+        cdef const uint8_t* value
+        cdef size_t size
+        return self.unit.get_raw(ENTRIES_TABLE, key.buffer, key.size, &value, &size)
 
     cdef int add_entries(self, bytes doc, bytes rid) except -1:
         """Store the entries that were found; if a unique index has one already, take back all that was stored of the document."""

@@ -210,7 +210,9 @@ cdef class Index:
         values = self.generator.values_of(doc, key)
         if self.generator.collation is not None:
             values = [in_hexadecimal(value, self.generator.collation) for value in values]
-        raise DuplicateKey(self.name, self.spec["key"], values, self.spec.get("collation"))
+        if key is None:
+            key = self.generator.keys(doc)[0][0]
+        raise DuplicateKey(self.name, self.spec["key"], values, self.spec.get("collation"), key)
 
     def values(self, bytes doc not None):
         """The values at the index's paths, None for an absent field; what an error says of a document."""

@@ -17,14 +17,18 @@ class DuplicateKey(Exception):
         values: the values of the document that could not be written, in the pattern's order; texts are sort keys in hexadecimal
             digits where the index has a collation.
         collation: the index's complete collation, or None.
+        key: the key string, whose order is the index's.
     """
 
-    def __init__(self, index: str, pattern: dict[str, Any], values: list[Any], collation: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, index: str, pattern: dict[str, Any], values: list[Any], collation: dict[str, Any] | None = None, key: bytes = b""
+    ) -> None:
         super().__init__(index)
         self.index = index
         self.pattern = pattern
         self.values = values
         self.collation = collation
+        self.key = key
 
     def as_command_error(self, namespace: str) -> CommandError:
         """The user's error, 11000, for a collection of this name."""

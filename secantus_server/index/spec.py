@@ -80,11 +80,14 @@ def _complete(spec: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def check_id_options(spec: dict[str, Any]) -> None:
-    """Refuse the options that the index on `_id` cannot have.
+    """Refuse another key than `{_id: 1}`, and the options that the index on `_id` cannot have.
 
     Raises:
-        CommandError: 197 InvalidIndexSpecificationOption, for the first of them.
+        CommandError: 2 BadValue for the key, 197 InvalidIndexSpecificationOption for the first of the options.
     """
+    direction = spec["key"]["_id"]
+    if (direction.to_decimal() if type(direction) is Decimal128 else direction) != 1:
+        raise CommandError(2, f"The field 'key' for an _id index must be {{_id: 1}}, but got {document_text(spec['key'])}")
     for option in spec:
         if option not in _ID_OPTIONS:
             shown = document_text({**spec, "v": spec.get("v", 2)})
@@ -204,7 +207,7 @@ def _check_options(spec: dict[str, Any], kind: str) -> None:
             raise CommandError(67, 'cannot mix "partialFilterExpression" and "sparse" options')
         check_partial(spec["partialFilterExpression"])
     if list(key) == ["_id"] and kind == "btree":
-        _check_id_index(spec)
+        spec["name"] = "_id_"
     elif spec["name"] == "_id_":
         raise CommandError(2, "The index name '_id_' is reserved for the _id index, which must have key pattern {_id: 1}")
     if kind in ("hashed", "2d") and spec.get("unique"):
@@ -250,9 +253,3 @@ def _check_ttl(seconds: Any, key: dict[str, Any], kind: str) -> None:
         raise CommandError(
             67, f"TTL index 'expireAfterSeconds' option must be within an acceptable range, try a different number than {seconds}"
         )
-
-
-def _check_id_index(spec: dict[str, Any]) -> None:
-    if spec["key"]["_id"] not in (1, 1.0):
-        raise CommandError(67, "The field 'key' for an _id index must be {_id: 1}")
-    spec["name"] = "_id_"

@@ -44,5 +44,5 @@ class RecoveryUnit(Session):
         """The entries of [lower, upper) in key order, or in reverse; `upper` None is the table's end."""
     def drop_ident(self, table: int, ident: int) -> None:
         """Gives up an ident when, and if, this transaction commits: its entries are removed later."""
-    def restore_value(self, table: int, key: bytes, value: bytes | None) -> None:
+    def restore_value(self, table: int, key: bytes, value: bytes | None, counted: bool = False) -> int:
         """Writes a key's value, or removes it for None, without noting the change for a snapshot."""

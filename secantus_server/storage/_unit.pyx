@@ -218,11 +218,21 @@ cdef class RecoveryUnit(Session):
         self.put(META, dropped.meta_key(), b"")
         self.drops.append(dropped)
 
-    def restore_value(self, int table, bytes key, bytes value):
-        """Writes a key's value, or removes it for None, without noting the change for a snapshot."""
+    def restore_value(self, int table, bytes key, bytes value, bint counted=False):
+        """Write a key's value, or remove it for None, without noting the change for a snapshot.
+
+        Arguments:
+            counted: look whether the key was there, which costs a search.
+
+        Returns:
+            how many keys there are more if `counted`: 1, 0 or -1.
+        """
         cdef WT_CURSOR *handle = self.writer(table)
         cdef WT_ITEM item
+        cdef const uint8_t *before
+        cdef size_t before_size
         cdef int code
+        cdef int more = 0
         self.require_transaction()
         item.data = PyBytes_AS_STRING(key)
         item.size = PyBytes_GET_SIZE(key)
@@ -230,13 +240,18 @@ cdef class RecoveryUnit(Session):
         self.written += KEY_COST
         if value is None:
             code = handle.remove(handle)
-            if code != WT_NOTFOUND:
-                self.fail(code)
-            return
+            if code == WT_NOTFOUND:
+                return 0
+            self.fail(code)
+            return -1
+        if counted and not self.get_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &before, &before_size):
+            more = 1
+        handle.set_key(handle, &item)
         item.data = PyBytes_AS_STRING(value)
         item.size = PyBytes_GET_SIZE(value)
         handle.set_value(handle, &item)
         self.fail(handle.insert(handle))
+        return more
 
     cdef int find_raw(self, WT_CURSOR *handle, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) noexcept nogil:
         cdef WT_ITEM item

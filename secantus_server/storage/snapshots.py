@@ -7,6 +7,7 @@ entry of then. An ident dropped while a snapshot is open keeps its entries until
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -24,13 +25,15 @@ class Restored(NamedTuple):
     """What a restore changed, for those who keep something in memory about it.
 
     `touched_catalog_keys` are the rows of the catalog that were put back or removed, `touched_idents` the older
-    collections and indexes with changed entries, and `dropped_idents` those made since, which are gone.
+    collections and indexes with changed entries, and `dropped_idents` those made since, which are gone. `more_records` says of
+    idents of older collections how many more records they have than before the restore.
     """
 
     touched_catalog_keys: tuple[bytes, ...]
     touched_idents: frozenset[int]
     dropped_idents: range
     wrote: bool
+    more_records: dict[int, int] = {}  # noqa: RUF012 - nobody changes it
 
 
 NOTHING = Restored((), frozenset(), range(0), False)
@@ -164,7 +167,12 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
     Arguments:
         made: the idents given out since, as ranges to be removed later.
     """
+    more_records: Counter[int] = Counter()
     for table, values in zip(WITH_UNDO, snapshot.values, strict=True):
+        if table == RECORDS:
+            for key, value in values.items():
+                more_records[int.from_bytes(key[:4], "big")] += unit.restore_value(table, key, value, counted=True)
+            continue
         for key, value in values.items():
             unit.restore_value(table, key, value)
     if snapshot.oplog_written:
@@ -176,4 +184,4 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
         unit.put(META, gone.meta_key(), b"")
         idents = range(gone.low, gone.high)
     touched = frozenset(int.from_bytes(key[:4], "big") for table in WITH_IDENTS for key in snapshot.values[table])
-    return Restored(tuple(snapshot.values[CATALOG]), touched, idents, True)
+    return Restored(tuple(snapshot.values[CATALOG]), touched, idents, True, dict(more_records))

@@ -147,8 +147,54 @@ def test_a_collections_count() -> None:
     assert collection.count()[0] == 7
     collection.remember_count(1, version)
     assert collection.count()[0] == 7, "it was counted before the change"
-    collection.forget_count()
+    changed = Collection("db", "c", UUID, 1, {"capped": True}, [])
+    changed.take_count_of(collection)
+    collection.documents_changed(-1)
+    assert changed.count()[0] == 6, "a write that began before the change of the definition counts as well"
+
+
+def test_a_count_is_not_kept_while_a_commit_may_or_may_not_be_in_it() -> None:
+    collection = Collection("db", "c", UUID, 1, {}, [])
+    collection.document_count.begin_change()
+    _, version = collection.count()
+    collection.remember_count(1, version)
     assert collection.count()[0] is None
+    collection.documents_changed(+1, begun=True)
+    collection.remember_count(1, version)
+    assert collection.count()[0] is None, "the version is another"
+    collection.document_count.begin_change()
+    collection.document_count.cancel_change()
+    collection.remember_count(1, collection.count()[1])
+    assert collection.count()[0] == 1
+
+
+def test_a_restore_corrects_the_count(engine: Engine) -> None:
+    catalog = Catalog(engine, CLOCK)
+    collection = create(engine, catalog, "db", "c")
+    prefix = collection.ident.to_bytes(4, "big")
+
+    def write(difference: int, **records: bytes | None) -> None:
+        with engine.transaction() as unit:
+            for key, value in records.items():
+                if value is None:
+                    unit.remove(RECORDS, prefix + key.encode())
+                else:
+                    unit.put(RECORDS, prefix + key.encode(), value)
+        collection.documents_changed(difference)
+
+    collection.remember_count(0, 0)
+    write(+2, a=b"1", b=b"1")
+    outer = engine.push_snapshot()
+    write(+1, c=b"1")
+    engine.push_snapshot()
+    write(+1, a=b"2", b=None, d=b"1", e=b"1")
+    write(-1, c=None, e=None, b=b"3")
+    assert collection.count()[0] == 3
+    catalog.reload(engine.restore(outer))
+    assert collection.count()[0] == 2
+    write(-2, a=None, b=None)
+    catalog.reload(engine.restore(outer))
+    assert collection.count()[0] == 2
 
 
 def test_record_ids_ascend_from_the_newest() -> None:

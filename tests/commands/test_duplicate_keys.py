@@ -81,6 +81,31 @@ def test_a_bulkwrite_names_the_element(db: Database) -> None:
     assert reply["cursor"]["firstBatch"][0]["keyValue"] == {"a": 2}
 
 
+@pytest.mark.parametrize(
+    ("indexes", "second", "named"),
+    [
+        (["tags"], {"_id": 1, "tags": ["x", "z"]}, "_id_"),
+        (["a", "tags"], {"_id": 2, "a": 1, "tags": ["x", "z"]}, "a_1"),
+        (["tags", "a"], {"_id": 2, "a": 1, "tags": ["x", "z"]}, "tags_1"),
+        (["a", "tags"], {"_id": 2, "a": 2, "tags": ["x", "z"]}, "tags_1"),
+        (["a", "tags"], {"_id": 1, "a": 1, "tags": ["x", "z"]}, "_id_"),
+    ],
+)
+def test_of_several_indexes_the_first_is_named(db: Database, indexes: list[str], second: Document, named: str) -> None:
+    for path in indexes:
+        db.c.create_index(path, unique=True)
+    db.c.insert_one({"_id": 1, "a": 1, "tags": ["x", "y"]})
+    assert f" index: {named} " in refusal(db, {"insert": "c", "documents": [second]})["errmsg"]
+
+
+@pytest.mark.parametrize(("direction", "least"), [(1, 1), (-1, 9)])
+def test_a_build_names_the_least_key_that_is_there_twice(db: Database, direction: int, least: int) -> None:
+    db.c.insert_many([{"a": a} for a in (5, 5, [9, 3], 9, 1, [2, 1], 5)])
+    build = refusal(db, {"createIndexes": "c", "indexes": [{"key": {"a": direction}, "name": "again", "unique": True}]})
+    assert build["keyValue"] == {"a": least}
+    assert [index["name"] for index in db.c.list_indexes()] == ["_id_"]
+
+
 def test_an_empty_array_is_shown_as_undefined(db: Database) -> None:
     db.c.create_index("a", unique=True)
     error = refusal(db, {"insert": "c", "documents": [{"a": []}, {"a": []}]})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
 from pymongo.database import Database
 
 from tests.commands.failing import code, failure
@@ -43,6 +45,25 @@ def test_the_first_option_is_named(db: Database) -> None:
 @pytest.mark.parametrize("options", [{}, {"v": 2}, {"ns": "x.y"}, {"collation": {"locale": "simple"}}])
 def test_what_it_may_have(db: Database, options: dict[str, Any]) -> None:
     assert db.command(define(**options))["note"] == "all indexes already exist"
+
+
+@pytest.mark.parametrize("direction", [-1, 2, Decimal128("-1")])
+def test_another_key_is_refused(db: Database, direction: Any) -> None:
+    error = failure(db, {"createIndexes": "c", "indexes": [{"key": {"_id": direction}, "name": "x", "unique": True}]})
+    assert error["code"] == 2
+    assert error["errmsg"].startswith("The field 'key' for an _id index must be {_id: 1}, but got { _id: ")
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"), [({"name": "_id_"}, 9), ({"key": 1, "name": "_id_"}, 14), ({"key": {"a": 1}, "name": "_id_"}, 2)]
+)
+def test_a_definition_in_create_needs_the_key(db: Database, spec: dict[str, Any], expected: int) -> None:
+    assert code(db, {"create": "d", "idIndex": spec}) == expected
+
+
+@pytest.mark.parametrize("direction", [1, 1.0, Int64(1), Decimal128("1")])
+def test_any_number_that_is_one_is_its_key(db: Database, direction: Any) -> None:
+    assert db.command({"createIndexes": "c", "indexes": [{"key": {"_id": direction}, "name": "x"}]})["numIndexesAfter"] == 1
 
 
 def test_its_collation_is_the_collections(db: Database) -> None:

@@ -107,7 +107,7 @@ def test_an_older_number_is_too_old(wire: Wire, db: Database) -> None:
     reply = wire.run(insert(3, **numbered(3, lsid)))
     assert reply["code"] == 225
     assert reply["errmsg"].startswith(f"Retryable write with txnNumber 3 is prohibited on session {uuid.UUID(bytes=bytes(lsid['id']))} - ")
-    assert reply["errmsg"].endswith("because a newer retryable write with txnNumber 5 has already started on this session.")
+    assert reply["errmsg"].endswith("because a newer one with txnNumber 5 has already started.")
     assert db.c.count_documents({}) == 1
 
 

@@ -111,7 +111,7 @@ class Commands(Pipelines):
     def generic(self, field: str) -> Any:
         """An argument that every command takes."""
         makers: dict[str, Callable[[], Any]] = {
-            "lsid": lambda: {"id": Binary(bytes(16), 4)}, "txnNumber": lambda: Int64(1),
+            "lsid": lambda: {"id": Binary(bytes(16), 4)}, "txnNumber": lambda: Int64(self.randrange(2**40)),
             "readConcern": lambda: {"level": self.choice(["local", "majority", "snapshot", "linearizable", "x"])},
             "writeConcern": lambda: {"w": self.choice([1, 0, 2, "majority", "x"]), "j": True, "wtimeout": 1},
             "apiVersion": lambda: self.choice(["1", "2"]), "apiStrict": lambda: True,

@@ -46,7 +46,8 @@ def test_every_kind_of_write_is_undone(engine: Engine, ident: bytes) -> None:
         unit.put(OPLOG, b"0002", b"entry")
     with engine.transaction() as unit:
         unit.truncate(RECORDS, ident, None)
-    assert engine.restore(snapshot) == Restored((b"c",), frozenset({int.from_bytes(ident, "big")}), range(0), True)
+    number = int.from_bytes(ident, "big")
+    assert engine.restore(snapshot) == Restored((b"c",), frozenset({number}), range(0), True, {number: 2})
     assert dump(engine) == before
     assert engine.restore(snapshot) is NOTHING
 

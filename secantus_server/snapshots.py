@@ -66,6 +66,8 @@ class Snapshots:
         # Nobody may write between the two with what the catalog was before.
         with services.engine.exclusive():
             services.catalog.reload(services.engine.restore(snapshot.storage))
+        if services.engine.was_full:
+            services.engine.make_room(at_any_cost=True)
 
     def release(self, snapshot: Snapshot) -> None:
         """End a snapshot and those taken later, and keep what was written."""

@@ -11,6 +11,7 @@ from secantus_server.bson.values import Date
 from secantus_server.commands.memory_limits import memory_limits
 from secantus_server.commands.operations import Operation
 from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.limits import DEFAULT_LIMITS
 from secantus_server.wire.message import Message
 
 if TYPE_CHECKING:
@@ -105,5 +106,5 @@ class Request:
             services.clock.random,
             services.clock.object_id,
             keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
-            limits=memory_limits(services.parameters),
+            limits=memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
         )

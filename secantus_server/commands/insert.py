@@ -20,7 +20,7 @@ from secantus_server.commands.writing import (
     write_transaction,
 )
 from secantus_server.errors import CommandError
-from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
 # So many documents share a transaction.
 CHUNK = 1000
@@ -69,7 +69,8 @@ def insert_documents(
             total += write_transaction(request.services, request.operation.check, chunk.run)
             errors += chunk.errors
         except CommandError as error:
-            if error.code != OUT_OF_SPACE:
+            # After a full disk the store has stopped: that is the command's error, and the server's end.
+            if error.code != OUT_OF_SPACE or isinstance(error, StorageError):
                 raise
             errors += chunk.refused(error)
         position += CHUNK

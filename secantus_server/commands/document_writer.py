@@ -177,6 +177,8 @@ class DocumentWriter:
         self._services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
         if self._changes:
             self.collection.documents_changed(self._difference, self._cap.size if self._cap else None)
+            if self._difference < 0:
+                self._services.engine.note_removal()
             self._services.writes.notify()
 
     def _save_multikey(self) -> None:

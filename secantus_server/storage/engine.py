@@ -217,10 +217,15 @@ class Engine:
         """Whether a store in memory has refused a write, and nobody has made room since."""
         return self._connection.was_full
 
+    def note_removal(self) -> None:
+        """Note that documents were removed: to make room is worth its while at once."""
+        self._next_sweep = 0.0
+
     def make_room(self, *, at_any_cost: bool = False) -> bool:
         """Give back the memory of what nobody can reach any more, for a store in memory that is full. The caller has no transaction.
 
-        This walks over the whole store. While one refused write follows the other, most of them therefore do not get it.
+        This walks over the whole store. While one refused write follows the other and nothing is removed, most of them therefore do
+        not get it.
 
         Arguments:
             at_any_cost: do it even though it was done a moment ago.

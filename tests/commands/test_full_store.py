@@ -14,7 +14,7 @@ from secantus_server.server import SecantusDBServer
 
 OUT_OF_SPACE = 14031
 TEXT = "The in-memory store is full: nothing more can be written until data is removed; raise the cache size or use a storage path."
-LARGE = "x" * 200_000
+LARGE = "x" * 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,9 @@ def full(small: SecantusDBServer) -> Iterator[Database]:
     with MongoClient(small.uri, retryWrites=False) as client, small.checkpoint():
         db = client.full
         db.few.insert_many([{"_id": n, "x": "x"} for n in range(10)])
+        fill(db)
+        # What the refused writes left is given back, and used.
+        small.services.engine.make_room(at_any_cost=True)
         fill(db)
         yield db
 

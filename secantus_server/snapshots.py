@@ -38,10 +38,11 @@ class Snapshot:
 
 
 class SetAside(NamedTuple):
-    """Snapshots that were ended, outermost first, what was written in each, and the cursors that were open then."""
+    """Snapshots that were ended, outermost first, what was written in each, the cursors that were open then, and the parameters set."""
 
     parts: tuple[tuple[Snapshot, list[NamespaceChange]], ...]
     cursors: frozenset[int]
+    parameters: dict[str, Any]
 
 
 class Snapshots:
@@ -85,22 +86,27 @@ class Snapshots:
             services.catalog.reload(restored)
             for indexes in lost:
                 build_again(services, indexes)
+        if services.engine.was_full:
+            services.engine.make_room(at_any_cost=True)
 
     def release(self, snapshot: Snapshot) -> None:
         """End a snapshot and those taken later, and keep what was written."""
         self._services.engine.pop_snapshot(snapshot.storage)
 
     def written_since(self, snapshot: Snapshot) -> bool:
-        """Whether anything was written since a snapshot."""
-        return self._services.engine.written_since(snapshot.storage)
+        """Whether anything was written since a snapshot, or a parameter set."""
+        return self._services.parameters is not snapshot.parameters or self._services.engine.written_since(snapshot.storage)
 
     def set_aside(self, snapshot: Snapshot) -> SetAside:
         """Undo what was written since a snapshot and end it and those taken later; cursors stay open."""
         cursors = self._services.cursors.open_ids()
         later = self.open[self.open.index(snapshot) :]
+        before, now = snapshot.parameters, self._services.parameters
+        parameters = {name: value for name, value in now.items() if name not in before or before[name] != value}
+        self._services.parameters = before
         parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
         self._taken = [one for one in self._taken if one not in later]
-        return SetAside(tuple(reversed(parts)), cursors)
+        return SetAside(tuple(reversed(parts)), cursors, parameters)
 
     def put_back(self, aside: SetAside) -> None:
         """Take the snapshots again, inside those that are open now, and write again what was written since each.
@@ -113,8 +119,11 @@ class Snapshots:
             for snapshot, changes in aside.parts:
                 snapshot.storage = self._services.engine.push_snapshot()
                 snapshot.cursors |= opened_meanwhile
+                snapshot.parameters = self._services.parameters
                 self._taken.append(snapshot)
                 put_back(self._services, changes)
+            if aside.parameters:
+                self._services.parameters = {**self._services.parameters, **aside.parameters}
         except BaseException:
             outermost = aside.parts[0][0]
             self.restore(outermost)

@@ -191,6 +191,8 @@ class Catalog:
         if unit is not None:
             yield
             return
+        if self._engine.was_full:
+            self._engine.make_room()
         guard = self._engine.acquire()
         try:
             guard.begin()

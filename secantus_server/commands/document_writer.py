@@ -195,6 +195,8 @@ class DocumentWriter:
         if self._changes or begun:
             self.collection.documents_changed(self._difference, self._cap.size if self._cap else None, begun=begun)
         if self._changes:
+            if self._difference < 0:
+                self._services.engine.note_removal()
             self._services.writes.notify()
 
     def _commit_unit(self) -> None:

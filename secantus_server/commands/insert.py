@@ -11,6 +11,7 @@ from secantus_server.commands.names import collection_name
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.writing import (
+    OUT_OF_SPACE,
     WriteErrors,
     check_statement_count,
     finish_write,
@@ -19,7 +20,7 @@ from secantus_server.commands.writing import (
     write_transaction,
 )
 from secantus_server.errors import CommandError
-from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
 # So many documents share a transaction, or fewer if they are large.
 CHUNK = 1000
@@ -66,8 +67,14 @@ def insert_documents(
     errors: WriteErrors = []
     while position < len(documents) and not (errors and ordered):
         chunk = _Chunk(request, name, documents, position, ordered, bypass_validation)
-        total += write_transaction(request.services, request.operation.check, chunk.run)
-        errors += chunk.errors
+        try:
+            total += write_transaction(request.services, request.operation.check, chunk.run)
+            errors += chunk.errors
+        except CommandError as error:
+            # After a full disk the store has stopped: that is the command's error, and the server's end.
+            if error.code != OUT_OF_SPACE or isinstance(error, StorageError):
+                raise
+            errors += chunk.refused(error)
         position = chunk.reached
     return total, errors
 
@@ -115,6 +122,11 @@ class _Chunk:
         writer.commit()
         self.reached = position
         return count
+
+    def refused(self, error: CommandError) -> WriteErrors:
+        """Return the errors where the store has no room: none of the documents was inserted."""
+        stop = self.reached = min(self._start + CHUNK, len(self._documents))
+        return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
 
     def _timestamp(self) -> int:
         """What takes the place of an empty timestamp: later than everything before, and each its own; or itself, if that is wanted."""

@@ -30,7 +30,7 @@ def memory_limits(parameters: dict[str, Any]) -> MemoryLimits:
     Arguments:
         parameters: what setParameter has set.
     """
-    changed = {field: parameters[name] for field, name in PARAMETERS.items() if name in parameters} if parameters else {}
+    changed = {field: parameters[name] for field, name in PARAMETERS.items() if name in parameters}
     return MemoryLimits(**changed) if changed else DEFAULT_LIMITS
 
 

@@ -25,7 +25,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec._point import PointFinder, find_by_key
 from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec._scan import IndexScan
-from secantus_server.exec.read_scope import ReadScope
+from secantus_server.exec.read_scope import ReadScope, Tie
 from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.index._index import Index
 from secantus_server.mql.collation import parse_collation
@@ -60,6 +60,7 @@ class ServerOperations:
         self._is_first_read = True
         # By the index's ident: a sub-pipeline that runs for each outer document asks for the same one each time.
         self._point_finders: dict[int, PointFinder] = {}
+        self._tied: set[int] = set()
 
     def _collection(self, db: str, name: str) -> Collection | None:
         return self._services.catalog.find(db, name)
@@ -133,6 +134,7 @@ class ServerOperations:
             same_collation = index.generator is not None and index.generator.collation == collation
             usable = same_collation and not index.hidden and not index.sparse and index.partial_filter is None
             if usable and index.parts[0][0] == path:
+                self._tie(found)
                 return self._finder_by_id(found, index, collation) if index.is_id else self._finder(found, index, path, collation)
         return None
 
@@ -144,9 +146,16 @@ class ServerOperations:
         index = next((index for index in found.indexes if index.point_path == path and not index.hidden), None)
         if index is None:
             return None
+        self._tie(found)
         if index.ident not in self._point_finders:
             self._point_finders[index.ident] = self._scope.open(PointFinder(index, found.ident))
         return self._point_finders[index.ident]
+
+    def _tie(self, collection: Collection) -> None:
+        """End the cursor with this collection: its index is read anew for each outer document, also after it is dropped."""
+        if collection.ident not in self._tied:
+            self._tied.add(collection.ident)
+            self._scope.open(Tie(collection))
 
     def _finder_by_id(self, collection: Collection, index: Index, collation: Collation | None) -> Callable[[Any], Iterator[bytes]]:
         def find(value: Any) -> Iterator[bytes]:

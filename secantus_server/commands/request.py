@@ -14,6 +14,7 @@ from secantus_server.commands.operations import Operation
 from secantus_server.commands.usage import Usage
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.limits import DEFAULT_LIMITS
 from secantus_server.wire.message import Message
 
 if TYPE_CHECKING:
@@ -118,5 +119,5 @@ class Request:
             services.clock.object_id,
             keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
             text_error=text_error,
-            limits=memory_limits(services.parameters),
+            limits=memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
         )

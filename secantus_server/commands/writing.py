@@ -27,17 +27,22 @@ WriteErrors = list[dict[str, Any]]
 MAX_STATEMENTS = 100_000
 # What the cache has no room for is tried again so often, for others may have filled it.
 CACHE_TRIES = 3
+OUT_OF_SPACE = 14031
 
 
 def write_transaction(services: Services, check: Callable[[], None], work: Callable[[RecoveryUnit], T]) -> T:
-    """Do some work in a transaction, again if it conflicts with another one.
+    """Do some work in a transaction, again if it conflicts with another one, or if a full store can give back room.
 
     Arguments:
         check: asked before each try whether to go on.
         work: reads and writes through the unit and commits; it may be called several times.
+
+    Raises:
+        CommandError: what the work raises; 14031 OutOfDiskSpace where the store has no room for it.
     """
     unit = services.engine.acquire()
     too_large = 0
+    has_made_room = False
     try:
         while True:
             check()
@@ -48,6 +53,14 @@ def write_transaction(services: Services, check: Callable[[], None], work: Calla
                 services.counters.add("writeConflicts")
                 too_large += isinstance(error, CacheTooSmall)
                 if too_large == CACHE_TRIES:
+                    raise
+            except CommandError as error:
+                if error.code != OUT_OF_SPACE or has_made_room:
+                    raise
+                if unit.in_transaction:
+                    unit.rollback()
+                has_made_room = services.engine.make_room()
+                if not has_made_room:
                     raise
             finally:
                 if unit.in_transaction:

@@ -34,6 +34,28 @@ class Reader(Protocol):
         ...
 
 
+class Tie:
+    """A reader that reads nothing: the cursor ends with a collection that is looked up again and again.
+
+    Arguments:
+        collection: the collection.
+    """
+
+    def __init__(self, collection: Any) -> None:
+        self.collection = collection
+        self.finished = False
+
+    def attach(self, unit: RecoveryUnit) -> None:
+        """Do nothing."""
+
+    def detach(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Untie the cursor."""
+        self.finished = True
+
+
 AnyReader = TypeVar("AnyReader", bound=Reader)
 
 

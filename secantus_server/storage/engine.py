@@ -21,11 +21,16 @@ from secantus_server.storage.snapshots import NOTHING, Restored, Snapshot, Snaps
 from secantus_server.storage.tables import WITH_IDENTS
 from secantus_server.storage.waiting import Check, Waits
 from secantus_server.storage.wiredtiger._binding import Connection
+from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, RLock, Thread
 
 _OUT_OF_SPACE: Final = 14031
 #: How long close() waits for transactions that are still running.
 _CLOSE_TIMEOUT: Final = 10.0
+#: How long make_room() waits for a purge in another thread, which takes some milliseconds.
+_PURGE_TIMEOUT: Final = 0.2
+#: make_room() rests for so many times as long as it took.
+_SWEEP_PAUSE: Final = 5.0
 
 
 def _wait_on() -> None:
@@ -58,6 +63,7 @@ class Engine:
         self._statistics_lock = Lock()
         # How many were written, as serverStatus tells.
         self.checkpoints = 0
+        self._next_sweep = 0.0
         self._closed = False
         #: How often the store was put back to a snapshot; it changes only while no transaction runs.
         self.restores = 0
@@ -232,6 +238,43 @@ class Engine:
             return not self._closed and self._purge(budget_ms, gives_way)
         finally:
             self._purge_lock.release()
+
+    @property
+    def was_full(self) -> bool:
+        """Whether a store in memory has refused a write, and nobody has made room since."""
+        return self._connection.was_full
+
+    def note_removal(self) -> None:
+        """Note that documents were removed: to make room is worth its while at once."""
+        self._next_sweep = 0.0
+
+    def make_room(self, *, at_any_cost: bool = False) -> bool:
+        """Give back the memory of what nobody can reach any more, for a store in memory that is full. The caller has no transaction.
+
+        This walks over the whole store. While one refused write follows the other and nothing is removed, most of them therefore do
+        not get it.
+
+        Arguments:
+            at_any_cost: do it even though it was done a moment ago.
+
+        Returns:
+            whether it was done.
+        """
+        begun = monotonic()
+        if not self.in_memory or not (at_any_cost or self._orphans.hold_memory or begun >= self._next_sweep):
+            return False
+        # A purge in another thread may wait for the gate that this thread has closed.
+        if not self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
+            return False
+        try:
+            if not self._closed:
+                self._with_unit(self._orphans.reclaim)
+                self._connection.was_full = False
+        finally:
+            self._purge_lock.release()
+        now = monotonic()
+        self._next_sweep = now + _SWEEP_PAUSE * (now - begun)
+        return True
 
     def push_snapshot(self) -> Snapshot:
         """Takes a snapshot, inside those that are open. Waits until no transaction runs."""

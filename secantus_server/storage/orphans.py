@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -9,13 +10,14 @@ from typing import Final
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import WriteConflict
 from secantus_server.storage.keys import IdentRange, orphan_bounds, unpack_range
-from secantus_server.storage.tables import META
+from secantus_server.storage.tables import META, OPLOG, WITH_IDENTS
 from secantus_server.system._clock import monotonic
 
 #: Keys removed in one transaction: about a quarter of a millisecond, for which a restore may have to wait.
 _BATCH: Final = 256
 #: Keys removed before their pages are rewritten, and live entries that this may walk over: about a millisecond.
 _SWEEP_AFTER: Final = 2048
+_NO_LIMIT: Final = (1 << 31) - 1
 
 
 class Orphans:
@@ -35,6 +37,11 @@ class Orphans:
     def __len__(self) -> int:
         return len(self._ranges)
 
+    @property
+    def hold_memory(self) -> bool:
+        """Whether there are entries to remove, or pages to rewrite where some were removed."""
+        return bool(self._ranges or self._unswept)
+
     def load(self, unit: RecoveryUnit) -> None:
         """Reads the list that an earlier process left."""
         self.add(unpack_range(key) for key, _ in unit.scan(META, *orphan_bounds()))
@@ -53,6 +60,14 @@ class Orphans:
             if monotonic() >= deadline or is_wanted_elsewhere():
                 break
         return bool(self._ranges)
+
+    def reclaim(self, unit: RecoveryUnit) -> None:
+        """Remove all entries, and rewrite every page of the tables that hold documents, where keys may have been removed or changed."""
+        self.purge(unit, math.inf, lambda: False)
+        if self._sweeper is not None:
+            for table in (*WITH_IDENTS, OPLOG):
+                self._sweeper.sweep(table, b"", None, _NO_LIMIT)
+            self._forget_swept()
 
     def _purge_batch(self, unit: RecoveryUnit, orphan: IdentRange) -> None:
         """One batch in one transaction; the range's row goes with its last entry."""
@@ -79,8 +94,11 @@ class Orphans:
         self._unswept[orphan.table] = IdentRange(orphan.table, min(before.low, orphan.low), max(before.high, orphan.high))
 
     def _sweep(self, sweeper: RecoveryUnit) -> None:
-        """Rewrites the pages where keys were removed."""
+        """Rewrite the pages where keys were removed."""
         for table, swept in self._unswept.items():
             sweeper.sweep(table, *swept.bounds(), _SWEEP_AFTER)
+        self._forget_swept()
+
+    def _forget_swept(self) -> None:
         self._unswept.clear()
         self._removed = 0

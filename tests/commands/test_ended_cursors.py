@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -122,6 +123,18 @@ def test_the_other_collection_of_a_union(db: Database) -> None:
     assert failure(db, get_more)["errmsg"] == f"collection dropped. UUID {uuid}"
 
 
+@pytest.mark.parametrize("foreign", ["_id", "k"])
+def test_the_other_collection_of_a_lookup_by_an_index(db: Database, foreign: str) -> None:
+    filled(db)
+    filled(db, "others").create_index("k")
+    uuid = identity(db, "others")
+    lookup = {"$lookup": {"from": "others", "localField": "_id", "foreignField": foreign, "as": "found"}}
+    get_more = begun(db, {"aggregate": "items", "pipeline": [lookup], "cursor": {"batchSize": 10}})
+    assert len(db.command({**get_more, "batchSize": 5})["cursor"]["nextBatch"]) == 5
+    db.others.drop()
+    assert failure(db, get_more)["errmsg"] == f"collection dropped. UUID {uuid}"
+
+
 def test_a_view(db: Database) -> None:
     filled(db)
     db.create_collection("shown", viewOn="items", pipeline=[])
@@ -201,6 +214,15 @@ def test_a_tailable_cursor_whose_collection_is_dropped(db: Database, await_data:
     get_more = begun(db, {"find": "items", "tailable": True, "awaitData": await_data})
     db.items.drop()
     assert code(db, get_more) == KILLED
+
+
+def test_a_cursor_that_waits_for_data_while_its_collection_is_dropped(db: Database) -> None:
+    filled(db, number=3, capped=True, size=1_000_000)
+    get_more = begun(db, {"find": "items", "tailable": True, "awaitData": True})
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(code, db, {**get_more, "maxTimeMS": 60_000})
+        db.items.drop()
+        assert waiting.result() == KILLED
 
 
 def test_a_later_batch_that_reaches_the_limit_leaves_the_cursor_open(db: Database) -> None:

@@ -241,3 +241,31 @@ def test_a_restore_puts_the_parameters_back(server: SecantusDBServer, admin: Dat
     assert [shown[name] for name in ("internalQueryMaxPushBytes", "quiet")] == [
         before[name] for name in ("internalQueryMaxPushBytes", "quiet")
     ]
+
+
+def test_a_parameter_counts_as_written(server: SecantusDBServer, admin: Database) -> None:
+    with server.checkpoint() as snapshot:
+        assert not server.written_since(snapshot)
+        admin.command({"setParameter": 1, "internalQueryMaxPushBytes": 1000})
+        assert server.written_since(snapshot)
+
+
+def test_parameters_that_are_set_aside(server: SecantusDBServer, admin: Database) -> None:
+    asked = {"getParameter": 1, "internalQueryMaxPushBytes": 1, "internalQueryMaxAddToSetBytes": 1}
+
+    def values() -> list[int]:
+        shown = admin.command(asked)
+        return [shown["internalQueryMaxPushBytes"], shown["internalQueryMaxAddToSetBytes"]]
+
+    with server.checkpoint():
+        before = values()
+        inner = server.snapshot()
+        admin.command({"setParameter": 1, "internalQueryMaxPushBytes": 1000})
+        aside = server.set_aside(inner)
+        assert values() == before
+        admin.command({"setParameter": 1, "internalQueryMaxAddToSetBytes": 2000})
+        server.put_back(aside)
+        assert values() == [1000, 2000]
+        server.restore(inner)
+        assert values() == [before[0], 2000]
+    assert values() == before

@@ -100,6 +100,29 @@ def test_a_full_memory_store_refuses_and_lives_on() -> None:
     engine.close()
 
 
+def test_a_transaction_that_met_the_full_store_is_not_committed() -> None:
+    engine = Engine.open(":memory:", cache_size_mb=8)
+    unit = engine.acquire()
+    unit.begin()
+    written = 0
+    with pytest.raises(CommandError, match="The in-memory store is full"):
+        while True:
+            unit.put(RECORDS, pack_ident(1) + written.to_bytes(8, "big"), b"x" * 1000)
+            written += 1
+    with pytest.raises(CommandError, match="The in-memory store is full") as caught:
+        unit.commit()
+    assert caught.value.code == 14031
+    assert not unit.in_transaction
+    unit.begin()
+    assert list(unit.scan(RECORDS, b"", None)) == []
+    unit.rollback()
+    engine.release(unit)
+    assert engine.was_full
+    assert engine.make_room()
+    assert not engine.was_full
+    engine.close()
+
+
 def test_a_restore_makes_room_in_a_full_store() -> None:
     engine = Engine.open(":memory:", cache_size_mb=8)
     with engine.transaction() as unit:

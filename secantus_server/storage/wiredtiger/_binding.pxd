@@ -36,6 +36,8 @@ cdef class Connection:
     # The most bytes that one transaction may write.
     cdef size_t change_limit
     cdef bint usable
+    # A write was refused because the store in memory is full; whoever makes room clears it.
+    cdef public bint was_full
     cdef int fail(self, int code) except -1
 
 cdef class Session:
@@ -47,6 +49,8 @@ cdef class Session:
     # Bit by table: the writer stands on a key it has read, and so holds the key's page in its place.
     cdef unsigned int standing
     cdef readonly bint in_transaction
+    # The code of an operation that failed in the transaction, which WiredTiger then rolls back and does not commit; or 0.
+    cdef int failure
     # Counts the transactions: a scan knows by it that its position is gone.
     cdef uint64_t generation
 

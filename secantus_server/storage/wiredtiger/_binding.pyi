@@ -4,6 +4,7 @@ class Connection:
     """An open WiredTiger database."""
 
     in_memory: bool
+    was_full: bool
     def __init__(self, home: bytes, config: bytes, in_memory: bool, change_limit: int = 0) -> None: ...
     def reconfigure(self, config: bytes) -> None:
         """Changes settings of the open database."""

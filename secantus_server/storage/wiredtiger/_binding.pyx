@@ -150,6 +150,8 @@ cdef class Connection:
             return 0
         if code == WT_ROLLBACK or code == WT_PREPARE_CONFLICT:
             raise WriteConflict()
+        if code == WT_CACHE_FULL:
+            self.was_full = True
         raise explain(code, self.events.cause, self.events.text.decode("utf-8", "replace"))
 
 
@@ -251,6 +253,8 @@ cdef class Session:
             if reason != NULL and strstr(reason, b"for eviction") != NULL:
                 raise CacheTooSmall()
         if code:
+            if self.in_transaction:
+                self.failure = code
             self.connection.fail(code)
         return 0
 
@@ -319,21 +323,27 @@ cdef class Session:
             raise StorageError("The storage engine is closed.", 91)
         self.fail(self.handle.begin_transaction(self.handle, NULL))
         self.in_transaction = True
+        self.failure = 0
         self.generation += 1
         return 0
 
     cdef int finish(self, bint keep, bint is_long) except -1:
-        """Ends the transaction; where a commit fails, WiredTiger has rolled it back.
+        """End the transaction; where a commit fails, WiredTiger has rolled it back.
+
+        A transaction in which an operation has failed cannot be committed. It is rolled back, and the commit raises that error again.
 
         Arguments:
             is_long: this takes a while, in which others may have the GIL.
         """
         cdef int code
+        cdef int failure = self.failure if keep else 0
         assert self.in_transaction, "there is no transaction to end"
         self.in_transaction = False
         self.generation += 1
         if not self.connection.usable:
             raise StorageError("The storage engine is closed.", 91)
+        if failure:
+            keep = False
         if not keep:
             self.standing = 0
         elif self.standing:
@@ -346,7 +356,7 @@ cdef class Session:
         if code == 0 and keep and self.connection.events.stopped:
             # When another thread has met a full disk, a commit may succeed whose log record was not written any more.
             code = WT_PANIC
-        return self.fail(code)
+        return self.fail(code or failure)
 
     cdef int end_transaction(self, bint keep) noexcept nogil:
         """Commits or rolls back; gives WiredTiger's code."""

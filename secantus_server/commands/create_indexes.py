@@ -157,7 +157,7 @@ def build_indexes(request: Request, change: Change, collection: Collection, spec
             for index in made:
                 _add(writer, collection, index, document, scan.record_id)
     except CommandError as error:
-        if request.operation.killed or error.code == 50:
+        if request.operation.is_ended_by(error):
             raise
         where = f"Collection {collection.namespace} ( {_text(collection.uuid)} )"
         build = _text(services.catalog.new_uuid())

@@ -22,7 +22,7 @@ from secantus_server.mql.context import Collation
 from secantus_server.pipeline.operations import Found, WriteTarget
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import matching_documents
-from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
 T = TypeVar("T")
 
@@ -134,9 +134,11 @@ def merge_documents(
                 except WriteConflict:
                     raise
                 except CommandError as error:
+                    if request.operation.is_ended_by(error):
+                        raise
                     failed = failed or error
                 reached += 1
-        except WriteConflict:
+        except (StorageError, WriteConflict):
             raise
         except CommandError:
             _commit(target)

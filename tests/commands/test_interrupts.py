@@ -21,6 +21,8 @@ _numbers = itertools.count()
 COUNT = 3000
 # What is written before the time is over depends on how often a command looks at the clock, but a tenth is enough for all.
 LIMIT_MS = 10
+# So many, and the scan is through and some documents are written, but not all.
+SOME_LOOKS = 50
 
 
 class TickingClock(Clock):
@@ -82,20 +84,20 @@ UPDATE = [{"$set": {"n": {"$multiply": ["$n", 2]}, "done": True}}]
 )
 def test_an_update_keeps_what_it_has_changed(db: Database[dict[str, Any]], statement: dict[str, Any]) -> None:
     with pytest.raises(OperationFailure) as caught:
-        db.command({"update": "c", "updates": [statement], "maxTimeMS": COUNT // 2})
+        db.command({"update": "c", "updates": [statement], "maxTimeMS": SOME_LOOKS})
     assert caught.value.code == 50
     changed = [document["_id"] for document in db.c.find({"done": True}, sort=[("_id", 1)])]
     assert changed == list(range(len(changed)))
-    assert COUNT // 4 < len(changed) < COUNT
+    assert 0 < len(changed) < COUNT
 
 
 def test_a_delete_keeps_what_it_has_deleted(db: Database[dict[str, Any]]) -> None:
     with pytest.raises(OperationFailure) as caught:
-        db.command({"delete": "c", "deletes": [{"q": {}, "limit": 0}], "maxTimeMS": COUNT // 2})
+        db.command({"delete": "c", "deletes": [{"q": {}, "limit": 0}], "maxTimeMS": SOME_LOOKS})
     assert caught.value.code == 50
     left = [document["_id"] for document in db.c.find(sort=[("_id", 1)])]
     assert left == list(range(COUNT - len(left), COUNT))
-    assert 0 < len(left) < COUNT * 3 // 4
+    assert 0 < len(left) < COUNT
     assert db.c.count_documents({}) == len(left)
 
 
@@ -221,12 +223,12 @@ def test_a_pass_of_the_ttl_monitor(db: Database[dict[str, Any]], server: Secantu
     looks = itertools.count()
 
     def check() -> None:
-        if next(looks) > 300:
+        if next(looks) > 20:
             raise CommandError(11600, "interrupted at shutdown")
 
     with pytest.raises(CommandError):
         delete_expired(server.services, check)
-    assert 500 < db.t.count_documents({}) < 1000
+    assert 0 < db.t.count_documents({}) < 1000
 
 
 def test_kill_op_ends_an_update(db: Database[dict[str, Any]], server: SecantusDBServer, clock: TickingClock) -> None:
@@ -235,7 +237,7 @@ def test_kill_op_ends_an_update(db: Database[dict[str, Any]], server: SecantusDB
     looks = itertools.count()
 
     def kill() -> None:
-        if next(looks) == COUNT // 2:
+        if next(looks) == SOME_LOOKS:
             for operation in operations.all():
                 operations.kill(operation.opid)
 
@@ -243,4 +245,4 @@ def test_kill_op_ends_an_update(db: Database[dict[str, Any]], server: SecantusDB
     with pytest.raises(OperationFailure) as caught:
         db.command({"update": "c", "updates": [{"q": {}, "u": {"$set": {"done": True}}, "multi": True}], "maxTimeMS": 10**6})
     assert caught.value.code == 11601
-    assert COUNT // 4 < db.c.count_documents({"done": True}) < COUNT
+    assert 0 < db.c.count_documents({"done": True}) < COUNT

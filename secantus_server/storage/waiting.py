@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Protocol
@@ -52,15 +51,15 @@ class Waits:
         Raises:
             CommandError: what `check` raises.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = _FIRST_PAUSE_S
+        pause, waited = _FIRST_PAUSE_S, 0.0
         with self._condition:
             while not predicate():
                 self._check()
-                left = pause if deadline is None else min(pause, deadline - time.monotonic())
-                if left <= 0:
+                if timeout is not None and waited >= timeout:
                     return False
-                self._condition.wait(left)
+                # The pauses are added up, for a test may hold the clocks of the process still.
+                if not self._condition.wait(pause):
+                    waited += pause
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
         return True
 

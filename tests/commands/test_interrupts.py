@@ -136,11 +136,12 @@ def test_an_out_leaves_the_collection_as_it_was(db: Database[dict[str, Any]]) ->
     assert list(db.d.find()) == [{"_id": "old"}]
 
 
+# A scan of 400 documents looks at the clock five times; the others come from the stages.
 PIPELINES: dict[str, list[dict[str, Any]]] = {
     "group": [{"$group": {"_id": "$n"}}],
-    "group, then more": [{"$limit": 100}, {"$group": {"_id": "$n"}}, {"$unwind": "$_id"}, {"$match": {"_id": -1}}],
+    "group, then more": [{"$limit": 400}, {"$group": {"_id": "$n"}}, {"$unwind": "$_id"}, {"$match": {"_id": -1}}],
     "sort": [{"$sort": {"n": -1}}],
-    "a sort of what was made": [{"$limit": 100}, {"$set": {"b": {"$range": [0, 10]}}}, {"$unwind": "$b"}, {"$sort": {"b": 1, "n": -1}}],
+    "a sort of what was made": [{"$limit": 400}, {"$set": {"b": {"$range": [0, 10]}}}, {"$unwind": "$b"}, {"$sort": {"b": 1, "n": -1}}],
     "lookup": [{"$lookup": {"from": "c", "localField": "n", "foreignField": "n", "as": "found"}}],
     "correlated lookup": [
         {"$limit": 100},
@@ -151,18 +152,18 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         {"$graphLookup": {"from": "c", "startWith": "$n", "connectFromField": "n", "connectToField": "n", "as": "found"}},
     ],
     "setWindowFields": [
-        {"$limit": 100},
+        {"$limit": 400},
         {"$setWindowFields": {"sortBy": {"n": 1}, "output": {"s": {"$sum": "$n", "window": {"documents": [-5, 5]}}}}},
     ],
-    "facet": [{"$limit": 100}, {"$facet": {"a": [{"$match": {"n": -1}}], "b": [{"$count": "n"}], "c": [{"$group": {"_id": "$n"}}]}}],
+    "facet": [{"$limit": 400}, {"$facet": {"a": [{"$match": {"n": -1}}], "b": [{"$count": "n"}], "c": [{"$group": {"_id": "$n"}}]}}],
     "unwind": [{"$limit": 1}, {"$set": {"b": {"$range": [0, 1000]}}}, {"$unwind": "$b"}, {"$match": {"b": -1}}],
     "densify": [{"$limit": 2}, {"$densify": {"field": "n", "range": {"step": 0.001, "bounds": "full"}}}, {"$match": {"n": -1}}],
-    "fill": [{"$limit": 200}, {"$fill": {"sortBy": {"n": 1}, "output": {"x": {"method": "locf"}}}}, {"$match": {"n": -1}}],
+    "fill": [{"$limit": 400}, {"$fill": {"sortBy": {"n": 1}, "output": {"x": {"method": "locf"}}}}, {"$match": {"n": -1}}],
     "bucketAuto": [{"$bucketAuto": {"groupBy": "$n", "buckets": 5}}],
     "unionWith": [{"$limit": 1}, {"$unionWith": "c"}, {"$match": {"n": -1}}],
     "documents": [
         {"$limit": 1},
-        {"$unionWith": {"pipeline": [{"$documents": {"$map": {"input": {"$range": [0, 500]}, "in": {"a": 1}}}}]}},
+        {"$unionWith": {"pipeline": [{"$documents": {"$map": {"input": {"$range": [0, 1000]}, "in": {"a": 1}}}}]}},
         {"$match": {"a": 2}},
     ],
     "sample": [{"$sample": {"size": 5}}],

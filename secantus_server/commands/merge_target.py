@@ -119,37 +119,42 @@ def merge_documents(
     Raises:
         CommandError: the operation was interrupted; the documents before stay written.
     """
-    check = request.operation.check
     failure: CommandError | None = None
     position = 0
 
     def run(unit: RecoveryUnit) -> tuple[int, CommandError | None]:
-        target = make_target(unit)
-        reached, failed = position, None
-        try:
-            while reached < len(documents) and (reached == position or not unit.is_large):
-                check()
-                try:
-                    merge(target, documents[reached])
-                except WriteConflict:
-                    raise
-                except CommandError as error:
-                    if request.operation.is_ended_by(error):
-                        raise
-                    failed = failed or error
-                reached += 1
-        except (StorageError, WriteConflict):
-            raise
-        except CommandError:
-            _commit(target)
-            raise
-        _commit(target)
-        return reached, failed
+        return _merge_some(request, make_target(unit), unit, documents[position:], merge)
 
     while position < len(documents):
-        position, failed = write_transaction(request.services, check, run)
+        count, failed = write_transaction(request.services, request.operation.check, run)
+        position += count
         failure = failure or failed
     return failure
+
+
+def _merge_some(
+    request: Request, target: MergeTarget, unit: RecoveryUnit, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
+) -> tuple[int, CommandError | None]:
+    """Merge documents until the transaction is large, and commit; gives how many they were, and the first error."""
+    reached = 0
+    failed: CommandError | None = None
+    try:
+        while reached < len(documents) and (not reached or not unit.is_large):
+            request.operation.check()
+            try:
+                merge(target, documents[reached])
+            except CommandError as error:
+                if isinstance(error, WriteConflict) or request.operation.is_ended_by(error):
+                    raise
+                failed = failed or error
+            reached += 1
+    except (StorageError, WriteConflict):
+        raise
+    except CommandError:
+        _commit(target)
+        raise
+    _commit(target)
+    return reached, failed
 
 
 def _commit(target: MergeTarget) -> None:

@@ -24,13 +24,47 @@ from secantus_server.query.find import matching_documents
 from secantus_server.query.plan import Documents, Nothing
 from secantus_server.query.point import OneDocument, point_document, point_index
 from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.system._clock import monotonic
 
 Target = tuple[int, bytes]  # RecordId, document
 
-# A batch ends behind so many bytes; a document counts for its length and for what it costs besides, so a batch has at most 4,096.
-BATCH_BYTES = 8 << 20
-DOCUMENT_COST = 2048
+# A batch ends behind so many bytes; a document counts for its length and for what it costs besides, so a batch has at most 16,384.
+BATCH_BYTES = 16 << 20
+DOCUMENT_COST = 1024
+# A loop that writes looks whether to go on after its first few documents, then ever more rarely, up to every so many.
+FIRST_INTERVAL = 4
+LONGEST_INTERVAL = 64
+# Between two looks it should not take longer.
+LONG_S = 0.01
 QUERY_PLAN_KILLED = 175
+
+
+class Pace:
+    """How many documents a loop takes between two looks whether to go on: few for as long as they take long.
+
+    Arguments:
+        check: raises when the operation is to end.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._interval = FIRST_INTERVAL
+        self._looked = monotonic()
+
+    def look(self) -> int:
+        """Go on for so many documents.
+
+        Raises:
+            CommandError: what `check` raises.
+        """
+        self._check()
+        now = monotonic()
+        if now - self._looked > LONG_S:
+            self._interval = max(self._interval // 4, 1)
+        elif self._interval < LONGEST_INTERVAL:
+            self._interval *= 2
+        self._looked = now
+        return self._interval
 
 
 class Targets:
@@ -102,8 +136,9 @@ class Targets:
             self._close()
             self._pending.clear()
             self._seen.clear()
-        elif self._taken:
-            self._pending.extendleft(reversed(self._taken))
+        elif self._taken or self._batch:
+            taken = self._taken or [record_id for record_id, _ in self._batch]
+            self._pending.extendleft(reversed(taken))
             self._room = max(self._room // 4, 1)
         self._batch, self._taken = [], []
 
@@ -133,9 +168,8 @@ class Targets:
             raise
         finally:
             self._scope.detach()
-        self._taken = [record_id for record_id, _ in found]
         if not self._scan_ended and self._stay and not isinstance(documents, RecordScan):
-            self._seen.update(self._taken)
+            self._seen.update(record_id for record_id, _ in found)
         return found
 
     def _attach(self, collection: Collection, unit: RecoveryUnit) -> Documents:
@@ -152,13 +186,13 @@ class Targets:
 
     def _fill(self, found: list[Target], documents: Documents) -> None:
         """Take documents from the scan until the batch is full or the scan ends."""
-        seen, room = self._seen, self._room
+        seen, room, cost = self._seen, self._room, DOCUMENT_COST
         for document in documents:
             record_id = documents.record_id
             if seen and record_id in seen:
                 continue
             found.append((record_id, document))
-            room -= len(document) + DOCUMENT_COST
+            room -= len(document) + cost
             if room < 0:
                 return
         self._scan_ended = True

@@ -134,12 +134,12 @@ class _Bulk:
         self._done(operation, deleted, nDeleted=deleted)
 
     def _check_fatal(self, error: CommandError) -> None:
-        """A command that was killed or whose time is over has no results.
+        """A command that was killed, whose time is over or whose store has stopped has no results.
 
         Raises:
             CommandError: this one.
         """
-        if self._request.operation.killed or error.code == 50:
+        if self._request.operation.is_ended_by(error):
             raise error
 
     def _done(self, operation: BulkOperation, n: int, **totals: int) -> None:

@@ -191,7 +191,7 @@ def build_indexes(request: Request, change: Change, collection: Collection, spec
     try:
         _fill(writer, collection, made, scan)
     except CommandError as error:
-        if request.operation.killed or error.code == 50:
+        if request.operation.is_ended_by(error):
             raise
         where = f"Collection {collection.namespace} ( {_text(collection.uuid)} )"
         build = _text(services.catalog.new_uuid())

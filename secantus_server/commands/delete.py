@@ -45,7 +45,7 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
         try:
             count += run_delete(request, name, parse_delete(request, name, spec, args["let"]))
         except CommandError as error:
-            if request.operation.killed or error.code == 50:
+            if request.operation.is_ended_by(error):
                 raise
             errors.append(write_error(index, error))
             if args["ordered"]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.batches import Target, Targets
+from secantus_server.commands.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.commands.document_writer import DocumentWriter
 from secantus_server.commands.services import Services
 from secantus_server.commands.writing import write_transaction
 from secantus_server.errors import CommandError
-from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
 
 def delete_matches(services: Services, targets: Targets, check: Callable[[], None]) -> int:
@@ -45,16 +45,18 @@ def delete_documents(
         how many were deleted.
     """
     writer = DocumentWriter(services, unit, collection)
+    pace, due = Pace(check), FIRST_INTERVAL
     deleted = 0
     try:
         for record_id, document in documents:
-            if deleted:
-                check()
+            if not due:
+                due = pace.look()
                 if unit.is_large:
                     break
+            due -= 1
             writer.delete(document, record_id)
             deleted += 1
-    except WriteConflict:
+    except (StorageError, WriteConflict):
         raise
     except CommandError:
         writer.commit()

@@ -111,7 +111,7 @@ class _Chunk:
             count += reached - position
             position = reached
             if error is not None:
-                if operation.killed or error.code == 50:
+                if operation.is_ended_by(error):
                     # What was inserted before stays.
                     writer.commit()
                     raise error

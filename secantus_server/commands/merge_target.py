@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from secantus_server.bson import key_string
+from secantus_server.bson.values import timestamp_seconds
 from secantus_server.commands.create import create_collection
 from secantus_server.commands.document_writer import DocumentWriter
 from secantus_server.commands.request import Request
@@ -22,7 +23,7 @@ from secantus_server.mql.context import Collation
 from secantus_server.pipeline.operations import Found, WriteTarget
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import matching_documents
-from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
 T = TypeVar("T")
 
@@ -90,7 +91,7 @@ class MergeTarget:
             create_collection(self._request.services, *self._namespace, {}, if_missing=True)
             raise WriteConflict
         clock = self._request.services.clock
-        self.writer.insert(prepare_document(document, clock.object_id, lambda: clock.now_ms() // 1000 << 32 | 1))
+        self.writer.insert(prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1))
 
     def replace(self, found: Found, new: bytes) -> None:
         """Put a document into the place of one that was found.
@@ -119,35 +120,42 @@ def merge_documents(
     Raises:
         CommandError: the operation was interrupted; the documents before stay written.
     """
-    check = request.operation.check
     failure: CommandError | None = None
     position = 0
 
     def run(unit: RecoveryUnit) -> tuple[int, CommandError | None]:
-        target = make_target(unit)
-        reached, failed = position, None
-        try:
-            while reached < len(documents) and (reached == position or not unit.is_large):
-                check()
-                try:
-                    merge(target, documents[reached])
-                except WriteConflict:
-                    raise
-                except CommandError as error:
-                    failed = failed or error
-                reached += 1
-        except WriteConflict:
-            raise
-        except CommandError:
-            _commit(target)
-            raise
-        _commit(target)
-        return reached, failed
+        return _merge_some(request, make_target(unit), unit, documents[position:], merge)
 
     while position < len(documents):
-        position, failed = write_transaction(request.services, check, run)
+        count, failed = write_transaction(request.services, request.operation.check, run)
+        position += count
         failure = failure or failed
     return failure
+
+
+def _merge_some(
+    request: Request, target: MergeTarget, unit: RecoveryUnit, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
+) -> tuple[int, CommandError | None]:
+    """Merge documents until the transaction is large, and commit; gives how many they were, and the first error."""
+    reached = 0
+    failed: CommandError | None = None
+    try:
+        while reached < len(documents) and (not reached or not unit.is_large):
+            request.operation.check()
+            try:
+                merge(target, documents[reached])
+            except CommandError as error:
+                if isinstance(error, WriteConflict) or request.operation.is_ended_by(error):
+                    raise
+                failed = failed or error
+            reached += 1
+    except (StorageError, WriteConflict):
+        raise
+    except CommandError:
+        _commit(target)
+        raise
+    _commit(target)
+    return reached, failed
 
 
 def _commit(target: MergeTarget) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from secantus_server.clock import Clock
 from secantus_server.errors import CommandError
+from secantus_server.storage.errors import StorageError
 from secantus_server.system._threads import get_ident
 
 
@@ -52,6 +53,10 @@ class Operation:
         if self.deadline is not None and self._clock.monotonic() > self.deadline:
             raise CommandError(50, "operation exceeded time limit")
         return None
+
+    def is_ended_by(self, error: CommandError) -> bool:
+        """Whether an error ends the whole command, not one of its statements or documents: an interruption, or the store has stopped."""
+        return self.killed is not None or error.code == 50 or (isinstance(error, StorageError) and error.fatal)
 
     def end(self) -> None:
         """Note how much of its time it has left, for a getMore that goes on with what it began."""

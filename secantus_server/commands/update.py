@@ -9,7 +9,7 @@ from typing import Any
 from secantus_server.bson.values import MISSING, type_name
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
-from secantus_server.commands.batches import Target, Targets
+from secantus_server.commands.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.commands.document_writer import DocumentWriter, prepared_id
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import command_context
@@ -35,7 +35,7 @@ from secantus_server.mql.update.upsert import check_upsert_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import matching_documents
 from secantus_server.query.point import point_document, point_index
-from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
 FIELDS = {
     "updates": a.documents(),
@@ -107,7 +107,7 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
             statement = parse_statement(request, name, spec, args["let"])
             outcome = run_update(request, name, statement, bypass_validation=args["bypassDocumentValidation"])
         except CommandError as error:
-            if request.operation.killed or error.code == 50:
+            if request.operation.is_ended_by(error):
                 raise
             errors.append(write_error(index, error))
             if args["ordered"]:
@@ -222,6 +222,8 @@ class _UpdateRun:
                 outcome.upserted_id = insert_upsert(writer, self._statement)
         except WriteConflict:
             raise
+        except StorageError:
+            raise
         except CommandError:
             # What was changed before the document that could not be changed stays, though nobody counts it.
             writer.commit()
@@ -265,12 +267,15 @@ def change_documents(
     query, changes, unit = statement.query, statement.update, writer.unit
     apply = changes.apply
     locate = query.match.array_index if changes.needs_array_index and query.match is not None else None
+    # One document, the usual number, needs no pace.
+    pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
     matched = modified = 0
     for record_id, document in documents:
-        if matched:
-            check()
+        if pace is not None and not due:
+            due = pace.look()
             if unit.is_large:
                 break
+        due -= 1
         new = apply(document, array_index=locate(document)) if locate else apply(document)
         matched += 1
         if new is not document:

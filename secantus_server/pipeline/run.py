@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from secantus_server.pipeline._checked import Checked
+from secantus_server.exec._checked import Checked
 from secantus_server.pipeline.stage import Stage
 
 

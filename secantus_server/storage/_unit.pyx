@@ -23,7 +23,7 @@ cdef enum:
     KEY_COST = 128
     LONG_COMMIT = 131072
     # So much is at most written in one transaction of a statement that may go on in another one.
-    LARGE = 8388608
+    LARGE = 33554432
 
 cdef extern from "pythread.h":
     unsigned long PyThread_get_thread_ident()

@@ -266,9 +266,13 @@ def test_merge_into_its_own_collection(filled: Database[dict[str, Any]]) -> None
     assert sorted(filled.c.distinct("n")) == list(range(1, COUNT + 1))
 
 
-def test_insert_of_more_than_a_small_cache_holds(tmp_path: Path) -> None:
-    server = SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error", cache_size_mb=20)
-    with server, MongoClient(server.uri, retryWrites=False) as client:
+def test_more_than_a_small_cache_holds(tmp_path: Path) -> None:
+    with (
+        SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error", cache_size_mb=20) as server,
+        MongoClient[dict[str, Any]](server.uri, retryWrites=False) as client,
+    ):
         client.test.c.insert_many([{"_id": number, "x": b"x" * 40_000} for number in range(900)])
         assert client.test.c.update_many({}, {"$set": {"y": 1}}).modified_count == 900
+        client.test.c.aggregate([{"$merge": "d"}])
+        assert client.test.d.count_documents({"y": 1}) == 900
         assert client.test.c.delete_many({}).deleted_count == 900

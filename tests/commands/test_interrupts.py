@@ -21,6 +21,8 @@ _numbers = itertools.count()
 COUNT = 3000
 # What is written before the time is over depends on how often a command looks at the clock, but a tenth is enough for all.
 LIMIT_MS = 10
+# So many, and the scan is through and some documents are written, but not all.
+SOME_LOOKS = 50
 
 
 class TickingClock(Clock):
@@ -82,20 +84,20 @@ UPDATE = [{"$set": {"n": {"$multiply": ["$n", 2]}, "done": True}}]
 )
 def test_an_update_keeps_what_it_has_changed(db: Database[dict[str, Any]], statement: dict[str, Any]) -> None:
     with pytest.raises(OperationFailure) as caught:
-        db.command({"update": "c", "updates": [statement], "maxTimeMS": COUNT // 2})
+        db.command({"update": "c", "updates": [statement], "maxTimeMS": SOME_LOOKS})
     assert caught.value.code == 50
     changed = [document["_id"] for document in db.c.find({"done": True}, sort=[("_id", 1)])]
     assert changed == list(range(len(changed)))
-    assert COUNT // 4 < len(changed) < COUNT
+    assert 0 < len(changed) < COUNT
 
 
 def test_a_delete_keeps_what_it_has_deleted(db: Database[dict[str, Any]]) -> None:
     with pytest.raises(OperationFailure) as caught:
-        db.command({"delete": "c", "deletes": [{"q": {}, "limit": 0}], "maxTimeMS": COUNT // 2})
+        db.command({"delete": "c", "deletes": [{"q": {}, "limit": 0}], "maxTimeMS": SOME_LOOKS})
     assert caught.value.code == 50
     left = [document["_id"] for document in db.c.find(sort=[("_id", 1)])]
     assert left == list(range(COUNT - len(left), COUNT))
-    assert 0 < len(left) < COUNT * 3 // 4
+    assert 0 < len(left) < COUNT
     assert db.c.count_documents({}) == len(left)
 
 
@@ -134,11 +136,12 @@ def test_an_out_leaves_the_collection_as_it_was(db: Database[dict[str, Any]]) ->
     assert list(db.d.find()) == [{"_id": "old"}]
 
 
+# A scan of 400 documents looks at the clock five times; the others come from the stages.
 PIPELINES: dict[str, list[dict[str, Any]]] = {
     "group": [{"$group": {"_id": "$n"}}],
-    "group, then more": [{"$limit": 100}, {"$group": {"_id": "$n"}}, {"$unwind": "$_id"}, {"$match": {"_id": -1}}],
+    "group, then more": [{"$limit": 400}, {"$group": {"_id": "$n"}}, {"$unwind": "$_id"}, {"$match": {"_id": -1}}],
     "sort": [{"$sort": {"n": -1}}],
-    "a sort of what was made": [{"$limit": 100}, {"$set": {"b": {"$range": [0, 10]}}}, {"$unwind": "$b"}, {"$sort": {"b": 1, "n": -1}}],
+    "a sort of what was made": [{"$limit": 400}, {"$set": {"b": {"$range": [0, 10]}}}, {"$unwind": "$b"}, {"$sort": {"b": 1, "n": -1}}],
     "lookup": [{"$lookup": {"from": "c", "localField": "n", "foreignField": "n", "as": "found"}}],
     "correlated lookup": [
         {"$limit": 100},
@@ -149,18 +152,18 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         {"$graphLookup": {"from": "c", "startWith": "$n", "connectFromField": "n", "connectToField": "n", "as": "found"}},
     ],
     "setWindowFields": [
-        {"$limit": 100},
+        {"$limit": 400},
         {"$setWindowFields": {"sortBy": {"n": 1}, "output": {"s": {"$sum": "$n", "window": {"documents": [-5, 5]}}}}},
     ],
-    "facet": [{"$limit": 100}, {"$facet": {"a": [{"$match": {"n": -1}}], "b": [{"$count": "n"}], "c": [{"$group": {"_id": "$n"}}]}}],
+    "facet": [{"$limit": 400}, {"$facet": {"a": [{"$match": {"n": -1}}], "b": [{"$count": "n"}], "c": [{"$group": {"_id": "$n"}}]}}],
     "unwind": [{"$limit": 1}, {"$set": {"b": {"$range": [0, 1000]}}}, {"$unwind": "$b"}, {"$match": {"b": -1}}],
     "densify": [{"$limit": 2}, {"$densify": {"field": "n", "range": {"step": 0.001, "bounds": "full"}}}, {"$match": {"n": -1}}],
-    "fill": [{"$limit": 200}, {"$fill": {"sortBy": {"n": 1}, "output": {"x": {"method": "locf"}}}}, {"$match": {"n": -1}}],
+    "fill": [{"$limit": 400}, {"$fill": {"sortBy": {"n": 1}, "output": {"x": {"method": "locf"}}}}, {"$match": {"n": -1}}],
     "bucketAuto": [{"$bucketAuto": {"groupBy": "$n", "buckets": 5}}],
     "unionWith": [{"$limit": 1}, {"$unionWith": "c"}, {"$match": {"n": -1}}],
     "documents": [
         {"$limit": 1},
-        {"$unionWith": {"pipeline": [{"$documents": {"$map": {"input": {"$range": [0, 500]}, "in": {"a": 1}}}}]}},
+        {"$unionWith": {"pipeline": [{"$documents": {"$map": {"input": {"$range": [0, 1000]}, "in": {"a": 1}}}}]}},
         {"$match": {"a": 2}},
     ],
     "sample": [{"$sample": {"size": 5}}],
@@ -221,12 +224,12 @@ def test_a_pass_of_the_ttl_monitor(db: Database[dict[str, Any]], server: Secantu
     looks = itertools.count()
 
     def check() -> None:
-        if next(looks) > 300:
+        if next(looks) > 20:
             raise CommandError(11600, "interrupted at shutdown")
 
     with pytest.raises(CommandError):
         delete_expired(server.services, check)
-    assert 500 < db.t.count_documents({}) < 1000
+    assert 0 < db.t.count_documents({}) < 1000
 
 
 def test_kill_op_ends_an_update(db: Database[dict[str, Any]], server: SecantusDBServer, clock: TickingClock) -> None:
@@ -235,7 +238,7 @@ def test_kill_op_ends_an_update(db: Database[dict[str, Any]], server: SecantusDB
     looks = itertools.count()
 
     def kill() -> None:
-        if next(looks) == COUNT // 2:
+        if next(looks) == SOME_LOOKS:
             for operation in operations.all():
                 operations.kill(operation.opid)
 
@@ -243,4 +246,4 @@ def test_kill_op_ends_an_update(db: Database[dict[str, Any]], server: SecantusDB
     with pytest.raises(OperationFailure) as caught:
         db.command({"update": "c", "updates": [{"q": {}, "u": {"$set": {"done": True}}, "multi": True}], "maxTimeMS": 10**6})
     assert caught.value.code == 11601
-    assert COUNT // 4 < db.c.count_documents({"done": True}) < COUNT
+    assert 0 < db.c.count_documents({"done": True}) < COUNT

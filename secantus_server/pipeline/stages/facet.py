@@ -10,8 +10,8 @@ from typing import Any
 
 from secantus_server.bson import RawArray, encode, type_name
 from secantus_server.errors import CommandError
+from secantus_server.exec._checked import Checked
 from secantus_server.mql.expressions.paths import validate_field_name
-from secantus_server.pipeline._checked import Checked
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.registry import stage

@@ -158,8 +158,11 @@ class Merge(Stage):
 
 def _with_nulls(document: bytes, values: dict[str, Any]) -> bytes:
     """The document with null where it was looked for as null: these two modes insert as an update with upsert does."""
+    empty = [path for path, value in values.items() if value is None and "." not in path]
+    if not empty:
+        return document
     fields = decode(document)
-    missing = {path: None for path, value in values.items() if value is None and path not in fields and "." not in path}
+    missing = {path: None for path in empty if path not in fields}
     return encode({**missing, **fields}) if missing else document
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
+from secantus_server.exec._checked import CheckedRuns
 from secantus_server.pipeline.arguments import check_path
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
@@ -27,8 +28,6 @@ class Unwind(Stage):
         index_path: where the position goes, or None.
         preserve: whether documents without elements stay.
     """
-
-    makes_many = True
 
     def __init__(self, path: str, index_path: str | None, preserve: bool) -> None:
         super().__init__()
@@ -63,7 +62,7 @@ class Unwind(Stage):
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents of all elements."""
-        return chain.from_iterable(map(self.unwinder.unwind, source))
+        return chain.from_iterable(CheckedRuns(map(self.unwinder.unwind, source), self.check))
 
     def explain(self) -> dict[str, Any]:
         """The stage as explain shows it."""

@@ -40,8 +40,8 @@ class Usage:
 
     def add(self, other: Usage) -> None:
         """Add another connection's counts and times."""
-        for counter, count in other.counts.copy().items():
-            self.counts[counter] += count
+        for counter, number in other.counts.copy().items():
+            self.counts[counter] += number
         for key, (count, seconds) in other.rows.copy().items():
             row = self.rows.setdefault(key, [0, 0.0])
             row[0] += count

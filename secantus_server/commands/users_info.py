@@ -51,7 +51,7 @@ def _is_wanted(user: dict[str, Any], wanted: frozenset[tuple[str | None, str | N
 
 def _shown(user: dict[str, Any], args: dict[str, Any]) -> dict[str, Any]:
     # A client may have written the document itself.
-    shown = {field: user[field] for field in ("_id", "userId", "user", "db") if field in user}
+    shown: dict[str, Any] = {field: user[field] for field in ("_id", "userId", "user", "db") if field in user}
     credentials = user.get("credentials", {})
     if args["showCredentials"]:
         shown["credentials"] = credentials

@@ -36,6 +36,11 @@ _NOT_KEPT = frozenset(["ns", "dropDups", "safe", "originalSpec"])
 _QUOTES_ITSELF = frozenset([197])
 
 
+def known_options(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a definition without the options that there are not."""
+    return {option: value for option, value in spec.items() if option in _OPTIONS}
+
+
 def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
     """Return the definition as it is stored.
 

@@ -14,18 +14,18 @@ from secantus_server.commands import arguments as a
 from secantus_server.commands.authorization import ROLES, USERS, read_documents, role_closure
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
-from secantus_server.errors import not_supported
+
+_EVERYTHING = {"resource": {"anyResource": True}, "actions": ["anyAction"]}
 
 
 @command("connectionStatus", {"showPrivileges": a.boolean()}, in_api_v1=True)
 def connection_status(request: Request, args: dict[str, Any]) -> Reply:
     """Tell who is authenticated on the connection."""
     users = [{"user": user, "db": db} for user, db in request.client.users]
-    if users and args["showPrivileges"]:
-        raise not_supported("connectionStatus with showPrivileges for a user", "leave it out: roles are kept, but not enforced")
     info: Reply = {"authenticatedUsers": users, "authenticatedUserRoles": _roles(request) if users else []}
     if args["showPrivileges"]:
-        info["authenticatedUserPrivileges"] = []
+        # Roles are not enforced: this is what a user may really do.
+        info["authenticatedUserPrivileges"] = [_EVERYTHING] if users else []
     name = f"{request.services.topology.process_id}/{request.client.connection_id}"
     return {"authInfo": info, "uuid": Binary(uuid.uuid5(uuid.NAMESPACE_OID, name).bytes, 4)}
 

@@ -23,7 +23,7 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import Index
 from secantus_server.index.build import direction, index_kind, make_index
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.index.spec import check_kind_has_collations, check_spec, known_options
+from secantus_server.index.spec import check_kind_has_collations, check_requested, known_options
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
@@ -51,7 +51,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     given = args["indexes"]
     if args["ignoreUnknownIndexOptions"]:
         given = list(map(known_options, given))
-    specs = [check_spec(spec) for spec in given]
+    specs = [check_requested(spec) for spec in given]
     check_commit_quorum(args["commitQuorum"])
     check_not_view(request.services.catalog.find(request.db, name))
     services = request.services

@@ -45,7 +45,16 @@ def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
     """Return the definition as it is stored.
 
     Raises:
-        CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14; the text quotes the definition.
+        CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14.
+    """
+    return _complete(spec, _check_form(spec))
+
+
+def check_requested(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a definition of createIndexes as it is stored.
+
+    Raises:
+        CommandError: as `check_spec`, and its text quotes the definition.
     """
     shown = spec
     try:

@@ -72,12 +72,14 @@ def secantus_db(request: pytest.FixtureRequest, secantus_client: MongoClient[dic
 
 
 @pytest.fixture
-def secantus_async_client(secantus_uri: str) -> Iterator[AsyncMongoClient[dict[str, Any]]]:
-    """A pymongo AsyncMongoClient on `secantus_server` for one test; it works on whatever loop the test runs."""
+def secantus_async_client(request: pytest.FixtureRequest, secantus_uri: str) -> Iterator[AsyncMongoClient[dict[str, Any]]]:
+    """A pymongo AsyncMongoClient on `secantus_server` for one test; it works on whatever asyncio loop the test runs."""
     from pymongo import AsyncMongoClient
 
+    from pytest_secantus.companions import check_loop
     from pytest_secantus.loops import ClosedWithLoop
 
+    check_loop(request)
     closer = ClosedWithLoop()
     closer.client = AsyncMongoClient(secantus_uri, event_listeners=[closer])
     yield closer.client

@@ -5,6 +5,7 @@ A configuration has one guard, and through it one worker; hooks and fixtures get
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_secantus.seeding import Source
 
 SEED_MARKER = "secantus_seed"
+SERVER_FIXTURE = "secantus_server"
 
 
 class Guard:
@@ -33,11 +35,33 @@ class Guard:
         self._writing = ExitStack()
         self._teardowns: dict[pytest.FixtureDef[Any], ExitStack] = {}
         self._armed = False
+        self._pid = os.getpid()
+        self._seed_error: Exception | None = None
+
+    @contextmanager
+    def protocol(self, item: pytest.Item) -> Generator[None]:
+        """A whole test. If it runs in a fork, which has no server, this process sees to its seed and undoes what it wrote."""
+        if not (self.worker.running and is_forked(item)):
+            yield
+            return
+        try:
+            self.worker.seeds.prepare(self.sources(item))
+        except Exception as error:  # noqa: BLE001  (whatever a callable seed raises; the fork reports it)
+            self._seed_error = error
+        try:
+            with self.worker.layers.writing(item, TEST_RANK):
+                yield
+        finally:
+            self._seed_error = None
+            self.worker.layers.close(item)
 
     def begin_test(self, item: pytest.Item) -> None:
         """From here on what is written belongs to this test, until a fixture of a wider scope is set up."""
+        if os.getpid() != self._pid:
+            self._pid = os.getpid()
+            self.worker.leave_to_parent()
         self.finish_test()
-        if self.worker.running and not list(item.iter_markers(SEED_MARKER)):
+        if self._exchanges_seeds and not list(item.iter_markers(SEED_MARKER)):
             self.worker.seeds.prepare([])
         self._item = item
         self._armed = False
@@ -63,6 +87,10 @@ class Guard:
     @contextmanager
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
         """What is written inside the block belongs to the fixture, or to the test if the fixture's scope is a function."""
+        if fixturedef.argname == SERVER_FIXTURE:
+            with tried_again(fixturedef, request):
+                yield
+            return
         if fixturedef.scope == "function":
             self._arm(request.node)
             with self._seeded(fixturedef, request.node):
@@ -122,9 +150,31 @@ class Guard:
         finally:
             fixturedef.func = original  # type: ignore[misc]
 
+    @property
+    def _exchanges_seeds(self) -> bool:
+        """Whether there is a server, and the seeds in it are this process's business."""
+        return self.worker.running and not self.worker.is_left_to_parent
+
     def _prepare_seed(self, item: pytest.Item) -> None:
-        if self.worker.running and item is self._item:
+        if self._seed_error is not None:
+            raise self._seed_error
+        if self._exchanges_seeds and item is self._item:
             self.worker.seeds.prepare(self.sources(item))
+
+
+@contextmanager
+def tried_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
+    """Set a fixture up. What pytest keeps of a failure, such as a timeout that fires meanwhile, it would repeat for every later test."""
+    try:
+        yield
+    except BaseException:
+        fixturedef.finish(request)  # type: ignore[arg-type]
+        raise
+
+
+def is_forked(item: pytest.Item) -> bool:
+    """Whether pytest-forked runs this test in a process of its own."""
+    return bool(item.config.getoption("forked", False)) or item.get_closest_marker("forked") is not None
 
 
 def fail(error: Exception, **_arguments: object) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from pathlib import Path
-from typing import Final, Literal, NoReturn, get_args
+from typing import Any, Final, Literal, NoReturn, get_args
 
 import pytest
 
@@ -38,6 +38,8 @@ class Options:
     Arguments:
         active: ``--secantus``: run the server and isolate every test, whether it uses our fixtures or not.
         uri: somebody else's server, to be used instead of one of our own.
+        settings: of the server, by the names of `secantus_server.settings.Settings`.
+        keep_definitions: what a test created and did not drop is there again, empty, when it is next used.
     """
 
     active: bool
@@ -48,6 +50,8 @@ class Options:
     database: str
     storage: str
     uri: str | None
+    settings: dict[str, Any]
+    keep_definitions: bool
 
     def __init__(self, **fields: object) -> None:
         assert fields.keys() == Options.__annotations__.keys()
@@ -71,12 +75,19 @@ def add_options(parser: pytest.Parser) -> None:
         help="restore (default): undo what each test wrote; namespace: a database per test; none",
     )
     group.addoption("--secantus-storage", metavar="WHERE", help=":memory: (default), or a directory for the servers' files")
+    group.addoption(
+        "--secantus-redirect",
+        metavar="ADDRESSES",
+        help="with --secantus: host:port, or several with commas, that pymongo clients ask for and do not get",
+    )
     group.addoption("--secantus-uri", metavar="URI", help="use this server instead of an own one (isolation namespace or none)")
     parser.addini("secantus_isolation", "as --secantus-isolation", default="")
     parser.addini("secantus_storage", "as --secantus-storage", default="")
     parser.addini("secantus_uri", "as --secantus-uri", default="")
     parser.addini("secantus_env", "with --secantus: environment variables that get the URI", type="args", default=list(DEFAULT_ENV))
-    parser.addini("secantus_redirect", "with --secantus: host:port that pymongo clients ask for and do not get", type="args", default=[])
+    parser.addini("secantus_redirect", "as --secantus-redirect, with spaces between addresses", type="args", default=[])
+    parser.addini("secantus_settings", "settings of the server: lines such as ttl_interval_s = 1", type="linelist", default=[])
+    parser.addini("secantus_keep_definitions", "keep collections and indexes that tests create, without data: yes, no", default="")
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
 
@@ -93,15 +104,18 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
     """
     uri = choose(config, given.secantus_uri, "secantus_uri") or None
     isolation = read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri)
+    redirect = config.getini("secantus_redirect") if given.secantus_redirect is None else given.secantus_redirect.split(",")
     return Options(
         active=given.secantus,
         isolation=isolation,
         env=read_names(config.getini("secantus_env")),
-        redirect=frozenset(read_address(text) for text in config.getini("secantus_redirect")),
+        redirect=frozenset(read_address(text) for text in redirect if text),
         seed=read_seed(config.getini("secantus_seed"), uri, isolation),
         database=read_database(config.getini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
+        settings=read_settings(config.getini("secantus_settings"), uri),
+        keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
     )
 
 
@@ -118,6 +132,29 @@ def read_isolation(text: str, uri: str | None) -> Isolation:
     if mode == "restore" and uri:
         raise pytest.UsageError("secantus_isolation = restore needs a server of our own; with secantus_uri use namespace or none")
     return mode
+
+
+def read_truth(name: str, text: str, otherwise: bool) -> bool:
+    """Yes or no."""
+    from pytest_secantus.server_settings import TRUTHS
+
+    if text and text.lower() not in TRUTHS:
+        raise pytest.UsageError(f"{name} is {text!r}; it can be yes or no")
+    return TRUTHS[text.lower()] if text else otherwise
+
+
+def read_settings(lines: list[str], uri: str | None) -> dict[str, Any]:
+    """The server's settings; what knows them is imported only where there are some."""
+    if not lines:
+        return {}
+    if uri:
+        raise pytest.UsageError("secantus_settings is for a server of our own; it cannot go with secantus_uri")
+    from pytest_secantus.server_settings import parse_settings
+
+    try:
+        return parse_settings(lines)
+    except ValueError as error:
+        raise pytest.UsageError(f"secantus_settings: {error}") from error
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:

@@ -61,6 +61,13 @@ def start_for_suite(worker: Worker) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that use our fixtures run in one thread."""
+    from pytest_secantus.companions import run_in_one_thread
+
+    run_in_one_thread(config, items)
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """One line: where the server is, or that there is none yet, and how tests are isolated."""
     worker = guard_of(config).worker
@@ -78,6 +85,13 @@ def pytest_report_header(config: pytest.Config) -> str:
 def without_credentials(uri: str) -> str:
     """A connection string as it may stand in a log."""
     return re.sub(r"//[^/]*@", "//", uri)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that runs in a fork is isolated from here."""
+    with guard_of(item.config).protocol(item):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -111,3 +125,50 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
 def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
     """What a fixture wrote goes with it."""
     guard_of(request.config).fixture_finished(fixturedef)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that looked for a server elsewhere gets a hint."""
+    report = yield
+    if call.excinfo is not None:
+        add_hint(item.config, report, call.excinfo.value)
+    return report
+
+
+def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: object) -> None:
+    """So does a module that did when it was imported."""
+    if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
+        add_hint(node.config, report, call.excinfo.value)
+
+
+def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport, error: BaseException) -> None:
+    """Say what may be wrong, if an error is about a server that is not there while ours is."""
+    worker = guard_of(config).worker
+    if worker.running and report.outcome == "failed":
+        from pytest_secantus.hints import TITLE, hint
+
+        if (text := hint(error, worker.target())) is not None:
+            report.sections.append((TITLE, text))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of xdist tells its controller what the summary needs."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["secantus_logins"] = guard_of(session.config).worker.logins
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """xdist's controller hears from a worker."""
+    guard_of(node.config).worker.logins_elsewhere += getattr(node, "workeroutput", {}).get("secantus_logins", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say once that logins were not checked, if there were any."""
+    if (count := guard_of(config).worker.logins) > 0:
+        from pytest_secantus.hints import logins_line
+
+        terminalreporter.section("warnings of Secantus", sep="-")
+        terminalreporter.line(logins_line(count))

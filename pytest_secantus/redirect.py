@@ -1,40 +1,50 @@
 """Send pymongo clients that ask for certain hosts to our server instead.
 
-A suite written for a mongod on ``localhost:27017`` runs so unchanged, and in parallel. What a client asked for beside the
-host stays, but for what only the other server could grant: credentials, TLS, the name of its replica set.
+A suite written for a mongod on ``localhost:27017`` runs so unchanged, and in parallel. A client keeps what it asked for - addresses,
+the name of a replica set, timeouts and the rest - and shows it; only its connections lead elsewhere. What our server has not is left
+out: credentials, TLS, load balancing.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from pytest_secantus.options import DEFAULT_PORT, Address, address
 
-#: Options (lower case) that are about the server which is not reached; those that begin with tls or ssl go too.
-NOT_OURS = frozenset({"username", "password", "authsource", "authmechanism", "authmechanismproperties", "replicaset", "loadbalanced"})
+#: Options (lower case) that our server does not have; those that begin with tls, ssl or srv go too.
+NOT_OURS = frozenset({"username", "password", "authsource", "authmechanism", "authmechanismproperties", "loadbalanced"})
 
 
 class Uri(NamedTuple):
     """The parts of a connection string that matter here."""
 
+    scheme: str
+    login: str
     hosts: str
     database: str
     options: str
 
+    @property
+    def kept_options(self) -> list[str]:
+        """The options that our server has."""
+        return [option for option in self.options.split("&") if option and not is_foreign_option(option.partition("=")[0])]
+
 
 def parse_uri(uri: str) -> Uri:
     """Take a connection string apart; what is wrong with it is left for the driver to say."""
-    rest, _, options = uri.partition("://")[2].partition("?")
-    hosts, _, database = rest.rpartition("@")[2].partition("/")
-    return Uri(hosts, database, options)
+    scheme, _, rest = uri.partition("://")
+    rest, _, options = rest.partition("?")
+    place, _, database = rest.partition("/")
+    login, _, hosts = place.rpartition("@")
+    return Uri(scheme, login, hosts, database, options)
 
 
 def is_foreign_option(name: str) -> bool:
-    """Whether an option only makes sense for the server that was asked for."""
+    """Whether an option is about something that our server does not have."""
     name = name.lower()
     return name in NOT_OURS or name.startswith(("tls", "ssl", "srv"))
 
@@ -50,24 +60,56 @@ def addresses(hosts: str, port: int) -> Iterator[Address]:
 
 
 class Redirect:
-    """Which addresses are taken over, and where to: `target` is our server's ``host:port``."""
+    """Which addresses are taken over, and where to.
 
-    def __init__(self, taken: frozenset[Address], target: str) -> None:
-        self._taken = taken
+    Arguments:
+        taken: the addresses.
+        target: our server's ``host:port``.
+        in_place: clients keep the addresses and their connections are redirected. Otherwise the address that a client asks for is
+            replaced, and the name of its replica set left out: that is for a server of somebody else, which names its own hosts.
+
+    Threads: clients may be made in any; what changes is a list that is appended to.
+    """
+
+    def __init__(self, taken: frozenset[Address], target: str, in_place: bool = True) -> None:
         self._target = target
+        self.in_place = in_place
+        host, _, port = target.rpartition(":")
+        self._ours = (host.strip("[]"), int(port)) if in_place else ("", 0)
+        self._taken = taken | {address(*self._ours)} if in_place else taken
+        self._logins: list[None] = []
 
-    def host(self, host: str | Sequence[str] | None, port: int | None) -> str | None:
+    @property
+    def logins(self) -> int:
+        """How many clients were given credentials, which nobody checks."""
+        return len(self._logins)
+
+    def takes(self, host: str, port: int | None) -> bool:
+        """Whether connections to this address lead to our server."""
+        return address(host, port or DEFAULT_PORT) in self._taken
+
+    def destination(self, asked: Any) -> Any:
+        """Where a connection to this address leads, as the driver has addresses."""
+        return self._ours if self.takes(*asked[:2]) else asked
+
+    def host(self, host: str | Sequence[str] | None, port: int | None) -> str | list[str] | None:
         """The host argument to use instead, or None if none of those asked for is taken over."""
-        for entity in [host] if isinstance(host, str) else host or ["localhost"]:
-            uri = parse_uri(entity) if "://" in entity else None
-            asked = addresses(uri.hosts if uri else entity, port or DEFAULT_PORT)
-            if not self._taken.isdisjoint(asked):
-                return self._rewrite(uri) if uri else self._target
-        return None
+        asked = [host] if isinstance(host, str) else list(host or ["localhost"])
+        uris = [parse_uri(entity) if "://" in entity else None for entity in asked]
+        places = [addresses(uri.hosts if uri else entity, port or DEFAULT_PORT) for entity, uri in zip(asked, uris, strict=True)]
+        if all(self._taken.isdisjoint(place) for place in places):
+            return None
+        if any(uri is not None and uri.login for uri in uris):
+            self._logins.append(None)
+        if not self.in_place:
+            return next((self._replaced(uri) for uri in uris if uri is not None), self._target)
+        return [self._without_foreign(uri) if uri else entity for entity, uri in zip(asked, uris, strict=True)]
 
-    def _rewrite(self, uri: Uri) -> str:
-        options = [option for option in uri.options.split("&") if option and not is_foreign_option(option.partition("=")[0])]
-        return f"mongodb://{self._target}/{uri.database}" + (f"?{'&'.join(options)}" if options else "")
+    def options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The keyword arguments of a redirected client without what our server does not have."""
+        if any(name.lower() == "username" and value for name, value in options.items()):
+            self._logins.append(None)
+        return {name: value for name, value in options.items() if not self._drops(name)}
 
     def wrap(self, original: Callable[..., None]) -> Callable[..., None]:
         """A constructor of a client that looks at the hosts first."""
@@ -78,26 +120,41 @@ class Redirect:
             if ours is None:
                 original(client, host, port, *args, **kwargs)
             else:
-                kept = {name: value for name, value in kwargs.items() if not is_foreign_option(name)}
-                original(client, ours, None, *args, **kept)
+                original(client, ours, port if self.in_place else None, *args, **self.options(kwargs))
 
         return constructor
 
+    def _drops(self, name: str) -> bool:
+        return is_foreign_option(name) or (not self.in_place and name.lower() == "replicaset")
+
+    def _without_foreign(self, uri: Uri) -> str:
+        """The connection string with the hosts that it names; one that names a DNS record means a host of that name."""
+        return join("mongodb" if uri.scheme == "mongodb+srv" else uri.scheme, uri.hosts, uri.database, uri.kept_options)
+
+    def _replaced(self, uri: Uri) -> str:
+        kept = [option for option in uri.kept_options if not self._drops(option.partition("=")[0])]
+        return join("mongodb", self._target, uri.database, kept)
+
+
+def join(scheme: str, hosts: str, database: str, options: list[str]) -> str:
+    """A connection string of these parts."""
+    return f"{scheme}://{hosts}/{database}" + (f"?{'&'.join(options)}" if options else "")
+
 
 @contextmanager
-def clients_redirected(taken: frozenset[Address], target: str) -> Iterator[None]:
-    """Patch pymongo's two clients, and with them every class made of them, for as long as the block lasts."""
-    if not taken:
-        yield
-        return
+def clients_redirected(redirect: Redirect) -> Iterator[None]:
+    """Patch pymongo's two clients, and with them every class made of them, for as long as the block lasts.
+
+    Raises:
+        UnknownDriver: it should redirect connections, and this version of pymongo opens them in a way that is not known.
+    """
     from pymongo import AsyncMongoClient, MongoClient
 
-    redirect = Redirect(taken, target)
-    patched: list[tuple[Any, Callable[..., None]]] = [(cls, cls.__init__) for cls in (MongoClient, AsyncMongoClient)]
-    for cls, original in patched:
-        cls.__init__ = redirect.wrap(original)
-    try:
+    from pytest_secantus.driver import connections_redirected, replaced
+
+    with ExitStack() as patches:
+        for cls in (MongoClient, AsyncMongoClient):
+            patches.enter_context(replaced(cls, "__init__", redirect.wrap(cls.__init__)))
+        if redirect.in_place:
+            patches.enter_context(connections_redirected(redirect))
         yield
-    finally:
-        for cls, original in patched:
-            cls.__init__ = original

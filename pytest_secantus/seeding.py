@@ -31,6 +31,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
+from pytest_secantus import extended_json
+
 Source = Path | Callable[[Database[dict[str, Any]]], object]
 Client = MongoClient[dict[str, Any]]
 
@@ -141,7 +143,7 @@ def read_json(path: Path) -> dict[str, CollectionSeed]:
     text = read_text(path)
     if not text.strip():
         raise ValueError("it is empty; a collection without documents is []")
-    return by_collection(json_util.loads(text), path.stem)
+    return by_collection(extended_json.loads(text), path.stem)
 
 
 def read_json_lines(path: Path) -> dict[str, CollectionSeed]:
@@ -149,7 +151,7 @@ def read_json_lines(path: Path) -> dict[str, CollectionSeed]:
     documents = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
         try:
-            documents += [json_util.loads(line)] if line.strip() else []
+            documents += [extended_json.loads(line)] if line.strip() else []
         except (ValueError, TypeError) as error:
             raise ValueError(f"line {number} of the file: {error}") from error
     return by_collection(documents, path.stem)
@@ -171,7 +173,7 @@ def read_yaml(path: Path) -> dict[str, CollectionSeed]:
 def from_yaml(value: Any) -> Any:
     """Turn what YAML gives into what BSON takes: Extended JSON objects into values, days into dates."""
     if isinstance(value, dict):
-        return json_util.object_hook({key: from_yaml(item) for key, item in value.items()})
+        return extended_json.object_hook({key: from_yaml(item) for key, item in value.items()})
     if isinstance(value, list):
         return [from_yaml(item) for item in value]
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
@@ -182,7 +184,7 @@ def from_yaml(value: Any) -> Any:
 def read_bson(path: Path) -> dict[str, CollectionSeed]:
     """The documents of a dump, and the indexes and options in the metadata beside it; a view has only those."""
     metadata = path.with_name(path.stem + METADATA)
-    described = json_util.loads(read_text(metadata)) if metadata.exists() else {}
+    described = json_util.loads(read_text(metadata), json_options=extended_json.OPTIONS) if metadata.exists() else {}
     if not isinstance(described, dict):
         raise ValueError(f"{metadata.name} is not an object")
     documents = bson.decode_all(path.read_bytes(), DEFAULT_RAW_BSON_OPTIONS) if path.exists() else []
@@ -208,7 +210,8 @@ def by_collection(data: Any, name: str) -> dict[str, CollectionSeed]:
     for collection, documents in collections.items():
         if not isinstance(documents, list) or not all(isinstance(document, dict) for document in documents):
             raise ValueError(f"{collection!r} is not an array of documents")
-    return {collection: CollectionSeed([bson.encode(document) for document in documents]) for collection, documents in collections.items()}
+    encoded = {name: [extended_json.encode(document) for document in documents] for name, documents in collections.items()}
+    return {name: CollectionSeed(documents) for name, documents in encoded.items()}
 
 
 def run_callable(function: Callable[[Database[dict[str, Any]]], object], scratch: Database[dict[str, Any]]) -> Contents:

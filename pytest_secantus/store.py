@@ -20,6 +20,9 @@ class SnapshotStore(Protocol):
     def restore(self, snapshot: Handle) -> None:
         """Undo what was written since; the snapshots inside it end, it stays open."""
 
+    def keep_definitions(self) -> None:
+        """From now on a restore keeps the definitions of collections and indexes that it takes away."""
+
     def release(self, snapshot: Handle) -> None:
         """End a snapshot and those inside it, and keep what was written."""
 

@@ -5,6 +5,7 @@ The server is started by whoever asks for it first, a fixture or ``--secantus``,
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
     from pytest_secantus.external import ExternalServer
+    from pytest_secantus.redirect import Redirect
     from pytest_secantus.seeds import Seeds
     from pytest_secantus.store import SnapshotStore
     from pytest_secantus.xdist import RunDirectory
@@ -41,6 +43,9 @@ class Worker:
         self._names = 0
         self._cleanup = ExitStack()
         self.for_suite = False
+        self.is_left_to_parent = False
+        self.redirect: Redirect | None = None
+        self.logins_elsewhere = 0
 
     @property
     def running(self) -> bool:
@@ -77,25 +82,39 @@ class Worker:
         sweep_if_there(self._base())
         server = self._make_server()
         try:
-            server.start()
-            self._server = server
             self._cleanup.callback(self._stop_server)
+            self._server = server
+            server.start()
             self.seeds.load_base()
         except BaseException:
             self._cleanup.close()
             raise
         if self.options.isolation == "restore":
-            self.layers.attach(cast("SnapshotStore", server))
+            store = cast("SnapshotStore", server)
+            if self.options.keep_definitions:
+                store.keep_definitions()
+            self.layers.attach(store)
 
     def start_for_suite(self) -> None:
         """``--secantus``: start, name the server in the environment, and take over the clients of other servers."""
         from pytest_secantus.environment import variables_set
-        from pytest_secantus.redirect import clients_redirected
-
         self.for_suite = True
         self.start()
         self._cleanup.enter_context(variables_set(self.options.env, self.server.uri))
-        self._cleanup.enter_context(clients_redirected(self.options.redirect, self._target()))
+        if self.options.redirect:
+            self._redirect_clients()
+
+    def _redirect_clients(self) -> None:
+        """Redirect connections, or the addresses that clients ask for if the server is not ours, or the driver not known."""
+        from pytest_secantus.driver import UnknownDriver
+        from pytest_secantus.redirect import Redirect, clients_redirected
+
+        self.redirect = Redirect(self.options.redirect, self.target(), in_place=self.options.uri is None)
+        try:
+            self._cleanup.enter_context(clients_redirected(self.redirect))
+        except UnknownDriver:
+            self.redirect = Redirect(self.options.redirect, self.target(), in_place=False)
+            self._cleanup.enter_context(clients_redirected(self.redirect))
 
     def stop(self) -> None:
         """End everything that was started; the worker can be started again. The process that started others sweeps up after them."""
@@ -105,6 +124,17 @@ class Worker:
         if identify().worker == MAIN:
             with suppress(OSError):  # What cannot be swept now, the next run will find.
                 sweep_if_there(self._base())
+
+    @property
+    def logins(self) -> int:
+        """How many redirected clients gave credentials, here and in the workers of xdist that have ended."""
+        return self.logins_elsewhere + (self.redirect.logins if self.redirect is not None else 0)
+
+    def leave_to_parent(self) -> None:
+        """For the child of a fork: a server that was started before is the parent's, who isolates tests; here it is an address."""
+        self.is_left_to_parent = self.running
+        self.layers.detach()
+        self._client = None
 
     @property
     def client(self) -> MongoClient[dict[str, Any]]:
@@ -144,7 +174,8 @@ class Worker:
         self._names += 1
         identity = identify()
         if self.options.uri is None:
-            return f"{self.options.database}_{self._names}"
+            process = f"_{os.getpid()}" if self.is_left_to_parent else ""
+            return f"{self.options.database}{process}_{self._names}"
         name = f"{self.options.database}_{self.run_directory.token}_{identity.worker}_{self._names}"
         self.run_directory.note_database(self.options.uri, name)
         return name
@@ -154,12 +185,16 @@ class Worker:
             from pytest_secantus.external import ExternalServer
 
             return ExternalServer(self.options.uri)
+        from pytest_secantus.server_settings import settings_of_worker
         from secantus_server.server import SecantusDBServer
 
-        storage = MEMORY if self.options.storage == MEMORY else str(self.run_directory.storage())
-        return SecantusDBServer(host="127.0.0.1", port=0, storage_path=storage)
+        in_memory = self.options.storage == MEMORY
+        storage = MEMORY if in_memory else str(self.run_directory.storage())
+        settings = settings_of_worker(self.options.settings, in_memory)
+        return SecantusDBServer(host="127.0.0.1", storage_path=storage, **settings)
 
     def _stop_server(self) -> None:
+        """Stop the server, also one whose start was interrupted."""
         self.layers.detach()
         server, self._server, self._seeds = self._server, None, None
         if server is not None:
@@ -175,8 +210,8 @@ class Worker:
         if directory is not None:
             directory.close()
 
-    def _target(self) -> str:
-        """Where redirected clients go."""
+    def target(self) -> str:
+        """The server's ``host:port``, where redirected clients go."""
         if self.options.uri is not None:
             from pytest_secantus.redirect import parse_uri
 

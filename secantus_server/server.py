@@ -6,7 +6,6 @@ This is the composition root, the only module that may import every package.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.settings import Settings, check_names
 from secantus_server.snapshots import SetAside, Snapshot, Snapshots
 from secantus_server.storage import Engine
+from secantus_server.system.conditions import Event
 
 load_commands()
 
@@ -79,8 +79,9 @@ class SecantusDBServer:
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
-        self._stop_asked = threading.Event()
+        self._stop_asked = Event()
         self._ended = False
+        self._abandoned = False
 
     def start(self) -> SecantusDBServer:
         """Open the store and listen.
@@ -93,10 +94,12 @@ class SecantusDBServer:
         if self._services is not None:
             raise RuntimeError("the server is running already")
         if self._ended:
-            self._stop_asked, self._ended = threading.Event(), False
-        engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
+            self._stop_asked, self._ended, self._abandoned = Event(), False, False
+        operations = Operations(self._clock)
+        size = self.settings.cache_size_mb or None
+        engine = Engine.open(self.settings.storage_path, cache_size_mb=size, check_waiting=operations.check_waiting)
         try:
-            self._services = self._assemble(engine)
+            self._services = self._assemble(engine, operations)
             self._listener = Listener(self._services)
         except BaseException:
             self._services = None
@@ -111,7 +114,7 @@ class SecantusDBServer:
         self._services.log.info(f"listening on {self._services.topology.address}")
         return self
 
-    def _assemble(self, engine: Engine) -> Services:
+    def _assemble(self, engine: Engine, operations: Operations) -> Services:
         settings, clock = self.settings, self._clock
         return Services(
             settings=settings,
@@ -121,7 +124,7 @@ class SecantusDBServer:
             oplog=Oplog(engine, clock, enabled=bool(settings.replica_set)),
             cursors=CursorRegistry(clock),
             sessions=SessionRegistry(clock),
-            operations=Operations(clock),
+            operations=operations,
             topology=Topology(settings, clock),
             counters=Counters(),
             log=Log(settings.log_level),
@@ -162,7 +165,7 @@ class SecantusDBServer:
     def abandon(self) -> None:
         """For the child of a fork, where it is called by itself: the server goes on in the parent, here it is over."""
         services, self._services = self._services, None
-        self._ended = True
+        self._ended = self._abandoned = True
         assert services is not None, "only running servers are abandoned"
         assert self._listener is not None, "a running server has a listener"
         self._listener.abandon()
@@ -205,6 +208,8 @@ class SecantusDBServer:
         return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true"
 
     def _open_snapshots(self) -> Snapshots:
+        if self._abandoned:
+            raise RuntimeError("the server runs in the process that this one was forked from; only there can snapshots be taken")
         if self._services is None or self._snapshots is None:
             raise RuntimeError("the server is not running; call start() first")
         return self._snapshots
@@ -225,6 +230,15 @@ class SecantusDBServer:
             StorageError: the snapshot was released, or an earlier one restored.
         """
         self._open_snapshots().restore(snapshot)
+
+    def keep_definitions(self) -> None:
+        """From now on a restore takes away documents and keeps definitions: what was created and not dropped.
+
+        A collection or view made since the snapshot is shown in no listing after the restore. It comes back - its options and
+        indexes, no documents - when a command writes to it or asks about it. An index made since on an older collection is there
+        at once. This is for libraries that make their collections and indexes once per process.
+        """
+        self.services.catalog.keeps_definitions = True
 
     def release(self, snapshot: Snapshot) -> None:
         """Forget a snapshot and keep what was written since."""

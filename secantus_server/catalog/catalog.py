@@ -6,7 +6,6 @@ memory when that commits; a restored snapshot reloads the rows that came back.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +13,13 @@ from dataclasses import dataclass, field
 from bson.binary import Binary
 
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.definitions import KeptDefinition, KeptDefinitions, LostIndexes
 from secantus_server.catalog.rows import decode_row, encode_row, row_key, split_key
 from secantus_server.clock import Clock
 from secantus_server.index._index import Index
+from secantus_server.index.build import make_index
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored
+from secantus_server.system._threads import Lock, RLock, get_ident
 
 
 @dataclass
@@ -60,15 +62,20 @@ class Change:
 class Catalog:
     """All collections of a server.
 
-    Threads: `_lock` guards `_databases`; `changing` lets one thread at a time change the catalog.
+    `keeps_definitions` is whether a restore keeps the definitions of what it takes away; see `definitions.py`.
+
+    Threads: `_lock` guards `_databases`; `changing` lets one thread at a time change the catalog and `_definitions`.
     """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._lock = threading.Lock()
-        self._change_lock = threading.RLock()
+        self._lock = Lock()
+        self._change_lock = RLock()
+        self._changer = 0
         self._databases: dict[str, dict[str, Collection]] = {}
+        self._definitions = KeptDefinitions()
+        self.keeps_definitions = False
         with engine.transaction() as unit:
             self._load(unit)
 
@@ -88,9 +95,38 @@ class Catalog:
                 self._databases.pop(db, None)
 
     def find(self, db: str, name: str) -> Collection | None:
-        """The collection or view of this namespace, or None."""
+        """The collection or view of this namespace, or None. A view whose definition was kept is there again."""
         collections = self._databases.get(db)
-        return None if collections is None else collections.get(name)
+        found = None if collections is None else collections.get(name)
+        if found is None and self._definitions and (kept := self._definitions.of(db, name)) is not None and kept.is_view:
+            return self.recall(db, name)
+        return found
+
+    def recall(self, db: str, name: str) -> Collection | None:
+        """The collection or view of this namespace, or None. One whose definition was kept is made again, empty, unless this thread
+        is changing the catalog."""
+        collections = self._databases.get(db)
+        found = None if collections is None else collections.get(name)
+        if found is not None or self._definitions.of(db, name) is None or self._changer == get_ident():
+            return found
+        with self.changing() as change:
+            found, kept = self.find(db, name), self._definitions.of(db, name)
+            if found is None and kept is not None:
+                found = self._made_again(db, name, kept)
+                change.save(found)
+        return found
+
+    def _made_again(self, db: str, name: str, kept: KeptDefinition) -> Collection:
+        new_ident = self._engine.new_ident
+        ident = 0 if kept.is_view else new_ident()
+        collection = Collection(db, name, kept.uuid, ident, kept.options, [make_index(spec, new_ident()) for spec in kept.indexes])
+        collection.begin_record_ids()
+        collection.remember_count(0, 0)
+        return collection
+
+    def forget_definitions(self, db: str) -> None:
+        """Forget the definitions kept for a database, which is dropped. Call it in a change."""
+        self._definitions.forget_database(db)
 
     def collections(self, db: str) -> list[Collection]:
         """The collections and views of a database, by name."""
@@ -112,27 +148,39 @@ class Catalog:
 
         Arguments:
             unit: a recovery unit whose transaction the change joins and which the caller commits; None begins one.
+
+        Raises:
+            CommandError: the calling thread's operation was killed, or its time is over, before it could begin.
         """
-        with self._passage(unit), self._change_lock:
-            if unit is not None:
-                change = Change(unit)
+        with self._passage(unit), self._engine.hold(self._change_lock):
+            outer, self._changer = self._changer, get_ident()
+            try:
+                yield from self._change(unit)
+            finally:
+                self._changer = outer
+
+    def _change(self, unit: RecoveryUnit | None) -> Iterator[Change]:
+        """Make one change and take it over; the caller has the lock."""
+        if unit is not None:
+            change = Change(unit)
+            yield change
+        else:
+            own = self._engine.acquire()
+            try:
+                own.begin()
+                change = Change(own)
                 yield change
-            else:
-                own = self._engine.acquire()
-                try:
-                    own.begin()
-                    change = Change(own)
-                    yield change
-                    if own.in_transaction:
-                        own.commit()
-                finally:
-                    self._engine.release(own)
-            for index in change.dropped:
-                index.dropped = True
-            for db, name in change.removed:
-                self._forget(db, name)
-            for collection in change.put:
-                self._remember(collection)
+                if own.in_transaction:
+                    own.commit()
+            finally:
+                self._engine.release(own)
+        for index in change.dropped:
+            index.dropped = True
+        for db, name in change.removed:
+            self._forget(db, name)
+            self._definitions.forget(db, name)
+        for collection in change.put:
+            self._remember(collection)
 
     @contextmanager
     def _passage(self, unit: RecoveryUnit | None) -> Iterator[None]:
@@ -154,6 +202,27 @@ class Catalog:
         """An identity for a new collection."""
         identity: Binary = Binary(self._clock.uuid().bytes, 4)
         return identity
+
+    def keep_definitions(self, restored: Restored) -> list[LostIndexes]:
+        """Keep the definitions that a restored snapshot took away; call it before `reload`, while memory knows them.
+
+        Returns the indexes taken away from collections that are still there, for the caller to build again.
+        """
+        if not (self.keeps_definitions and restored.touched_catalog_keys):
+            return []
+        lost = []
+        with self._engine.transaction() as unit:
+            for key in restored.touched_catalog_keys:
+                place, row = split_key(key), unit.get(CATALOG, key)
+                gone = self._databases.get(place[0], {}).get(place[1])
+                if gone is not None and row is None:
+                    self._definitions.keep(gone)
+                elif gone is not None and row is not None:
+                    there = decode_row(key, row)
+                    specs = [index.spec for index in gone.indexes if there.index_named(index.name) is None]
+                    if specs and there.ident == gone.ident:
+                        lost.append(LostIndexes(*place, specs))
+        return lost
 
     def reload(self, restored: Restored) -> None:
         """Take over what a restored snapshot changed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from bson.binary import Binary
 from secantus_server.bson import encode
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.index._index import Index
+from secantus_server.system._threads import Lock
 
 
 class Collection:
@@ -38,7 +38,7 @@ class Collection:
         self.options = options
         self.indexes = indexes
         self.identity = encode({"ns": f"{db}.{name}", "ui": uuid})
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._record_ids: Iterator[int] | None = None
         self._count: int | None = None
         self._size: tuple[int, int] | None = None

@@ -56,6 +56,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("collMod", request.db, request.body[request.name])
     _check_arguments(request, name, args)
     services = request.services
+    services.catalog.recall(request.db, name)
     # No transaction runs meanwhile, so that each works with the collection as it is before or after.
     with services.engine.exclusive(), services.catalog.changing() as change:
         collection = services.catalog.find(request.db, name)

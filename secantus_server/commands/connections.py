@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from secantus_server.commands.usage import Usage
+from secantus_server.system._threads import Lock
 
 if TYPE_CHECKING:
     from secantus_server.commands.request import ClientInfo
@@ -31,7 +31,7 @@ class Connections:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._clients: dict[int, ClientInfo] = {}
         # Of the connections that have ended.
         self._traffic = Traffic()

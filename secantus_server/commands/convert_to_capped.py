@@ -14,7 +14,6 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.create_options import MAX_CAPPED_SIZE
 from secantus_server.commands.document_writer import DocumentWriter
-from secantus_server.commands.drop import end_cursors
 from secantus_server.commands.names import check_new_collection_name, collection_name
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
@@ -32,11 +31,11 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     size = _size(request.body.get("size"))
     _check_system(request.db, name)
     services = request.services
+    services.catalog.recall(request.db, name)
     with services.engine.exclusive(), services.catalog.changing() as change:
         collection = _source(request, name)
         change.remove(collection)
         _copy(request, change, collection, name, size)
-    end_cursors(services, f"{request.db}.{name}")
     return {}
 
 
@@ -52,6 +51,8 @@ def clone_collection_as_capped(request: Request, _args: dict[str, Any]) -> Reply
         _check_buckets(request.db, each)
     size = _size(request.body.get("size"))
     services = request.services
+    services.catalog.recall(request.db, name)
+    services.catalog.recall(request.db, target)
     with services.catalog.changing() as change:
         collection = _source(request, name)
         existing = services.catalog.find(request.db, target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import encode
+from secantus_server.bson.shell import document_text
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.create_options import FIELDS, collection_options
@@ -40,6 +41,8 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
     """
     check_new_collection_name(db, name)
     check_database_case(services.catalog, db)
+    if if_missing and (recalled := services.catalog.recall(db, name)) is not None:
+        return recalled
     with services.catalog.changing() as change:
         existing = services.catalog.find(db, name)
         if existing is not None:
@@ -86,7 +89,7 @@ def check_database_case(catalog: Catalog, db: str) -> None:
 def _check_same(existing: Collection, options: dict[str, Any]) -> None:
     """Creating a collection again with the same options changes nothing."""
     if encode(existing.options) != encode(options):
-        kind = "view" if existing.is_view else "collection"
-        shown = existing.options
-        raise CommandError(48, f"namespace {existing.namespace} already exists, but with different options: {shown}" if kind == "collection"
-                           else f"A view already exists. NS: {existing.namespace}")
+        if existing.is_view:
+            raise CommandError(48, f"A view already exists. NS: {existing.namespace}")
+        shown = document_text(existing.options)
+        raise CommandError(48, f"namespace {existing.namespace} already exists, but with different options: {shown}")

@@ -23,7 +23,7 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import Index
 from secantus_server.index.build import direction, index_kind, make_index
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.index.spec import check_kind_has_collations, check_requested, known_options
+from secantus_server.index.spec import check_id_collation, check_kind_has_collations, check_requested, known_options
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
@@ -53,7 +53,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
         given = list(map(known_options, given))
     specs = [check_requested(spec) for spec in given]
     check_commit_quorum(args["commitQuorum"])
-    check_not_view(request.services.catalog.find(request.db, name))
+    check_not_view(request.services.catalog.recall(request.db, name))
     services = request.services
     # No transaction runs meanwhile, so that no writer misses an index that it did not know of.
     with services.engine.exclusive():
@@ -96,9 +96,12 @@ def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, A
     """An index has its collection's collation unless it names one; the simple one is not kept.
 
     Raises:
-        CommandError: 67, an index of its kind has none.
+        CommandError: 67, an index of its kind has none; 2, the index on `_id` has the collection's.
     """
-    given = spec.get("collation", collection.options.get("collation"))
+    own = collection.options.get("collation")
+    if list(spec["key"]) == ["_id"] and index_kind(spec["key"]) == "btree":
+        check_id_collation(spec, own)
+    given = spec.get("collation", own)
     complete = {key: value for key, value in spec.items() if key != "collation"}
     if given is not None and given["locale"] != "simple":
         check_kind_has_collations(index_kind(spec["key"]), given)

@@ -68,13 +68,14 @@ class DocumentWriter:
             self._make_room(self._cap)
 
     def insert_run(
-        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
         """Make documents of a client ready and store them, up to the first that cannot be stored.
 
         Arguments:
             documents: those of [start, stop) are stored.
             make_timestamp: see `prepare_document`.
+            check: raises when the operation is to end.
 
         Returns:
             `stop` and None, or the place of the document that could not be stored and why.
@@ -83,10 +84,11 @@ class DocumentWriter:
             WriteConflict: the transaction is to be tried again.
         """
         if self._validation is None and self._cap is None:
-            return self._insert_compiled(documents, start, stop, make_timestamp)
+            return self._insert_compiled(documents, start, stop, make_timestamp, check)
         position = start
         try:
             while position < stop:
+                check()
                 self.insert(prepare_document(documents[position], self._services.clock.object_id, make_timestamp))
                 position += 1
         except WriteConflict:
@@ -96,9 +98,13 @@ class DocumentWriter:
         return stop, None
 
     def _insert_compiled(
-        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
         """The same where nothing but storage has a say: one call of compiled code."""
+        try:
+            check()
+        except CommandError as error:
+            return start, error
         known = len(self._changes)
         record_ids = self.collection.record_ids(self._newest_record_id)
         try:

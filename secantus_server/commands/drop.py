@@ -23,6 +23,7 @@ from secantus_server.oplog.oplog import Entry
 def drop(request: Request, args: dict[str, Any]) -> Reply:
     """Drop a collection or view."""
     name = collection_name("drop", request.db, request.body[request.name])
+    request.services.catalog.recall(request.db, name)
     with request.services.catalog.changing() as change:
         collection = request.services.catalog.find(request.db, name)
         if collection is None:
@@ -32,7 +33,6 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
         if name == "system.profile" and request.db in request.services.observer.profiling.levels:
             raise CommandError(20, "turn off profiling before dropping system.profile collection")
         drop_collection(request.services, change, collection)
-    end_cursors(request.services, collection.namespace)
     request.services.connections.forget(request.db, name)
     if collection.is_view:
         return {"ns": collection.namespace}
@@ -46,11 +46,6 @@ def drop_collection(services: Services, change: Change, collection: Collection) 
     services.oplog.commit(change.unit, [entry])
 
 
-def end_cursors(services: Services, namespace: str) -> None:
-    """Close the cursors of a collection that is no more."""
-    services.cursors.kill_where(lambda cursor: cursor.namespace == namespace)
-
-
 @command("dropDatabase", {}, in_api_v1=True, is_write=True)
 def drop_database(request: Request, args: dict[str, Any]) -> Reply:
     """Drop a database."""
@@ -60,11 +55,11 @@ def drop_database(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(20, f"Dropping the '{request.db}' database is prohibited.")
     services = request.services
     with services.catalog.changing() as change:
+        services.catalog.forget_definitions(request.db)
         collections = services.catalog.collections(request.db)
         for collection in collections:
             change.remove(collection)
         if collections:
             services.oplog.commit(change.unit, [Entry(f"{request.db}.$cmd", None, encode({"dropDatabase": 1}))])
-    services.cursors.kill_where(lambda cursor: cursor.namespace.startswith(f"{request.db}."))
     services.connections.forget(request.db)
     return {}

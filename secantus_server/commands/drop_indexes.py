@@ -32,6 +32,7 @@ def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """Drop indexes."""
     name = collection_name("dropIndexes", request.db, request.body[request.name])
     services = request.services
+    services.catalog.recall(request.db, name)
     with services.engine.exclusive(), services.catalog.changing() as change:
         collection = services.catalog.find(request.db, name)
         if collection is None:

@@ -21,7 +21,7 @@ def list_indexes(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("listIndexes", request.db, request.body[request.name])
     if args["includeBuildUUIDs"] and args["includeIndexBuildInfo"]:
         raise CommandError(72, "includeBuildUUIDs and includeIndexBuildInfo cannot both be true")
-    collection = request.services.catalog.find(request.db, name)
+    collection = request.services.catalog.recall(request.db, name)
     if collection is None:
         raise CommandError(26, f"ns does not exist: {request.db}.{name}")
     check_not_view(collection)

@@ -77,7 +77,7 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
 def compact(request: Request, args: dict[str, Any]) -> Reply:
     """Give back the room of deleted documents: the store does so by itself, so nothing is freed here."""
     name = collection_name("compact", request.db, request.body[request.name])
-    collection = request.services.catalog.find(request.db, name)
+    collection = request.services.catalog.recall(request.db, name)
     if collection is None:
         raise CommandError(26, f"collection {request.db}.{name} does not exist")
     check_not_view(collection)

@@ -30,7 +30,7 @@ def _collection(request: Request) -> Collection | None:
     if type(value) is not str:
         raise CommandError(73, f"Collection name must be provided as a string to {request.name}")
     name = collection_name(request.name, request.db, value)
-    collection = request.services.catalog.find(request.db, name)
+    collection = request.services.catalog.recall(request.db, name)
     if collection is not None and (collection.is_view or "timeseries" in collection.options):
         raise CommandError(166, f"Namespace {collection.namespace} is a view, not a collection")
     return collection

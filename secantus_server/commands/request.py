@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import Date
+from secantus_server.commands.memory_limits import memory_limits
 from secantus_server.commands.operations import Operation
 from secantus_server.commands.usage import Usage
 from secantus_server.errors import CommandError
@@ -121,4 +122,5 @@ class Request:
             services.clock.object_id,
             keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
             text_error=text_error,
+            limits=memory_limits(services.parameters),
         )

@@ -63,9 +63,9 @@ def _connections(services: Services) -> Reply:
     current = created - services.counters.value("connectionsEnded")
     return {
         "current": current,
-        "available": max(services.settings.max_connections - current, 0),
+        "available": max(services.connection_limit - current, 0),
         "totalCreated": created,
-        "rejected": 0,
+        "rejected": services.counters.value("connectionsRejected"),
         "active": len(services.operations.all()),
         "threaded": current,
     }

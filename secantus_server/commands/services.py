@@ -31,11 +31,12 @@ class Services:
 
     Arguments:
         request_stop: asks the server to stop; it does so in another thread.
-        parameters: what setParameter has set; read by getParameter.
+        parameters: what setParameter has set; replaced whole, since snapshots keep it.
         connections: the clients that are connected.
         observer: which commands are profiled and logged.
         index_filters: what planCacheSetFilter has set, by the collection's UUID and the query shape's hash.
         started: when, on the monotonic clock.
+        connection_limit: how many connections there may be at a time; the listener sets it.
         failure: why the store cannot go on, once that has happened.
     """
 
@@ -57,6 +58,7 @@ class Services:
     observer: Observer = field(default_factory=Observer)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     started: float = field(init=False)
+    connection_limit: int = 0
     failure: StorageError | None = None
 
     def __post_init__(self) -> None:

@@ -15,11 +15,13 @@ from bson.binary import Binary
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.catalog.catalog import Change
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.definitions import LostIndexes
 from secantus_server.catalog.rows import decode_row, split_key
 from secantus_server.commands.document_writer import DocumentWriter
 from secantus_server.commands.drop import drop_collection
 from secantus_server.commands.services import Services
 from secantus_server.commands.writing import write_transaction
+from secantus_server.errors import CommandError
 from secantus_server.exec._point import find_by_key
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
@@ -27,6 +29,7 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
+from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog.oplog import Entry
 from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
 
@@ -174,6 +177,18 @@ def merge(services: Services, current: Collection, change: NamespaceChange) -> C
         return current
     with services.engine.exclusive(), services.catalog.changing() as catalog_change:
         return save_merged(services, catalog_change, current, options, kept, missing)
+
+
+def build_again(services: Services, lost: LostIndexes) -> None:
+    """Build indexes that a restore took away, on the documents that are there now. Those that do not fit them are left out, and logged."""
+    for spec in lost.specs:
+        collection = services.catalog.find(lost.db, lost.name)
+        assert collection is not None, "the restore left it there"
+        try:
+            with services.catalog.changing() as change:
+                save_merged(services, change, collection, collection.options, collection.indexes, [spec])
+        except (CommandError, DuplicateKey) as error:
+            services.log.warning(f"the index {spec['name']} of {collection.namespace} is not kept, documents there do not fit it: {error}")
 
 
 def save_merged(

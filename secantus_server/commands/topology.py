@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from bson.int64 import Int64
@@ -10,6 +9,7 @@ from bson.objectid import ObjectId
 
 from secantus_server.clock import Clock
 from secantus_server.settings import Settings
+from secantus_server.system.conditions import Condition
 
 
 class Topology:
@@ -23,7 +23,7 @@ class Topology:
         self.process_id: ObjectId = clock.object_id()
         self.election_id = ObjectId(b"\x7f\xff\xff\xff" + b"\0" * 7 + b"\1")
         self.address = ""
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._counter = 6
         self._closed = False
 

@@ -43,11 +43,11 @@ class Usage:
 
     def add(self, other: Usage) -> None:
         """Add another connection's counts and times."""
-        for counter, number in other.counts.copy().items():
-            self.counts[counter] += number
-        for key, (count, seconds) in other.rows.copy().items():
+        for counter, count in other.counts.copy().items():
+            self.counts[counter] += count
+        for key, (calls, seconds) in other.rows.copy().items():
             row = self.rows.setdefault(key, [0, 0.0])
-            row[0] += count
+            row[0] += calls
             row[1] += seconds
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:

@@ -53,7 +53,7 @@ def validate_command(request: Request, _args: dict[str, Any]) -> Reply:
     name = value if type(value) is str and value.startswith("$") else collection_name("validate", request.db, value)
     _check_options(body)
     with read_transaction(request.services.engine) as unit:
-        collection = request.services.catalog.find(request.db, name)
+        collection = request.services.catalog.recall(request.db, name)
         if collection is None:
             raise CommandError(26, f"Collection '{request.db}.{name}' does not exist to validate.")
         check_not_view(collection)

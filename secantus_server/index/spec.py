@@ -31,6 +31,8 @@ _OPTIONS: dict[str, str] = {
     "min": "number", "max": "number", "bucketSize": "number", "wildcardProjection": "object", "prepareUnique": "flag",
     "clustered": "flag", "dropDups": "flag", "safe": "flag", "originalSpec": "any",
 }  # fmt: skip
+# An index on `_id` has no others, not even those that say what it is anyway.
+_ID_OPTIONS = frozenset(["key", "name", "v", "ns", "collation"])
 _NOT_KEPT = frozenset(["ns", "dropDups", "safe", "originalSpec"])
 # InvalidIndexSpecificationOption: its text ends with the definition.
 _QUOTES_ITSELF = frozenset([197])
@@ -79,6 +81,8 @@ def _check_form(spec: dict[str, Any]) -> str:
 
 def _complete(spec: dict[str, Any], kind: str) -> dict[str, Any]:
     _check_name(spec["name"])
+    if list(spec["key"]) == ["_id"] and kind == "btree" and "clustered" not in spec:
+        check_id_options(spec)
     if "collation" in spec:
         spec = {**spec, "collation": _complete_collation(spec["collation"], kind)}
     stored: dict[str, Any] = {"v": _version(spec.get("v", 2)), "key": spec["key"], "name": spec["name"]}
@@ -87,6 +91,34 @@ def _complete(spec: dict[str, Any], kind: str) -> dict[str, Any]:
             stored[option] = value
     _check_options(stored, kind)
     return complete_text(stored) if kind == "text" else stored
+
+
+def check_id_options(spec: dict[str, Any]) -> None:
+    """Refuse the options that the index on `_id` cannot have.
+
+    Raises:
+        CommandError: 197 InvalidIndexSpecificationOption, for the first of them.
+    """
+    for option in spec:
+        if option not in _ID_OPTIONS:
+            shown = document_text({**spec, "v": spec.get("v", 2)})
+            raise CommandError(197, f"The field '{option}' is not valid for an _id index specification. Specification: {shown}")
+
+
+def check_id_collation(spec: dict[str, Any], own: dict[str, Any] | None) -> None:
+    """Refuse a collation of the index on `_id` that is not the collection's.
+
+    Arguments:
+        spec: a checked definition.
+        own: the collection's collation, None for the simple one.
+
+    Raises:
+        CommandError: 2 BadValue.
+    """
+    own = own or {"locale": "simple"}
+    if "collation" in spec and spec["collation"] != own:
+        text = f"Index collation: {document_text(spec['collation'])}, collection collation: {document_text(own)}"
+        raise CommandError(2, f"The _id index must have the same collation as the collection. {text}")
 
 
 def _check_types(spec: dict[str, Any]) -> None:
@@ -225,8 +257,6 @@ def _check_ttl(seconds: Any, key: dict[str, Any], kind: str) -> None:
         raise CommandError(
             67, f"TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {document_text(key)}"
         )
-    if list(key) == ["_id"]:
-        raise CommandError(197, "The field 'expireAfterSeconds' is not valid for an _id index specification.")
     if not is_number(seconds):
         raise CommandError(67, f"TTL index 'expireAfterSeconds' option must be numeric, but received a type of '{type_name(seconds)}'")
     number = seconds.to_decimal() if type(seconds) is Decimal128 else seconds
@@ -239,7 +269,4 @@ def _check_ttl(seconds: Any, key: dict[str, Any], kind: str) -> None:
 def _check_id_index(spec: dict[str, Any]) -> None:
     if spec["key"]["_id"] not in (1, 1.0):
         raise CommandError(67, "The field 'key' for an _id index must be {_id: 1}")
-    for option in ("sparse", "partialFilterExpression", "hidden", "unique"):
-        if option in spec and option != "unique":
-            raise CommandError(197, f"The field '{option}' is not valid for an _id index specification.")
     spec["name"] = "_id_"

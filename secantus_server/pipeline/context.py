@@ -48,6 +48,14 @@ class PipelineContext:
     in_facet: bool = False
     depth: int = 0
 
+    def kept_at_most(self, limit: int) -> int | None:
+        """Return how many bytes a stage may keep, or None where it may use the disk for more.
+
+        Arguments:
+            limit: the stage's, of `parse.limits`.
+        """
+        return None if self.allow_disk_use else limit
+
     def sub_pipeline(self, container: str, collection: str | None, cells: dict[str, Cell] | None = None) -> PipelineContext:
         """The context of a pipeline inside this one.
 

@@ -92,6 +92,13 @@ def test_parameters(admin: Database) -> None:
         ({"setParameter": 1, "featureCompatibilityVersion": {"version": "8.0"}}, 20),
         ({"setParameter": 1, "notablescan": True}, 238),
         ({"setParameter": 1, "logLevel": 9}, 2),
+        ({"setParameter": 1, "ttlMonitorSleepSecs": 0}, 2),
+        ({"setParameter": 1, "ttlMonitorSleepSecs": "1"}, 14),
+        ({"setParameter": 1, "cursorTimeoutMillis": -1}, 2),
+        ({"setParameter": 1, "clientCursorMonitorFrequencySecs": 0}, 2),
+        ({"setParameter": 1, "syncdelay": -1}, 2),
+        ({"setParameter": 1, "syncdelay": float("nan")}, 2),
+        ({"setParameter": 1, "syncdelay": 0}, 238),
     ],
 )
 def test_parameters_that_cannot_be(admin: Database, command: dict[str, Any], expected: int) -> None:

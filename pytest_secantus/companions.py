@@ -1,0 +1,46 @@
+"""What other plugins of pytest do to a test that uses our fixtures: run it in several threads, or on another event loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+PREFIX = "secantus_"
+#: A test with one of these markers of pytest-run-parallel has its say already.
+ASKED_FOR_THREADS = ("parallel_threads", "parallel_threads_limit", "force_parallel_threads", "thread_unsafe", "iterations")
+THREADS_SHARE = "all threads of a test share one database of Secantus"
+
+
+def run_in_one_thread(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have pytest-run-parallel call a test that uses our fixtures once: its threads and iterations would find each other's data."""
+    if not config.pluginmanager.hasplugin("run-parallel"):
+        return
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        asked = any(item.get_closest_marker(marker) for marker in ASKED_FOR_THREADS)
+        if not asked and any(name.startswith(PREFIX) for name in names):
+            item.add_marker(pytest.mark.thread_unsafe(reason=THREADS_SHARE))
+            item.add_marker(pytest.mark.iterations(1))
+
+
+def check_loop(request: pytest.FixtureRequest) -> None:
+    """See that the test does not run on trio, where pymongo's asynchronous client fails without a word about it.
+
+    Raises:
+        pytest.UsageError: it does.
+    """
+    if request.node.get_closest_marker("trio") is None and backend(request) != "trio":
+        return
+    raise pytest.UsageError(
+        f"{request.fixturename}: pymongo's AsyncMongoClient needs asyncio, and this test runs on trio; "
+        "use secantus_db in a thread (trio.to_thread.run_sync), or anyio's asyncio backend"
+    )
+
+
+def backend(request: pytest.FixtureRequest) -> Any:
+    """The backend that anyio runs the test on, or None."""
+    if "anyio_backend" not in request.fixturenames:
+        return None
+    chosen = request.getfixturevalue("anyio_backend")
+    return chosen[0] if isinstance(chosen, tuple) else chosen

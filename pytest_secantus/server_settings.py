@@ -1,0 +1,71 @@
+"""The server's settings, as ini `secantus_settings` gives them, and each worker's share of what several servers cannot all have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+#: What other options say, or what a server inside pytest cannot have.
+NOT_HERE: Final = {"storage_path": "use secantus_storage", "host": "the server of a test run listens on 127.0.0.1"}
+TRUTHS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+#: The controller of an xdist run is no worker: it runs no tests.
+WORKER: Final = "PYTEST_XDIST_WORKER"
+WORKERS: Final = "PYTEST_XDIST_WORKER_COUNT"
+
+
+def parse_settings(lines: list[str]) -> dict[str, Any]:
+    """The settings in lines of ``name = value``, named and checked as in `secantusdb.toml`.
+
+    Raises:
+        ValueError: a line is no setting; the message says why.
+    """
+    from secantus_server.settings import Settings, SettingsError, check_names
+
+    kinds = {name: type(value) for name, value in vars(Settings()).items()}
+    settings: dict[str, Any] = {}
+    for line in lines:
+        name, equals, text = (part.strip() for part in line.partition("="))
+        if not equals:
+            raise ValueError(f"{line!r} is not name = value")
+        if name in NOT_HERE:
+            raise ValueError(f"{name} cannot be set here: {NOT_HERE[name]}")
+        try:
+            check_names({name: text}, "the server")
+            settings[name] = convert(name, text, kinds[name])
+            Settings(**settings)
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
+    return settings
+
+
+def convert(name: str, text: str, kind: type) -> Any:
+    """The value that a text stands for; an empty one, or one in quotes, is a text of its own.
+
+    Raises:
+        ValueError: it cannot be.
+    """
+    if kind is str:
+        return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+    try:
+        return TRUTHS[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        expected = {bool: "yes or no", int: "a whole number", float: "a number"}.get(kind, kind.__name__)
+        raise ValueError(f"{name} must be {expected}, not {text!r}") from None
+
+
+def settings_of_worker(settings: Mapping[str, Any], in_memory: bool, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """The settings of this process's server.
+
+    A fixed port is that of the first worker; the others take the ports after it, and xdist's controller a free one. The memory that a
+    store in memory may take is shared out among the workers, unless `cache_size_mb` says how much each may take.
+    """
+    mine = {"port": 0, **settings}
+    workers = int(environ.get(WORKERS, "1"))
+    if mine["port"] and (worker := environ.get(WORKER)) is not None:
+        mine["port"] += int(worker.removeprefix("gw") or 0)
+    if in_memory and workers > 1 and not mine.get("cache_size_mb"):
+        from secantus_server.storage.configuration import memory_size_mb
+
+        mine["cache_size_mb"] = max(64, memory_size_mb(None) // workers)
+    return mine

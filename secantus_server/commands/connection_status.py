@@ -11,18 +11,29 @@ from typing import Any
 from bson.binary import Binary
 
 from secantus_server.commands import arguments as a
+from secantus_server.commands.authorization import ROLES, USERS, read_documents, role_closure
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+
+_EVERYTHING = {"resource": {"anyResource": True}, "actions": ["anyAction"]}
 
 
 @command("connectionStatus", {"showPrivileges": a.boolean()}, in_api_v1=True)
 def connection_status(request: Request, args: dict[str, Any]) -> Reply:
-    """Tell who is authenticated on the connection: nobody, for there is no authentication."""
-    info: Reply = {"authenticatedUsers": [], "authenticatedUserRoles": []}
+    """Tell who is authenticated on the connection."""
+    users = [{"user": user, "db": db} for user, db in request.client.users]
+    info: Reply = {"authenticatedUsers": users, "authenticatedUserRoles": _roles(request) if users else []}
     if args["showPrivileges"]:
-        info["authenticatedUserPrivileges"] = []
+        # Roles are not enforced: this is what a user may really do.
+        info["authenticatedUserPrivileges"] = [_EVERYTHING] if users else []
     name = f"{request.services.topology.process_id}/{request.client.connection_id}"
     return {"authInfo": info, "uuid": Binary(uuid.uuid5(uuid.NAMESPACE_OID, name).bytes, 4)}
+
+
+def _roles(request: Request) -> list[dict[str, Any]]:
+    stored = read_documents(request.services, USERS)
+    given = [role for user, db in request.client.users for role in stored.get(f"{db}.{user}", {}).get("roles", [])]
+    return role_closure(read_documents(request.services, ROLES), given)
 
 
 @command("whatsmyuri", lenient=True)
@@ -33,6 +44,7 @@ def whats_my_uri(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 @command("logout", lenient=True, in_api_v1=True)
-def logout(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Log out: nobody is logged in."""
+def logout(request: Request, _args: dict[str, Any]) -> Reply:
+    """Log the users of a database out."""
+    request.client.users[:] = [(user, db) for user, db in request.client.users if db != request.db]
     return {}

@@ -23,7 +23,7 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import Index
 from secantus_server.index.build import direction, index_kind, make_index
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.index.spec import check_id_collation, check_kind_has_collations, check_spec
+from secantus_server.index.spec import check_id_collation, check_kind_has_collations, check_requested, known_options
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
@@ -48,7 +48,10 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("createIndexes", request.db, request.body[request.name])
     if not args["indexes"]:
         raise CommandError(2, "Must specify at least one index to create")
-    specs = [check_spec(spec) for spec in args["indexes"]]
+    given = args["indexes"]
+    if args["ignoreUnknownIndexOptions"]:
+        given = list(map(known_options, given))
+    specs = [check_requested(spec) for spec in given]
     check_commit_quorum(args["commitQuorum"])
     check_not_view(request.services.catalog.recall(request.db, name))
     services = request.services

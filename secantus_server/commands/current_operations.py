@@ -93,6 +93,8 @@ def _client(client: ClientInfo | None) -> dict[str, Any]:
         shown["appName"] = client.application
     if client.metadata is not None:
         shown["clientMetadata"] = client.metadata
+    if client.users:
+        shown["effectiveUsers"] = [{"user": user, "db": db} for user, db in client.users]
     return shown
 
 

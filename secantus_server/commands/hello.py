@@ -12,6 +12,7 @@ from bson.objectid import ObjectId
 
 from secantus_server.bson.values import Date
 from secantus_server.commands.arguments import exact_integer, wrong_type
+from secantus_server.commands.authorization import USERS, read_documents
 from secantus_server.commands.client_metadata import check_client_metadata
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
@@ -60,6 +61,8 @@ def _describe(request: Request, primary_field: str) -> Reply:
         maxWireVersion=MAX_WIRE_VERSION,
         readOnly=False,
     )
+    if type(body.get("saslSupportedMechs")) is str:
+        reply.update(_mechanisms(request, body["saslSupportedMechs"]))
     if request.client.compressors:
         reply["compression"] = list(request.client.compressors)
     if waits:
@@ -82,6 +85,12 @@ def _replica_set(request: Request) -> Reply:
         "electionId": topology.election_id,
         "lastWrite": {"opTime": optime, "lastWriteDate": written, "majorityOpTime": optime, "majorityWriteDate": written},
     }
+
+
+def _mechanisms(request: Request, user: str) -> Reply:
+    """The mechanisms that a user, "database.name", has credentials for."""
+    stored = read_documents(request.services, USERS).get(user)
+    return {} if stored is None else {"saslSupportedMechs": [name for name in stored.get("credentials", {}) if name != "external"]}
 
 
 def _remember_client(request: Request) -> None:

@@ -16,7 +16,7 @@ NOT_YET: frozenset[str] = frozenset(
     httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex reapLogicalSessionCacheNow
     refreshLogicalSessionCacheNow releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetFreeze replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetResizeOplog replSetStepDown replSetSyncFrom
-    replSetTest replSetUpdatePosition rotateCertificates saslContinue saslStart setClusterParameter setDefaultRWConcern
+    replSetTest replSetUpdatePosition rotateCertificates setClusterParameter setDefaultRWConcern
     setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2 waitForFailPoint
     whatsmysni
@@ -26,7 +26,7 @@ NOT_YET: frozenset[str] = frozenset(
 # What to do instead, where there is something better than another server.
 _WITHOUT_PASSWORDS = "connect without a user name and password, everybody may do everything"
 INSTEAD: dict[str, str] = {
-    **dict.fromkeys(["saslStart", "saslContinue", "authenticate"], _WITHOUT_PASSWORDS),
+    **dict.fromkeys(["authenticate"], _WITHOUT_PASSWORDS),
     **dict.fromkeys(["abortTransaction", "commitTransaction"], "run the statements without a transaction"),
     **dict.fromkeys(["mapReduce", "mapreduce"], "write it as an aggregation"),
     "reIndex": "drop the index and create it again",

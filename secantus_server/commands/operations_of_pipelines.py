@@ -234,6 +234,10 @@ class ServerOperations:
         found = self._services.catalog.recall(db, collection)
         return None if found is None or found.is_view else collection_statistics(found, self._scope, self.check)
 
+    def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
+        """How many reads, writes and other commands ran on a collection, and their microseconds."""
+        return self._services.connections.usage().latencies(db, collection)
+
     def collection_count(self, db: str, collection: str) -> int | None:
         """The number of documents in a collection; None if there is none."""
         found = self._services.catalog.recall(db, collection)

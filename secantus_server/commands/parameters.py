@@ -17,6 +17,7 @@ from secantus_server.commands import memory_limits
 from secantus_server.commands.log_verbosity import NAME, changed_verbosity, default_verbosity, logs_everything
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+from secantus_server.commands.scram import MECHANISMS
 from secantus_server.commands.services import Services
 from secantus_server.commands.version import FEATURE_COMPATIBILITY
 from secantus_server.errors import CommandError, not_supported
@@ -71,7 +72,7 @@ PARAMETERS: dict[str, Parameter] = {
     "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
     "acceptApiVersion2": Parameter(_constant(False)),
     "authSchemaVersion": Parameter(_constant(5), None, at_startup=False),
-    "authenticationMechanisms": Parameter(_constant([])),
+    "authenticationMechanisms": Parameter(_constant(list(MECHANISMS))),
     "clientCursorMonitorFrequencySecs": Parameter(_constant(4), a.integer(1), settable=True),
     "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, a.integer(1), settable=True),
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),

@@ -50,7 +50,8 @@ def profile_entries(
     tail |= {"client": client.address[0]}
     if client.application:
         tail["appName"] = client.application
-    tail |= {"allUsers": [], "user": ""}
+    tail |= {"allUsers": [{"user": user, "db": db} for user, db in client.users]}
+    tail["user"] = "@".join(client.users[0]) if client.users else ""
     statements = _statements(name, operation, message)
     if len(statements) > 1:
         # What each of them did is not known, only what all of them did together.

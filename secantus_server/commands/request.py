@@ -32,6 +32,8 @@ class ClientInfo:
         compressors: the names agreed on in its hello.
         bytes_in, bytes_out, requests: what went over it; its own thread counts.
         usage: which commands it ran.
+        conversation: of saslStart and saslContinue, while it goes on.
+        users: who has authenticated, with the user's database.
     """
 
     connection_id: int
@@ -42,6 +44,8 @@ class ClientInfo:
     bytes_out: int = 0
     requests: int = 0
     usage: Usage = field(default_factory=Usage)
+    conversation: object = None
+    users: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def application(self) -> str:

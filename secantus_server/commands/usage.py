@@ -7,6 +7,9 @@ from collections import defaultdict
 # A namespace that is gone leaves its rows behind; beyond so many rows of a connection the oldest are forgotten.
 MAX_ROWS = 10_000
 
+_READS = frozenset(["find", "getMore", "aggregate", "count", "distinct"])
+_WRITES = frozenset(["insert", "update", "delete", "findAndModify"])
+
 # The database, the collection (empty for a command without one) and the command's name.
 Key = tuple[str, str, str]
 
@@ -46,6 +49,16 @@ class Usage:
             row = self.rows.setdefault(key, [0, 0.0])
             row[0] += calls
             row[1] += seconds
+
+    def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
+        """Return how many reads, writes and other commands ran on a collection, and the microseconds that they took."""
+        found = {"reads": (0, 0), "writes": (0, 0), "commands": (0, 0)}
+        for (database, name, command), (count, seconds) in self.rows.items():
+            if (database, name) == (db, collection):
+                kind = "reads" if command in _READS else "writes" if command in _WRITES else "commands"
+                ops, micros = found[kind]
+                found[kind] = (ops + int(count), micros + int(seconds * 1e6))
+        return found
 
     def forget(self, db: str, collection: str | None) -> None:
         """Forget a collection that was dropped, or a whole database."""

@@ -38,11 +38,25 @@ _NOT_KEPT = frozenset(["ns", "dropDups", "safe", "originalSpec"])
 _QUOTES_ITSELF = frozenset([197])
 
 
+def known_options(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a definition without the options that there are not."""
+    return {option: value for option, value in spec.items() if option in _OPTIONS}
+
+
 def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
     """Return the definition as it is stored.
 
     Raises:
-        CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14; the text quotes the definition.
+        CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14.
+    """
+    return _complete(spec, _check_form(spec))
+
+
+def check_requested(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a definition of createIndexes as it is stored.
+
+    Raises:
+        CommandError: as `check_spec`, and its text quotes the definition.
     """
     shown = spec
     try:

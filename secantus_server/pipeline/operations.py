@@ -137,6 +137,10 @@ class PipelineOperations(Protocol):
         """The fields of `storageStats` (scale 1) of a collection; None if there is none."""
         ...
 
+    def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
+        """Return the number of `reads`, `writes` and other `commands` on a collection, and the microseconds that they took."""
+        ...
+
     def collection_count(self, db: str, collection: str) -> int | None:
         """The number of documents in a collection; None if there is none."""
         ...

@@ -247,3 +247,10 @@ def test_a_commit_quorum_that_cannot_be_met(db: Database, quorum: Any, expected:
 @pytest.mark.parametrize("quorum", ["votingMembers", "majority", 0, 1, 1.0])
 def test_a_commit_quorum(db: Database, quorum: Any) -> None:
     assert db.command({"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}], "commitQuorum": quorum})["commitQuorum"] == quorum
+
+
+def test_unknown_options_are_ignored_where_that_is_wanted(db: Database) -> None:
+    command = {"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a", "other": 1}]}
+    assert code(db, command) == 197
+    db.command({**command, "ignoreUnknownIndexOptions": True})
+    assert db.c.index_information()["a"] == {"v": 2, "key": [("a", 1)]}

@@ -81,6 +81,16 @@ def test_top(db: Database, admin: Database) -> None:
     assert admin.command("top")["totals"][f"{db.name}.c"]["total"]["count"] == 1
 
 
+def test_latencies(db: Database) -> None:
+    db.c.insert_one({})
+    db.c.find_one()
+    db.c.create_index("a")
+    (found,) = db.c.aggregate([{"$collStats": {"latencyStats": {}}}])
+    stats = found["latencyStats"]
+    assert {name: value["ops"] for name, value in stats.items()} == {"reads": 1, "writes": 1, "commands": 1, "transactions": 0}
+    assert stats["writes"]["latency"] > 0
+
+
 def test_the_rows_of_top_are_bounded() -> None:
     usage = Usage()
     for number in range(MAX_ROWS + 5):

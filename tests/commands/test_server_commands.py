@@ -187,7 +187,7 @@ def test_time_limits_of_every_number(admin: Database, limit: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("saslStart", "connect without a user name and password"),
+        ("authenticate", "connect without a user name and password"),
         ("mapReduce", "write it as an aggregation"),
         ("replSetFreeze", "point the test at a MongoDB server"),
     ],

@@ -101,6 +101,9 @@ class MemoryOperations:
             "totalIndexSize": 4096,
         }
 
+    def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
+        return {"reads": (2, 10), "writes": (1, 5), "commands": (0, 0)}
+
     def collection_count(self, db: str, collection: str) -> int | None:
         documents = self.collections.get((db, collection))
         return None if documents is None else len(documents)

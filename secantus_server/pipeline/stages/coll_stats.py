@@ -76,7 +76,8 @@ class CollStats(Stage):
         operations = ctx.operations
         document: dict[str, Any] = {"ns": f"{ctx.db}.{ctx.collection}", "host": operations.host(), "localTime": ctx.parse.now}
         if "latencyStats" in self.fields:
-            document["latencyStats"] = _latency(bool(self.fields["latencyStats"].get("histograms")))
+            latencies = operations.latencies(ctx.db, ctx.collection)
+            document["latencyStats"] = _latency(latencies, bool(self.fields["latencyStats"].get("histograms")))
         if len(self.fields) > ("latencyStats" in self.fields) + ("operationStats" in self.fields):
             self._check_collection()
         if "storageStats" in self.fields:
@@ -113,12 +114,13 @@ def _check_options(name: str, options: dict[str, Any]) -> None:
             raise CommandError(2, f"BSON field 'scale' value must be >= 1, actual value '{options['scale']}'")
 
 
-def _latency(histograms: bool) -> dict[str, Any]:
-    """No latencies are measured; the fields are there with zeros."""
-    zero: dict[str, Any] = {"latency": Int64(0), "ops": Int64(0), "queryableEncryptionLatencyMicros": Int64(0)}
-    if histograms:
-        zero = {"histogram": [], **zero}
-    return {name: dict(zero) for name in ("reads", "writes", "commands", "transactions")}
+def _latency(latencies: dict[str, tuple[int, int]], histograms: bool) -> dict[str, Any]:
+    """The sums of the latencies; single ones are not kept, so that histograms are empty."""
+    shown: dict[str, Any] = {}
+    for name, (ops, micros) in {**latencies, "transactions": (0, 0)}.items():
+        start: dict[str, Any] = {"histogram": []} if histograms else {}
+        shown[name] = {**start, "latency": Int64(micros), "ops": Int64(ops), "queryableEncryptionLatencyMicros": Int64(0)}
+    return shown
 
 
 def _scaled(stats: dict[str, Any], scale: Any) -> dict[str, Any]:

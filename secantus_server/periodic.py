@@ -19,6 +19,9 @@ IDLE_BUDGET_MS = 5.0
 PURGE_PATIENCE_S = 1.0
 PURGE_PAUSE_S = 0.02
 PURGE_BUDGET_MS = 2.0
+# What was overwritten takes memory at once, so that nobody waits for a moment to give it back: it is done beside the commands.
+TIDY_PAUSE_S = 0.004
+TIDY_BUDGET_MS = 4.0
 
 
 class Periodic:
@@ -28,13 +31,14 @@ class Periodic:
         services: the server.
         end_abandoned: interrupts what runs for clients that have gone away.
 
-    Threads: `_wake` ends the pause of the thread; everything else belongs to the thread.
+    Threads: `_wake` ends the pause of the thread, and `_stopping` the thread; everything else belongs to the thread.
     """
 
     def __init__(self, services: Services, end_abandoned: Callable[[], None]) -> None:
         self._services = services
         self._end_abandoned = end_abandoned
         self._wake = threading.Event()
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="secantus-periodic", daemon=True)
         now = services.clock.monotonic()
         self._next_ttl = now + services.settings.ttl_interval_s
@@ -42,6 +46,8 @@ class Periodic:
         self._next_minute = now + 60
         # Since when there has been something to purge and no moment for it.
         self._put_off_at: float | None = None
+        # How many transactions had begun at the last look.
+        self._begun = 0
 
     def start(self) -> None:
         """Begin."""
@@ -49,6 +55,7 @@ class Periodic:
 
     def ask_to_stop(self) -> None:
         """Let the thread end after what it does now."""
+        self._stopping = True
         self._wake.set()
 
     def stop(self) -> None:
@@ -58,7 +65,13 @@ class Periodic:
 
     def _run(self) -> None:
         pause = TICK_S
-        while not self._wake.wait(pause):
+        while not self._stopping:
+            if pause == TICK_S:
+                self._services.engine.call_when_due(self._wake.set)
+            self._wake.wait(pause)
+            self._wake.clear()
+            if self._stopping:
+                return
             try:
                 pause = self._work()
             except CommandError as error:
@@ -79,7 +92,7 @@ class Periodic:
         if now >= self._next_ttl:
             self._next_ttl = now + settings.ttl_interval_s
             delete_expired(services)
-        if now >= self._next_checkpoint:
+        if now >= self._next_checkpoint or services.engine.is_checkpoint_due:
             self._next_checkpoint = now + settings.checkpoint_interval_s
             services.engine.checkpoint()
         if now >= self._next_minute:
@@ -89,7 +102,17 @@ class Periodic:
             services.oplog.trim()
         elif services.oplog.is_large:
             services.oplog.trim()
-        return self._purge(now)
+        return min(self._purge(now), self._tidy())
+
+    def _tidy(self) -> float:
+        """Give back the memory of what was overwritten; gives the seconds until the next look."""
+        engine = self._services.engine
+        idle = engine.is_idle and engine.begun == self._begun
+        self._begun = engine.begun
+        if not engine.is_untidy(idle=idle):
+            return TICK_S
+        engine.tidy(TIDY_BUDGET_MS)
+        return TIDY_PAUSE_S
 
     def _purge(self, now: float) -> float:
         """Remove what was dropped, while nobody else works if such a moment comes; gives the seconds until the next look."""

@@ -22,6 +22,9 @@ IDLE_BUDGET_MS = 5.0
 PURGE_PATIENCE_S = 1.0
 PURGE_PAUSE_S = 0.02
 PURGE_BUDGET_MS = 2.0
+# What was overwritten takes memory at once, so that nobody waits for a moment to give it back: it is done beside the commands.
+TIDY_PAUSE_S = 0.004
+TIDY_BUDGET_MS = 4.0
 
 
 class Periodic:
@@ -31,18 +34,21 @@ class Periodic:
         services: the server.
         end_abandoned: interrupts what runs for clients that have gone away.
 
-    Threads: `_wake` ends the pause of the thread; everything else belongs to the thread.
+    Threads: `_wake` ends the pause of the thread, and `_stopping` the thread; everything else belongs to the thread.
     """
 
     def __init__(self, services: Services, end_abandoned: Callable[[], None]) -> None:
         self._services = services
         self._end_abandoned = end_abandoned
         self._wake = Event()
+        self._stopping = False
         self._thread = Thread(self._run, name="secantus-periodic")
         # When each kind of work was done last. The intervals may change while the server runs, by setParameter.
         self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute"), services.clock.monotonic())
         # Since when there has been something to purge and no moment for it.
         self._put_off_at: float | None = None
+        # How many transactions had begun at the last look.
+        self._begun = 0
 
     def start(self) -> None:
         """Begin."""
@@ -50,6 +56,7 @@ class Periodic:
 
     def ask_to_stop(self) -> None:
         """Let the thread end after what it does now."""
+        self._stopping = True
         self._wake.set()
 
     def stop(self) -> None:
@@ -59,12 +66,18 @@ class Periodic:
 
     def _run(self) -> None:
         pause = TICK_S
-        while not self._wake.wait(pause):
+        while not self._stopping:
+            if pause == TICK_S:
+                self._services.engine.call_when_due(self._wake.set)
+            self._wake.wait(pause)
+            self._wake.clear()
+            if self._stopping:
+                return
             try:
                 pause = self._work()
             except CommandError as error:
                 pause = TICK_S
-                if self._wake.is_set():
+                if self._stopping:
                     return
                 if isinstance(error, StorageError) and error.fatal:
                     self._services.fail(error)
@@ -81,7 +94,7 @@ class Periodic:
         self._end_abandoned()
         if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):
             delete_expired(services, self._check)
-        if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")):
+        if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")) or services.engine.is_checkpoint_due:
             services.engine.checkpoint()
         if self._is_due("cursors", now, parameter_value(services, "clientCursorMonitorFrequencySecs")):
             services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
@@ -90,7 +103,17 @@ class Periodic:
             services.oplog.trim()
         elif services.oplog.is_large:
             services.oplog.trim()
-        return self._purge(now)
+        return min(self._purge(now), self._tidy())
+
+    def _tidy(self) -> float:
+        """Give back the memory of what was overwritten; gives the seconds until the next look."""
+        engine = self._services.engine
+        idle = engine.is_idle and engine.begun == self._begun
+        self._begun = engine.begun
+        if not engine.is_untidy(idle=idle):
+            return TICK_S
+        engine.tidy(TIDY_BUDGET_MS)
+        return TIDY_PAUSE_S
 
     def _is_due(self, work: str, now: float, interval_s: float) -> bool:
         """Whether a kind of work is due; if so, note that it is done now."""
@@ -105,7 +128,7 @@ class Periodic:
         Raises:
             CommandError: 11600, the thread is to end.
         """
-        if self._wake.is_set():
+        if self._stopping:
             raise CommandError(11600, "interrupted at shutdown")
 
     def _purge(self, now: float) -> float:

@@ -78,6 +78,18 @@ class Catalog:
         self.keeps_definitions = False
         with engine.transaction() as unit:
             self._load(unit)
+        engine.describe_idents(self.describe)
+
+    def describe(self, table: int, ident: int) -> str:
+        """What an ident of a table stands for, for the user; empty where it is not known."""
+        for db in self.databases():
+            for collection in self.collections(db):
+                if table == RECORDS and collection.ident == ident and not collection.is_view:
+                    return f"the collection {collection.namespace}"
+                for index in collection.indexes if table == INDEX_ENTRIES else ():
+                    if index.ident == ident:
+                        return f"the index {index.name} of the collection {collection.namespace}"
+        return ""
 
     def _load(self, unit: RecoveryUnit) -> None:
         for key, row in unit.scan(CATALOG, b"", None):

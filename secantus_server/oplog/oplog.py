@@ -22,6 +22,8 @@ from secantus_server.system._threads import Lock
 # The oldest rows are removed beyond this number, or beyond so many bytes.
 MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
+# The same for a store in memory: nobody can read the oplog of an earlier process there.
+MAX_BYTES_IN_MEMORY = 8 * 1024 * 1024
 
 
 class Entry(NamedTuple):
@@ -108,7 +110,11 @@ class Oplog:
     @property
     def is_large(self) -> bool:
         """Whether enough was written since the last trim for another one to be worth its while."""
-        return self._untrimmed_bytes > MAX_BYTES // 2
+        return self._untrimmed_bytes > self._max_bytes // 2
+
+    @property
+    def _max_bytes(self) -> int:
+        return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
 
     def trim(self) -> None:
         """Remove the oldest rows beyond the limits; for the periodic thread."""
@@ -124,7 +130,7 @@ class Oplog:
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
-            if number and (number >= MAX_ROWS or size > MAX_BYTES):
+            if number and (number >= MAX_ROWS or size > self._max_bytes):
                 return key
         return None
 

@@ -28,7 +28,7 @@ from __future__ import annotations
 from secantus_server.storage._cursor import Cursor
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.engine import Engine
-from secantus_server.storage.errors import CacheTooSmall, StorageError, WriteConflict
+from secantus_server.storage.errors import CacheTooSmall, DamagedData, StorageError, WriteConflict
 from secantus_server.storage.keys import pack_ident
 from secantus_server.storage.snapshots import Restored, Snapshot, Touched
 from secantus_server.storage.tables import CATALOG, INDEX_ENTRIES, META, OPLOG, RECORDS
@@ -41,6 +41,7 @@ __all__ = [
     "RECORDS",
     "CacheTooSmall",
     "Cursor",
+    "DamagedData",
     "Engine",
     "RecoveryUnit",
     "Restored",

@@ -128,7 +128,7 @@ cdef class Cursor:
         """Raises what a code of next_raw() stands for; 0 and SCAN_END are none."""
         assert self.generation == self.session.generation, "the scan's transaction has ended"
         if code and code != SCAN_END:
-            return self.session.fail(code)
+            return self.session.fail_at(code, self.table, <const uint8_t *>PyBytes_AS_STRING(self.lower), PyBytes_GET_SIZE(self.lower))
         return 0
 
     def seek_at(self, bytes key):

@@ -7,6 +7,12 @@ cdef class Gate:
     cdef object waits
     cdef object holder
     cdef readonly list units
+    # About how many bytes were written and removed by committed transactions.
+    cdef readonly size_t changed
+    # What note_change() calls once so many are reached, and then not before wake_at() is called again.
+    cdef size_t _wake_at
+    cdef object _wake
 
     cdef int enter(self) except -1
     cdef int leave(self) except -1
+    cdef int note_change(self, size_t size) except -1

@@ -1,5 +1,6 @@
 """The gate between transactions and whoever needs the store for himself."""
 
+from collections.abc import Callable
 from typing import Any
 
 from secantus_server.storage.waiting import Waits
@@ -11,7 +12,10 @@ class Gate:
     entered: int
     closed: bool
     units: list[Any]
+    changed: int
     def __init__(self, waits: Waits) -> None: ...
+    def wake_at(self, changed: int, wake: Callable[[], object]) -> None:
+        """Calls `wake` once `changed` has reached a value."""
     def is_held(self) -> bool:
         """Whether this thread has begun a transaction that still runs."""
     def close(self, timeout: float | None) -> None:

@@ -4,7 +4,7 @@
 A transaction passes the gate when it begins and leaves when it ends: an addition and a comparison, made atomic by the GIL, which
 this code does not give up between them. Only while the gate is closed does anybody touch `waits`. What guards what:
 
-- the GIL guards `running`, `entered` (how many transactions have begun since ever) and `closed`;
+- the GIL guards `running`, `entered` (how many transactions have begun since ever), `changed` and `closed`;
 - `waits` has the sleep of those who wait for either to change, which ends with their operation (see `waiting`);
 - Engine.exclusive() has a lock so that one thread at a time closes the gate.
 """
@@ -27,6 +27,9 @@ cdef class Gate:
         self.waits = waits
         self.holder = None
         self.units = []
+        self.changed = 0
+        self._wake_at = <size_t>-1
+        self._wake = None
 
     cdef int enter(self) except -1:
         """Called when a transaction begins; waits while the gate is closed."""
@@ -42,6 +45,23 @@ cdef class Gate:
         if self.closed:
             self.waits.notify_all()
         return 0
+
+    cdef int note_change(self, size_t size) except -1:
+        """Counts what a transaction has committed."""
+        self.changed += size
+        if self.changed >= self._wake_at:
+            self._wake_at = <size_t>-1
+            self._wake()
+        return 0
+
+    def wake_at(self, size_t changed, wake):
+        """Calls `wake`, once, when `changed` has reached a value: in the thread whose commit reaches it.
+
+        Arguments:
+            wake: it must not raise.
+        """
+        self._wake = wake
+        self._wake_at = changed
 
     def _may_pass(self):
         """Whether this thread must not wait: it closed the gate itself, or holds up the one who waits for it to finish."""

@@ -12,6 +12,8 @@ cdef class RecoveryUnit(Session):
     cdef bint sync_on_commit
     # About how many bytes this transaction has written.
     cdef size_t written
+    # About how many bytes it has removed.
+    cdef size_t removed
     cdef readonly unsigned long thread
     cdef list drops
     cdef object on_drop

@@ -38,8 +38,8 @@ class RecoveryUnit(Session):
         """Removes at most `limit` keys of [lower, upper), without the GIL and past the snapshots; returns how many it removed."""
     def rewrite_left_pages(self) -> None:
         """From now on each page that this unit leaves is rewritten without the keys removed from it; for sweep()."""
-    def sweep(self, table: int, lower: bytes, upper: bytes | None, limit: int) -> None:
-        """Walks over [lower, upper), or its first `limit` entries, without the GIL and past the gate."""
+    def sweep(self, table: int, lower: bytes, upper: bytes | None, limit: int) -> tuple[bytes | None, int]:
+        """Walks over [lower, upper), or its first `limit` entries; returns the last key, None at the end, and the bytes met."""
     def scan(self, table: int, lower: bytes, upper: bytes | None, reverse: bool = False) -> Cursor:
         """The entries of [lower, upper) in key order, or in reverse; `upper` None is the table's end."""
     def drop_ident(self, table: int, ident: int) -> None:

@@ -12,15 +12,17 @@ from libc.stdint cimport uint8_t
 from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._gate cimport Gate
 from secantus_server.storage._undo cimport UndoLog
-from secantus_server.storage.wiredtiger._binding cimport META, Connection, Session
+from secantus_server.storage.wiredtiger._binding cimport META, RECORDS, Connection, Session
 from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR, WT_DUPLICATE_KEY, WT_ITEM, WT_NOTFOUND
 
 from secantus_server.storage.errors import CacheTooSmall
 from secantus_server.storage.keys import IdentRange
 
 # A commit takes about a millisecond for so much written, a key counting as KEY_COST bytes; from there on others may have the GIL meanwhile.
+# A removed document counts as DOCUMENT_COST bytes: its size is not known.
 cdef enum:
     KEY_COST = 128
+    DOCUMENT_COST = 1024
     LONG_COMMIT = 131072
     # So much is at most written in one transaction of a statement that may go on in another one.
     LARGE = 33554432
@@ -40,6 +42,7 @@ cdef class RecoveryUnit(Session):
         self.sync_on_commit = sync_on_commit
         self.on_drop = on_drop
         self.written = 0
+        self.removed = 0
         self.drops = []
 
     cpdef begin(self):
@@ -71,12 +74,17 @@ cdef class RecoveryUnit(Session):
     def _end(self, bint keep):
         """Ends the transaction and returns the idents it dropped."""
         cdef bint is_long = self.written > LONG_COMMIT
+        cdef size_t changed = self.written + self.removed
         drops = self.drops
         self.written = 0
+        self.removed = 0
         if drops:
             self.drops = []
         try:
             self.finish(keep, is_long)
+            if keep and changed:
+                self.connection.mark_log()
+                self.gate.note_change(changed)
         finally:
             self.gate.leave()
         return drops
@@ -154,6 +162,7 @@ cdef class RecoveryUnit(Session):
                 break
             count += 1
             self.written += KEY_COST
+            self.removed += value_size
         scan.fail(code)
         scan.close()
         return count
@@ -178,6 +187,7 @@ cdef class RecoveryUnit(Session):
                     break
                 count += 1
                 self.written += KEY_COST
+                self.removed += value_size
         scan.fail(code)
         scan.close()
         return count
@@ -189,24 +199,33 @@ cdef class RecoveryUnit(Session):
     def sweep(self, int table, bytes lower, bytes upper, int limit):
         """Walks over [lower, upper), or its first `limit` entries, without the GIL.
 
-        It does not pass the gate, for it reads and changes nothing.
+        It does not pass the gate, for it reads and changes nothing. Returns the key to go on from, None at the end, and the bytes of
+        the entries that it met.
         """
         cdef Cursor scan
         cdef const uint8_t *key
         cdef const uint8_t *value
         cdef size_t key_size, value_size
+        cdef size_t met = 0
         cdef int code = 0
+        cdef bytes last = None
         self.start()
         try:
             scan = Cursor(self, table, lower, upper, False)
             with nogil:
-                while code == 0 and limit > 0:
+                while limit > 0:
                     code = scan.next_raw(&key, &key_size, &value, &value_size)
+                    if code:
+                        break
                     limit -= 1
+                    met += key_size + value_size
+            if code == 0:
+                last = PyBytes_FromStringAndSize(<const char *>key, key_size)
             scan.fail(code)
             scan.close()
         finally:
             self.finish(False, False)
+        return last, met
 
     def scan(self, int table, bytes lower, bytes upper, bint reverse=False):
         """The entries of [lower, upper) in key order, or in reverse; `upper` None is the table's end."""
@@ -273,7 +292,7 @@ cdef class RecoveryUnit(Session):
         code = self.find_raw(self.writer(table), key, key_size, value, value_size)
         if code == WT_NOTFOUND:
             return 0
-        self.fail(code)
+        self.fail_at(code, table, key, key_size)
         self.standing |= 1 << table
         return 1
 
@@ -291,7 +310,7 @@ cdef class RecoveryUnit(Session):
         item.size = value_size
         handle.set_value(handle, &item)
         self.count_change(KEY_COST + value_size)
-        return self.fail(handle.insert(handle))
+        return self.fail_at(handle.insert(handle), table, key, key_size)
 
     cdef int insert_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size) except -1:
         cdef WT_CURSOR *handle = self.inserter(table)
@@ -309,7 +328,7 @@ cdef class RecoveryUnit(Session):
             # The cursor stands on the other key; see Session.let_go.
             handle.reset(handle)
             return 0
-        self.fail(code)
+        self.fail_at(code, table, key, key_size)
         self.count_change(KEY_COST + value_size)
         # The insert shows that there was no value before it; no one else can have touched the key until this transaction ends.
         if self.undo.recording and self.undo.wants(table, key, key_size):
@@ -329,8 +348,10 @@ cdef class RecoveryUnit(Session):
         code = handle.remove(handle)
         if code == WT_NOTFOUND:
             return 0
-        self.fail(code)
+        self.fail_at(code, table, key, key_size)
         self.count_change(KEY_COST)
+        if table == RECORDS:
+            self.removed += DOCUMENT_COST
         return 1
 
     cdef int _note(self, int table, const uint8_t *key, size_t key_size, bint known_absent) except -1:

@@ -11,6 +11,8 @@ from secantus_server.storage.tables import INDEX_ENTRIES, NAMES, RECORDS
 #: The path that stands for a store in memory.
 MEMORY_PATH: Final = ":memory:"
 MEGABYTE: Final = 1 << 20
+#: A checkpoint is due after so many bytes were written to a directory: a start has to read no more than that from the log.
+CHECKPOINT_AFTER: Final = 64 * MEGABYTE
 #: Recovery units in use at one time: one for each command that runs, one for each open transaction.
 MAX_SESSIONS: Final = 5000
 _COMMON: Final = f"create,session_max={MAX_SESSIONS},use_environment=false,config_base=false"

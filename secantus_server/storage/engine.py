@@ -15,10 +15,13 @@ from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
 from secantus_server.storage.idents import Idents
+from secantus_server.storage.inspection import check_files, check_log, log_files
 from secantus_server.storage.keys import IdentRange
+from secantus_server.storage.log_marks import LogMarks
 from secantus_server.storage.orphans import Orphans
 from secantus_server.storage.snapshots import NOTHING, Restored, Snapshot, SnapshotStack, Touched, write_back
 from secantus_server.storage.tables import WITH_IDENTS
+from secantus_server.storage.tidying import Tidying
 from secantus_server.storage.waiting import Check, Waits
 from secantus_server.storage.wiredtiger._binding import Connection
 from secantus_server.system._clock import monotonic
@@ -47,10 +50,17 @@ class Engine:
     """
 
     def __init__(
-        self, connection: Connection, *, sync_on_commit: bool = False, memory_size_mb: int = 0, check_waiting: Check = _wait_on
+        self,
+        connection: Connection,
+        *,
+        sync_on_commit: bool = False,
+        memory_size_mb: int = 0,
+        check_waiting: Check = _wait_on,
+        marks: LogMarks | None = None,
     ) -> None:
         self._connection = connection
         self._memory_size_mb = memory_size_mb
+        self._marks = marks
         self._sync_on_commit = sync_on_commit
         self._waits = Waits(check_waiting)
         self._gate = Gate(self._waits)
@@ -68,8 +78,14 @@ class Engine:
         #: How often the store was put back to a snapshot; it changes only while no transaction runs.
         self.restores = 0
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
+        self._checkpoint_due_at = configuration.CHECKPOINT_AFTER
+        if marks is not None:
+            connection.keep_log_marks(marks.begin())
+            marks.note_checkpoint(connection.log_end())
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
-        self._orphans = Orphans(self._new_sweeper() if connection.in_memory else None)
+        sweeper = self._new_sweeper() if connection.in_memory else None
+        self._orphans = Orphans(sweeper)
+        self._tidying = Tidying(sweeper, lambda: self._gate.changed) if sweeper is not None else None
         with self.transaction() as unit:
             self._orphans.load(unit)
 
@@ -99,11 +115,41 @@ class Engine:
         except OSError as error:
             raise StorageError(f"The storage directory {path} cannot be made: {error.strerror}.") from error
         try:
+            marks = LogMarks(directory)
+        except StorageError as error:
+            raise StorageError(f"{error.message} ({path})", error.code) from error
+        try:
+            return cls._open_directory(directory, marks, cache_size_mb, sync_on_commit, check_waiting)
+        except BaseException:
+            marks.close()
+            raise
+
+    @classmethod
+    def _open_directory(
+        cls, directory: Path, marks: LogMarks, cache_size_mb: int | None, sync_on_commit: bool, check_waiting: Check
+    ) -> Engine:
+        """Opens the store of a directory, or makes one there."""
+        exists = check_files(directory, marks.before)
+        if exists:
+            check_log(directory, marks.before)
+        else:
+            marks.note_making()
+        without_log = exists and not log_files(directory)
+        try:
             limit = configuration.change_limit(cache_size_mb)
             connection = Connection(bytes(directory), configuration.path_config(cache_size_mb), False, limit)
         except StorageError as error:
-            raise StorageError(f"{error.message} ({path})", error.code) from error
-        return cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting)
+            if exists and error.code == 1:
+                raise StorageError(
+                    f"The storage directory {directory} cannot be read: a file of the storage engine is damaged, or was written by another "
+                    f"version. Put the directory back from a copy. ({error.message})"
+                ) from error
+            raise StorageError(f"{error.message} ({directory})", error.code) from error
+        engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)
+        if without_log:
+            # The tables still name a place in the log that is gone: the new log would not be read from its beginning.
+            engine.checkpoint()
+        return engine
 
     @property
     def in_memory(self) -> bool:
@@ -126,12 +172,23 @@ class Engine:
             if self.in_memory:
                 Thread(self._connection.close, name="secantus-free").start()
             else:
-                self._connection.close()
+                self._close_directory()
+
+    def _close_directory(self) -> None:
+        """Closes WiredTiger, which writes a checkpoint, and notes that the log is not needed any more."""
+        assert self._marks is not None, "a directory has marks"
+        try:
+            self._connection.close()
+            self._marks.note_closed()
+        finally:
+            self._marks.close()
 
     def abandon(self) -> None:
         """For the child of a fork: the store is the parent's, and this copy of its handles is never used nor closed."""
         self._closed = True
         self._connection.abandon()
+        if self._marks is not None:
+            self._marks.close()
 
     def acquire(self) -> RecoveryUnit:
         """Lends a recovery unit; give it back with release()."""
@@ -179,10 +236,17 @@ class Engine:
         """A block that has a lock; the wait for it ends with this thread's operation, as every wait for the store does."""
         return self._waits.hold(lock)
 
+    def describe_idents(self, describe: Callable[[int, int], str]) -> None:
+        """Sets what says which collection or index an ident of a table stands for; the error of a damaged file names it."""
+        self._connection.describe_idents(describe)
+
     def checkpoint(self) -> None:
         """Writes everything committed into the tables' files, so that a restart has little log to read."""
-        if not self.in_memory:
+        if self._marks is not None:
+            self._checkpoint_due_at = self._gate.changed + configuration.CHECKPOINT_AFTER
+            end = self._connection.log_end()
             self._with_unit(RecoveryUnit.checkpoint)
+            self._marks.note_checkpoint(end)
             self.checkpoints += 1
 
     def statistics(self) -> dict[str, int]:
@@ -217,6 +281,35 @@ class Engine:
     def begun(self) -> int:
         """How many transactions have begun since the store was opened."""
         return self._gate.entered
+
+    @property
+    def is_checkpoint_due(self) -> bool:
+        """Whether so much has been written since the last checkpoint that a start would take long to read it."""
+        return not self.in_memory and self._gate.changed >= self._checkpoint_due_at
+
+    def is_untidy(self, *, idle: bool) -> bool:
+        """Whether the pages of a store in memory hold so much of what was overwritten or removed that tidy() is due.
+
+        Arguments:
+            idle: nobody works, so that little is enough.
+        """
+        return self._tidying is not None and self._tidying.is_due(idle=idle)
+
+    def call_when_due(self, wake: Callable[[], object]) -> None:
+        """Has `wake` called, once, by the commit that makes a checkpoint or tidy() due."""
+        self._gate.wake_at(self._checkpoint_due_at if self._tidying is None else self._tidying.due_at, wake)
+
+    def tidy(self, budget_ms: float, *, gives_way: bool = False) -> None:
+        """Gives memory back that overwritten and removed entries hold, a part at a time. For the periodic thread.
+
+        Arguments:
+            budget_ms: about how long it may take.
+            gives_way: it ends as soon as a transaction of somebody else runs.
+        """
+        assert self._tidying is not None, "only a store in memory is tidied"
+        with self._purge_lock:
+            if not self._closed:
+                self._tidying.run(budget_ms, lambda: gives_way and not self.is_idle)
 
     @property
     def has_orphans(self) -> bool:

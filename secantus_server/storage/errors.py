@@ -31,6 +31,23 @@ class CacheTooSmall(WriteConflict):
         )
 
 
+class DamagedData(CommandError):
+    """A part of a data file cannot be read: its checksum is wrong. The rest of the store can be used.
+
+    Arguments:
+        file: the data file.
+        subject: what was being read, "the collection a.b" for instance; empty where that is not known.
+    """
+
+    def __init__(self, file: str, subject: str) -> None:
+        what = f"A part of {subject} cannot be read" if subject else "A part of the data cannot be read"
+        super().__init__(
+            301,
+            f"{what}: the data file {file} is damaged. Save what can be read with mongodump, and put the storage directory back "
+            "from a copy, or drop what is damaged.",
+        )
+
+
 class StorageError(CommandError):
     """The store cannot be opened, or cannot go on; the message is one sentence for the user.
 

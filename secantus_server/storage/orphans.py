@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from secantus_server.storage._unit import RecoveryUnit
-from secantus_server.storage.errors import WriteConflict
+from secantus_server.storage.errors import DamagedData, WriteConflict
 from secantus_server.storage.keys import IdentRange, orphan_bounds, unpack_range
 from secantus_server.storage.tables import META, OPLOG, WITH_IDENTS
 from secantus_server.system._clock import monotonic
@@ -77,6 +77,11 @@ class Orphans:
             if removed < _BATCH:
                 unit.remove(META, orphan.meta_key())
             unit.commit()
+        except DamagedData:
+            # What lies behind the damage stays; its row in `meta` has the next start try again.
+            unit.rollback()
+            self._ranges.popleft()
+            return
         except WriteConflict:
             # A straggler writes to an ident dropped under it: what it leaves is removed at the next turn.
             if unit.in_transaction:

@@ -79,6 +79,10 @@ class Event:
             self._is_set = True
             self._changed.notify_all()
 
+    def clear(self) -> None:
+        """Take the flag back."""
+        self._is_set = False
+
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the flag; tells whether it is set."""
         with self._changed:

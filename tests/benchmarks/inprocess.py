@@ -64,6 +64,10 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "ping_p99_own_process": ("ping p99 while a million documents are counted, in process", 25, "ms", True),
     "ping_p99_daemon": ("ping p99 while a million documents are counted, daemon", 25, "ms", True),
     "idle_memory": ("resident memory of an idle daemon", 80, "MB", True),
+    "memory_updates": ("resident memory after a document of 1 KB was updated 20,000 times", 64, "MB", True),
+    "memory_deletes": ("resident memory after 100,000 documents of 1 KB were inserted and deleted", 64, "MB", True),
+    "memory_drops": ("resident memory after 40 MB were loaded and dropped, five times", 64, "MB", True),
+    "memory_rewrites": ("resident memory after 50 MB were updated ten times; 50 MB live", 3 * 50 + 64, "MB", True),
 }
 
 
@@ -242,9 +246,62 @@ def memory() -> Values:
     with daemons.daemon(sys.argv[2]) as (port, process):
         with connect(port) as client:
             client.admin.command("ping")
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        kilobytes = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
-    return {"idle_memory": kilobytes / 1024}
+        return {"idle_memory": resident_mb(process.pid)}
+
+
+def resident_mb(pid: int) -> float:
+    """The resident memory of a process, in megabytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+
+
+def update_one_document(collection: Collection[dict[str, Any]]) -> None:
+    """Overwrite one document of 1 KB again and again."""
+    collection.insert_one({"_id": 1})
+    for turn in range(20_000):
+        collection.update_one({"_id": 1}, {"$set": {"turn": turn, "text": "x" * 1000}})
+
+
+def insert_and_delete(collection: Collection[dict[str, Any]]) -> None:
+    """Fill and empty a collection again and again."""
+    for _ in range(100):
+        collection.insert_many([{"_id": number, "text": "x" * 1000} for number in range(1000)])
+        collection.delete_many({})
+
+
+def load_and_drop(collection: Collection[dict[str, Any]]) -> None:
+    """Load a collection in parts and drop it, again and again."""
+    for _ in range(5):
+        for part in range(0, 40_000, 4000):
+            collection.insert_many([{"_id": number, "text": "x" * 1000} for number in range(part, part + 4000)])
+        collection.drop()
+
+
+def rewrite_all(collection: Collection[dict[str, Any]]) -> None:
+    """Load 50,000 documents of 1 KB and update them all, again and again."""
+    for part in range(0, 50_000, 5000):
+        collection.insert_many([{"_id": number, "n": 0, "text": "x" * 1000} for number in range(part, part + 5000)])
+    for _ in range(10):
+        collection.update_many({}, {"$inc": {"n": 1}})
+
+
+@probe
+def memory_after() -> Values:
+    """Resident memory of a daemon three seconds after it did what leaves much behind."""
+    values = {}
+    loads = {
+        "memory_updates": update_one_document,
+        "memory_deletes": insert_and_delete,
+        "memory_drops": load_and_drop,
+        "memory_rewrites": rewrite_all,
+    }
+    for name, load in loads.items():
+        with daemons.daemon(sys.argv[2]) as (port, process):
+            with connect(port) as client:
+                load(client.bench.bench)
+            time.sleep(3)
+            values[name] = resident_mb(process.pid)
+    return values
 
 
 def run_probe(name: str, ours: str) -> Values:
@@ -286,6 +343,7 @@ def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
         "threads": ("ten_threads_own_process", "ten_threads_floor_own_process", "ten_threads_daemon", "ten_threads_floor_daemon"),
         "long_count": ("ping_p99_own_process", "ping_p99_daemon"),
         "memory": ("idle_memory",),
+        "memory_after": ("memory_updates", "memory_deletes", "memory_drops", "memory_rewrites"),
     }
     for name in names:
         values = run_probe(name, ours)

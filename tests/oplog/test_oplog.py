@@ -162,7 +162,7 @@ def test_the_oldest_entries_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_large_entries_are_trimmed_by_their_bytes(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secantus_server.oplog.oplog.MAX_BYTES", 5000)
+    monkeypatch.setattr("secantus_server.oplog.oplog.MAX_BYTES_IN_MEMORY", 5000)
     oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
     assert not oplog.is_large
     for number in range(20):

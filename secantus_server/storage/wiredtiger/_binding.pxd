@@ -19,6 +19,9 @@ cdef struct Events:
     char text[ERROR_TEXT_SIZE]
     int cause
     bint stopped
+    # The first thing said, and the last that named a damaged file, since open() or the last error.
+    char first[ERROR_TEXT_SIZE]
+    bint damaged
 
 cdef struct Handles:
     # Scan cursors of one table that nobody uses at the moment.
@@ -38,6 +41,12 @@ cdef class Connection:
     cdef bint usable
     # A write was refused because the store in memory is full; whoever makes room clears it.
     cdef public bint was_full
+    # Where the log's end is noted after each commit, twice, or NULL; the memory belongs to `log_marks`.
+    cdef uint64_t *log_mark
+    cdef object log_marks
+    # Says what an ident of a table stands for; None until there is a catalog.
+    cdef object describe
+    cdef void mark_log(self) noexcept
     cdef int fail(self, int code) except -1
 
 cdef class Session:
@@ -56,6 +65,7 @@ cdef class Session:
 
     cdef void end_session(self) noexcept
     cdef int fail(self, int code) except -1
+    cdef int fail_at(self, int code, int table, const uint8_t *key, size_t size) except -1
     cdef WT_CURSOR *open_handle(self, int table, const char *config) except NULL
     cdef WT_CURSOR *writer(self, int table) except NULL
     cdef WT_CURSOR *inserter(self, int table) except NULL

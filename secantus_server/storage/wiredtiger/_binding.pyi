@@ -1,4 +1,15 @@
-"""Owners of WiredTiger's handles."""
+"""Owners of WiredTiger's handles, and a reader of its log."""
+
+from collections.abc import Callable
+from mmap import mmap
+
+Buffer = bytes | bytearray | memoryview | mmap
+
+def log_records_end(data: Buffer, position: int) -> int:
+    """Where the log records end that begin at a position of a log file: at the file's end, or where no record is whole."""
+
+def has_log_record(data: Buffer, position: int) -> bool:
+    """Whether a whole log record begins at any unit from a position on."""
 
 class Connection:
     """An open WiredTiger database."""
@@ -10,6 +21,12 @@ class Connection:
         """Changes settings of the open database."""
     def statistics(self) -> dict[str, int]:
         """Return WiredTiger's statistics of the whole database by their descriptions; counters are 0."""
+    def log_end(self) -> int:
+        """Where the log's last record ends: the number of its file in the upper half, the offset in the lower."""
+    def describe_idents(self, describe: Callable[[int, int], str]) -> None:
+        """Sets what says which collection or index an ident of a table stands for, for errors."""
+    def keep_log_marks(self, marks: Buffer) -> None:
+        """Notes in this memory how far the log reaches: its end twice, and the end of what is on the disk twice."""
     def retire(self) -> None:
         """No session touches the database from here on, so that close() may run in another thread."""
     def abandon(self) -> None:

@@ -5,20 +5,32 @@ Each handle belongs to one object, is NULL until it is open, and is closed once:
 A connection's end closes its sessions, so a Session asks whether its connection is usable before it touches its own handle.
 """
 
+import re
+
 cimport cython
 from libc.errno cimport EACCES, EBUSY, ENOSPC, EPERM, EROFS, ENOENT, ENOTDIR, EFBIG, EDQUOT
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memset, strlen, strncpy, strstr
+from libc.string cimport memcpy, memset, strlen, strncpy, strstr
 
 from secantus_server.storage.wiredtiger.capi cimport (
-    WT_CACHE_FULL, WT_CONNECTION, WT_CURSOR, WT_EVENT_HANDLER, WT_PANIC, WT_PREPARE_CONFLICT, WT_ROLLBACK,
-    WT_RUN_RECOVERY, WT_SESSION, WT_TRY_SALVAGE, wiredtiger_open, wiredtiger_strerror,
+    WT_CACHE_FULL, WT_CONNECTION, WT_CURSOR, WT_ERROR, WT_EVENT_HANDLER, WT_PANIC, WT_PREPARE_CONFLICT, WT_ROLLBACK,
+    WT_RUN_RECOVERY, WT_SESSION, WT_TRY_SALVAGE, secantus_log_end, wiredtiger_crc32c_with_seed_func, wiredtiger_open, wiredtiger_strerror,
 )
 
 from secantus_server.errors import CommandError
-from secantus_server.storage.errors import CacheTooSmall, StorageError, WriteConflict
-from secantus_server.storage.tables import NAMES
+from secantus_server.storage.errors import CacheTooSmall, DamagedData, StorageError, WriteConflict
+from secantus_server.storage.tables import NAMES, WITH_IDENTS
+
+# The files that a message of WiredTiger may be about, what stands before the message itself, and how it names a version that it cannot read.
+FILE = re.compile(r"WiredTiger(?:HS)?\.wt|WiredTiger\.turtle|WiredTigerLog\.\d+|(?:" + "|".join(NAMES) + r")\.wt")
+PREFIX = re.compile(r"^\[.*?\[ERROR\]: (?:__\w+, \d+: )?")
+VERSION = re.compile(r"unsupported WiredTiger|incompatible|[Vv]ersion.*(?:minimum|only supports)|(?:minimum|only supports).*version")
+
+cdef enum:
+    # The log's records: all sizes are multiples of this one, and each begins with a header.
+    LOG_UNIT = 128
+    LOG_HEADER = 16
 
 DISK_FULL = (ENOSPC, EDQUOT, EFBIG)
 cdef bytes URIS = b"".join(b"file:%s.wt\0" % name.encode() for name in NAMES)
@@ -36,6 +48,10 @@ cdef int keep_error(WT_EVENT_HANDLER *handler, WT_SESSION *session, int code, co
     """Keeps what WiredTiger would print; it completes the sentence of an error nobody expected. Any thread may call it."""
     cdef Events *events = <Events *>handler
     strncpy(events.text, text, ERROR_TEXT_SIZE - 1)
+    if events.first[0] == 0:
+        strncpy(events.first, text, ERROR_TEXT_SIZE - 1)
+    if strstr(text, b"damaged block") != NULL:
+        events.damaged = True
     if code > 0:
         events.cause = code
     elif code == WT_PANIC:
@@ -66,6 +82,7 @@ cdef class Connection:
         cdef const char *settings = config
         cdef int code
         self.handle = NULL
+        self.log_mark = NULL
         self.usable = False
         self.in_memory = in_memory
         self.change_limit = change_limit or <size_t>-1
@@ -76,6 +93,7 @@ cdef class Connection:
             code = wiredtiger_open(path, &self.events.handler, settings, &self.handle)
         if code:
             self.fail(code)
+        self.events.first[0] = 0
         for bound, inclusive in ((b"lower", False), (b"lower", True), (b"upper", False), (b"upper", True)):
             self._compile_bound(bound, inclusive)
         self.usable = True
@@ -119,6 +137,39 @@ cdef class Connection:
             self.reconfigure(b"statistics=(none)")
         return found
 
+    def log_end(self):
+        """Where the log's last record ends: the number of its file in the upper half, the offset in the lower."""
+        cdef uint32_t number = 0
+        cdef uint32_t offset = 0
+        secantus_log_end(self.handle, &number, &offset)
+        return (<uint64_t>number << 32) | offset
+
+    def describe_idents(self, describe):
+        """Sets what says which collection or index an ident of a table stands for: a function that gives a text, for errors."""
+        self.describe = describe
+
+    def keep_log_marks(self, unsigned char[::1] marks):
+        """Notes in this memory how far the log reaches: four words of 64 bits.
+
+        The first two are both its end, noted now and after each commit that wrote; the others are both the end of what is on the disk.
+        """
+        assert marks.shape[0] >= 32, "the marks are four words"
+        self.log_marks = marks
+        self.log_mark = <uint64_t *>&marks[0]
+        self.mark_log()
+
+    cdef void mark_log(self) noexcept:
+        """Notes the log's end. The GIL keeps threads from each other; the second word is never ahead of the first."""
+        cdef uint32_t number = 0
+        cdef uint32_t offset = 0
+        cdef uint64_t end
+        if self.log_mark == NULL:
+            return
+        secantus_log_end(self.handle, &number, &offset)
+        end = (<uint64_t>number << 32) | offset
+        self.log_mark[0] = end
+        self.log_mark[1] = end
+
     def retire(self):
         """No session touches the database from here on, so that close() may run in another thread."""
         self.usable = False
@@ -152,15 +203,70 @@ cdef class Connection:
             raise WriteConflict()
         if code == WT_CACHE_FULL:
             self.was_full = True
-        raise explain(code, self.events.cause, self.events.text.decode("utf-8", "replace"))
+        first, detail = self.events.first.decode("utf-8", "replace"), self.events.text.decode("utf-8", "replace")
+        self.events.first[0] = 0
+        raise explain(code, self.events.cause, first, detail)
 
 
-def explain(int code, int cause, str detail):
+def log_records_end(const unsigned char[::1] data, size_t position):
+    """Where the log records end that begin at a position of a log file: at the file's end, or where no record is whole.
+
+    A record is its length and its checksum (CRC-32C of the record with the checksum as zero), then its contents, and takes whole
+    units of 128 bytes.
+    """
+    cdef size_t size = data.shape[0]
+    cdef size_t length
+    if size == 0:
+        return 0
+    with nogil:
+        while True:
+            length = log_record_length(&data[0], size, position)
+            if length == 0:
+                break
+            position += (length + LOG_UNIT - 1) // LOG_UNIT * LOG_UNIT
+    return min(position, size)
+
+
+def has_log_record(const unsigned char[::1] data, size_t position):
+    """Whether a whole log record begins at any unit from a position on; it may be one that an earlier record contains."""
+    cdef size_t size = data.shape[0]
+    cdef bint found = False
+    if size == 0:
+        return False
+    with nogil:
+        position = (position + LOG_UNIT - 1) // LOG_UNIT * LOG_UNIT
+        while position + LOG_UNIT <= size and not found:
+            found = log_record_length(&data[0], size, position) > 0
+            position += LOG_UNIT
+    return found
+
+
+cdef uint32_t (*crc32c)(uint32_t, const void *, size_t) noexcept nogil
+crc32c = wiredtiger_crc32c_with_seed_func()
+
+
+cdef size_t log_record_length(const uint8_t *data, size_t size, size_t position) noexcept nogil:
+    """The length of the whole log record at a position, or 0 where there is none."""
+    cdef uint32_t length, checksum
+    cdef uint32_t zero = 0
+    if position + LOG_HEADER > size:
+        return 0
+    memcpy(&length, data + position, 4)
+    memcpy(&checksum, data + position + 4, 4)
+    if length < LOG_HEADER or length > size - position:
+        return 0
+    if crc32c(crc32c(crc32c(0, data + position, 4), &zero, 4), data + position + 8, length - 8) != checksum:
+        return 0
+    return length
+
+
+def explain(int code, int cause, str first, str detail):
     """The exception that stands for an error code, as one sentence.
 
     Arguments:
         cause: the system's last error number, which tells why WiredTiger has stopped.
-        detail: the last thing that WiredTiger said.
+        first: the first thing that WiredTiger said since the last error.
+        detail: the last.
     """
     if code == WT_CACHE_FULL:
         return CommandError(14031, "The in-memory store is full: nothing more can be written until data is removed; "
@@ -171,21 +277,31 @@ def explain(int code, int cause, str detail):
         return StorageError("The storage directory is in use by another server.", 98)
     if code in (EACCES, EPERM, EROFS):
         return StorageError("The storage directory cannot be written: permission denied.")
-    if code in (ENOENT, ENOTDIR):
-        return StorageError("The storage directory does not exist and cannot be made.")
-    if code in (WT_PANIC, WT_RUN_RECOVERY):
-        return explain_stop(cause, detail)
-    if code == WT_TRY_SALVAGE:
-        return StorageError(f"The storage directory holds damaged files. ({detail})")
-    name = wiredtiger_strerror(code).decode()
-    return StorageError(f"The storage engine reports {name}. ({detail})" if detail else f"The storage engine reports {name}.")
-
-
-def explain_stop(int cause, str detail):
-    """The exception for a store that goes on only after a restart. What was committed is kept."""
-    if cause in DISK_FULL:
+    if code in (WT_PANIC, WT_RUN_RECOVERY) and cause in DISK_FULL:
         return StorageError("The disk is full and the storage engine has stopped: make room and restart the server.", 14031, fatal=True)
-    return StorageError(f"The storage engine has stopped after an error it cannot go on from; restart the server. ({detail})", fatal=True)
+    fatal = code in (WT_PANIC, WT_RUN_RECOVERY)
+    if VERSION.search(first) is not None:
+        return StorageError("The storage directory was written by another version of the storage engine: "
+                            "use the version of Secantus that wrote it.", fatal=fatal)
+    file = FILE.search(first) or FILE.search(detail)
+    if file is not None and code in (ENOENT, ENOTDIR):
+        return StorageError(f"The file {file[0]} is missing in the storage directory: put the directory back from a copy.", 301, fatal=fatal)
+    if code in (ENOENT, ENOTDIR):
+        return StorageError("The storage directory does not exist and cannot be made.", fatal=fatal)
+    if file is not None:
+        return StorageError(f"The file {file[0]} in the storage directory is damaged: put the directory back from a copy.", 301, fatal=fatal)
+    if fatal:
+        return StorageError(f"The storage engine has stopped after an error it cannot go on from; restart the server. ({abridge(detail)})",
+                            fatal=True)
+    if code == WT_TRY_SALVAGE:
+        return StorageError(f"The storage directory holds damaged files: put it back from a copy. ({abridge(detail)})", 301)
+    name = wiredtiger_strerror(code).decode()
+    return StorageError(f"The storage engine reports {name}. ({abridge(detail)})" if detail else f"The storage engine reports {name}.")
+
+
+def abridge(str detail):
+    """What WiredTiger said, without the time, the thread and the place in its source."""
+    return PREFIX.sub("", detail)[:120]
 
 
 @cython.no_gc_clear
@@ -240,10 +356,15 @@ cdef class Session:
 
     def flush_log(self):
         """Waits, without the GIL, until the log is on the disk; callers at the same time share one fsync."""
+        cdef uint64_t *mark = self.connection.log_mark
+        cdef uint64_t end = 0 if mark == NULL else mark[0]
         cdef int code
         with nogil:
             code = self.handle.log_flush(self.handle, b"sync=on")
         self.fail(code)
+        if mark != NULL and end > mark[2]:
+            mark[2] = end
+            mark[3] = end
 
     cdef int fail(self, int code) except -1:
         """Raises what a code stands for; 0 is no error."""
@@ -257,6 +378,18 @@ cdef class Session:
                 self.failure = code
             self.connection.fail(code)
         return 0
+
+    cdef int fail_at(self, int code, int table, const uint8_t *key, size_t size) except -1:
+        """Raises what a code stands for; where data is damaged, the error names what the key belongs to."""
+        cdef Events *events = &self.connection.events
+        if code == 0:
+            return 0
+        if code == WT_ERROR and events.damaged:
+            events.damaged = False
+            ident = int.from_bytes(key[:4], "big") if table in WITH_IDENTS and size >= 4 else None
+            describe = self.connection.describe
+            raise DamagedData(NAMES[table] + ".wt", describe(table, ident) if describe is not None and ident is not None else "")
+        return self.fail(code)
 
     cdef WT_CURSOR *open_handle(self, int table, const char *config) except NULL:
         """Opens a cursor, which the session closes at its own end."""

@@ -3,6 +3,12 @@
 from libc.stdint cimport uint8_t, uint32_t
 
 cdef extern from "wiredtiger.h" nogil:
+    """
+    /* Of our own patch: see vendor/patches. */
+    extern void secantus_log_end(WT_CONNECTION *connection, uint32_t *number, uint32_t *offset);
+    """
+    void secantus_log_end(WT_CONNECTION *, uint32_t *, uint32_t *)
+    uint32_t (*wiredtiger_crc32c_with_seed_func())(uint32_t, const void *, size_t) noexcept nogil
     ctypedef struct WT_ITEM:
         const void *data
         size_t size

@@ -1,0 +1,127 @@
+"""What is looked at in a storage directory before WiredTiger opens it: whether all files are there, and the log whole.
+
+What can be told of the log, which is read from the last checkpoint on:
+
+- a file is missing before the one in which the last acknowledged commit ends;
+- a damaged record has whole ones behind it, in its file or in a later one;
+- a file is shorter than the next one says that it was;
+- the log ends before the last acknowledged commit: it was cut off, or its last records are damaged.
+
+A log that ends in the midst of a record behind all that was acknowledged is what a crash leaves; WiredTiger cuts the rest off.
+"""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+from typing import Final
+
+from secantus_server.storage.errors import StorageError
+from secantus_server.storage.log_marks import NAME, LogPosition, Marks
+from secantus_server.storage.tables import NAMES
+from secantus_server.storage.wiredtiger._binding import has_log_record, log_records_end
+
+_DAMAGED: Final = 301
+_LOG: Final = "WiredTigerLog."
+#: What a store consists of beside its log.
+FILES: Final = ("WiredTiger", "WiredTiger.turtle", "WiredTiger.wt", "WiredTigerHS.wt", *(f"{name}.wt" for name in NAMES))
+_HELP: Final = (
+    "Put the directory back from a copy; or, to go on from the last checkpoint without what was written after it, "
+    f"remove {NAME} and all files {_LOG}*."
+)
+#: A log file's first record describes it; the second says where the file before it ended.
+_SECOND_RECORD: Final = 128
+_RECORD_HEADER: Final = 16
+_SYSTEM_RECORD: Final = 4
+_FIRST_POSITIONS: Final = (LogPosition(0, 0), LogPosition(1, 0))
+
+
+def log_files(directory: Path) -> dict[int, Path]:
+    """The log's files by their numbers."""
+    found = ((path.name[len(_LOG) :], path) for path in directory.glob(f"{_LOG}*"))
+    return {int(number): path for number, path in found if number.isdigit()}
+
+
+def check_files(directory: Path, marks: Marks | None) -> bool:
+    """Look whether the files of a store are all there; tells whether there is a store.
+
+    Arguments:
+        marks: what the last opener has noted; None where there are no marks.
+
+    Raises StorageError when some are missing.
+    """
+    if marks is not None and not marks.complete:
+        return False
+    missing = [name for name in FILES if not (directory / name).exists()]
+    if marks is None and len(missing) == len(FILES):
+        return False
+    if missing:
+        names = missing[0] if len(missing) == 1 else f"{missing[0]} and {len(missing) - 1} other files"
+        raise StorageError(
+            f"The storage directory {directory} holds a store that lacks {names}: put the directory back from a copy.", _DAMAGED
+        )
+    return True
+
+
+def check_log(directory: Path, marks: Marks | None) -> None:
+    """Look whether the log still has all that was acknowledged.
+
+    Raises StorageError when it has not.
+    """
+    if marks is not None and marks.closed:
+        return
+    files = log_files(directory)
+    start = LogPosition(min(files, default=1), 0)
+    required = LogPosition(0, 0)
+    if marks is not None:
+        start, required = max(start, marks.checkpoint), marks.required_end
+    if not files and required.file == 0:
+        return
+    for number in range(start.file, max(required.file, *files, start.file) + 1):
+        if number not in files:
+            raise StorageError(f"The log file {_LOG}{number:010} is missing from {directory}. {_HELP}", _DAMAGED)
+        _check_log_file(files, LogPosition(number, start.offset if number == start.file else 0), required)
+
+
+def _check_log_file(files: dict[int, Path], start: LogPosition, required: LogPosition) -> None:
+    """Look at one file of the log from a position on."""
+    path = files[start.file]
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:
+            end, goes_on = 0, False
+        else:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                end = log_records_end(content, start.offset)
+                goes_on = has_log_record(content, end)
+    before_next = _end_before(files[start.file + 1], start.file) if start.file + 1 in files else 0
+    if goes_on or end < before_next or (LogPosition(start.file, end) < required and start.file == required.file):
+        raise StorageError(f"The log file {path} is damaged at byte {end}: what was written after that would be lost. {_HELP}", _DAMAGED)
+
+
+def _end_before(path: Path, number: int) -> int:
+    """Where the log file with this number ended, as the next one tells; 0 where it does not tell."""
+    with path.open("rb") as file:
+        content = file.read(2 * _SECOND_RECORD)
+    if log_records_end(content, 0) < _SECOND_RECORD or content[_SECOND_RECORD:].count(0) == len(content) - _SECOND_RECORD:
+        return 0
+    at = _SECOND_RECORD + _RECORD_HEADER
+    kind, at = _unpack(content, at)
+    if kind != _SYSTEM_RECORD:
+        return 0
+    _operation, at = _unpack(content, at)
+    _size, at = _unpack(content, at)
+    file_number, at = _unpack(content, at)
+    offset, at = _unpack(content, at)
+    told = LogPosition(file_number, offset)
+    return offset if told not in _FIRST_POSITIONS and file_number == number else 0
+
+
+def _unpack(content: bytes, at: int) -> tuple[int, int]:
+    """One of WiredTiger's packed unsigned integers, and where the next one begins."""
+    mark = content[at]
+    if mark < 0xC0:
+        return mark & 0x3F, at + 1
+    if mark < 0xE0:
+        return ((mark & 0x1F) << 8 | content[at + 1]) + 64, at + 2
+    size = mark & 0x0F
+    return int.from_bytes(content[at + 1 : at + 1 + size], "big") + 64 + 8192, at + 1 + size

@@ -1,0 +1,165 @@
+"""The file `SecantusLog.marks` in a storage directory: how far WiredTiger's log must reach at the next start.
+
+WiredTiger takes a log record that it cannot read for the log's end. The marks tell the one from the other. The file is mapped into memory:
+to note the end after each commit costs a few nanoseconds, and what is noted survives the end of the process, as the log itself does.
+
+The file also tells that the directory is in use: its opener holds a lock on it (flock), which ends with the process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from secantus_server.errors import CommandError
+from secantus_server.storage.errors import StorageError
+
+NAME: Final = "SecantusLog.marks"
+_MAGIC: Final = b"SecantusMarks 1\n"
+_SIZE: Final = 4096
+_WORDS: Final = struct.Struct("=6Q")
+_AT_WORDS: Final = len(_MAGIC)
+_CHECKPOINT: Final = struct.Struct("=2Q")
+_AT_CHECKPOINT: Final = _AT_WORDS + 32
+_AT_STATE: Final = _AT_WORDS + _WORDS.size
+_AT_BOOT: Final = _AT_STATE + 1
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_SIZE: Final = 36
+_MADE: Final = b"m"
+_IN_USE: Final = b"u"
+_CLOSED: Final = b"c"
+
+
+class LogPosition(NamedTuple):
+    """A place in the log."""
+
+    file: int
+    offset: int
+
+
+_NOWHERE: Final = LogPosition(0, 0)
+
+
+class Marks(NamedTuple):
+    """What the last opener of the directory has noted.
+
+    Arguments:
+        end: where the last acknowledged commit ends in the log.
+        on_disk: where the last one ends that the disk was known to have.
+        checkpoint: where the log is read from at a start.
+        complete: the tables had been made.
+        closed: the store was closed, which leaves nothing in the log alone.
+        same_boot: the machine has run since.
+    """
+
+    end: LogPosition
+    on_disk: LogPosition
+    checkpoint: LogPosition
+    complete: bool
+    closed: bool
+    same_boot: bool
+
+    @property
+    def required_end(self) -> LogPosition:
+        """How far the log must reach: a machine that stops may lose what the disk was not asked to keep."""
+        return self.end if self.same_boot else self.on_disk
+
+
+class LogMarks:
+    """The open file. Engine.open() makes it, and nobody else has the directory until it is closed.
+
+    Arguments:
+        directory: the storage directory.
+
+    Raises StorageError when another server has the directory or the file cannot be written; CommandError(14031) when the disk is full.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        path = directory / NAME
+        try:
+            # The mapping keeps a copy of its descriptor. The lock has one of its own, so that the child of a fork can give its copy up.
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StorageError(f"The storage directory cannot be written: {error.strerror}.") from error
+        try:
+            self._lock()
+            self.before = self._read()
+            self._map = self._prepare(path)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def _lock(self) -> None:
+        """Claim the directory; where the file system has no locks, WiredTiger's own lock has to do."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StorageError("The storage directory is in use by another server.", 98) from None
+        except OSError:
+            return
+
+    def _read(self) -> Marks | None:
+        """What the last opener has noted; None where there is nothing that can be read."""
+        content = os.pread(self._fd, _SIZE, 0)
+        state = content[_AT_STATE : _AT_STATE + 1]
+        if len(content) < _SIZE or not content.startswith(_MAGIC) or state not in (_MADE, _IN_USE, _CLOSED):
+            return None
+        words = _WORDS.unpack_from(content, _AT_WORDS)
+        # Each is noted twice. A crash between the two, or damage, makes them differ: then the lower one is sure.
+        end, on_disk, checkpoint = (_position(min(pair)) for pair in (words[0:2], words[2:4], words[4:6]))
+        boot = content[_AT_BOOT : _AT_BOOT + _BOOT_SIZE]
+        return Marks(end, on_disk, checkpoint, state != _MADE, state == _CLOSED, boot == _boot_id())
+
+    def _prepare(self, path: Path) -> mmap.mmap:
+        """Map the file, with all its blocks on the disk: a page without one could not be written to when the disk is full."""
+        try:
+            if len(os.pread(self._fd, _SIZE, 0)) < _SIZE:
+                os.pwrite(self._fd, b"\0" * _SIZE, 0)
+            with path.open("r+b") as file:
+                return mmap.mmap(file.fileno(), _SIZE)
+        except OSError as error:
+            raise CommandError(14031, f"The storage directory cannot be written: {error.strerror}.") from error
+
+    def begin(self) -> memoryview:
+        """Start anew once the store is open and its tables are there; gives the memory for the words of the log's end."""
+        self._map[:] = b"\0" * _SIZE
+        self._map[: len(_MAGIC)] = _MAGIC
+        self._map[_AT_BOOT : _AT_BOOT + _BOOT_SIZE] = _boot_id()
+        self._set_state(_IN_USE)
+        return memoryview(self._map)[_AT_WORDS : _AT_WORDS + 32]
+
+    def note_making(self) -> None:
+        """The tables are about to be made: until that is done the directory holds nothing that could be lost."""
+        self._map[: len(_MAGIC)] = _MAGIC
+        self._set_state(_MADE)
+
+    def note_checkpoint(self, end: int) -> None:
+        """A checkpoint has been written that began when the log ended there."""
+        _CHECKPOINT.pack_into(self._map, _AT_CHECKPOINT, end, end)
+
+    def note_closed(self) -> None:
+        """The store has been closed: the log is not needed any more."""
+        self._set_state(_CLOSED)
+
+    def close(self) -> None:
+        """Give the directory up. The mapping ends with whoever still has a view of it."""
+        os.close(self._fd)
+
+    def _set_state(self, state: bytes) -> None:
+        self._map[_AT_STATE : _AT_STATE + 1] = state
+
+
+def _position(end: int) -> LogPosition:
+    return LogPosition(end >> 32, end & 0xFFFFFFFF)
+
+
+def _boot_id() -> bytes:
+    """Names the run of the machine; nothing where the system does not tell."""
+    try:
+        return _BOOT_ID.read_bytes()[:_BOOT_SIZE].ljust(_BOOT_SIZE)
+    except OSError:
+        return b" " * _BOOT_SIZE

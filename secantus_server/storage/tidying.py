@@ -1,0 +1,84 @@
+"""The memory of a store in memory: its pages are rewritten without what was overwritten or removed.
+
+WiredTiger keeps what it has replaced on a page until the page is rewritten, and in memory it rewrites pages only when the store is
+nearly full. So a walk over all tables rewrites the changed pages once enough has changed. At its end the C library returns free memory
+to the system.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Final
+
+from secantus_server.storage._unit import RecoveryUnit
+from secantus_server.storage.configuration import MEGABYTE
+from secantus_server.storage.tables import NAMES
+from secantus_server.system._clock import monotonic
+
+#: A walk is due after so much has changed, or half of the store if that is more.
+CHANGED_ENOUGH: Final = 8 * MEGABYTE
+#: While nobody works, it is due after this, or a thirty-second of the store.
+CHANGED_ENOUGH_WHEN_IDLE: Final = MEGABYTE // 4
+#: Entries walked over at a time: about half a millisecond, or two where their pages are rewritten.
+_STEP: Final = 1024
+
+
+class Tidying:
+    """Walks over the tables of a store in memory, a step at a time.
+
+    Arguments:
+        sweeper: a unit that rewrites the pages it leaves.
+        changed: how many bytes have been changed since the store was opened.
+    """
+
+    def __init__(self, sweeper: RecoveryUnit, changed: Callable[[], int]) -> None:
+        self._sweeper = sweeper
+        self._changed = changed
+        self._changed_before = changed()
+        self._size = 0
+        self._met = 0
+        # The table and the key to go on from while a walk is under way.
+        self._place: tuple[int, bytes] | None = None
+
+    @property
+    def due_at(self) -> int:
+        """How many changed bytes make a walk due."""
+        return self._changed_before + max(CHANGED_ENOUGH, self._size // 2)
+
+    def is_due(self, *, idle: bool) -> bool:
+        """Whether to call `run`."""
+        enough = max(CHANGED_ENOUGH_WHEN_IDLE, self._size // 32) if idle else max(CHANGED_ENOUGH, self._size // 2)
+        return self._place is not None or self._changed() - self._changed_before >= enough
+
+    def is_dirty(self) -> bool:
+        """Whether anything has changed since the last walk began."""
+        return self._changed() > self._changed_before
+
+    def run(self, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> None:
+        """Walk for about so many milliseconds, or until somebody else wants to work."""
+        deadline = monotonic() + budget_ms / 1000
+        if self._place is None:
+            self._place, self._met, self._changed_before = (0, b""), 0, self._changed()
+        while self._place is not None:
+            self._place = self._step(*self._place)
+            if monotonic() >= deadline or is_wanted_elsewhere():
+                break
+        if self._place is None:
+            self._size = self._met
+            give_back_memory()
+
+    def _step(self, table: int, lower: bytes) -> tuple[int, bytes] | None:
+        """Walk over some entries; gives the place to go on from."""
+        last, met = self._sweeper.sweep(table, lower, None, _STEP)
+        self._met += met
+        if last is not None:
+            return table, last + b"\0"
+        return (table + 1, b"") if table + 1 < len(NAMES) else None
+
+
+def give_back_memory() -> None:
+    """Let the C library return free memory to the system, where it can (glibc); otherwise it does that by itself, or never."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -1,0 +1,231 @@
+"""Damaged, cut off and missing files: each is told in one sentence, and nothing acknowledged is lost in silence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from secantus_server.storage import RECORDS, DamagedData, Engine, StorageError, pack_ident
+from secantus_server.storage import log_marks as marks
+from secantus_server.storage.inspection import FILES, log_files
+from secantus_server.storage.tables import NAMES
+
+WRITER = Path(__file__).with_name("damaged_writer.py")
+WRITTEN = 220
+UNIT = 128
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory whose process has ended without closing it."""
+    path = tmp_path_factory.mktemp("killed")
+    subprocess.run([sys.executable, str(WRITER), str(path)], check=True)
+    return path
+
+
+@pytest.fixture
+def store(killed: Path, tmp_path: Path) -> Path:
+    """A copy of it to damage."""
+    return Path(shutil.copytree(killed, tmp_path / "store"))
+
+
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x40
+    path.write_bytes(content)
+
+
+def last_log(store: Path) -> Path:
+    files = log_files(store)
+    return files[max(files)]
+
+
+def end_of_log(path: Path) -> int:
+    """Behind the last byte of the file that is not zero, at a whole unit."""
+    used = len(path.read_bytes().rstrip(b"\0"))
+    return (used + UNIT - 1) // UNIT * UNIT
+
+
+def records(path: Path) -> int:
+    engine = Engine.open(str(path))
+    try:
+        with engine.transaction() as unit:
+            return sum(1 for _ in unit.scan(RECORDS, b"", None))
+    finally:
+        engine.close()
+
+
+def read_everything(path: Path) -> None:
+    engine = Engine.open(str(path))
+    try:
+        with engine.transaction() as unit:
+            for table in range(len(NAMES)):
+                list(unit.scan(table, b"", None))
+    finally:
+        engine.close()
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(StorageError) as caught:
+        Engine.open(str(path))
+    assert "\n" not in caught.value.message
+    assert "[" not in caught.value.message, "WiredTiger's own words"
+    return caught.value.message
+
+
+def test_without_damage_everything_is_there(store: Path) -> None:
+    assert records(store) == WRITTEN
+    assert records(store) == WRITTEN
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+def test_a_flipped_byte_in_the_log(store: Path, part: float) -> None:
+    log = last_log(store)
+    flip(log, int(end_of_log(log) * part))
+    assert "is damaged at byte" in refusal(store)
+
+
+def test_a_flipped_byte_in_the_last_record_of_the_log(store: Path) -> None:
+    log = last_log(store)
+    flip(log, end_of_log(log) - UNIT)
+    assert "is damaged at byte" in refusal(store)
+
+
+def test_a_log_that_was_cut_off(store: Path) -> None:
+    log = last_log(store)
+    os.truncate(log, end_of_log(log) - 10 * UNIT)
+    assert "is damaged at byte" in refusal(store)
+
+
+def test_an_empty_log_file(store: Path) -> None:
+    os.truncate(last_log(store), 0)
+    assert "is damaged at byte 0" in refusal(store)
+
+
+def test_a_missing_log_file(store: Path) -> None:
+    for path in log_files(store).values():
+        path.unlink()
+    assert f"WiredTigerLog.{1:010} is missing" in refusal(store)
+
+
+def test_a_record_that_a_crash_left_half_written(store: Path) -> None:
+    log = last_log(store)
+    end = end_of_log(log)
+    content = bytearray(log.read_bytes())
+    begun = (3 * UNIT).to_bytes(4, "little") + b"\1\2\3\4" + b"\0" * 8 + b"begun"
+    content[end : end + len(begun)] = begun
+    log.write_bytes(content)
+    assert records(store) == WRITTEN
+
+
+def test_the_log_may_be_given_up(store: Path) -> None:
+    """What the refusal recommends: the store goes on from its checkpoint, and later crashes lose nothing."""
+    for path in (store / marks.NAME, *log_files(store).values()):
+        path.unlink()
+    assert records(store) == 20
+    subprocess.run([sys.executable, str(WRITER), str(store)], check=True)
+    assert records(store) == WRITTEN
+
+
+def test_a_machine_that_stopped_may_lose_what_the_disk_was_not_asked_to_keep(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = last_log(store)
+    os.truncate(log, end_of_log(log) - 50 * UNIT)
+    refusal(store)
+    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    assert 20 < records(store) < WRITTEN
+
+
+def test_what_the_disk_was_asked_to_keep_must_be_there_after_the_machine_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine.open(str(tmp_path / "live"))
+    for number in range(50):
+        with engine.transaction() as unit:
+            unit.put(RECORDS, pack_ident(1) + number.to_bytes(8, "big"), b"x" * 400 + b"\0")
+    engine.flush_log()
+    store = Path(shutil.copytree(tmp_path / "live", tmp_path / "store"))
+    engine.close()
+    monkeypatch.setattr(marks, "_boot_id", lambda: b"another".ljust(36))
+    os.truncate(last_log(store), end_of_log(last_log(store)) - 20 * UNIT)
+    assert "is damaged at byte" in refusal(store)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [Path.unlink, lambda path: os.truncate(path, 0), lambda path: os.truncate(path, 2000), lambda path: flip(path, 20)],
+    ids=["missing", "empty", "cut off", "flipped"],
+)
+def test_damaged_marks_are_made_anew(store: Path, damage: Callable[[Path], None]) -> None:
+    damage(store / marks.NAME)
+    assert records(store) == WRITTEN
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file(store: Path, name: str) -> None:
+    (store / name).unlink()
+    assert f"lacks {name}: put the directory back from a copy" in refusal(store)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "WiredTiger"])
+def test_an_empty_file(store: Path, name: str) -> None:
+    os.truncate(store / name, 0)
+    with pytest.raises((StorageError, DamagedData), match=rf"{name} .*is damaged") as caught:
+        read_everything(store)
+    assert caught.value.code == 301
+
+
+def test_a_damaged_turtle_file(store: Path) -> None:
+    turtle = store / "WiredTiger.turtle"
+    os.truncate(turtle, turtle.stat().st_size // 2)
+    assert "is damaged, or was written by another version" in refusal(store)
+
+
+def test_an_older_version(store: Path) -> None:
+    turtle = store / "WiredTiger.turtle"
+    turtle.write_bytes(turtle.read_bytes().replace(b"major=11,minor=3", b"major=2,minor=0"))
+    assert "another version" in refusal(store)
+
+
+def filled(path: Path) -> list[int]:
+    """A closed store with three idents, each on pages of its own."""
+    engine = Engine.open(str(path))
+    idents = []
+    for _ in range(3):
+        with engine.transaction() as unit:
+            idents.append(engine.new_ident())
+            for number in range(2000):
+                unit.put(RECORDS, pack_ident(idents[-1]) + number.to_bytes(8, "big"), b"%d" % idents[-1] * 200)
+    engine.close()
+    return idents
+
+
+def test_a_damaged_page_is_an_error_of_what_it_belongs_to(tmp_path: Path) -> None:
+    first, second, third = filled(tmp_path)
+    table = tmp_path / "records.wt"
+    flip(table, table.read_bytes().index(b"%d" % second * 200, table.stat().st_size // 2 - 20_000))
+    engine = Engine.open(str(tmp_path))
+    engine.describe_idents(lambda table, ident: f"the collection c{ident}")
+
+    def count(ident: int) -> int:
+        with engine.transaction() as unit:
+            return sum(1 for _ in unit.scan(RECORDS, pack_ident(ident), pack_ident(ident + 1)))
+
+    assert (count(first), count(third)) == (2000, 2000)
+    for _ in range(2):
+        with pytest.raises(DamagedData, match=rf"A part of the collection c{second} cannot be read: the data file records.wt is damaged"):
+            count(second)
+    with engine.transaction() as unit:
+        unit.put(RECORDS, pack_ident(third) + b"new", b"value")
+    engine.checkpoint()
+    engine.drop_ident(RECORDS, second)
+    while engine.purge_orphans(1000):
+        pass
+    assert (count(first), count(third)) == (2000, 2001)
+    engine.close()
+    engine = Engine.open(str(tmp_path))
+    assert (count(first), count(third)) == (2000, 2001)
+    engine.close()

@@ -23,7 +23,7 @@ from secantus_server.commands.profiler import observe
 from secantus_server.commands.registry import Command, Reply, find_command
 from secantus_server.commands.request import ClientInfo, Request
 from secantus_server.commands.services import Services
-from secantus_server.commands.transaction_numbers import begin_retryable_write
+from secantus_server.commands.transaction_numbers import run_once
 from secantus_server.errors import CommandError
 from secantus_server.wire.message import Message
 
@@ -53,8 +53,9 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         check_generic(command, request, operation)
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
         if "txnNumber" in message.body:
-            begin_retryable_write(command, request)
-        result = reply = _run(command, request, arguments)
+            result = reply = run_once(command, request, lambda: _run(command, request, arguments))
+        else:
+            result = reply = _run(command, request, arguments)
     except CommandError as error:
         result = error
         raise

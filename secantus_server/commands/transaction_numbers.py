@@ -1,42 +1,84 @@
-"""`txnNumber`: which commands take it, and that a retryable write is not run twice.
+"""`txnNumber`: which commands take it, and that a retryable write runs once, however often it is sent.
 
-Secantus keeps no log of the replies yet, so a write that is sent again is refused: it must not run a second time, and a reply
-that is made up would be a wrong answer.
+A write that comes again is answered as it was the first time.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
-from secantus_server.commands.registry import Command
+from secantus_server.commands.registry import Command, Reply
 from secantus_server.commands.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.sessions.retryable import RetryableWrite
+
+# The arguments that hold a write command's statements.
+_STATEMENTS = ("documents", "updates", "deletes", "ops")
 
 # The SHA-256 of no user at all, which MongoDB's text for a session shows where authentication is off.
 _NOBODY = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 
 
-def begin_retryable_write(command: Command, request: Request) -> None:
-    """Check a command's `txnNumber` and note that its session has used it.
+def run_once(command: Command, request: Request, run: Callable[[], Reply]) -> Reply:
+    """Run a retryable write, or answer it as it was answered before.
 
-    From here on the number is used, whether or not the command fails: a part of it may have been written.
+    From the beginning of the run on its number is used, whether or not the command fails: a part of it may have been written.
 
     Arguments:
         request: a request whose body holds a `txnNumber`.
+        run: runs the command.
 
     Raises:
         CommandError: 72 without a session or with a negative number, 20 on a standalone, 50768 for a command that is no
-            retryable write, 225 for a number older than the session's newest, 238 for the newest once more.
+            retryable write, 225 for a number older than the session's newest, 238 for the newest once more where there is no reply
+            to repeat; and whatever the command raises.
     """
     number: int = request.body["txnNumber"]
-    session, services = request.session, request.services
-    if session is None or number < 0 or not command.is_retryable or not services.settings.replica_set:
+    session, sessions = request.session, request.services.sessions
+    if session is None or number < 0 or not command.is_retryable or not request.services.settings.replica_set:
         raise _no_number(command, request)
-    newest = services.sessions.begin_write(session, number)
-    if newest is not None:
-        raise _seen_before(command, session, number, newest)
+    write = RetryableWrite(number, (command.name, _statement_count(request)))
+    newest = sessions.begin_write(session, write)
+    if newest is not write:
+        return _answered_before(command, request, session, write, newest)
+    reply: Reply | None = None
+    try:
+        reply = run()
+    finally:
+        sessions.retries.finish(write, None if reply is None else dict(reply))
+    return reply
+
+
+def _statement_count(request: Request) -> int:
+    """How many statements a write command has; findAndModify has one."""
+    for name in _STATEMENTS:
+        found = request.sequences.get(name) or request.body.get(name)
+        if found is not None:
+            return len(found) if type(found) is list else 0
+    return 1
+
+
+def _answered_before(command: Command, request: Request, session: bytes, write: RetryableWrite, newest: RetryableWrite) -> Reply:
+    """Return the reply of the session's newest write, which has this one's number, or say why there is none."""
+    if write.number < newest.number:
+        raise _too_old(session, write.number, newest.number)
+    request.services.sessions.retries.wait(newest, request.operation.check)
+    if newest.reply is None:
+        raise CommandError(
+            238,
+            f"This {command.name} with txnNumber {write.number} came a second time, after the first one had failed. Secantus does not run "
+            "it again, for a part of it may have been written: read what it wrote, and send it with a new number.",
+        )
+    if newest.shape != write.shape:
+        raise CommandError(
+            238,
+            f"This {command.name} has the txnNumber {write.number} of another write of its session. Secantus keeps one reply "
+            "for each number: give each write a number of its own.",
+        )
+    return dict(newest.reply)
 
 
 def check_single(request: Request, multi: bool, option: str) -> None:
@@ -67,16 +109,10 @@ def _no_number(command: Command, request: Request) -> CommandError:
     )
 
 
-def _seen_before(command: Command, session: bytes, number: int, newest: int) -> CommandError:
-    """Why a number that is not newer than all others of its session is not possible."""
-    if number < newest:
-        return CommandError(
-            225,
-            f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} because a newer one "
-            f"with txnNumber {newest} has already started.",
-        )
+def _too_old(session: bytes, number: int, newest: int) -> CommandError:
+    """225 TransactionTooOld."""
     return CommandError(
-        238,
-        f"This {command.name} with txnNumber {number} came a second time. Secantus does not replay retryable writes yet and has not "
-        "run it again, for the first one may have been executed: read what it wrote, or connect with retryWrites=false.",
+        225,
+        f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} because a newer one "
+        f"with txnNumber {newest} has already started.",
     )

@@ -1,7 +1,5 @@
 """The logical sessions that a server knows: every one that a command came in, until it is ended or was idle for too long.
 
-For each it keeps the number of the newest retryable write, by which a write that is sent again is recognised.
-
 https://www.mongodb.com/docs/manual/reference/server-sessions/
 """
 
@@ -10,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from secantus_server.clock import Clock
-from secantus_server.system._threads import Lock
+from secantus_server.sessions.retryable import RetryableWrite, RetryLog
 
 TIMEOUT_MINUTES = 30
 
@@ -18,14 +16,13 @@ TIMEOUT_MINUTES = 30
 class SessionRegistry:
     """The sessions, and when each was used last.
 
-    Threads: the methods about uses are one operation of a dict, or work on a copy; the numbers of writes have a lock.
+    Threads: each method is one operation of a dict, or works on a copy; `retries` has a lock of its own.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last_used_ms: dict[bytes, int] = {}
-        self._lock = Lock()  # guards _newest_write, and that each of its sessions is known
-        self._newest_write: dict[bytes, int] = {}
+        self.retries = RetryLog()
 
     def use(self, session: bytes) -> None:
         """Note that a session is used now; one that is not known begins.
@@ -37,30 +34,21 @@ class SessionRegistry:
 
     def end(self, sessions: Iterable[bytes]) -> None:
         """Forget sessions."""
-        with self._lock:
-            for session in sessions:
-                self._last_used_ms.pop(session, None)
-                self._newest_write.pop(session, None)
+        for session in sessions:
+            self._last_used_ms.pop(session, None)
+            self.retries.forget(session)
 
-    def begin_write(self, session: bytes, number: int) -> int | None:
+    def begin_write(self, session: bytes, write: RetryableWrite) -> RetryableWrite:
         """Note that a retryable write begins, if its number is newer than all others of its session.
 
-        Arguments:
-            session: the bytes of its UUID.
-            number: the write's `txnNumber`.
-
         Returns:
-            None if the write may run, or the newest number of the session: the write's own or a newer one.
+            the session's newest write: this one if it may run.
         """
-        with self._lock:
-            newest = self._newest_write.get(session)
-            if newest is not None and number <= newest:
-                return newest
-            self._newest_write[session] = number
-            if session not in self._last_used_ms:
-                # Another connection has ended the session since the command came in.
-                self.use(session)
-            return None
+        newest = self.retries.begin(session, write)
+        if session not in self._last_used_ms:
+            # Another connection has ended the session since the command came in.
+            self.use(session)
+        return newest
 
     def forget_all_but(self, kept: frozenset[bytes]) -> None:
         """Forget every session but these."""

@@ -9,8 +9,10 @@ from bson.binary import Binary
 from pymongo import MongoClient
 
 from secantus_server.clock import SettableClock
+from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
 from secantus_server.sessions.registry import TIMEOUT_MINUTES, SessionRegistry
+from secantus_server.sessions.retryable import RetryableWrite
 
 
 def test_a_session_lives_from_its_use_to_its_end() -> None:
@@ -21,17 +23,46 @@ def test_a_session_lives_from_its_use_to_its_end() -> None:
     assert registry.last_uses() == [(b"b", 5)]
 
 
+def runs(registry: SessionRegistry, session: bytes, number: int) -> bool:
+    """Whether a write of this number may run."""
+    write = RetryableWrite(number, ("insert", 1))
+    return registry.begin_write(session, write) is write
+
+
 def test_the_numbers_of_writes_go_up_and_end_with_their_session() -> None:
     clock = SettableClock(0)
     registry = SessionRegistry(clock)
-    assert [registry.begin_write(b"a", number) for number in (5, 5, 4, 6)] == [None, 5, 5, None]
-    assert registry.begin_write(b"b", 5) is None
+    assert [runs(registry, b"a", number) for number in (5, 5, 4, 6)] == [True, False, False, True]
+    assert runs(registry, b"b", 5)
     registry.end([b"a"])
-    assert registry.begin_write(b"a", 1) is None
+    assert runs(registry, b"a", 1)
     clock.advance(TIMEOUT_MINUTES * 60_000 + 1)
     registry.expire()
     assert registry.known() == frozenset()
-    assert registry.begin_write(b"b", 5) is None
+    assert runs(registry, b"b", 5)
+
+
+def test_a_reply_is_kept_until_the_next_write() -> None:
+    registry = SessionRegistry(SettableClock(0))
+    first, again, second = (RetryableWrite(number, ("insert", 1)) for number in (1, 1, 2))
+    registry.begin_write(b"a", first)
+    registry.retries.finish(first, {"n": 1})
+    kept = registry.begin_write(b"a", again)
+    registry.retries.wait(kept, lambda: None)
+    assert kept.reply == {"n": 1}
+    assert registry.begin_write(b"a", second) is second
+
+
+def test_waiting_for_a_write_ends_with_the_operation() -> None:
+    registry = SessionRegistry(SettableClock(0))
+    write = RetryableWrite(1, ("insert", 1))
+    registry.begin_write(b"a", write)
+
+    def check() -> None:
+        raise CommandError(11601, "operation was interrupted")
+
+    with pytest.raises(CommandError):
+        registry.retries.wait(write, check)
 
 
 def test_an_idle_session_expires() -> None:

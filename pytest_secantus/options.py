@@ -114,7 +114,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         database=read_database(config.getini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
-        settings=read_settings(config.getini("secantus_settings"), uri),
+        settings=read_settings(config.getini("secantus_settings"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
     )
 
@@ -143,8 +143,8 @@ def read_truth(name: str, text: str, otherwise: bool) -> bool:
     return TRUTHS[text.lower()] if text else otherwise
 
 
-def read_settings(lines: list[str], uri: str | None) -> dict[str, Any]:
-    """The server's settings; what knows them is imported only where there are some."""
+def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[str, Any]:
+    """The server's settings; what knows them is imported only where there are some. A fixed port is left to xdist's workers."""
     if not lines:
         return {}
     if uri:
@@ -152,9 +152,12 @@ def read_settings(lines: list[str], uri: str | None) -> dict[str, Any]:
     from pytest_secantus.server_settings import parse_settings
 
     try:
-        return parse_settings(lines)
+        settings = parse_settings(lines)
     except ValueError as error:
         raise pytest.UsageError(f"secantus_settings: {error}") from error
+    if getattr(given, "numprocesses", None) or getattr(given, "tx", None):
+        settings.pop("port", None)
+    return settings
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:

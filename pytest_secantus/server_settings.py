@@ -9,7 +9,7 @@ from typing import Any, Final
 #: What other options say, or what a server inside pytest cannot have.
 NOT_HERE: Final = {"storage_path": "use secantus_storage", "host": "the server of a test run listens on 127.0.0.1"}
 TRUTHS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-#: The controller of an xdist run is no worker: it runs no tests.
+#: What xdist tells its workers.
 WORKER: Final = "PYTEST_XDIST_WORKER"
 WORKERS: Final = "PYTEST_XDIST_WORKER_COUNT"
 
@@ -57,8 +57,8 @@ def convert(name: str, text: str, kind: type) -> Any:
 def settings_of_worker(settings: Mapping[str, Any], in_memory: bool, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """The settings of this process's server.
 
-    A fixed port is that of the first worker; the others take the ports after it, and xdist's controller a free one. The memory that a
-    store in memory may take is shared out among the workers, unless `cache_size_mb` says how much each may take.
+    A fixed port is that of the first worker; the others take the ports after it. The memory that a store in memory may take is shared
+    out among the workers, unless `cache_size_mb` says how much each may take.
     """
     mine = {"port": 0, **settings}
     workers = int(environ.get(WORKERS, "1"))

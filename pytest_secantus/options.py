@@ -149,13 +149,13 @@ def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[s
         return {}
     if uri:
         raise pytest.UsageError("secantus_settings is for a server of our own; it cannot go with secantus_uri")
-    from pytest_secantus.server_settings import parse_settings
+    from pytest_secantus.server_settings import is_worker, parse_settings
 
     try:
         settings = parse_settings(lines)
     except ValueError as error:
         raise pytest.UsageError(f"secantus_settings: {error}") from error
-    if getattr(given, "numprocesses", None) or getattr(given, "tx", None):
+    if not is_worker() and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
         settings.pop("port", None)
     return settings
 

@@ -54,6 +54,11 @@ def convert(name: str, text: str, kind: type) -> Any:
         raise ValueError(f"{name} must be {expected}, not {text!r}") from None
 
 
+def is_worker(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is a worker of xdist."""
+    return WORKER in environ
+
+
 def settings_of_worker(settings: Mapping[str, Any], in_memory: bool, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """The settings of this process's server.
 

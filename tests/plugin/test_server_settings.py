@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
 
@@ -100,10 +101,20 @@ def test_a_port_that_is_taken(project: Project) -> None:
     result.stderr.fnmatch_lines([f"ERROR: *secantus_settings port = {port}: the server cannot be started: Port {port} of * is taken*"])
 
 
+def two_free_ports() -> int:
+    """The lower of two neighbouring ports that are free, and that the system gives to nobody who asks for any port."""
+    for port in range(20_000 + os.getpid() % 1000 * 10, 32_000, 2):
+        try:
+            with socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 1)):
+                return port
+        except OSError:
+            continue
+    raise AssertionError("no two ports are free")
+
+
 def test_workers_take_neighbouring_ports(project: Project) -> None:
     pytest.importorskip("xdist")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = two_free_ports()
     project.ini("secantus_settings =", f"    port = {port}")
     project.write(
         test_it=f"""

@@ -19,6 +19,7 @@ MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
 DEFAULT_PORT: Final = 27017
+TRUTHS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (clients connect to it, nobody binds it)
 
 
@@ -136,8 +137,6 @@ def read_isolation(text: str, uri: str | None) -> Isolation:
 
 def read_truth(name: str, text: str, otherwise: bool) -> bool:
     """Yes or no."""
-    from pytest_secantus.server_settings import TRUTHS
-
     if text and text.lower() not in TRUTHS:
         raise pytest.UsageError(f"{name} is {text!r}; it can be yes or no")
     return TRUTHS[text.lower()] if text else otherwise

@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pytest_secantus.options import TRUTHS
+
 #: What other options say, or what a server inside pytest cannot have.
 NOT_HERE: Final = {"storage_path": "use secantus_storage", "host": "the server of a test run listens on 127.0.0.1"}
-TRUTHS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 #: What xdist tells its workers.
 WORKER: Final = "PYTEST_XDIST_WORKER"
 WORKERS: Final = "PYTEST_XDIST_WORKER_COUNT"

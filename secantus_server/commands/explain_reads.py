@@ -25,7 +25,7 @@ Sections = dict[str, Any]
 def explain_find(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
     """The sections for a find; one over a view is the aggregation that it becomes."""
     name = collection_name("find", request.db, request.body[request.name])
-    collection = request.services.catalog.find(request.db, name)
+    collection = request.services.catalog.recall(request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     query, projection = parse_find(args, ctx)
     if collection is not None and collection.is_view:
@@ -42,7 +42,7 @@ def _explain_view(request: Request, name: str, stages: list[dict[str, Any]], arg
 def explain_count(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
     """The sections for a count."""
     name = collection_name("count", request.db, request.body[request.name])
-    collection = request.services.catalog.find(request.db, name)
+    collection = request.services.catalog.recall(request.db, name)
     if collection is not None and collection.is_view:
         return _explain_view(request, name, [{"$match": args["query"]}, {"$count": "count"}], args, runner)
     ctx = command_context(request, collation=args["collation"], collection=collection)
@@ -53,7 +53,7 @@ def explain_count(request: Request, args: dict[str, Any], runner: Runner) -> Sec
 def explain_distinct(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
     """The sections for a distinct."""
     name = collection_name("distinct", request.db, request.body[request.name])
-    collection = request.services.catalog.find(request.db, name)
+    collection = request.services.catalog.recall(request.db, name)
     if collection is not None and collection.is_view:
         return _explain_view(request, name, [{"$match": args["query"]}], args, runner)
     ctx = command_context(request, collation=args["collation"], collection=collection)
@@ -74,7 +74,7 @@ def explain_stages(request: Request, name: str | None, args: dict[str, Any], run
         name: what it reads, or None.
         args: `pipeline`, `let`, `collation` and `hint` of the command.
     """
-    collection = request.services.catalog.find(request.db, name) if name is not None else None
+    collection = request.services.catalog.recall(request.db, name) if name is not None else None
     ctx = make_context(request, name, collection, args, runner.scope)
     stages, source = resolve_view(request, name, args["pipeline"])
     pipeline = parse_pipeline(args["pipeline"], ctx)
@@ -84,7 +84,7 @@ def explain_stages(request: Request, name: str | None, args: dict[str, Any], run
         return {"stages": _run_stages(pipeline.stages, (), runner)}
     head = leading_query(pipeline)
     query = query_of(head, ctx.parse, args.get("hint"))
-    found = request.services.catalog.find(request.db, source)
+    found = request.services.catalog.recall(request.db, source)
     cursor = runner.result(f"{request.db}.{source}", query, run_find(found, query, None, None, runner))
     if not head.rest.stages:
         return cursor

@@ -130,8 +130,13 @@ class Stamp:
         return self._module.exists() and self._note.exists() and self._note.read_text(encoding="ascii") == self._content()
 
     def take(self, built: Path) -> None:
-        """Puts a module just built into the tree, and notes what it was made of."""
-        shutil.copyfile(built, self._module)
+        """Puts a module just built into the tree, and notes what it was made of.
+
+        The old file is replaced, not written over: a process that has it mapped keeps it, where it would crash otherwise.
+        """
+        fresh = self._module.with_suffix(".new")
+        shutil.copyfile(built, fresh)
+        fresh.replace(self._module)
         self._note.parent.mkdir(exist_ok=True)
         self._note.write_text(self._content(), encoding="ascii")
 

@@ -44,11 +44,15 @@ def default_base() -> Path:
     return Path(tempfile.gettempdir(), f"pytest-secantus-{user}")
 
 
-def file_lock(path: Path, timeout: float = -1) -> BaseFileLock:
-    """A lock file; what makes it is imported only where one is needed."""
+def file_lock(path: Path, *, blocking: bool = True) -> BaseFileLock:
+    """A lock file; what makes it is imported only where one is needed.
+
+    Arguments:
+        blocking: whether to wait for it. There is no timeout, which would never end in a test that has stopped the clock.
+    """
     from filelock import FileLock
 
-    return FileLock(path, timeout=timeout)
+    return FileLock(path, blocking=blocking)
 
 
 class RunDirectory:
@@ -142,7 +146,7 @@ def is_held(path: Path) -> bool:
     from filelock import Timeout
 
     try:
-        with file_lock(path, timeout=0):
+        with file_lock(path, blocking=False):
             return False
     except Timeout:
         return True

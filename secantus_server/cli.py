@@ -6,6 +6,7 @@ See docs/config.md for the file's schema.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gc
 import logging
 import os
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-DEFAULT_CONFIG = Path("secantusdb.toml")
+# Where the config file is looked for, in this order, when --config names none.
+DEFAULT_CONFIGS = (Path("secantusdb.toml"), Path("/etc/secantus/secantusdb.toml"))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,11 +46,12 @@ def build_parser() -> argparse.ArgumentParser:
         shown = defaults.get(name)
         parser.add_argument(flag, help=f"{help} (default: {shown})" if shown not in (None, False) else help, **options)
 
-    parser.add_argument("--config", metavar="FILE", help=f"a TOML file of settings (default: ./{DEFAULT_CONFIG} where there is one)")
+    places = " or ".join(map(str, DEFAULT_CONFIGS))
+    parser.add_argument("--config", metavar="FILE", help=f"a TOML file of settings (default: {places}, the first that exists)")
     add("--host", "the address to listen on")
     add("--port", "the TCP port; 0 takes a free one, which is printed", type=int)
     add("--storage-path", "the directory of the data, made if it is not there; ':memory:' keeps everything in memory", metavar="DIR")
-    add("--log-level", "the least severe level that is logged", choices=LOG_LEVELS)
+    add("--log-level", "the least severe level that is logged", choices=LOG_LEVELS, type=str.lower)
     add("--replica-set", "the name of the single-node replica set to present", metavar="NAME")
     parser.add_argument(
         "--standalone", action="store_const", const="", dest="replica_set", help="present a standalone server, without a replica set"
@@ -59,7 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--ttl-interval-s", "seconds between two passes of the TTL monitor", type=int, metavar="S")
     add("--checkpoint-interval-s", "seconds between two checkpoints", type=int, metavar="S")
     add("--cursor-timeout-s", "seconds after which an idle cursor is closed", type=int, metavar="S")
-    add("--max-connections", "connections beyond this number are refused", type=int, metavar="N")
+    add("--max-connections", "connections beyond this number are refused; 0: what ulimit -n allows", type=int, metavar="N")
     parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
     return parser
 
@@ -80,8 +83,8 @@ def load_settings(arguments: Sequence[str] | None) -> Settings:
     """
     given = vars(build_parser().parse_args(arguments))
     config = given.pop("config", None)
-    if config is None and DEFAULT_CONFIG.exists():
-        config = DEFAULT_CONFIG
+    if config is None:
+        config = next((path for path in DEFAULT_CONFIGS if path.exists()), None)
     from_file = read_config(config) if config is not None else {}
     return Settings(**{**from_file, **given})
 
@@ -93,7 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"secantusdb: {error}", file=sys.stderr)
         return 2
+    # A crash of the compiled part leaves the stacks of all threads on the error output.
+    faulthandler.enable()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    # The server's log has a level of its own, which setParameter can change.
+    logging.getLogger("secantus").setLevel(logging.DEBUG)
     return run(settings)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import random
-import threading
-import time
 from uuid import UUID
 
 from bson.objectid import ObjectId
+
+from secantus_server.system._clock import monotonic, wall_ms
+from secantus_server.system._threads import Lock
 
 
 class Clock:
@@ -24,11 +25,11 @@ class Clock:
 
     def now_ms(self) -> int:
         """Milliseconds since the Unix epoch."""
-        return time.time_ns() // 1_000_000
+        return wall_ms()
 
     def monotonic(self) -> float:
         """Seconds of a clock that only goes forward: for timeouts and durations."""
-        return time.monotonic()
+        return monotonic()
 
     def object_id(self) -> ObjectId:
         """A new ObjectId: seconds, this clock's own five bytes, a counter."""
@@ -53,7 +54,7 @@ class SettableClock(Clock):
     """
 
     def __init__(self, now_ms: int, seed: int = 0) -> None:
-        self._lock = threading.Lock()  # guards _now_ms
+        self._lock = Lock()  # guards _now_ms
         self._now_ms = now_ms
         super().__init__(seed)
 

@@ -13,7 +13,7 @@ class CommandError(Exception):
 
     Arguments:
         code: MongoDB's error number.
-        message: a sentence for the user (`errmsg`).
+        message: a sentence for the user (`errmsg`). Bytes of the client that are not UTF-8 are replaced: drivers decode it strictly.
         labels: error labels such as `TransientTransactionError`.
         info: further fields of the reply or write error (`keyPattern`, `errInfo`, ...).
     """
@@ -21,7 +21,7 @@ class CommandError(Exception):
     def __init__(self, code: int, message: str, labels: tuple[str, ...] = (), info: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = message if message.isascii() else message.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         self.labels = labels
         self.info = dict(info) if info else {}
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
+from secantus_server.commands.parameters import parameter_value
 from secantus_server.commands.services import Services
 from secantus_server.commands.ttl import delete_expired
 from secantus_server.errors import CommandError
 from secantus_server.storage import StorageError
+from secantus_server.system._threads import Thread
+from secantus_server.system.conditions import Event
 
 # How often the thread looks whether something is due, while there is nothing to purge.
 TICK_S = 1.0
+MINUTE_S = 60.0
 # While there is, and no command came for so long, the thread purges until one comes.
 IDLE_S = 0.002
 IDLE_BUDGET_MS = 5.0
@@ -34,12 +37,10 @@ class Periodic:
     def __init__(self, services: Services, end_abandoned: Callable[[], None]) -> None:
         self._services = services
         self._end_abandoned = end_abandoned
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="secantus-periodic", daemon=True)
-        now = services.clock.monotonic()
-        self._next_ttl = now + services.settings.ttl_interval_s
-        self._next_checkpoint = now + services.settings.checkpoint_interval_s
-        self._next_minute = now + 60
+        self._wake = Event()
+        self._thread = Thread(self._run, name="secantus-periodic")
+        # When each kind of work was done last. The intervals may change while the server runs, by setParameter.
+        self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute"), services.clock.monotonic())
         # Since when there has been something to purge and no moment for it.
         self._put_off_at: float | None = None
 
@@ -63,6 +64,8 @@ class Periodic:
                 pause = self._work()
             except CommandError as error:
                 pause = TICK_S
+                if self._wake.is_set():
+                    return
                 if isinstance(error, StorageError) and error.fatal:
                     self._services.fail(error)
                     return
@@ -72,24 +75,38 @@ class Periodic:
                 self._services.log.error("periodic work failed inside the server", error)
 
     def _work(self) -> float:
-        """Do what is due; gives the seconds until the next look."""
-        services, settings = self._services, self._services.settings
+        """Do what is due; return the seconds until the next look."""
+        services = self._services
         now = services.clock.monotonic()
         self._end_abandoned()
-        if now >= self._next_ttl:
-            self._next_ttl = now + settings.ttl_interval_s
-            delete_expired(services)
-        if now >= self._next_checkpoint:
-            self._next_checkpoint = now + settings.checkpoint_interval_s
+        if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):
+            delete_expired(services, self._check)
+        if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")):
             services.engine.checkpoint()
-        if now >= self._next_minute:
-            self._next_minute = now + 60
-            services.cursors.close_idle(settings.cursor_timeout_s)
+        if self._is_due("cursors", now, parameter_value(services, "clientCursorMonitorFrequencySecs")):
+            services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
+        if self._is_due("minute", now, MINUTE_S):
             services.sessions.expire()
             services.oplog.trim()
         elif services.oplog.is_large:
             services.oplog.trim()
         return self._purge(now)
+
+    def _is_due(self, work: str, now: float, interval_s: float) -> bool:
+        """Whether a kind of work is due; if so, note that it is done now."""
+        if now < self._done_at[work] + interval_s:
+            return False
+        self._done_at[work] = now
+        return True
+
+    def _check(self) -> None:
+        """Let a pass go on, or not.
+
+        Raises:
+            CommandError: 11600, the thread is to end.
+        """
+        if self._wake.is_set():
+            raise CommandError(11600, "interrupted at shutdown")
 
     def _purge(self, now: float) -> float:
         """Remove what was dropped, while nobody else works if such a moment comes; gives the seconds until the next look."""

@@ -6,7 +6,6 @@ This is the composition root, the only module that may import every package.
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.settings import Settings, check_names
 from secantus_server.snapshots import SetAside, Snapshot, Snapshots
 from secantus_server.storage import Engine
+from secantus_server.system.conditions import Event
 
 load_commands()
 
@@ -79,7 +79,7 @@ class SecantusDBServer:
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
-        self._stop_asked = threading.Event()
+        self._stop_asked = Event()
         self._ended = False
         self._abandoned = False
 
@@ -94,10 +94,12 @@ class SecantusDBServer:
         if self._services is not None:
             raise RuntimeError("the server is running already")
         if self._ended:
-            self._stop_asked, self._ended, self._abandoned = threading.Event(), False, False
-        engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
+            self._stop_asked, self._ended, self._abandoned = Event(), False, False
+        operations = Operations(self._clock)
+        size = self.settings.cache_size_mb or None
+        engine = Engine.open(self.settings.storage_path, cache_size_mb=size, check_waiting=operations.check_waiting)
         try:
-            self._services = self._assemble(engine)
+            self._services = self._assemble(engine, operations)
             self._listener = Listener(self._services)
             self._snapshots = Snapshots(self._services)
             self._services.topology.address = self._listener.address
@@ -112,7 +114,7 @@ class SecantusDBServer:
         self._services.log.info(f"listening on {self._services.topology.address}")
         return self
 
-    def _assemble(self, engine: Engine) -> Services:
+    def _assemble(self, engine: Engine, operations: Operations) -> Services:
         settings, clock = self.settings, self._clock
         return Services(
             settings=settings,
@@ -122,7 +124,7 @@ class SecantusDBServer:
             oplog=Oplog(engine, clock, enabled=bool(settings.replica_set)),
             cursors=CursorRegistry(clock),
             sessions=SessionRegistry(clock),
-            operations=Operations(clock),
+            operations=operations,
             topology=Topology(settings, clock),
             counters=Counters(),
             log=Log(settings.log_level),

@@ -37,7 +37,7 @@ class Settings:
         ttl_interval_s: seconds between two passes of the TTL monitor.
         checkpoint_interval_s: seconds between two checkpoints.
         cursor_timeout_s: seconds after which an idle cursor is closed.
-        max_connections: connections beyond this number are closed at once.
+        max_connections: connections beyond this number are refused; 0 allows as many as the process may have open files.
     """
 
     host: str = "127.0.0.1"
@@ -51,9 +51,11 @@ class Settings:
     ttl_interval_s: int = 60
     checkpoint_interval_s: int = 60
     cursor_timeout_s: int = 600
-    max_connections: int = 1000
+    max_connections: int = 0
 
     def __post_init__(self) -> None:
+        if type(self.log_level) is str:
+            object.__setattr__(self, "log_level", self.log_level.lower())
         _check(self)
 
     @property
@@ -78,8 +80,6 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"log_level must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}.")
     if not settings.host:
         raise SettingsError("host must name an address to listen on.")
-    if settings.max_connections < 1:
-        raise SettingsError("max_connections must be at least 1.")
     if not settings.storage_path:
         raise SettingsError("storage_path must name a directory, or be ':memory:'.")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from secantus_server.commands.observer import Profiling
+from secantus_server.commands.parameters import apply_verbosity
 from secantus_server.commands.services import Services
 from secantus_server.commands.set_aside import NamespaceChange, build_again, put_back, set_aside
 from secantus_server.storage import Snapshot as StorageSnapshot
@@ -16,12 +18,23 @@ class Snapshot:
         storage: the storage engine's part.
         cursors: the cursors that were open; a restore closes the others.
         sessions: the sessions that there were; a restore forgets the others.
+        profiling: which databases were profiled.
+        parameters: what setParameter had set; a restore sets it again.
     """
 
-    def __init__(self, storage: StorageSnapshot, cursors: frozenset[int], sessions: frozenset[bytes]) -> None:
+    def __init__(
+        self,
+        storage: StorageSnapshot,
+        cursors: frozenset[int],
+        sessions: frozenset[bytes],
+        profiling: Profiling,
+        parameters: dict[str, Any],
+    ) -> None:
         self.storage = storage
         self.cursors = cursors
         self.sessions = sessions
+        self.profiling = profiling
+        self.parameters = parameters
 
 
 class SetAside(NamedTuple):
@@ -48,15 +61,23 @@ class Snapshots:
     def take(self) -> Snapshot:
         """Remember what the server holds now."""
         services = self._services
-        snapshot = Snapshot(services.engine.push_snapshot(), services.cursors.open_ids(), services.sessions.known())
+        storage = services.engine.push_snapshot()
+        snapshot = Snapshot(
+            storage, services.cursors.open_ids(), services.sessions.known(), services.observer.profiling, services.parameters
+        )
         self._taken.append(snapshot)
         return snapshot
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Put everything back to what it was at a snapshot, and end the cursors and sessions opened since."""
+        """Put everything back to what it was at a snapshot, parameters included, and end the cursors and sessions opened since."""
         services = self._services
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
         services.sessions.forget_all_but(snapshot.sessions)
+        if services.observer.profiling is not snapshot.profiling:
+            services.observer.set(snapshot.profiling)
+        if services.parameters is not snapshot.parameters:
+            services.parameters = snapshot.parameters
+            apply_verbosity(services)
         # Nobody may write between the two with what the catalog was before.
         with services.engine.exclusive():
             restored = services.engine.restore(snapshot.storage)

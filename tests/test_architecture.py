@@ -26,13 +26,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "secantus_server"
 
 # What every package may import.
-FOUNDATION = {"errors", "error_codes", "clock", "bson", "diagnostics", "modules"}
+FOUNDATION = {"errors", "error_codes", "clock", "system", "bson", "diagnostics", "modules"}
 
 # What each package, or module at the top, may import besides; docs/architecture.md shows the same table.
 MAY_IMPORT: dict[str, set[str]] = {
     "bson": set(),
     "errors": set(),
     "error_codes": set(),
+    "system": set(),
     "clock": set(),
     "diagnostics": set(),
     "settings": set(),
@@ -153,6 +154,15 @@ def test_the_language_is_pure() -> None:
                 r"^(?:import|from) (socket|threading|time|os|pathlib|secantus_server\.clock)\b", path.read_text("utf-8"), re.MULTILINE
             )
             assert not found, f"{relative(path)} imports {found}: the language has no clock, files or threads; take them from the context."
+
+
+def test_time_threads_and_sockets_come_from_system() -> None:
+    for path in sorted(PACKAGE.rglob("*.py*")):
+        inside = path.relative_to(PACKAGE).as_posix()
+        if path.suffix in (".py", ".pyx") and not inside.startswith("system/") and inside != "cli.py":
+            patched = r"^\s*(?:import|from) (_?thread(?:ing)?|time|socket|select|selectors|queue)\b"
+            found = re.findall(patched, path.read_text("utf-8"), re.MULTILINE)
+            assert not found, f"{relative(path)} imports {found}, which test tools patch: take it from secantus_server.system."
 
 
 def test_the_plugin_loads_nothing_heavy() -> None:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-import time
 from collections.abc import Callable, Collection
+
+from secantus_server.system._clock import monotonic
+from secantus_server.system._threads import Thread
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
     """Look again and again until the condition holds; fails, saying what is wrong, when it does not in time."""
-    deadline = time.monotonic() + seconds
+    deadline = monotonic() + seconds
     pause = threading.Event()
     while not condition():
-        assert time.monotonic() < deadline, what
+        assert monotonic() < deadline, what
         pause.wait(0.005)
 
 
-def threads_of_connections(but_not: Collection[threading.Thread] = ()) -> list[threading.Thread]:
-    """The threads of this process that serve connections.
+def threads_of_connections(but_not: Collection[Thread] = ()) -> list[Thread]:
+    """The threads of this process that serve connections. (`threading` does not know them.)
 
     Arguments:
         but_not: those of other servers, which other tests have in this process.
     """
-    return [thread for thread in threading.enumerate() if thread.name.startswith("secantus-conn") and thread not in but_not]
+    threads = [one for one in gc.get_objects() if type(one) is Thread and one.is_alive()]
+    return [thread for thread in threads if thread.name.startswith("secantus-conn") and thread not in but_not]

@@ -20,6 +20,8 @@ cdef class Writer:
     cdef uint8_t* buffer
     cdef size_t size
     cdef size_t capacity
+    # Keeps the bytes of a field name that is not valid UTF-8 alive until they are written.
+    cdef bytes escaped_name
 
     cdef int reserve(self, size_t more) except -1
     cdef int put_bytes(self, const void* data, size_t length) except -1

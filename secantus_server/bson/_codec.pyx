@@ -356,7 +356,7 @@ cdef class Writer:
         if depth > MAX_DEPTH:
             raise CommandError(15, f"BSONObj exceeds maximum nested object depth: {MAX_DEPTH}")
         for key, value in document.items():
-            name = field_name(key, &name_len)
+            name = field_name(self, key, &name_len)
             self.put_value(name, name_len, value, depth)
         return self.close(mark)
 
@@ -428,12 +428,15 @@ cdef int write_decimal(char* out, Py_ssize_t n) noexcept:
     return length
 
 
-cdef const char* field_name(object key, Py_ssize_t* length) except NULL:
+cdef const char* field_name(Writer writer, object key, Py_ssize_t* length) except NULL:
+    """Return the bytes of a field name; one that came in as invalid UTF-8 goes out as the same bytes."""
     cdef const char* name
     try:
         name = PyUnicode_AsUTF8AndSize(key, length)
     except UnicodeEncodeError:
-        raise CommandError(22, "Invalid BSON: a field name is not valid UTF-8") from None
+        writer.escaped_name = key.encode("utf-8", "surrogateescape")
+        name = PyBytes_AS_STRING(writer.escaped_name)
+        length[0] = PyBytes_GET_SIZE(writer.escaped_name)
     if memchr(name, 0, length[0]) != NULL:
         raise CommandError(2, "BSON field names must not contain null bytes")
     return name

@@ -1,7 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The validation of what a client sends: whatever walks a document later trusts its lengths."""
+"""The validation of what a client sends: whatever walks a document later trusts its lengths.
 
-from cpython.unicode cimport PyUnicode_DecodeUTF8
+Text need not be valid UTF-8: MongoDB stores the bytes of a string or a field name as they came, and so does this server.
+"""
+
 from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memchr
 
@@ -24,20 +26,7 @@ cdef int check_text(const uint8_t* p, const uint8_t* end) except -1:
     length = read_int32(p)
     if length < 1 or length > end - p - 4 or p[4 + length - 1] != 0:
         fail("a string has a wrong length")
-    check_utf8(p + 4, length - 1)
     return 4 + length
-
-
-cdef int check_utf8(const uint8_t* p, Py_ssize_t length) except -1:
-    cdef Py_ssize_t i
-    for i in range(length):
-        if p[i] >= 0x80:
-            try:
-                PyUnicode_DecodeUTF8(<const char*>p, length, NULL)
-            except UnicodeDecodeError:
-                fail("a string is not valid UTF-8")
-            return 0
-    return 0
 
 
 cdef Py_ssize_t check_name(const uint8_t* p, const uint8_t* end) except -1:
@@ -45,7 +34,6 @@ cdef Py_ssize_t check_name(const uint8_t* p, const uint8_t* end) except -1:
     cdef const void* nul = memchr(p, 0, end - p) if end > p else NULL
     if nul == NULL:
         fail("a field name is not terminated")
-    check_utf8(p, <const uint8_t*>nul - p)
     return <const uint8_t*>nul - p + 1
 
 

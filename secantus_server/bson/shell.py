@@ -14,6 +14,12 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symbol, Undefined
 
+# MongoDB counts the NUL behind a text, too: the longest that it shows whole has 159 bytes.
+MAX_TEXT_BYTES = 160
+SHORTENED_BYTES = 150
+MAX_BINARY_BYTES = 80
+SHORTENED_BINARY_BYTES = 70
+
 
 def shell_text(value: Any) -> str:
     """The text of a value in a message."""
@@ -22,7 +28,7 @@ def shell_text(value: Any) -> str:
     if type(value) is list:
         return f"[ {', '.join(map(shell_text, value))} ]" if value else "[]"
     if type(value) is str:
-        return f'"{_escaped(value)}"'
+        return f'"{_escaped(_shortened(value))}"'
     if type(value) is float:
         return _double_text(value)
     if type(value) in (int, Int64):
@@ -36,6 +42,19 @@ def document_text(document: dict[str, Any]) -> str:
     """The text of a document in a message."""
     inner = ", ".join(f"{name}: {shell_text(value)}" for name, value in document.items())
     return f"{{ {inner} }}" if inner else "{}"
+
+
+def _shortened(text: str) -> str:
+    """A text of 160 bytes or more is cut to its first 150; a character is not cut in two."""
+    if len(text) * 4 < MAX_TEXT_BYTES:
+        return text
+    data = text.encode("utf-8", "surrogateescape")
+    if len(data) < MAX_TEXT_BYTES:
+        return text
+    end = SHORTENED_BYTES
+    while data[end] & 0xC0 == 0x80:
+        end -= 1
+    return data[:end].decode("utf-8", "surrogateescape") + "..."
 
 
 def _escaped(text: str) -> str:
@@ -59,7 +78,8 @@ def _rare_text(value: Any) -> str:
     if kind is Date:
         return f"new Date({value.ms})"
     if kind is Binary:
-        return f"BinData({value.subtype}, {bytes(value).hex().upper()})"
+        shown = bytes(value).hex().upper() if len(value) <= MAX_BINARY_BYTES else f"{value[:SHORTENED_BINARY_BYTES].hex().upper()}..."
+        return f"BinData({value.subtype}, {shown})"
     if kind is Timestamp:
         return f"Timestamp({value.time}, {value.inc})"
     if kind is Regex:

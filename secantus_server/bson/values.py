@@ -35,6 +35,15 @@ class Date:
         return f"Date({self.ms})"
 
 
+# The last second that a timestamp can hold is one of February 2106.
+MAX_SECONDS = 2**32 - 1
+
+
+def timestamp_seconds(ms: int) -> int:
+    """The seconds of a timestamp for a time in milliseconds since the epoch: the nearest that it can hold."""
+    return min(max(ms // 1000, 0), MAX_SECONDS)
+
+
 class Regex(NamedTuple):
     """A BSON regular expression; `options` are its letters in the stored order."""
 

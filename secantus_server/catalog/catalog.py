@@ -6,7 +6,6 @@ memory when that commits; a restored snapshot reloads the rows that came back.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from secantus_server.clock import Clock
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored
+from secantus_server.system._threads import Lock, RLock, get_ident
 
 
 @dataclass
@@ -70,8 +70,8 @@ class Catalog:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._lock = threading.Lock()
-        self._change_lock = threading.RLock()
+        self._lock = Lock()
+        self._change_lock = RLock()
         self._changer = 0
         self._databases: dict[str, dict[str, Collection]] = {}
         self._definitions = KeptDefinitions()
@@ -107,7 +107,7 @@ class Catalog:
         is changing the catalog."""
         collections = self._databases.get(db)
         found = None if collections is None else collections.get(name)
-        if found is not None or self._definitions.of(db, name) is None or self._changer == threading.get_ident():
+        if found is not None or self._definitions.of(db, name) is None or self._changer == get_ident():
             return found
         with self.changing() as change:
             found, kept = self.find(db, name), self._definitions.of(db, name)
@@ -148,9 +148,12 @@ class Catalog:
 
         Arguments:
             unit: a recovery unit whose transaction the change joins and which the caller commits; None begins one.
+
+        Raises:
+            CommandError: the calling thread's operation was killed, or its time is over, before it could begin.
         """
-        with self._passage(unit), self._change_lock:
-            outer, self._changer = self._changer, threading.get_ident()
+        with self._passage(unit), self._engine.hold(self._change_lock):
+            outer, self._changer = self._changer, get_ident()
             try:
                 yield from self._change(unit)
             finally:

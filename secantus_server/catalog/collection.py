@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from bson.binary import Binary
 
 from secantus_server.bson import encode
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.index._index import Index
+from secantus_server.system._threads import Lock
 
 
 class Collection:
@@ -37,7 +38,7 @@ class Collection:
         self.options = options
         self.indexes = indexes
         self.identity = encode({"ns": f"{db}.{name}", "ui": uuid})
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._record_ids: Iterator[int] | None = None
         self._count: int | None = None
         self._size: tuple[int, int] | None = None
@@ -76,6 +77,19 @@ class Collection:
     def index_named(self, name: str) -> Index | None:
         """The index of this name, or None."""
         return next((index for index in self.indexes if index.name == name), None)
+
+    def text_error(self) -> CommandError:
+        """Return why a valid `$text` cannot run: text indexes keep their definitions only.
+
+        Returns:
+            27 IndexNotFound where there is no text index, 291 where it is hidden, else 238.
+        """
+        texts = [index for index in self.indexes if index.kind == "text"]
+        if not texts and not self.is_view:
+            return CommandError(27, "text index required for $text query")
+        if texts and texts[0].hidden:
+            return CommandError(291, f"error processing query: ns={self.namespace}: the text index {texts[0].name} is hidden")
+        return not_supported("$text", "use $regex, or compare words in the test itself")
 
     def record_ids(self, newest: Callable[[], int]) -> Iterator[int]:
         """New RecordIds; several threads may take from them.

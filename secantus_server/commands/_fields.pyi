@@ -4,6 +4,7 @@ from typing import Any
 from secantus_server.commands.arguments import Field
 
 def session_uuid(session: bytes) -> bytes | None: ...
+def cluster_time_seconds(cluster_time: bytes) -> int | None: ...
 
 class FieldTable:
     name: str

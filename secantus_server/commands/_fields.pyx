@@ -2,7 +2,7 @@
 """Reads the fields of a command's document. Every command does so before anything else, so it is compiled."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint32_t
 
 from secantus_server.bson._raw cimport Element, find_field, read_int32
 
@@ -22,6 +22,33 @@ def session_uuid(bytes session not None):
     if element.type != 5 or read_int32(element.value) != 16 or element.value[4] != 4:
         return None
     return PyBytes_FromStringAndSize(<const char*>element.value + 5, 16)
+
+
+def cluster_time_seconds(bytes cluster_time not None):
+    """Return the seconds of a `$clusterTime` document, or None if it is malformed.
+
+    Arguments:
+        cluster_time: valid BSON.
+    """
+    cdef Element element
+    cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(cluster_time)
+    cdef long long seconds
+    if not find_field(data, "clusterTime", 11, &element) or element.type != 17:
+        return None
+    # A timestamp's increment comes first.
+    seconds = <uint32_t>read_int32(element.value + 4)
+    if find_field(data, "signature", 9, &element):
+        if element.type != 3 or not is_signature(element.value):
+            return None
+    return seconds
+
+
+cdef bint is_signature(const uint8_t* document):
+    """Whether a document has a binary `hash` and a long `keyId`."""
+    cdef Element element
+    if not find_field(document, "hash", 4, &element) or element.type != 5:
+        return False
+    return find_field(document, "keyId", 5, &element) and element.type == 18
 
 
 cdef class FieldTable:

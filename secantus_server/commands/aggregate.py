@@ -6,15 +6,19 @@ https://www.mongodb.com/docs/manual/reference/command/aggregate/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from bson.int64 import Int64
+from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawArray
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.concerns import write_concern_error
+from secantus_server.commands.memory_limits import may_use_disk
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.operations_of_pipelines import ServerOperations
 from secantus_server.commands.reading import command_context, cursor_reply
@@ -32,7 +36,7 @@ FIELDS = {
     "pipeline": a.array(required=True),
     "cursor": a.document(),
     "explain": a.strict_boolean(None, null_is_absent=False),
-    "allowDiskUse": a.strict_boolean(True, null_is_absent=False),
+    "allowDiskUse": a.strict_boolean(None, null_is_absent=False),
     "bypassDocumentValidation": a.boolean(),
     "hint": a.hint(),
     "let": a.document({}),
@@ -57,17 +61,11 @@ def aggregate(request: Request, args: dict[str, Any]) -> Reply:
     if args["explain"]:
         from secantus_server.commands.explain import explain_command
 
-        _check_explain(request)
+        if request.body.get("apiStrict"):
+            raise CommandError(323, "aggregate with explain:true is not in API Version 1: use the explain command")
         return explain_command(request, {**request.body, "cursor": {}}, "queryPlanner")
     collection = request.services.catalog.find(request.db, name) if name is not None else None
     return run_aggregate(request, name, collection, args, batch_size)
-
-
-def _check_explain(request: Request) -> None:
-    if "writeConcern" in request.body:
-        raise CommandError(9, "Aggregation explain does not support the 'writeConcern' option")
-    if request.body.get("apiStrict"):
-        raise CommandError(323, "aggregate with explain:true is not in API Version 1: use the explain command")
 
 
 def _target(request: Request) -> str | None:
@@ -105,15 +103,37 @@ def make_context(
         request.db,
         ServerOperations(request, scope, parse, args.get("hint")),
         name,
-        allow_disk_use=args.get("allowDiskUse", True),
+        allow_disk_use=may_use_disk(request.services.parameters, args.get("allowDiskUse")),
         bypass_document_validation=bool(args.get("bypassDocumentValidation")),
         read_concern=(request.body.get("readConcern") or {}).get("level", "local"),
         api_strict=bool(request.body.get("apiStrict")),
     )
 
 
-def run_aggregate(request: Request, name: str | None, collection: Collection | None, args: dict[str, Any], batch_size: int | None) -> Reply:
-    """Run a pipeline over a collection, a view or nothing, and give its first batch."""
+@dataclass(frozen=True)
+class OpenPipeline:
+    """A pipeline that has begun to read.
+
+    Arguments:
+        pipeline: its stages.
+        documents: its output.
+        scope: the scans behind it.
+        at: the time of the state that a read with the level "snapshot" shows.
+    """
+
+    pipeline: Pipeline
+    documents: Iterator[bytes]
+    scope: ReadScope
+    at: Timestamp | None
+
+
+@contextmanager
+def open_pipeline(request: Request, name: str | None, collection: Collection | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
+    """Open a pipeline over a collection, a view or nothing; what it reads is one state of the store until the block ends.
+
+    Raises:
+        CommandError: the pipeline is not valid.
+    """
     scope = ReadScope()
     ctx = make_context(request, name, collection, args, scope)
     stages, source = resolve_view(request, name, args["pipeline"])
@@ -129,14 +149,19 @@ def run_aggregate(request: Request, name: str | None, collection: Collection | N
         at = snapshot_time(request, unit)
         documents: Iterator[bytes]
         documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
-        namespace = f"{request.db}.{'$cmd.aggregate' if name is None else name}"
-        documents = held(documents, None if pipeline.writes else at)
-        cursor = Cursor(namespace, documents, scope, session=request.session, comment=request.body.get("comment"))
-        if pipeline.writes:
-            return _run_writing(request, cursor)
-        return cursor_reply(request, cursor, cursor.first_batch(batch_size), at)
+        yield OpenPipeline(pipeline, held(documents, None if pipeline.writes else at), scope, at)
     finally:
         request.services.engine.release(unit)
+
+
+def run_aggregate(request: Request, name: str | None, collection: Collection | None, args: dict[str, Any], batch_size: int | None) -> Reply:
+    """Run a pipeline over a collection, a view or nothing, and return its first batch."""
+    with open_pipeline(request, name, collection, args) as opened:
+        namespace = f"{request.db}.{'$cmd.aggregate' if name is None else name}"
+        cursor = Cursor(namespace, opened.documents, opened.scope, session=request.session, comment=request.body.get("comment"))
+        if opened.pipeline.writes:
+            return _run_writing(request, cursor)
+        return cursor_reply(request, cursor, cursor.first_batch(batch_size), opened.at)
 
 
 def _run_writing(request: Request, cursor: Cursor) -> Reply:
@@ -164,7 +189,7 @@ def resolve_view(request: Request, name: str | None, stages: list[dict[str, Any]
 
 def run_view(request: Request, view: Collection, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
     """What a find does over a view."""
-    arguments = {"pipeline": stages, "let": args["let"], "collation": args["collation"], "hint": args["hint"]}
+    arguments = {"pipeline": stages, **{name: args.get(name) for name in ("let", "collation", "hint", "allowDiskUse")}}
     return run_aggregate(request, view.name, view, arguments, args["batchSize"])
 
 

@@ -44,6 +44,7 @@ __all__ = [
     "Field",
     "anything",
     "array",
+    "as_anything",
     "boolean",
     "document",
     "documents",

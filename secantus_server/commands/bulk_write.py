@@ -42,6 +42,7 @@ _CURSOR = a.Arguments("bulkWrite.cursor", {"batchSize": a.number(None, minimum=0
     admin_only=True,
     in_api_v1=True,
     is_write=True,
+    is_retryable=True,
 )
 def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
     """Insert, update and delete in one command."""

@@ -35,7 +35,7 @@ def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
             empty: Reply = {"size": 0, "count": 0, "storageSize": 0, "totalSize": 0, "nindexes": 0, "totalIndexSize": 0}
             return reply | empty | {"indexDetails": {}, "indexSizes": {}, "scaleFactor": args["scale"]}
         check_not_view(collection)
-        return reply | collection_statistics(collection, ReadScope(unit), args["scale"])
+        return reply | collection_statistics(collection, ReadScope(unit), request.operation.check, args["scale"])
 
 
 @command("dbStats", {"scale": a.number(1, minimum=1), "freeStorage": a.boolean()}, aliases=("dbstats",))
@@ -48,9 +48,9 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
     with read_transaction(request.services.engine) as unit:
         scope = ReadScope(unit)
         for collection in stored:
-            count, size = document_bytes(collection, scope)
+            count, size = document_bytes(collection, scope, request.operation.check)
             objects, data = objects + count, data + size
-            index_size += sum(index_bytes(index, scope) for index in collection.counted_indexes)
+            index_size += sum(index_bytes(index, scope, request.operation.check) for index in collection.counted_indexes)
         scope.close()
     scale = args["scale"]
     reply: Reply = {
@@ -105,7 +105,7 @@ def data_size(request: Request, args: dict[str, Any]) -> Reply:
 def _measure(request: Request, collection: Collection, args: dict[str, Any], scope: ReadScope) -> tuple[int, int]:
     """The documents, or those whose keys in an index are from `min` on and before `max`, and their bytes."""
     if args["min"] is None:
-        return document_bytes(collection, scope)
+        return document_bytes(collection, scope, request.operation.check)
     key = args["keyPattern"] or dict.fromkeys(args["min"], 1)
     index = next((index for index in collection.indexes if list(index.spec["key"]) == list(key)), None)
     if index is None or index.generator is None or list(args["min"]) != list(key) or list(args["max"]) != list(key):

@@ -1,4 +1,4 @@
-"""connectionStatus and whatsmyuri: what the server knows of the connection that asks.
+"""connectionStatus, whatsmyuri and logout: what the server knows of the connection that asks.
 
 https://www.mongodb.com/docs/manual/reference/command/connectionStatus/
 """
@@ -30,3 +30,9 @@ def whats_my_uri(request: Request, _args: dict[str, Any]) -> Reply:
     """Tell the client its own address."""
     host, port = request.client.address
     return {"you": f"{host}:{port}"}
+
+
+@command("logout", lenient=True, in_api_v1=True)
+def logout(_request: Request, _args: dict[str, Any]) -> Reply:
+    """Log out: nobody is logged in."""
+    return {}

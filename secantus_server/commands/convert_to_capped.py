@@ -14,7 +14,6 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.create_options import MAX_CAPPED_SIZE
 from secantus_server.commands.document_writer import DocumentWriter
-from secantus_server.commands.drop import end_cursors
 from secantus_server.commands.names import check_new_collection_name, collection_name
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
@@ -37,7 +36,6 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
         collection = _source(request, name)
         change.remove(collection)
         _copy(request, change, collection, name, size)
-    end_cursors(services, f"{request.db}.{name}")
     return {}
 
 

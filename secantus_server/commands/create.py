@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import encode
+from secantus_server.bson.shell import document_text
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.create_options import FIELDS, collection_options
@@ -88,7 +89,7 @@ def check_database_case(catalog: Catalog, db: str) -> None:
 def _check_same(existing: Collection, options: dict[str, Any]) -> None:
     """Creating a collection again with the same options changes nothing."""
     if encode(existing.options) != encode(options):
-        kind = "view" if existing.is_view else "collection"
-        shown = existing.options
-        raise CommandError(48, f"namespace {existing.namespace} already exists, but with different options: {shown}" if kind == "collection"
-                           else f"A view already exists. NS: {existing.namespace}")
+        if existing.is_view:
+            raise CommandError(48, f"A view already exists. NS: {existing.namespace}")
+        shown = document_text(existing.options)
+        raise CommandError(48, f"namespace {existing.namespace} already exists, but with different options: {shown}")

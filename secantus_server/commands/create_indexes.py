@@ -8,6 +8,7 @@ from bson.binary import Binary
 
 from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
+from secantus_server.bson.values import is_number, type_name
 from secantus_server.catalog.catalog import Change
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
@@ -22,13 +23,16 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import Index
 from secantus_server.index.build import direction, index_kind, make_index
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.index.spec import check_kind_has_collations, check_spec
+from secantus_server.index.spec import check_id_collation, check_kind_has_collations, check_spec
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
 from secantus_server.query.predicates import conjuncts
 
 MAX_INDEXES = 64
+# The most members that a replica set may have.
+MAX_MEMBERS = 50
+_QUORUM_MODES = ("votingMembers", "majority")
 # Two definitions of one key pattern that differ in one of these are different indexes.
 _IDENTITY = ("unique", "sparse", "collation", "wildcardProjection")
 
@@ -45,6 +49,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     if not args["indexes"]:
         raise CommandError(2, "Must specify at least one index to create")
     specs = [check_spec(spec) for spec in args["indexes"]]
+    check_commit_quorum(args["commitQuorum"])
     check_not_view(request.services.catalog.recall(request.db, name))
     services = request.services
     # No transaction runs meanwhile, so that no writer misses an index that it did not know of.
@@ -64,13 +69,36 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     return reply
 
 
+def check_commit_quorum(quorum: Any) -> None:
+    """Refuse a commit quorum that a replica set of one member cannot meet.
+
+    Raises:
+        CommandError: 79 UnknownReplWriteConcern for a mode that is not known, 278 for too many members, 14, 9.
+    """
+    if quorum is None:
+        return
+    if type(quorum) is str:
+        if quorum not in _QUORUM_MODES:
+            raise CommandError(79, f"No write concern mode named '{quorum}' found in replica set configuration")
+        return
+    if not is_number(quorum):
+        raise CommandError(14, f"commitQuorum must be a string or a number, but got {type_name(quorum)}")
+    if not 0 <= a.whole_number(quorum) <= MAX_MEMBERS:
+        raise CommandError(9, f"commitQuorum has to be a non-negative number and not greater than {MAX_MEMBERS}")
+    if a.whole_number(quorum) > 1:
+        raise CommandError(278, f"Commit quorum cannot be satisfied with the current replica set configuration: {quorum} of 1 member")
+
+
 def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
     """An index has its collection's collation unless it names one; the simple one is not kept.
 
     Raises:
-        CommandError: 67, an index of its kind has none.
+        CommandError: 67, an index of its kind has none; 2, the index on `_id` has the collection's.
     """
-    given = spec.get("collation", collection.options.get("collation"))
+    own = collection.options.get("collation")
+    if list(spec["key"]) == ["_id"] and index_kind(spec["key"]) == "btree":
+        check_id_collation(spec, own)
+    given = spec.get("collation", own)
     complete = {key: value for key, value in spec.items() if key != "collation"}
     if given is not None and given["locale"] != "simple":
         check_kind_has_collations(index_kind(spec["key"]), given)
@@ -88,10 +116,18 @@ def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict
     new: list[dict[str, Any]] = []
     for spec in specs:
         if not any(_same_index(spec, other, new) for other in [*have, *new]):
+            _check_only_text(spec, [*have, *new])
             new.append(spec)
     if len(have) + len(new) > MAX_INDEXES:
         raise CommandError(67, f"add index fails, too many indexes for {collection.namespace} key:{document_text(specs[-1]['key'])}")
     return new
+
+
+def _check_only_text(spec: dict[str, Any], others: list[dict[str, Any]]) -> None:
+    """Refuse a second text index."""
+    texts = [other["name"] for other in others if index_kind(other["key"]) == "text"]
+    if texts and index_kind(spec["key"]) == "text":
+        raise CommandError(67, f'only one text index per collection allowed, found existing text index "{texts[0]}"')
 
 
 def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str, Any]]) -> bool:

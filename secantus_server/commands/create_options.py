@@ -9,7 +9,6 @@ from typing import Any
 
 from bson.int64 import Int64
 
-from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
 from secantus_server.commands.request import Request
@@ -18,7 +17,7 @@ from secantus_server.commands.statistics import number
 from secantus_server.commands.validator import check_validation, check_validator
 from secantus_server.commands.views import check_view
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.index.spec import check_spec
+from secantus_server.index.spec import check_id_collation, check_id_options, check_spec
 from secantus_server.mql.collation import parse_collation
 
 MAX_CAPPED_SIZE = 2**50
@@ -63,7 +62,6 @@ FIELDS = {
     "recordIdsReplicated": a.boolean(None),
 }
 
-_NOT_YET = {"timeseries": "a time-series collection", "encryptedFields": "encryption"}
 
 _PRE_IMAGES = a.Arguments("create.changeStreamPreAndPostImages", {"enabled": a.Field(a.strict_boolean().check, None, True)}, generic=False)
 _INDEX_DEFAULTS = a.Arguments("create.indexOptionDefaults", {"storageEngine": a.document()}, generic=False)
@@ -107,9 +105,10 @@ def check_pre_images(value: dict[str, Any]) -> None:
 
 def _refuse_kinds(args: dict[str, Any]) -> None:
     """The kinds of collections that there are not yet, once all else is right."""
-    for option, what in _NOT_YET.items():
-        if args[option]:
-            raise not_supported(what, "create an ordinary collection")
+    if args["timeseries"]:
+        raise not_supported("a time-series collection", "create an ordinary collection")
+    if args["encryptedFields"]:
+        raise not_supported("a collection with encryptedFields", "create an ordinary collection")
     if args["expireAfterSeconds"] is not None and not args["clusteredIndex"]:
         text = "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified"
         raise CommandError(72, text)
@@ -203,16 +202,11 @@ def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
     key = spec.get("key")
     if type(key) is dict and (list(key) != ["_id"] or not is_number(key["_id"]) or a.whole_number(key["_id"]) != 1):
         raise CommandError(2, "The field 'key' for an _id index must be {_id: 1}, but got another one")
-    for option in spec:
-        if option not in ("key", "name", "v", "ns", "collation"):
-            raise CommandError(197, f"The field '{option}' is not valid for an _id index specification.")
+    check_id_options(spec)
     if type(spec.get("v")) is float and not spec["v"].is_integer():
         raise CommandError(2, f"The field 'v' of an _id index must be a whole number, not {spec['v']}")
     checked = check_spec({"name": "_id_", **spec})
-    own, simple = options.get("collation"), {"locale": "simple"}
-    if "collation" in checked and checked["collation"] != (own or simple):
-        text = f"Index collation: {document_text(checked['collation'])}, collection collation: {document_text(own or simple)}"
-        raise CommandError(2, f"The _id index must have the same collation as the collection. {text}")
+    check_id_collation(checked, options.get("collation"))
 
 
 def _view(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""currentOp, killOp and top: what the server is doing.
+"""currentOp and killOp: what the server is doing.
 
 https://www.mongodb.com/docs/manual/reference/command/currentOp/
 """
@@ -9,9 +9,9 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.commands import arguments as a
+from secantus_server.commands.current_operations import current_operations
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
-from secantus_server.commands.statistics import current_operations
 from secantus_server.mql.match import parse_match
 
 # Fields of the command that are no conditions on an operation.
@@ -23,7 +23,9 @@ def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     """List the running operations."""
     conditions = {key: value for key, value in request.body.items() if key not in _OPTIONS}
     match = parse_match(conditions, request.parse_context())
-    operations = current_operations(request.services)
+    # `$ownOps` asks for the operations of one's own user: there are no users.
+    everything = bool(request.body.get("$all"))
+    operations = current_operations(request.services, {"idleConnections": everything, "idleCursors": everything})
     return {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
 
 
@@ -32,12 +34,6 @@ def kill_op(request: Request, args: dict[str, Any]) -> Reply:
     """End a running operation."""
     request.services.operations.kill(a.exact_integer("killOp.op", args["op"]))
     return {"info": "attempting to kill op"}
-
-
-@command("top", lenient=True, admin_only=True)
-def top(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Tell how much time went into each collection: it is not measured."""
-    return {"totals": {"note": "all times in microseconds"}}
 
 
 @command("lockInfo", lenient=True, admin_only=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.commands import arguments as a
-from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.batches import Targets
+from secantus_server.commands.delete_documents import delete_documents, delete_matches
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import command_context
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+from secantus_server.commands.transaction_numbers import check_single
 from secantus_server.commands.update import find_targets
 from secantus_server.commands.writing import WriteErrors, check_not_view, finish_write, statements, write_error, write_transaction
 from secantus_server.errors import CommandError
@@ -31,7 +33,7 @@ STATEMENT = a.Arguments(
 )
 
 
-@command("delete", FIELDS, in_api_v1=True, is_write=True)
+@command("delete", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
 def delete(request: Request, args: dict[str, Any]) -> Reply:
     """Delete documents."""
     name = collection_name("delete", request.db, request.body[request.name])
@@ -60,24 +62,27 @@ def parse_delete(request: Request, name: str, spec: dict[str, Any], let: dict[st
     limit = a.integer()("delete.deletes.limit", spec["limit"])
     if limit not in (0, 1):
         raise CommandError(9, f"The limit field in delete objects must be 0 or 1. Got {limit}")
+    check_single(request, limit == 0, "limit=0")
     collection = request.services.catalog.find(request.db, name)
     ctx = command_context(request, let=let, collation=spec["collation"], collection=collection)
     return parse_query(spec["q"], ctx, hint=spec["hint"], limit=limit)
 
 
 def run_delete(request: Request, name: str, query: CanonicalQuery) -> int:
-    """Delete what matches (one document if the query has a limit); gives how many it were."""
-    services = request.services
+    """Delete what matches (one document if the query has a limit); gives how many it were.
+
+    Raises:
+        CommandError: the operation was interrupted; the documents before stay deleted.
+    """
+    services, check = request.services, request.operation.check
+    if not query.limit:
+        return delete_matches(services, Targets(services, request.db, name, query, check, stay=False), check)
 
     def work(unit: RecoveryUnit) -> int:
         collection = services.catalog.find(request.db, name)
         if collection is None:
             return 0
         targets = find_targets(request, collection, query, unit, query.limit)
-        writer = DocumentWriter(services, unit, collection)
-        for record_id, document in targets:
-            writer.delete(document, record_id)
-        writer.commit()
-        return len(targets)
+        return delete_documents(services, unit, collection, targets, check)
 
-    return write_transaction(services, request.operation.check, work)
+    return write_transaction(services, check, work)

@@ -11,22 +11,23 @@ from bson.binary import Binary
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import RawDocument, decode, encode
+from secantus_server.bson import RawDocument, decode
 from secantus_server.bson.values import type_name
 from secantus_server.commands._fields import session_uuid
 from secantus_server.commands.arguments import exact_integer, truth, wrong_type
+from secantus_server.commands.cluster_time import NO_SIGNATURE, check_cluster_time
 from secantus_server.commands.concerns import check_read_concern, check_write_concern, write_concern_error
 from secantus_server.commands.names import check_database_name
 from secantus_server.commands.operations import Operation
+from secantus_server.commands.profiler import observe
 from secantus_server.commands.registry import Command, Reply, find_command
 from secantus_server.commands.request import ClientInfo, Request
 from secantus_server.commands.services import Services
+from secantus_server.commands.transaction_numbers import begin_retryable_write
 from secantus_server.errors import CommandError
 from secantus_server.wire.message import Message
 
 MAX_TIME_MS = 2**31 - 1
-
-_NO_SIGNATURE = RawDocument(encode({"hash": Binary(b"\0" * 20, 0), "keyId": Int64(0)}))
 
 
 def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[Request, Reply]:
@@ -45,15 +46,25 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     if type(db) is not str:
         raise CommandError(40571, "OP_MSG requests require a $db argument") if db is None else wrong_type("$db", db, "string")
     command = find_command(name)
-    services.counters.add(command.counter)
     operation = services.operations.begin(client.connection_id, db, message.body)
+    result: Reply | CommandError | None = None
     try:
         request = Request(name, db, message, services, client, operation)
         check_generic(command, request, operation)
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
-        reply = _run(command, request, arguments)
+        if "txnNumber" in message.body:
+            begin_retryable_write(command, request)
+        result = reply = _run(command, request, arguments)
+    except CommandError as error:
+        result = error
+        raise
     finally:
         services.operations.end(operation)
+        seconds = services.clock.monotonic() - operation.started - operation.waited
+        target = message.body.get("collection") if name == "getMore" else message.body[name]
+        client.usage.record((db, target if type(target) is str else "", command.name), command.counter, seconds)
+        if seconds > services.observer.threshold_s and result is not None:
+            observe(services, client, operation, message, seconds, result)
     return request, finish_reply(reply, services)
 
 
@@ -67,14 +78,17 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     check_database_name(request.db)
     if command.admin_only and request.db != "admin":
         raise CommandError(13, f"{command.name} may only be run against the admin database.")
-    if "$clusterTime" in body and type(body["$clusterTime"]) not in (RawDocument, dict):
-        raise wrong_type(f"{command.name}.$clusterTime", body["$clusterTime"], "object")
+    if "$clusterTime" in body:
+        services = request.services
+        check_cluster_time(body["$clusterTime"], services.clock.now_ms(), limit_drift=bool(services.settings.replica_set))
     if "txnNumber" in body and type(body["txnNumber"]) is not Int64:
         raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")
     if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:
         _check_api_version(command, body)
     if body.get("maxTimeMS") is not None and request.name != "getMore":
         operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
+    if "startTransaction" in body or "autocommit" in body:
+        raise CommandError(238, "Transactions are not supported by Secantus yet: run the statements without one.")
     if "lsid" in body:
         request.session = _session(command, body)
         request.services.sessions.use(request.session)
@@ -95,14 +109,10 @@ def _session(command: Command, body: dict[str, Any]) -> bytes:
     """The UUID of the session."""
     document = body["lsid"]
     if type(document) is RawDocument:
-        uuid = session_uuid(document.data) or _checked_uuid(decode(document.data))
-    elif type(document) is dict:
-        uuid = _checked_uuid(document)
-    else:
-        raise wrong_type(f"{command.name}.lsid", document, "object")
-    if "startTransaction" in body or "autocommit" in body:
-        raise CommandError(238, "Transactions are not supported by Secantus yet: run the statements without one.")
-    return uuid
+        return session_uuid(document.data) or _checked_uuid(decode(document.data))
+    if type(document) is dict:
+        return _checked_uuid(document)
+    raise wrong_type(f"{command.name}.lsid", document, "object")
 
 
 def _checked_uuid(session: dict[str, Any]) -> bytes:
@@ -151,7 +161,7 @@ def finish_reply(reply: Reply, services: Services) -> Reply:
     reply.setdefault("ok", 1.0)
     if services.settings.replica_set:
         time: Timestamp = services.oplog.last_timestamp()
-        reply["$clusterTime"] = {"clusterTime": time, "signature": _NO_SIGNATURE}
+        reply["$clusterTime"] = {"clusterTime": time, "signature": NO_SIGNATURE}
         reply["operationTime"] = time
     return reply
 

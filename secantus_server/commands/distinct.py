@@ -9,7 +9,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.commands import arguments as a
-from secantus_server.commands.aggregate import run_view
+from secantus_server.commands.aggregate import open_pipeline
 from secantus_server.commands.kept_elsewhere import find_readable
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import read_transaction, timeless_context
@@ -43,10 +43,11 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     path = args["key"].split(".")
     query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
     if collection is not None and collection.is_view:
-        arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": 1 << 30}
-        reply = run_view(request, collection, [{"$match": args["query"]}], arguments)
-        values = distinct_values(reply["cursor"]["firstBatch"].documents, path, ctx.collation)
-        return _reply(values, reply["cursor"].get("atClusterTime"))
+        arguments = {"pipeline": [{"$match": args["query"]}], "let": {}, "collation": args["collation"], "hint": args["hint"]}
+        with open_pipeline(request, name, collection, arguments) as opened:
+            values = distinct_values(opened.documents, path, ctx.collation)
+            opened.scope.close()
+        return _reply(values, opened.at)
     with read_transaction(request.services.engine) as unit:
         scope = ReadScope(unit)
         at = snapshot_time(request, unit)

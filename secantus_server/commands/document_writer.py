@@ -30,10 +30,14 @@ class DocumentWriter:
         unit: a recovery unit whose transaction has begun.
         collection: as the catalog had it after the transaction began.
         bypass_validation: the collection's validator is not asked.
+        replicated: the oplog gets entries.
     """
 
-    def __init__(self, services: Services, unit: RecoveryUnit, collection: Collection, *, bypass_validation: bool = False) -> None:
+    def __init__(
+        self, services: Services, unit: RecoveryUnit, collection: Collection, *, bypass_validation: bool = False, replicated: bool = True
+    ) -> None:
         self._services = services
+        self._replicated = replicated
         self.unit = unit
         self.collection = collection
         self._writer = CollectionWriter(unit, collection.ident, collection.indexes)
@@ -64,13 +68,14 @@ class DocumentWriter:
             self._make_room(self._cap)
 
     def insert_run(
-        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
         """Make documents of a client ready and store them, up to the first that cannot be stored.
 
         Arguments:
             documents: those of [start, stop) are stored.
             make_timestamp: see `prepare_document`.
+            check: raises when the operation is to end.
 
         Returns:
             `stop` and None, or the place of the document that could not be stored and why.
@@ -79,10 +84,11 @@ class DocumentWriter:
             WriteConflict: the transaction is to be tried again.
         """
         if self._validation is None and self._cap is None:
-            return self._insert_compiled(documents, start, stop, make_timestamp)
+            return self._insert_compiled(documents, start, stop, make_timestamp, check)
         position = start
         try:
             while position < stop:
+                check()
                 self.insert(prepare_document(documents[position], self._services.clock.object_id, make_timestamp))
                 position += 1
         except WriteConflict:
@@ -92,9 +98,13 @@ class DocumentWriter:
         return stop, None
 
     def _insert_compiled(
-        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
         """The same where nothing but storage has a say: one call of compiled code."""
+        try:
+            check()
+        except CommandError as error:
+            return start, error
         known = len(self._changes)
         record_ids = self.collection.record_ids(self._newest_record_id)
         try:
@@ -174,7 +184,10 @@ class DocumentWriter:
         """
         if self._writer.became_multikey:
             self._save_multikey()
-        self._services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
+        if self._replicated:
+            self._services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
+        else:
+            self.unit.commit()
         if self._changes:
             self.collection.documents_changed(self._difference, self._cap.size if self._cap else None)
             self._services.writes.notify()

@@ -30,8 +30,10 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
             return {}
         if name.startswith("system.") and name not in ("system.profile", "system.js", "system.views"):
             raise CommandError(20, f"can't drop system collection {request.db}.{name}")
+        if name == "system.profile" and request.db in request.services.observer.profiling.levels:
+            raise CommandError(20, "turn off profiling before dropping system.profile collection")
         drop_collection(request.services, change, collection)
-    end_cursors(request.services, collection.namespace)
+    request.services.connections.forget(request.db, name)
     if collection.is_view:
         return {"ns": collection.namespace}
     return {"nIndexesWas": len(collection.indexes), "ns": collection.namespace}
@@ -42,11 +44,6 @@ def drop_collection(services: Services, change: Change, collection: Collection) 
     change.remove(collection)
     entry = Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name}))
     services.oplog.commit(change.unit, [entry])
-
-
-def end_cursors(services: Services, namespace: str) -> None:
-    """Close the cursors of a collection that is no more."""
-    services.cursors.kill_where(lambda cursor: cursor.namespace == namespace)
 
 
 @command("dropDatabase", {}, in_api_v1=True, is_write=True)
@@ -64,5 +61,5 @@ def drop_database(request: Request, args: dict[str, Any]) -> Reply:
             change.remove(collection)
         if collections:
             services.oplog.commit(change.unit, [Entry(f"{request.db}.$cmd", None, encode({"dropDatabase": 1}))])
-    services.cursors.kill_where(lambda cursor: cursor.namespace.startswith(f"{request.db}."))
+    services.connections.forget(request.db)
     return {}

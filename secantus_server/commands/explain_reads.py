@@ -13,9 +13,11 @@ from secantus_server.commands.names import collection_name
 from secantus_server.commands.operations_of_pipelines import query_of
 from secantus_server.commands.reading import command_context
 from secantus_server.commands.request import Request
+from secantus_server.errors import CommandError
 from secantus_server.pipeline.optimise import leading_query
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.stage import Stage
+from secantus_server.pipeline.stages.project import Project
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.explain import Runner, run_count, run_distinct, run_find
 
@@ -31,7 +33,7 @@ def explain_find(request: Request, args: dict[str, Any], runner: Runner) -> Sect
     if collection is not None and collection.is_view:
         return _explain_view(request, name, view_stages(args), args, runner)
     root = run_find(collection, query, args["projection"], projection, runner)
-    return runner.result(f"{request.db}.{name}", query, root)
+    return runner.result(f"{request.db}.{name}", collection, query, root)
 
 
 def _explain_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any], runner: Runner) -> Sections:
@@ -46,8 +48,8 @@ def explain_count(request: Request, args: dict[str, Any], runner: Runner) -> Sec
     if collection is not None and collection.is_view:
         return _explain_view(request, name, [{"$match": args["query"]}, {"$count": "count"}], args, runner)
     ctx = command_context(request, collation=args["collation"], collection=collection)
-    query = parse_query(args["query"], ctx, hint=args["hint"])
-    return runner.result(f"{request.db}.{name}", query, run_count(collection, query, runner))
+    query = parse_query(args["query"], ctx, hint=args["hint"], skip=args["skip"], limit=args["limit"])
+    return runner.result(f"{request.db}.{name}", collection, query, run_count(collection, query, runner))
 
 
 def explain_distinct(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
@@ -58,11 +60,17 @@ def explain_distinct(request: Request, args: dict[str, Any], runner: Runner) -> 
         return _explain_view(request, name, [{"$match": args["query"]}], args, runner)
     ctx = command_context(request, collation=args["collation"], collection=collection)
     query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
-    return runner.result(f"{request.db}.{name}", query, run_distinct(collection, query, args["key"], runner))
+    return runner.result(f"{request.db}.{name}", collection, query, run_distinct(collection, query, args["key"], runner))
 
 
 def explain_aggregate(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
-    """The sections for an aggregation: those of a query where one does it all, else its stages."""
+    """The sections for an aggregation: those of a query where one does it all, else its stages.
+
+    Raises:
+        CommandError: 9 FailedToParse, it has a write concern.
+    """
+    if "writeConcern" in request.body:
+        raise CommandError(9, "Aggregation explain does not support the 'writeConcern' option")
     target = request.body[request.name]
     return explain_stages(request, target if type(target) is str else None, args, runner)
 
@@ -84,17 +92,27 @@ def explain_stages(request: Request, name: str | None, args: dict[str, Any], run
         return {"stages": _run_stages(pipeline.stages, (), runner)}
     head = leading_query(pipeline)
     query = query_of(head, ctx.parse, args.get("hint"))
+    rest = head.rest.stages
+    plain = rest[0] if rest and isinstance(rest[0], Project) and rest[0].is_plain_inclusion else None
+    rest = rest[1:] if plain else rest
+    projection = None if plain is None else plain.explain()[plain.name]
     found = request.services.catalog.recall(request.db, source)
-    cursor = runner.result(f"{request.db}.{source}", query, run_find(found, query, None, None, runner))
-    if not head.rest.stages:
+    root = run_find(found, query, projection, plain.projection if plain else None, runner)
+    cursor = runner.result(f"{request.db}.{source}", found, query, root, whole_pipeline=not rest)
+    if not rest:
         return cursor
-    documents = ctx.operations.documents(request.db, source, leading_only(pipeline, head.rest.stages)) if runner.runs else ()
-    return {"stages": [{"$cursor": cursor}, *_run_stages(head.rest.stages, documents, runner)]}
+    documents = ctx.operations.documents(request.db, source, leading_only(pipeline, rest)) if runner.runs else ()
+    counts = _counts(root.returned or 0) if runner.runs else {}
+    return {"stages": [{"$cursor": cursor, **counts}, *_run_stages(rest, documents, runner)]}
 
 
 def leading_only(pipeline: Any, rest: list[Stage]) -> Any:
     """The stages before the rest, as a pipeline."""
     return type(pipeline)(pipeline.stages[: len(pipeline.stages) - len(rest)])
+
+
+def _counts(returned: int) -> dict[str, Any]:
+    return {"nReturned": Int64(returned), "executionTimeMillisEstimate": Int64(0)}
 
 
 def _run_stages(stages: list[Stage], source: Iterable[bytes], runner: Runner) -> list[dict[str, Any]]:
@@ -110,7 +128,7 @@ def _run_stages(stages: list[Stage], source: Iterable[bytes], runner: Runner) ->
     if runner.runs:
         for number, document in enumerate(shown):
             returned = counters[number].count if number < len(counters) else 0
-            document.update({"nReturned": Int64(returned), "executionTimeMillisEstimate": Int64(0)})
+            document.update(_counts(returned))
     return shown
 
 

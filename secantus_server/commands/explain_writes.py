@@ -12,10 +12,12 @@ from secantus_server.commands.reading import command_context
 from secantus_server.commands.request import Request
 from secantus_server.commands.writing import check_not_view, statements
 from secantus_server.errors import CommandError
-from secantus_server.mql.projection import parse_projection
+from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
-from secantus_server.query.explain import Runner, drain
-from secantus_server.query.point import plan_of
+from secantus_server.query.explain import Runner, drain, projection_name, subplanned
+from secantus_server.query.express import ExpressScan, express_by_id, id_plan
+from secantus_server.query.plan import Plan
+from secantus_server.query.planner import plan_query
 from secantus_server.query.stages import Stage, stage
 
 Sections = dict[str, Any]
@@ -28,7 +30,7 @@ def explain_update(request: Request, args: dict[str, Any], runner: Runner) -> Se
     collection = _collection(request, name)
     statement = update.parse_statement(request, name, spec, args["let"])
     root = _run_update(collection, statement, runner)
-    return runner.result(f"{request.db}.{name}", statement.query, root)
+    return runner.result(f"{request.db}.{name}", collection, statement.query, root)
 
 
 def explain_delete(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
@@ -37,7 +39,7 @@ def explain_delete(request: Request, args: dict[str, Any], runner: Runner) -> Se
     spec = delete.STATEMENT.parse(_sole(statements(request, "deletes", args["deletes"]), "delete"))
     collection = _collection(request, name)
     query = delete.parse_delete(request, name, spec, args["let"])
-    return runner.result(f"{request.db}.{name}", query, _run_delete(collection, query, runner))
+    return runner.result(f"{request.db}.{name}", collection, query, _run_delete(collection, query, runner))
 
 
 def explain_find_and_modify(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
@@ -47,10 +49,10 @@ def explain_find_and_modify(request: Request, args: dict[str, Any], runner: Runn
     collection = _collection(request, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     query = parse_query(args["query"], ctx, sort=args["sort"], hint=args["hint"], limit=1)
-    if args["fields"]:
-        parse_projection(args["fields"], ctx, match=query.match)
+    projection = parse_projection(args["fields"], ctx, match=query.match) if args["fields"] else None
     if args["remove"]:
-        return runner.result(f"{request.db}.{name}", query, _run_delete(collection, query, runner))
+        root = _run_delete(collection, query, runner, shown=projection is not None)
+        return runner.result(f"{request.db}.{name}", collection, query, _projected(root, args["fields"], projection))
     spec = {
         "q": args["query"],
         "u": args["update"],
@@ -58,7 +60,15 @@ def explain_find_and_modify(request: Request, args: dict[str, Any], runner: Runn
         **{key: args[key] for key in ("arrayFilters", "upsert", "sort", "hint")},
     }
     statement = update.make_statement(spec, ctx)
-    return runner.result(f"{request.db}.{name}", query, _run_update(collection, statement, runner))
+    root = _run_update(collection, statement, runner, shown=projection is not None)
+    return runner.result(f"{request.db}.{name}", collection, query, _projected(root, args["fields"], projection))
+
+
+def _projected(below: Stage, fields: dict[str, Any], projection: Projection | None) -> Stage:
+    """A write's stage with the projection of what a findAndModify gives on top."""
+    if projection is None or below.name == "EOF":
+        return below
+    return stage(projection_name(fields, projection), {"transformBy": fields}, returned=below.returned, inputs=[below])
 
 
 def _sole(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -73,8 +83,8 @@ def _collection(request: Request, name: str) -> Collection | None:
     return collection
 
 
-def _run_update(collection: Collection | None, statement: update.UpdateStatement, runner: Runner) -> Stage:
-    plan = plan_of(collection, statement.query)
+def _run_update(collection: Collection | None, statement: update.UpdateStatement, runner: Runner, *, shown: bool = False) -> Stage:
+    plan = _write_plan(collection, statement.query, express=statement.sole and not statement.upsert and not shown)
     matched = modified = 0
     if runner.runs:
         changes = statement.update
@@ -88,21 +98,40 @@ def _run_update(collection: Collection | None, statement: update.UpdateStatement
     counts = {"nMatched": matched, "nWouldModify": modified, "nWouldUpsert": int(statement.upsert and not matched)}
     if collection is None and not statement.upsert:
         return plan.describe()
-    return _write_stage("UPDATE", plan.describe(), counts, runner)
+    return _write_stage("UPDATE", plan, statement.query, counts, runner)
 
 
-def _run_delete(collection: Collection | None, query: CanonicalQuery, runner: Runner) -> Stage:
-    plan = plan_of(collection, query)
+def _run_delete(collection: Collection | None, query: CanonicalQuery, runner: Runner, *, shown: bool = False) -> Stage:
+    plan = _write_plan(collection, query, express=query.limit == 1 and not shown)
     found = 0
     if runner.runs:
         documents = plan.open(runner.scope, runner.check)
         found = drain(islice(documents, query.limit or None))
     if collection is None:
         return plan.describe()
-    return _write_stage("DELETE", plan.describe(), {"nWouldDelete": found}, runner)
+    return _write_stage("DELETE", plan, query, {"nWouldDelete": found}, runner)
 
 
-def _write_stage(name: str, below: Stage, counts: dict[str, Any], runner: Runner) -> Stage:
+def _write_plan(collection: Collection | None, query: CanonicalQuery, *, express: bool) -> Plan:
+    """The plan that finds what a write is about; only one by `_id` may be an express plan.
+
+    Arguments:
+        express: whether the write is about one document, inserts none and shows no part of one.
+    """
+    plan = plan_query(collection, query)
+    by_id = express_by_id(plan, query) if express else None
+    return by_id or id_plan(plan, query)
+
+
+def _write_stage(name: str, plan: Plan, query: CanonicalQuery, counts: dict[str, Any], runner: Runner) -> Stage:
+    below = subplanned(plan.describe(), query)
+    express = isinstance(plan, ExpressScan)
     return stage(
-        name, {}, returned=0 if runner.runs else None, works=below.returned or 0, counts=counts if runner.runs else {}, inputs=[below]
+        f"EXPRESS_{name}" if express else name,
+        {},
+        returned=0 if runner.runs else None,
+        works=below.returned or 0,
+        counts=counts if runner.runs else {},
+        inputs=[below],
+        brief=express,
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import RawArray
+from secantus_server.bson.sizes import check_result_size
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.aggregate import run_view
 from secantus_server.commands.kept_elsewhere import find_readable
+from secantus_server.commands.memory_limits import may_use_disk
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import NO_CURSOR, command_context, cursor_reply, read_transaction
 from secantus_server.commands.registry import Reply, command
@@ -37,7 +39,7 @@ FIELDS = {
     "awaitData": a.boolean(),
     "noCursorTimeout": a.boolean(),
     "allowPartialResults": a.boolean(),
-    "allowDiskUse": a.boolean(),
+    "allowDiskUse": a.boolean(None),
     "oplogReplay": a.boolean(),
     "returnKey": a.boolean(),
     "showRecordId": a.boolean(),
@@ -57,6 +59,8 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
     collection = find_readable(request.services, request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     query, projection = parse_find(args, ctx)
+    if query.sort is not None and not may_use_disk(request.services.parameters, args["allowDiskUse"]):
+        query.sort_bytes = ctx.limits.sort
     _check_options(args, collection)
     if collection is not None and collection.is_view:
         return run_view(request, collection, view_stages(args), args)
@@ -77,7 +81,7 @@ def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
 
 def _point_reply(collection: Collection, found: tuple[int, bytes] | None, projection: Projection | None) -> Reply:
     """The whole result of a query that finds one document at most."""
-    documents = [] if found is None else [found[1] if projection is None else projection.apply(found[1])]
+    documents = [] if found is None else [found[1] if projection is None else check_result_size(projection.apply(found[1]))]
     return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": collection.namespace}}
 
 
@@ -105,6 +109,7 @@ def _open_cursor(
         comment=request.body.get("comment"),
     )
     cursor.no_timeout = args["noCursorTimeout"]
+    cursor.collection = collection
     batch = cursor.first_batch(args["batchSize"])
     if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)):
         cursor.exhausted = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import RawDocument
+from secantus_server.bson.sizes import check_result_size
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.document_writer import DocumentWriter, prepared_id
@@ -40,7 +41,7 @@ FIELDS = {
 }
 
 
-@command("findAndModify", FIELDS, aliases=("findandmodify",), in_api_v1=True, is_write=True)
+@command("findAndModify", FIELDS, aliases=("findandmodify",), in_api_v1=True, is_write=True, is_retryable=True)
 def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     """Change or remove one document and return it."""
     name = collection_name("findAndModify", request.db, request.body[request.name])
@@ -89,8 +90,14 @@ class _Job:
             self.projection = parse_projection(args["fields"], query.context, match=query.match)
 
     def shown(self, document: bytes | None) -> bytes | None:
-        """What is given back of a document. It is made before the commit, for it may fail, and a command that fails changes nothing."""
-        return document if document is None or self.projection is None else self.projection.apply(document)
+        """Return what the reply shows of a document. This runs before the commit: it may fail, and a command that fails changes nothing.
+
+        Raises:
+            CommandError: 10334 BSONObjectTooLarge, or the projection cannot be applied.
+        """
+        if document is None or self.projection is None:
+            return document
+        return check_result_size(self.projection.apply(document))
 
     def target(self, collection: Collection, unit: RecoveryUnit) -> tuple[int, bytes] | None:
         """The document to change, with its RecordId."""
@@ -148,7 +155,7 @@ class _Modify(_Job):
         changes = self.statement.update
         position = self.query.match.array_index(old) if changes.needs_array_index and self.query.match is not None else None
         new = changes.apply(old, array_index=position)
-        if new != old:
+        if new is not old:
             writer.update(old, new, record_id)
         return new if self.args["new"] else old, {"n": 1, "updatedExisting": True}
 

@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/command/getMore/
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bson.int64 import Int64
@@ -12,6 +13,7 @@ from bson.int64 import Int64
 from secantus_server.bson import RawArray
 from secantus_server.bson.values import type_name
 from secantus_server.commands import arguments as a
+from secantus_server.commands.liveness import check_still_there
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
@@ -39,8 +41,10 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
     if type(cursor_id) is not Int64:
         raise CommandError(14, f"BSON field 'getMore.getMore' is the wrong type '{type_name(cursor_id)}', expected type 'long'")
     name = collection_name("getMore", request.db, args["collection"])
+    found = request.services.cursors.peek(cursor_id)
+    if found is not None:
+        _check_use(request, found, f"{request.db}.{name}", args["maxTimeMS"])
     with request.services.cursors.lend(cursor_id) as cursor:
-        _check_owner(request, cursor, f"{request.db}.{name}")
         cursor.operation.continue_as(request.operation, timed=not cursor.await_data)
         batch = _read(request, cursor, args)
         left = 0 if cursor.exhausted else cursor_id
@@ -49,27 +53,41 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
     return {"cursor": {"nextBatch": RawArray(batch), "id": Int64(left), "ns": cursor.namespace}}
 
 
-def _check_owner(request: Request, cursor: Cursor, namespace: str) -> None:
+def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: int | None) -> None:
+    """Refuse a getMore that does not fit the cursor, which stays open.
+
+    Raises:
+        CommandError: 13 Unauthorized, 2 BadValue.
+    """
     if cursor.namespace != namespace:
         raise CommandError(
             13, f"Requested getMore on namespace '{namespace}', but cursor belongs to a different namespace {cursor.namespace}"
         )
     if cursor.session != request.session:
         raise CommandError(13, f"Cannot run getMore on cursor {cursor.id}, which was created in another session")
+    if max_time_ms and not cursor.await_data:
+        raise CommandError(2, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
 
 
 def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
-    """A batch; a tailable cursor that awaits data waits for the next write, or for its time."""
+    """Return a batch; a tailable cursor that awaits data waits for the next write, or for its time.
+
+    Raises:
+        CommandError: 175 QueryPlanKilled, 136 CappedPositionLost, or what the cursor's documents raise.
+    """
     services = request.services
-    batch = cursor.next_batch(services.engine, args["batchSize"])
+    verify = partial(check_still_there, services.catalog)
+    batch = cursor.next_batch(services.engine, args["batchSize"], verify)
     if batch or not cursor.await_data:
         return batch
     wait_ms = AWAIT_DATA_MS if args["maxTimeMS"] is None else args["maxTimeMS"]
-    deadline = services.clock.monotonic() + wait_ms / 1000
+    began = services.clock.monotonic()
+    deadline = began + wait_ms / 1000
     while not batch and (left := deadline - services.clock.monotonic()) > 0:
         request.operation.check()
         services.writes.wait(left)
-        batch = cursor.next_batch(services.engine, args["batchSize"])
+        batch = cursor.next_batch(services.engine, args["batchSize"], verify)
+    request.operation.waited = services.clock.monotonic() - began
     return batch
 
 

@@ -12,6 +12,7 @@ from bson.objectid import ObjectId
 
 from secantus_server.bson.values import Date
 from secantus_server.commands.arguments import exact_integer, wrong_type
+from secantus_server.commands.client_metadata import check_client_metadata
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.errors import CommandError
@@ -89,23 +90,12 @@ def _remember_client(request: Request) -> None:
     if metadata is not None:
         if request.client.metadata is not None:
             raise CommandError(186, "The client metadata document may only be sent in the first hello")
-        _check_metadata(metadata)
+        check_client_metadata(metadata)
         offered = request.body.get("compression") or []
         if type(offered) is not list:
             raise wrong_type(f"{request.name}.compression", offered, "array")
         request.client.metadata = metadata
         request.client.compressors = tuple(name for name in offered if name in available_compressors())
-
-
-def _check_metadata(metadata: Any) -> None:
-    if type(metadata) is not dict:
-        raise CommandError(14, "The client metadata document must be a document")
-    for part in ("driver", "os"):
-        if type(metadata.get(part)) is not dict:
-            raise CommandError(182, f"Missing required sub-document '{part}' in the client metadata document")
-    for field in (metadata["driver"].get("name"), metadata["driver"].get("version"), metadata["os"].get("type")):
-        if type(field) is not str:
-            raise CommandError(182, "Missing required field 'name', 'version' or 'type' in the client metadata document")
 
 
 def _await_change(request: Request) -> None:

@@ -21,8 +21,10 @@ from secantus_server.commands.writing import (
 from secantus_server.errors import CommandError
 from secantus_server.storage import RecoveryUnit, WriteConflict
 
-# So many documents share a transaction.
+# So many documents share a transaction, or fewer if they are large.
 CHUNK = 1000
+# So many are stored between two looks whether the operation is to end.
+RUN = 128
 
 FIELDS = {
     "documents": a.documents(),
@@ -33,7 +35,7 @@ FIELDS = {
 }
 
 
-@command("insert", FIELDS, in_api_v1=True, is_write=True)
+@command("insert", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
 def insert(request: Request, args: dict[str, Any]) -> Reply:
     """Insert documents."""
     name = collection_name("insert", request.db, request.body[request.name])
@@ -66,18 +68,18 @@ def insert_documents(
         chunk = _Chunk(request, name, documents, position, ordered, bypass_validation)
         total += write_transaction(request.services, request.operation.check, chunk.run)
         errors += chunk.errors
-        position += CHUNK
+        position = chunk.reached
     return total, errors
 
 
 class _Chunk:
-    """The documents of one transaction."""
+    """The documents of one transaction; `reached` is the place of the first one that is left."""
 
     def __init__(self, request: Request, name: str, documents: list[bytes], start: int, ordered: bool, bypass_validation: bool) -> None:
         self._request = request
         self._name = name
         self._documents = documents
-        self._start = start
+        self._start = self.reached = start
         self._ordered = ordered
         self._bypass_validation = bypass_validation
         self.errors: WriteErrors = []
@@ -95,15 +97,23 @@ class _Chunk:
         writer = DocumentWriter(services, unit, collection, bypass_validation=self._bypass_validation)
         self.errors = []
         position, stop, count = self._start, min(self._start + CHUNK, len(self._documents)), 0
-        while position < stop:
-            reached, error = writer.insert_run(self._documents, position, stop, self._timestamp)
+        operation = self._request.operation
+        while position < stop and not unit.is_large:
+            end = min(position + RUN, stop)
+            reached, error = writer.insert_run(self._documents, position, end, self._timestamp, operation.check)
             count += reached - position
-            position = reached + 1
+            position = reached
             if error is not None:
+                if operation.killed or error.code == 50:
+                    # What was inserted before stays.
+                    writer.commit()
+                    raise error
                 self.errors.append(write_error(reached, error))
+                position += 1
                 if self._ordered:
                     break
         writer.commit()
+        self.reached = position
         return count
 
     def _timestamp(self) -> int:

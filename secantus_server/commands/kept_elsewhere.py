@@ -1,6 +1,6 @@
 """What MongoDB keeps in collections of its own and this server keeps elsewhere: to read them as if they were empty would be a wrong answer.
 
-`system.views` is made of the catalog; the oplog is refused.
+`system.views` is made of the catalog, `local.system.replset` of the configuration; the oplog is refused.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def documents_kept_elsewhere(services: Services, db: str, name: str) -> list[byt
     """
     if db == "local" and name == "oplog.rs" and services.settings.replica_set:
         raise not_supported("reading local.oplog.rs", "point the test at a MongoDB server")
+    if db == "local" and name == "system.replset" and services.settings.replica_set:
+        return [encode(services.topology.config())]
     if name != VIEWS:
         return []
     views = [collection for collection in services.catalog.collections(db) if collection.is_view]

@@ -43,5 +43,5 @@ def list_databases(request: Request, args: dict[str, Any]) -> Reply:
 
 def _info(request: Request, name: str, scope: ReadScope) -> dict[str, Any]:
     collections = [collection for collection in request.services.catalog.collections(name) if not collection.is_view]
-    size = sum(document_bytes(collection, scope)[1] for collection in collections)
+    size = sum(document_bytes(collection, scope, request.operation.check)[1] for collection in collections)
     return {"name": name, "sizeOnDisk": Int64(size), "empty": not collections}

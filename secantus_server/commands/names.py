@@ -32,6 +32,7 @@ def check_database_name(name: str) -> None:
         return
     if not name or len(name.encode("utf-8", "surrogateescape")) > MAX_DATABASE_BYTES or not _FORBIDDEN_IN_DATABASE.isdisjoint(name):
         raise CommandError(73, f"Invalid database name: '{name}'")
+    _check_utf8(name)
 
 
 def collection_name(command: str, db: str, value: Any) -> str:
@@ -44,7 +45,17 @@ def collection_name(command: str, db: str, value: Any) -> str:
         raise CommandError(73, f"collection name has invalid type {type_name(value)}")
     if not value or value.startswith(".") or "\0" in value or (value.startswith("$") and not value.startswith("$cmd.")):
         raise CommandError(73, f"Invalid namespace specified '{db}.{value}'")
+    if not value.isascii():
+        _check_utf8(value)
     return value
+
+
+def _check_utf8(name: str) -> None:
+    """Refuse a name whose bytes were not UTF-8: replies repeat names, and drivers cannot decode such a reply."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise CommandError(73, f"Invalid namespace, it is not valid UTF-8: '{name}'") from None
 
 
 def check_new_collection_name(db: str, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from secantus_server.clock import Clock
 from secantus_server.errors import CommandError
+from secantus_server.system._threads import get_ident
 
 
 class Operation:
@@ -15,7 +16,9 @@ class Operation:
     `check` is called by whatever runs long; it reads plain attributes, so it needs no lock.
     """
 
-    __slots__ = ("_clock", "_successor", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "time_left")
+    __slots__ = (
+        "_clock", "_successor", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "thread", "time_left", "waited",
+    )  # fmt: skip
 
     def __init__(self, clock: Clock, opid: int, connection_id: int, db: str, body: dict[str, Any]) -> None:
         self._clock = clock
@@ -23,10 +26,13 @@ class Operation:
         self.connection_id = connection_id
         self.db = db
         self.body = body
+        self.thread = get_ident()
         self.started = clock.monotonic()
         self.deadline: float | None = None
         self.killed: CommandError | None = None
         self.time_left: float | None = None
+        # Seconds that it waited for data, which are no work.
+        self.waited = 0.0
         self._successor: Operation | None = None
 
     def limit(self, max_time_ms: int) -> None:
@@ -90,6 +96,17 @@ class Operations:
     def all(self) -> list[Operation]:
         """The operations that run now."""
         return list(self._running.values())
+
+    def check_waiting(self) -> None:
+        """Let the calling thread wait on, or not; for the waits that know nothing of operations.
+
+        Raises:
+            CommandError: as `Operation.check`, for the operation that this thread runs.
+        """
+        thread = get_ident()
+        for operation in self.all():
+            if operation.thread == thread:
+                operation.check()
 
     def kill(self, opid: int) -> None:
         """Make an operation end at its next check; an unknown one is left alone, as MongoDB does."""

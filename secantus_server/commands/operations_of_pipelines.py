@@ -8,35 +8,38 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from bson.binary import Binary
 
-from secantus_server.bson import decode, key_string
-from secantus_server.bson.values import Date
+from secantus_server.bson import key_string
+from secantus_server.bson.values import Date, timestamp_seconds
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.create import create_collection
-from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.current_operations import current_operations
 from secantus_server.commands.kept_elsewhere import documents_kept_elsewhere
+from secantus_server.commands.merge_target import MergeTarget, merge_documents
 from secantus_server.commands.replace_collection import replace_collection
 from secantus_server.commands.request import Request
-from secantus_server.commands.statistics import catalog_entries, collection_statistics, current_operations, index_statistics
-from secantus_server.commands.writing import check_not_view, write_transaction
+from secantus_server.commands.statistics import catalog_entries, collection_statistics, index_statistics
 from secantus_server.errors import CommandError
 from secantus_server.exec._point import PointFinder, find_by_key
 from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.index._index import Index
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
-from secantus_server.pipeline.operations import Resolved, TargetInfo, UniqueIndex
+from secantus_server.pipeline.operations import Resolved, TargetInfo, UniqueIndex, WriteTarget
 from secantus_server.pipeline.optimise import leading_query
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.query.bounds import EVERYTHING, IndexBounds, point
 from secantus_server.query.canonical import CanonicalQuery, natural_direction, parse_query
 from secantus_server.query.find import count_all, matching_documents
 from secantus_server.storage import RecoveryUnit
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class ServerOperations:
@@ -54,11 +57,21 @@ class ServerOperations:
         self._scope = scope
         self._parse = parse
         self._hint = hint
+        self._is_first_read = True
         # By the index's ident: a sub-pipeline that runs for each outer document asks for the same one each time.
         self._point_finders: dict[int, PointFinder] = {}
 
     def _collection(self, db: str, name: str) -> Collection | None:
         return self._services.catalog.find(db, name)
+
+    def text_error(self, db: str, collection: str | None) -> CommandError:
+        """Return the error that a valid `$text` over this collection gets."""
+        found = None if collection is None else self._collection(db, collection)
+        return CommandError(27, "text index required for $text query") if found is None else found.text_error()
+
+    def check(self) -> None:
+        """Let the operation go on, or raise why it has to end."""
+        self._request.operation.check()
 
     def resolve(self, db: str, collection: str) -> Resolved:
         """What a name stands for.
@@ -90,6 +103,11 @@ class ServerOperations:
         documents: Iterator[bytes] = matching_documents(found, query, self._scope, self._request.operation.check)
         if found is None:
             documents = self._kept_elsewhere(db, collection, query)
+        if isinstance(documents, SortedDocuments) and self._is_first_read:
+            # The cursor ends with the collection even while it gives out what was sorted.
+            documents.collection = found
+            self._scope.open(documents)
+        self._is_first_read = False
         if head.skip or head.limit is not None:
             stop = None if head.limit is None else head.skip + head.limit
             documents = islice(documents, head.skip, stop)
@@ -171,82 +189,41 @@ class ServerOperations:
                 return UniqueIndex(index.sparse)
         return None
 
-    def find_one(self, db: str, collection: str, filter: dict[str, Any]) -> bytes | None:
-        """The first document that matches, as it is committed now: `$merge` reads what it wrote itself."""
-        found = self._collection(db, collection)
-        if found is None:
-            return None
-        unit = self._services.engine.acquire()
-        try:
-            unit.begin()
-            scope = ReadScope(unit)
-            query = parse_query(filter, self._request.parse_context(collation=self._parse.collation))
-            document = next(matching_documents(found, query, scope, self._request.operation.check), None)
-            scope.close()
-            return document
-        finally:
-            self._services.engine.release(unit)
+    def merge_documents(
+        self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
+    ) -> CommandError | None:
+        """Merges documents into a collection, for many in one transaction; gives the first error, the other documents are written."""
 
-    def _write(self, db: str, collection: str, bypass_validation: bool, work: Callable[[DocumentWriter], None]) -> None:
-        services = self._services
-        existing = self._collection(db, collection) or create_collection(services, db, collection, {}, if_missing=True)
-        check_not_view(existing)
+        def make_target(unit: RecoveryUnit) -> MergeTarget:
+            return MergeTarget(self._request, unit, db, collection, self._parse.collation, bypass_validation)
 
-        def run(unit: RecoveryUnit) -> None:
-            current = self._collection(db, collection) or existing
-            writer = DocumentWriter(services, unit, current, bypass_validation=bypass_validation)
-            work(writer)
-            writer.commit()
+        return self._between_reads(lambda: merge_documents(self._request, make_target, documents, merge))
 
-        self._between_reads(lambda: write_transaction(services, self._request.operation.check, run))
-
-    def _between_reads(self, write: Callable[[], None]) -> None:
+    def _between_reads(self, write: Callable[[], R]) -> R:
         """A thread has one transaction at a time: the reading one pauses while another writes."""
         unit = self._scope.unit
         self._scope.detach()
         unit.rollback()
         try:
-            write()
+            return write()
         finally:
             unit.begin()
             self._scope.attach(unit)
 
-    def insert(self, db: str, collection: str, document: bytes, bypass_validation: bool) -> None:
-        """Inserts a document that has an `_id`; creates the collection."""
-        prepared = self._prepared(document)
-        self._write(db, collection, bypass_validation, lambda writer: writer.insert(prepared))
-
     def _prepared(self, document: bytes) -> bytes:
         clock = self._services.clock
-        return prepare_document(document, clock.object_id, lambda: clock.now_ms() // 1000 << 32 | 1)
-
-    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> bool:
-        """Puts a document with the same `_id` into an existing one's place; False if somebody else has written or removed that one."""
-        replaced = False
-
-        def work(writer: DocumentWriter) -> None:
-            nonlocal replaced
-            id_index = writer.collection.id_index
-            assert id_index is not None, "a collection that is written to has an index on _id"
-            assert id_index.generator is not None, "the index on _id is an ordinary one"
-            key = key_string(decode(old)["_id"], id_index.generator.collation)
-            found = find_by_key(writer.unit, id_index, key, writer.collection.ident)
-            replaced = found is not None and found[1] == old
-            if found is not None and replaced:
-                writer.update(old, new, found[0])
-
-        self._write(db, collection, bypass_validation, work)
-        return replaced
+        return prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1)
 
     def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
         """Replaces a collection's documents by these, all at once, and keeps its indexes and options."""
         prepared = [self._prepared(document) for document in documents]
-        self._between_reads(lambda: replace_collection(self._services, db, collection, prepared, bypass_validation))
+        check = self._request.operation.check
+        self._between_reads(lambda: replace_collection(self._services, check, db, collection, prepared, bypass_validation))
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
         """The fields of `storageStats` of a collection; None if there is none."""
         found = self._services.catalog.recall(db, collection)
-        return None if found is None or found.is_view else collection_statistics(found, self._scope)
+        return None if found is None or found.is_view else collection_statistics(found, self._scope, self.check)
 
     def collection_count(self, db: str, collection: str) -> int | None:
         """The number of documents in a collection; None if there is none."""
@@ -264,7 +241,7 @@ class ServerOperations:
 
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """One document for each operation, as `$currentOp` shows them."""
-        return current_operations(self._services)
+        return current_operations(self._services, options)
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """One document for each session, as `$listLocalSessions` shows them; without authentication nobody's name is on one."""
@@ -292,7 +269,9 @@ def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
     natural = 0
     if type(hint) is dict and "$natural" in hint:
         natural, hint = natural_direction(hint, "hint"), None
-    return CanonicalQuery(head.filter or {}, head.match, ctx, pattern, natural, head.fields, hint, head.skip, limit)
+    query = CanonicalQuery(head.filter or {}, head.match, ctx, pattern, natural, head.fields, hint, head.skip, limit)
+    query.sort_bytes = head.sort.max_bytes if head.sort is not None else None
+    return query
 
 
 _SLOW_TYPES = (list,)

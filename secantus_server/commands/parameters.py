@@ -13,13 +13,18 @@ from typing import Any
 
 from secantus_server.bson.values import is_number
 from secantus_server.commands import arguments as a
+from secantus_server.commands import memory_limits
+from secantus_server.commands.log_verbosity import NAME, changed_verbosity, default_verbosity, logs_everything
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.services import Services
 from secantus_server.commands.version import FEATURE_COMPATIBILITY
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.limits import DEFAULT_BYTES
 from secantus_server.sessions.registry import TIMEOUT_MINUTES
 from secantus_server.settings import Settings
+
+MAX_SYNC_DELAY_S = 9_000_000
 
 
 @dataclass(frozen=True)
@@ -49,23 +54,41 @@ def _boolean(name: str, value: Any) -> bool:
     return a.truth(value)
 
 
+def _sync_delay(name: str, value: Any) -> float:
+    """The seconds between two checkpoints. MongoDB's 0 means none at all, which would let the log grow without bound here."""
+    if not is_number(value):
+        raise a.wrong_type(name, value, "[long, int, decimal, double]")
+    seconds = float(str(value))
+    if not 0 <= seconds <= MAX_SYNC_DELAY_S:
+        raise CommandError(2, f"Invalid value for parameter syncdelay: {value} is not between 0 and {MAX_SYNC_DELAY_S}")
+    if seconds == 0:
+        raise not_supported("setting syncdelay to 0", "set a larger number of seconds")
+    return seconds
+
+
 PARAMETERS: dict[str, Parameter] = {
     "KeysRotationIntervalSec": Parameter(_constant(7776000)),
     "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
+    "acceptApiVersion2": Parameter(_constant(False)),
     "authSchemaVersion": Parameter(_constant(5), None, at_startup=False),
     "authenticationMechanisms": Parameter(_constant([])),
-    "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, None, settable=True),
+    "clientCursorMonitorFrequencySecs": Parameter(_constant(4), a.integer(1), settable=True),
+    "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, a.integer(1), settable=True),
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
     "featureCompatibilityVersion": Parameter(_constant({"version": FEATURE_COMPATIBILITY}), None, at_startup=False),
     "localLogicalSessionTimeoutMinutes": Parameter(_constant(TIMEOUT_MINUTES)),
+    NAME: Parameter(lambda _settings: default_verbosity(), a.as_anything, settable=True),
     "logLevel": Parameter(_constant(0), a.integer(0, 5), settable=True),
     "maxBsonObjectSize": Parameter(_constant(16 * 1024 * 1024), None, at_startup=False),
     "notablescan": Parameter(_constant(False), None, settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),
     "requireApiVersion": Parameter(_constant(False), None, settable=True),
+    "syncdelay": Parameter(lambda settings: float(settings.checkpoint_interval_s), _sync_delay, settable=True),
     "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
-    "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, None, settable=True),
+    "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),
+    memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
+    **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }
 
 _SELECTOR = a.Arguments(
@@ -117,11 +140,25 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     wanted = {name: value for name, value in request.body.items() if name not in _NOT_PARAMETERS}
     if not wanted:
         raise CommandError(72, "no option found to set, use help:true to see options ")
+    services = request.services
     changed = {name: _checked(name, value) for name, value in wanted.items()}
-    parameters = request.services.parameters
-    reply: Reply = {"was": parameter_value(request.services, next(iter(wanted)))}
-    parameters.update(changed)
+    # logLevel is a part of the other one.
+    if NAME in changed:
+        changed[NAME] = changed_verbosity(parameter_value(services, NAME), changed[NAME])
+        changed["logLevel"] = changed[NAME]["verbosity"]
+    elif "logLevel" in changed:
+        changed[NAME] = {**parameter_value(services, NAME), "verbosity": changed["logLevel"]}
+    reply: Reply = {"was": parameter_value(services, next(iter(wanted)))}
+    services.parameters = {**services.parameters, **changed}
+    apply_verbosity(services)
     return reply
+
+
+def apply_verbosity(services: Services) -> None:
+    """Let the log follow the parameter logComponentVerbosity."""
+    everything = logs_everything(parameter_value(services, NAME))
+    services.log.set_verbose(everything)
+    services.observer.log_all(everything)
 
 
 def _checked(name: str, value: Any) -> Any:

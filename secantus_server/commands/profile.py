@@ -1,29 +1,38 @@
-"""profile: the database profiler, which is always off.
-
-https://www.mongodb.com/docs/manual/reference/command/profile/
-"""
+"""profile: the database profiler. https://www.mongodb.com/docs/manual/reference/command/profile/"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from secantus_server.commands import arguments as a
+from secantus_server.commands.profiler import make_profile_collection
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
+from secantus_server.mql.match import parse_match
 
-SLOW_MS = 100
+_NOTE = "When a filter expression is set, slowms and sampleRate are not used for profiling and slow-query log lines."
 
 
 @command("profile", {"slowms": a.number(), "sampleRate": a.real(), "filter": a.anything()})
 def profile(request: Request, args: dict[str, Any]) -> Reply:
-    """Tell the profiler's level."""
+    """Tell the profiler's level, and change it."""
     level = a.integer()("profile.profile", request.body[request.name])
-    rate = args["sampleRate"]
+    rate, given = args["sampleRate"], args["filter"]
     if rate is not None and not 0 <= rate <= 1:
         raise CommandError(2, "'sampleRate' must be between 0.0 and 1.0 inclusive")
-    if args["filter"] is not None and args["filter"] != "unset" and type(args["filter"]) is not dict:
+    if given is not None and given != "unset" and type(given) is not dict:
         raise CommandError(2, "Expected an object, or the string 'unset'.")
-    if level in (1, 2) or args["filter"] is not None:
-        raise not_supported("the profiler", "use explain, or a command listener of the driver")
-    return {"was": 0, "slowms": SLOW_MS, "sampleRate": 1.0}
+    observer, db = request.services.observer, request.db
+    was = observer.profiling
+    known = was.filters.get(db)
+    parsed = known if given is None else None if given == "unset" else (given, parse_match(given, request.parse_context()))
+    if level in (0, 1, 2):
+        if level:
+            make_profile_collection(request.services, db)
+        changed = was.of(db, level=level, filter=parsed)
+        slow_ms = was.slow_ms if args["slowms"] is None else args["slowms"]
+        observer.set(replace(changed, slow_ms=slow_ms, sample_rate=was.sample_rate if rate is None else rate))
+    reply: Reply = {"was": was.levels.get(db, 0), "slowms": was.slow_ms, "sampleRate": was.sample_rate}
+    return reply if known is None else {**reply, "filter": known[0], "note": _NOTE}

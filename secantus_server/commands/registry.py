@@ -32,6 +32,7 @@ class Command:
         in_api_v1: it is part of the Stable API's version 1.
         is_write: it takes a write concern.
         is_read: it takes a read concern.
+        is_retryable: it takes a `txnNumber` outside a transaction.
         help: one sentence for listCommands.
         counter: what serverStatus counts it as.
     """
@@ -43,6 +44,7 @@ class Command:
     in_api_v1: bool = False
     is_write: bool = False
     is_read: bool = False
+    is_retryable: bool = False
     help: str = ""
     counter: str = "command"
 
@@ -62,6 +64,7 @@ def command(
     in_api_v1: bool = False,
     is_write: bool = False,
     is_read: bool = False,
+    is_retryable: bool = False,
     lenient: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a handler under a command's name and its aliases.
@@ -74,7 +77,8 @@ def command(
     def register(handler: Handler) -> Handler:
         arguments = None if lenient else Arguments(name, fields)
         summary = (handler.__doc__ or "").strip().split("\n")[0]
-        entry = Command(name, arguments, handler, admin_only, in_api_v1, is_write, is_read, summary, _COUNTERS.get(name, "command"))
+        counter = _COUNTERS.get(name, "command")
+        entry = Command(name, arguments, handler, admin_only, in_api_v1, is_write, is_read, is_retryable, summary, counter)
         for key in (name, *aliases):
             assert key not in _COMMANDS, f"the command {key} is registered twice"
             _COMMANDS[key] = entry

@@ -13,7 +13,6 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
 from secantus_server.commands.create import check_database_case
 from secantus_server.commands.document_writer import DocumentWriter
-from secantus_server.commands.drop import end_cursors
 from secantus_server.commands.names import check_collection_uuid, check_database_name, check_length, collection_name
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
@@ -69,8 +68,6 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
         else:
             check_database_case(services.catalog, target.db)
             _move(request, change, collection, target)
-    end_cursors(services, str(source))
-    end_cursors(services, str(target))
     return {}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.create import check_database_case, new_collection
@@ -13,14 +15,17 @@ from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 
 
-def replace_collection(services: Services, db: str, name: str, documents: list[bytes], bypass_validation: bool) -> None:
+def replace_collection(
+    services: Services, check: Callable[[], None], db: str, name: str, documents: list[bytes], bypass_validation: bool
+) -> None:
     """Give a collection these documents and no others; its options and indexes stay. It is made if it is not there, with its documents.
 
     Arguments:
+        check: raises when the operation is to end.
         documents: prepared documents.
 
     Raises:
-        CommandError: 11000 or 121; the collection is as it was.
+        CommandError: 11000 or 121, or the operation was interrupted; the collection is as it was.
     """
     check_new_collection_name(db, name)
     check_database_case(services.catalog, db)
@@ -37,6 +42,7 @@ def replace_collection(services: Services, db: str, name: str, documents: list[b
         change.save(fresh)
         writer = DocumentWriter(services, change.unit, fresh, bypass_validation=bypass_validation)
         for document in documents:
+            check()
             writer.insert(document)
         writer.precede(Entry(f"{db}.$cmd", fresh.uuid, encode({"create": name, **fresh.options})))
         writer.commit()

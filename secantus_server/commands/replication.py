@@ -65,37 +65,7 @@ def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
 def repl_set_get_config(request: Request, _args: dict[str, Any]) -> Reply:
     """Give the replica set's configuration."""
     _check_replica_set(request)
-    topology = request.services.topology
-    member = {
-        "_id": 0,
-        "host": topology.address,
-        "arbiterOnly": False,
-        "buildIndexes": True,
-        "hidden": False,
-        "priority": 1.0,
-        "tags": {},
-        "secondaryDelaySecs": Int64(0),
-        "votes": 1,
-    }
-    settings = {
-        "chainingAllowed": True,
-        "heartbeatIntervalMillis": 2000,
-        "heartbeatTimeoutSecs": 10,
-        "electionTimeoutMillis": 10000,
-        "getLastErrorModes": {},
-        "getLastErrorDefaults": {"w": 1, "wtimeout": 0},
-        "replicaSetId": topology.process_id,
-    }
-    config = {
-        "_id": request.services.settings.replica_set,
-        "version": 1,
-        "term": 1,
-        "members": [member],
-        "protocolVersion": Int64(1),
-        "writeConcernMajorityJournalDefault": True,
-        "settings": settings,
-    }
-    return {"config": config}
+    return {"config": request.services.topology.config()}
 
 
 @command("replSetInitiate", lenient=True, admin_only=True)

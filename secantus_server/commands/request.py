@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import Date
+from secantus_server.commands.memory_limits import memory_limits
 from secantus_server.commands.operations import Operation
+from secantus_server.commands.usage import Usage
+from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.wire.message import Message
 
@@ -25,12 +29,18 @@ class ClientInfo:
         address: host and port of the other side.
         metadata: the `client` document of its first hello.
         compressors: the names agreed on in its hello.
+        bytes_in, bytes_out, requests: what went over it; its own thread counts.
+        usage: which commands it ran.
     """
 
     connection_id: int
     address: tuple[str, int]
     metadata: dict[str, Any] | None = None
     compressors: tuple[str, ...] = ()
+    bytes_in: int = 0
+    bytes_out: int = 0
+    requests: int = 0
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def application(self) -> str:
@@ -86,12 +96,15 @@ class Request:
         """Let the next context have another cluster time; the operations of a bulkWrite do not share theirs."""
         self._cluster_time = None
 
-    def parse_context(self, let: dict[str, Any] | None = None, collation: Any = None) -> ParseContext:
+    def parse_context(
+        self, let: dict[str, Any] | None = None, collation: Any = None, text_error: Callable[[], CommandError] | None = None
+    ) -> ParseContext:
         """The surroundings in which this command's filters and expressions are parsed.
 
         Arguments:
             let: the values of user variables, already evaluated.
             collation: the collation that its strings compare by.
+            text_error: see `ParseContext`.
         """
         services = self.services
         if self._cluster_time is None and services.settings.replica_set:
@@ -104,4 +117,6 @@ class Request:
             services.clock.random,
             services.clock.object_id,
             keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
+            text_error=text_error,
+            limits=memory_limits(services.parameters),
         )

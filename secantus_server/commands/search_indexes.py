@@ -10,12 +10,10 @@ from typing import Any
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.pipeline.stages.search import ListSearchIndexes
 
 SEARCH_NOT_ENABLED = 31082
-_TEXT = (
-    "Using Atlas Search Database Commands and the $listSearchIndexes aggregation stage requires additional configuration. "
-    "Please connect to Atlas or an AtlasCLI local deployment to use them."
-)
+_TEXT = ListSearchIndexes.refusal
 
 
 @command("createSearchIndexes", lenient=True)

@@ -63,9 +63,9 @@ def _connections(services: Services) -> Reply:
     current = created - services.counters.value("connectionsEnded")
     return {
         "current": current,
-        "available": max(services.settings.max_connections - current, 0),
+        "available": max(services.connection_limit - current, 0),
         "totalCreated": created,
-        "rejected": 0,
+        "rejected": services.counters.value("connectionsRejected"),
         "active": len(services.operations.all()),
         "threaded": current,
     }
@@ -79,12 +79,29 @@ def _global_lock(services: Services) -> Reply:
 
 
 def _operation_counters(services: Services) -> Reply:
-    return {name: Int64(services.counters.value(name)) for name in _OPERATIONS}
+    counts = services.connections.usage().counts
+    return {name: Int64(counts[name]) for name in _OPERATIONS}
 
 
 def _network(services: Services) -> Reply:
-    requests = Int64(sum(services.counters.value(name) for name in _OPERATIONS))
-    return {"bytesIn": Int64(0), "bytesOut": Int64(0), "numRequests": requests}
+    traffic = services.connections.traffic()
+    sent = {"bytesIn": Int64(traffic.bytes_in), "bytesOut": Int64(traffic.bytes_out)}
+    return {**sent, "physicalBytesIn": sent["bytesIn"], "physicalBytesOut": sent["bytesOut"], "numRequests": Int64(traffic.requests)}
+
+
+# What mongostat reads, and what else is a gauge: counters are not kept, for they would cost every operation a little.
+_GAUGES = ("bytes currently in the cache", "maximum bytes configured", "pages currently held in the cache",
+           "tracked dirty bytes in the cache", "tracked dirty pages in the cache")  # fmt: skip
+
+
+def _wired_tiger(services: Services) -> Reply:
+    statistics = services.engine.statistics()
+    active = len(services.operations.all())
+    return {
+        "cache": {name: Int64(statistics[f"cache: {name}"]) for name in _GAUGES},
+        "concurrentTransactions": {"write": {"out": 0}, "read": {"out": active}},
+        "transaction": {"transaction checkpoints": Int64(services.engine.checkpoints)},
+    }
 
 
 def _catalog(services: Services) -> Reply:
@@ -152,6 +169,7 @@ _SECTIONS: dict[str, Callable[[Services], Reply]] = {
     "opcountersRepl": lambda _services: {name: Int64(0) for name in _OPERATIONS},
     "storageEngine": lambda services: {"name": "wiredTiger", "persistent": not services.settings.in_memory, "readOnly": False},
     "transactions": _transactions,
+    "wiredTiger": _wired_tiger,
 }
 
 

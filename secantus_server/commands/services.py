@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson.values import Date
 from secantus_server.clock import Clock
+from secantus_server.commands.connections import Connections
+from secantus_server.commands.observer import Observer
 from secantus_server.commands.operations import Operations
 from secantus_server.commands.write_signal import WriteSignal
 from secantus_server.settings import Settings
@@ -29,9 +31,12 @@ class Services:
 
     Arguments:
         request_stop: asks the server to stop; it does so in another thread.
-        parameters: what setParameter has set; read by getParameter.
+        parameters: what setParameter has set; replaced whole, since snapshots keep it.
+        connections: the clients that are connected.
+        observer: which commands are profiled and logged.
         index_filters: what planCacheSetFilter has set, by the collection's UUID and the query shape's hash.
         started: when, on the monotonic clock.
+        connection_limit: how many connections there may be at a time; the listener sets it.
         failure: why the store cannot go on, once that has happened.
     """
 
@@ -49,8 +54,11 @@ class Services:
     request_stop: Callable[[], None]
     writes: WriteSignal = field(default_factory=WriteSignal)
     parameters: dict[str, Any] = field(default_factory=dict)
+    connections: Connections = field(default_factory=Connections)
+    observer: Observer = field(default_factory=Observer)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     started: float = field(init=False)
+    connection_limit: int = 0
     failure: StorageError | None = None
 
     def __post_init__(self) -> None:

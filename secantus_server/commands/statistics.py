@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bson.int64 import Int64
@@ -11,31 +12,38 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.commands.services import Services
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index._index import Index
 from secantus_server.storage import INDEX_ENTRIES, pack_ident
 
+ENTRIES_PER_CHECK = 1000
 
-def document_bytes(collection: Collection, scope: ReadScope) -> tuple[int, int]:
-    """How many documents a collection has, and their bytes together."""
-    scan = scope.open(RecordScan(collection.ident, None, uninterrupted))
+
+def document_bytes(collection: Collection, scope: ReadScope, check: Callable[[], None]) -> tuple[int, int]:
+    """How many documents a collection has, and their bytes together; `check` raises when the operation is to end."""
+    scan = scope.open(RecordScan(collection.ident, None, check))
     sizes = [len(document) for document in scan]
     scope.forget(scan)
     return len(sizes), sum(sizes)
 
 
-def index_bytes(index: Index, scope: ReadScope) -> int:
-    """The bytes of an index's entries."""
+def index_bytes(index: Index, scope: ReadScope, check: Callable[[], None]) -> int:
+    """The bytes of an index's entries; `check` raises when the operation is to end."""
     entries = scope.unit.scan(INDEX_ENTRIES, pack_ident(index.ident), pack_ident(index.ident + 1))
-    size = sum(len(key) + len(value) for key, value in entries)
-    entries.close()
+    size = 0
+    try:
+        for number_of_entries, (key, value) in enumerate(entries):
+            if number_of_entries % ENTRIES_PER_CHECK == 0:
+                check()
+            size += len(key) + len(value)
+    finally:
+        entries.close()
     return size
 
 
-def collection_statistics(collection: Collection, scope: ReadScope, scale: int = 1) -> dict[str, Any]:
-    """What collStats says of a collection."""
-    count, size = document_bytes(collection, scope)
-    sizes = {index.name: number(index_bytes(index, scope) // scale) for index in collection.counted_indexes}
+def collection_statistics(collection: Collection, scope: ReadScope, check: Callable[[], None], scale: int = 1) -> dict[str, Any]:
+    """What collStats says of a collection; `check` raises when the operation is to end."""
+    count, size = document_bytes(collection, scope, check)
+    sizes = {index.name: number(index_bytes(index, scope, check) // scale) for index in collection.counted_indexes}
     total = sum(map(int, sizes.values()))
     shown: dict[str, Any] = {
         "size": number(size // scale),
@@ -76,32 +84,6 @@ def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]
         {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(index.uses), "since": since}, "spec": index.spec}
         for index in collection.counted_indexes
     ]
-
-
-def current_operations(services: Services) -> list[dict[str, Any]]:
-    """The running operations, as `currentOp` shows them."""
-    now = services.clock.monotonic()
-    return [
-        {
-            "type": "op",
-            "host": services.topology.address,
-            "desc": f"conn{operation.connection_id}",
-            "connectionId": operation.connection_id,
-            "active": True,
-            "opid": operation.opid,
-            "secs_running": Int64(int(now - operation.started)),
-            "microsecs_running": Int64(int((now - operation.started) * 1e6)),
-            "op": "command",
-            "ns": _namespace(operation.db, operation.body),
-            "command": operation.body,
-        }
-        for operation in services.operations.all()
-    ]
-
-
-def _namespace(db: str, body: dict[str, Any]) -> str:
-    target = next(iter(body.values()), None)
-    return f"{db}.{target}" if type(target) is str else f"{db}.$cmd"
 
 
 def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from bson.int64 import Int64
@@ -10,6 +9,7 @@ from bson.objectid import ObjectId
 
 from secantus_server.clock import Clock
 from secantus_server.settings import Settings
+from secantus_server.system.conditions import Condition
 
 
 class Topology:
@@ -23,13 +23,45 @@ class Topology:
         self.process_id: ObjectId = clock.object_id()
         self.election_id = ObjectId(b"\x7f\xff\xff\xff" + b"\0" * 7 + b"\1")
         self.address = ""
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._counter = 6
         self._closed = False
 
     def version(self) -> dict[str, Any]:
         """The topologyVersion of a hello reply."""
         return {"processId": self.process_id, "counter": Int64(self._counter)}
+
+    def config(self) -> dict[str, Any]:
+        """Return the replica set's configuration: that of replSetGetConfig and of `local.system.replset`."""
+        member = {
+            "_id": 0,
+            "host": self.address,
+            "arbiterOnly": False,
+            "buildIndexes": True,
+            "hidden": False,
+            "priority": 1.0,
+            "tags": {},
+            "secondaryDelaySecs": Int64(0),
+            "votes": 1,
+        }
+        settings = {
+            "chainingAllowed": True,
+            "heartbeatIntervalMillis": 2000,
+            "heartbeatTimeoutSecs": 10,
+            "electionTimeoutMillis": 10000,
+            "getLastErrorModes": {},
+            "getLastErrorDefaults": {"w": 1, "wtimeout": 0},
+            "replicaSetId": self.process_id,
+        }
+        return {
+            "_id": self.replica_set,
+            "version": 1,
+            "term": 1,
+            "members": [member],
+            "protocolVersion": Int64(1),
+            "writeConcernMajorityJournalDefault": True,
+            "settings": settings,
+        }
 
     def wait_for_change(self, known: int, timeout_s: float) -> None:
         """Wait until the version is not the known one any more, the time is over, or the server stops."""

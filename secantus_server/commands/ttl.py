@@ -6,38 +6,41 @@ https://www.mongodb.com/docs/manual/core/index-ttl/
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.arguments import whole_number
-from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.batches import QUERY_PLAN_KILLED, Targets
+from secantus_server.commands.delete_documents import delete_matches
 from secantus_server.commands.parameters import parameter_value
 from secantus_server.commands.services import Services
-from secantus_server.commands.writing import write_transaction
-from secantus_server.exec.read_scope import ReadScope
+from secantus_server.errors import CommandError
 from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index._index import Index
 from secantus_server.mql.context import ParseContext
 from secantus_server.query.canonical import parse_query
-from secantus_server.query.find import matching_documents
-from secantus_server.storage import RecoveryUnit
 
 
-def delete_expired(services: Services) -> int:
-    """One pass over all TTL indexes and clustered collections that expire; gives how many documents were deleted."""
+def delete_expired(services: Services, check: Callable[[], None] = uninterrupted) -> int:
+    """One pass over all TTL indexes and clustered collections that expire; gives how many documents were deleted.
+
+    Arguments:
+        check: raises to end the pass; the documents before stay deleted.
+    """
     if not parameter_value(services, "ttlMonitorEnabled"):
         return 0
     deleted = 0
     for db in services.catalog.databases():
         for collection in services.catalog.collections(db):
             if collection.is_clustered and "expireAfterSeconds" in collection.options:
-                deleted += _delete_expired(services, collection, "_id", collection.options["expireAfterSeconds"])
+                deleted += _delete_expired(services, check, collection, "_id", collection.options["expireAfterSeconds"])
             for index in collection.indexes:
                 if _expires(index):
                     seconds = whole_number(index.spec["expireAfterSeconds"])
                     partial = index.spec.get("partialFilterExpression")
-                    deleted += _delete_expired(services, collection, index.parts[0][0], seconds, partial)
+                    deleted += _delete_expired(services, check, collection, index.parts[0][0], seconds, partial)
     services.counters.add("ttl.deletedDocuments", deleted)
     services.counters.add("ttl.passes")
     return deleted
@@ -49,23 +52,17 @@ def _expires(index: Index) -> bool:
     return index.kind == "btree" and seconds is not None and not math.isnan(float(str(seconds)))
 
 
-def _delete_expired(services: Services, collection: Collection, path: str, seconds: int, partial: dict[str, Any] | None = None) -> int:
+def _delete_expired(
+    services: Services, check: Callable[[], None], collection: Collection, path: str, seconds: int, partial: dict[str, Any] | None = None
+) -> int:
     """A document is over when the earliest date at a path is old enough."""
     limit = Date(services.clock.now_ms() - seconds * 1000)
     query = parse_query({"$and": [{path: {"$lte": limit}}, partial or {}]}, ParseContext())
-
-    def work(unit: RecoveryUnit) -> int:
-        current = services.catalog.find(collection.db, collection.name)
-        if current is None:
-            return 0
-        scope = ReadScope(unit)
-        documents = matching_documents(current, query, scope, uninterrupted)
-        found = [(documents.record_id, document) for document in documents]
-        scope.close()
-        writer = DocumentWriter(services, unit, current)
-        for record_id, document in found:
-            writer.delete(document, record_id)
-        writer.commit()
-        return len(found)
-
-    return write_transaction(services, uninterrupted, work)
+    targets = Targets(services, collection.db, collection.name, query, check, stay=False)
+    try:
+        return delete_matches(services, targets, check)
+    except CommandError as error:
+        if error.code != QUERY_PLAN_KILLED:
+            raise
+        # The collection was dropped during the pass, or its index.
+        return 0

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson.values import MISSING, type_name
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands import arguments as a
+from secantus_server.commands.batches import Target, Targets
 from secantus_server.commands.document_writer import DocumentWriter, prepared_id
 from secantus_server.commands.names import collection_name
 from secantus_server.commands.reading import command_context
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
+from secantus_server.commands.transaction_numbers import check_single
 from secantus_server.commands.writing import (
     WriteErrors,
     check_not_view,
@@ -87,7 +90,7 @@ class UpdateOutcome:
     upserted_id: Any = MISSING
 
 
-@command("update", FIELDS, in_api_v1=True, is_write=True)
+@command("update", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
 def update(request: Request, args: dict[str, Any]) -> Reply:
     """Update documents."""
     name = collection_name("update", request.db, request.body[request.name])
@@ -130,6 +133,7 @@ def parse_statement(request: Request, name: str, spec: dict[str, Any], let: dict
     if spec["c"] is not None and type(spec["u"]) is not list:
         raise CommandError(51198, "Constant values may only be specified for pipeline updates")
     ctx = command_context(request, let={**let, **(spec["c"] or {})}, collation=spec["collation"], collection=collection)
+    check_single(request, spec["multi"], "multi=true")
     if spec["sort"] and spec["multi"]:
         raise CommandError(9, "Cannot specify sort with multi=true")
     return make_statement(spec, ctx)
@@ -150,26 +154,72 @@ def run_update(request: Request, name: str, statement: UpdateStatement, *, bypas
     """Change what matches, or insert.
 
     Raises:
-        CommandError: a document could not be changed; those before it stay changed.
+        CommandError: a document could not be changed, or the operation was interrupted; the documents before stay changed.
     """
-    services = request.services
     if statement.upsert:
         writable_collection(request, name)
+    run = _UpdateRun(request, name, statement, bypass_validation)
+    return run.one() if statement.sole else run.many()
 
-    def work(unit: RecoveryUnit) -> UpdateOutcome:
-        collection = services.catalog.find(request.db, name)
+
+class _UpdateRun:
+    """One statement while it runs."""
+
+    def __init__(self, request: Request, name: str, statement: UpdateStatement, bypass_validation: bool) -> None:
+        self._request = request
+        self._name = name
+        self._statement = statement
+        self._bypass_validation = bypass_validation
+
+    def one(self) -> UpdateOutcome:
+        """Change at most one document."""
+        return write_transaction(self._request.services, self._request.operation.check, self._change_one)
+
+    def many(self) -> UpdateOutcome:
+        """Change every document that matches, a batch at a time."""
+        request, query = self._request, self._statement.query
+        check = request.operation.check
+        targets = Targets(request.services, request.db, self._name, query, check, stay=True)
+        total = UpdateOutcome()
+        while True:
+            outcome = write_transaction(request.services, check, lambda unit: self._change_batch(unit, targets, total.matched))
+            targets.done(outcome.matched)
+            total.matched += outcome.matched
+            total.modified += outcome.modified
+            total.upserted_id = outcome.upserted_id
+            if targets.at_end:
+                return total
+
+    def _change_one(self, unit: RecoveryUnit) -> UpdateOutcome:
+        collection = self._request.services.catalog.find(self._request.db, self._name)
         if collection is None:
-            if statement.upsert:
-                unit.rollback()
-                writable_collection(request, name)
-                raise WriteConflict
-            return UpdateOutcome()
-        writer = DocumentWriter(services, unit, collection, bypass_validation=bypass_validation)
+            return self._without_collection(unit)
+        found = find_targets(self._request, collection, self._statement.query, unit, 1)
+        return self._write(unit, collection, found, upsert=self._statement.upsert and not found)
+
+    def _change_batch(self, unit: RecoveryUnit, targets: Targets, matched: int) -> UpdateOutcome:
+        found = targets.read(unit)
+        if targets.collection is None:
+            return self._without_collection(unit)
+        upsert = self._statement.upsert and targets.at_end and not found and not matched
+        return self._write(unit, targets.collection, found, upsert=upsert)
+
+    def _without_collection(self, unit: RecoveryUnit) -> UpdateOutcome:
+        if self._statement.upsert:
+            # It was dropped a moment ago.
+            unit.rollback()
+            writable_collection(self._request, self._name)
+            raise WriteConflict
+        return UpdateOutcome()
+
+    def _write(self, unit: RecoveryUnit, collection: Collection, found: list[Target], *, upsert: bool) -> UpdateOutcome:
+        """Write in the unit's transaction and commit."""
+        writer = DocumentWriter(self._request.services, unit, collection, bypass_validation=self._bypass_validation)
         outcome = UpdateOutcome()
         try:
-            change_matches(request, collection, writer, statement, outcome)
-            if statement.upsert and not outcome.matched:
-                outcome.upserted_id = insert_upsert(writer, statement)
+            change_documents(writer, self._statement, found, outcome, self._request.operation.check)
+            if upsert:
+                outcome.upserted_id = insert_upsert(writer, self._statement)
         except WriteConflict:
             raise
         except CommandError:
@@ -179,14 +229,12 @@ def run_update(request: Request, name: str, statement: UpdateStatement, *, bypas
         writer.commit()
         return outcome
 
-    return write_transaction(services, request.operation.check, work)
 
-
-def find_targets(request: Request, collection: Collection, query: CanonicalQuery, unit: RecoveryUnit, most: int) -> list[tuple[int, bytes]]:
+def find_targets(request: Request, collection: Collection, query: CanonicalQuery, unit: RecoveryUnit, most: int) -> list[Target]:
     """The documents that a write is about, with their RecordIds; read whole before anything is written.
 
     Arguments:
-        most: 1 for a statement about one document, 0 for all.
+        most: 1 for a statement about one document, 0 for all; `Targets` is for those that may be many.
     """
     index = point_index(collection, query)
     if index is not None:
@@ -194,7 +242,7 @@ def find_targets(request: Request, collection: Collection, query: CanonicalQuery
         return [] if only is None else [only]
     scope = ReadScope(unit)
     documents = matching_documents(collection, query, scope, request.operation.check)
-    found: list[tuple[int, bytes]] = []
+    found: list[Target] = []
     try:
         for document in documents:
             found.append((documents.record_id, document))
@@ -205,19 +253,30 @@ def find_targets(request: Request, collection: Collection, query: CanonicalQuery
     return found
 
 
-def change_matches(
-    request: Request, collection: Collection, writer: DocumentWriter, statement: UpdateStatement, outcome: UpdateOutcome
+def change_documents(
+    writer: DocumentWriter, statement: UpdateStatement, documents: list[Target], outcome: UpdateOutcome, check: Callable[[], None]
 ) -> None:
-    """Apply the update to the documents that match."""
-    query, changes = statement.query, statement.update
+    """Apply the update to the documents, the first of them at least; the others can wait when the transaction gets large.
+
+    Arguments:
+        outcome: gets what was done.
+        check: raises when the operation is to end.
+    """
+    query, changes, unit = statement.query, statement.update, writer.unit
     apply = changes.apply
     locate = query.match.array_index if changes.needs_array_index and query.match is not None else None
-    for record_id, document in find_targets(request, collection, query, writer.unit, 1 if statement.sole else 0):
+    matched = modified = 0
+    for record_id, document in documents:
+        if matched:
+            check()
+            if unit.is_large:
+                break
         new = apply(document, array_index=locate(document)) if locate else apply(document)
-        outcome.matched += 1
+        matched += 1
         if new is not document:
             writer.update(document, new, record_id)
-            outcome.modified += 1
+            modified += 1
+    outcome.matched, outcome.modified = matched, modified
 
 
 def insert_upsert(writer: DocumentWriter, statement: UpdateStatement) -> Any:

@@ -18,7 +18,7 @@ from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import number
 from secantus_server.commands.writing import check_not_view
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.exec._point import fetch
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
@@ -67,7 +67,7 @@ def _check_options(body: dict[str, Any]) -> None:
     if _on(body, "background") and any(_on(body, option) for option in ("full", "repair", "enforceFastCount")):
         raise CommandError(72, "Running validate in the background cannot be combined with { full: true }, { repair: true } or the like")
     if _on(body, "repair"):
-        raise CommandError(238, "validate with repair is not supported by Secantus yet: drop and create the indexes that it names.")
+        raise not_supported("validate with repair", "drop and create the indexes that it names")
 
 
 def _on(body: dict[str, Any], option: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from secantus_server.system.conditions import Condition
 
 
 class WriteSignal:
@@ -12,7 +12,7 @@ class WriteSignal:
     """
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
+        self._condition = Condition()
         self._waiting = 0
         self._count = 0
         self._closed = False

@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/command/getMore/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from secantus_server.cursors._pull import pull
@@ -56,31 +56,48 @@ class Cursor:
         self.in_use = False
         # What the scans ask whether to go on; a getMore continues it.
         self.operation: Any = None
+        # The collection that the cursor ends with, even after its scans have read all of it.
+        self.collection: Any = None
         self.given = 0
+        self.batches = 0
         self._documents = documents
         self._scope = scope
         self._limit = limit
         self._held_back: bytes | None = None
 
     def first_batch(self, size: int | None) -> list[bytes]:
-        """The first documents, read in the transaction that the scope has.
+        """Return the first documents, read in the transaction that the scope has; at the limit the cursor ends.
 
         Arguments:
             size: how many at most; None is the default of 101.
-        """
-        return self._fill(DEFAULT_FIRST_BATCH if size is None else size)
 
-    def next_batch(self, engine: Engine, size: int | None) -> list[bytes]:
-        """The next documents, read in a transaction of their own.
+        Raises:
+            CommandError: 10334 BSONObjectTooLarge, or the documents cannot be made.
+        """
+        batch = self._fill(DEFAULT_FIRST_BATCH if size is None else size)
+        if self._limit and self.given >= self._limit:
+            self.exhausted = not self.tailable
+        return batch
+
+    def next_batch(self, engine: Engine, size: int | None, verify: Callable[[Any], None] | None = None) -> list[bytes]:
+        """Return the next documents, read in a transaction of their own.
+
+        A batch that reaches the limit leaves the cursor open, as MongoDB does since 5.0; the empty batch after it ends the cursor.
 
         Arguments:
             engine: the storage engine.
             size: how many at most; None leaves it to the batch's bytes.
+            verify: raises if a collection that the cursor still reads is not there any more.
+
+        Raises:
+            CommandError: as `first_batch`, and what `verify` raises.
         """
         unit = engine.acquire()
         try:
             unit.begin()
-            self._scope.attach(unit)
+            if verify is not None and self.collection is not None:
+                verify(self.collection)
+            self._scope.attach(unit, verify)
             try:
                 return self._fill(size or 1 << 60)
             finally:
@@ -102,6 +119,8 @@ class Cursor:
     def _fill(self, size: int) -> list[bytes]:
         if self._limit:
             size = min(size, self._limit - self.given)
+            if size == 0 and self.given:
+                self.exhausted = not self.tailable
         batch: list[bytes] = []
         if size > 0:
             if isinstance(self._documents, RecordScan | IndexScan) and self._held_back is None:
@@ -110,8 +129,7 @@ class Cursor:
             else:
                 self._pull(batch, size)
         self.given += len(batch)
-        if self._limit and self.given >= self._limit:
-            self.exhausted = not self.tailable
+        self.batches += 1
         return batch
 
     def _hold_back_excess(self, batch: list[bytes]) -> None:

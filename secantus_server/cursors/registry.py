@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from secantus_server.clock import Clock
 from secantus_server.cursors.cursor import Cursor
 from secantus_server.errors import CommandError
+from secantus_server.system._threads import Lock
 
 
 class CursorRegistry:
@@ -19,7 +19,7 @@ class CursorRegistry:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._cursors: dict[int, Cursor] = {}
 
     def add(self, cursor: Cursor) -> int:
@@ -85,6 +85,11 @@ class CursorRegistry:
         """How many cursors are open."""
         with self._lock:
             return len(self._cursors)
+
+    def all(self) -> list[Cursor]:
+        """The open cursors."""
+        with self._lock:
+            return list(self._cursors.values())
 
     def open_ids(self) -> frozenset[int]:
         """The ids of the open cursors."""

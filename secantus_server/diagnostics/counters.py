@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
+
+from secantus_server.system._threads import Lock
 
 
 class Counters:
@@ -13,7 +14,7 @@ class Counters:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._counts: defaultdict[str, int] = defaultdict(int)
 
     def add(self, name: str, amount: int = 1) -> None:

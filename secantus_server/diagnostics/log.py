@@ -20,13 +20,17 @@ class Log:
 
     def __init__(self, level: str) -> None:
         self._logger = logging.getLogger("secantus")
-        self._level = _LEVELS[level]
+        self._configured = self._level = _LEVELS[level]
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
 
     def _write(self, level: int, message: str) -> None:
         if level >= self._level:
             self.lines.append(message)
             self._logger.log(level, message)
+
+    def set_verbose(self, wanted: bool) -> None:
+        """Log everything, or go back to the configured level."""
+        self._level = logging.DEBUG if wanted else self._configured
 
     def debug(self, message: str) -> None:
         """What only helps to find a mistake."""

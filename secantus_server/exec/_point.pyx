@@ -77,6 +77,11 @@ cdef class PointFinder:
         self.records_ident = records_ident
         self.finished = False
 
+    @property
+    def collection(self):
+        """None: a finder of a collection that is dropped finds nothing more."""
+        return None
+
     def attach(self, RecoveryUnit unit not None):
         """Read in this unit's transaction from now on."""
         self.unit = unit

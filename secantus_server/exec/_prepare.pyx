@@ -2,7 +2,7 @@
 """Making a client's document ready to be stored: its `_id` first, its empty timestamps filled."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element, read_int64
@@ -33,7 +33,7 @@ def prepare_document(bytes doc not None, make_id, make_timestamp):
     Arguments:
         doc: valid BSON.
         make_id: gives an `_id` (as a value) for a document without one.
-        make_timestamp: gives the int64 of the timestamp that takes the place of an empty one.
+        make_timestamp: gives the unsigned 64 bits of the timestamp that takes the place of an empty one.
 
     Raises:
         CommandError: 10334 for a document that is too large, 52 or 53 for an impossible `_id`.
@@ -73,7 +73,8 @@ cdef bytes rebuilt(const uint8_t* data, make_id, make_timestamp):
             continue
         if element.type == 17 and read_int64(element.value) == 0:
             out.put_name(17, element.name, element.name_len)
-            out.put_int64(<int64_t>make_timestamp())
+            # Unsigned: from 2038 on the first bit is set.
+            out.put_int64(<int64_t><uint64_t>make_timestamp())
         else:
             out.put_raw_element(&element)
     out.close(mark)

@@ -14,7 +14,7 @@ from secantus_server.exec._point cimport put_ident
 from secantus_server.index._index cimport Index, put_record_id, read_record_id, record_id_bytes
 from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.storage._cursor cimport SEEK_PAST, Cursor
-from secantus_server.storage._pauses cimport BREATH, pause_when_due
+from secantus_server.storage._pauses cimport BREATH, monotonic_ns, pause_when_due
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.errors import CommandError
@@ -23,6 +23,13 @@ from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 
 cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
+
+cdef enum:
+    # A scan looks at the clock after its first few steps, then ever more rarely, up to every BREATH steps.
+    FIRST_BREATH = 16
+    # Between two looks it should not take longer.
+    LONG_NS = 10000000
+
 
 def next_prefix(bytes prefix not None):
     """The least key that does not begin with the prefix, or None if there is none."""
@@ -42,11 +49,15 @@ cdef class Scan:
     cdef public long advanced
     cdef readonly bint reverse
     cdef readonly bint finished
+    cdef public object collection
     cdef object check
     cdef RecoveryUnit unit
     cdef Cursor cursor
     cdef bytes position
-    cdef long steps
+    # Steps until the next look at the clock; few for as long as the documents take their readers long.
+    cdef long due
+    cdef long interval
+    cdef int64_t last_look
     cdef int64_t last_pause
 
     def __init__(self, filter, check, bint reverse):
@@ -54,12 +65,22 @@ cdef class Scan:
         self.matcher = filter
         self.check = check
         self.reverse = reverse
+        self.due = self.interval = FIRST_BREATH
 
     cdef int breathe(self) except -1:
-        self.steps += 1
-        if self.steps % BREATH == 0:
-            self.last_pause = pause_when_due(self.last_pause)
-            self.check()
+        self.due -= 1
+        return self.look_up() if self.due <= 0 else 0
+
+    cdef int look_up(self) except -1:
+        cdef int64_t now = monotonic_ns()
+        if now - self.last_look > LONG_NS and self.last_look:
+            self.interval = max(self.interval // 4, 1)
+        elif self.interval < BREATH:
+            self.interval *= 2
+        self.due = self.interval
+        self.last_look = now
+        self.last_pause = pause_when_due(self.last_pause)
+        self.check()
         return 0
 
     def __iter__(self):
@@ -86,29 +107,32 @@ cdef class RecordScan(Scan):
         filter: a match expression, or None for every document.
         check: called regularly; it raises to end the scan.
         tailing: the end of the documents is not the scan's: it goes on when there are more.
+        capped: the collection removes its oldest documents by itself, so that the scan may lose its place.
     """
 
     cdef bytes prefix
     cdef bytes upper
     cdef int64_t examined_id
     cdef readonly bint tailing
+    cdef bint capped
 
-    def __init__(self, int ident, MatchExpression filter, check, bint reverse=False, bint tailing=False):
+    def __init__(self, int ident, MatchExpression filter, check, bint reverse=False, bint tailing=False, bint capped=False):
         Scan.__init__(self, filter, check, reverse)
         self.prefix = ident_prefix(ident)
         self.upper = ident_prefix(ident + 1)
         self.tailing = tailing
+        self.capped = capped
 
     def attach(self, RecoveryUnit unit not None):
         """Read on in this unit's transaction.
 
         Raises:
-            CommandError: 136 CappedPositionLost, the document that a tailing scan stood at is gone.
+            CommandError: 136 CappedPositionLost, the document that the scan of a capped collection stood at is gone.
         """
         self.unit = unit
         if self.finished:
             return
-        if self.tailing and self.position is not None and unit.get(RECORDS_TABLE, self.position) is None:
+        if (self.capped or self.tailing) and self.position is not None and unit.get(RECORDS_TABLE, self.position) is None:
             raise CommandError(
                 136, f"CollectionScan died due to position in capped collection being deleted. Last seen record id: RecordId({self.examined_id})"
             )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from secantus_server.storage import RecoveryUnit
 
 
 class Reader(Protocol):
     """A scan, or what else reads in one transaction after the other."""
+
+    @property
+    def collection(self) -> Any:
+        """The collection that it reads, or None where its end does not matter."""
+        ...
 
     @property
     def finished(self) -> bool:
@@ -59,11 +65,17 @@ class ReadScope:
         scan.close()
         self._scans.remove(scan)
 
-    def attach(self, unit: RecoveryUnit) -> None:
-        """Go on in this unit's transaction."""
+    def attach(self, unit: RecoveryUnit, verify: Callable[[Any], None] | None = None) -> None:
+        """Go on in this unit's transaction.
+
+        Arguments:
+            verify: asked about the collection of each scan that is not finished; it raises if that is not there any more.
+        """
         self._unit = unit
         self._scans = [scan for scan in self._scans if not scan.finished]
         for scan in self._scans:
+            if verify is not None and scan.collection is not None:
+                verify(scan.collection)
             scan.attach(unit)
 
     def detach(self) -> None:

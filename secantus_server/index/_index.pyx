@@ -104,7 +104,8 @@ cdef class Index:
         if self.sparse and entries.all_absent:
             return None
         if len(entries.keys) > 1:
-            entries.keys = list(dict.fromkeys(entries.keys))
+            # In their order, so that of several duplicates the least is named.
+            entries.keys = sorted(set(entries.keys))
         return entries
 
     cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *:
@@ -150,6 +151,7 @@ cdef class Index:
         cdef const uint8_t* value
         cdef size_t size
         cdef bytes key
+        cdef bytes full
         if entries is None:
             return 0
         if not self.unique:
@@ -159,9 +161,9 @@ cdef class Index:
         for key in entries.keys:
             if but_not is not None and key in but_not:
                 continue
-            key = self.prefix + key
-            if ru.get_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &value, &size):
-                self.duplicate(doc)
+            full = self.prefix + key
+            if ru.get_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full), &value, &size):
+                self.duplicate(doc, key)
         return 0
 
     def check_prepared(self, RecoveryUnit ru not None, list keys not None, bytes doc not None, list but_not):
@@ -174,7 +176,7 @@ cdef class Index:
             found = next(cursor, None)
             cursor.close()
             if found is not None:
-                self.duplicate(doc)
+                self.duplicate(doc, key)
 
     cdef int add(self, RecoveryUnit ru, bytes key, bytes covered, bytes record_id, bytes doc) except -1:
         """Store one entry."""
@@ -184,7 +186,7 @@ cdef class Index:
             value = record_id + value
             if not ru.insert_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full),
                                  <const uint8_t*>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)):
-                self.duplicate(doc)
+                self.duplicate(doc, key)
             return 0
         return ru.put_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full),
                           <const uint8_t*>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), False)
@@ -195,13 +197,17 @@ cdef class Index:
         ru.remove_raw(ENTRIES, <const uint8_t*>PyBytes_AS_STRING(full), PyBytes_GET_SIZE(full))
         return 0
 
-    def duplicate(self, bytes doc not None):
+    def duplicate(self, bytes doc not None, bytes key=None):
         """Raise the error of a key that is there already.
+
+        Arguments:
+            doc: the document that cannot be stored.
+            key: which of its keys; None where it has only one.
 
         Raises:
             DuplicateKey: always.
         """
-        values = self.values(doc)
+        values = self.generator.values_of(doc, key)
         if self.generator.collation is not None:
             values = [in_hexadecimal(value, self.generator.collation) for value in values]
         raise DuplicateKey(self.name, self.spec["key"], values, self.spec.get("collation"))

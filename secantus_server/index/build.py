@@ -9,6 +9,7 @@ from bson.decimal128 import Decimal128
 from secantus_server.index._index import Index
 from secantus_server.index.geo_guard import geo_guard
 from secantus_server.index.hashed_guard import hashed_guard
+from secantus_server.index.text import text_guard
 from secantus_server.index.wildcard_guard import wildcard_guard
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.collation import parse_collation
@@ -44,7 +45,7 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
         generator = KeyGenerator([(path, direction(value)) for path, value in spec["key"].items()], collation)
     partial = spec.get("partialFilterExpression")
     partial_filter = parse_match(partial, ParseContext(collation=collation)) if partial is not None else None
-    guard = geo_guard(spec) or hashed_guard(spec["key"]) or wildcard_guard(spec["key"])
+    guard = geo_guard(spec) or hashed_guard(spec["key"]) or wildcard_guard(spec["key"]) or text_guard(spec)
     return Index(spec, ident, kind, generator, partial_filter, multikey, guard)
 
 

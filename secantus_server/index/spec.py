@@ -10,11 +10,12 @@ from typing import Any
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
-from secantus_server.bson.shell import document_text
+from secantus_server.bson.shell import document_text, shell_text
 from secantus_server.bson.values import is_number, type_name
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.index.build import SPECIAL_KINDS, index_kind
 from secantus_server.index.special import check_geo, check_partial, check_wildcard, is_wildcard
+from secantus_server.index.text import complete_text
 from secantus_server.mql.collation import parse_collation
 
 MAX_FIELDS = 32
@@ -30,34 +31,80 @@ _OPTIONS: dict[str, str] = {
     "min": "number", "max": "number", "bucketSize": "number", "wildcardProjection": "object", "prepareUnique": "flag",
     "clustered": "flag", "dropDups": "flag", "safe": "flag", "originalSpec": "any",
 }  # fmt: skip
+# An index on `_id` has no others, not even those that say what it is anyway.
+_ID_OPTIONS = frozenset(["key", "name", "v", "ns", "collation"])
 _NOT_KEPT = frozenset(["ns", "dropDups", "safe", "originalSpec"])
+# InvalidIndexSpecificationOption: its text ends with the definition.
+_QUOTES_ITSELF = frozenset([197])
 
 
 def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """The definition as it is stored.
+    """Return the definition as it is stored.
 
     Raises:
-        CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14.
+        CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14; the text quotes the definition.
     """
+    shown = spec
+    try:
+        kind = _check_form(spec)
+        shown = spec if "v" in spec else {**spec, "v": 2}
+        return _complete(spec, kind)
+    except CommandError as error:
+        if error.code in _QUOTES_ITSELF:
+            raise
+        raise error.with_message(f"Error in specification {document_text(shown)} :: caused by :: {error.message}") from None
+
+
+def _check_form(spec: dict[str, Any]) -> str:
+    """Check the types, the key pattern and the collation; return the kind of index."""
     _check_types(spec)
-    if "key" not in spec:
-        raise CommandError(9, "The 'key' field is a required property of an index specification")
-    if "name" not in spec:
-        raise CommandError(9, "The 'name' field is a required property of an index specification")
-    key = spec["key"]
-    check_key(key)
+    for field in ("key", "name"):
+        if field not in spec:
+            raise CommandError(9, f"The '{field}' field is a required property of an index specification")
+    check_key(spec["key"])
+    return index_kind(spec["key"])
+
+
+def _complete(spec: dict[str, Any], kind: str) -> dict[str, Any]:
     _check_name(spec["name"])
-    kind = index_kind(key)
+    if list(spec["key"]) == ["_id"] and kind == "btree" and "clustered" not in spec:
+        check_id_options(spec)
     if "collation" in spec:
         spec = {**spec, "collation": _complete_collation(spec["collation"], kind)}
-    if kind == "text":
-        raise not_supported("a text index", "use $regex instead of $text")
-    stored: dict[str, Any] = {"v": _version(spec.get("v", 2)), "key": key, "name": spec["name"]}
+    stored: dict[str, Any] = {"v": _version(spec.get("v", 2)), "key": spec["key"], "name": spec["name"]}
     for option, value in spec.items():
         if option not in stored and option not in _NOT_KEPT and not (option in ("unique", "sparse", "hidden") and not value):
             stored[option] = value
     _check_options(stored, kind)
-    return stored
+    return complete_text(stored) if kind == "text" else stored
+
+
+def check_id_options(spec: dict[str, Any]) -> None:
+    """Refuse the options that the index on `_id` cannot have.
+
+    Raises:
+        CommandError: 197 InvalidIndexSpecificationOption, for the first of them.
+    """
+    for option in spec:
+        if option not in _ID_OPTIONS:
+            shown = document_text({**spec, "v": spec.get("v", 2)})
+            raise CommandError(197, f"The field '{option}' is not valid for an _id index specification. Specification: {shown}")
+
+
+def check_id_collation(spec: dict[str, Any], own: dict[str, Any] | None) -> None:
+    """Refuse a collation of the index on `_id` that is not the collection's.
+
+    Arguments:
+        spec: a checked definition.
+        own: the collection's collation, None for the simple one.
+
+    Raises:
+        CommandError: 2 BadValue.
+    """
+    own = own or {"locale": "simple"}
+    if "collation" in spec and spec["collation"] != own:
+        text = f"Index collation: {document_text(spec['collation'])}, collection collation: {document_text(own)}"
+        raise CommandError(2, f"The _id index must have the same collation as the collection. {text}")
 
 
 def _check_types(spec: dict[str, Any]) -> None:
@@ -73,12 +120,14 @@ def _check_types(spec: dict[str, Any]) -> None:
             "bool": type(value) is bool,
             "any": True,
         }[kind]
+        if not right and kind == "flag":
+            # MongoDB's text lacks the second quote.
+            raise CommandError(14, f"The field '{option} has value {option}: {shell_text(value)}, which is not convertible to bool")
         if not right:
-            raise CommandError(14, f"The field '{option}' must be {_article(kind)}, but got {type_name(value)}")
+            raise CommandError(14, f"The field '{option}' must be {_ARTICLES[kind]}, but got {type_name(value)}")
 
 
-def _article(kind: str) -> str:
-    return {"number": "a number", "string": "a string", "object": "an object", "flag": "a bool", "bool": "a bool"}[kind]
+_ARTICLES = {"number": "a number", "string": "a string", "object": "an object", "bool": "a bool"}
 
 
 def check_key(key: dict[str, Any]) -> None:
@@ -96,6 +145,8 @@ def check_key(key: dict[str, Any]) -> None:
         _check_direction(value, key)
     if "hashed" in key.values() and list(key.values()).count("hashed") > 1:
         raise CommandError(31303, "A maximum of one index field is allowed to be hashed")
+    if len({value for value in key.values() if type(value) is str}) > 1:
+        raise CommandError(67, "Can't use more than one index plugin for a single index.")
 
 
 def _check_path(path: str, key: dict[str, Any]) -> None:
@@ -129,7 +180,7 @@ def _check_direction(value: Any, key: dict[str, Any]) -> None:
 
 def _check_name(name: str) -> None:
     if not name:
-        raise CommandError(67, "index names cannot be empty")
+        raise CommandError(67, "index name cannot be empty")
     if name == "*":
         raise CommandError(2, "The index name '*' is not valid.")
 
@@ -142,7 +193,7 @@ def _version(value: Any) -> int:
 
 def _check_options(spec: dict[str, Any], kind: str) -> None:
     key = spec["key"]
-    if any(map(is_wildcard, key)):
+    if kind != "text" and any(map(is_wildcard, key)):
         check_wildcard(spec)
     elif "wildcardProjection" in spec:
         raise CommandError(2, "The field 'wildcardProjection' is only allowed in an 'wildcard' index")
@@ -188,12 +239,10 @@ def check_kind_has_collations(kind: str, collation: dict[str, Any]) -> None:
 
 
 def _check_ttl(seconds: Any, key: dict[str, Any], kind: str) -> None:
-    if len(key) != 1 or kind not in ("btree", "hashed", "2dsphere"):
+    if len(key) != 1 or kind not in ("btree", "hashed", "2dsphere", "text"):
         raise CommandError(
             67, f"TTL indexes are single-field indexes, compound indexes do not support TTL. Index spec: {document_text(key)}"
         )
-    if list(key) == ["_id"]:
-        raise CommandError(197, "The field 'expireAfterSeconds' is not valid for an _id index specification.")
     if not is_number(seconds):
         raise CommandError(67, f"TTL index 'expireAfterSeconds' option must be numeric, but received a type of '{type_name(seconds)}'")
     number = seconds.to_decimal() if type(seconds) is Decimal128 else seconds
@@ -206,7 +255,4 @@ def _check_ttl(seconds: Any, key: dict[str, Any], kind: str) -> None:
 def _check_id_index(spec: dict[str, Any]) -> None:
     if spec["key"]["_id"] not in (1, 1.0):
         raise CommandError(67, "The field 'key' for an _id index must be {_id: 1}")
-    for option in ("sparse", "partialFilterExpression", "hidden", "unique"):
-        if option in spec and option != "unique":
-            raise CommandError(197, f"The field '{option}' is not valid for an _id index specification.")
     spec["name"] = "_id_"

@@ -9,10 +9,11 @@ from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, strchr, strlen
 
-from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._codec cimport Writer, decode_element
 from secantus_server.bson._keystring cimport invert, put_empty_array_key, put_key, put_null_key
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
 
+from secantus_server.bson.values import UNDEFINED
 from secantus_server.errors import CommandError
 
 cdef bint is_array_index(const char* component, size_t length, uint32_t* index) noexcept nogil:
@@ -171,6 +172,31 @@ cdef class Generation:
         return 0
 
 
+cdef class KeySearch(Generation):
+    """Finds the values that one key of a document is made of."""
+
+    cdef bytes wanted
+    cdef list values
+
+    cdef int emit(self, Slot* slots) except -1:
+        cdef int i
+        if self.values is not None:
+            return 0
+        self.out.clear()
+        put_slots(self.generator, slots, self.out)
+        if self.wanted is None or self.out.finish() == self.wanted:
+            self.values = []
+            for i in range(self.generator.fields):
+                self.values.append(slot_value(&slots[i]))
+        return 0
+
+
+cdef object slot_value(const Slot* slot):
+    if slot.kind == VALUE:
+        return decode_element(&slot.value)
+    return None if slot.kind == ABSENT else UNDEFINED
+
+
 cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) except -1:
     """Write the key of values that are found, none of them an array; tells whether all of them are absent."""
     cdef size_t start
@@ -229,18 +255,22 @@ cdef void enter(Slot* slot, const Element* element) noexcept nogil:
 
 cdef Generation generate(KeyGenerator generator, const uint8_t* doc, list keys):
     cdef Generation run = Generation.__new__(Generation)
+    run.keys = keys
+    generate_into(run, generator, doc)
+    return run
+
+
+cdef int generate_into(Generation run, KeyGenerator generator, const uint8_t* doc) except -1:
     cdef Slot[32] slots
     cdef int i
     run.generator = generator
-    run.keys = keys
     run.all_absent = True
     run.out = Writer.__new__(Writer)
     for i in range(generator.fields):
         slots[i].kind = PENDING
         slots[i].doc = doc
         slots[i].rest = generator.names[i]
-    run.expand(slots)
-    return run
+    return run.expand(slots)
 
 
 cdef class KeyGenerator:
@@ -255,7 +285,7 @@ cdef class KeyGenerator:
         cdef int i
         self.paths = tuple(path for path, _ in pattern)
         self.directions = tuple(direction for _, direction in pattern)
-        self.encoded_paths = tuple(path.encode() for path in self.paths)
+        self.encoded_paths = tuple(path.encode("utf-8", "surrogateescape") for path in self.paths)
         self.collation = collation
         self.fields = len(self.paths)
         assert 0 < self.fields <= 32
@@ -273,6 +303,19 @@ cdef class KeyGenerator:
             CommandError: 2, two different arrays lie on the paths.
         """
         return self.smallest_key(<const uint8_t*>PyBytes_AS_STRING(doc))
+
+    def values_of(self, bytes doc not None, bytes key):
+        """The values that a key of a document is made of: None for an absent field, undefined for an empty array.
+
+        Arguments:
+            key: one of the document's keys; None stands for the first.
+        """
+        cdef KeySearch search = KeySearch.__new__(KeySearch)
+        search.wanted = key
+        search.keys = []
+        generate_into(search, self, <const uint8_t*>PyBytes_AS_STRING(doc))
+        assert search.values is not None, "the document has no such key"
+        return search.values
 
     def keys(self, bytes doc not None):
         """All index keys of a document: (keys without repeats, whether an array was met, whether every field is absent).

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import MISSING, Date
+from secantus_server.errors import CommandError
+from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 
 
 class Collation(Protocol):
@@ -41,11 +43,14 @@ class ParseContext:
         now: `$$NOW`, the same for the whole command.
         cluster_time: `$$CLUSTER_TIME`, or None on a standalone server.
         keeps_empty_timestamps: a replacement document's empty timestamps stay as they are.
+        defers_constant_errors: what goes wrong while a constant is computed is an error of the documents that need it, not of the parser.
         knows_time: whether `$$NOW` and `$$CLUSTER_TIME` are there at all: not in `count`, `distinct`, the lists and partial filters.
         variables: user variables in scope (`let`, `$let`, `$map`, ...), without the `$$`.
         collation: None is the simple collation: strings compare by their UTF-8 bytes.
         random: the command's source of randomness (`$rand`, `$sample`).
         generate_object_id: makes the `_id` of an upserted document.
+        text_error: makes the error of a valid `$text` from what text index the collection has; None where there is no collection.
+        limits: how much memory stages and accumulators may use.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -56,8 +61,10 @@ class ParseContext:
     generate_object_id: Callable[[], ObjectId] = ObjectId
     knows_time: bool = True
     keeps_empty_timestamps: bool = False
+    defers_constant_errors: bool = False
+    text_error: Callable[[], CommandError] | None = None
+    limits: MemoryLimits = DEFAULT_LIMITS
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """The same surroundings with more variables in scope."""
-        variables = {**self.variables, **cells}
-        return ParseContext(self.now, self.cluster_time, variables, self.collation, self.random, self.generate_object_id, self.knows_time)
+        return replace(self, variables={**self.variables, **cells})

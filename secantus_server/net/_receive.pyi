@@ -1,6 +1,6 @@
 """Declarations of _receive.pyx."""
 
-import socket
+from secantus_server.system.sockets import Socket
 
 class Turn:
     @property
@@ -12,5 +12,5 @@ class Turn:
 class Receiver:
     @property
     def eager(self) -> bool: ...
-    def __init__(self, sock: socket.socket, turn: Turn, is_own: bool = False) -> None: ...
+    def __init__(self, sock: Socket, turn: Turn, is_own: bool = False) -> None: ...
     def receive(self) -> bytes: ...

@@ -12,7 +12,6 @@ connection are awake. Where looking is in vain, because one thread serves many c
 """
 
 import os
-import threading
 from collections import deque
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -20,7 +19,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t
 
-from secantus_server.storage._pauses cimport monotonic_ns
+from secantus_server.system._threads import Lock
+from secantus_server.system._clock cimport monotonic_ns
 
 cdef extern from "<sys/socket.h>" nogil:
     ssize_t recv(int fd, void* buffer, size_t size, int flags)
@@ -148,7 +148,7 @@ cdef class Receiver:
         self._buffer = <char*>PyMem_Malloc(SIZE)
         if self._buffer == NULL:
             raise MemoryError
-        self.gate = threading.Lock()
+        self.gate = Lock()
         self.gate.acquire()
 
     def __dealloc__(self):

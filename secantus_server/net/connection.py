@@ -5,8 +5,8 @@ This is the one place where an exception becomes a reply.
 
 from __future__ import annotations
 
+import _socket
 import itertools
-import socket
 
 from secantus_server.commands.dispatch import dispatch, error_reply
 from secantus_server.commands.registry import Reply
@@ -16,6 +16,7 @@ from secantus_server.errors import CommandError
 from secantus_server.net._peers import is_own_process
 from secantus_server.net._receive import Receiver, Turn
 from secantus_server.storage.errors import StorageError
+from secantus_server.system.sockets import Socket
 from secantus_server.wire.header import HEADER_SIZE, Header, ProtocolError, parse_header
 from secantus_server.wire.message import Message
 from secantus_server.wire.messages import build_reply, parse_message
@@ -28,7 +29,7 @@ class Connection:
         turn: which of the server's connections had the last message.
     """
 
-    def __init__(self, sock: socket.socket, client: ClientInfo, services: Services, turn: Turn) -> None:
+    def __init__(self, sock: Socket, client: ClientInfo, services: Services, turn: Turn) -> None:
         self.client = client
         self._sock = sock
         self._receiver = Receiver(sock, turn, is_own_process(sock.fileno()))
@@ -53,14 +54,14 @@ class Connection:
     def end(self) -> None:
         """End the connection: the thread that serves it wakes and closes it. Only that one may: it could read another's socket."""
         try:
-            self._sock.shutdown(socket.SHUT_RDWR)
+            self._sock.shutdown(_socket.SHUT_RDWR)
         except OSError:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed")
 
     def is_abandoned(self) -> bool:
         """Whether the client has ended the connection; for another thread than its own, while that runs a command."""
         try:
-            return self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            return self._sock.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT) == b""
         except BlockingIOError:
             return False
         except OSError:
@@ -107,13 +108,22 @@ class Connection:
         return b"".join(pieces)
 
     def _answer(self, header: Header, raw: bytes) -> None:
-        """Run a message's command and send the reply, or as many as an exhaust command gives."""
+        """Run a message's command and send the reply, or as many as an exhaust command gives.
+
+        Each further exhaust reply answers the one before it: its `responseTo` is that reply's request id, which Java's driver checks.
+        """
         message = parse_message(header, raw)
+        self.client.bytes_in += header.length
+        self.client.requests += 1
         while True:
             request, reply = self._run(message)
             next_body = request.next_body if request is not None and message.exhaust_allowed else None
             if not message.more_to_come:
-                self._sock.sendall(self._bytes_of(message, reply, next_body is not None))
+                reply_id = next(self._request_ids) & 0x7FFFFFFF
+                data = self._bytes_of(message, reply, reply_id, next_body is not None)
+                self._sock.sendall(data)
+                self.client.bytes_out += len(data)
+                message.request_id = reply_id
             if next_body is None:
                 break
             message.body = next_body
@@ -143,12 +153,11 @@ class Connection:
         text = f"Secantus made a mistake in the command {name}: {type(error).__name__}: {error}"
         return error_reply(CommandError(1, text), self._services)
 
-    def _bytes_of(self, message: Message, reply: Reply, more: bool) -> bytes:
-        """The reply's bytes; where it cannot be written (it is too large), those of the error."""
-        number = next(self._request_ids)
+    def _bytes_of(self, message: Message, reply: Reply, reply_id: int, more: bool) -> bytes:
+        """Return the reply's bytes, or those of an error if the reply cannot be written because it is too large."""
         try:
-            return build_reply(message, reply, number, more)
+            return build_reply(message, reply, reply_id, more)
         except CommandError as error:
-            return build_reply(message, error_reply(error, self._services), number)
+            return build_reply(message, error_reply(error, self._services), reply_id)
         except Exception as error:  # noqa: BLE001 - as in _run.
-            return build_reply(message, self._mistake(message, error), number)
+            return build_reply(message, self._mistake(message, error), reply_id)

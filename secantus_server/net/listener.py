@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import _socket
 import errno
 import itertools
 import os
-import socket
-import threading
-import time
 from typing import Any
 
 from secantus_server.commands.request import ClientInfo
@@ -16,6 +14,12 @@ from secantus_server.diagnostics.cores import usable_cores
 from secantus_server.errors import CommandError
 from secantus_server.net._receive import Turn
 from secantus_server.net.connection import Connection
+from secantus_server.net.descriptors import raise_descriptor_limit
+from secantus_server.net.refusal import Refusal
+from secantus_server.system._clock import monotonic
+from secantus_server.system._threads import Lock, Thread
+from secantus_server.system.conditions import Event
+from secantus_server.system.sockets import Socket, listen
 
 
 class ListenError(Exception):
@@ -54,29 +58,29 @@ class Listener:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._lock = threading.Lock()
-        self._connections: dict[Connection, threading.Thread] = {}
+        self._lock = Lock()
+        self._connections: dict[Connection, Thread] = {}
         self._closed = False
-        self._closing = threading.Event()
+        self._closing = Event()
         self._ids = itertools.count(1)
         self._turn = Turn(PATIENCE_US, SHARE_US) if usable_cores() > 1 else Turn(0)
+        services.connection_limit = services.settings.max_connections or raise_descriptor_limit()
+        self._refusal = Refusal(services, services.connection_limit)
         self._socket = self._open()
         self.host, self.port = self._socket.getsockname()[:2]
-        self._thread = threading.Thread(target=self._accept, name="secantus-accept", daemon=True)
+        self._thread = Thread(self._accept, name="secantus-accept")
 
     @property
     def address(self) -> str:
         """`host:port`, as a client on this machine reaches it."""
         return reachable_address(self.host, self.port)
 
-    def _open(self) -> socket.socket:
-        """The listening socket; of a host name's addresses an IPv4 one is preferred, as clients try those too."""
+    def _open(self) -> Socket:
+        """The listening socket."""
         settings = self._services.settings
         try:
-            found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
-            family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-            return socket.create_server(address[:2], family=family, backlog=512)
-        except (socket.gaierror, UnicodeError) as error:
+            return listen(settings.host, settings.port)
+        except (_socket.gaierror, UnicodeError) as error:
             raise ListenError(f"The host name {settings.host!r} cannot be resolved: {getattr(error, 'strerror', error)}.") from None
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
@@ -96,7 +100,7 @@ class Listener:
             running = list(self._connections.items())
         self._closing.set()
         try:
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.shutdown(_socket.SHUT_RDWR)
         except OSError as error:
             self._services.log.debug(f"listener: {error}")
         self._socket.close()
@@ -110,11 +114,11 @@ class Listener:
         for connection in list(self._connections):
             connection.abandon()
 
-    def _join(self, threads: list[threading.Thread]) -> None:
+    def _join(self, threads: list[Thread]) -> None:
         """Wait for the threads; a command that had come in before its connection was closed is interrupted too."""
-        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        deadline = monotonic() + CLOSE_TIMEOUT_S
         for thread in threads:
-            while thread.is_alive() and thread is not threading.current_thread() and time.monotonic() < deadline:
+            while thread.is_alive() and not thread.is_current() and monotonic() < deadline:
                 self._services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
                 thread.join(0.01)
 
@@ -143,12 +147,14 @@ class Listener:
                 self._begin(*self._socket.accept())
             except OSError as error:
                 if error.errno in _PASSING_ERRORS:
-                    self._services.log.warning(f"cannot accept a connection: {error.strerror}")
+                    self._services.log.warning(
+                        f"cannot accept a connection: {error.strerror}; close unused clients, or raise the limit (ulimit -n)"
+                    )
                     self._closing.wait(EXHAUSTED_PAUSE_S)
                 elif self._closed or error.errno in (errno.EBADF, errno.EINVAL):
                     return
 
-    def _begin(self, sock: socket.socket, address: tuple[str, int]) -> None:
+    def _begin(self, sock: Socket, address: tuple[str, int]) -> None:
         """Give a connection its thread, or close it where there cannot be another one.
 
         Raises:
@@ -156,21 +162,22 @@ class Listener:
         """
         client = ClientInfo(next(self._ids), (address[0], address[1]))
         connection = Connection(sock, client, self._services, self._turn)
-        thread = threading.Thread(target=self._serve, args=(connection,), name=f"secantus-conn{client.connection_id}", daemon=True)
+        thread = Thread(self._serve, (connection,), f"secantus-conn{client.connection_id}")
         try:
-            # A suite may have given all new sockets a timeout; ours wait for as long as the client likes.
-            sock.setblocking(True)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self._register(connection, thread)
+            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
+            self._register(connection, thread, sock)
         except OSError:
             sock.close()
             raise
 
-    def _register(self, connection: Connection, thread: threading.Thread) -> None:
+    def _register(self, connection: Connection, thread: Thread, sock: Socket) -> None:
         with self._lock:
-            if self._closed or len(self._connections) >= self._services.settings.max_connections:
+            if self._closed:
                 connection.close()
+                return
+            if len(self._connections) >= self._services.connection_limit:
+                self._refusal.refuse(sock)
                 return
             self._connections[connection] = thread
             try:
@@ -183,9 +190,11 @@ class Listener:
         self._services.counters.add("connections")
 
     def _serve(self, connection: Connection) -> None:
+        self._services.connections.add(connection.client)
         try:
             connection.serve()
         finally:
+            self._services.connections.remove(connection.client)
             self._services.counters.add("connectionsEnded")
             with self._lock:
                 del self._connections[connection]

@@ -7,16 +7,17 @@ earlier one is there too.
 from __future__ import annotations
 
 import struct
-import threading
 from typing import NamedTuple
 
 from bson.binary import Binary
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import make_timestamp
+from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import append, append_changes, entries_of
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
+from secantus_server.system._threads import Lock
 
 # The oldest rows are removed beyond this number, or beyond so many bytes.
 MAX_ROWS = 50_000
@@ -54,7 +55,7 @@ class Oplog:
         self._engine = engine
         self._clock = clock
         self._enabled = enabled
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._seconds, self._increment = self._newest()
         self._last = Timestamp(self._seconds, self._increment)
         self._untrimmed_bytes = 0
@@ -62,7 +63,7 @@ class Oplog:
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
-        return (self._clock.now_ms() // 1000, 1) if entry is None else _last_of(*entry)
+        return (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
 
     def last_timestamp(self) -> Timestamp:
         """The timestamp of the newest entry; the server's operation time."""
@@ -93,8 +94,8 @@ class Oplog:
         with self._lock:
             now_ms = self._clock.now_ms()
             seconds, increment = self._seconds, self._increment + 1
-            if now_ms // 1000 > seconds:
-                seconds, increment = now_ms // 1000, 1
+            if now_ms // 1000 > seconds and seconds < MAX_SECONDS:
+                seconds, increment = timestamp_seconds(now_ms), 1
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, entries, stamp, now_ms)

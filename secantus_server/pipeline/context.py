@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from secantus_server.errors import CommandError
@@ -47,6 +48,14 @@ class PipelineContext:
     in_facet: bool = False
     depth: int = 0
 
+    def kept_at_most(self, limit: int) -> int | None:
+        """Return how many bytes a stage may keep, or None where it may use the disk for more.
+
+        Arguments:
+            limit: the stage's, of `parse.limits`.
+        """
+        return None if self.allow_disk_use else limit
+
     def sub_pipeline(self, container: str, collection: str | None, cells: dict[str, Cell] | None = None) -> PipelineContext:
         """The context of a pipeline inside this one.
 
@@ -61,5 +70,7 @@ class PipelineContext:
         if self.depth >= MAX_SUB_PIPELINE_DEPTH:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")
         parse = self.parse.child(**cells) if cells else self.parse
+        if collection != self.collection:
+            parse = replace(parse, text_error=partial(self.operations.text_error, self.db, collection))
         in_facet = self.in_facet or container == "$facet"
         return replace(self, parse=parse, collection=collection, container=container, in_facet=in_facet, depth=self.depth + 1)

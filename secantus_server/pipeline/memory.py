@@ -5,30 +5,29 @@ https://www.mongodb.com/docs/manual/core/aggregation-pipeline-limits/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from secantus_server.errors import CommandError
 
+# A correlated `$lookup` keeps no more of the documents that it may see again.
 MAX_STAGE_BYTES = 100 * 1024 * 1024
 
 
-def within_memory(source: Iterable[bytes], stage: str) -> Iterator[bytes]:
-    """The same documents, until they are more than a stage may keep.
+def within_memory(source: Iterable[bytes], max_bytes: int | None, error: Callable[[int, int], CommandError]) -> Iterable[bytes]:
+    """Return the same documents, which end in an error when they are more than a stage may keep.
 
     Arguments:
         source: the documents.
-        stage: what keeps them, for the message.
-
-    Raises:
-        CommandError: 292 for more than 100 megabytes.
+        max_bytes: what the stage may keep; None is no limit.
+        error: makes the error of the bytes that there are and the limit.
     """
+    return source if max_bytes is None else _counted(source, max_bytes, error)
+
+
+def _counted(source: Iterable[bytes], max_bytes: int, error: Callable[[int, int], CommandError]) -> Iterator[bytes]:
     used = 0
     for document in source:
         used += len(document)
-        if used > MAX_STAGE_BYTES:
-            raise CommandError(
-                292,
-                f"{stage} exceeded memory limit of {MAX_STAGE_BYTES} bytes, but did not opt in to external sorting. "
-                "Aborting operation. Pass allowDiskUse:true to opt in.",
-            )
+        if used > max_bytes:
+            raise error(used, max_bytes)
         yield document

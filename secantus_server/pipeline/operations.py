@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from secantus_server.errors import CommandError
 
 if TYPE_CHECKING:
+    from secantus_server.errors import CommandError
     from secantus_server.exec._point import PointFinder
     from secantus_server.mql.context import Collation
     from secantus_server.pipeline.run import Pipeline
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,38 @@ class UniqueIndex:
     sparse: bool = False
 
 
+Found = tuple[int, bytes]  # RecordId, document
+
+
+class WriteTarget(Protocol):
+    """The collection that `$merge` writes to. A write that fails leaves no trace and does not hinder the next one."""
+
+    def find(self, values: dict[str, Any]) -> Found | None:
+        """The document that has these values at these paths."""
+        ...
+
+    def insert(self, document: bytes) -> None:
+        """Inserts a document that has an `_id`; creates the collection. Raises 11000, 121."""
+        ...
+
+    def replace(self, found: Found, new: bytes) -> None:
+        """Puts a document with the same `_id` into the place of one that was found. Raises 11000, 121."""
+        ...
+
+
 class PipelineOperations(Protocol):
     """The server as pipelines see it. All methods work inside the command's snapshot or transaction.
 
     A write that fails leaves no trace and does not hinder the next one.
     """
+
+    def check(self) -> None:
+        """Lets the operation go on, or raises why it has to end."""
+        ...
+
+    def text_error(self, db: str, collection: str | None) -> CommandError:
+        """Return the error that a valid `$text` over this collection gets."""
+        ...
 
     def resolve(self, db: str, collection: str) -> Resolved:
         """What a name stands for; a name that nothing has is an empty collection."""
@@ -87,16 +120,13 @@ class PipelineOperations(Protocol):
         """The unique index over exactly these paths, in any order and direction, with this collation and no partial filter."""
         ...
 
-    def find_one(self, db: str, collection: str, filter: dict[str, Any]) -> bytes | None:
-        """The first document that matches."""
-        ...
+    def merge_documents(
+        self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
+    ) -> CommandError | None:
+        """Calls `merge` for each document, for many in one transaction, and again for those of a transaction that conflicted.
 
-    def insert(self, db: str, collection: str, document: bytes, bypass_validation: bool) -> None:
-        """Inserts a document that has an `_id`; creates the collection. Raises 11000, 121."""
-        ...
-
-    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> bool:
-        """Puts a document with the same `_id` into an existing one's place; False if that is not `old` any more. Raises 11000, 121."""
+        Returns the first error that it raised; the other documents are written nevertheless.
+        """
         ...
 
     def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from secantus_server.pipeline.run import Pipeline
@@ -45,15 +46,18 @@ class LeadingQuery:
 
 
 def optimise(stages: list[Stage]) -> list[Stage]:
-    """The same pipeline in a cheaper order: filters come before sorts and before new fields they do not read, and a sort
-    that is followed by a limit keeps only as many documents.
+    """The same pipeline in a cheaper order: filters come before sorts and before new fields they do not read, what leaves documents
+    out comes before projections, and a sort that is followed by a limit keeps only as many documents.
     """
     found = list(stages)
     for index in range(len(found)):
         _move_match_forward(found, index)
+        _move_window_forward(found, index)
     for index, stage in enumerate(found):
         if isinstance(stage, Sort):
             stage.limit = _sort_limit(found[index + 1 :])
+    for stage, follower in pairwise(found):
+        stage.precede(follower)
     return found
 
 
@@ -135,9 +139,26 @@ def _move_match_forward(stages: list[Stage], index: int) -> None:
     stages[index] = match
 
 
+def _move_window_forward(stages: list[Stage], index: int) -> None:
+    """Moves the `$skip` or `$limit` at `index` before the projections, which keep every document."""
+    window = stages[index]
+    while index > 0 and _passes(window, stages[index - 1]):
+        stages[index - 1 : index + 1] = [window, stages[index - 1]]
+        index -= 1
+
+
+def _passes(window: Stage, before: Stage) -> bool:
+    if not isinstance(before, Project):
+        return False
+    return isinstance(window, Skip) or (isinstance(window, Limit) and before.is_plain_inclusion)
+
+
 def _commutes(stage: Stage, paths: set[str] | None) -> bool:
     if isinstance(stage, Sort):
         return True
+    kept = stage.kept_fields() if isinstance(stage, Project) else None
+    if kept is not None:
+        return paths is not None and all(path.partition(".")[0] in kept for path in paths)
     changed = stage.changed_fields()
     if changed is None or paths is None:
         return False

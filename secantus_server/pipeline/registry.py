@@ -18,7 +18,6 @@ UNSUPPORTED: dict[str, str] = {
     "$changeStreamSplitLargeEvent": "keep the documents of a change stream below 16 megabytes",
     "$listMqlEntities": "ask the documentation of MongoDB for the list",
     "$listSampledQueries": "it is about sharded clusters, and this server is a single node",
-    "$listSearchIndexes": "search indexes are a part of MongoDB Atlas",
     "$operationMetrics": "measure in the client",
     "$rerank": "it is a part of MongoDB Atlas",
     "$scoreFusion": "search is a part of MongoDB Atlas",

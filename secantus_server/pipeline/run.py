@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from secantus_server.pipeline._checked import Checked
 from secantus_server.pipeline.stage import Stage
 
 
@@ -36,6 +37,8 @@ class Pipeline:
         """
         for stage in self.stages:
             source = stage.run(source)
+            if stage.makes_many:
+                source = Checked(source, stage.check)
         return iter(source)
 
     def explain(self) -> list[dict[str, Any]]:

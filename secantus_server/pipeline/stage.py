@@ -6,8 +6,10 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation-pipeline/
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from secantus_server.exec.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from secantus_server.pipeline.context import PipelineContext
@@ -33,6 +35,9 @@ class Stage:
         local_read_concern_only: it reads the server's state, not a snapshot of data.
         stable_api: it is part of the Stable API, version 1.
         one_to_one: it makes one document of each document, in the same order.
+        makes_many: it gives documents without reading one for each.
+
+    `check` raises when the operation is to end.
     """
 
     name: ClassVar[str] = ""
@@ -46,9 +51,11 @@ class Stage:
     local_read_concern_only: ClassVar[bool] = False
     stable_api: ClassVar[bool] = True
     one_to_one: ClassVar[bool] = False
+    makes_many: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.spec: Any = None
+        self.check: Callable[[], None] = uninterrupted
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Stage:
@@ -84,6 +91,9 @@ class Stage:
         Raises:
             CommandError: with MongoDB's code.
         """
+
+    def precede(self, follower: Stage) -> None:
+        """Note which stage comes next in the optimised pipeline; most stages do not mind."""
 
     def changed_fields(self) -> frozenset[str] | None:
         """The top-level fields that may differ in the stage's documents, if it treats each document by itself.

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
 
+from bson.max_key import MaxKey
+from bson.min_key import MinKey
+
 from secantus_server.bson import key_string
 from secantus_server.bson.shell import shell_text
 from secantus_server.exec._scan import next_prefix
@@ -21,16 +24,24 @@ MAX_RANGES = 2000
 _LOWEST, _HIGHEST = b"\0", b"\xff"
 
 
-class ValueText:
-    """A value as explain shows it, which is only worked out when it is shown."""
+class End:
+    """One end of an interval, as explain shows it. The text is only made when it is shown.
 
-    __slots__ = ("_value",)
+    Arguments:
+        value: the value at this end.
+        collation: that of the index, or None.
+    """
 
-    def __init__(self, value: Any) -> None:
-        self._value = value
+    __slots__ = ("_collation", "value")
+
+    def __init__(self, value: Any, collation: Collation | None = None) -> None:
+        self.value = value
+        self._collation = collation
 
     def __str__(self) -> str:
-        return shell_text(self._value)
+        if self._collation is not None and type(self.value) is str:
+            return f"CollationKey(0x{self._collation.sort_key(self.value).hex()})"
+        return shell_text(self.value)
 
 
 class FieldInterval(NamedTuple):
@@ -40,8 +51,8 @@ class FieldInterval(NamedTuple):
     low_included: bool
     high: bytes
     high_included: bool
-    low_text: str | ValueText
-    high_text: str | ValueText
+    low_end: End
+    high_end: End
 
     @property
     def is_point(self) -> bool:
@@ -51,15 +62,19 @@ class FieldInterval(NamedTuple):
     @property
     def text(self) -> str:
         """As explain shows it."""
-        return f"{'[' if self.low_included else '('}{self.low_text}, {self.high_text}{']' if self.high_included else ')'}"
+        return f"{'[' if self.low_included else '('}{self.low_end}, {self.high_end}{']' if self.high_included else ')'}"
+
+    def turned(self) -> FieldInterval:
+        """The interval with its ends exchanged, for a descending field; only to be shown."""
+        return FieldInterval(self.high, self.high_included, self.low, self.low_included, self.high_end, self.low_end)
 
     @property
     def backward_text(self) -> str:
         """As explain shows it for a scan in the other direction."""
-        return f"{'[' if self.high_included else '('}{self.high_text}, {self.low_text}{']' if self.low_included else ')'}"
+        return f"{'[' if self.high_included else '('}{self.high_end}, {self.low_end}{']' if self.low_included else ')'}"
 
 
-EVERYTHING = FieldInterval(_LOWEST, True, _HIGHEST, True, "MinKey", "MaxKey")
+EVERYTHING = FieldInterval(_LOWEST, True, _HIGHEST, True, End(MinKey()), End(MaxKey()))
 
 
 def is_everything(intervals: Sequence[FieldInterval]) -> bool:
@@ -70,8 +85,8 @@ def is_everything(intervals: Sequence[FieldInterval]) -> bool:
 
 def point(value: Any, collation: Collation | None) -> FieldInterval:
     """The one key of a value."""
-    key, text = key_string(value, collation), ValueText(value)
-    return FieldInterval(key, True, key, True, text, text)
+    key, end = key_string(value, collation), End(value, collation)
+    return FieldInterval(key, True, key, True, end, end)
 
 
 def united(intervals: Sequence[FieldInterval]) -> list[FieldInterval]:
@@ -82,7 +97,7 @@ def united(intervals: Sequence[FieldInterval]) -> list[FieldInterval]:
         if last is None or interval.low > last.high or (interval.low == last.high and not (interval.low_included or last.high_included)):
             found.append(interval)
         elif (interval.high, interval.high_included) > (last.high, last.high_included):
-            found[-1] = FieldInterval(last.low, last.low_included, interval.high, interval.high_included, last.low_text, interval.high_text)
+            found[-1] = FieldInterval(last.low, last.low_included, interval.high, interval.high_included, last.low_end, interval.high_end)
     return found
 
 
@@ -97,12 +112,25 @@ def intersect(a: Sequence[FieldInterval], b: Sequence[FieldInterval]) -> list[Fi
     return found
 
 
+def complement(intervals: Sequence[FieldInterval]) -> list[FieldInterval]:
+    """All keys outside ascending, disjoint intervals."""
+    found = []
+    low, low_included, low_end = EVERYTHING.low, True, EVERYTHING.low_end
+    for interval in intervals:
+        if low < interval.low or (low == interval.low and low_included and not interval.low_included):
+            found.append(FieldInterval(low, low_included, interval.low, not interval.low_included, low_end, interval.low_end))
+        low, low_included, low_end = interval.high, not interval.high_included, interval.high_end
+    if low < EVERYTHING.high:
+        found.append(FieldInterval(low, low_included, EVERYTHING.high, True, low_end, EVERYTHING.high_end))
+    return found
+
+
 def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
     lower = max(x, y, key=lambda i: (i.low, not i.low_included))
     upper = min(x, y, key=lambda i: (i.high, i.high_included))
     if lower.low > upper.high or (lower.low == upper.high and not (lower.low_included and upper.high_included)):
         return None
-    return FieldInterval(lower.low, lower.low_included, upper.high, upper.high_included, lower.low_text, upper.high_text)
+    return FieldInterval(lower.low, lower.low_included, upper.high, upper.high_included, lower.low_end, upper.high_end)
 
 
 @dataclass
@@ -164,6 +192,26 @@ class IndexBounds:
             if len(intervals) != 1 or not intervals[0].is_point:
                 return number
         return len(self.fields)
+
+    @property
+    def single_range(self) -> bool:
+        """Whether the bounds are one range between two keys: points, then one interval, then everything."""
+        if any(len(intervals) != 1 for intervals in self.fields):
+            return False
+        return all(is_everything(intervals) for intervals in self.fields[self.sorted_prefix + 1 :])
+
+    def shown_keys(self) -> dict[str, Any]:
+        """`indexBounds` of a `COUNT_SCAN`: the two keys of a single range."""
+        ends = {
+            path: interval if direction > 0 else interval.turned()
+            for (path, direction), (interval,) in zip(self.parts, self.fields, strict=True)
+        }
+        return {
+            "startKey": {path: end.low_end.value for path, end in ends.items()},
+            "startKeyInclusive": all(end.low_included for end in ends.values()),
+            "endKey": {path: end.high_end.value for path, end in ends.items()},
+            "endKeyInclusive": all(end.high_included for end in ends.values()),
+        }
 
     def shown(self, reverse: bool) -> dict[str, list[str]]:
         """`indexBounds` of explain."""

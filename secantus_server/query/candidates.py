@@ -38,6 +38,7 @@ class Candidate:
         key_filter: what the entries are to be held against before their documents are read, or None.
         fixed: how many leading fields the bounds fix to points.
         bounded: whether the field after them has bounds.
+        selective: whether those are likely to leave out most of what the leading fields let in.
         sorts: 1 or -1 if a scan in that direction gives the order asked for, else 0.
         covers: the entries hold all that is asked for.
     """
@@ -50,11 +51,18 @@ class Candidate:
     bounded: bool
     sorts: int
     covers: bool
+    selective: bool = True
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether it is likely to read most of the index."""
+        return not self.fixed and not self.sorts and not (self.bounded and self.selective)
 
     @property
     def score(self) -> tuple[int, int, int]:
         """The better of two candidates has the larger score."""
-        value = 10 * self.fixed + 6 * self.bounded + 4 * bool(self.sorts) + 1 * self.covers + 1 * (self.key_filter is not None)
+        bounded = (6 if self.selective else 2) * self.bounded
+        value = 10 * self.fixed + bounded + 4 * bool(self.sorts) + 1 * self.covers + 1 * (self.key_filter is not None)
         if self.index.unique and self.fixed == len(self.index.parts):
             value += 20
         return value, -len(self.index.parts), -self.index.ident
@@ -101,13 +109,19 @@ def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Can
     fixed = _leading_points(fields)
     bounded = fixed < len(fields) and not is_everything(fields[fixed])
     sorts = _sort_direction(index, query, bounds, same_collation)
-    useful = fixed or bounded or sorts or (index.sparse and conditions.demands_a_field)
+    useful = fixed or bounded or sorts or used[0] or (index.sparse and conditions.demands_a_field)
     if not useful and not forced:
         return None
-    exact = [id(node) for predicates in used[: bounds.depth] for predicate, node in predicates if predicate.exact]
+    exact = [
+        id(node)
+        for predicates in used[: bounds.depth]
+        for predicate, node in predicates
+        if predicate.exact or (predicate.exact_alone and not index.multikey)
+    ]
     rest, key_filter = _split(index, query.match, [node for node in nodes if id(node) not in exact])
     covers = rest is None and _covers(index, query)
-    return Candidate(index, bounds, rest, key_filter, fixed, bounded, sorts, covers)
+    selective = not bounded or any(predicate.selective for predicate, _ in used[fixed])
+    return Candidate(index, bounds, rest, key_filter, fixed, bounded, sorts, covers, selective)
 
 
 def explicit_candidate(index: Index, query: CanonicalQuery) -> Candidate:
@@ -196,7 +210,7 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
         intervals: list[FieldInterval] = [EVERYTHING]
         for number, (predicate, _) in enumerate(predicates):
             intervals = predicate.intervals if number == 0 else intersect(intervals, predicate.intervals)
-        if predicates:
+        if not is_everything(intervals):
             bounded_roots.add(root)
         fields.append(intervals)
         used.append(predicates)

@@ -33,6 +33,7 @@ class CanonicalQuery:
         min, max: values of the hinted index's fields between which its entries are read, or None.
         tailing: the documents do not end where they end now.
         return_key, show_record_id: what a find gives in place of the document, or beside it.
+        sort_bytes: the most bytes of documents that a sort may keep; None where it may use the disk for more.
     """
 
     filter: dict[str, Any]
@@ -49,6 +50,7 @@ class CanonicalQuery:
     tailing: bool = False
     return_key: bool = False
     show_record_id: bool = False
+    sort_bytes: int | None = None
 
 
 # Values of these types equal nothing but themselves, whatever the document: no array, no regular expression, no null.

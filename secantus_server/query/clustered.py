@@ -10,9 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bson.max_key import MaxKey
+from bson.min_key import MinKey
+
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.match import Comparison
 from secantus_server.query.bounds import EVERYTHING, IndexBounds
 from secantus_server.query.plan import Check, CollectionScan, Documents, Plan
 from secantus_server.query.stages import Stage, stage
@@ -40,19 +44,28 @@ class ClusteredScan:
         bounds = self.bounds or IndexBounds(index.parts, [[EVERYTHING]])
         intervals = bounds.intervals[::-1] if self.reverse else bounds.intervals
         self.scan = IndexScan(index, intervals, self.collection.ident, self.match, check, self.reverse)
+        self.scan.collection = self.collection
         return scope.open(self.scan)
 
     def describe(self) -> Stage:
-        """The node as explain shows it."""
+        """The node as explain shows it: of one value the records say everything, and no filter is shown."""
         shape: dict[str, Any] = {"direction": "backward" if self.reverse else "forward"}
-        name = "COLLSCAN"
+        name, match = "COLLSCAN", self.match
         if self.bounds is not None:
             name = "CLUSTERED_IXSCAN"
-            shape |= {"indexBounds": self.bounds.shown(self.reverse)}
+            shape |= self._records(self.bounds)
+            match = None if self.bounds.sorted_prefix and type(match) is Comparison else match
         if self.scan is None:
-            return stage(name, shape, filter=self.match)
+            return stage(name, shape, filter=match)
         examined = self.scan.docs_examined
-        return stage(name, shape, filter=self.match, returned=self.scan.advanced, works=examined, counts={"docsExamined": examined})
+        return stage(name, shape, filter=match, returned=self.scan.advanced, works=examined, counts={"docsExamined": examined})
+
+    @staticmethod
+    def _records(bounds: IndexBounds) -> dict[str, Any]:
+        """The least and the greatest `_id` that are read, as far as there are such."""
+        intervals = bounds.fields[0]
+        ends = {"minRecord": intervals[0].low_end.value, "maxRecord": intervals[-1].high_end.value}
+        return {name: value for name, value in ends.items() if type(value) not in (MinKey, MaxKey)}
 
 
 def natural_scan(collection: Collection, match: Any, reverse: bool = False, tailing: bool = False) -> Plan:

@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from secantus_server.bson import encode, type_name
+from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.collation import Collation
+from secantus_server.mql.match import Or
 from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
+from secantus_server.query.express import ExpressScan, IdHack, express_plan, id_plan
 from secantus_server.query.find import count_all
+from secantus_server.query.multikey import show_array_paths
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
-from secantus_server.query.point import plan_of
+from secantus_server.query.planner import other_plans, plan_query
 from secantus_server.query.stages import Stage, stage
+from secantus_server.query.unused import notes_on_unused_indexes
 
 Check = Callable[[], None]
 VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
@@ -35,25 +41,33 @@ class Runner:
         check: called regularly; it raises to end a scan.
         verbosity: `queryPlanner` runs nothing.
         elapsed_ms: the milliseconds since the command began.
+        notes: what the user should know of the plans, in sentences.
     """
 
     scope: ReadScope
     check: Check
     verbosity: str
     elapsed_ms: Callable[[], int]
+    notes: list[str] = field(default_factory=list)
 
     @property
     def runs(self) -> bool:
         """Whether plans are run."""
         return self.verbosity != "queryPlanner"
 
-    def result(self, collection: str, query: CanonicalQuery, root: Stage) -> dict[str, Any]:
+    def result(
+        self, namespace: str, collection: Collection | None, query: CanonicalQuery, root: Stage, *, whole_pipeline: bool = False
+    ) -> dict[str, Any]:
         """The sections of the reply for a plan that was described after it ran.
 
         Arguments:
-            collection: its full name.
+            namespace: the full name of the collection.
+            collection: that collection, or None where there is none.
+            whole_pipeline: the plan does all that a pipeline asks for.
         """
-        found = {"queryPlanner": query_planner(collection, query, root)}
+        show_array_paths([root, *root.rejected], collection, self.scope, self.check)
+        self.notes += notes_on_unused_indexes(collection, query.match, root)
+        found = {"queryPlanner": query_planner(namespace, query, root, whole_pipeline=whole_pipeline)}
         if self.runs:
             found["executionStats"] = self._statistics(root)
         return found
@@ -70,24 +84,35 @@ class Runner:
         return {**shown, "allPlansExecution": []} if self.verbosity == "allPlansExecution" else shown
 
 
-def query_planner(collection: str, query: CanonicalQuery, root: Stage) -> dict[str, Any]:
-    """The section `queryPlanner`."""
-    shape = shape_hash([collection, shape_of(query.filter), [] if query.sort is None else [list(part) for part in query.sort.parts]])
+def query_planner(namespace: str, query: CanonicalQuery, root: Stage, *, whole_pipeline: bool) -> dict[str, Any]:
+    """The section `queryPlanner`.
+
+    Arguments:
+        (as in Runner.result)
+    """
+    shape = shape_hash([namespace, shape_of(query.filter), [] if query.sort is None else [list(part) for part in query.sort.parts]])
     return {
-        "namespace": collection,
+        "namespace": namespace,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
+        **_collation_shown(query),
         "indexFilterSet": False,
         "queryHash": shape[:8],
         "planCacheShapeHash": shape[:8],
         "planCacheKey": shape_hash([shape, root.planned()])[:8],
         "optimizationTimeMillis": 0,
+        **({"optimizedPipeline": True} if whole_pipeline else {}),
         "maxIndexedOrSolutionsReached": False,
         "maxIndexedAndSolutionsReached": False,
         "maxScansToExplodeReached": False,
         "prunedSimilarIndexes": False,
         "winningPlan": {"isCached": False, **root.planned()},
-        "rejectedPlans": [],
+        "rejectedPlans": [{"isCached": False, **plan.planned()} for plan in root.rejected],
     }
+
+
+def _collation_shown(query: CanonicalQuery) -> dict[str, Any]:
+    collation = query.context.collation
+    return {"collation": collation.document()} if isinstance(collation, Collation) else {}
 
 
 def shape_of(value: Any) -> Any:
@@ -113,11 +138,18 @@ def run_find(
         projection: as the user wrote it, or None.
         parsed: the same.
     """
-    plan = plan_of(collection, query)
+    plan = plan_query(collection, query)
+    if isinstance(plan, Sort):
+        plan.measured = True
+    simple = not projection or is_simple(projection, parsed)
+    plan = express_plan(plan, query, projection) if simple else id_plan(plan, query)
     if runner.runs:
         documents = plan.open(runner.scope, runner.check)
         drain(islice(documents, query.skip + query.limit if query.limit else None))
-    return windowed(plan, query, projection, parsed)
+    root = windowed(plan, query, projection, parsed)
+    if not isinstance(plan, ExpressScan | IdHack):
+        root.rejected = [windowed(other, query, projection, parsed) for other in other_plans(collection, query)]
+    return root
 
 
 def drain(documents: Iterable[Any]) -> int:
@@ -128,48 +160,72 @@ def drain(documents: Iterable[Any]) -> int:
 def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None) -> Stage:
     """A plan's stages with skip, projection and limit on top."""
     root = plan.describe()
-    if isinstance(plan, EmptyScan):
+    if isinstance(plan, EmptyScan | ExpressScan):
         return root
     if query.skip:
         root = _on(root, "SKIP", {"skipAmount": query.skip}, None if root.returned is None else max(root.returned - query.skip, 0))
     if projection and parsed is not None:
-        root = _on(root, _projection_name(plan, parsed, projection), {"transformBy": projection}, root.returned)
+        name = "PROJECTION_COVERED" if _is_covered(plan) else projection_name(projection, parsed)
+        root = _on(root, name, {"transformBy": projection}, root.returned)
     if query.limit and not isinstance(plan, Sort):
         root = _on(root, "LIMIT", {"limitAmount": query.limit}, None if root.returned is None else min(root.returned, query.limit))
-    return root
+    return subplanned(root, query)
+
+
+def subplanned(root: Stage, query: CanonicalQuery) -> Stage:
+    """A plan whose filter is one `$or`, under the stage that plans each of its branches."""
+    rooted = type(query.match) is Or and len(query.match.children) > 1
+    if not rooted or root.name == "EOF" or query.hint or query.natural or query.min or query.max or query.tailing:
+        return root
+    return stage("SUBPLAN", {}, returned=root.returned, works=root.works, inputs=[root])
+
+
+def _is_covered(plan: Plan) -> bool:
+    source = plan.child if isinstance(plan, Sort) else plan
+    return isinstance(source, IndexedScan) and source.covered
 
 
 def _on(below: Stage, name: str, shape: dict[str, Any], returned: int | None) -> Stage:
     return stage(name, shape, returned=returned, works=below.returned or 0, inputs=[below])
 
 
-def _projection_name(plan: Plan, parsed: Projection, projection: dict[str, Any]) -> str:
-    source = plan.child if isinstance(plan, Sort) else plan
-    if isinstance(source, IndexedScan) and source.covered:
-        return "PROJECTION_COVERED"
-    simple = all(type(value) is not dict and type(value) is not str and "." not in path for path, value in projection.items())
-    return "PROJECTION_SIMPLE" if simple and (not parsed.is_inclusion or parsed.required_fields is not None) else "PROJECTION_DEFAULT"
+def projection_name(projection: dict[str, Any], parsed: Projection) -> str:
+    """The stage of a projection that reads documents."""
+    return "PROJECTION_SIMPLE" if is_simple(projection, parsed) else "PROJECTION_DEFAULT"
+
+
+def is_simple(projection: dict[str, Any], parsed: Projection | None) -> bool:
+    """Whether a projection only keeps or only drops top-level fields."""
+    if parsed is None or not all(_is_flag(value) and "." not in path for path, value in projection.items()):
+        return False
+    return not parsed.is_inclusion or parsed.required_fields is not None
+
+
+def _is_flag(value: Any) -> bool:
+    return type(value) is bool or is_number(value)
 
 
 def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner) -> Stage:
     """Plan and run a count; gives its stages."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
-        known = {"nCounted": count_all(collection, runner.scope, runner.check), "nSkipped": 0} if runner.runs else {}
+        known = _counts(count_all(collection, runner.scope, runner.check), query) if runner.runs else {}
         return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts=known)
-    plan = plan_of(collection, query)
-    counted = 0
+    plan = plan_query(collection, query)
+    found = 0
     if runner.runs:
         documents = plan.open(runner.scope, runner.check)
         count = getattr(documents, "count", None)
-        counted = count() if count is not None else drain(documents)
-    by_keys = isinstance(plan, IndexedScan) and plan.match is None
-    below = (
-        plan.entries("COUNT_SCAN" if plan.key_filter is None else "IXSCAN")
-        if by_keys and isinstance(plan, IndexedScan)
-        else plan.describe()
-    )
-    counts = {"nCounted": counted, "nSkipped": 0} if runner.runs else {}
-    return stage("COUNT", {}, returned=0 if runner.runs else None, works=counted, counts=counts, inputs=[below])
+        found = count() if count is not None else drain(documents)
+    below = plan.counted() if isinstance(plan, IndexedScan) and plan.match is None else subplanned(plan.describe(), query)
+    counts = _counts(found, query) if runner.runs else {}
+    return stage("COUNT", {}, returned=0 if runner.runs else None, works=found, counts=counts, inputs=[below])
+
+
+def _counts(found: int, query: CanonicalQuery) -> dict[str, Any]:
+    """What a count says it counted: skip and limit are taken off."""
+    skipped = min(found, query.skip)
+    rest = found - skipped
+    return {"nCounted": min(rest, query.limit) if query.limit else rest, "nSkipped": skipped}
 
 
 def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner) -> Stage:
@@ -178,8 +234,10 @@ def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str,
     if isinstance(plan, DistinctPlan):
         if runner.runs:
             drain(plan.values(runner.scope.unit, runner.check))
-        below = plan.describe()
-        return _on(below, "PROJECTION_COVERED", {"transformBy": {key: 1, "_id": 0}}, below.returned)
-    if runner.runs:
-        drain(plan.open(runner.scope, runner.check))
-    return plan.describe()
+        covered = True
+    else:
+        if runner.runs:
+            drain(plan.open(runner.scope, runner.check))
+        covered = _is_covered(plan)
+    root = plan.describe()
+    return _on(root, "PROJECTION_COVERED", {"transformBy": {key: 1, "_id": 0}}, root.returned) if covered else subplanned(root, query)

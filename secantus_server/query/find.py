@@ -12,7 +12,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.shown import Skipping, WithRecordId
 from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery
-from secantus_server.query.plan import Documents, IndexedScan, Plan, Sort
+from secantus_server.query.plan import Documents, IndexedScan, Sort, Source
 from secantus_server.query.point import plan_of
 
 Check = Callable[[], None]
@@ -43,7 +43,7 @@ def _whole(document: bytes) -> bytes:
     return document
 
 
-def keys_of(plan: Plan) -> Callable[[bytes], bytes]:
+def keys_of(plan: Source) -> Callable[[bytes], bytes]:
     """What `returnKey` shows of a document: its key in the index that the plan reads, or nothing.
 
     Raises:

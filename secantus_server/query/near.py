@@ -11,6 +11,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.mql.match import GeoNear
+from secantus_server.mql.match.geo_near import is_geojson
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.implication import implies
 from secantus_server.query.plan import Near
@@ -46,7 +47,7 @@ def index_kinds(near: Any) -> tuple[str, ...]:
     if not near.spherical:
         return ("2d",)
     argument = next((value for name, value in near.spec.items() if name in ("$near", "$nearSphere", "$geoNear")), None)
-    return ("2dsphere",) if type(argument) is dict and "$geometry" in argument else ("2dsphere", "2d")
+    return ("2dsphere",) if is_geojson(argument) else ("2dsphere", "2d")
 
 
 def _has_path(index: Index, path: str) -> bool:

@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from bson.int64 import Int64
+
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._covered import EntryShape
 from secantus_server.exec._scan import IndexScan, RecordScan
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.exec.sorting import SortedDocuments
+from secantus_server.exec.sorting import Measured, SortedDocuments
 from secantus_server.exec.union import UnionScan
 from secantus_server.index._index import Index
 from secantus_server.mql.sort import SortPattern
 from secantus_server.query.bounds import IndexBounds
-from secantus_server.query.stages import Stage, index_shape, stage
+from secantus_server.query.stages import Stage, count_shape, index_shape, stage
 
 Check = Callable[[], None]
 MEMORY_LIMIT = 104857600
@@ -35,12 +37,16 @@ class Documents(Protocol):
     def __next__(self) -> bytes: ...
 
 
-class Plan(Protocol):
-    """A node of a plan."""
+class Source(Protocol):
+    """What gives documents."""
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
         ...
+
+
+class Plan(Source, Protocol):
+    """A node of a plan."""
 
     def describe(self) -> Stage:
         """The node as explain shows it."""
@@ -59,7 +65,8 @@ class CollectionScan:
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
-        self.scan = RecordScan(self.collection.ident, self.match, check, self.reverse, self.tailing)
+        self.scan = RecordScan(self.collection.ident, self.match, check, self.reverse, self.tailing, self.collection.is_capped)
+        self.scan.collection = self.collection
         return scope.open(self.scan)
 
     def describe(self) -> Stage:
@@ -130,19 +137,33 @@ class IndexedScan:
             self.key_filter,
             EntryShape(paths, False) if self.key_filter is not None else None,
         )
+        self.scan.collection = self.collection
         return scope.open(self.scan)
 
-    def entries(self, name: str = "IXSCAN") -> Stage:
+    def entries(self) -> Stage:
         """The part that reads the index."""
         shape = index_shape(self.index, self.bounds, self.reverse)
         scan = self.scan
         if scan is None:
-            return stage(name, shape, filter=self.key_filter)
-        returned = scan.advanced if self.covered or name == "COUNT_SCAN" else max(scan.advanced, scan.docs_examined)
-        counts = {"keysExamined": scan.keys_examined, "seeks": scan.seeks}
-        if name == "IXSCAN":
-            counts |= {"dupsTested": scan.keys_examined if self.index.multikey else 0, "dupsDropped": scan.duplicates}
-        return stage(name, shape, filter=self.key_filter, returned=returned, works=scan.keys_examined, counts=counts)
+            return stage("IXSCAN", shape, filter=self.key_filter)
+        returned = scan.advanced if self.covered else max(scan.advanced, scan.docs_examined)
+        counts = {"keysExamined": scan.keys_examined, "seeks": scan.seeks, "dupsTested": 0, "dupsDropped": scan.duplicates}
+        if self.index.multikey:
+            counts["dupsTested"] = scan.keys_examined
+        return stage("IXSCAN", shape, filter=self.key_filter, returned=returned, works=scan.keys_examined, counts=counts)
+
+    def counted(self) -> Stage:
+        """The part that reads the index for a count, which needs the number of the entries alone."""
+        scan = self.scan
+        if self.key_filter is None and self.bounds.single_range:
+            shape = count_shape(self.index, self.bounds)
+            counts = {} if scan is None else {"keysExamined": scan.keys_examined}
+            returned, works = (None, 0) if scan is None else (scan.advanced, scan.keys_examined)
+            return stage("COUNT_SCAN", shape, returned=returned, works=works, counts=counts)
+        below = self.entries()
+        if scan is not None:
+            below.returned = scan.advanced
+        return below
 
     def describe(self) -> Stage:
         """The node as explain shows it."""
@@ -165,14 +186,9 @@ def fetch_stage(match: Any, scans: list[IndexScan], below: Stage) -> Stage:
 
 @dataclass
 class Union:
-    """The documents of several index scans, each document once.
-
-    Arguments:
-        rooted: the whole filter is the `$or` whose branches the scans are.
-    """
+    """The documents of several index scans, each document once."""
 
     children: list[IndexedScan]
-    rooted: bool = True
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
@@ -188,8 +204,7 @@ class Union:
         counts = {"dupsTested": sum(scan.keys_examined for scan in scans), "dupsDropped": sum(scan.duplicates for scan in scans)}
         found = None if not scans else sum(below.returned or 0 for below in inner)
         either = stage("OR", {}, returned=found, works=sum(scan.keys_examined for scan in scans), counts=counts, inputs=inner)
-        fetched = fetch_stage(self.children[0].match, scans, either)
-        return stage("SUBPLAN", {}, returned=fetched.returned, works=fetched.works, inputs=[fetched]) if self.rooted else fetched
+        return fetch_stage(self.children[0].match, scans, either)
 
 
 @dataclass
@@ -214,6 +229,7 @@ class Near:
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
         self.scan = RecordScan(self.collection.ident, self.match, check)
+        self.scan.collection = self.collection
         documents: Documents = scope.open(self.scan)
         return SortedDocuments(documents, self._key, self.limit) if self.ordered else documents
 
@@ -233,17 +249,26 @@ class Near:
 
 @dataclass
 class Sort:
-    """The documents of another node, sorted."""
+    """The documents of another node, sorted.
+
+    Arguments:
+        limit: how many are wanted; 0 means all.
+        max_bytes: the most bytes of documents to keep; None is no limit.
+        measured: whether the bytes of what is sorted are counted.
+    """
 
     child: Plan
     pattern: SortPattern
     limit: int = 0
-    sorted: SortedDocuments | None = field(default=None, compare=False)
+    max_bytes: int | None = None
+    measured: bool = field(default=False, compare=False)
+    source: Measured | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope, check: Check) -> Documents:
         """Begin to read."""
-        self.sorted = SortedDocuments(self.child.open(scope, check), self.pattern.key, self.limit)
-        return self.sorted
+        documents = self.child.open(scope, check)
+        self.source = Measured(documents) if self.measured else None
+        return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)
 
     def describe(self) -> Stage:
         """The node as explain shows it."""
@@ -252,9 +277,10 @@ class Sort:
         if self.limit:
             shape["limitAmount"] = self.limit
         shape["type"] = "simple"
-        if self.sorted is None:
+        if self.source is None:
             return stage("SORT", shape, inputs=[below])
-        counts = {"totalDataSizeSorted": self.sorted.bytes_sorted, "usedDisk": False, "spills": 0}
+        spilled = dict.fromkeys(("spills", "spilledBytes", "spilledRecords", "spilledDataStorageSize"), Int64(0))
+        counts = {"totalDataSizeSorted": Int64(self.source.size), "usedDisk": False, **spilled}
         returned = below.returned or 0
         returned = min(self.limit, returned) if self.limit else returned
         return stage("SORT", shape, returned=returned, works=(below.returned or 0) + returned, counts=counts, inputs=[below])

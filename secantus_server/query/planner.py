@@ -48,20 +48,38 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
 
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
     if hinted is not None and not hinted.stores_entries:
-        _check_wildcard(collection, hinted, query)
+        _check_serves(collection, hinted, query)
         return _sorted(natural_scan(collection, restricted(hinted, query.match)), query)
-    usable = [hinted] if hinted else [index for index in collection.indexes if index.stores_entries and not index.hidden]
-    conditions = Conditions(query)
-    candidates = [candidate for index in usable if (candidate := make_candidate(index, conditions, forced=hinted is not None))]
-    if candidates:
-        best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score)
+    usable = _usable(collection) if hinted is None else [hinted]
+    candidates = _candidates(query, usable, forced=hinted is not None)
+    best = candidates[0] if len(candidates) == 1 else max(candidates, key=lambda candidate: candidate.score, default=None)
+    union = _union(collection, query, usable, best) if hinted is None and (best is None or best.is_loose) else None
+    if union is None and best is not None:
         return _with_index(collection, query, best)
-    union = _union(collection, query, usable) if hinted is None else None
     return _sorted(union or natural_scan(collection, cheap_first(query.match)), query)
 
 
-def _check_wildcard(collection: Collection, index: Index, query: CanonicalQuery) -> None:
-    if index.kind == "wildcard" and not could_serve(index, query.match):
+def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Plan]:
+    """The plans by those indexes that `plan_query` could have chosen and did not, the better ones first."""
+    chosen = query.hint or query.natural or query.tailing or query.min or query.max or near_of(query.match) is not None
+    if collection is None or chosen or type(query.match) is AlwaysFalse:
+        return []
+    candidates = _candidates(query, _usable(collection), forced=False)
+    ranked = sorted(candidates, key=lambda candidate: candidate.score, reverse=True)
+    return [_with_index(collection, query, candidate) for candidate in ranked[1:]]
+
+
+def _usable(collection: Collection) -> list[Index]:
+    return [index for index in collection.indexes if index.stores_entries and not index.hidden]
+
+
+def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> list[Candidate]:
+    conditions = Conditions(query)
+    return [candidate for index in usable if (candidate := make_candidate(index, conditions, forced=forced))]
+
+
+def _check_serves(collection: Collection, index: Index, query: CanonicalQuery) -> None:
+    if index.kind == "text" or (index.kind == "wildcard" and not could_serve(index, query.match)):
         raise CommandError(
             291, f"error processing query: ns={collection.namespace}: planner returned error :: caused by :: No query solutions"
         )
@@ -99,7 +117,7 @@ def _same_pattern(key: dict[str, Any], hint: Any) -> bool:
 def _sorted(plan: Plan, query: CanonicalQuery) -> Plan:
     if query.sort is None:
         return plan
-    return Sort(plan, query.sort, query.skip + query.limit if query.limit else 0)
+    return Sort(plan, query.sort, query.skip + query.limit if query.limit else 0, query.sort_bytes)
 
 
 def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) -> Plan:
@@ -117,20 +135,20 @@ def _fetching(plan: IndexedScan, query: CanonicalQuery) -> IndexedScan:
     return plan
 
 
-def _union(collection: Collection, query: CanonicalQuery, usable: list[Index]) -> Union | None:
-    """A union of index scans where the filter, or a conjunct of it, is an `$or` whose branches all have an index."""
+def _union(collection: Collection, query: CanonicalQuery, usable: list[Index], instead: Candidate | None) -> Union | None:
+    """A union of index scans where the filter, or a conjunct of it, is an `$or` whose branches all have an index.
+
+    Arguments:
+        instead: the loose index that is used otherwise: then no branch may be as loose. None where there is no index otherwise.
+    """
     for node in conjuncts(query.match):
         if type(node) is Or:
-            branches = [_branch(collection, query, child, usable) for child in node.children]
-            if all(branches):
-                return Union([branch for branch in branches if branch], rooted=node is query.match)
+            branches = [_branch(query, child, usable) for child in node.children]
+            if all(branch is not None and (instead is None or not branch.is_loose) for branch in branches):
+                return Union([IndexedScan(collection, best.index, best.bounds, query.match) for best in branches if best])
     return None
 
 
-def _branch(collection: Collection, query: CanonicalQuery, child: Any, usable: list[Index]) -> IndexedScan | None:
-    part = Conditions(CanonicalQuery(query.filter, child, query.context))
-    candidates = [candidate for index in usable if (candidate := make_candidate(index, part, forced=False))]
-    if not candidates:
-        return None
-    best = max(candidates, key=lambda candidate: candidate.score)
-    return IndexedScan(collection, best.index, best.bounds, query.match)
+def _branch(query: CanonicalQuery, child: Any, usable: list[Index]) -> Candidate | None:
+    candidates = _candidates(CanonicalQuery(query.filter, child, query.context), usable, forced=False)
+    return max(candidates, key=lambda candidate: candidate.score, default=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
@@ -11,9 +11,8 @@ from secantus_server.exec._point import find_by_key
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.query.canonical import CanonicalQuery, PointQuery
-from secantus_server.query.plan import Documents, Nothing, Plan
+from secantus_server.query.plan import Documents, Nothing, Source
 from secantus_server.query.planner import plan_query
-from secantus_server.query.stages import Stage, stage
 from secantus_server.storage import RecoveryUnit
 
 
@@ -37,34 +36,23 @@ class IdLookup:
 
     collection: Collection
     query: PointQuery
-    found: int | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope, check: Callable[[], None]) -> Documents:
         """Begin to read."""
         index = self.collection.id_index
         assert index is not None, "a collection with documents has an index on _id"
         document = point_document(self.collection, index, self.query, scope.unit)
-        self.found = 0 if document is None else 1
         return Nothing() if document is None else OneDocument(*document)
 
-    def describe(self) -> Stage:
-        """The node as explain shows it."""
-        index = self.collection.id_index
-        assert index is not None, "a collection with documents has an index on _id"
-        shape = {"keyPattern": "{ _id: 1 }", "indexName": index.name}
-        counts = {} if self.found is None else {"keysExamined": self.found, "docsExamined": self.found}
-        name = "EXPRESS_CLUSTERED_IXSCAN" if self.collection.is_clustered else "EXPRESS_IXSCAN"
-        return stage(name, shape, returned=self.found, works=self.found or 0, counts=counts)
 
-
-def plan_of(collection: Collection | None, query: CanonicalQuery) -> Plan:
-    """The plan for any query; one for an `_id` alone needs no planner.
+def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
+    """What gives the documents of any query; one for an `_id` alone needs no planner. Explain shows it as an express plan.
 
     Raises:
         CommandError: as `plan_query`.
     """
     index = point_index(collection, query)
-    if index is None or not index.is_id:
+    if index is None or not index.is_id or query.return_key:
         return plan_query(collection, query)
     assert isinstance(query, PointQuery)
     assert collection is not None

@@ -11,19 +11,19 @@ from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import canonical_type, key_string
-from secantus_server.bson.shell import shell_text
 from secantus_server.bson.values import UNDEFINED, Date, Regex, Undefined
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 from secantus_server.mql.match import And, Comparison, ElemMatchValue, Exists, In, Not, RegexMatch
-from secantus_server.query.bounds import FieldInterval, ValueText, intersect, point, united
+from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, complement, intersect, point, united
 
 _RANGE_TYPES = (int, Int64, float, Decimal128, str, Date, ObjectId, bool, Timestamp, Binary)
 _STRING_RANK = 50
 _REGEX_SPECIAL = frozenset("^$.|?*+()[]{}\\")
 _NULL_KEY = key_string(None)
 
-Found = tuple[list[FieldInterval], bool]
+# The intervals of a predicate, and what it says of them after that.
+Found = tuple[list[FieldInterval], bool] | tuple[list[FieldInterval], bool, bool, bool]
 
 
 class Predicate(NamedTuple):
@@ -32,11 +32,15 @@ class Predicate(NamedTuple):
     Arguments:
         intervals: ascending and disjoint; no document outside them matches.
         exact: every document inside them matches.
+        exact_alone: the same where no document has several keys.
+        selective: they are likely to leave out most documents.
     """
 
     path: str
     intervals: list[FieldInterval]
     exact: bool
+    exact_alone: bool = False
+    selective: bool = True
 
     @property
     def demands_value(self) -> bool:
@@ -87,13 +91,28 @@ def _intervals(node: Any, collation: Collation | None) -> Found | None:
         return _prefix(node.pattern, node.options) if collation is None else None
     if kind is ElemMatchValue:
         return _elements(node, collation)
-    if kind is Not and type(node.child) is Exists:
+    if kind is Exists:
+        return [EVERYTHING], False, False, False
+    return _negation(node.child, collation) if kind is Not else None
+
+
+def _negation(child: Any, collation: Collation | None) -> Found | None:
+    """What is outside the child's keys. A document with several keys may have some outside and still match the child."""
+    if type(child) is Exists:
         return [point(None, collation)], False
-    return None
+    if type(child) not in (Comparison, In):
+        return None
+    operands = child.operands if type(child) is In else [child.operand]
+    if any(type(operand) is list for operand in operands) or (type(child) is In and (child.regexes or not operands)):
+        return None
+    found = _intervals(child, collation)
+    return None if found is None else (complement(found[0]), False, found[1], False)
 
 
 def mentions_text(node: Any) -> bool:
     """Whether the comparison depends on the collation."""
+    if type(node) is Not:
+        return mentions_text(node.child)
     if type(node) is ElemMatchValue:
         return any(map(mentions_text, node.children))
     operands = node.operands if type(node) is In else [node.operand] if type(node) is Comparison else []
@@ -130,11 +149,10 @@ def _membership(node: Any, collation: Collation | None) -> Found | None:
             return None
         intervals += found[0]
         exact = exact and found[1]
+    if node.regexes and collation is not None:
+        return None
     for regex in node.regexes:
-        found = _prefix(regex.pattern, regex.options) if collation is None else None
-        if found is None:
-            return None
-        intervals += found[0]
+        intervals += _prefix(regex.pattern, regex.options)[0]
         exact = False
     return united(intervals), exact
 
@@ -152,11 +170,11 @@ def _elements(node: Any, collation: Collation | None) -> Found | None:
 def _range(operator: str, operand: Any, collation: Collation | None) -> Found | None:
     if type(operand) not in _RANGE_TYPES or operand != operand or (type(operand) is Decimal128 and operand.to_decimal().is_nan()):
         return None
-    key, text = key_string(operand, collation), ValueText(operand)
+    key, end = key_string(operand, collation), End(operand, collation)
     whole = _bracket(operand)
     if operator in ("$gt", "$gte"):
-        return [FieldInterval(key, operator == "$gte", whole.high, whole.high_included, text, whole.high_text)], True
-    return [FieldInterval(whole.low, whole.low_included, key, operator == "$lte", whole.low_text, text)], True
+        return [FieldInterval(key, operator == "$gte", whole.high, whole.high_included, end, whole.high_end)], True
+    return [FieldInterval(whole.low, whole.low_included, key, operator == "$lte", whole.low_end, end)], True
 
 
 def _bracket(operand: Any) -> FieldInterval:
@@ -165,12 +183,12 @@ def _bracket(operand: Any) -> FieldInterval:
     ends = _ENDS.get(rank)
     if ends is not None:
         return ends
-    low_text, high_text = ('""', "{}") if rank == _STRING_RANK else ("BinData(0, )", "ObjectId('000000000000000000000000')")
-    return FieldInterval(bytes([rank]), True, bytes([rank + 1]), False, low_text, high_text)
+    low, high = ("", {}) if rank == _STRING_RANK else (Binary(b""), ObjectId(b"\0" * 12))
+    return FieldInterval(bytes([rank]), True, bytes([rank + 1]), False, End(low), End(high))
 
 
 def _ends(low: Any, high: Any) -> FieldInterval:
-    return FieldInterval(key_string(low), True, key_string(high), True, shell_text(low), shell_text(high))
+    return FieldInterval(key_string(low), True, key_string(high), True, End(low), End(high))
 
 
 # The least and the greatest value of the types that have them; NaN is no number that a range can match.
@@ -186,10 +204,22 @@ _ENDS = {
 }
 
 
-def _prefix(pattern: str, options: str) -> Found | None:
-    """The strings that begin as the regular expression demands, and regular expressions themselves."""
+def _prefix(pattern: str, options: str) -> Found:
+    """The strings that begin as the regular expression demands, all strings if it demands nothing; and regular expressions themselves."""
+    literal = _literal_prefix(pattern, options)
+    itself = point(Regex(pattern, options), None)
+    if not literal:
+        return [_bracket(""), itself], False, False, False
+    low = bytes([_STRING_RANK]) + literal.encode("utf-8", "surrogateescape")
+    high = next_prefix(low)
+    assert high is not None, "a string's rank is not 255"
+    return [FieldInterval(low, True, high, False, End(literal), End(_following(literal))), itself], False
+
+
+def _literal_prefix(pattern: str, options: str) -> str:
+    """What every string that matches begins with."""
     if not pattern.startswith("^") or "|" in pattern or set(options) & set("imx"):
-        return None
+        return ""
     literal = ""
     for character in pattern[1:]:
         if character in _REGEX_SPECIAL:
@@ -197,13 +227,7 @@ def _prefix(pattern: str, options: str) -> Found | None:
         literal += character
     if pattern[1 + len(literal) :][:1] in ("?", "*", "{"):
         literal = literal[:-1]
-    if not literal or "\0" in literal:
-        return None
-    low = bytes([_STRING_RANK]) + literal.encode("utf-8", "surrogateescape")
-    high = next_prefix(low)
-    assert high is not None, "a string's rank is not 255"
-    strings = FieldInterval(low, True, high, False, shell_text(literal), shell_text(_following(literal)))
-    return [strings, point(Regex(pattern, options), None)], False
+    return "" if "\0" in literal else literal
 
 
 def _following(literal: str) -> str:

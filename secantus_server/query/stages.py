@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/explain-results/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ class Stage:
         works: how many steps it took for that.
         counts: what else it counted.
         inputs: the stages below.
+        brief: it shows none of the numbers that say how a stage worked.
+        rejected: of a plan's top stage, the plans that were not chosen.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Stage:
     works: int
     counts: dict[str, Any] = field(default_factory=dict)
     inputs: list[Stage] = field(default_factory=list)
+    brief: bool = False
+    rejected: list[Stage] = field(default_factory=list)
 
     def planned(self) -> dict[str, Any]:
         """The stage in `winningPlan`."""
@@ -42,6 +46,9 @@ class Stage:
     def executed(self) -> dict[str, Any]:
         """The stage in `executionStages`."""
         returned = self.returned or 0
+        below = self._below([below.executed() for below in self.inputs])
+        if self.brief:
+            return {**self._head(), **self.shape, **self.counts, "nReturned": returned, **below}
         works = max(self.works, returned) + 1
         shown = {
             **self._head(),
@@ -55,7 +62,13 @@ class Stage:
             "restoreState": 0,
             "isEOF": 1,
         }
-        return {**shown, **self.shape, **self.counts, **self._below([below.executed() for below in self.inputs])}
+        return {**shown, **self.shape, **self.counts, **below}
+
+    def stages(self) -> Iterator[Stage]:
+        """This stage and all below."""
+        yield self
+        for below in self.inputs:
+            yield from below.stages()
 
     def total(self, count: str) -> int:
         """The sum of a count over this stage and all below."""
@@ -79,6 +92,7 @@ def stage(
     works: int = 0,
     counts: dict[str, Any] | None = None,
     inputs: Sequence[Stage] = (),
+    brief: bool = False,
 ) -> Stage:
     """A stage.
 
@@ -87,20 +101,28 @@ def stage(
         (the others as in Stage)
     """
     shown = None if filter is None else filter.serialize()
-    return Stage(name, shown, shape, returned, works, counts or {}, list(inputs))
+    return Stage(name, shown, shape, returned, works, counts or {}, list(inputs), brief)
 
 
 def index_shape(index: Index, bounds: IndexBounds, reverse: bool) -> dict[str, Any]:
     """What explain says of a scan of an index."""
+    return {**_index_flags(index), "direction": "backward" if reverse else "forward", "indexBounds": bounds.shown(reverse)}
+
+
+def count_shape(index: Index, bounds: IndexBounds) -> dict[str, Any]:
+    """What explain says of a `COUNT_SCAN`, whose bounds are two keys."""
+    return {**_index_flags(index), "indexBounds": bounds.shown_keys()}
+
+
+def _index_flags(index: Index) -> dict[str, Any]:
     return {
         "keyPattern": index.spec["key"],
         "indexName": index.name,
+        **({"collation": index.spec["collation"]} if "collation" in index.spec else {}),
         "isMultiKey": index.multikey,
-        "multiKeyPaths": {path: [path] if index.multikey and len(index.parts) == 1 else [] for path, _ in index.parts},
+        "multiKeyPaths": {path: [] for path, _ in index.parts},
         "isUnique": index.unique,
         "isSparse": index.sparse,
         "isPartial": index.partial_filter is not None,
         "indexVersion": index.spec.get("v", 2),
-        "direction": "backward" if reverse else "forward",
-        "indexBounds": bounds.shown(reverse),
     }

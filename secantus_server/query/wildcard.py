@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.index._index import Index
-from secantus_server.mql.match import Comparison, Not, Or, PathMatch
+from secantus_server.mql.match import Comparison, Exists, Not, Or, PathMatch
 from secantus_server.query.predicates import conjuncts, predicate_of
 
 
@@ -26,7 +26,7 @@ def _node_is_served(index: Index, node: Any) -> bool:
         return all(could_serve(index, child) for child in node.children)
     if type(node) is Not and type(node.child) is Comparison and node.child.operand is None:
         return has_path(index, node.child.path)
-    predicate = predicate_of(node, None)
+    predicate = None if type(node) is Exists else predicate_of(node, None)
     if predicate is not None and not predicate.demands_value:
         return False
     return isinstance(node, PathMatch) and has_path(index, node.path)

@@ -4,7 +4,7 @@ cdef class Gate:
     cdef readonly Py_ssize_t running
     cdef readonly long long entered
     cdef readonly bint closed
-    cdef object condition
+    cdef object waits
     cdef object holder
     cdef readonly list units
 

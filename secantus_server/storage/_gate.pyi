@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from secantus_server.storage.waiting import Waits
+
 class Gate:
     """Counts the running transactions, and keeps new ones out on request."""
 
@@ -9,6 +11,7 @@ class Gate:
     entered: int
     closed: bool
     units: list[Any]
+    def __init__(self, waits: Waits) -> None: ...
     def is_held(self) -> bool:
         """Whether this thread has begun a transaction that still runs."""
     def close(self, timeout: float | None) -> None:

@@ -2,33 +2,36 @@
 """The gate between transactions and whoever needs the store for himself (a snapshot, a restore, closing).
 
 A transaction passes the gate when it begins and leaves when it ends: an addition and a comparison, made atomic by the GIL, which
-this code does not give up between them. Only while the gate is closed does anybody touch the condition. What guards what:
+this code does not give up between them. Only while the gate is closed does anybody touch `waits`. What guards what:
 
 - the GIL guards `running`, `entered` (how many transactions have begun since ever) and `closed`;
-- `condition` guards the sleep of those who wait for either to change;
+- `waits` has the sleep of those who wait for either to change, which ends with their operation (see `waiting`);
 - Engine.exclusive() has a lock so that one thread at a time closes the gate.
 """
 
-import threading
-
 from secantus_server.storage.errors import StorageError
+from secantus_server.system._threads import get_ident
 
 
 cdef class Gate:
-    """Counts the running transactions, and keeps new ones out on request."""
+    """Counts the running transactions, and keeps new ones out on request.
 
-    def __cinit__(self):
+    Arguments:
+        waits: the `Waits` of the store.
+    """
+
+    def __cinit__(self, waits):
         self.running = 0
         self.entered = 0
         self.closed = False
-        self.condition = threading.Condition()
+        self.waits = waits
         self.holder = None
         self.units = []
 
     cdef int enter(self) except -1:
         """Called when a transaction begins; waits while the gate is closed."""
         while self.closed and not self._may_pass():
-            self._wait_for_opening()
+            self.waits.wait_for(lambda: not self.closed)
         self.running += 1
         self.entered += 1
         return 0
@@ -37,24 +40,17 @@ cdef class Gate:
         """Called when a transaction has ended."""
         self.running -= 1
         if self.closed:
-            with self.condition:
-                self.condition.notify_all()
+            self.waits.notify_all()
         return 0
 
     def _may_pass(self):
         """Whether this thread must not wait: it closed the gate itself, or holds up the one who waits for it to finish."""
-        return self.holder == threading.get_ident() or self.is_held()
+        return self.holder == get_ident() or self.is_held()
 
     def is_held(self):
         """Whether this thread has begun a transaction that still runs."""
-        me = threading.get_ident()
+        me = get_ident()
         return any(unit.in_transaction and unit.thread == me for unit in self.units)
-
-    def _wait_for_opening(self):
-        """Sleeps until the gate may have opened."""
-        with self.condition:
-            if self.closed:
-                self.condition.wait()
 
     def close(self, timeout):
         """Keeps new transactions out and waits for the running ones.
@@ -62,20 +58,22 @@ cdef class Gate:
         Arguments:
             timeout: seconds to wait, or None for as long as it takes.
 
-        Raises StorageError, with the gate open again, when they have not ended by then.
+        Raises StorageError when they have not ended by then, or why this thread's operation has to end; the gate is open again then.
         """
         assert not self.is_held(), "end this thread's transaction first"
-        self.holder = threading.get_ident()
+        self.holder = get_ident()
         self.closed = True
-        with self.condition:
-            done = self.running == 0 or self.condition.wait_for(lambda: self.running == 0, timeout)
+        done = False
+        try:
+            done = self.waits.wait_for(lambda: self.running == 0, timeout)
+        finally:
+            if not done:
+                self.open()
         if not done:
-            self.open()
             raise StorageError(f"The store cannot be had alone: {self.running} transactions have not ended after {timeout:g} s.", 262)
 
     def open(self):
         """Lets transactions begin again."""
         self.closed = False
         self.holder = None
-        with self.condition:
-            self.condition.notify_all()
+        self.waits.notify_all()

@@ -2,24 +2,15 @@
 
 from libc.stdint cimport int64_t
 
+from secantus_server.system._clock cimport monotonic_ns, timespec
+
 cdef extern from "<time.h>" nogil:
-    struct timespec:
-        long tv_sec
-        long tv_nsec
-    int CLOCK_MONOTONIC
-    int clock_gettime(int clock, timespec* now)
     int nanosleep(const timespec* length, timespec* rest)
 
 cdef enum:
     # How many steps a loop makes between two looks at the clock.
     BREATH = 128
     PAUSE_NS = 1000000
-
-
-cdef inline int64_t monotonic_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <int64_t>now.tv_sec * 1000000000 + now.tv_nsec
 
 
 cdef inline int64_t pause_when_due(int64_t last) noexcept:

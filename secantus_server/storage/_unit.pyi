@@ -12,6 +12,9 @@ class RecoveryUnit(Session):
     """Engine.acquire() makes it, or takes it from the pool; see the package's page for its use."""
 
     thread: int
+    @property
+    def is_large(self) -> bool:
+        """Whether so much is written that a statement which can be split should go on in another transaction."""
     def __init__(
         self, connection: Connection, gate: Gate, undo: UndoLog, sync_on_commit: bool, on_drop: Callable[[IdentRange], None]
     ) -> None: ...

@@ -22,6 +22,8 @@ from secantus_server.storage.keys import IdentRange
 cdef enum:
     KEY_COST = 128
     LONG_COMMIT = 131072
+    # So much is at most written in one transaction of a statement that may go on in another one.
+    LARGE = 8388608
 
 cdef extern from "pythread.h":
     unsigned long PyThread_get_thread_ident()
@@ -91,6 +93,15 @@ cdef class RecoveryUnit(Session):
         if self.written > self.connection.change_limit:
             raise CacheTooSmall()
         return 0
+
+    @property
+    def is_large(self):
+        """Whether so much is written that a statement which can be split should go on in another transaction.
+
+        The commit adds as much again, for the oplog.
+        """
+        cdef size_t most = self.connection.change_limit // 4
+        return self.written >= (most if most < LARGE else <size_t>LARGE)
 
     cdef int require_transaction(self) except -1:
         """Without a transaction WiredTiger would commit each operation by itself, past gate and snapshot."""

@@ -12,7 +12,7 @@ from secantus_server.storage.tables import INDEX_ENTRIES, NAMES, RECORDS
 MEMORY_PATH: Final = ":memory:"
 MEGABYTE: Final = 1 << 20
 #: Recovery units in use at one time: one for each command that runs, one for each open transaction.
-MAX_SESSIONS: Final = 1000
+MAX_SESSIONS: Final = 5000
 _COMMON: Final = f"create,session_max={MAX_SESSIONS},use_environment=false,config_base=false"
 _TABLE: Final = b"key_format=u,value_format=u,leaf_page_max=32KB,memory_page_max=5MB"
 _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))

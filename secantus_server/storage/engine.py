@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +19,17 @@ from secantus_server.storage.keys import IdentRange
 from secantus_server.storage.orphans import Orphans
 from secantus_server.storage.snapshots import NOTHING, Restored, Snapshot, SnapshotStack, Touched, write_back
 from secantus_server.storage.tables import WITH_IDENTS
+from secantus_server.storage.waiting import Check, Waits
 from secantus_server.storage.wiredtiger._binding import Connection
+from secantus_server.system._threads import Lock, RLock, Thread
 
 _OUT_OF_SPACE: Final = 14031
 #: How long close() waits for transactions that are still running.
 _CLOSE_TIMEOUT: Final = 10.0
+
+
+def _wait_on() -> None:
+    """Let a thread wait for as long as it takes."""
 
 
 class Engine:
@@ -36,18 +41,26 @@ class Engine:
     from each other and from the end.
     """
 
-    def __init__(self, connection: Connection, *, sync_on_commit: bool = False, memory_size_mb: int = 0) -> None:
+    def __init__(
+        self, connection: Connection, *, sync_on_commit: bool = False, memory_size_mb: int = 0, check_waiting: Check = _wait_on
+    ) -> None:
         self._connection = connection
         self._memory_size_mb = memory_size_mb
         self._sync_on_commit = sync_on_commit
-        self._gate = Gate()
+        self._waits = Waits(check_waiting)
+        self._gate = Gate(self._waits)
         self._undo = UndoLog()
         self._snapshots = SnapshotStack(self._undo)
         self._pool: list[RecoveryUnit] = []
-        self._exclusive_lock = threading.RLock()
+        self._exclusive_lock = RLock()
         self._exclusive_depth = 0
-        self._purge_lock = threading.Lock()
+        self._purge_lock = Lock()
+        self._statistics_lock = Lock()
+        # How many were written, as serverStatus tells.
+        self.checkpoints = 0
         self._closed = False
+        #: How often the store was put back to a snapshot; it changes only while no transaction runs.
+        self.restores = 0
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
         self._orphans = Orphans(self._new_sweeper() if connection.in_memory else None)
@@ -55,7 +68,9 @@ class Engine:
             self._orphans.load(unit)
 
     @classmethod
-    def open(cls, path: str, *, cache_size_mb: int | None = None, sync_on_commit: bool = False) -> Engine:
+    def open(
+        cls, path: str, *, cache_size_mb: int | None = None, sync_on_commit: bool = False, check_waiting: Check = _wait_on
+    ) -> Engine:
         """Opens a store.
 
         Arguments:
@@ -63,6 +78,7 @@ class Engine:
             cache_size_mb: the cache; for a store in memory this is all it can hold. Default: half of the machine's memory
                 there, a quarter and at most 1 GB for a directory. It is taken only as needed.
             sync_on_commit: whether each commit waits for the disk.
+            check_waiting: called now and then by a thread that waits for another one; it raises to end the wait.
 
         Raises StorageError when another process has the directory, or it cannot be used; CommandError(14031) when the disk is full.
         """
@@ -70,7 +86,7 @@ class Engine:
             # WiredTiger opens a name once in a process; in memory it is nothing but a name.
             name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
             size = configuration.memory_size_mb(cache_size_mb)
-            return cls(Connection(name, configuration.memory_config(size), True), memory_size_mb=size)
+            return cls(Connection(name, configuration.memory_config(size), True), memory_size_mb=size, check_waiting=check_waiting)
         directory = Path(path)
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -81,7 +97,7 @@ class Engine:
             connection = Connection(bytes(directory), configuration.path_config(cache_size_mb), False, limit)
         except StorageError as error:
             raise StorageError(f"{error.message} ({path})", error.code) from error
-        return cls(connection, sync_on_commit=sync_on_commit)
+        return cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting)
 
     @property
     def in_memory(self) -> bool:
@@ -102,7 +118,7 @@ class Engine:
                 self._closed = True
                 self._connection.retire()
             if self.in_memory:
-                threading.Thread(target=self._connection.close, name="secantus-free", daemon=True).start()
+                Thread(self._connection.close, name="secantus-free").start()
             else:
                 self._connection.close()
 
@@ -139,9 +155,10 @@ class Engine:
     def exclusive(self, timeout: float | None = None) -> Iterator[None]:
         """Waits until no transaction runs, and keeps others from beginning until the block ends. It nests.
 
-        Raises StorageError when the running transactions do not end in time; AssertionError when one is the caller's.
+        Raises StorageError when the running transactions do not end in time; AssertionError when one is the caller's; what
+        `check_waiting` raises when this thread's operation ends before.
         """
-        with self._exclusive_lock:
+        with self._waits.hold(self._exclusive_lock):
             if self._exclusive_depth == 0:
                 self._gate.close(timeout)
             self._exclusive_depth += 1
@@ -152,10 +169,20 @@ class Engine:
                 if self._exclusive_depth == 0:
                     self._gate.open()
 
+    def hold(self, lock: Lock | RLock) -> AbstractContextManager[None]:
+        """A block that has a lock; the wait for it ends with this thread's operation, as every wait for the store does."""
+        return self._waits.hold(lock)
+
     def checkpoint(self) -> None:
         """Writes everything committed into the tables' files, so that a restart has little log to read."""
         if not self.in_memory:
             self._with_unit(RecoveryUnit.checkpoint)
+            self.checkpoints += 1
+
+    def statistics(self) -> dict[str, int]:
+        """Return the storage engine's statistics by their descriptions; only gauges are kept, such as the bytes in the cache."""
+        with self.transaction(), self._statistics_lock:
+            return self._connection.statistics()
 
     def flush_log(self) -> None:
         """Waits until every commit so far is on the disk; callers at the same time share one fsync."""
@@ -244,6 +271,7 @@ class Engine:
                 if not self.in_memory or error.code != _OUT_OF_SPACE:
                     raise
                 restored = self._write_back_when_full(snapshot, made)
+            self.restores += 1
             self._snapshots.settle(snapshot, self._idents.next)
             self._orphans.add(made)
             return restored

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.keys import IDENT_MARK
 from secantus_server.storage.tables import META
+from secantus_server.system._threads import Lock
 
 #: Idents set aside by one write; a restart skips those not used.
 _BLOCK: Final = 256
@@ -27,7 +27,7 @@ class Idents:
     def __init__(self, transaction: Callable[[], AbstractContextManager[RecoveryUnit]], *, persistent: bool) -> None:
         self._transaction = transaction
         self._persistent = persistent
-        self._lock = threading.Lock()
+        self._lock = Lock()
         with transaction() as unit:
             mark = unit.get(META, IDENT_MARK)
         self.next = int.from_bytes(mark, "big") if mark else _FIRST

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -11,6 +10,7 @@ from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import WriteConflict
 from secantus_server.storage.keys import IdentRange, orphan_bounds, unpack_range
 from secantus_server.storage.tables import META
+from secantus_server.system._clock import monotonic
 
 #: Keys removed in one transaction: about a quarter of a millisecond, for which a restore may have to wait.
 _BATCH: Final = 256
@@ -45,12 +45,12 @@ class Orphans:
 
     def purge(self, unit: RecoveryUnit, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> bool:
         """Removes entries for about so many milliseconds, or until somebody else wants to work; tells whether some are left."""
-        deadline = time.monotonic() + budget_ms / 1000
+        deadline = monotonic() + budget_ms / 1000
         while self._ranges:
             self._purge_batch(unit, self._ranges[0])
             if self._sweeper is not None and self._removed >= _SWEEP_AFTER:
                 self._sweep(self._sweeper)
-            if time.monotonic() >= deadline or is_wanted_elsewhere():
+            if monotonic() >= deadline or is_wanted_elsewhere():
                 break
         return bool(self._ranges)
 

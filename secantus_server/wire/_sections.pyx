@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The sections of an OP_MSG: walked, checked and decoded in place; and a reply, written in one piece.
+"""The sections of an OP_MSG: walked, checked and decoded in place; and a reply, written in one piece; and the checksum of either.
 
 https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md#sections
 """
@@ -125,3 +125,30 @@ def write_message(dict reply not None, int32_t request_id, int32_t response_to, 
     header[3] = OP_CODE
     memcpy(out.buffer, header, 16)
     return out.finish()
+
+
+# CRC-32C (Castagnoli), the checksum that an OP_MSG may carry; the polynomial's bits are in reversed order.
+cdef uint32_t POLYNOMIAL = 0x82F63B78
+cdef uint32_t[256] crc_table
+
+
+cdef void fill_crc_table() noexcept:
+    cdef uint32_t n, crc
+    for n in range(256):
+        crc = n
+        for _ in range(8):
+            crc = (crc >> 1) ^ POLYNOMIAL if crc & 1 else crc >> 1
+        crc_table[n] = crc
+
+
+fill_crc_table()
+
+
+def crc32c(const uint8_t[::1] data not None):
+    """Return the CRC-32C of the bytes. The GIL is released meanwhile: a message may be long."""
+    cdef uint32_t crc = 0xFFFFFFFF
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(data.shape[0]):
+            crc = (crc >> 8) ^ crc_table[(crc ^ data[i]) & 255]
+    return crc ^ 0xFFFFFFFF

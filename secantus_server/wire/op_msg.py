@@ -9,8 +9,7 @@ import struct
 from typing import Any
 
 from secantus_server.errors import CommandError
-from secantus_server.wire._sections import read_sections, write_message
-from secantus_server.wire.crc32c import crc32c
+from secantus_server.wire._sections import crc32c, read_sections, write_message
 from secantus_server.wire.header import Header, ProtocolError
 from secantus_server.wire.message import Message
 

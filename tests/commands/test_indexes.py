@@ -215,3 +215,35 @@ def test_a_polygon_with_an_inside_by_its_winding_cannot_be_indexed(db: Database)
     crs = {"type": "name", "properties": {"name": "urn:x-mongodb:crs:strictwinding:EPSG:4326"}}
     db.c.insert_one({"at": {"type": "Polygon", "coordinates": [[[0, 0], [0, 1], [1, 1], [0, 0]]], "crs": crs}})
     assert code(db, {"createIndexes": "c", "indexes": [{"key": {"at": "2dsphere"}, "name": "at"}]}) == 16755
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ({"key": {"$**": 1}, "name": "w", "wildcardProjection": 5},
+         'Error in specification { key: { $**: 1 }, name: "w", wildcardProjection: 5 } :: caused by :: '
+         "The field 'wildcardProjection' must be an object, but got int"),
+        ({"key": {"a": 1}, "name": "a", "unique": {}},
+         'Error in specification { key: { a: 1 }, name: "a", unique: {} } :: caused by :: '
+         "The field 'unique has value unique: {}, which is not convertible to bool"),
+        ({"key": {"a": 1}, "name": ""},
+         'Error in specification { key: { a: 1 }, name: "", v: 2 } :: caused by :: index name cannot be empty'),
+        ({"key": {"a": 1}},
+         "Error in specification { key: { a: 1 } } :: caused by :: The 'name' field is a required property of an index specification"),
+        ({"key": {"a": 0}, "name": "a"},
+         'Error in specification { key: { a: 0 }, name: "a" } :: caused by :: Values in the index key pattern cannot be 0.'),
+    ],
+)  # fmt: skip
+def test_errors_quote_the_definition(db: Database, spec: dict[str, Any], text: str) -> None:
+    assert failure(db, {"createIndexes": "c", "indexes": [spec]})["errmsg"] == text
+
+
+@pytest.mark.parametrize(("quorum", "expected"), [("unknown", 79), ("", 79), (2, 278), (-1, 9), (51, 9), (True, 14), ({}, 14)])
+def test_a_commit_quorum_that_cannot_be_met(db: Database, quorum: Any, expected: int) -> None:
+    assert code(db, {"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}], "commitQuorum": quorum}) == expected
+    assert db.list_collection_names() == []
+
+
+@pytest.mark.parametrize("quorum", ["votingMembers", "majority", 0, 1, 1.0])
+def test_a_commit_quorum(db: Database, quorum: Any) -> None:
+    assert db.command({"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}], "commitQuorum": quorum})["commitQuorum"] == quorum

@@ -58,3 +58,10 @@ def test_the_oplog_is_not_read(db: Database[Any], read: Callable[[Any], Any]) ->
     with pytest.raises(OperationFailure, match="not supported by Secantus yet") as caught:
         read(db.client.local["oplog.rs"])
     assert caught.value.code == 238
+
+
+def test_the_configuration_of_the_replica_set(db: Database[Any]) -> None:
+    config = db.client.admin.command("replSetGetConfig")["config"]
+    assert db.client.local["system.replset"].find_one() == config
+    assert db.client.local["system.replset"].count_documents({}) == 1
+    assert db["system.replset"].find_one() is None

@@ -132,3 +132,16 @@ def test_a_lookup_in_a_sub_pipeline_reads_in_each_batch_too(db: Database) -> Non
     outer = {"$lookup": {"from": "people", "let": {"n": "$_id"}, "pipeline": [same, inner], "as": "me"}}
     found = [person["me"][0]["boss"] for person in db.people.aggregate([outer], batchSize=2)]
     assert found == [*[[{"_id": n + 1, "boss": n + 2}] for n in range(5)], []]
+
+
+@pytest.mark.parametrize("collection", ["c", "none", "view"])
+@pytest.mark.parametrize("stage", ["$search", "$searchMeta", "$vectorSearch", "$listSearchIndexes"])
+def test_search_is_not_enabled(db: Database, collection: str, stage: str) -> None:
+    db.c.insert_one({})
+    db.command({"create": "view", "viewOn": "c", "pipeline": []})
+    found = failure(db, {"aggregate": collection, "pipeline": [{stage: {}}], "cursor": {}})
+    assert (found["code"], found["codeName"]) == (31082, "SearchNotEnabled")
+    assert code(db, {"explain": {"aggregate": collection, "pipeline": [{stage: {}}], "cursor": {}}}) == 31082
+    if stage == "$listSearchIndexes":
+        assert found["errmsg"] == failure(db, {"createSearchIndexes": "c", "indexes": []})["errmsg"]
+    assert code(db, {"aggregate": collection, "pipeline": [{"$rankFusion": {}}], "cursor": {}}) == 238

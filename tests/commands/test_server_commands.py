@@ -92,6 +92,13 @@ def test_parameters(admin: Database) -> None:
         ({"setParameter": 1, "featureCompatibilityVersion": {"version": "8.0"}}, 20),
         ({"setParameter": 1, "notablescan": True}, 238),
         ({"setParameter": 1, "logLevel": 9}, 2),
+        ({"setParameter": 1, "ttlMonitorSleepSecs": 0}, 2),
+        ({"setParameter": 1, "ttlMonitorSleepSecs": "1"}, 14),
+        ({"setParameter": 1, "cursorTimeoutMillis": -1}, 2),
+        ({"setParameter": 1, "clientCursorMonitorFrequencySecs": 0}, 2),
+        ({"setParameter": 1, "syncdelay": -1}, 2),
+        ({"setParameter": 1, "syncdelay": float("nan")}, 2),
+        ({"setParameter": 1, "syncdelay": 0}, 238),
     ],
 )
 def test_parameters_that_cannot_be(admin: Database, command: dict[str, Any], expected: int) -> None:
@@ -151,6 +158,9 @@ def test_default_concerns(admin: Database) -> None:
         ({"noSuchCommand": 1}, 59, "no such command: 'noSuchCommand'"),
         ({"BuildInfo": 1}, 59, "no such command: 'BuildInfo'"),
         ({"isdbgrid": 1}, 59, "no such command: 'isdbgrid'"),
+        *(({name: 1}, 59, f"no such command: '{name}'") for name in ("atlasVersion", "getFreeMonitoringStatus", "setFreeMonitoring",
+          "getlasterror", "getnonce", "eval", "group", "copydb", "geoNear", "addShard", "listShards", "reshardCollection", "getAuditConfig",
+          "listStreamProcessors", "startShardDraining")),
         ({"replSetStepDown": 1}, 238, None),
         ({"ping": 1, "maxTimeMS": -1}, 2, "-1 value for maxTimeMS is out of range [0, 2147483647]"),
         ({"ping": 1, "maxTimeMS": 1.5}, 9, None),
@@ -178,15 +188,33 @@ def test_time_limits_of_every_number(admin: Database, limit: Any) -> None:
     ("name", "expected"),
     [
         ("saslStart", "connect without a user name and password"),
-        ("usersInfo", "there are no users and roles"),
         ("mapReduce", "write it as an aggregation"),
-        ("reshardCollection", "point the test at a MongoDB server"),
+        ("replSetFreeze", "point the test at a MongoDB server"),
     ],
 )
 def test_a_command_that_is_missing_says_what_to_do_instead(admin: Database, name: str, expected: str) -> None:
     error = failure(admin, {name: 1})
     assert error["code"] == 238
     assert error["errmsg"].startswith(f"the command {name} is not supported by Secantus yet: {expected}")
+
+
+def test_what_a_node_outside_a_cluster_answers(admin: Database) -> None:
+    assert admin.command("shardingState")["enabled"] is False
+    assert code(admin, {"fsyncUnlock": 1}) == 20
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ({"setFeatureCompatibilityVersion": "8.2"}, 7369100),
+        ({"setFeatureCompatibilityVersion": "8.0", "confirm": True}, 238),
+        ({"setFeatureCompatibilityVersion": "7.0", "confirm": True}, 2),
+        ({"setFeatureCompatibilityVersion": 8, "confirm": True}, 14),
+    ],
+)
+def test_feature_compatibility_versions(admin: Database, command: dict[str, Any], expected: int) -> None:
+    assert admin.command({"setFeatureCompatibilityVersion": "8.2", "confirm": True})["ok"] == 1.0
+    assert code(admin, command) == expected
 
 
 def test_what_to_do_instead_is_said_of_missing_commands_only() -> None:

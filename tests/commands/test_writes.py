@@ -26,13 +26,14 @@ def test_insert_and_its_errors(db: Database, ordered: bool, n: int, failed: list
     assert (reply["n"], errors(reply)) == (n, failed)
 
 
-def test_empty_timestamps_stay_where_that_is_wanted(db: Database) -> None:
+@pytest.mark.parametrize("let", [{}, {"let": {"x": 1}}])
+def test_empty_timestamps_stay_where_that_is_wanted(db: Database, let: dict[str, Any]) -> None:
     empty, keep = Timestamp(0, 0), {"bypassEmptyTsReplacement": True}
     db.command({"insert": "c", "documents": [{"_id": 1, "t": empty}], **keep})
-    db.command({"update": "c", "updates": [{"q": {"_id": 2}, "u": {"t": empty}, "upsert": True}], **keep})
-    db.command({"findAndModify": "c", "query": {"_id": 3}, "update": {"t": empty}, "upsert": True, **keep})
+    db.command({"update": "c", "updates": [{"q": {"_id": 2}, "u": {"t": empty}, "upsert": True}], **keep, **let})
+    db.command({"findAndModify": "c", "query": {"_id": 3}, "update": {"t": empty}, "upsert": True, **keep, **let})
     operations = [{"insert": 0, "document": {"_id": 4, "t": empty}}, {"update": 0, "filter": {"_id": 1}, "updateMods": {"t": empty}}]
-    db.client.admin.command({"bulkWrite": 1, "ops": operations, "nsInfo": [{"ns": db.c.full_name}], **keep})
+    db.client.admin.command({"bulkWrite": 1, "ops": operations, "nsInfo": [{"ns": db.c.full_name}], **keep, **let})
     assert [document["t"] for document in db.c.find()] == [empty] * 4
 
 
@@ -48,6 +49,13 @@ def test_empty_timestamps_become_times_of_their_own(db: Database) -> None:
         ({"q": {"_id": 1}, "u": {"$set": {"x": 1}}}, 1, 0),
         ({"q": {"_id": 1}, "u": {"$set": {"x": 2}}}, 1, 1),
         ({"q": {"_id": 1}, "u": {"x": 1}}, 1, 1),
+        ({"q": {"_id": 1}, "u": {"_id": 1, "x": 1}}, 1, 0),
+        ({"q": {"_id": 1}, "u": {"_id": 1, "x": 1.0}}, 1, 1),
+        ({"q": {"_id": 1}, "u": {"x": 1.0}}, 1, 1),
+        ({"q": {"_id": 1}, "u": {"_id": 1.0, "x": 1}}, 1, 1),
+        ({"q": {"_id": 1}, "u": [{"$replaceWith": {"_id": 1, "x": 1}}]}, 1, 0),
+        ({"q": {"_id": 1}, "u": [{"$replaceWith": {"$mergeObjects": ["$$ROOT", {"x": 1.0}]}}]}, 1, 1),
+        ({"q": {"_id": 1}, "u": {"$set": {"x": 1.0}}}, 1, 1),
         ({"q": {}, "u": {"$inc": {"x": 1}}, "multi": True}, 3, 3),
         ({"q": {}, "u": [{"$set": {"x": "$_id"}}], "multi": True}, 3, 2),
         ({"q": {"x": {"$gt": 1}}, "u": {"$inc": {"x": 1}}, "sort": {"_id": -1}}, 1, 1),

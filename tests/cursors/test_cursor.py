@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 
 from secantus_server.bson import decode, encode
+from secantus_server.bson.sizes import MAX_RESULT_BYTES
 from secantus_server.clock import SettableClock
 from secantus_server.cursors.cursor import DEFAULT_FIRST_BATCH, Cursor
 from secantus_server.cursors.registry import CursorRegistry
@@ -63,13 +64,30 @@ def test_a_cursor_that_gave_its_last_document_does_not_know_it(engine: Engine) -
     assert cursor.exhausted
 
 
-@pytest.mark.parametrize(("limit", "sizes"), [(3, [2, 1]), (3, [3]), (4, [2, 2]), (1, [1])])
-def test_a_limit_ends_the_cursor(engine: Engine, limit: int, sizes: list[int]) -> None:
+@pytest.mark.parametrize(("limit", "size"), [(3, 3), (3, 4), (1, 1)])
+def test_a_first_batch_that_reaches_the_limit_ends_the_cursor(limit: int, size: int) -> None:
     cursor = over(numbered(10), limit)
-    found = [len(cursor.first_batch(sizes[0]))] + [len(cursor.next_batch(engine, size)) for size in sizes[1:]]
-    assert found == sizes
+    assert ids(cursor.first_batch(size)) == list(range(limit))
     assert cursor.exhausted
-    assert cursor.given == limit
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(3, [2, 1]), (4, [2, 2]), (5, [4, 4]), (3, [0, 3])])
+def test_a_later_batch_that_reaches_the_limit_leaves_the_cursor_open(engine: Engine, limit: int, sizes: list[int]) -> None:
+    cursor = over(numbered(10), limit)
+    found = [*cursor.first_batch(sizes[0]), *cursor.next_batch(engine, sizes[1])]
+    assert ids(found) == list(range(limit))
+    assert not cursor.exhausted, "the server tells the end with the next batch"
+    assert cursor.next_batch(engine, None) == []
+    assert cursor.exhausted
+
+
+def test_a_document_of_a_batch_has_at_most_16_megabytes_and_16_kilobytes() -> None:
+    frame = len(encode({"x": ""}))
+    largest = encode({"x": "x" * (MAX_RESULT_BYTES - frame)})
+    assert over(iter([largest])).first_batch(1) == [largest]
+    with pytest.raises(CommandError, match=r"BSONObj size: 16793601 \(0x1004001\) is invalid. .* between 0 and 16793600\(16MB\)") as caught:
+        over(iter([encode({"x": "x" * (MAX_RESULT_BYTES - frame + 1)})])).first_batch(1)
+    assert caught.value.code == 10334
 
 
 def test_a_batch_holds_16_megabytes(engine: Engine) -> None:

@@ -28,6 +28,12 @@ class MemoryOperations:
         self.indexes: dict[Namespace, list[dict[str, Any]]] = {}
         self.options: dict[Namespace, dict[str, Any]] = {}
 
+    def text_error(self, db: str, collection: str | None) -> CommandError:
+        return CommandError(27, "text index required for $text query")
+
+    def check(self) -> None:
+        """Nothing interrupts a pipeline in memory."""
+
     def resolve(self, db: str, collection: str) -> Resolved:
         pipeline: list[dict[str, Any]] = []
         while (db, collection) in self.views:
@@ -59,28 +65,23 @@ class MemoryOperations:
                 return UniqueIndex(bool(index.get("sparse")))
         return None
 
-    def find_one(self, db: str, collection: str, filter: dict[str, Any]) -> bytes | None:
-        matches = parse_match(filter, ParseContext()).matches
-        return next(filter_(matches, self.collections.get((db, collection), [])), None)
-
-    def insert(self, db: str, collection: str, document: bytes, bypass_validation: bool) -> None:
-        documents = self.collections.setdefault((db, collection), [])
-        self._check_unique(db, collection, [*documents, document])
-        documents.append(document)
-
-    def replace(self, db: str, collection: str, old: bytes, new: bytes, bypass_validation: bool) -> bool:
-        documents = self.collections[db, collection]
-        changed = [new if document == old else document for document in documents]
-        self._check_unique(db, collection, changed)
-        documents[:] = changed
-        return True
+    def merge_documents(
+        self, db: str, collection: str, bypass_validation: bool, documents: Sequence[Any], merge: Callable[[Any, Any], None]
+    ) -> CommandError | None:
+        failure = None
+        for document in documents:
+            try:
+                merge(MemoryTarget(self, db, collection), document)
+            except CommandError as error:
+                failure = failure or error
+        return failure
 
     def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
         found = list(documents)
-        self._check_unique(db, collection, found)
+        self.check_unique(db, collection, found)
         self.collections[db, collection] = found
 
-    def _check_unique(self, db: str, collection: str, documents: list[bytes]) -> None:
+    def check_unique(self, db: str, collection: str, documents: list[bytes]) -> None:
         for index in [{"key": {"_id": 1}, "unique": True}, *self.indexes.get((db, collection), [])]:
             keys = [key_string([decode(document).get(path) for path in index["key"]]) for document in documents]
             if index.get("unique") and len(set(keys)) < len(keys):
@@ -134,7 +135,28 @@ class MemoryOperations:
         self.collections.setdefault((db, collection), []).extend(map(encode, documents))
 
 
-filter_ = filter
+class MemoryTarget:
+    """Implements `WriteTarget`; a RecordId is a document's place in the list."""
+
+    def __init__(self, server: MemoryOperations, db: str, collection: str) -> None:
+        self.server = server
+        self.namespace = (db, collection)
+
+    def find(self, values: dict[str, Any]) -> tuple[int, bytes] | None:
+        matches = parse_match({path: {"$eq": value} for path, value in values.items()}, ParseContext()).matches
+        documents = self.server.collections.get(self.namespace, [])
+        return next(((place, document) for place, document in enumerate(documents) if matches(document)), None)
+
+    def insert(self, document: bytes) -> None:
+        documents = self.server.collections.setdefault(self.namespace, [])
+        self.server.check_unique(*self.namespace, [*documents, document])
+        documents.append(document)
+
+    def replace(self, found: tuple[int, bytes], new: bytes) -> None:
+        changed = list(self.server.collections[self.namespace])
+        changed[found[0]] = new
+        self.server.check_unique(*self.namespace, changed)
+        self.server.collections[self.namespace] = changed
 
 
 def run(stages: list[Any], documents: list[Any], *, server: MemoryOperations | None = None) -> list[dict[str, Any]]:

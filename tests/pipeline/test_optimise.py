@@ -79,9 +79,30 @@ def test_a_sort_knows_how_many_are_wanted(following: list[dict[str, Any]], limit
         ([LOOKUP, {"$match": {"j.b": 1}}], ["$lookup", "$match"]),
         ([{"$setWindowFields": {"output": {"n": {"$count": {}}}}}, {"$match": {"b": 1}}], ["$setWindowFields", "$match"]),
         ([{"$project": {"a": 1}}, {"$match": {"b": 1}}], ["$project", "$match"]),
+        ([{"$project": {"a": 1}}, {"$match": {"a.b": 1, "_id": 1}}], ["$match", "$project"]),
+        ([{"$project": {"a": 1, "_id": 0}}, {"$match": {"_id": 1}}], ["$project", "$match"]),
+        ([{"$project": {"a.b": 1}}, {"$match": {"a.b": 1}}], ["$project", "$match"]),
+        ([{"$project": {"a": 1, "b": "$c"}}, {"$match": {"a": 1}}], ["$project", "$match"]),
+        ([{"$project": {"a": 0}}, {"$match": {"b": 1}}], ["$project", "$match"]),
     ],
 )
 def test_filters_move_where_it_is_safe(stages: list[dict[str, Any]], order: list[str]) -> None:
+    assert names(stages) == order
+
+
+@pytest.mark.parametrize(
+    ("stages", "order"),
+    [
+        ([{"$project": {"a": 1}}, {"$skip": 1}, {"$limit": 2}], ["$skip", "$limit", "$project"]),
+        ([{"$sort": {"a": 1}}, {"$project": {"a": 1}}, {"$limit": 2}], ["$sort", "$limit", "$project"]),
+        ([{"$project": {"a": {"$add": ["$b", 1]}}}, {"$skip": 1}], ["$skip", "$project"]),
+        ([{"$project": {"a": {"$add": ["$b", 1]}}}, {"$limit": 1}], ["$project", "$limit"]),
+        ([{"$unset": "a"}, {"$skip": 1}], ["$skip", "$unset"]),
+        ([{"$unwind": "$a"}, {"$project": {"a": 1}}, {"$limit": 2}], ["$unwind", "$limit", "$project"]),
+        ([{"$group": {"_id": "$a"}}, {"$limit": 2}], ["$group", "$limit"]),
+    ],
+)
+def test_skips_and_limits_move_before_projections(stages: list[dict[str, Any]], order: list[str]) -> None:
     assert names(stages) == order
 
 

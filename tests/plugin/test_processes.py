@@ -96,9 +96,10 @@ def test_threads_end_with_the_run(project: Project) -> None:
     project.write(test_it=TWO)
     script = project.pytester.path / "script.py"
     script.write_text(
-        "import threading, pytest, sys\n"
+        "import gc, pytest, sys\n"
         f"result = pytest.main([*{list(LOAD)!r}, '--secantus', '-q', 'test_it.py'])\n"
-        "names = {thread.name for thread in threading.enumerate() if thread.name.startswith('secantus')}\n"
+        "from secantus_server.system._threads import Thread\n"
+        "names = {thread.name for thread in gc.get_objects() if type(thread) is Thread and thread.is_alive()}\n"
         "print('LEFT', names - {'secantus-free'})\n"
         "sys.exit(result)\n"
     )

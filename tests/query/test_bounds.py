@@ -33,6 +33,16 @@ def only_scan(collection: MemoryCollection, filter: dict[str, Any], **options: A
         (Regex("^ab*c", ""), ['["a", "b")', "[/^ab*c/, /^ab*c/]"]),
         ({"$exists": False}, ["[null, null]"]),
         ({"$elemMatch": {"$gt": 1, "$lt": 3}}, ["(1, 3)"]),
+        (Regex("ab", ""), ['["", {})', "[/ab/, /ab/]"]),
+        (Regex("^ab", "i"), ['["", {})', "[/^ab/i, /^ab/i]"]),
+        (Regex("^a|b", ""), ['["", {})', "[/^a|b/, /^a|b/]"]),
+        ({"$exists": True}, ["[MinKey, MaxKey]"]),
+        ({"$ne": 5}, ["[MinKey, 5)", "(5, MaxKey]"]),
+        ({"$ne": None}, ["[MinKey, null)", "(null, MaxKey]"]),
+        ({"$nin": [3, 1]}, ["[MinKey, 1)", "(1, 3)", "(3, MaxKey]"]),
+        ({"$not": {"$gt": 5}}, ["[MinKey, 5]", "(inf.0, MaxKey]"]),
+        ({"$not": {"$lte": 5}}, ["[MinKey, -inf.0)", "(5, MaxKey]"]),
+        ({"$ne": 5, "$gt": 3, "$lt": 7}, ["(3, 5)", "(5, 7)"]),
     ],
 )
 def test_bounds_of_one_field(collection: MemoryCollection, condition: Any, bounds: list[str]) -> None:
@@ -42,7 +52,7 @@ def test_bounds_of_one_field(collection: MemoryCollection, condition: Any, bound
 
 @pytest.mark.parametrize(
     "condition",
-    [{"$ne": 5}, Regex("ab", ""), Regex("^ab", "i"), Regex("^a|b", ""), {"$exists": True}, {"$gt": float("nan")}, {"$type": "int"}],
+    [{"$ne": [5]}, {"$nin": []}, {"$not": Regex("ab", "")}, {"$size": 1}, {"$gt": float("nan")}, {"$type": "int"}],
 )
 def test_conditions_without_bounds(collection: MemoryCollection, condition: Any) -> None:
     collection.add_index({"a": 1})
@@ -50,7 +60,16 @@ def test_conditions_without_bounds(collection: MemoryCollection, condition: Any)
 
 
 @pytest.mark.parametrize(
-    ("filter", "exact"), [({"a": 5}, True), ({"a": {"$gt": 1}}, True), ({"a": None}, False), ({"a": [1]}, False), ({"a": 1, "b": 2}, False)]
+    ("filter", "exact"),
+    [
+        ({"a": 5}, True),
+        ({"a": {"$gt": 1}}, True),
+        ({"a": None}, False),
+        ({"a": [1]}, False),
+        ({"a": 1, "b": 2}, False),
+        ({"a": {"$ne": 1}}, True),
+        ({"a": {"$ne": None}}, False),
+    ],
 )
 def test_documents_are_held_against_what_bounds_do_not_say(collection: MemoryCollection, filter: dict[str, Any], exact: bool) -> None:
     collection.add_index({"a": 1})
@@ -156,6 +175,39 @@ def test_or_is_a_union_if_every_branch_has_an_index(collection: MemoryCollection
     assert isinstance(collection.plan(collection.query({"$or": [{"a": 1}, {"b": 1}]})), Union)
     collection.insert({"_id": 1, "a": 1, "b": 1})
     assert collection.find({"$or": [{"a": 1}, {"b": 1}]}) == [{"_id": 1, "a": 1, "b": 1}]
+
+
+def test_a_negation_says_less_of_a_multikey_field(collection: MemoryCollection) -> None:
+    collection.add_index({"a": 1})
+    for document in ({"_id": 1, "a": [4, 5]}, {"_id": 2, "a": [4, 6]}, {"_id": 3}):
+        collection.insert(document)
+    scan = only_scan(collection, {"a": {"$ne": 5}})
+    assert scan.match is not None
+    assert [document["_id"] for document in collection.find({"a": {"$ne": 5}})] == [3, 2]
+
+
+def test_a_range_is_preferred_to_a_negation(collection: MemoryCollection) -> None:
+    collection.add_index({"a": 1})
+    collection.add_index({"b": 1})
+    assert only_scan(collection, {"a": {"$ne": 1}, "b": {"$gt": 2}}).index.parts == [("b", 1)]
+
+
+def test_a_union_is_preferred_to_a_negation(collection: MemoryCollection) -> None:
+    for path in "abc":
+        collection.add_index({path: 1})
+    either = [{"b": 1}, {"c": 2}]
+    assert isinstance(collection.plan(collection.query({"a": {"$ne": 1}, "$or": either})), Union)
+    assert isinstance(collection.plan(collection.query({"a": {"$exists": True}, "$or": either})), Union)
+    assert only_scan(collection, {"a": 1, "$or": either}).index.parts == [("a", 1)]
+    assert only_scan(collection, {"a": {"$ne": 1}, "$or": [{"b": 1}, {"c": {"$ne": 2}}]}).index.parts == [("a", 1)]
+    assert isinstance(collection.plan(collection.query({"$or": [{"b": 1}, {"c": {"$ne": 2}}]})), Union)
+
+
+def test_a_negation_of_a_text_needs_the_index_s_collation(collection: MemoryCollection) -> None:
+    collection.add_index({"a": 1})
+    german = {"locale": "de"}
+    assert isinstance(collection.plan(collection.query({"a": {"$ne": "x"}}, collation=german)), CollectionScan)
+    assert isinstance(collection.plan(collection.query({"a": {"$ne": 1}}, collation=german)), IndexedScan)
 
 
 def test_a_unique_index_with_all_fields_fixed_is_preferred(collection: MemoryCollection) -> None:

@@ -131,6 +131,10 @@ PLACES = [{"_id": 1, "p": [5, 5]}, {"_id": 2, "p": [0, 0]}, {"_id": 3, "p": [1, 
         ("2d", {"$nearSphere": [0, 0]}, [2, 3, 1]),
         ("2dsphere", {"$nearSphere": [0, 0]}, [2, 3, 1]),
         ("2dsphere", {"$near": {"$geometry": {"type": "Point", "coordinates": [5, 5]}}}, [1, 3, 2]),
+        ("2dsphere", {"$near": {"type": "Point", "coordinates": [5, 5]}}, [1, 3, 2]),
+        ("2dsphere", {"$nearSphere": {"type": "Point", "coordinates": [5, 5]}}, [1, 3, 2]),
+        ("2dsphere", {"$near": {"coordinates": [5, 5]}, "$maxDistance": 1000}, [1]),
+        ("2dsphere", {"$nearSphere": {"type": "Point", "coordinates": [5, 5]}, "$minDistance": 1000}, [3, 2]),
     ],
 )
 def test_nearness_sorts_by_distance(db: Database, kind: str, near: dict[str, Any], ids: list[int]) -> None:
@@ -147,6 +151,8 @@ def test_nearness_sorts_by_distance(db: Database, kind: str, near: dict[str, Any
         (None, {"$near": [0, 0]}),
         ("2dsphere", {"$near": [0, 0]}),
         ("2d", {"$near": {"$geometry": {"type": "Point", "coordinates": [5, 5]}}}),
+        ("2d", {"$near": {"type": "Point", "coordinates": [5, 5]}}),
+        ("2d", {"$nearSphere": {"type": "Point", "coordinates": [5, 5]}}),
         (1, {"$near": [0, 0]}),
     ],
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +139,39 @@ def test_a_full_disk(tmp_path: Path) -> None:
         assert client.test.c.count_documents({}) in (acknowledged, acknowledged + 1)
         assert client.test.command("validate", "c", full=True)["valid"]
         client.test.c.insert_one({"_id": "room"})
+
+
+def fill(daemon: Daemon, name: str, failed: threading.Event) -> None:
+    """One client that writes until it is told that the disk is full, or the daemon has ended."""
+    with daemon.client(retryWrites=False, serverSelectionTimeoutMS=1000) as client:
+        for number in itertools.count():
+            try:
+                client.test[name].insert_many([{"x": os.urandom(700)} for _ in range(100)])
+                client.test[name].update_many({}, {"$set": {"y": number}})
+            except PyMongoError:
+                failed.set()
+                return
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_a_full_disk_that_several_clients_meet(tmp_path: Path, attempt: int) -> None:
+    """Transactions that WiredTiger cannot roll back any more do not keep the daemon from its end; nor does a signal."""
+    daemon = Daemon(tmp_path, preexec_fn=limited_files)
+    failed = threading.Event()
+    clients = [threading.Thread(target=fill, args=(daemon, f"c{number}", failed), daemon=True) for number in range(5)]
+    for client in clients:
+        client.start()
+    assert failed.wait(60)
+    if attempt % 2:
+        daemon.process.send_signal(signal.SIGTERM)
+    _, errors = daemon.process.communicate(timeout=20)
+    assert daemon.process.returncode == 1, errors
+    assert errors.splitlines()[-1] == "secantusdb: The disk is full and the storage engine has stopped: make room and restart the server."
+    for client in clients:
+        client.join(20)
+    with running(tmp_path) as again, again.client() as client:
+        for name in client.test.list_collection_names():
+            assert client.test.command("validate", name, full=True)["valid"]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from secantus_server import cli
 from secantus_server.cli import build_parser, load_settings, main
 from secantus_server.settings import Settings, SettingsError, read_config
 
@@ -38,6 +39,24 @@ def test_the_file_of_the_working_directory(empty_directory: Path) -> None:
     write(empty_directory / "secantusdb.toml", 'port = 1234\nlog_level = "debug"\nsync_on_commit = true\n')
     settings = load_settings([])
     assert (settings.port, settings.log_level, settings.sync_on_commit) == (1234, "debug", True)
+
+
+def test_the_file_of_the_system_is_read_where_the_working_directory_has_none(
+    empty_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = write(tmp_path / "system.toml", "port = 4321\n")
+    monkeypatch.setattr(cli, "DEFAULT_CONFIGS", (cli.DEFAULT_CONFIGS[0], Path(system)))
+    assert load_settings([]).port == 4321
+    write(empty_directory / "secantusdb.toml", "port = 1234\n")
+    assert load_settings([]).port == 1234
+    assert cli.DEFAULT_CONFIGS[0] == Path("secantusdb.toml")
+
+
+@pytest.mark.parametrize("level", ["INFO", "Warning", "error"])
+def test_a_log_level_is_taken_in_any_case(level: str, empty_directory: Path) -> None:
+    assert load_settings(["--log-level", level]).log_level == level.lower()
+    write(empty_directory / "secantusdb.toml", f'log_level = "{level}"\n')
+    assert load_settings([]).log_level == level.lower()
 
 
 def test_a_file_that_is_named_takes_its_place(empty_directory: Path) -> None:
@@ -97,7 +116,7 @@ def test_a_file_that_is_not_there() -> None:
         ({"host": ""}, "host must name an address to listen on."),
         ({"storage_path": ""}, "storage_path must name a directory, or be ':memory:'."),
         ({"log_level": "loud"}, "log_level must be one of debug, info, warning, error, not 'loud'."),
-        ({"max_connections": 0}, "max_connections must be at least 1."),
+        ({"max_connections": -1}, "max_connections must not be negative: -1."),
     ],
 )
 def test_values_that_cannot_be(values: dict[str, Any], expected: str) -> None:

@@ -21,6 +21,19 @@ def test_a_session_lives_from_its_use_to_its_end() -> None:
     assert registry.last_uses() == [(b"b", 5)]
 
 
+def test_the_numbers_of_writes_go_up_and_end_with_their_session() -> None:
+    clock = SettableClock(0)
+    registry = SessionRegistry(clock)
+    assert [registry.begin_write(b"a", number) for number in (5, 5, 4, 6)] == [None, 5, 5, None]
+    assert registry.begin_write(b"b", 5) is None
+    registry.end([b"a"])
+    assert registry.begin_write(b"a", 1) is None
+    clock.advance(TIMEOUT_MINUTES * 60_000 + 1)
+    registry.expire()
+    assert registry.known() == frozenset()
+    assert registry.begin_write(b"b", 5) is None
+
+
 def test_an_idle_session_expires() -> None:
     clock = SettableClock(0)
     registry = SessionRegistry(clock)

@@ -114,3 +114,43 @@ def test_many_writers_and_restores(memory: Engine) -> None:
     stop.set()
     for thread in threads:
         thread.join()
+
+
+class Ended(Exception):
+    """Why nobody waits any longer."""
+
+
+def test_a_wait_ends_when_its_operation_does() -> None:
+    ends = threading.Event()
+
+    def check() -> None:
+        if ends.is_set():
+            raise Ended
+
+    engine = Engine.open(":memory:", check_waiting=check)
+    steps: list[str] = []
+
+    def wait(name: str) -> None:
+        try:
+            with engine.exclusive() if name == "alone" else engine.transaction():
+                steps.append(name)
+        except Ended:
+            steps.append("ended")
+
+    unit = engine.acquire()
+    unit.begin()
+    threads = [start(lambda name=name: wait(name)) for name in ("alone", "alone", "transaction")]
+    while not engine._gate.closed:
+        pass
+    ends.set()
+    for thread in threads:
+        thread.join()
+    # The one that began a transaction may have done so before the gate was closed.
+    assert sorted(steps) in (["ended", "ended", "ended"], ["ended", "ended", "transaction"])
+    assert not engine._gate.closed
+    ends.clear()
+    unit.commit()
+    engine.release(unit)
+    with engine.exclusive():
+        pass
+    engine.close()

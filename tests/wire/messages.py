@@ -7,7 +7,7 @@ from typing import Any
 
 import bson
 
-from secantus_server.wire.crc32c import crc32c
+from secantus_server.wire._sections import crc32c
 from secantus_server.wire.header import Header, parse_header
 
 OP_QUERY = 2004

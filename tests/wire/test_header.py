@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from secantus_server.wire.crc32c import crc32c
+from secantus_server.wire._sections import crc32c
 from secantus_server.wire.header import MAX_MESSAGE_SIZE, Header, ProtocolError, build_header, parse_header
 
 

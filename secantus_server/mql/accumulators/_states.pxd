@@ -4,8 +4,11 @@
 from secantus_server.mql.expressions._nodes cimport Expression
 
 
+cpdef Py_ssize_t size_of(object value) except -1
+
 cdef class State:
     cdef readonly Expression expression
     cdef int take(self, object value) except -1
     cpdef add(self, bytes doc)
     cpdef object result(self)
+    cpdef Py_ssize_t memory(self) except -1

@@ -26,6 +26,33 @@ cdef object renumbered(object error):
     return error if code is None else CommandError(code, error.message)
 
 
+cdef enum:
+    # What a value, a field or an item costs beside its bytes.
+    VALUE_COST = 16
+
+
+cpdef Py_ssize_t size_of(object value) except -1:
+    """About how many bytes of memory a value takes."""
+    cdef object kind = type(value)
+    cdef Py_ssize_t size = VALUE_COST
+    if kind is str:
+        return size + len(<str>value)
+    if kind is dict:
+        for name, item in (<dict>value).items():
+            size += len(<str>name) + size_of(item)
+        return size
+    if kind is list:
+        for item in <list>value:
+            size += size_of(item)
+        return size
+    return size + len(<bytes>value) if isinstance(value, bytes) else size
+
+
+def memory_exceeded(str name not None, max_bytes):
+    """The error of an accumulator that holds more than it may: 146 ExceededMemoryLimit."""
+    return CommandError(146, f"{name} used too much memory and cannot spill to disk. Memory limit: {max_bytes} bytes")
+
+
 cdef class State:
     """Takes the documents of one group in, one by one.
 
@@ -54,6 +81,10 @@ cdef class State:
     cpdef object result(self):
         """The value for all documents so far; taking in more afterwards is allowed."""
         raise NotImplementedError
+
+    cpdef Py_ssize_t memory(self) except -1:
+        """About how many bytes of memory it takes."""
+        return VALUE_COST
 
 
 cdef class SumState(State):
@@ -121,6 +152,9 @@ cdef class ExtremeState(State):
     cpdef object result(self):
         return None if self.best is NO_VALUE else self.best
 
+    cpdef Py_ssize_t memory(self) except -1:
+        return size_of(self.best)
+
 
 cdef class FirstState(State):
     """`$first`: the first document's value; later documents are evaluated only for the errors they may raise."""
@@ -146,6 +180,9 @@ cdef class FirstState(State):
     cpdef object result(self):
         return self.found
 
+    cpdef Py_ssize_t memory(self) except -1:
+        return size_of(self.found)
+
 
 cdef class LastState(State):
     """`$last`: the last document's value."""
@@ -159,40 +196,72 @@ cdef class LastState(State):
     cpdef object result(self):
         return self.found
 
+    cpdef Py_ssize_t memory(self) except -1:
+        return size_of(self.found)
+
 
 cdef class PushState(State):
-    """`$push`: all values in the order of the documents."""
+    """`$push`: all values in the order of the documents.
+
+    Arguments:
+        max_bytes: the most memory to use for them.
+    """
 
     cdef list values
+    cdef Py_ssize_t used
+    cdef Py_ssize_t max_bytes
 
-    def __init__(self, Expression expression not None):
+    def __init__(self, Expression expression not None, Py_ssize_t max_bytes):
         State.__init__(self, expression)
         self.values = []
+        self.max_bytes = max_bytes
 
     cdef int take(self, object value) except -1:
         if value is not NO_VALUE:
+            self.used += size_of(value)
+            if self.used > self.max_bytes:
+                raise memory_exceeded("$push", self.max_bytes)
             self.values.append(value)
         return 0
 
     cpdef object result(self):
         return list(self.values)
 
+    cpdef Py_ssize_t memory(self) except -1:
+        return VALUE_COST + self.used
+
 
 cdef class AddToSetState(State):
-    """`$addToSet`: every value once, in the order in which each came first."""
+    """`$addToSet`: every value once, in the order in which each came first.
+
+    Arguments:
+        collation: of strings.
+        max_bytes: the most memory to use for them.
+    """
 
     cdef dict values
     cdef object collation
+    cdef Py_ssize_t used
+    cdef Py_ssize_t max_bytes
 
-    def __init__(self, Expression expression not None, collation=None):
+    def __init__(self, Expression expression not None, collation, Py_ssize_t max_bytes):
         State.__init__(self, expression)
         self.values = {}
         self.collation = collation
+        self.max_bytes = max_bytes
 
     cdef int take(self, object value) except -1:
+        cdef Py_ssize_t known = len(self.values)
         if value is not NO_VALUE:
             self.values.setdefault(key_of(value, self.collation), value)
+            if len(self.values) > known:
+                self.used += size_of(value)
+                if self.used > self.max_bytes:
+                    raise memory_exceeded("$addToSet", self.max_bytes)
         return 0
 
     cpdef object result(self):
         return list(self.values.values())
+
+    cpdef Py_ssize_t memory(self) except -1:
+        return VALUE_COST + self.used

@@ -37,7 +37,6 @@ _register("$sum", SumState)
 _register("$avg", AvgState)
 _register("$first", FirstState)
 _register("$last", LastState)
-_register("$push", PushState)
 
 
 @accumulator("$min")
@@ -54,11 +53,18 @@ def parse_max(argument: Any, ctx: ParseContext) -> Accumulator:
     return Accumulator((expression,), lambda: ExtremeState(expression, 1, ctx.collation))
 
 
+@accumulator("$push")
+def parse_push(argument: Any, ctx: ParseContext) -> Accumulator:
+    """Parses `$push`."""
+    expression = parse_expression(argument, ctx)
+    return Accumulator((expression,), lambda: PushState(expression, ctx.limits.push))
+
+
 @accumulator("$addToSet")
 def parse_add_to_set(argument: Any, ctx: ParseContext) -> Accumulator:
     """Parses `$addToSet`."""
     expression = parse_expression(argument, ctx)
-    return Accumulator((expression,), lambda: AddToSetState(expression, ctx.collation))
+    return Accumulator((expression,), lambda: AddToSetState(expression, ctx.collation, ctx.limits.add_to_set))
 
 
 @accumulator("$count")

@@ -10,7 +10,7 @@ from typing import Any
 from secantus_server.bson import key_string, type_name
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
-from secantus_server.mql.accumulators._states import State
+from secantus_server.mql.accumulators._states import State, memory_exceeded, size_of
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression
@@ -37,42 +37,67 @@ class MergeObjectsState(State):
         """The merged document."""
         return dict(self.merged)
 
+    def memory(self) -> int:
+        """About how many bytes of memory it takes."""
+        return size_of(self.merged)
+
 
 class ConcatArraysState(State):
     """All items of all arrays; missing arrays add nothing."""
 
-    def __init__(self, expression: Expression) -> None:
+    def __init__(self, expression: Expression, max_bytes: int) -> None:
         super().__init__(expression)
         self.items: list[Any] = []
+        self.used = 0
+        self.max_bytes = max_bytes
 
     def take_value(self, value: Any) -> None:
         """Adds an array's items."""
-        if value is not MISSING:
-            self.items.extend(_checked_array("$concatArrays", value))
+        if value is MISSING:
+            return
+        self.used += size_of(_checked_array("$concatArrays", value))
+        if self.used > self.max_bytes:
+            raise memory_exceeded("$concatArrays", self.max_bytes)
+        self.items.extend(value)
 
     def result(self) -> list[Any]:
         """The items so far."""
         return list(self.items)
 
+    def memory(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.used
+
 
 class SetUnionState(State):
     """Every item of all arrays once, in the order in which each came first."""
 
-    def __init__(self, expression: Expression, collation: Collation | None) -> None:
+    def __init__(self, expression: Expression, collation: Collation | None, max_bytes: int) -> None:
         super().__init__(expression)
         self.collation = collation
         self.items: dict[bytes, Any] = {}
+        self.used = 0
+        self.max_bytes = max_bytes
 
     def take_value(self, value: Any) -> None:
         """Adds an array's items."""
         if value is MISSING:
             return
         for item in _checked_array("$setUnion", value):
+            known = len(self.items)
             self.items.setdefault(key_string(item, self.collation), item)
+            if len(self.items) > known:
+                self.used += size_of(item)
+                if self.used > self.max_bytes:
+                    raise memory_exceeded("$setUnion", self.max_bytes)
 
     def result(self) -> list[Any]:
         """The items so far."""
         return list(self.items.values())
+
+    def memory(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.used
 
 
 def _checked_array(name: str, value: Any) -> list[Any]:
@@ -92,11 +117,11 @@ def parse_merge_objects(argument: Any, ctx: ParseContext) -> Accumulator:
 def parse_concat_arrays(argument: Any, ctx: ParseContext) -> Accumulator:
     """Parses `$concatArrays`."""
     expression = parse_expression(argument, ctx)
-    return Accumulator((expression,), lambda: ConcatArraysState(expression))
+    return Accumulator((expression,), lambda: ConcatArraysState(expression, ctx.limits.concat_arrays))
 
 
 @accumulator("$setUnion")
 def parse_set_union(argument: Any, ctx: ParseContext) -> Accumulator:
     """Parses `$setUnion`."""
     expression = parse_expression(argument, ctx)
-    return Accumulator((expression,), lambda: SetUnionState(expression, ctx.collation))
+    return Accumulator((expression,), lambda: SetUnionState(expression, ctx.collation, ctx.limits.set_union))

@@ -11,7 +11,7 @@ from typing import Any
 
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import not_supported
-from secantus_server.mql.accumulators._states import State
+from secantus_server.mql.accumulators._states import State, memory_exceeded, size_of
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
 from secantus_server.mql.accumulators.selection import checked_n, in_order, parse_fields
 from secantus_server.mql.context import Collation, ParseContext
@@ -19,17 +19,48 @@ from secantus_server.mql.expressions import Constant, Expression
 from secantus_server.mql.expressions.parser import parse_expression
 
 
-class FirstNState(State):
+class SeveralState(State):
+    """What the states of n values share: they count the memory that these take.
+
+    Arguments:
+        expression: gives the values.
+        name: the accumulator, for the error.
+        max_bytes: the most memory to use.
+    """
+
+    def __init__(self, expression: Expression, name: str, max_bytes: int) -> None:
+        super().__init__(expression)
+        self.name = name
+        self.max_bytes = max_bytes
+        self.used = 0
+
+    def grow(self, size: int) -> None:
+        """Count so many bytes more.
+
+        Raises:
+            CommandError: 146 ExceededMemoryLimit.
+        """
+        self.used += size
+        if self.used > self.max_bytes:
+            raise memory_exceeded(self.name, self.max_bytes)
+
+    def memory(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.used
+
+
+class FirstNState(SeveralState):
     """The values of the first n documents; a missing value is null."""
 
-    def __init__(self, expression: Expression, n: int) -> None:
-        super().__init__(expression)
+    def __init__(self, expression: Expression, n: int, name: str, max_bytes: int) -> None:
+        super().__init__(expression, name, max_bytes)
         self.n = n
         self.values: list[Any] = []
 
     def take_value(self, value: Any) -> None:
         """Keeps the value while there is room."""
         if len(self.values) < self.n:
+            self.grow(size_of(value))
             self.values.append(None if value is MISSING else value)
 
     def result(self) -> list[Any]:
@@ -37,15 +68,19 @@ class FirstNState(State):
         return list(self.values)
 
 
-class LastNState(State):
+class LastNState(SeveralState):
     """The values of the last n documents; a missing value is null."""
 
-    def __init__(self, expression: Expression, n: int) -> None:
-        super().__init__(expression)
-        self.values: deque[Any] = deque(maxlen=n)
+    def __init__(self, expression: Expression, n: int, name: str, max_bytes: int) -> None:
+        super().__init__(expression, name, max_bytes)
+        self.n = n
+        self.values: deque[Any] = deque()
 
     def take_value(self, value: Any) -> None:
         """Keeps the value and forgets the one n documents ago."""
+        if len(self.values) == self.n:
+            self.used -= size_of(self.values.popleft())
+        self.grow(size_of(value))
         self.values.append(None if value is MISSING else value)
 
     def result(self) -> list[Any]:
@@ -53,11 +88,13 @@ class LastNState(State):
         return list(self.values)
 
 
-class ExtremesState(State):
+class ExtremesState(SeveralState):
     """The n least or greatest values; null and missing values do not take part."""
 
-    def __init__(self, expression: Expression, n: int, greatest: bool, collation: Collation | None) -> None:
-        super().__init__(expression)
+    def __init__(
+        self, expression: Expression, n: int, greatest: bool, collation: Collation | None, name: str, max_bytes: int
+    ) -> None:
+        super().__init__(expression, name, max_bytes)
         self.n = n
         self.greatest = greatest
         self.collation = collation
@@ -66,8 +103,11 @@ class ExtremesState(State):
     def take_value(self, value: Any) -> None:
         """Keeps the value, and now and then forgets those that can no longer be wanted."""
         self.values.append(value)
-        if len(self.values) > 4 * self.n + 64:
+        self.used += size_of(value)
+        if len(self.values) > 4 * self.n + 64 or self.used > self.max_bytes:
             self.values = self.result()
+            self.used = 0
+            self.grow(sum(map(size_of, self.values)))
 
     def result(self) -> list[Any]:
         """The values, the least or greatest first."""
@@ -86,16 +126,16 @@ def constant_n(spec: Any, ctx: ParseContext) -> int:
     return checked_n(expression.value)
 
 
-def _register(name: str, state: Callable[[Expression, int, ParseContext], State]) -> None:
+def _register(name: str, state: Callable[[Expression, int, ParseContext, str, int], State]) -> None:
     @accumulator(name)
     def parse(argument: Any, ctx: ParseContext) -> Accumulator:
         fields = parse_fields(name, argument)
         n = constant_n(fields["n"], ctx)
         expression = parse_expression(fields["input"], ctx)
-        return Accumulator((expression,), lambda: state(expression, n, ctx))
+        return Accumulator((expression,), lambda: state(expression, n, ctx, name, ctx.limits.several))
 
 
-_register("$firstN", lambda expression, n, _ctx: FirstNState(expression, n))
-_register("$lastN", lambda expression, n, _ctx: LastNState(expression, n))
-_register("$minN", lambda expression, n, ctx: ExtremesState(expression, n, False, ctx.collation))
-_register("$maxN", lambda expression, n, ctx: ExtremesState(expression, n, True, ctx.collation))
+_register("$firstN", lambda expression, n, _ctx, *memory: FirstNState(expression, n, *memory))
+_register("$lastN", lambda expression, n, _ctx, *memory: LastNState(expression, n, *memory))
+_register("$minN", lambda expression, n, ctx, *memory: ExtremesState(expression, n, False, ctx.collation, *memory))
+_register("$maxN", lambda expression, n, ctx, *memory: ExtremesState(expression, n, True, ctx.collation, *memory))

@@ -12,19 +12,21 @@ from secantus_server.bson import type_name
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql import sort
-from secantus_server.mql.accumulators._states import State
+from secantus_server.mql.accumulators._states import size_of
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
-from secantus_server.mql.accumulators.several import constant_n
+from secantus_server.mql.accumulators.several import SeveralState, constant_n
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
 from secantus_server.mql.expressions.parser import parse_expression
 
 
-class OrderedState(State):
+class OrderedState(SeveralState):
     """The outputs of the first (or last) n documents; equal documents keep the order in which they came."""
 
-    def __init__(self, expression: Expression, pattern: sort.SortPattern, n: int, last: bool) -> None:
-        super().__init__(expression)
+    def __init__(
+        self, expression: Expression, pattern: sort.SortPattern, n: int, last: bool, name: str, max_bytes: int
+    ) -> None:
+        super().__init__(expression, name, max_bytes)
         self.pattern = pattern
         self.n = n
         self.last = last
@@ -38,8 +40,10 @@ class OrderedState(State):
         if len(self.kept) == self.n:
             if (entry < self.kept[0][:2]) if self.last else (entry > self.kept[-1][:2]):
                 return
-            del self.kept[0 if self.last else -1]
+            key, _, value = self.kept.pop(0 if self.last else -1)
+            self.used -= len(key) + size_of(value)
         value = self.expression.evaluate(doc)
+        self.grow(len(entry[0]) + size_of(value))
         insort(self.kept, (*entry, None if value is MISSING else value), key=lambda kept: kept[:2])
 
     def result(self) -> list[Any]:
@@ -65,7 +69,7 @@ def _register(name: str, last: bool, several: bool) -> None:
         n = constant_n(argument["n"], ctx) if several else 1
         pattern = sort.SortPattern.parse(argument["sortBy"], ctx)
         expression = parse_expression(argument["output"], ctx)
-        return Accumulator((expression,), lambda: state(expression, pattern, n, last))
+        return Accumulator((expression,), lambda: state(expression, pattern, n, last, name, ctx.limits.several))
 
 
 def _check_fields(name: str, argument: Any, fields: tuple[str, ...]) -> None:

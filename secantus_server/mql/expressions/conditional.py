@@ -13,7 +13,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._logic import Cond, IfNull, Switch
 from secantus_server.mql.expressions._nodes import Constant, Expression, truthy
 from secantus_server.mql.expressions.numbers import is_nullish
-from secantus_server.mql.expressions.parser import ConstantError, parse_arguments, parse_expression
+from secantus_server.mql.expressions.parser import ConstantError, Failing, parse_arguments, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 
 COND_FIELDS = {"if": 17080, "then": 17081, "else": 17082}
@@ -86,6 +86,8 @@ def parse_switch(argument: Any, ctx: ParseContext) -> Expression:
     if not argument.get("branches"):
         raise CommandError(40068, "$switch requires at least one branch.")
     otherwise = parse_expression(argument["default"], ctx) if "default" in argument else None
+    if ctx.defers_constant_errors:
+        return Switch([case for case, _ in branches], [then for _, then in branches], otherwise)
     return _prune(branches, otherwise)
 
 
@@ -108,22 +110,11 @@ def _branch(spec: Any, ctx: ParseContext) -> tuple[Expression, Expression]:
     return _parse_lazily(spec["case"], ctx), _parse_lazily(spec["then"], ctx)
 
 
-class _Failing(Expression):
-    """A constant that cannot be computed, in a branch that may never be taken."""
-
-    def __init__(self, error: ConstantError) -> None:
-        self.error = error
-
-    def evaluate(self, _doc: bytes) -> Any:
-        """Raises the error."""
-        raise self.error
-
-
 def _parse_lazily(spec: Any, ctx: ParseContext) -> Expression:
     try:
         return parse_expression(spec, ctx)
     except ConstantError as error:
-        return _Failing(error)
+        return Failing(error)
 
 
 def _prune(branches: list[tuple[Expression, Expression]], otherwise: Expression | None) -> Expression:
@@ -133,7 +124,7 @@ def _prune(branches: list[tuple[Expression, Expression]], otherwise: Expression 
         if isinstance(case, Constant) and not truthy(case.value):
             continue
         for expression in (case, then):
-            if isinstance(expression, _Failing):
+            if isinstance(expression, Failing):
                 raise expression.error
         if isinstance(case, Constant):
             otherwise = then

@@ -35,6 +35,17 @@ class ConstantError(CommandError):
     """What went wrong while a constant was evaluated early; no error where the expression would never be evaluated."""
 
 
+class Failing(Expression):
+    """A constant that cannot be computed, where it may never be evaluated."""
+
+    def __init__(self, error: ConstantError) -> None:
+        self.error = error
+
+    def evaluate(self, _doc: bytes) -> Any:
+        """Raise the error."""
+        raise CommandError(self.error.code, self.error.message, self.error.labels, self.error.info)
+
+
 def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
     """Parses one expression.
 
@@ -44,7 +55,8 @@ def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
         ctx: variables in scope, time, collation.
 
     Raises:
-        CommandError: for whatever MongoDB rejects while it parses or folds constants.
+        CommandError: for whatever MongoDB rejects while it parses; a ConstantError for what it rejects while it folds constants,
+            unless the context defers these.
     """
     kind = type(spec)
     if kind is str:
@@ -59,7 +71,12 @@ def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
         return _parse_object(spec, ctx)
     if len(spec) > 1:
         raise _too_many_operators(spec)
-    return find_parser(name)(spec[name], ctx)
+    try:
+        return find_parser(name)(spec[name], ctx)
+    except ConstantError as error:
+        if ctx.defers_constant_errors:
+            return Failing(error)
+        raise
 
 
 def _parse_all(specs: Iterable[Any], ctx: ParseContext) -> list[Expression]:

@@ -43,7 +43,10 @@ LEGACY_CODES = {"$minDistance": Codes(16893, 16894), "$maxDistance": Codes(16895
 
 @field_operator(*NEAR)
 def parse_near(clause: Clause) -> MatchExpression:
-    """`$near` and `$nearSphere`: from a GeoJSON point, in metres, or from legacy coordinates."""
+    """`$near` and `$nearSphere`: from a GeoJSON point, in metres, or from legacy coordinates.
+
+    Beside `$near: {$geometry: ...}` a GeoJSON point may stand where legacy coordinates would, with the distances beside it.
+    """
     _check_place(clause)
     argument = clause.argument
     try:
@@ -71,12 +74,27 @@ def _parse_geojson_near(clause: Clause) -> MatchExpression:
     for name, value in clause.argument.items():
         if name not in ("$geometry", *LIMITS):
             raise CommandError(2, f"invalid argument in geo near query: {describe_element(name, value)}")
-    geometry = parse_geometry(clause.argument["$geometry"])
+    return _geojson_near(clause, clause.argument["$geometry"], clause.argument, GEOJSON_CODES)
+
+
+def _geojson_near(clause: Clause, point: Any, limits: dict[str, Any], codes: dict[str, Codes]) -> MatchExpression:
+    """The distances from a GeoJSON point are metres on the sphere."""
+    geometry = parse_geometry(point)
     if geometry.kind != "Point":
         raise GeometryError("the point must be a GeoJSON Point")
-    low, high = (_parse_limit(name, clause.argument, GEOJSON_CODES) for name in LIMITS)
+    low, high = (_parse_limit(name, limits, codes) for name in LIMITS)
     position = geometry.position
     return GeoNear(clause.path, position, True, low, high, _measure_sphere(position, EARTH_RADIUS), clause.siblings)
+
+
+def is_geojson(argument: Any) -> bool:
+    """Whether what stands behind `$near` or `$nearSphere` has a GeoJSON point: in `$geometry`, or as it is.
+
+    A document that begins with a number is a pair of legacy coordinates, whatever its fields are called.
+    """
+    if type(argument) is not dict or not argument or is_number(next(iter(argument.values()))):
+        return False
+    return "$geometry" in argument or "type" in argument or "coordinates" in argument
 
 
 def _parse_legacy_near(clause: Clause) -> MatchExpression:
@@ -84,6 +102,8 @@ def _parse_legacy_near(clause: Clause) -> MatchExpression:
         if name not in (clause.name, *LIMITS, "$uniqueDocs"):
             raise CommandError(34413, f"invalid argument in geo near query: {describe_element(name, value)}")
     limits = clause.siblings if type(clause.argument) is not dict else {**clause.argument, **clause.siblings}
+    if is_geojson(clause.argument):
+        return _geojson_near(clause, clause.argument, limits, LEGACY_CODES)
     low, high = (_parse_limit(name, limits, LEGACY_CODES) for name in LIMITS)
     position = parse_position(clause.argument)
     if clause.name == "$nearSphere":

@@ -1,4 +1,4 @@
-"""`$text`: its arguments are checked; the search needs a text index, and the server makes none (`createIndexes` says so).
+"""`$text`: its arguments are checked. The search itself is not supported; the collection says which error a valid one gets.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/text/
 """
@@ -31,7 +31,8 @@ def parse_text(clause: Clause) -> MatchExpression:
     if type(clause.argument) is not dict:
         raise CommandError(2, "$text expects an object")
     _check_fields(clause.argument)
-    raise CommandError(27, "text index required for $text query")
+    text_error = clause.scope.ctx.text_error
+    raise CommandError(27, "text index required for $text query") if text_error is None else text_error()
 
 
 def _check_place(clause: Clause) -> None:

@@ -38,7 +38,7 @@ class PositionalProjection(Projection):
 
     def __init__(self, root: Branch, path: str, match: ArrayMatch) -> None:
         super().__init__(root, None)
-        self._names = tuple(name.encode() for name in path.split("."))
+        self._names = tuple(name.encode("utf-8", "surrogateescape") for name in path.split("."))
         self._match = match
         self.apply = self._apply
 

@@ -261,7 +261,7 @@ cdef class ArrayNode(Node):
         return self.merged[key]
 
     cdef bint accepts(self, str identifier, const Element* element) except -1:
-        cdef bytes name = identifier.encode()
+        cdef bytes name = identifier.encode("utf-8", "surrogateescape")
         cdef size_t mark
         self.wrapped.clear()
         mark = self.wrapped.open()

@@ -6,6 +6,7 @@ https://www.mongodb.com/docs/manual/reference/command/update/#std-label-update-c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import secantus_server.mql.update.operators  # noqa: F401  (registers the operators)
@@ -47,7 +48,8 @@ def parse_update(
     if type(u) is list:
         if array_filters:
             raise CommandError(9, "arrayFilters may not be specified for pipeline-syle updates")
-        return PipelineUpdate(parse_pipeline(u, ctx))
+        # MongoDB does not optimise this pipeline: a constant that cannot be computed is an error only of a document that matches.
+        return PipelineUpdate(parse_pipeline(u, replace(ctx, defers_constant_errors=True)))
     if type(u) is not dict:
         raise CommandError(9, "Update argument must be either an object or an array")
     if next(iter(u), "").startswith("$"):

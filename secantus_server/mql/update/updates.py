@@ -59,8 +59,8 @@ class ReplacementUpdate:
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
         """See `Update`; neither the array index nor inserting makes a difference."""
-        # A replacement by an equal document counts as a change, so this is always a new object.
-        return keep_id(doc, self._document)
+        # Only the document's own bytes, its `_id` included, are no change: a replacement without the `_id` always counts as one.
+        return doc if doc == self._document else keep_id(doc, self._document)
 
 
 class PipelineUpdate:

@@ -6,7 +6,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFiel
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,19 +55,21 @@ class Bounds:
         if self.is_whole:
             return iter([(0, size)] * size)
         if self.kind == "documents":
-            return self._document_frames(size)
+            return self._document_frames(size, partition.check)
         return self._range_frames(partition)
 
-    def _document_frames(self, size: int) -> Iterator[Frame]:
+    def _document_frames(self, size: int, check: Callable[[], None]) -> Iterator[Frame]:
         lower = -size if self.lower == UNBOUNDED else 0 if self.lower == CURRENT else self.lower
         upper = size if self.upper == UNBOUNDED else 0 if self.upper == CURRENT else self.upper
         for index in range(size):
+            check()
             start = min(max(index + lower, 0), size)
             yield start, max(min(index + upper + 1, size), start)
 
     def _range_frames(self, partition: Partition) -> Iterator[Frame]:
         keys = partition.keys if {self.lower, self.upper} <= {UNBOUNDED, CURRENT} else [key_string(value) for value in partition.positions]
         for index, key in enumerate(keys):
+            partition.check()
             start = 0 if self.lower == UNBOUNDED else bisect_left(keys, self._moved(self.lower, key, partition, index))
             end = len(keys) if self.upper == UNBOUNDED else bisect_right(keys, self._moved(self.upper, key, partition, index))
             yield start, max(end, start)

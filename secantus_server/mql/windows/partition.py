@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -50,11 +51,13 @@ class Partition:
     Arguments:
         documents: the documents.
         order: how they were sorted.
+        check: raises when the computation is to end; it is called for each window.
     """
 
-    def __init__(self, documents: list[bytes], order: SortOrder) -> None:
+    def __init__(self, documents: list[bytes], order: SortOrder, check: Callable[[], None] = lambda: None) -> None:
         self.documents = documents
         self.order = order
+        self.check = check
 
     @cached_property
     def keys(self) -> list[bytes]:

@@ -5,7 +5,7 @@ Groups are found in a dict. Its keys are such that values equal in MongoDB's ord
 numbers are keys themselves (Python compares int, float and Decimal exactly), everything else by its key string.
 """
 
-from secantus_server.mql.accumulators._states cimport State
+from secantus_server.mql.accumulators._states cimport State, size_of
 from secantus_server.mql.expressions._nodes cimport Expression
 
 from bson.decimal128 import Decimal128
@@ -13,6 +13,7 @@ from bson.int64 import Int64
 
 from secantus_server.bson import key_string
 from secantus_server.bson.values import MISSING
+from secantus_server.errors import CommandError
 
 cdef object NO_VALUE = MISSING
 cdef object LONG = Int64
@@ -46,6 +47,42 @@ def group_key(object value, object collation=None):
     return key_of(value, collation)
 
 
+cdef class GroupMemory:
+    """Counts the memory that groups take where they may not use the disk.
+
+    Arguments:
+        max_bytes: the most memory to use.
+    """
+
+    cdef Py_ssize_t used
+    cdef Py_ssize_t max_bytes
+
+    def __init__(self, Py_ssize_t max_bytes):
+        self.max_bytes = max_bytes
+
+    cpdef int begin(self, object value, list states) except -1:
+        """Count a new group with this value."""
+        self.used += size_of(value)
+        for state in states:
+            self.used += (<State>state).memory()
+        return self.check()
+
+    cpdef int feed(self, list states, bytes doc) except -1:
+        """Let the states of a group take a document in, and count what they grow by."""
+        for state in states:
+            self.used -= (<State>state).memory()
+            (<State>state).add(doc)
+            self.used += (<State>state).memory()
+        return self.check()
+
+    cdef int check(self) except -1:
+        if self.used > self.max_bytes:
+            raise CommandError(
+                292, "Exceeded memory limit for $group, but didn't allow external sort. Pass allowDiskUse:true to opt in."
+            )
+        return 0
+
+
 cdef class Grouper:
     """The groups of one run.
 
@@ -54,6 +91,7 @@ cdef class Grouper:
         names: the fields of a group's value that is an object, or None for the bare value of the only expression.
         starts: for each accumulator the function that makes its state.
         collation: of strings in the group's value.
+        memory: counts what the groups take, or None where they may use the disk.
     """
 
     cdef tuple expressions
@@ -61,13 +99,15 @@ cdef class Grouper:
     cdef tuple starts
     cdef object collation
     cdef dict groups
+    cdef GroupMemory memory
 
-    def __init__(self, expressions, names, starts, collation):
+    def __init__(self, expressions, names, starts, collation, GroupMemory memory=None):
         self.expressions = tuple(expressions)
         self.names = None if names is None else tuple(names)
         self.starts = tuple(starts)
         self.collation = collation
         self.groups = {}
+        self.memory = memory
 
     def consume(self, source):
         """Put all documents into their groups."""
@@ -102,6 +142,10 @@ cdef class Grouper:
         if group is None:
             group = (self.group_value(value), [start() for start in self.starts])
             self.groups[key] = group
+            if self.memory is not None:
+                self.memory.begin(group[0], group[1])
+        if self.memory is not None:
+            return self.memory.feed(group[1], doc)
         for state in <list>group[1]:
             (<State>state).add(doc)
         return 0

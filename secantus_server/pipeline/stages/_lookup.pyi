@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterable, Iterator
 
+from secantus_server.errors import CommandError
 from secantus_server.exec._point import PointFinder
 from secantus_server.pipeline._paths import JoinPath
 
@@ -13,6 +14,8 @@ class Joined(Iterator[bytes]):
         field: str,
         find: PointJoin | Callable[[bytes], list[bytes]],
         bind: Callable[[bytes], None] | None,
+        max_bytes: int,
+        error: Callable[[], CommandError],
     ) -> None: ...
     def __iter__(self) -> Joined: ...
     def __next__(self) -> bytes: ...

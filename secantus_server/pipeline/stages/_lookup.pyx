@@ -1,6 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """`$lookup`'s loop: the outer documents, each with what was found for it."""
 
+from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
 
 from secantus_server.bson._codec cimport RawArray
@@ -46,6 +47,8 @@ cdef class Joined:
         field: where the found documents go.
         find: a function from an outer document to a list, or a PointJoin.
         bind: called with each outer document before that, or None.
+        max_bytes: the most bytes to be found for one document.
+        error: makes the error for more.
     """
 
     cdef object source
@@ -53,21 +56,30 @@ cdef class Joined:
     cdef PointJoin point
     cdef object find
     cdef object bind
+    cdef Py_ssize_t max_bytes
+    cdef object error
 
-    def __init__(self, source, str field not None, find, bind):
+    def __init__(self, source, str field not None, find, bind, Py_ssize_t max_bytes, error):
         self.source = iter(source)
         self.setter = FieldSetter(field)
         self.point = find if isinstance(find, PointJoin) else None
         self.find = find
         self.bind = bind
+        self.max_bytes = max_bytes
+        self.error = error
 
     def __iter__(self):
         return self
 
     def __next__(self):
+        cdef bytes joined
         cdef bytes document = next(self.source)
         if self.bind is not None:
             self.bind(document)
         if self.point is not None:
-            return self.point.join(document, self.setter)
-        return self.setter.set(document, RawArray(self.find(document)))
+            joined = self.point.join(document, self.setter)
+        else:
+            joined = self.setter.set(document, RawArray(self.find(document)))
+        if PyBytes_GET_SIZE(joined) - PyBytes_GET_SIZE(document) > self.max_bytes:
+            raise self.error()
+        return joined

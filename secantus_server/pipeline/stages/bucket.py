@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/bucket/
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from secantus_server.mql.expressions.paths import reads_time
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
+from secantus_server.pipeline.stages._group import GroupMemory
 from secantus_server.pipeline.stages.group import parse_accumulated_field
 
 EMPTY_DOCUMENT = encode({})
@@ -50,13 +52,18 @@ class Boundaries:
 
 @stage("$bucket")
 class Bucket(Stage):
-    """Ranges and accumulators."""
+    """Ranges and accumulators; `max_bytes` is the most memory for the buckets, None where they may use the disk for more."""
 
-    def __init__(self, group_by: Expression, boundaries: Boundaries, fields: dict[str, Accumulator]) -> None:
+    makes_many = True
+
+    def __init__(
+        self, group_by: Expression, boundaries: Boundaries, fields: dict[str, Accumulator], max_bytes: int | None
+    ) -> None:
         super().__init__()
         self.group_by = group_by
         self.boundaries = boundaries
         self.fields = fields
+        self.max_bytes = max_bytes
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Bucket:
@@ -72,20 +79,26 @@ class Bucket(Stage):
         if "groupBy" not in spec or "boundaries" not in spec:
             raise CommandError(40198, "$bucket requires 'groupBy' and 'boundaries' to be specified.")
         boundaries = _parse_boundaries(spec, ctx.parse)
-        return cls(parse_expression(spec["groupBy"], ctx.parse), boundaries, parse_output(spec.get("output"), ctx.parse))
+        fields = parse_output(spec.get("output"), ctx.parse)
+        return cls(parse_expression(spec["groupBy"], ctx.parse), boundaries, fields, ctx.kept_at_most(ctx.parse.limits.group))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """A document for each bucket that is not empty, in ascending order."""
+        """Return a document for each bucket that is not empty, in ascending order.
+
+        Raises:
+            CommandError: 40066 for a value outside of the boundaries, 292 QueryExceededMemoryLimitNoDiskUseAllowed.
+        """
         buckets: dict[bytes, tuple[Any, list[Any]]] = {}
         place = self.boundaries.place
         evaluate = self.group_by.evaluate
+        memory = GroupMemory(sys.maxsize if self.max_bytes is None else self.max_bytes)
         for document in source:
             value = place(evaluate(document))
             key = key_string(value)
             if key not in buckets:
                 buckets[key] = value, [accumulator.start() for accumulator in self.fields.values()]
-            for state in buckets[key][1]:
-                state.add(document)
+                memory.begin(*buckets[key])
+            memory.feed(buckets[key][1], document)
         for key in sorted(buckets):
             value, states = buckets[key]
             yield encode({"_id": value, **dict(zip(self.fields, [state.result() for state in states], strict=True))})

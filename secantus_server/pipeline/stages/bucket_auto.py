@@ -14,11 +14,13 @@ from secantus_server.bson import compare_values, encode, is_number, key_string, 
 from secantus_server.bson.numbers import INT32_MAX
 from secantus_server.bson.values import MISSING, UNDEFINED
 from secantus_server.errors import CommandError
+from secantus_server.exec.sorting import too_much_to_sort
 from secantus_server.mql.accumulators import Accumulator
 from secantus_server.mql.context import Collation
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.pipeline.arguments import whole_number
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.memory import within_memory
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages.bucket import is_expression, parse_output
@@ -29,10 +31,18 @@ Item = tuple[Any, bytes]
 
 @stage("$bucketAuto")
 class BucketAuto(Stage):
-    """How many buckets, of what, rounded how."""
+    """How many buckets, of what, rounded how; `max_bytes` of documents are sorted, None where they may use the disk for more."""
+
+    makes_many = True
 
     def __init__(
-        self, group_by: Expression, buckets: int, rounder: Rounder | None, fields: dict[str, Accumulator], collation: Collation | None
+        self,
+        group_by: Expression,
+        buckets: int,
+        rounder: Rounder | None,
+        fields: dict[str, Accumulator],
+        collation: Collation | None,
+        max_bytes: int | None,
     ) -> None:
         super().__init__()
         self.group_by = group_by
@@ -40,6 +50,7 @@ class BucketAuto(Stage):
         self.rounder = rounder
         self.fields = fields
         self.collation = collation
+        self.max_bytes = max_bytes
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> BucketAuto:
@@ -59,14 +70,16 @@ class BucketAuto(Stage):
             raise CommandError(40257, f"Unknown rounding granularity '{spec['granularity']}'")
         fields = parse_output(spec.get("output") or None, ctx.parse)
         group_by = parse_expression(spec["groupBy"], ctx.parse)
-        return cls(group_by, whole_number(spec["buckets"], 40242, ""), rounder, fields, ctx.parse.collation)
+        max_bytes = ctx.kept_at_most(ctx.parse.limits.bucket_auto)
+        return cls(group_by, whole_number(spec["buckets"], 40242, ""), rounder, fields, ctx.parse.collation, max_bytes)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """A document for each bucket.
 
         Raises:
-            CommandError: 40258 to 40260 for a value that a granularity cannot round.
+            CommandError: 40258 to 40260 for a value that a granularity cannot round, 292 QueryExceededMemoryLimitNoDiskUseAllowed.
         """
+        source = within_memory(source, self.max_bytes, too_much_to_sort)
         items = sorted(map(self._item, source), key=lambda item: key_string(item[0], self.collation))
         buckets = self._divide(items)
         for index, (low, high, members) in enumerate(buckets):

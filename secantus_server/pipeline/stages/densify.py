@@ -13,6 +13,7 @@ from typing import Any
 from secantus_server.bson import compare_values, decode, encode, is_number, key_string, type_name
 from secantus_server.bson.values import MISSING, Date
 from secantus_server.errors import CommandError
+from secantus_server.exec.sorting import too_much_to_sort
 from secantus_server.mql.context import Collation
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.expressions._arithmetic import add, multiply
@@ -24,6 +25,7 @@ from secantus_server.mql.expressions.paths import reads_time
 from secantus_server.pipeline._fields import FieldSetter
 from secantus_server.pipeline.arguments import check_path, named_fields, whole_number
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.memory import within_memory
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 
@@ -73,15 +75,18 @@ class Range:
 
 @stage("$densify")
 class Densify(Stage):
-    """A field, partitions and a grid."""
+    """A field, partitions and a grid; `max_bytes` of documents are sorted, None where they may use the disk for more."""
 
-    def __init__(self, field: str, partition_by: list[str], range: Range, collation: Collation | None) -> None:
+    makes_many = True
+
+    def __init__(self, field: str, partition_by: list[str], range: Range, collation: Collation | None, max_bytes: int | None) -> None:
         super().__init__()
         self.field = field
         self.names = tuple(field.split("."))
         self.partition_by = partition_by
         self.range = range
         self.collation = collation
+        self.max_bytes = max_bytes
         self.generated = 0
 
     @classmethod
@@ -107,17 +112,19 @@ class Densify(Stage):
                 )
             check_path(path)
             _check_overlap(fields["field"], path)
-        return cls(fields["field"], partition_by, _parse_range(fields["range"], bool(partition_by), ctx), ctx.parse.collation)
+        grid = _parse_range(fields["range"], bool(partition_by), ctx)
+        return cls(fields["field"], partition_by, grid, ctx.parse.collation, ctx.kept_at_most(ctx.parse.limits.sort))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents in the order of partition and field, and new ones between them.
 
         Raises:
-            CommandError: 5897900 for too many new documents, and what a value is told by `Range.check`.
+            CommandError: 5897900 for too many new documents, 292 for more documents than may be sorted without the disk, and what a
+                value is told by `Range.check`.
         """
         documents = [
             (self._partition(fields), get_path(fields, self.names), fields, document)
-            for document in source
+            for document in within_memory(source, self.max_bytes, too_much_to_sort)
             for fields in [decode(document)]
         ]
         loose = [document for _, value, _, document in documents if value is MISSING or value is None]

@@ -25,6 +25,7 @@ class Documents(Stage):
     position = Position.FIRST
     collectionless = True
     in_facet = False
+    makes_many = True
 
     def __init__(self, expression: Expression) -> None:
         super().__init__()

@@ -11,13 +11,12 @@ from typing import Any
 from secantus_server.bson import RawArray, encode, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.paths import validate_field_name
+from secantus_server.pipeline._checked import Checked
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Stage
-
-MAX_DOCUMENT_BYTES = 16 * 1024 * 1024 + 16 * 1024
 
 
 @stage("$facet")
@@ -26,9 +25,10 @@ class Facet(Stage):
 
     in_facet = False
 
-    def __init__(self, pipelines: dict[str, Pipeline]) -> None:
+    def __init__(self, pipelines: dict[str, Pipeline], max_bytes: int) -> None:
         super().__init__()
         self.pipelines = pipelines
+        self.max_bytes = max_bytes
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Facet:
@@ -44,19 +44,22 @@ class Facet(Stage):
         for name, stages in spec.items():
             validate_field_name(name)
             pipelines[name] = parse_pipeline(_checked(name, stages), inner)
-        return cls(pipelines)
+        return cls(pipelines, ctx.parse.limits.facet)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document with the output of every pipeline.
+        """Return one document with the output of every pipeline. It may be larger than a document of a result.
 
         Raises:
-            CommandError: 17280 if it is larger than a document may be.
+            CommandError: 4031700 if it is larger than what the stage may make.
         """
         documents = list(source)
-        found = {name: RawArray(list(pipeline.run(documents))) for name, pipeline in self.pipelines.items()}
+        found = {name: RawArray(list(pipeline.run(Checked(documents, self.check)))) for name, pipeline in self.pipelines.items()}
         document = encode(found)
-        if len(document) > MAX_DOCUMENT_BYTES:
-            raise CommandError(17280, f"BSONObj size: {len(document)} is invalid. Size must be between 0 and {MAX_DOCUMENT_BYTES}(16MB)")
+        if len(document) > self.max_bytes:
+            raise CommandError(
+                4031700,
+                f"document constructed by $facet is {len(document)} bytes, which exceeds the limit of {self.max_bytes} bytes",
+            )
         yield document
 
 

@@ -30,6 +30,8 @@ METHODS = {"linear": "$linearFill", "locf": "$locf"}
 class Fill(Stage):
     """Window functions for the methods, then new fields for the values."""
 
+    makes_many = True
+
     def __init__(self, steps: list[Stage]) -> None:
         super().__init__()
         self.steps = steps

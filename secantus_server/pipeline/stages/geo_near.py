@@ -36,6 +36,7 @@ class GeoNear(Stage):
     position = Position.FIRST
     misplaced = (40603, "$geoNear was not the first stage in the pipeline.")
     in_facet = False
+    makes_many = True
 
     def __init__(self, near: GeoNearSpec, query: Match, ctx: PipelineContext) -> None:
         super().__init__()

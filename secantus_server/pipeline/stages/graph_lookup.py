@@ -25,7 +25,6 @@ from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stage import Stage
 
 REQUIRED = ("from", "startWith", "connectFromField", "connectToField", "as")
-MAX_BYTES = 100 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class GraphLookup(Stage):
     """A recursive join."""
 
     one_to_one = True
+    makes_many = True
 
     def __init__(self, field: str, start: Expression, walk: Walk, documents: Callable[[], Iterable[bytes]], ctx: PipelineContext) -> None:
         super().__init__()
@@ -93,24 +93,30 @@ class GraphLookup(Stage):
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents, each with all that can be reached from it."""
+        max_bytes = self.ctx.kept_at_most(self.ctx.parse.limits.graph_lookup)
         table = HashJoin(self.documents, self.walk.connect_to, self.ctx.parse)
         follow = JoinPath(self.walk.connect_from, False, self.ctx.parse.collation)
         setter = FieldSetter(self.field)
         for document in source:
-            yield setter.set(document, RawArray(self._search(self._first_keys(document), table, follow)))
+            yield setter.set(document, RawArray(self._search(self._first_keys(document), table, follow, max_bytes)))
 
     def _first_keys(self, document: bytes) -> list[bytes]:
         value = self.start.evaluate(document)
         values = value if type(value) is list else [value]
         return [key_string(item, self.ctx.parse.collation) for item in values if item is not MISSING]
 
-    def _search(self, keys: Iterable[bytes], table: HashJoin, follow: JoinPath) -> list[bytes]:
-        """Breadth first; a document that was found once is not followed again."""
+    def _search(self, keys: Iterable[bytes], table: HashJoin, follow: JoinPath, max_bytes: int | None) -> list[bytes]:
+        """Search breadth first; a document that was found once is not followed again.
+
+        Raises:
+            CommandError: 292 for more documents than may be kept without the disk, which MongoDB uses here since 8.2.
+        """
         found: dict[bytes, bytes] = {}
         asked: set[bytes] = set()
         frontier = set(keys)
         depth = used = 0
         while frontier and (self.walk.max_depth is None or depth <= self.walk.max_depth):
+            self.check()
             asked |= frontier
             following: set[bytes] = set()
             for document in table.find(list(frontier)):
@@ -118,8 +124,11 @@ class GraphLookup(Stage):
                     found[document] = self._with_depth(document, depth)
                     following.update(follow.keys(document))
                     used += len(document)
-            if used > MAX_BYTES:
-                raise CommandError(40099, "$graphLookup reached maximum memory consumption")
+            if max_bytes is not None and used > max_bytes:
+                raise CommandError(
+                    292,
+                    "Exceeded memory limit for $graphLookup, but didn't allow external spilling; pass allowDiskUse:true to opt in",
+                )
             frontier = following - asked
             depth += 1
         return list(found.values())

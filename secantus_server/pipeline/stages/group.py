@@ -15,10 +15,9 @@ from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions._nodes import ObjectNode
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.memory import within_memory
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
-from secantus_server.pipeline.stages._group import Grouper
+from secantus_server.pipeline.stages._group import Grouper, GroupMemory
 
 UNKNOWN_ACCUMULATOR = 15952
 
@@ -31,15 +30,17 @@ class Group(Stage):
         id: the group's value.
         fields: accumulators by the name of their field.
         collation: of strings in the group's value.
-        allow_disk_use: False makes more than 100 megabytes an error.
+        max_bytes: the most memory for the groups; None where they may use the disk for more.
     """
 
-    def __init__(self, id: Expression, fields: dict[str, Accumulator], collation: Collation | None, allow_disk_use: bool = True) -> None:
+    makes_many = True
+
+    def __init__(self, id: Expression, fields: dict[str, Accumulator], collation: Collation | None, max_bytes: int | None = None) -> None:
         super().__init__()
         self.id = id
         self.fields = fields
         self.collation = collation
-        self.allow_disk_use = allow_disk_use
+        self.max_bytes = max_bytes
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Group:
@@ -59,12 +60,16 @@ class Group(Stage):
                 fields[name] = parse_accumulated_field(name, value, ctx.parse)
         if group_id is None:
             raise CommandError(15955, "a group specification must include an _id")
-        return cls(group_id, fields, ctx.parse.collation, ctx.allow_disk_use)
+        return cls(group_id, fields, ctx.parse.collation, ctx.kept_at_most(ctx.parse.limits.group))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document for each group."""
+        """Return one document for each group.
+
+        Raises:
+            CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed, 146 ExceededMemoryLimit, and the errors of the expressions.
+        """
         grouper = self._grouper()
-        grouper.consume(source if self.allow_disk_use else within_memory(source, "$group"))
+        grouper.consume(source)
         names = list(self.fields)
         for value, states in grouper.results():
             document = {"_id": value}
@@ -74,9 +79,10 @@ class Group(Stage):
 
     def _grouper(self) -> Grouper:
         starts = [accumulator.start for accumulator in self.fields.values()]
+        memory = None if self.max_bytes is None else GroupMemory(self.max_bytes)
         if type(self.id) is ObjectNode:
-            return Grouper(self.id.children(), self.id.names, starts, self.collation)
-        return Grouper([self.id], None, starts, self.collation)
+            return Grouper(self.id.children(), self.id.names, starts, self.collation, memory)
+        return Grouper([self.id], None, starts, self.collation, memory)
 
 
 def _parse_id(spec: Any, ctx: ParseContext) -> Expression:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from bson.int64 import Int64
+
 from secantus_server.errors import CommandError
 from secantus_server.pipeline.arguments import show, whole_number
 from secantus_server.pipeline.context import PipelineContext
@@ -45,3 +47,7 @@ class Limit(Stage):
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The first documents."""
         return islice(source, min(self.count, MAX_COUNT))
+
+    def explain(self) -> dict[str, Any]:
+        """The stage as explain shows it."""
+        return {self.name: Int64(self.count)}

@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/lookup/
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._lookup import Joined, PointJoin
 from secantus_server.pipeline.stages.lookup_by_index import IndexJoin
 from secantus_server.pipeline.stages.lookup_correlated import CorrelatedJoin
+from secantus_server.pipeline.stages.unwind import Unwind
 
 # Gives the documents found for an outer document.
 Find = Callable[[bytes], list[bytes]] | PointJoin
@@ -62,15 +64,19 @@ class Lookup(Stage):
         field: where the found documents go.
         variables: what the sub-pipeline sees of the outer document.
         finder: opens a run: gives what finds the documents for an outer document.
+        origin: the name of the collection.
+        max_bytes: the most bytes to be found for one document.
     """
 
     one_to_one = True
 
-    def __init__(self, field: str, variables: Variables, finder: Callable[[], Find]) -> None:
+    def __init__(self, field: str, variables: Variables, finder: Callable[[], Find], origin: str, max_bytes: int) -> None:
         super().__init__()
         self.field = field
         self.variables = variables
         self.finder = finder
+        self.origin = origin
+        self.max_bytes = max_bytes
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Lookup:
@@ -85,15 +91,31 @@ class Lookup(Stage):
         fields = named_fields("$lookup", spec, FIELDS, ("as",))
         check_path(fields["as"])
         variables = _parse_let(fields.get("let", {}), ctx)
-        return cls(fields["as"], variables, _parse_join(fields, variables, ctx))
+        finder = _parse_join(fields, variables, ctx)
+        return cls(fields["as"], variables, finder, fields.get("from", ""), ctx.parse.limits.lookup)
 
     def changed_fields(self) -> frozenset[str]:
         """Where the found documents go."""
         return frozenset([self.field.partition(".")[0]])
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents, each with what was found for it."""
-        return Joined(source, self.field, self.finder(), self.variables.bind if self.variables.cells else None)
+        """Return the documents, each with what was found for it.
+
+        Raises:
+            CommandError: 4568, too much was found for one document.
+        """
+        bind = self.variables.bind if self.variables.cells else None
+        return Joined(source, self.field, self.finder(), bind, self.max_bytes, self._too_much)
+
+    def precede(self, follower: Stage) -> None:
+        """Lift the limit if the next stage unwinds what was found: MongoDB makes no document of all of it then."""
+        if isinstance(follower, Unwind) and follower.path == self.field:
+            self.max_bytes = sys.maxsize
+
+    def _too_much(self) -> CommandError:
+        return CommandError(
+            4568, f"Total size of documents in {self.origin} matching pipeline's $lookup stage exceeds {self.max_bytes} bytes"
+        )
 
 
 def _check_source(spec: dict[str, Any]) -> None:

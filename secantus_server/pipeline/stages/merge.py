@@ -1,4 +1,4 @@
-"""`$merge`: writes the pipeline's documents into a collection, document by document.
+"""`$merge`: writes the pipeline's documents into a collection, many in one transaction.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/merge/
 """
@@ -9,13 +9,23 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from secantus_server.bson import decode, encode, values_equal
+from secantus_server.bson.sizes import MAX_DOCUMENT_BYTES, check_result_size
 from secantus_server.bson.values import MISSING, UNDEFINED
 from secantus_server.errors import CommandError
+from secantus_server.exec._prepare import id_document
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.operations import WriteTarget
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
 from secantus_server.pipeline.stages.merge_spec import MergeSpec, parse_merge
 from secantus_server.pipeline.stages.new_ids import with_ids
+
+# A batch ends behind so many bytes; a document counts for its length and for what it costs besides.
+BATCH_BYTES = 4 << 20
+DOCUMENT_COST = 4096
+
+# A document, and the values at the paths of `on`.
+Keyed = tuple[bytes, dict[str, Any]]
 
 
 @stage("$merge")
@@ -46,60 +56,72 @@ class Merge(Stage):
         """Nothing, after the documents are written. All are tried; the first error is raised after that.
 
         Raises:
-            CommandError: 51132 and 51185 for what cannot be looked for, 13113, 66, 11000, 121 for what cannot be written.
+            CommandError: 51132 and 51185 for what cannot be looked for, 10334 for a document too large to write, 13113, 66, 11000,
+                121, 17419 for what cannot be written.
         """
+        merge = self.merge
         failure: CommandError | None = None
-        for document in with_ids(source, self.ctx.parse.generate_object_id) if self.merge.on == ("_id",) else source:
-            condition = self._filter(decode(document))
-            try:
-                self._write(document, condition)
-            except CommandError as error:
-                failure = failure or error
+        for batch in self._batches(source):
+            failed = self.ctx.operations.merge_documents(
+                merge.db, merge.collection, self.ctx.bypass_document_validation, batch, self._write
+            )
+            failure = failure or failed
         if failure is not None:
             raise failure
         yield from ()
 
-    def _filter(self, document: dict[str, Any]) -> dict[str, Any]:
+    def _batches(self, source: Iterable[bytes]) -> Iterator[list[Keyed]]:
+        """The documents, each with what it is looked for by; those before one that cannot be had are given before the error is raised."""
+        batch: list[Keyed] = []
+        room = BATCH_BYTES
+        try:
+            for document in with_ids(source, self.ctx.parse.generate_object_id) if self.merge.on == ("_id",) else source:
+                values = self._values(document)
+                batch.append((check_result_size(document), values))
+                room -= len(document) + DOCUMENT_COST
+                if room < 0:
+                    yield batch
+                    batch, room = [], BATCH_BYTES
+        except CommandError:
+            if batch:
+                yield batch
+            raise
+        if batch:
+            yield batch
+
+    def _values(self, document: bytes) -> dict[str, Any]:
         """What finds the document's counterpart."""
-        found = {}
-        for path in self.merge.on:
-            value = _value_at(document, path)
-            if type(value) is list:
-                raise CommandError(51185, f"$merge write error: 'on' field '{path}' cannot be an array")
-            if value is MISSING or value is None or value is UNDEFINED:
-                if not self.merge.nullable:
-                    raise CommandError(
-                        51132, f"$merge write error: 'on' field '{path}' cannot be missing, null or undefined if supporting index is sparse"
-                    )
-                value = None
-            found[path] = {"$eq": value}
-        return found
+        if self.merge.on == ("_id",):
+            document = id_document(document)
+        fields = decode(document)
+        return {path: self._value(fields, path) for path in self.merge.on}
 
-    def _write(self, document: bytes, filter: dict[str, Any]) -> None:
-        """Writes one document; when somebody else writes its counterpart between the look and the write, it looks again."""
-        while not self._try_to_write(document, filter):
-            pass
+    def _value(self, fields: dict[str, Any], path: str) -> Any:
+        value = _value_at(fields, path)
+        if type(value) is list:
+            raise CommandError(51185, f"$merge write error: 'on' field '{path}' cannot be an array")
+        if value is MISSING or value is None or value is UNDEFINED:
+            if not self.merge.nullable:
+                raise CommandError(
+                    51132, f"$merge write error: 'on' field '{path}' cannot be missing, null or undefined if supporting index is sparse"
+                )
+            return None
+        return value
 
-    def _try_to_write(self, document: bytes, filter: dict[str, Any]) -> bool:
+    def _write(self, target: WriteTarget, item: Keyed) -> None:
+        """Write one document."""
+        document, values = item
         merge = self.merge
-        old = self._counterpart(filter)
-        if old is None:
-            try:
-                self._write_new(document, filter)
-            except CommandError as error:
-                if error.code != 11000 or self._counterpart(filter) is None:
-                    raise
-                return False
-            return True
-        new = old if merge.when_matched == "keepExisting" else self._changed(old, document)
-        return new == old or self.ctx.operations.replace(merge.db, merge.collection, old, new, self.ctx.bypass_document_validation)
+        # To a stage that only inserts there is no counterpart.
+        found = None if merge.when_matched == "fail" else target.find(values)
+        if found is None:
+            self._write_new(target, document, values)
+        elif merge.when_matched != "keepExisting":
+            new = self._changed(found[1], document)
+            if new != found[1]:
+                target.replace(found, new)
 
-    def _counterpart(self, filter: dict[str, Any]) -> bytes | None:
-        """The document to merge with; there is none to a stage that only inserts."""
-        merge = self.merge
-        return None if merge.when_matched == "fail" else self.ctx.operations.find_one(merge.db, merge.collection, filter)
-
-    def _write_new(self, document: bytes, filter: dict[str, Any]) -> None:
+    def _write_new(self, target: WriteTarget, document: bytes, values: dict[str, Any]) -> None:
         merge = self.merge
         if merge.when_not_matched == "fail":
             raise CommandError(
@@ -108,9 +130,9 @@ class Merge(Stage):
             )
         if merge.when_not_matched == "insert":
             if merge.when_matched in ("merge", "keepExisting"):
-                document = _with_nulls(document, filter)
+                document = _with_nulls(document, values)
             [complete] = with_ids([document], self.ctx.parse.generate_object_id)
-            self.ctx.operations.insert(merge.db, merge.collection, complete, self.ctx.bypass_document_validation)
+            target.insert(complete)
 
     def _changed(self, old: bytes, document: bytes) -> bytes:
         """What the existing document becomes; its `_id` stays."""
@@ -128,13 +150,16 @@ class Merge(Stage):
                 "$merge failed to update the matching document, did you attempt to modify the _id or the shard key? :: caused by :: "
                 "Performing an update on the path '_id' would modify the immutable field '_id'",
             )
-        return encode({"_id": before["_id"], **after})
+        changed = encode({"_id": before["_id"], **after})
+        if len(changed) > MAX_DOCUMENT_BYTES:
+            raise CommandError(17419, f"Resulting document after update is larger than {MAX_DOCUMENT_BYTES}")
+        return changed
 
 
-def _with_nulls(document: bytes, filter: dict[str, Any]) -> bytes:
+def _with_nulls(document: bytes, values: dict[str, Any]) -> bytes:
     """The document with null where it was looked for as null: these two modes insert as an update with upsert does."""
     fields = decode(document)
-    missing = {path: None for path, condition in filter.items() if condition["$eq"] is None and path not in fields and "." not in path}
+    missing = {path: None for path, value in values.items() if value is None and path not in fields and "." not in path}
     return encode({**missing, **fields}) if missing else document
 
 

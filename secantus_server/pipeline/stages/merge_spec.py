@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/merge/#syntax
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -62,7 +62,8 @@ class MergeSpec:
             name = stage_name(spec)
             if name not in UPDATE_STAGES or (name == "$fill" and "sortBy" in spec[name]):
                 raise CommandError(72, f"{name} is not allowed to be used within an update")
-        return parse_pipeline(self.stages, self.ctx.sub_pipeline("", self.collection, cells))
+        ctx = self.ctx.sub_pipeline("", self.collection, cells)
+        return parse_pipeline(self.stages, replace(ctx, parse=replace(ctx.parse, defers_constant_errors=True)))
 
     def apply_pipeline(self, old: bytes, new: bytes) -> bytes:
         """The existing document after the pipeline.

@@ -16,8 +16,9 @@ def with_ids(source: Iterable[bytes], generate: Callable[[], Any]) -> Iterator[b
         generate: makes an id.
     """
     for document in source:
-        fields = decode(document)
-        if next(iter(fields), None) == "_id":
+        # Behind the length and a type comes the first name.
+        if document[5:9] == b"_id\0":
             yield document
         else:
+            fields = decode(document)
             yield encode({"_id": fields["_id"] if "_id" in fields else generate(), **fields})

@@ -70,6 +70,10 @@ class Out(Stage):
         self.ctx.operations.replace_collection(self.db, self.collection, documents, bypass)
         yield from ()
 
+    def explain(self) -> dict[str, Any]:
+        """The stage as explain shows it."""
+        return {self.name: {"coll": self.collection, "db": self.db}}
+
 
 def _target(spec: Any, ctx: PipelineContext) -> tuple[str, str, dict[str, Any] | None]:
     if type(spec) is str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from secantus_server.bson.values import is_number
 from secantus_server.errors import CommandError
 from secantus_server.mql.projection import Projection, parse_projection, parse_unset
 from secantus_server.pipeline.context import PipelineContext
@@ -26,6 +27,18 @@ class Project(Stage):
         super().__init__()
         self.projection = projection
 
+    @property
+    def is_plain_inclusion(self) -> bool:
+        """Whether it keeps fields and computes none; then a query's projection does the same."""
+        return self.projection.is_inclusion and self.projection.required_fields is not None
+
+    def kept_fields(self) -> frozenset[str] | None:
+        """The top-level fields that alone stay, whole; None where other fields may stay too, or are computed."""
+        if not self.is_plain_inclusion:
+            return None
+        kept = {name for name, value in self.spec.items() if _is_flag(value) and value and "." not in name}
+        return frozenset(kept | {"_id"} if "_id" not in self.spec else kept)
+
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Project:
         """Reads `{$project: {field: 1, other: expression}}`.
@@ -40,6 +53,18 @@ class Project(Stage):
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The projected documents."""
         return map(self.projection.apply, source)
+
+    def explain(self) -> dict[str, Any]:
+        """The stage as explain shows it: its flags are bools, and an inclusion says whether it keeps `_id`."""
+        if type(self.spec) is not dict:
+            return super().explain()
+        shown = {name: bool(value) if _is_flag(value) else value for name, value in self.spec.items()}
+        keeps_id = {"_id": True} if self.projection.is_inclusion and "_id" not in shown else {}
+        return {"$project": {**keeps_id, **shown}}
+
+
+def _is_flag(value: Any) -> bool:
+    return type(value) is bool or is_number(value)
 
 
 @stage("$unset")

@@ -11,20 +11,28 @@ from typing import Any
 
 from secantus_server.bson import is_number
 from secantus_server.errors import CommandError
+from secantus_server.exec.sorting import too_much_to_sort
 from secantus_server.pipeline.arguments import truncated
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.memory import within_memory
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 
 
 @stage("$sample")
 class Sample(Stage):
-    """How many documents are drawn, and by which dice."""
+    """How many documents are drawn, and by which dice.
 
-    def __init__(self, size: int, random: Random) -> None:
+    MongoDB draws them by a sort, which `max_bytes` of documents may be in; None where it may use the disk for more.
+    """
+
+    makes_many = True
+
+    def __init__(self, size: int, random: Random, max_bytes: int | None) -> None:
         super().__init__()
         self.size = size
         self.random = random
+        self.max_bytes = max_bytes
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Sample:
@@ -45,10 +53,14 @@ class Sample(Stage):
         size = truncated(spec["size"])
         if size <= 0:
             raise CommandError(28747, "size argument to $sample must be a positive integer")
-        return cls(size, ctx.parse.random)
+        return cls(size, ctx.parse.random, ctx.kept_at_most(ctx.parse.limits.sort))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The drawn documents in random order; each document is drawn once at most."""
+        """Return the drawn documents in random order; each document is drawn once at most.
+
+        Raises:
+            CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed.
+        """
         drawn: list[bytes] = []
         for index, document in enumerate(source):
             if index < self.size:
@@ -56,4 +68,4 @@ class Sample(Stage):
             elif (place := self.random.randrange(index + 1)) < self.size:
                 drawn[place] = document
         self.random.shuffle(drawn)
-        yield from drawn
+        yield from list(within_memory(drawn, self.max_bytes, too_much_to_sort))

@@ -1,4 +1,4 @@
-"""The stages of Atlas Search: every server without it answers them alike.
+"""The stages of MongoDB Search: a server without it answers them as the commands for search indexes, with 31082 SearchNotEnabled.
 
 https://www.mongodb.com/docs/atlas/atlas-search/
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
@@ -20,6 +20,10 @@ class SearchStage(Stage):
     position = Position.FIRST
     in_facet = False
     stable_api = False
+    refusal = (
+        "Using $search and $vectorSearch aggregation stages requires additional configuration. "
+        "Please connect to Atlas or an AtlasCLI local deployment to enable."
+    )
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> SearchStage:
@@ -32,11 +36,7 @@ class SearchStage(Stage):
         Raises:
             CommandError: 31082.
         """
-        raise CommandError(
-            31082,
-            "Using $search and $vectorSearch aggregation stages requires additional configuration. "
-            "Please connect to Atlas or an AtlasCLI local deployment to enable.",
-        )
+        raise CommandError(31082, self.refusal)
 
 
 @stage("$search")
@@ -54,9 +54,27 @@ class VectorSearch(SearchStage):
     """Nearest vectors."""
 
 
+@stage("$listSearchIndexes")
+class ListSearchIndexes(SearchStage):
+    """The search indexes of a collection."""
+
+    refusal = (
+        "Using Atlas Search Database Commands and the $listSearchIndexes aggregation stage requires additional configuration. "
+        "Please connect to Atlas or an AtlasCLI local deployment to use them."
+    )
+
+
 @stage("$rankFusion")
 class RankFusion(SearchStage):
-    """Several rankings in one."""
+    """Several rankings in one; they need no search, so that MongoDB runs them."""
 
     in_facet = True
     misplaced = (10170100, "$rankFusion must be the first stage of the pipeline")
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """Never any documents.
+
+        Raises:
+            CommandError: 238 NotImplemented.
+        """
+        raise not_supported("The stage $rankFusion", "combine the rankings in the test")

@@ -12,12 +12,14 @@ from typing import Any
 from secantus_server.bson import key_string
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
+from secantus_server.exec.sorting import too_much_to_sort
 from secantus_server.mql.context import Cell, Collation, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.projection import Projection, parse_add_fields
 from secantus_server.mql.windows import Partition, SortOrder, WindowFunction, parse_window_field
 from secantus_server.pipeline.arguments import named_fields
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.memory import within_memory
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 
@@ -36,7 +38,10 @@ class SetWindowFields(Stage):
         cells: where each function's value is put for the projection.
         projection: writes the cells' values into a document.
         collation: of strings in `partition_by`.
+        ctx: how much memory there is.
     """
+
+    makes_many = True
 
     def __init__(
         self,
@@ -46,6 +51,7 @@ class SetWindowFields(Stage):
         cells: list[Cell],
         projection: Projection,
         collation: Collation | None,
+        ctx: PipelineContext,
     ) -> None:
         super().__init__()
         self.partition_by = partition_by
@@ -54,6 +60,7 @@ class SetWindowFields(Stage):
         self.cells = cells
         self.projection = projection
         self.collation = collation
+        self.ctx = ctx
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> SetWindowFields:
@@ -69,16 +76,17 @@ class SetWindowFields(Stage):
         partition_by = parse_expression(fields["partitionBy"], ctx.parse) if "partitionBy" in fields else None
         functions = [parse_window_field(name, value, order, ctx.parse) for name, value in fields["output"].items()]
         cells, projection = _parse_output(list(fields["output"]), ctx.parse)
-        return cls(partition_by, order, functions, cells, projection, ctx.parse.collation)
+        return cls(partition_by, order, functions, cells, projection, ctx.parse.collation, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents, partition by partition in order, with the new fields.
 
         Raises:
-            CommandError: 14 for a partition that is an array, and the errors of the functions.
+            CommandError: 14 for a partition that is an array, 292 and 5643011 for more documents than may be kept without the disk,
+                and the errors of the functions.
         """
         for documents in self._partitions(source):
-            partition = Partition(documents, self.order)
+            partition = Partition(documents, self.order, self.check)
             columns = [function.compute(partition) for function in self.functions]
             for index, document in enumerate(documents):
                 for cell, column in zip(self.cells, columns, strict=True):
@@ -86,10 +94,17 @@ class SetWindowFields(Stage):
                 yield self.projection.apply(document)
 
     def _partitions(self, source: Iterable[bytes]) -> Iterator[list[bytes]]:
-        keyed = [self._key(document) for document in source]
+        keyed = [self._key(document) for document in self._within_memory(source)]
         keyed.sort(key=lambda item: item[:2])
         for _, members in groupby(keyed, key=lambda item: item[0]):
             yield [document for _, _, document in members]
+
+    def _within_memory(self, source: Iterable[bytes]) -> Iterable[bytes]:
+        """What has an order is sorted first; what has none is only kept."""
+        limits = self.ctx.parse.limits
+        if self.partition_by is None and self.order.pattern is None:
+            return within_memory(source, self.ctx.kept_at_most(limits.window), _too_much_to_keep)
+        return within_memory(source, self.ctx.kept_at_most(limits.sort), too_much_to_sort)
 
     def _key(self, document: bytes) -> Keyed:
         place = b"" if self.order.pattern is None else self.order.pattern.key(document)
@@ -99,6 +114,14 @@ class SetWindowFields(Stage):
         if type(value) is list:
             raise CommandError(14, "An expression used to partition cannot evaluate to value of type array")
         return key_string(None if value is MISSING else value, self.collation), place, document
+
+
+def _too_much_to_keep(used: int, max_bytes: int) -> CommandError:
+    return CommandError(
+        5643011,
+        f"Exceeded max memory. Current memory: {used} bytes. Max allowed memory: {max_bytes} bytes. "
+        "To allow spilling use allowDiskUse: true",
+    )
 
 
 def _parse_output(paths: list[str], ctx: ParseContext) -> tuple[list[Cell], Projection]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from bson.int64 import Int64
+
 from secantus_server.errors import CommandError
 from secantus_server.pipeline.arguments import show, whole_number
 from secantus_server.pipeline.context import PipelineContext
@@ -40,3 +42,7 @@ class Skip(Stage):
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents after the first ones."""
         return islice(source, self.count, None)
+
+    def explain(self) -> dict[str, Any]:
+        """The stage as explain shows it."""
+        return {self.name: Int64(self.count)}

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from secantus_server.errors import CommandError
+from secantus_server.exec.sorting import sorted_within
 from secantus_server.mql.sort import SortPattern
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.memory import within_memory
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 
@@ -23,15 +24,17 @@ class Sort(Stage):
 
     Arguments:
         pattern: the parsed sort.
-        allow_disk_use: False makes more than 100 megabytes an error.
+        max_bytes: the most bytes of documents to keep; None where it may use the disk for more.
 
     `limit` is how many documents a later stage wants at most.
     """
 
-    def __init__(self, pattern: SortPattern, allow_disk_use: bool = True) -> None:
+    makes_many = True
+
+    def __init__(self, pattern: SortPattern, max_bytes: int | None = None) -> None:
         super().__init__()
         self.pattern = pattern
-        self.allow_disk_use = allow_disk_use
+        self.max_bytes = max_bytes
         self.limit: int | None = None
 
     @classmethod
@@ -43,13 +46,23 @@ class Sort(Stage):
         """
         if type(spec) is not dict:
             raise CommandError(15973, "the $sort key specification must be an object")
-        return cls(SortPattern.parse(spec, ctx.parse), ctx.allow_disk_use)
+        return cls(SortPattern.parse(spec, ctx.parse), ctx.kept_at_most(ctx.parse.limits.sort))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents in order."""
+        """Return the documents in order.
+
+        Raises:
+            CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed.
+        """
+        if self.max_bytes is not None:
+            rows = ((self.pattern.key(document), document) for document in source)
+            yield from map(itemgetter(1), sorted_within(rows, self.limit or 0, self.max_bytes))
+            return
         if self.limit is not None:
             yield from heapq.nsmallest(self.limit, source, key=self.pattern.key)
             return
-        if not self.allow_disk_use:
-            source = within_memory(source, "Sort")
         yield from sorted(source, key=self.pattern.key)
+
+    def explain(self) -> dict[str, Any]:
+        """The stage as explain shows it."""
+        return {self.name: {"sortKey": self.spec}}

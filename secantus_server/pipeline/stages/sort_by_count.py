@@ -20,6 +20,8 @@ from secantus_server.pipeline.stages.sort import Sort
 class SortByCount(Stage):
     """A group and a sort."""
 
+    makes_many = True
+
     def __init__(self, group: Group, sort: Sort) -> None:
         super().__init__()
         self.group = group

@@ -28,6 +28,8 @@ class Unwind(Stage):
         preserve: whether documents without elements stay.
     """
 
+    makes_many = True
+
     def __init__(self, path: str, index_path: str | None, preserve: bool) -> None:
         super().__init__()
         self.path = path
@@ -62,6 +64,10 @@ class Unwind(Stage):
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """The documents of all elements."""
         return chain.from_iterable(map(self.unwinder.unwind, source))
+
+    def explain(self) -> dict[str, Any]:
+        """The stage as explain shows it."""
+        return {self.name: {"path": self.spec} if type(self.spec) is str else self.spec}
 
 
 def _check_option(name: str, value: Any) -> None:

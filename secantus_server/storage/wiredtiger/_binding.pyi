@@ -7,6 +7,8 @@ class Connection:
     def __init__(self, home: bytes, config: bytes, in_memory: bool, change_limit: int = 0) -> None: ...
     def reconfigure(self, config: bytes) -> None:
         """Changes settings of the open database."""
+    def statistics(self) -> dict[str, int]:
+        """Return WiredTiger's statistics of the whole database by their descriptions; counters are 0."""
     def retire(self) -> None:
         """No session touches the database from here on, so that close() may run in another thread."""
     def abandon(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import type_name
+from secantus_server.bson.values import timestamp_seconds
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.update._nodes import Leaf, State
@@ -33,7 +34,7 @@ def parse_current_date(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
 
 def current_timestamp(ctx: ParseContext) -> Timestamp:
     """The cluster's time, or on a standalone server the clock's as a timestamp."""
-    return ctx.cluster_time if ctx.cluster_time is not None else Timestamp(ctx.now.ms // 1000, 1)
+    return ctx.cluster_time if ctx.cluster_time is not None else Timestamp(timestamp_seconds(ctx.now.ms), 1)
 
 
 def _wants_timestamp(argument: Any) -> bool:

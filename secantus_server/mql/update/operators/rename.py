@@ -25,8 +25,8 @@ class Rename:
 
     def __init__(self, source: str, destination: str) -> None:
         self._source, self._destination = source, destination
-        self._source_names = tuple(name.encode() for name in source.split("."))
-        self._destination_names = tuple(name.encode() for name in destination.split("."))
+        self._source_names = tuple(name.encode("utf-8", "surrogateescape") for name in source.split("."))
+        self._destination_names = tuple(name.encode("utf-8", "surrogateescape") for name in destination.split("."))
         self._value: Any = MISSING
         self.removal = Leaf(remove, creates=False, lenient=True)
         self.arrival = Leaf(self._arrive)

@@ -1,0 +1,63 @@
+"""Deleting documents, for the commands and for TTL indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands.batches import Target, Targets
+from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.services import Services
+from secantus_server.commands.writing import write_transaction
+from secantus_server.errors import CommandError
+from secantus_server.storage import RecoveryUnit, WriteConflict
+
+
+def delete_matches(services: Services, targets: Targets, check: Callable[[], None]) -> int:
+    """Delete every document that a statement is about, a batch at a time; gives how many they were.
+
+    Raises:
+        CommandError: what `check` raises, or 175; the documents before stay deleted.
+    """
+
+    def work(unit: RecoveryUnit) -> int:
+        found = targets.read(unit)
+        return 0 if targets.collection is None else delete_documents(services, unit, targets.collection, found, check)
+
+    total = 0
+    while True:
+        deleted = write_transaction(services, check, work)
+        targets.done(deleted)
+        total += deleted
+        if targets.at_end:
+            return total
+
+
+def delete_documents(
+    services: Services, unit: RecoveryUnit, collection: Collection, documents: list[Target], check: Callable[[], None]
+) -> int:
+    """Delete documents and commit, the first of them at least; the others can wait when the transaction gets large.
+
+    Arguments:
+        check: raises when the operation is to end; the documents before are deleted then.
+
+    Returns:
+        how many were deleted.
+    """
+    writer = DocumentWriter(services, unit, collection)
+    deleted = 0
+    try:
+        for record_id, document in documents:
+            if deleted:
+                check()
+                if unit.is_large:
+                    break
+            writer.delete(document, record_id)
+            deleted += 1
+    except WriteConflict:
+        raise
+    except CommandError:
+        writer.commit()
+        raise
+    writer.commit()
+    return deleted

@@ -1,0 +1,86 @@
+"""What is stored of a password: the credentials of SCRAM-SHA-1 and SCRAM-SHA-256, from which the password cannot be read.
+
+https://datatracker.ietf.org/doc/html/rfc5802#section-3 and https://datatracker.ietf.org/doc/html/rfc7677; how MongoDB prepares a
+password: https://github.com/mongodb/specifications/blob/master/source/auth/auth.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import stringprep
+import unicodedata
+from base64 import b64encode
+from random import Random
+from typing import Any, NamedTuple
+
+from secantus_server.errors import CommandError
+
+
+class Mechanism(NamedTuple):
+    """The parameters of a mechanism: its hash function, how often it is applied, and the bytes of salt."""
+
+    algorithm: str
+    iterations: int
+    salt_bytes: int
+
+
+MECHANISMS = {"SCRAM-SHA-1": Mechanism("sha1", 10_000, 16), "SCRAM-SHA-256": Mechanism("sha256", 15_000, 28)}
+
+
+def make_credentials(user: str, password: str, mechanisms: list[str], random: Random, *, digested: bool = False) -> dict[str, Any]:
+    """Return the credentials of a user, by mechanism.
+
+    Arguments:
+        mechanisms: names from `MECHANISMS`.
+        random: where the salt comes from.
+        digested: the password is the MD5 digest that SCRAM-SHA-1 begins with.
+
+    Raises:
+        CommandError: 50687 and 50692 for a password that SASLprep refuses.
+    """
+    credentials = {}
+    for name in mechanisms:
+        if name == "SCRAM-SHA-256":
+            secret = prepare_password(password)
+        else:
+            secret = password if digested else hashlib.md5(f"{user}:mongo:{password}".encode(), usedforsecurity=False).hexdigest()
+        credentials[name] = _credentials(MECHANISMS[name], secret.encode(), random)
+    return credentials
+
+
+def _credentials(mechanism: Mechanism, secret: bytes, random: Random) -> dict[str, Any]:
+    salt = random.getrandbits(8 * mechanism.salt_bytes).to_bytes(mechanism.salt_bytes, "big")
+    salted = hashlib.pbkdf2_hmac(mechanism.algorithm, secret, salt, mechanism.iterations)
+    client_key = hmac.digest(salted, b"Client Key", mechanism.algorithm)
+    server_key = hmac.digest(salted, b"Server Key", mechanism.algorithm)
+    stored_key = hashlib.new(mechanism.algorithm, client_key).digest()
+    return {
+        "iterationCount": mechanism.iterations,
+        "salt": _base64(salt),
+        "storedKey": _base64(stored_key),
+        "serverKey": _base64(server_key),
+    }
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode()
+
+
+def prepare_password(password: str) -> str:
+    """Apply SASLprep. https://datatracker.ietf.org/doc/html/rfc4013
+
+    Raises:
+        CommandError: 50687 for an empty password, 50692 for a character that is not allowed.
+    """
+    mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in password if not stringprep.in_table_b1(c))
+    prepared = unicodedata.normalize("NFKC", mapped)
+    if not prepared:
+        raise CommandError(50687, "Error preflighting UTF-8 conversion: U_STRING_NOT_TERMINATED_WARNING")
+    prohibited = (
+        stringprep.in_table_c21_c22, stringprep.in_table_c3, stringprep.in_table_c4, stringprep.in_table_c5, stringprep.in_table_c6,
+        stringprep.in_table_c7, stringprep.in_table_c8, stringprep.in_table_c9,
+    )  # fmt: skip
+    if any(table(c) for c in prepared for table in prohibited):
+        raise CommandError(50692, "Error preparing the password: it has a character that SASLprep prohibits")
+    return prepared

@@ -1,0 +1,54 @@
+"""How often the commands of one connection ran, and for how long, by collection: what `top` and `opcounters` are made of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+# A namespace that is gone leaves its rows behind; beyond so many rows of a connection the oldest are forgotten.
+MAX_ROWS = 10_000
+
+# The database, the collection (empty for a command without one) and the command's name.
+Key = tuple[str, str, str]
+
+
+class Usage:
+    """The counts and times of one connection.
+
+    Threads: the connection's thread alone records. Others read copies and forget rows, each with one operation of a dict.
+    """
+
+    __slots__ = ("counts", "rows")
+
+    def __init__(self) -> None:
+        self.rows: dict[Key, list[float]] = {}
+        self.counts: defaultdict[str, int] = defaultdict(int)
+
+    def record(self, key: Key, counter: str, seconds: float) -> None:
+        """Count a command that ran for so long.
+
+        Arguments:
+            counter: what serverStatus counts it as.
+        """
+        self.counts[counter] += 1
+        row = self.rows.get(key)
+        if row is None:
+            row = self.rows[key] = [0, 0.0]
+            if len(self.rows) > MAX_ROWS:
+                self.rows.pop(next(iter(self.rows)), None)
+        row[0] += 1
+        row[1] += seconds
+
+    def add(self, other: Usage) -> None:
+        """Add another connection's counts and times."""
+        for counter, count in other.counts.copy().items():
+            self.counts[counter] += count
+        for key, (calls, seconds) in other.rows.copy().items():
+            row = self.rows.setdefault(key, [0, 0.0])
+            row[0] += calls
+            row[1] += seconds
+
+    def forget(self, db: str, collection: str | None) -> None:
+        """Forget a collection that was dropped, or a whole database."""
+        for key in list(self.rows):
+            if key[0] == db and collection in (None, key[1]):
+                self.rows.pop(key, None)

@@ -1,0 +1,36 @@
+"""How much memory a command's stages and accumulators may use. https://www.mongodb.com/docs/manual/core/aggregation-pipeline-limits/"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_BYTES = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class MemoryLimits:
+    """Limits in bytes.
+
+    Arguments:
+        sort, group, bucket_auto, window, graph_lookup: what a stage may keep that may not use the disk.
+        push, add_to_set, concat_arrays, set_union, several: what one state of an accumulator may keep, disk or not;
+            `several` is that of `$firstN`, `$topN` and their like.
+        facet: the document that `$facet` makes.
+        lookup: the documents that `$lookup` finds for one document.
+    """
+
+    sort: int = DEFAULT_BYTES
+    group: int = DEFAULT_BYTES
+    bucket_auto: int = DEFAULT_BYTES
+    window: int = DEFAULT_BYTES
+    graph_lookup: int = DEFAULT_BYTES
+    push: int = DEFAULT_BYTES
+    add_to_set: int = DEFAULT_BYTES
+    concat_arrays: int = DEFAULT_BYTES
+    set_union: int = DEFAULT_BYTES
+    several: int = DEFAULT_BYTES
+    facet: int = DEFAULT_BYTES
+    lookup: int = DEFAULT_BYTES
+
+
+DEFAULT_LIMITS = MemoryLimits()

@@ -1,0 +1,77 @@
+"""`multiKeyPaths` of explain: which parts of an index's paths lead through arrays.
+
+https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/
+
+An index only remembers that some document has an array. Which path it is on is found by looking at the documents, and only for explain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.catalog.collection import Collection
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.query.plan import Check
+from secantus_server.query.stages import Stage
+
+
+def show_array_paths(roots: Iterable[Stage], collection: Collection | None, scope: ReadScope, check: Check) -> None:
+    """Complete `multiKeyPaths` in the stages of plans.
+
+    Arguments:
+        roots: the plans; every stage of a multikey index in them is completed.
+        collection: what they read.
+        scope: to read the documents in.
+        check: called regularly; it raises to end the reading.
+    """
+    known: dict[str, dict[str, list[str]]] = {}
+    for stage in (found for root in roots for found in root.stages()):
+        if stage.shape.get("isMultiKey") and collection is not None:
+            name = stage.shape["indexName"]
+            if name not in known:
+                known[name] = _array_paths(collection, name, scope, check)
+            stage.shape["multiKeyPaths"] = known[name]
+
+
+def _array_paths(collection: Collection, name: str, scope: ReadScope, check: Check) -> dict[str, list[str]]:
+    index = next(index for index in collection.indexes if index.name == name)
+    scan = RecordScan(collection.ident, index.partial_filter, check)
+    scope.open(scan)
+    found = array_prefixes([path for path, _ in index.parts], scan)
+    scan.close()
+    return found
+
+
+def array_prefixes(paths: list[str], documents: Iterable[bytes]) -> dict[str, list[str]]:
+    """For each path the prefixes at which some document has an array, in the path's order.
+
+    Arguments:
+        paths: dotted paths.
+        documents: read until every prefix is found.
+    """
+    names = {path: path.split(".") for path in paths}
+    found: dict[str, set[int]] = {path: set() for path in paths}
+    missing = sum(map(len, names.values()))
+    for document in documents:
+        value = decode(document)
+        for path, parts in names.items():
+            found[path].update(_array_depths(value, parts, 0))
+        if sum(map(len, found.values())) == missing:
+            break
+    return {path: [".".join(names[path][: depth + 1]) for depth in sorted(found[path])] for path in paths}
+
+
+def _array_depths(value: Any, names: list[str], depth: int) -> Iterator[int]:
+    """The numbers of the path's components whose value is an array."""
+    if depth == len(names) or type(value) is not dict or names[depth] not in value:
+        return
+    inner = value[names[depth]]
+    if type(inner) is not list:
+        yield from _array_depths(inner, names, depth + 1)
+        return
+    yield depth
+    for element in inner:
+        yield from _array_depths(element, names, depth + 1)

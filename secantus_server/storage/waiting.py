@@ -1,0 +1,77 @@
+"""Waits that end when the operation of the waiting thread is killed or its time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from secantus_server.system._clock import monotonic
+from secantus_server.system._threads import Lock, RLock
+from secantus_server.system.conditions import Condition
+
+#: Pauses between two checks grow from the first value to the second, so that many waiting threads cost little.
+_FIRST_PAUSE_S: Final = 0.002
+_LONGEST_PAUSE_S: Final = 0.05
+
+Check = Callable[[], None]
+
+
+class Waits:
+    """The waits of one store.
+
+    Arguments:
+        check: raises when the operation of the calling thread is to end; it returns for a thread without an operation.
+
+    Threads: `_condition` guards the sleep of those who wait for a predicate.
+    """
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._condition = Condition()
+
+    def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Sleep until the predicate holds; `notify_all` makes the sleepers look again.
+
+        Arguments:
+            timeout: seconds to wait, or None for as long as it takes.
+
+        Returns:
+            whether the predicate holds.
+
+        Raises:
+            CommandError: what `check` raises.
+        """
+        deadline = None if timeout is None else monotonic() + timeout
+        pause = _FIRST_PAUSE_S
+        with self._condition:
+            while not predicate():
+                self._check()
+                left = pause if deadline is None else min(pause, deadline - monotonic())
+                if left <= 0:
+                    return False
+                self._condition.wait(left)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+        return True
+
+    def notify_all(self) -> None:
+        """Wake everybody in `wait_for`."""
+        with self._condition:
+            self._condition.notify_all()
+
+    @contextmanager
+    def hold(self, lock: Lock | RLock) -> Iterator[None]:
+        """A block that has the lock.
+
+        Raises:
+            CommandError: what `check` raises; the lock is not held then.
+        """
+        pause = _FIRST_PAUSE_S
+        if not lock.acquire(blocking=False):
+            while not lock.acquire(timeout=pause):
+                self._check()
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+        try:
+            yield
+        finally:
+            lock.release()

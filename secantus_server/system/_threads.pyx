@@ -1,0 +1,214 @@
+# cython: language_level=3
+"""Threads and locks, made with the interpreter's C interface.
+
+They do what those of `threading` do. `threading` itself, and `_thread` below it, are what gevent and eventlet replace; eventlet even exchanges
+the locks that exist already.
+"""
+
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pythread cimport PyThread_type_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport int64_t
+
+import sys
+
+from secantus_server.system._clock cimport monotonic_ns
+
+cdef extern from "pythread.h" nogil:
+    ctypedef enum LockStatus "PyLockStatus":
+        PY_LOCK_ACQUIRED
+        PY_LOCK_INTR
+    LockStatus PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible)
+
+cdef extern from "pythread.h":
+    unsigned long PyThread_get_thread_ident()
+    unsigned long PyThread_start_new_thread(void (*function)(void*), void* argument)
+    unsigned long FAILED "PYTHREAD_INVALID_THREAD_ID"
+
+cdef extern from *:
+    """
+    #include <pthread.h>
+    static void name_this_thread(const char *name) {
+    #if defined(__APPLE__)
+        pthread_setname_np(name);
+    #elif defined(__linux__)
+        pthread_setname_np(pthread_self(), name);
+    #endif
+    }
+    """
+    void name_this_thread(const char* name) nogil
+
+# The longest name that Linux takes.
+NAME_BYTES = 15
+
+
+def get_ident():
+    """The number of the running thread."""
+    return PyThread_get_thread_ident()
+
+
+cdef class Lock:
+    """A lock that any thread may release, as `threading.Lock`. The interpreter's lock guards `held`."""
+
+    cdef PyThread_type_lock lock
+    cdef bint held
+
+    def __cinit__(self):
+        self.lock = PyThread_allocate_lock()
+        if self.lock == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        if self.lock != NULL:
+            if self.held:
+                PyThread_release_lock(self.lock)
+            PyThread_free_lock(self.lock)
+
+    cdef bint take(self, double timeout_s) except -1:
+        """Acquire the lock; wait for ever if the timeout is negative. Signal handlers run meanwhile."""
+        cdef PyThread_type_lock lock = self.lock
+        cdef int64_t deadline = 0
+        cdef int64_t left_us = -1
+        cdef LockStatus status = PyThread_acquire_lock_timed(lock, 0, 0)
+        if status != PY_LOCK_ACQUIRED and timeout_s != 0:
+            if timeout_s > 0:
+                deadline = monotonic_ns() + <int64_t>(min(timeout_s, 1e9) * 1e9)
+            while status != PY_LOCK_ACQUIRED:
+                if timeout_s > 0:
+                    left_us = (deadline - monotonic_ns() + 999) // 1000
+                    if left_us <= 0:
+                        break
+                with nogil:
+                    status = PyThread_acquire_lock_timed(lock, left_us, 1)
+                if status == PY_LOCK_INTR:
+                    PyErr_CheckSignals()
+        if status != PY_LOCK_ACQUIRED:
+            return False
+        self.held = True
+        return True
+
+    def acquire(self, bint blocking=True, double timeout=-1):
+        """Acquire the lock; tells whether it could be had in time. The timeout is in seconds, negative for none."""
+        return self.take(timeout if blocking else 0)
+
+    def release(self):
+        """Release the lock. Raises RuntimeError if it is not held."""
+        if not self.held:
+            raise RuntimeError("release unlocked lock")
+        self.held = False
+        PyThread_release_lock(self.lock)
+
+    def locked(self):
+        """Whether some thread holds the lock."""
+        return bool(self.held)
+
+    def __enter__(self):
+        self.take(-1)
+        return True
+
+    def __exit__(self, *error):
+        self.release()
+
+
+cdef class RLock:
+    """A lock that its holder may acquire again, as `threading.RLock`. Only the holder writes `owner` and `depth`."""
+
+    cdef Lock lock
+    cdef unsigned long owner
+    cdef Py_ssize_t depth
+
+    def __cinit__(self):
+        self.lock = Lock()
+
+    def acquire(self, bint blocking=True, double timeout=-1):
+        """Acquire the lock; tells whether it could be had in time."""
+        cdef unsigned long me = PyThread_get_thread_ident()
+        if self.depth == 0 or self.owner != me:
+            if not self.lock.take(timeout if blocking else 0):
+                return False
+            self.owner = me
+        self.depth += 1
+        return True
+
+    def release(self):
+        """Release the lock once. Raises RuntimeError if this thread does not hold it."""
+        if self.depth == 0 or self.owner != PyThread_get_thread_ident():
+            raise RuntimeError("cannot release un-acquired lock")
+        self.depth -= 1
+        if self.depth == 0:
+            self.lock.release()
+
+    def __enter__(self):
+        return self.acquire()
+
+    def __exit__(self, *error):
+        self.release()
+
+
+cdef class Thread:
+    """A thread of the operating system that does not keep the process alive.
+
+    It is not in `threading.enumerate()`, and neither `threading.settrace` nor a patched `threading` sees it.
+
+    Arguments:
+        target: what it runs.
+        args: the arguments of that.
+        name: for debuggers and `top`, which show its first 15 bytes.
+    """
+
+    cdef object target
+    cdef tuple args
+    cdef readonly str name
+    cdef bytes short_name
+    # Held while the thread runs.
+    cdef Lock running
+    cdef unsigned long ident
+
+    def __init__(self, target, tuple args=(), str name="secantus"):
+        self.target = target
+        self.args = args
+        self.name = name
+        self.short_name = name.encode()[:NAME_BYTES]
+        self.running = Lock()
+
+    def start(self):
+        """Start the thread. Raises RuntimeError if there cannot be another one."""
+        assert self.target is not None, "a thread is started once"
+        self.running.take(-1)
+        Py_INCREF(self)
+        if PyThread_start_new_thread(&run, <void*>self) == FAILED:
+            Py_DECREF(self)
+            self.running.release()
+            raise RuntimeError("can't start new thread")
+
+    def is_alive(self):
+        """Whether the thread has been started and has not ended."""
+        return bool(self.running.held)
+
+    def is_current(self):
+        """Whether the thread is the one that asks."""
+        return self.ident == PyThread_get_thread_ident()
+
+    def join(self, timeout=None):
+        """Wait for the thread's end, for at most so many seconds."""
+        if self.running.take(-1 if timeout is None else timeout):
+            self.running.release()
+
+
+cdef void run(void* argument) noexcept with gil:
+    """What the new thread runs: its target, whose exception is reported as that of a finalizer is."""
+    cdef Thread thread = <Thread>argument
+    Py_DECREF(thread)
+    name_this_thread(thread.short_name)
+    thread.ident = PyThread_get_thread_ident()
+    target, args = thread.target, thread.args
+    thread.target = thread.args = None
+    try:
+        target(*args)
+    except SystemExit:
+        pass
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    finally:
+        thread.ident = 0
+        thread.running.release()

@@ -1,0 +1,85 @@
+"""Conditions and events, as those of `threading`, over the locks of `_threads`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+
+from secantus_server.system._clock import monotonic
+from secantus_server.system._threads import Lock
+
+
+class Condition:
+    """Lets threads wait until another one says that something has changed; used as a context manager it is its lock.
+
+    Threads: `_lock` guards `_waiters`. Each waiter sleeps on a lock of its own, which `notify_all` releases.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._waiters: deque[Lock] = deque()
+
+    def __enter__(self) -> Condition:
+        self._lock.acquire()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._lock.release()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Release the lock until `notify_all` is called or the timeout is over; tells whether it was called."""
+        waiter = Lock()
+        waiter.acquire()
+        self._waiters.append(waiter)
+        self._lock.release()
+        notified = False
+        try:
+            notified = waiter.acquire(timeout=-1 if timeout_s is None else max(timeout_s, 0))
+        finally:
+            self._lock.acquire()
+            if not notified and waiter in self._waiters:
+                self._waiters.remove(waiter)
+        return notified
+
+    def wait_for(self, holds: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Wait until `holds()` is true or the timeout is over; gives the last answer."""
+        deadline = None if timeout_s is None else monotonic() + timeout_s
+        while not (held := holds()):
+            left = None if deadline is None else deadline - monotonic()
+            if left is not None and left <= 0:
+                break
+            self.wait(left)
+        return held
+
+    def notify_all(self) -> None:
+        """Wake everybody who waits; the caller holds the lock."""
+        assert self._lock.locked(), "notify_all() is called with the lock held"
+        while self._waiters:
+            self._waiters.popleft().release()
+
+
+class Event:
+    """A flag that threads wait for.
+
+    Threads: `_changed` guards `_is_set`.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        """Whether the flag is set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Set the flag and wake who waits for it."""
+        with self._changed:
+            self._is_set = True
+            self._changed.notify_all()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the flag; tells whether it is set."""
+        with self._changed:
+            return self._changed.wait_for(self.is_set, timeout_s)

@@ -1,0 +1,188 @@
+"""`txnNumber`: a retryable write runs once, whoever sends it again.
+
+The commands go over raw connections: pymongo puts a session of its own in the place of the one given.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from bson.binary import Binary
+from bson.int64 import Int64
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from secantus_server.server import SecantusDBServer
+from tests.net.raw_client import RawClient, connected
+
+INCREMENT = {"$inc": {"n": 1}}
+
+WRITES: list[dict[str, Any]] = [
+    {"insert": "c", "documents": [{"n": 1}]},
+    {"update": "c", "updates": [{"q": {"_id": 1}, "u": INCREMENT}]},
+    {"delete": "c", "deletes": [{"q": {}, "limit": 1}]},
+    {"findAndModify": "c", "query": {"_id": 1}, "update": INCREMENT},
+    {"findandmodify": "c", "query": {"_id": 1}, "update": INCREMENT},
+    {"bulkWrite": 1, "ops": [{"update": 0, "filter": {"_id": 1}, "updateMods": INCREMENT}]},
+]
+
+
+def session() -> dict[str, Any]:
+    return {"id": Binary(uuid.uuid4().bytes, 4)}
+
+
+def numbered(number: int, lsid: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"lsid": lsid if lsid is not None else session(), "txnNumber": Int64(number)}
+
+
+class Wire:
+    """Sends commands to a test's database as they are."""
+
+    def __init__(self, connection: RawClient, db: Database) -> None:
+        self._connection = connection
+        self._db = db.name
+
+    def run(self, command: dict[str, Any]) -> dict[str, Any]:
+        """The reply of a command."""
+        if "bulkWrite" in command:
+            command = {**command, "nsInfo": [{"ns": f"{self._db}.c"}]}
+        of_admin = {"bulkWrite", "endSessions", "killSessions", "killAllSessions", "refreshSessions"}
+        return self._connection.run({**command, "$db": "admin" if of_admin & command.keys() else self._db})
+
+    def code(self, command: dict[str, Any]) -> int:
+        """The code that a command fails with, 0 if it does not."""
+        return int(self.run(command).get("code", 0))
+
+
+@pytest.fixture
+def wire(server: SecantusDBServer, db: Database) -> Iterator[Wire]:
+    with connected(server) as connection:
+        yield Wire(connection, db)
+
+
+def insert(number: int, **more: Any) -> dict[str, Any]:
+    return {"insert": "c", "documents": [{"number": number}], **more}
+
+
+@pytest.mark.parametrize("write", WRITES, ids=lambda write: next(iter(write)))
+def test_a_write_that_is_sent_again_is_refused_and_writes_nothing(wire: Wire, db: Database, write: dict[str, Any]) -> None:
+    db.c.insert_many([{"_id": 1, "n": 0}, {"_id": 2, "n": 0}])
+    marks = numbered(1)
+    assert wire.run({**write, **marks})["ok"] == 1
+    after = list(db.c.find())
+    reply = wire.run({**write, **marks})
+    assert (reply["code"], "retryWrites=false" in reply["errmsg"]) == (238, True)
+    assert list(db.c.find()) == after
+    assert wire.run({**write, **marks, "txnNumber": Int64(2)})["ok"] == 1
+    assert list(db.c.find()) != after
+
+
+def test_another_connection_does_not_run_it_again(server: SecantusDBServer, wire: Wire, db: Database) -> None:
+    marks = numbered(1)
+    wire.run(insert(1, **marks))
+    with connected(server) as other:
+        assert Wire(other, db).code(insert(1, **marks)) == 238
+    assert db.c.count_documents({}) == 1
+
+
+def test_of_writes_of_one_number_at_the_same_time_one_runs(server: SecantusDBServer, db: Database) -> None:
+    marks = numbered(1)
+
+    def send(_: int) -> int:
+        with connected(server) as connection:
+            return Wire(connection, db).code(insert(1, **marks))
+
+    with ThreadPoolExecutor(8) as threads:
+        codes = list(threads.map(send, range(8)))
+    assert (sorted(codes), db.c.count_documents({})) == ([0, *[238] * 7], 1)
+
+
+def test_an_older_number_is_too_old(wire: Wire, db: Database) -> None:
+    lsid = session()
+    wire.run(insert(5, **numbered(5, lsid)))
+    reply = wire.run(insert(3, **numbered(3, lsid)))
+    assert reply["code"] == 225
+    assert reply["errmsg"].startswith(f"Retryable write with txnNumber 3 is prohibited on session {uuid.UUID(bytes=bytes(lsid['id']))} - ")
+    assert reply["errmsg"].endswith("because a newer retryable write with txnNumber 5 has already started on this session.")
+    assert db.c.count_documents({}) == 1
+
+
+def test_sessions_do_not_share_their_numbers(wire: Wire, db: Database) -> None:
+    for _ in range(2):
+        wire.run(insert(1, **numbered(1)))
+    assert db.c.count_documents({}) == 2
+
+
+def test_a_write_that_failed_has_used_its_number(wire: Wire, db: Database) -> None:
+    lsid = session()
+    assert wire.run({"update": "c", "updates": [{"q": {"$bad": 1}, "u": INCREMENT}], **numbered(1, lsid)})["writeErrors"]
+    assert wire.code(insert(1, **numbered(1, lsid))) == 238
+
+
+def test_a_command_that_did_not_begin_has_not_used_its_number(wire: Wire, db: Database) -> None:
+    lsid = session()
+    assert wire.code(insert(1, **numbered(1, lsid), unknown=1)) == 40415
+    assert wire.code({"find": "c", **numbered(1, lsid)}) == 50768
+    assert wire.run(insert(1, **numbered(1, lsid)))["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "expected", "text"),
+    [
+        ({"insert": "c", "documents": [{}], "txnNumber": Int64(1)}, 72, "Transaction number requires a session ID to also be specified"),
+        ({"insert": "c", "documents": [{}], **numbered(-1)}, 72, "Transaction number cannot be negative"),
+        ({"find": "c", **numbered(1)}, 50768, "find is not a retryable write command."),
+        ({"aggregate": "c", "pipeline": [{"$out": "d"}], "cursor": {}, **numbered(1)}, 50768, "aggregate is not a retryable"),
+        ({"create": "d", **numbered(1)}, 50768, "create is not a retryable write command."),
+        ({"update": "c", "updates": [{"q": {}, "u": INCREMENT, "multi": True}], **numbered(1)}, 72, "retryable writes with multi=true"),
+        ({"delete": "c", "deletes": [{"q": {}, "limit": 0}], **numbered(1)}, 72, "retryable writes with limit=0"),
+        ({"insert": "c", "documents": [{}], **numbered(1), "startTransaction": True, "autocommit": False}, 238, "Transactions"),
+        ({"insert": "c", "documents": [{}], "autocommit": False}, 238, "Transactions"),
+    ],
+)
+def test_what_takes_no_number(wire: Wire, db: Database, command: dict[str, Any], expected: int, text: str) -> None:
+    reply = wire.run(command)
+    errors = reply.get("writeErrors", [reply])
+    assert (errors[0]["code"], text in errors[0]["errmsg"]) == (expected, True)
+    assert db.list_collection_names() == []
+
+
+def test_a_multi_statement_of_a_bulkwrite_is_refused(wire: Wire, db: Database) -> None:
+    operations = [{"update": 0, "filter": {}, "updateMods": INCREMENT, "multi": True}, {"delete": 0, "filter": {}, "multi": True}]
+    reply = wire.run({"bulkWrite": 1, "ops": operations, "ordered": False, **numbered(1)})
+    assert [result["code"] for result in reply["cursor"]["firstBatch"]] == [72, 72]
+
+
+def test_an_ended_session_starts_anew_and_a_killed_one_does_not(wire: Wire, db: Database) -> None:
+    lsid = session()
+    wire.run(insert(1, **numbered(1, lsid)))
+    for kill in ({"killSessions": [lsid]}, {"killAllSessions": []}, {"refreshSessions": [lsid]}):
+        wire.run(kill)
+        assert wire.code(insert(1, **numbered(1, lsid))) == 238
+    wire.run({"endSessions": [lsid]})
+    wire.run(insert(1, **numbered(1, lsid)))
+    assert db.c.count_documents({}) == 2
+
+
+def test_after_a_restore_a_client_goes_on_with_its_numbers(server: SecantusDBServer, db: Database) -> None:
+    with MongoClient(server.uri) as retrying:
+        retrying[db.name].c.insert_one({"_id": 0})
+        for number in range(3):
+            with server.checkpoint():
+                retrying[db.name].c.insert_one({"_id": 1})
+                retrying[db.name].c.update_one({"_id": 1}, {"$set": {"number": number}})
+            assert [document["_id"] for document in retrying[db.name].c.find()] == [0]
+
+
+def test_a_standalone_has_no_numbers() -> None:
+    with (
+        SecantusDBServer(port=0, storage_path=":memory:", log_level="error", replica_set="") as alone,
+        connected(alone) as connection,
+    ):
+        reply = connection.run(insert(1, **numbered(1), **{"$db": "db"}))
+        assert reply["code"] == 20
+        assert reply["errmsg"].startswith("Transaction numbers are only allowed on a replica set member or mongos")

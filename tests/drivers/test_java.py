@@ -1,0 +1,40 @@
+"""The Java driver, whose streaming monitor checks every reply of an exhaust hello.
+
+    SECANTUS_JAVA_SECONDS=600 pytest -s tests/drivers/test_java.py
+
+It needs a JDK, Maven and a Maven repository, so it runs only where the variable says for how long.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from secantus_server.server import SecantusDBServer
+
+SECONDS = os.environ.get("SECANTUS_JAVA_SECONDS")
+PROJECT = Path(__file__).parent / "java"
+
+pytestmark = [
+    pytest.mark.skipif(SECONDS is None, reason="SECANTUS_JAVA_SECONDS does not say for how long"),
+    pytest.mark.skipif(not (shutil.which("java") and shutil.which("mvn")), reason="needs a JDK and Maven"),
+]
+
+
+@pytest.mark.parametrize("replica_set", ["secantus", ""])
+def test_no_heartbeat_fails(tmp_path: Path, replica_set: str) -> None:
+    assert SECONDS is not None
+    classpath = tmp_path / "classpath"
+    subprocess.run(
+        ["mvn", "-q", "-B", "-f", str(PROJECT / "pom.xml"), "dependency:build-classpath", f"-Dmdep.outputFile={classpath}"], check=True
+    )
+    with SecantusDBServer(port=0, storage_path=":memory:", replica_set=replica_set) as server:
+        command = ["java", "-cp", classpath.read_text(encoding="utf-8"), str(PROJECT / "Soak.java"), server.uri, SECONDS]
+        done = subprocess.run(command, capture_output=True, text=True)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert "MongoInternalException" not in done.stderr

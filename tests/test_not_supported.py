@@ -1,0 +1,73 @@
+"""What is answered with 238 stands in docs/reference/not-supported.md, and each feature there in the README's row "Not yet"."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from secantus_server.commands.all import load_commands
+from secantus_server.commands.known import NOT_YET
+from secantus_server.mql.accumulators.registry import UNSUPPORTED as ACCUMULATORS
+from secantus_server.mql.expressions.registry import UNSUPPORTED as EXPRESSIONS
+from secantus_server.mql.windows.registry import UNSUPPORTED as WINDOWS
+from secantus_server.pipeline.registry import UNSUPPORTED as STAGES
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "reference" / "not-supported.md"
+
+# The calls that name an entry of the registries above.
+_OF_REGISTRIES = ("the command …", "The stage …", "The expression operator …", "The accumulator …", "The window function …")
+
+
+def features() -> dict[str, set[str]]:
+    """The rows of the page: a feature, and what of it is answered with 238."""
+    rows = re.findall(r"^\| ([^|]+?) \| (.+?) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    found = {feature: set(re.findall(r"`` (.+?) ``|`([^`]+)`", items)) for feature, items in rows if "---" not in feature}
+    return {feature: {one or other for one, other in items} for feature, items in found.items() if items}
+
+
+def refused() -> set[str]:
+    """What the code answers with 238: the registries' names, and the texts of the other calls with … for what varies."""
+    load_commands()
+    calls = {text for path in sorted((ROOT / "secantus_server").rglob("*.py*")) for text in texts_of(path)}
+    return {*NOT_YET, *ACCUMULATORS, *EXPRESSIONS, *WINDOWS, *STAGES} | (calls - set(_OF_REGISTRIES))
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """The first arguments of a module's calls of `not_supported`."""
+    source = path.read_text(encoding="utf-8") if path.suffix in (".py", ".pyx") else ""
+    if path == ROOT / "secantus_server" / "errors.py":
+        return
+    own = re.findall(r'CommandError\(\s*238,\s*"(.+?) (?:is|are) not supported by Secantus yet', source)
+    assert len(own) == len(re.findall(r"CommandError\(\s*238", source)), f"{path.name}: use not_supported(...), so that this test sees it"
+    yield from own
+    if path.suffix == ".pyx":
+        yield from (re.sub(r"\{[^}]*\}", "…", text) for text in re.findall(r'not_supported\(\s*f?"([^"]+)"', source))
+        return
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "not_supported":
+            yield text_of(node.args[0], path)
+
+
+def text_of(argument: ast.expr, path: Path) -> str:
+    if isinstance(argument, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in argument.values)
+    assert isinstance(argument, ast.Constant), f"{path.name}: give not_supported a text, so that this test can name it"
+    return str(argument.value)
+
+
+def test_the_page_names_what_is_refused() -> None:
+    named = [item for items in features().values() for item in items]
+    assert len(named) == len(set(named)), f"named twice: {sorted(item for item in named if named.count(item) > 1)}"
+    missing, gone = refused() - set(named), set(named) - refused()
+    assert not missing, f"{PAGE.name} does not name {sorted(missing)}: put each into the row of its feature."
+    assert not gone, f"{PAGE.name} names what is not refused any more: {sorted(gone)}. Remove it; the README too, if that was all."
+
+
+def test_the_readme_names_each_feature() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| Not yet \| (.+) \|$", readme, re.MULTILINE)
+    missing = [feature for feature in features() if feature.lower() not in row.lower()]
+    assert not missing, f'the README\'s row "Not yet" does not name {missing}'

@@ -19,6 +19,7 @@ MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
 DEFAULT_PORT: Final = 27017
+TRUTHS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (clients connect to it, nobody binds it)
 
 
@@ -114,7 +115,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         database=read_database(config.getini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
-        settings=read_settings(config.getini("secantus_settings"), uri),
+        settings=read_settings(config.getini("secantus_settings"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
     )
 
@@ -136,25 +137,26 @@ def read_isolation(text: str, uri: str | None) -> Isolation:
 
 def read_truth(name: str, text: str, otherwise: bool) -> bool:
     """Yes or no."""
-    from pytest_secantus.server_settings import TRUTHS
-
     if text and text.lower() not in TRUTHS:
         raise pytest.UsageError(f"{name} is {text!r}; it can be yes or no")
     return TRUTHS[text.lower()] if text else otherwise
 
 
-def read_settings(lines: list[str], uri: str | None) -> dict[str, Any]:
-    """The server's settings; what knows them is imported only where there are some."""
+def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[str, Any]:
+    """The server's settings; what knows them is imported only where there are some. A fixed port is left to xdist's workers."""
     if not lines:
         return {}
     if uri:
         raise pytest.UsageError("secantus_settings is for a server of our own; it cannot go with secantus_uri")
-    from pytest_secantus.server_settings import parse_settings
+    from pytest_secantus.server_settings import is_worker, parse_settings
 
     try:
-        return parse_settings(lines)
+        settings = parse_settings(lines)
     except ValueError as error:
         raise pytest.UsageError(f"secantus_settings: {error}") from error
+    if not is_worker() and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
+        settings.pop("port", None)
+    return settings
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:

@@ -62,10 +62,11 @@ def start_for_suite(worker: Worker) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that use our fixtures run in one thread."""
-    from pytest_secantus.companions import run_in_one_thread
+    """Beside pytest-run-parallel, tests that use our fixtures run in one thread."""
+    if config.pluginmanager.hasplugin("run-parallel"):
+        from pytest_secantus.companions import run_in_one_thread
 
-    run_in_one_thread(config, items)
+        run_in_one_thread(items)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

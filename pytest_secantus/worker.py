@@ -74,7 +74,7 @@ class Worker:
         except SeedError as error:
             raise CannotStart(str(error)) from error
         except start_errors() as error:
-            raise CannotStart(f"secantus_storage = {self.options.storage}: the server cannot be started: {error}") from error
+            raise CannotStart(f"{self._told()}: the server cannot be started: {error}") from error
 
     def _start(self) -> None:
         from pytest_secantus.xdist import sweep_if_there
@@ -217,6 +217,11 @@ class Worker:
 
             return parse_uri(self.options.uri).hosts
         return f"127.0.0.1:{self.server.port}"
+
+    def _told(self) -> str:
+        """The options that a server's start depends on."""
+        settings = ", ".join(f"{name} = {value}" for name, value in self.options.settings.items())
+        return f"secantus_storage = {self.options.storage}" + (f", secantus_settings {settings}" if settings else "")
 
     def _base(self) -> Path:
         from pytest_secantus.xdist import default_base

@@ -101,13 +101,13 @@ class SecantusDBServer:
         try:
             self._services = self._assemble(engine, operations)
             self._listener = Listener(self._services)
+            self._snapshots = Snapshots(self._services)
+            self._services.topology.address = self._listener.address
+            self._periodic = Periodic(self._services, self._listener.end_abandoned)
         except BaseException:
             self._services = None
             engine.close()
             raise
-        self._snapshots = Snapshots(self._services)
-        self._services.topology.address = self._listener.address
-        self._periodic = Periodic(self._services, self._listener.end_abandoned)
         self._periodic.start()
         self._listener.start()
         _RUNNING.add(self)

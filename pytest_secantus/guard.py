@@ -14,7 +14,7 @@ import pytest
 
 from pytest_secantus.isolation import RANKS, TEARDOWN_RANK, TEST_RANK
 from pytest_secantus.options import read_options
-from pytest_secantus.worker import Worker
+from pytest_secantus.worker import ServerDied, Worker
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -37,11 +37,15 @@ class Guard:
     def begin_test(self, item: pytest.Item) -> None:
         """From here on what is written belongs to this test, until a fixture of a wider scope is set up."""
         self.finish_test()
-        if self.worker.running and not list(item.iter_markers(SEED_MARKER)):
-            self.worker.seeds.prepare([])
-        self._item = item
-        self._armed = False
-        self._writing.enter_context(self.worker.layers.writing(item, TEST_RANK))
+        with self._server_watched():
+            if death := self.worker.death():
+                raise ServerDied(death)
+            self._refuse_if_bereft()
+            if self.worker.running and not list(item.iter_markers(SEED_MARKER)):
+                self.worker.seeds.prepare([])
+            self._item = item
+            self._armed = False
+            self._writing.enter_context(self.worker.layers.writing(item, TEST_RANK))
 
     def test_is_set_up(self, item: pytest.Item) -> None:
         """All fixtures are there: the test's function is next."""
@@ -57,8 +61,11 @@ class Guard:
         """Undo what the test wrote; called again, or without a test, it does nothing."""
         item, self._item = self._item, None
         if item is not None:
-            self._writing.close()
-            self.worker.layers.close(item)
+            with self._server_watched():
+                self._writing.close()
+                self.worker.layers.close(item)
+                if death := self.worker.death():
+                    raise ServerDied(death)
 
     @contextmanager
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
@@ -83,6 +90,24 @@ class Guard:
             teardown.close()
         if fixturedef.scope != "function":
             self.worker.layers.close(fixturedef)
+            self.worker.bereft.discard(fixturedef)
+
+    @contextmanager
+    def _server_watched(self) -> Generator[None]:
+        """If the server dies in the block, the test fails with one sentence, and the next test has another server."""
+        try:
+            yield
+        except ServerDied as death:
+            if self.worker.death():
+                self.worker.replace_server()
+            pytest.fail(f"Secantus: {death}; what it held is gone, and the next test has a new server", pytrace=False)
+
+    def _refuse_if_bereft(self) -> None:
+        """A test must not run on a server that lacks what a fixture wrote into the one before."""
+        if self.worker.bereft:
+            names = ", ".join(sorted(getattr(one, "argname", str(one)) for one in self.worker.bereft))
+            message = f"Secantus: the server died during an earlier test, and what these fixtures wrote is gone with it: {names}"
+            pytest.fail(message, pytrace=False)
 
     def sources(self, item: pytest.Item) -> list[Source]:
         """The seeds that the markers of a test name, the module's before the class's before its own."""

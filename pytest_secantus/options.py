@@ -15,6 +15,8 @@ import pytest
 
 Isolation = Literal["restore", "namespace", "none"]
 ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
+Process = Literal["auto", "yes", "no"]
+PROCESSES: Final[tuple[Process, ...]] = get_args(Process)
 MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
@@ -38,6 +40,8 @@ class Options:
     Arguments:
         active: ``--secantus``: run the server and isolate every test, whether it uses our fixtures or not.
         uri: somebody else's server, to be used instead of one of our own.
+        process: whether the server has a process of its own; `auto` where this one is patched or tests are forked.
+        forks: whether pytest-forked runs each test in a fork.
     """
 
     active: bool
@@ -48,6 +52,8 @@ class Options:
     database: str
     storage: str
     uri: str | None
+    process: Process
+    forks: bool
 
     def __init__(self, **fields: object) -> None:
         assert fields.keys() == Options.__annotations__.keys()
@@ -72,9 +78,11 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--secantus-storage", metavar="WHERE", help=":memory: (default), or a directory for the servers' files")
     group.addoption("--secantus-uri", metavar="URI", help="use this server instead of an own one (isolation namespace or none)")
+    group.addoption("--secantus-process", metavar="WHEN", help="auto (default), yes or no: run the server in a process of its own")
     parser.addini("secantus_isolation", "as --secantus-isolation", default="")
     parser.addini("secantus_storage", "as --secantus-storage", default="")
     parser.addini("secantus_uri", "as --secantus-uri", default="")
+    parser.addini("secantus_process", "as --secantus-process", default="")
     parser.addini("secantus_env", "with --secantus: environment variables that get the URI", type="args", default=list(DEFAULT_ENV))
     parser.addini("secantus_redirect", "with --secantus: host:port that pymongo clients ask for and do not get", type="args", default=[])
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
@@ -102,6 +110,8 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         database=read_database(config.getini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
+        process=read_process(choose(config, given.secantus_process, "secantus_process")),
+        forks=bool(getattr(given, "forked", False)),
     )
 
 
@@ -118,6 +128,14 @@ def read_isolation(text: str, uri: str | None) -> Isolation:
     if mode == "restore" and uri:
         raise pytest.UsageError("secantus_isolation = restore needs a server of our own; with secantus_uri use namespace or none")
     return mode
+
+
+def read_process(text: str) -> Process:
+    """Whether the server has a process of its own."""
+    when = text or "auto"
+    if when not in PROCESSES:
+        raise pytest.UsageError(f"secantus_process is {when!r}; it can be {', '.join(PROCESSES)}")
+    return when
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:

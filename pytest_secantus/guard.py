@@ -33,19 +33,19 @@ class Guard:
         self._writing = ExitStack()
         self._teardowns: dict[pytest.FixtureDef[Any], ExitStack] = {}
         self._armed = False
+        self._refusal: str | None = None
 
     def begin_test(self, item: pytest.Item) -> None:
         """From here on what is written belongs to this test, until a fixture of a wider scope is set up."""
         self.finish_test()
-        with self._server_watched():
-            if death := self.worker.death():
-                raise ServerDied(death)
-            self._refuse_if_bereft()
-            if self.worker.running and not list(item.iter_markers(SEED_MARKER)):
-                self.worker.seeds.prepare([])
-            self._item = item
-            self._armed = False
-            self._writing.enter_context(self.worker.layers.writing(item, TEST_RANK))
+        self._refusal = self._reason_to_refuse()
+        if self._refusal is None:
+            self._begin(item)
+
+    def check_server(self) -> None:
+        """Fail the setup of a test that must not run: its server has died. (In a wrapper, pytest would leave the setup half done.)"""
+        if self._refusal is not None:
+            pytest.fail(self._refusal, pytrace=False)
 
     def test_is_set_up(self, item: pytest.Item) -> None:
         """All fixtures are there: the test's function is next."""
@@ -61,11 +61,13 @@ class Guard:
         """Undo what the test wrote; called again, or without a test, it does nothing."""
         item, self._item = self._item, None
         if item is not None:
-            with self._server_watched():
+            try:
                 self._writing.close()
                 self.worker.layers.close(item)
-                if death := self.worker.death():
-                    raise ServerDied(death)
+            except ServerDied as death:
+                raise pytest.fail.Exception(self._after_death(str(death)), pytrace=False) from None
+            if death := self.worker.death():
+                pytest.fail(self._after_death(death), pytrace=False)
 
     @contextmanager
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
@@ -92,23 +94,6 @@ class Guard:
             self.worker.layers.close(fixturedef)
             self.worker.bereft.discard(fixturedef)
 
-    @contextmanager
-    def _server_watched(self) -> Generator[None]:
-        """If the server dies in the block, the test fails with one sentence, and the next test has another server."""
-        try:
-            yield
-        except ServerDied as death:
-            if self.worker.death():
-                self.worker.replace_server()
-            pytest.fail(f"Secantus: {death}; what it held is gone, and the next test has a new server", pytrace=False)
-
-    def _refuse_if_bereft(self) -> None:
-        """A test must not run on a server that lacks what a fixture wrote into the one before."""
-        if self.worker.bereft:
-            names = ", ".join(sorted(getattr(one, "argname", str(one)) for one in self.worker.bereft))
-            message = f"Secantus: the server died during an earlier test, and what these fixtures wrote is gone with it: {names}"
-            pytest.fail(message, pytrace=False)
-
     def sources(self, item: pytest.Item) -> list[Source]:
         """The seeds that the markers of a test name, the module's before the class's before its own."""
         from pytest_secantus.seeding import SeedError, find_source
@@ -119,6 +104,32 @@ class Guard:
             raise SeedError(f"secantus_seed: its sources are given without names, and not as {named[0]}=")
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
         return [find_source(source, directories) for source in given]
+
+    def _begin(self, item: pytest.Item) -> None:
+        try:
+            if self.worker.running and not list(item.iter_markers(SEED_MARKER)):
+                self.worker.seeds.prepare([])
+            self._item = item
+            self._armed = False
+            self._writing.enter_context(self.worker.layers.writing(item, TEST_RANK))
+        except ServerDied as death:
+            self._item = None
+            self._refusal = self._after_death(str(death))
+
+    def _reason_to_refuse(self) -> str | None:
+        """Why a test cannot run: its server is gone, or lacks what a fixture wrote into the one before."""
+        if death := self.worker.death():
+            return self._after_death(death)
+        if not self.worker.bereft:
+            return None
+        names = ", ".join(sorted(getattr(one, "argname", str(one)) for one in self.worker.bereft))
+        return f"Secantus: the server died during an earlier test, and what these fixtures wrote is gone with it: {names}"
+
+    def _after_death(self, death: str) -> str:
+        """Have another server for the next test; tells what has happened."""
+        if self.worker.death():
+            self.worker.replace_server()
+        return f"Secantus: {death}; what it held is gone, and the next test has a new server"
 
     def _begin_fixture_teardown(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """What the teardown writes goes as well, even if the setup wrote nothing. (The last finalizer to be added runs first.)"""

@@ -102,6 +102,12 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     return result
 
 
+@pytest.hookimpl(specname="pytest_runtest_setup", tryfirst=True)
+def pytest_runtest_setup_checked(item: pytest.Item) -> None:
+    """A test whose server has died fails before anything of it is set up."""
+    guard_of(item.config).check_server()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """The test ends; normally its finalizer has seen to it when this returns."""

@@ -64,8 +64,8 @@ class Guard:
             try:
                 self._writing.close()
                 self.worker.layers.close(item)
-            except ServerDied as death:
-                raise pytest.fail.Exception(self._after_death(str(death)), pytrace=False) from None
+            except ServerDied as error:
+                raise pytest.fail.Exception(self._after_death(str(error)), pytrace=False) from None
             if death := self.worker.death():
                 pytest.fail(self._after_death(death), pytrace=False)
 

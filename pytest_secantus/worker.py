@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from pytest_secantus.isolation import SEED_RANK, Layers
 from pytest_secantus.options import MEMORY, Options
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_secantus.xdist import RunDirectory
     from secantus_server.server import SecantusDBServer
 
-    AnyServer = SecantusDBServer | ChildServer | ExternalServer
+    AnyServer: TypeAlias = SecantusDBServer | ChildServer | ExternalServer
 
 OLDEST_DRIVER = (4, 9)
 

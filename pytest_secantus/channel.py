@@ -106,6 +106,12 @@ class Handles:
         handle.received += 1
         return handle
 
+    def enter_fork(self) -> None:
+        """The process is a fork: what was received before belongs to the other one, which alone may forget it."""
+        self.forgotten.clear()
+        for handle in self._known.values():
+            handle.received = 0
+
     def take_forgotten(self) -> list[tuple[int, int]]:
         """The handles that are gone since the last call."""
         return [self.forgotten.popleft() for _ in range(len(self.forgotten))]

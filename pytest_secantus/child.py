@@ -23,8 +23,16 @@ from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import RLock
 from secantus_server.system.conditions import Event
 
-#: What the process runs: it imports from where this one does.
-BOOT = "import sys; sys.path[:] = sys.argv[1:]; from pytest_secantus.serve import main; main()"
+#: What the process runs. It imports this very package, and for the rest its own path comes first: a directory of tests, which pytest puts
+#: before everything, may hold a module named as one of Python's own.
+BOOT = """
+import sys
+own = [entry for entry in sys.path if entry]
+home, *other = sys.argv[1:]
+sys.path[:] = dict.fromkeys([*own, *other] if home in own else [home, *own, *other])
+from pytest_secantus.serve import main
+main()
+"""
 #: How long the process may take to stop the server.
 END_TIMEOUT_S = 10.0
 #: How long it may take to be gone once its channel is closed.
@@ -167,6 +175,7 @@ class ChildServer:
     def _enter_fork(self) -> None:
         """The process is a fork: its channel and lock are copies of another one's."""
         self._lock, self._process = RLock(), os.getpid()
+        self._handles.enter_fork()
         self._close_channel()
 
     def _open_channel(self) -> Channel:
@@ -231,7 +240,8 @@ def spawn(door: int) -> int:
     Arguments:
         door: the descriptor that becomes its standard input.
     """
-    path = [entry or str(Path.cwd()) for entry in sys.path if isinstance(entry, str)]
+    home = str(Path(__file__).resolve().parent.parent)
+    path = [home, *(entry or str(Path.cwd()) for entry in sys.path if isinstance(entry, str))]
     actions = [(posix.POSIX_SPAWN_DUP2, door, 0), (posix.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     if not sys.executable:
         raise CannotStart("secantus_process: the server's process cannot be started: this Python does not know its own path")

@@ -81,6 +81,7 @@ class SecantusDBServer:
         self._periodic: Periodic | None = None
         self._stop_asked = Event()
         self._ended = False
+        self._abandoned = False
 
     def start(self) -> SecantusDBServer:
         """Open the store and listen.
@@ -93,7 +94,7 @@ class SecantusDBServer:
         if self._services is not None:
             raise RuntimeError("the server is running already")
         if self._ended:
-            self._stop_asked, self._ended = Event(), False
+            self._stop_asked, self._ended, self._abandoned = Event(), False, False
         engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
         try:
             self._services = self._assemble(engine)
@@ -162,7 +163,7 @@ class SecantusDBServer:
     def abandon(self) -> None:
         """For the child of a fork, where it is called by itself: the server goes on in the parent, here it is over."""
         services, self._services = self._services, None
-        self._ended = True
+        self._ended = self._abandoned = True
         assert services is not None, "only running servers are abandoned"
         assert self._listener is not None, "a running server has a listener"
         self._listener.abandon()
@@ -191,8 +192,13 @@ class SecantusDBServer:
             RuntimeError: it does not run.
         """
         if self._services is None:
-            raise RuntimeError("the server is not running; call start() first")
+            raise self._not_running()
         return self._services
+
+    def _not_running(self) -> RuntimeError:
+        if self._abandoned:
+            return RuntimeError("the server is not running in this fork of its process; with pytest, use secantus_process = yes")
+        return RuntimeError("the server is not running; call start() first")
 
     @property
     def port(self) -> int:
@@ -206,7 +212,7 @@ class SecantusDBServer:
 
     def _open_snapshots(self) -> Snapshots:
         if self._services is None or self._snapshots is None:
-            raise RuntimeError("the server is not running; call start() first")
+            raise self._not_running()
         return self._snapshots
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -96,7 +97,7 @@ def test_errors_keep_their_types(server: ChildServer) -> None:
 
 
 def test_a_process_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
     with pytest.raises(CannotStart, match=r"the server's process \d+ ended with exit status 1"):
         ChildServer(storage_path=":memory:").start()
 
@@ -144,7 +145,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_it_ends_with_a_parent_that_is_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, process_group=0) as process:
+    with subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         process.wait()
@@ -176,6 +177,25 @@ def test_what_a_fork_leaves_open_is_undone(server: ChildServer) -> None:
 
     assert in_a_fork(work) == 0
     assert (server.snapshots, count(server)) == ((before,), 0)
+
+
+def test_a_fork_forgets_nothing_of_its_parents(server: ChildServer) -> None:
+    snapshots = [server.snapshot()]
+
+    def work() -> None:
+        assert server.snapshots == (snapshots[0],)
+        snapshots.clear()
+        assert len(server.snapshots) == 1
+
+    assert in_a_fork(work) == 0
+    insert(server)
+    server.restore(snapshots[0])
+    assert count(server) == 0
+
+
+def test_modules_of_a_suite_do_not_get_in_the_way(project: Project) -> None:
+    project.write(**{"suite/array": "raise AssertionError", "suite/test_it": "def test_it(secantus_db): pass"})
+    project.run_apart(YES, "-p", "no:asyncio", "suite").assert_outcomes(passed=1)
 
 
 def test_a_test_that_loses_its_server(project: Project) -> None:

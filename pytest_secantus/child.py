@@ -112,17 +112,22 @@ class ChildServer:
 
         Raises:
             CannotStart: the process cannot be started, or ends at once.
+            OSError: there is no Python to start.
             Exception: what `SecantusDBServer` raises.
         """
-        self._owner, self._status, self._handles = os.getpid(), None, Handles()
-        self._door, inside = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        door, inside = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             self._pid = spawn(inside.fileno())
+        except BaseException:
+            door.close()
+            raise
         finally:
             inside.close()
+        self._door, self._owner, self._status, self._handles = door, os.getpid(), None, Handles()
         try:
             self.uri, self.port = self.call("start", ((), {**self._settings, "port": self.port}))
         except ServerDied as death:
+            self._end()
             raise CannotStart(f"the server's process cannot be started: {death}") from death
         except BaseException:
             self._end()
@@ -216,6 +221,7 @@ class ChildServer:
         while (death := self.death()) is None and monotonic() < deadline:
             pause.wait(0.001)
         if death is None:
+            assert self._pid > 0, "a number of 0 would be the whole group of this process"
             posix.kill(self._pid, signal.SIGKILL)
             self._reap(0)
             return f"the server's process {self._pid} did not answer any more and has been killed"

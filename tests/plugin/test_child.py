@@ -100,6 +100,13 @@ def test_a_process_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
     with pytest.raises(CannotStart, match=r"the server's process \d+ ended with exit status 1"):
         ChildServer(storage_path=":memory:").start()
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    server = ChildServer(storage_path=":memory:")
+    with pytest.raises(FileNotFoundError):
+        server.start()
+    server.stop()
+    with pytest.raises(RuntimeError, match="the server is not running"):
+        server.snapshot()
 
 
 def test_the_process_ends_with_the_server() -> None:

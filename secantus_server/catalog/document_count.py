@@ -33,11 +33,10 @@ class DocumentCount:
             if self._version == version and not self._pending:
                 self.value = value
 
-    def begin_change(self) -> bool:
+    def begin_change(self) -> None:
         """Note that a commit begins while the number is not known: a scan from now on may count its documents, or not."""
         with self._lock:
             self._pending += 1
-            return True
 
     def cancel_change(self) -> None:
         """Note that a commit that was begun has failed."""

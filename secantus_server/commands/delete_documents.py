@@ -45,11 +45,12 @@ def delete_documents(
         how many were deleted.
     """
     writer = DocumentWriter(services, unit, collection)
-    pace, due = Pace(check), FIRST_INTERVAL
+    # One document, the usual number, needs no pace.
+    pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
     deleted = 0
     try:
         for record_id, document in documents:
-            if not due:
+            if pace is not None and not due:
                 due = pace.look()
                 if unit.is_large:
                     break

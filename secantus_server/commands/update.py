@@ -205,7 +205,9 @@ def _without_collection(request: Request, name: str, statement: UpdateStatement,
     return UpdateOutcome()
 
 
-def _write(writer: DocumentWriter, statement: UpdateStatement, found: list[Target], check: Callable[[], None], upsert: bool) -> UpdateOutcome:
+def _write(
+    writer: DocumentWriter, statement: UpdateStatement, found: list[Target], check: Callable[[], None], upsert: bool
+) -> UpdateOutcome:
     """Write in the unit's transaction and commit."""
     try:
         outcome = change_documents(writer, statement, found, check)

@@ -41,9 +41,6 @@ class LogPosition(NamedTuple):
     offset: int
 
 
-_NOWHERE: Final = LogPosition(0, 0)
-
-
 class Marks(NamedTuple):
     """What the last opener of the directory has noted.
 

@@ -51,10 +51,6 @@ class Tidying:
         enough = max(CHANGED_ENOUGH_WHEN_IDLE, self._size // 32) if idle else max(CHANGED_ENOUGH, self._size // 2)
         return self._place is not None or self._changed() - self._changed_before >= enough
 
-    def is_dirty(self) -> bool:
-        """Whether anything has changed since the last walk began."""
-        return self._changed() > self._changed_before
-
     def run(self, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> None:
         """Walk for about so many milliseconds, or until somebody else wants to work."""
         deadline = monotonic() + budget_ms / 1000

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.bson import decode
+from secantus_server.bson.values import timestamp_seconds
 from secantus_server.catalog.collection import Collection
+from secantus_server.clock import Clock
 from secantus_server.commands.cap import Cap
 from secantus_server.commands.services import Services
 from secantus_server.commands.special_collections import check_shown
@@ -21,6 +23,15 @@ from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog.oplog import Entry
 from secantus_server.query.clustered import natural_scan
 from secantus_server.storage import RecoveryUnit, WriteConflict
+
+
+def prepare_made_document(document: bytes, clock: Clock) -> bytes:
+    """Return a document that a pipeline has made, ready to be stored.
+
+    Raises:
+        CommandError: as `prepare_document`.
+    """
+    return prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1)
 
 
 class DocumentWriter:

@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from secantus_server.bson import key_string
-from secantus_server.bson.values import timestamp_seconds
 from secantus_server.commands.create import create_collection
-from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.document_writer import DocumentWriter, prepare_made_document
 from secantus_server.commands.request import Request
 from secantus_server.commands.writing import check_not_view, write_transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._point import find_by_key
-from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.mql.context import Collation
@@ -90,8 +88,7 @@ class MergeTarget:
             self._unit.rollback()
             create_collection(self._request.services, *self._namespace, {}, if_missing=True)
             raise WriteConflict
-        clock = self._request.services.clock
-        self.writer.insert(prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1))
+        self.writer.insert(prepare_made_document(document, self._request.services.clock))
 
     def replace(self, found: Found, new: bytes) -> None:
         """Put a document into the place of one that was found.

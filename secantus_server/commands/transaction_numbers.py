@@ -52,7 +52,7 @@ def run_once(
     try:
         reply = run(command, request, arguments)
     finally:
-        sessions.retries.finish(write, None if reply is None else dict(reply))
+        sessions.retries.finish(write, reply)
     return reply
 
 

@@ -43,13 +43,13 @@ class Tidying:
 
     @property
     def due_at(self) -> int:
-        """How many changed bytes make a walk due."""
+        """How many changed bytes make a walk due while others work."""
         return self._changed_before + max(CHANGED_ENOUGH, self._size // 2)
 
     def is_due(self, *, idle: bool) -> bool:
         """Whether to call `run`."""
-        enough = max(CHANGED_ENOUGH_WHEN_IDLE, self._size // 32) if idle else max(CHANGED_ENOUGH, self._size // 2)
-        return self._place is not None or self._changed() - self._changed_before >= enough
+        due_at = self._changed_before + max(CHANGED_ENOUGH_WHEN_IDLE, self._size // 32) if idle else self.due_at
+        return self._place is not None or self._changed() >= due_at
 
     def run(self, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> None:
         """Walk for about so many milliseconds, or until somebody else wants to work."""

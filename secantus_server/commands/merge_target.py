@@ -104,7 +104,7 @@ class MergeTarget:
 def merge_documents(
     request: Request, make_target: Callable[[RecoveryUnit], MergeTarget], documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
 ) -> CommandError | None:
-    """Write documents to a target, as many in one transaction as it may hold.
+    """Write documents to a target, many in one transaction.
 
     Arguments:
         make_target: makes the target for a transaction.
@@ -133,7 +133,7 @@ def merge_documents(
 def _merge_some(
     request: Request, target: MergeTarget, unit: RecoveryUnit, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
 ) -> tuple[int, CommandError | None]:
-    """Merge documents until the transaction is large, and commit; gives how many they were, and the first error."""
+    """Merge documents until the transaction is large, and commit; return how many, and the first error."""
     reached = 0
     failed: CommandError | None = None
     try:

@@ -71,7 +71,7 @@ class ServerOperations:
         return CommandError(27, "text index required for $text query") if found is None else found.text_error()
 
     def check(self) -> None:
-        """Let the operation go on, or raise why it has to end."""
+        """Raise if the operation is to end."""
         self._request.operation.check()
 
     def resolve(self, db: str, collection: str) -> Resolved:
@@ -201,7 +201,7 @@ class ServerOperations:
     def merge_documents(
         self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
     ) -> CommandError | None:
-        """Merges documents into a collection, for many in one transaction; gives the first error, the other documents are written."""
+        """Merge documents into a collection, many in one transaction; return the first error. The other documents are written."""
 
         def make_target(unit: RecoveryUnit) -> MergeTarget:
             return MergeTarget(self._request, unit, db, collection, self._parse.collation, bypass_validation)

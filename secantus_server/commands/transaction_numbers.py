@@ -66,7 +66,7 @@ def _statement_count(command: Command, request: Request) -> int:
 
 
 def _answered_before(command: Command, request: Request, session: bytes, write: RetryableWrite, newest: RetryableWrite) -> Reply:
-    """Return the reply of the session's newest write, which has this one's number, or say why there is none."""
+    """Return the reply of the session's newest write, which has this number, or raise why there is none."""
     if write.number < newest.number:
         raise _too_old(session, write.number, newest.number)
     request.services.sessions.retries.wait(newest, request.operation.check)

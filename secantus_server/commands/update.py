@@ -249,7 +249,7 @@ def find_targets(request: Request, collection: Collection, query: CanonicalQuery
 def change_documents(
     writer: DocumentWriter, statement: UpdateStatement, documents: list[Target], check: Callable[[], None]
 ) -> UpdateOutcome:
-    """Apply the update to the first document at least; the others can wait when the transaction gets large.
+    """Apply the update to the first document, and to the others as long as the transaction is not large.
 
     Arguments:
         check: raises when the operation is to end.

@@ -1,6 +1,6 @@
-"""The log of retryable writes: what a session's newest write was answered, for when the client sends it again.
+"""The log of retryable writes: the reply of each session's newest write, for a client that sends it again.
 
-It is kept in memory, one reply for each session, and goes with the session: a write that is sent again after the server was restarted
+It is kept in memory, one reply for each session, and ends with the session: a write that is sent again after a restart of the server
 is not recognised.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
@@ -14,7 +14,7 @@ from typing import Any
 from secantus_server.system._threads import Lock
 from secantus_server.system.conditions import Condition
 
-# How long a write that came again waits between two looks whether its operation is to end.
+# How long a write that is sent again waits between two checks whether its operation is to end.
 PAUSE_S = 0.05
 
 
@@ -66,7 +66,7 @@ class RetryLog:
             return write
 
     def finish(self, write: RetryableWrite, reply: dict[str, Any] | None) -> None:
-        """Note what a write was answered; None where it failed."""
+        """Keep the reply of a write; None if it failed."""
         write.reply = reply
         write.finished = True
         if self._waiting:

@@ -118,7 +118,9 @@ def test_other_databases_refuse_it(db: Database) -> None:
     assert (found["code"], found["errmsg"]) == (13, "bulkWrite may only be run against the admin database.")
 
 
-@pytest.mark.parametrize("update", [{"_id": 1, "x": 1}, {"$set": {"x": 1}}, [{"$set": {"x": 1}}]], ids=["replacement", "operator", "pipeline"])
+@pytest.mark.parametrize(
+    "update", [{"_id": 1, "x": 1}, {"$set": {"x": 1}}, [{"$set": {"x": 1}}]], ids=["replacement", "operator", "pipeline"]
+)
 def test_an_update_that_changes_nothing_is_matched_and_not_modified(admin: Database, db: Database, update: Any) -> None:
     db.c.insert_one({"_id": 1, "x": 1})
     reply = run(admin, db, [{"update": 0, "filter": {"_id": 1}, "updateMods": update}])

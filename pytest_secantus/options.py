@@ -15,6 +15,8 @@ import pytest
 
 Isolation = Literal["restore", "namespace", "none"]
 ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
+Process = Literal["auto", "yes", "no"]
+PROCESSES: Final[tuple[Process, ...]] = get_args(Process)
 MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
@@ -41,6 +43,8 @@ class Options:
         uri: somebody else's server, to be used instead of one of our own.
         settings: of the server, by the names of `secantus_server.settings.Settings`.
         keep_definitions: what a test created and did not drop is there again, empty, when it is next used.
+        process: whether the server has a process of its own; `auto` where this one is patched or tests are forked.
+        forks: whether pytest-forked runs each test in a fork.
     """
 
     active: bool
@@ -53,6 +57,8 @@ class Options:
     uri: str | None
     settings: dict[str, Any]
     keep_definitions: bool
+    process: Process
+    forks: bool
 
     def __init__(self, **fields: object) -> None:
         assert fields.keys() == Options.__annotations__.keys()
@@ -82,9 +88,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="with --secantus: host:port, or several with commas, that pymongo clients ask for and do not get",
     )
     group.addoption("--secantus-uri", metavar="URI", help="use this server instead of an own one (isolation namespace or none)")
+    group.addoption("--secantus-process", metavar="WHEN", help="auto (default), yes or no: run the server in a process of its own")
     parser.addini("secantus_isolation", "as --secantus-isolation", default="")
     parser.addini("secantus_storage", "as --secantus-storage", default="")
     parser.addini("secantus_uri", "as --secantus-uri", default="")
+    parser.addini("secantus_process", "as --secantus-process", default="")
     parser.addini("secantus_env", "with --secantus: environment variables that get the URI", type="args", default=list(DEFAULT_ENV))
     parser.addini("secantus_redirect", "as --secantus-redirect, with spaces between addresses", type="args", default=[])
     parser.addini("secantus_settings", "settings of the server: lines such as ttl_interval_s = 1", type="linelist", default=[])
@@ -117,6 +125,8 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         uri=read_uri(uri),
         settings=read_settings(config.getini("secantus_settings"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
+        process=read_process(choose(config, given.secantus_process, "secantus_process")),
+        forks=bool(getattr(given, "forked", False)),
     )
 
 
@@ -157,6 +167,14 @@ def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[s
     if not is_worker() and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
         settings.pop("port", None)
     return settings
+
+
+def read_process(text: str) -> Process:
+    """Whether the server has a process of its own."""
+    when = text or "auto"
+    if when not in PROCESSES:
+        raise pytest.UsageError(f"secantus_process is {when!r}; it can be {', '.join(PROCESSES)}")
+    return when
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:

@@ -167,7 +167,7 @@ class Worker:
     @property
     def logins(self) -> int:
         """How many redirected clients gave credentials, here and in the workers of xdist that have ended."""
-        return self.logins_elsewhere + (self.redirect.logins if self.redirect is not None else 0)
+        return self.logins_elsewhere + (self.redirect.logins.unchecked if self.redirect is not None else 0)
 
     def leave_to_parent(self) -> None:
         """For the child of a fork: a server that was started before is the parent's, who isolates tests; here it is an address."""

@@ -32,6 +32,8 @@ class Destinations(Protocol):
 class Acceptance(Protocol):
     """Decides about logins; see `logins.Logins`."""
 
+    strict: bool
+
     def is_accepted(self, credentials: Any) -> bool:
         """Return whether these credentials were accepted before."""
 
@@ -137,7 +139,7 @@ def checked_if_there_are_users(destinations: Destinations, logins: Acceptance, o
         if not destinations.takes(*conn.address):
             original(credentials, conn, *args, **kwargs)
         elif not logins.is_accepted(credentials):
-            if conn.command("admin", find_user(), publish_events=False)["cursor"]["firstBatch"]:
+            if logins.strict or conn.command("admin", find_user(), publish_events=False)["cursor"]["firstBatch"]:
                 original(credentials, conn, *args, **kwargs)
             else:
                 logins.accept(credentials)
@@ -155,8 +157,7 @@ def checked_if_there_are_users_async(
         if not destinations.takes(*conn.address):
             await original(credentials, conn, *args, **kwargs)
         elif not logins.is_accepted(credentials):
-            found = await conn.command("admin", find_user(), publish_events=False)
-            if found["cursor"]["firstBatch"]:
+            if logins.strict or (await conn.command("admin", find_user(), publish_events=False))["cursor"]["firstBatch"]:
                 await original(credentials, conn, *args, **kwargs)
             else:
                 logins.accept(credentials)

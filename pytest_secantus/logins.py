@@ -13,10 +13,14 @@ from typing import Any
 class Logins:
     """What was decided in one process.
 
+    Arguments:
+        strict: check every login, also while the server has no users.
+
     Threads: connections log in in any; each change is one operation on a set or a dictionary.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, strict: bool = False) -> None:
+        self.strict = strict
         self._accepted: set[tuple[Any, ...]] = set()
         self._unchecked: dict[int, object] = {}
 

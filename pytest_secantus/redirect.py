@@ -78,17 +78,18 @@ class Redirect:
         target: our server's ``host:port``.
         in_place: clients keep the addresses and their connections are redirected. Otherwise the address that a client asks for is
             replaced, and the name of its replica set left out: that is for a server of somebody else, which names its own hosts.
+        checks_logins: check every login, also while the server has no users.
 
     Threads: clients may be made in any; what changes is in `logins`.
     """
 
-    def __init__(self, taken: frozenset[Address], target: str, in_place: bool = True) -> None:
+    def __init__(self, taken: frozenset[Address], target: str, in_place: bool = True, checks_logins: bool = False) -> None:
         self._target = target
         self.in_place = in_place
         host, _, port = target.rpartition(":")
         self._ours = (host.strip("[]"), int(port)) if in_place else ("", 0)
         self._taken = taken | {address(*self._ours)} if in_place else taken
-        self.logins = Logins()
+        self.logins = Logins(checks_logins)
 
     def takes(self, host: str, port: int | None) -> bool:
         """Whether connections to this address lead to our server."""

@@ -148,7 +148,8 @@ class Worker:
         from pytest_secantus.driver import UnknownDriver
         from pytest_secantus.redirect import Redirect, clients_redirected
 
-        self.redirect = Redirect(self.options.redirect, self.target(), in_place=self.options.uri is None)
+        options = self.options
+        self.redirect = Redirect(options.redirect, self.target(), in_place=options.uri is None, checks_logins=options.check_logins)
         try:
             self._cleanup.enter_context(clients_redirected(self.redirect))
         except UnknownDriver:

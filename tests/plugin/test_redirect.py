@@ -110,7 +110,8 @@ def test_a_client_shows_the_credentials_that_it_was_given() -> None:
     given = "mongodb://user:p%40ss@localhost:27017/app?authSource=admin&tls=true"
     assert redirect.host(given, None, True) == ["mongodb://user:p%40ss@localhost:27017/app?authSource=admin"]
     with clients_redirected(redirect):
-        credentials = MongoClient(given, connect=False).options.pool_options._credentials  # type: ignore[attr-defined]
+        credentials = MongoClient(given, connect=False).options.pool_options._credentials
+    assert credentials is not None
     assert (credentials.username, credentials.password, credentials.source) == ("user", "p@ss", "admin")
 
 
@@ -187,7 +188,7 @@ def test_a_driver_that_opens_connections_in_another_way(monkeypatch: pytest.Monk
         pass
     assert MongoClient.__init__ is before
     with clients_redirected(Redirect(TAKEN, TARGET, in_place=False)):
-        assert MongoClient(connect=False)._seeds == {("127.0.0.1", 4000)}  # type: ignore[attr-defined]
+        assert MongoClient(connect=False)._seeds == {("127.0.0.1", 4000)}
 
 
 def test_a_class_made_of_a_client_is_redirected() -> None:
@@ -195,5 +196,5 @@ def test_a_class_made_of_a_client_is_redirected() -> None:
         pass
 
     with clients_redirected(Redirect(TAKEN, TARGET)):
-        assert Mine(connect=False, tls=True)._seeds == {("localhost", 27017)}  # type: ignore[attr-defined]
-        assert Mine(connect=False, tls=True).options.pool_options._ssl_context is None  # type: ignore[attr-defined]
+        assert Mine(connect=False, tls=True)._seeds == {("localhost", 27017)}
+        assert Mine(connect=False, tls=True).options.pool_options._ssl_context is None

@@ -1,20 +1,21 @@
-"""The inside of pymongo that a redirect has to change: where connections lead, and which replica set a server says it belongs to.
+"""The inside of pymongo that a redirect has to change: where connections lead, which replica set a server says it belongs to, and logins.
 
-None of this is public. pymongo 4.9 to 4.20 open every connection through functions of two names in one of three modules, and report every
-answer of a server to ``Topology.on_change``.
+None of this is public. pymongo 4.9 to 4.20 open every connection through functions of two names in one of three modules, report every
+answer of a server to ``Topology.on_change``, and log in by ``authenticate`` of the two modules `auth`.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 #: Where a connection is opened: the module differs with the version.
 MODULES = ("pymongo.pool_shared", "pymongo.synchronous.pool", "pymongo.asynchronous.pool")
 CONNECT = ("_create_connection", "_async_create_connection")
+AUTHENTICATION = ("pymongo.synchronous.auth", "pymongo.asynchronous.auth")
 TOPOLOGIES = ("pymongo.synchronous.topology", "pymongo.asynchronous.topology")
 
 
@@ -26,6 +27,18 @@ class Destinations(Protocol):
 
     def destination(self, asked: Any) -> Any:
         """Where a connection to this address leads."""
+
+
+class Acceptance(Protocol):
+    """Decides about logins; see `logins.Logins`."""
+
+    strict: bool
+
+    def is_accepted(self, credentials: Any) -> bool:
+        """Return whether these credentials were accepted before."""
+
+    def accept(self, credentials: Any) -> None:
+        """Accept credentials unchecked."""
 
 
 class UnknownDriver(Exception):
@@ -94,3 +107,59 @@ def as_asked(destinations: Destinations, original: Callable[..., Any]) -> Callab
         return original(topology, description, *args, **kwargs)
 
     return on_change
+
+
+@contextmanager
+def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[None]:
+    """Let redirected connections log in without a check while the server has no users, for as long as the block lasts.
+
+    Raises:
+        UnknownDriver: this version logs in in another way.
+    """
+    synchronous, asynchronous = (importlib.import_module(name) for name in AUTHENTICATION)
+    if not hasattr(synchronous, "authenticate") or not hasattr(asynchronous, "authenticate"):
+        raise UnknownDriver
+    with (
+        replaced(synchronous, "authenticate", checked_if_there_are_users(destinations, logins, synchronous.authenticate)),
+        replaced(asynchronous, "authenticate", checked_if_there_are_users_async(destinations, logins, asynchronous.authenticate)),
+    ):
+        yield
+
+
+def find_user() -> dict[str, Any]:
+    """Return the command that finds a user, whichever; it is in the stable API, which a client may be bound to."""
+    return {"find": "system.users", "projection": {"_id": 1}, "limit": 1, "singleBatch": True}
+
+
+def checked_if_there_are_users(destinations: Destinations, logins: Acceptance, original: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that logs a connection in."""
+
+    @functools.wraps(original)
+    def authenticate(credentials: Any, conn: Any, *args: Any, **kwargs: Any) -> None:
+        if not destinations.takes(*conn.address):
+            original(credentials, conn, *args, **kwargs)
+        elif not logins.is_accepted(credentials):
+            if logins.strict or conn.command("admin", find_user(), publish_events=False)["cursor"]["firstBatch"]:
+                original(credentials, conn, *args, **kwargs)
+            else:
+                logins.accept(credentials)
+
+    return authenticate
+
+
+def checked_if_there_are_users_async(
+    destinations: Destinations, logins: Acceptance, original: Callable[..., Awaitable[None]]
+) -> Callable[..., Awaitable[None]]:
+    """Return a coroutine function that logs a connection in."""
+
+    @functools.wraps(original)
+    async def authenticate(credentials: Any, conn: Any, *args: Any, **kwargs: Any) -> None:
+        if not destinations.takes(*conn.address):
+            await original(credentials, conn, *args, **kwargs)
+        elif not logins.is_accepted(credentials):
+            if logins.strict or (await conn.command("admin", find_user(), publish_events=False))["cursor"]["firstBatch"]:
+                await original(credentials, conn, *args, **kwargs)
+            else:
+                logins.accept(credentials)
+
+    return authenticate

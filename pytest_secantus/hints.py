@@ -11,7 +11,7 @@ from pytest_secantus.redirect import addresses
 TITLE = "Secantus"
 LOGINS = (
     "secantus: {clients} gave a user name and a password, which the server does not check; "
-    "a test that expects a login to be refused needs a MongoDB server."
+    "a test that expects a login to be refused has to create a user first, or needs secantus_check_logins."
 )
 
 

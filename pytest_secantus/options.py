@@ -43,6 +43,7 @@ class Options:
         uri: somebody else's server, to be used instead of one of our own.
         settings: of the server, by the names of `secantus_server.settings.Settings`.
         keep_definitions: what a test created and did not drop is there again, empty, when it is next used.
+        check_logins: check the logins of redirected clients also while the server has no users.
         process: whether the server has a process of its own; `auto` where this one is patched or tests are forked.
         forks: whether pytest-forked runs each test in a fork.
     """
@@ -57,6 +58,7 @@ class Options:
     uri: str | None
     settings: dict[str, Any]
     keep_definitions: bool
+    check_logins: bool
     process: Process
     forks: bool
 
@@ -97,6 +99,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("secantus_redirect", "as --secantus-redirect, with spaces between addresses", type="args", default=[])
     parser.addini("secantus_settings", "settings of the server: lines such as ttl_interval_s = 1", type="linelist", default=[])
     parser.addini("secantus_keep_definitions", "keep collections and indexes that tests create, without data: yes, no", default="")
+    parser.addini("secantus_check_logins", "check the logins of redirected clients even if there are no users: yes, no", default="")
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
 
@@ -125,6 +128,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         uri=read_uri(uri),
         settings=read_settings(config.getini("secantus_settings"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
+        check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
         forks=bool(getattr(given, "forked", False)),
     )
@@ -150,6 +154,18 @@ def read_truth(name: str, text: str, otherwise: bool) -> bool:
     if text and text.lower() not in TRUTHS:
         raise pytest.UsageError(f"{name} is {text!r}; it can be yes or no")
     return TRUTHS[text.lower()] if text else otherwise
+
+
+def read_check_logins(text: str, uri: str | None) -> bool:
+    """Return whether logins are checked without users, too; a server of somebody else gets none of the credentials.
+
+    Raises:
+        pytest.UsageError: it is neither yes nor no, or it is yes for a server of somebody else.
+    """
+    checks = read_truth("secantus_check_logins", text, False)
+    if checks and uri:
+        raise pytest.UsageError("secantus_check_logins is for a server of our own; it cannot go with secantus_uri")
+    return checks
 
 
 def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Send pymongo clients that ask for certain hosts to our server instead.
 
 A suite written for a mongod on ``localhost:27017`` runs so unchanged, and in parallel. A client keeps what it asked for - addresses,
-the name of a replica set, timeouts and the rest - and shows it; only its connections lead elsewhere. What our server has not is left
-out: credentials, TLS, load balancing.
+the name of a replica set, credentials, timeouts and the rest - and shows it; only its connections lead elsewhere. What our server has
+not is left out: TLS, load balancing, and ways to log in other than SCRAM. `logins.py` decides about the credentials.
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from pytest_secantus.logins import Logins
 from pytest_secantus.options import DEFAULT_PORT, Address, address
 
 #: Options (lower case) that our server does not have; those that begin with tls, ssl or srv go too.
-NOT_OURS = frozenset({"username", "password", "authsource", "authmechanism", "authmechanismproperties", "loadbalanced"})
+NOT_OURS = frozenset({"authmechanismproperties", "loadbalanced"})
+#: Options about a login.
+LOGIN = frozenset({"username", "password", "authsource", "authmechanism"})
+#: The mechanisms by which a client can log in to our server.
+MECHANISMS = frozenset({"DEFAULT", "SCRAM-SHA-1", "SCRAM-SHA-256"})
 
 
 class Uri(NamedTuple):
@@ -28,10 +33,16 @@ class Uri(NamedTuple):
     database: str
     options: str
 
-    @property
-    def kept_options(self) -> list[str]:
-        """The options that our server has."""
-        return [option for option in self.options.split("&") if option and not is_foreign_option(option.partition("=")[0])]
+    def kept_options(self, login: bool) -> list[str]:
+        """Return the options that our server has; those about a login only if `login`."""
+        return [option for option in self.options.split("&") if option and not is_foreign_option(option.partition("=")[0], login)]
+
+    def mechanisms(self) -> Iterator[str]:
+        """The mechanism by which the client wants to log in, if the connection string says."""
+        for option in self.options.split("&"):
+            name, _, value = option.partition("=")
+            if name.lower() == "authmechanism":
+                yield unquote(value)
 
 
 def parse_uri(uri: str) -> Uri:
@@ -43,10 +54,10 @@ def parse_uri(uri: str) -> Uri:
     return Uri(scheme, login, hosts, database, options)
 
 
-def is_foreign_option(name: str) -> bool:
-    """Whether an option is about something that our server does not have."""
+def is_foreign_option(name: str, login: bool) -> bool:
+    """Return whether an option is about something that our server does not have, or about a login that is not to be kept."""
     name = name.lower()
-    return name in NOT_OURS or name.startswith(("tls", "ssl", "srv"))
+    return name in NOT_OURS or name.startswith(("tls", "ssl", "srv")) or (name in LOGIN and not login)
 
 
 def addresses(hosts: str, port: int) -> Iterator[Address]:
@@ -67,22 +78,18 @@ class Redirect:
         target: our server's ``host:port``.
         in_place: clients keep the addresses and their connections are redirected. Otherwise the address that a client asks for is
             replaced, and the name of its replica set left out: that is for a server of somebody else, which names its own hosts.
+        checks_logins: check every login, also while the server has no users.
 
-    Threads: clients may be made in any; what changes is a list that is appended to.
+    Threads: clients may be made in any; what changes is in `logins`.
     """
 
-    def __init__(self, taken: frozenset[Address], target: str, in_place: bool = True) -> None:
+    def __init__(self, taken: frozenset[Address], target: str, in_place: bool = True, checks_logins: bool = False) -> None:
         self._target = target
         self.in_place = in_place
         host, _, port = target.rpartition(":")
         self._ours = (host.strip("[]"), int(port)) if in_place else ("", 0)
         self._taken = taken | {address(*self._ours)} if in_place else taken
-        self._logins: list[None] = []
-
-    @property
-    def logins(self) -> int:
-        """How many clients were given credentials, which nobody checks."""
-        return len(self._logins)
+        self.logins = Logins(checks_logins)
 
     def takes(self, host: str, port: int | None) -> bool:
         """Whether connections to this address lead to our server."""
@@ -92,47 +99,61 @@ class Redirect:
         """Where a connection to this address leads, as the driver has addresses."""
         return self._ours if self.takes(*asked[:2]) else asked
 
-    def host(self, host: str | Sequence[str] | None, port: int | None) -> str | list[str] | None:
-        """The host argument to use instead, or None if none of those asked for is taken over."""
+    def keeps_login(self, host: str | Sequence[str] | None, options: dict[str, Any]) -> bool:
+        """Return whether a client keeps its credentials: our server can check them."""
+        given = [value for name, value in options.items() if name.lower() == "authmechanism" and value is not None]
+        for entity in [host] if isinstance(host, str) else host or ():
+            given += parse_uri(entity).mechanisms() if "://" in entity else ()
+        return self.in_place and MECHANISMS.issuperset(given)
+
+    def host(self, host: str | Sequence[str] | None, port: int | None, login: bool = False) -> str | list[str] | None:
+        """Return the host argument to use instead, or None if none of those asked for is taken over.
+
+        Arguments:
+            host, port: what the client was given.
+            login: keep the credentials.
+        """
         asked = [host] if isinstance(host, str) else list(host or ["localhost"])
         uris = [parse_uri(entity) if "://" in entity else None for entity in asked]
         places = [addresses(uri.hosts if uri else entity, port or DEFAULT_PORT) for entity, uri in zip(asked, uris, strict=True)]
         if all(self._taken.isdisjoint(place) for place in places):
             return None
-        if any(uri is not None and uri.login for uri in uris):
-            self._logins.append(None)
+        if not login and any(uri is not None and uri.login for uri in uris):
+            self.logins.leave_out()
         if not self.in_place:
             return next((self._replaced(uri) for uri in uris if uri is not None), self._target)
-        return [self._without_foreign(uri) if uri else entity for entity, uri in zip(asked, uris, strict=True)]
+        return [self._without_foreign(uri, login) if uri else entity for entity, uri in zip(asked, uris, strict=True)]
 
-    def options(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The keyword arguments of a redirected client without what our server does not have."""
-        if any(name.lower() == "username" and value for name, value in options.items()):
-            self._logins.append(None)
-        return {name: value for name, value in options.items() if not self._drops(name)}
+    def options(self, options: dict[str, Any], login: bool = False) -> dict[str, Any]:
+        """Return the keyword arguments of a redirected client without what our server does not have."""
+        if not login and any(name.lower() == "username" and value for name, value in options.items()):
+            self.logins.leave_out()
+        return {name: value for name, value in options.items() if not self._drops(name, login)}
 
     def wrap(self, original: Callable[..., None]) -> Callable[..., None]:
         """A constructor of a client that looks at the hosts first."""
 
         @functools.wraps(original)
         def constructor(client: Any, host: Any = None, port: int | None = None, *args: Any, **kwargs: Any) -> None:
-            ours = self.host(host, port)
+            login = self.keeps_login(host, kwargs)
+            ours = self.host(host, port, login)
             if ours is None:
                 original(client, host, port, *args, **kwargs)
             else:
-                original(client, ours, port if self.in_place else None, *args, **self.options(kwargs))
+                original(client, ours, port if self.in_place else None, *args, **self.options(kwargs, login))
 
         return constructor
 
-    def _drops(self, name: str) -> bool:
-        return is_foreign_option(name) or (not self.in_place and name.lower() == "replicaset")
+    def _drops(self, name: str, login: bool) -> bool:
+        return is_foreign_option(name, login) or (not self.in_place and name.lower() == "replicaset")
 
-    def _without_foreign(self, uri: Uri) -> str:
+    def _without_foreign(self, uri: Uri, login: bool) -> str:
         """The connection string with the hosts that it names; one that names a DNS record means a host of that name."""
-        return join("mongodb" if uri.scheme == "mongodb+srv" else uri.scheme, uri.hosts, uri.database, uri.kept_options)
+        place = f"{uri.login}@{uri.hosts}" if login and uri.login else uri.hosts
+        return join("mongodb" if uri.scheme == "mongodb+srv" else uri.scheme, place, uri.database, uri.kept_options(login))
 
     def _replaced(self, uri: Uri) -> str:
-        kept = [option for option in uri.kept_options if not self._drops(option.partition("=")[0])]
+        kept = [option for option in uri.kept_options(False) if not self._drops(option.partition("=")[0], False)]
         return join("mongodb", self._target, uri.database, kept)
 
 
@@ -150,11 +171,12 @@ def clients_redirected(redirect: Redirect) -> Iterator[None]:
     """
     from pymongo import AsyncMongoClient, MongoClient
 
-    from pytest_secantus.driver import connections_redirected, replaced
+    from pytest_secantus.driver import connections_redirected, logins_decided, replaced
 
     with ExitStack() as patches:
         for cls in (MongoClient, AsyncMongoClient):
             patches.enter_context(replaced(cls, "__init__", redirect.wrap(cls.__init__)))
         if redirect.in_place:
             patches.enter_context(connections_redirected(redirect))
+            patches.enter_context(logins_decided(redirect, redirect.logins))
         yield

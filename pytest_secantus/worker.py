@@ -148,7 +148,8 @@ class Worker:
         from pytest_secantus.driver import UnknownDriver
         from pytest_secantus.redirect import Redirect, clients_redirected
 
-        self.redirect = Redirect(self.options.redirect, self.target(), in_place=self.options.uri is None)
+        options = self.options
+        self.redirect = Redirect(options.redirect, self.target(), in_place=options.uri is None, checks_logins=options.check_logins)
         try:
             self._cleanup.enter_context(clients_redirected(self.redirect))
         except UnknownDriver:
@@ -167,7 +168,7 @@ class Worker:
     @property
     def logins(self) -> int:
         """How many redirected clients gave credentials, here and in the workers of xdist that have ended."""
-        return self.logins_elsewhere + (self.redirect.logins if self.redirect is not None else 0)
+        return self.logins_elsewhere + (self.redirect.logins.unchecked if self.redirect is not None else 0)
 
     def leave_to_parent(self) -> None:
         """For the child of a fork: a server that was started before is the parent's, who isolates tests; here it is an address."""

@@ -44,11 +44,14 @@ def cluster_time_seconds(bytes cluster_time not None):
 
 
 cdef bint is_signature(const uint8_t* document):
-    """Whether a document has a binary `hash` and a long `keyId`."""
+    """Return whether a document has a binary `hash` and a numeric `keyId`.
+
+    The server sends a long, but drivers for languages with one number type send it back as an int or a double.
+    """
     cdef Element element
     if not find_field(document, "hash", 4, &element) or element.type != 5:
         return False
-    return find_field(document, "keyId", 5, &element) and element.type == 18
+    return find_field(document, "keyId", 5, &element) and element.type in (18, 16, 1, 19)
 
 
 cdef class FieldTable:

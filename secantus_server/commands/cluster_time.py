@@ -57,7 +57,7 @@ def _malformed(document: dict[str, Any]) -> CommandError:
         return wrong_type("$clusterTime.signature", signature, "object")
     if type(signature.get("hash")) is not Binary:
         return _wrong_field("$clusterTime.signature.hash", signature, "hash", "binData")
-    return _wrong_field("$clusterTime.signature.keyId", signature, "keyId", "long")
+    return _wrong_field("$clusterTime.signature.keyId", signature, "keyId", "[long, int, decimal, double]")
 
 
 def _wrong_field(path: str, document: dict[str, Any], name: str, expected: str) -> CommandError:

@@ -66,8 +66,14 @@ def _statements(name: str, operation: Operation, message: Message) -> list[dict[
     field = _STATEMENTS.get(name, "")
     found = body.get(field)
     if type(found) is list and found and all(type(statement) is dict for statement in found):
-        return found
+        comment = {"comment": body["comment"]} if "comment" in body else {}
+        return [{**_with_parsed_hint(statement), **comment} for statement in found]
     return [body]
+
+
+def _with_parsed_hint(statement: dict[str, Any]) -> dict[str, Any]:
+    """Return a statement with the name of an index as MongoDB shows it."""
+    return {**statement, "hint": {"$hint": statement["hint"]}} if type(statement.get("hint")) is str else statement
 
 
 def _shortened(command: dict[str, Any]) -> dict[str, Any]:

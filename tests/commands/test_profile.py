@@ -78,6 +78,23 @@ def test_each_statement_of_an_update_is_written(db: Database) -> None:
     assert "nMatched" not in found[0]
 
 
+@pytest.mark.parametrize(("command", "field"), [("update", "updates"), ("delete", "deletes")])
+def test_the_comment_of_a_write_is_in_each_statement(db: Database, command: str, field: str) -> None:
+    db.command({"profile": 2})
+    change = {"u": {"$set": {"a": 1}}} if command == "update" else {"limit": 1}
+    db.command({command: "c", field: [{"q": {"_id": number}, **change} for number in range(2)], "comment": {"why": 1}})
+    assert [entry["command"].get("comment") for entry in entries(db, ns=f"{db.name}.c")] == [{"why": 1}] * 2
+
+
+@pytest.mark.parametrize(("hint", "shown"), [("_id_", {"$hint": "_id_"}), ({"_id": 1}, {"_id": 1})])
+@pytest.mark.parametrize(("command", "field"), [("update", "updates"), ("delete", "deletes")])
+def test_the_hint_of_a_write_is_shown_as_parsed(db: Database, command: str, field: str, hint: object, shown: object) -> None:
+    db.command({"profile": 2})
+    change = {"u": {"$set": {"a": 1}}} if command == "update" else {"limit": 1}
+    db.command({command: "c", field: [{"q": {}, **change, "hint": hint}]})
+    assert [entry["command"]["hint"] for entry in entries(db, ns=f"{db.name}.c")] == [shown]
+
+
 def test_failed_commands_are_written(db: Database) -> None:
     db.command({"profile": 2})
     assert code(db, {"find": "c", "filter": {"$x": 1}}) == 2

@@ -32,7 +32,7 @@ def find(client: RawClient, cluster_time: Any) -> dict[str, Any]:
         ({"clusterTime": Timestamp(1, 1), "signature": {}}, 40414, "'$clusterTime.signature.hash'"),
         ({"clusterTime": Timestamp(1, 1), "signature": {"hash": b""}}, 40414, "'$clusterTime.signature.keyId'"),
         ({"clusterTime": Timestamp(1, 1), "signature": {"hash": "", "keyId": Int64(0)}}, 14, "'$clusterTime.signature.hash'"),
-        ({"clusterTime": Timestamp(1, 1), "signature": {"hash": b"", "keyId": 0}}, 14, "'$clusterTime.signature.keyId'"),
+        ({"clusterTime": Timestamp(1, 1), "signature": {"hash": b"", "keyId": "0"}}, 14, "'$clusterTime.signature.keyId'"),
         (1, 14, "'$clusterTime'"),
     ],
 )
@@ -51,6 +51,13 @@ def test_a_cluster_time_that_is_over_a_year_ahead(client: RawClient) -> None:
 
 def test_the_cluster_time_of_a_reply_is_taken(client: RawClient) -> None:
     assert find(client, client.run({"ping": 1})["$clusterTime"])["ok"] == 1
+
+
+@pytest.mark.parametrize("key_id", [0, 0.0, bson.Decimal128("0")])
+def test_a_key_id_that_a_driver_sends_back_as_another_number(client: RawClient, key_id: Any) -> None:
+    cluster_time = client.run({"ping": 1})["$clusterTime"]
+    cluster_time["signature"]["keyId"] = key_id
+    assert find(client, cluster_time)["ok"] == 1
 
 
 def test_a_standalone_server_has_no_limit() -> None:

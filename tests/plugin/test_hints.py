@@ -101,6 +101,14 @@ def test_the_summary_says_that_logins_were_not_checked(project: Project) -> None
     project.passes(*redirect, "test_one.py", passed=1).stdout.fnmatch_lines([UNCHECKED.format("a client")])
 
 
+def test_logins_are_checked_where_the_ini_file_says_so(project: Project) -> None:
+    project.write(test_one=LOGIN)
+    project.ini("secantus_check_logins = yes")
+    result = project.run("--secantus", "--secantus-redirect=localhost:27017")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Authentication failed*"])
+
+
 def test_so_does_that_of_parallel_workers(project: Project) -> None:
     pytest.importorskip("xdist")
     project.write(test_one=LOGIN, test_two=LOGIN)

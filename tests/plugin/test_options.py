@@ -30,6 +30,8 @@ pytest_plugins = ["pytester"]
         ("secantus_database = a.b", [], "secantus_database: 'a.b' cannot be the name of a test database"),
         ("secantus_database = admin", [], "secantus_database: 'admin' cannot be the name of a test database"),
         ("secantus_storage = pytest.ini", [], "secantus_storage: *pytest.ini is not a directory"),
+        ("secantus_check_logins = yes", ["--secantus-uri=mongodb://h"], "secantus_check_logins is for a server of our own*"),
+        ("secantus_check_logins = perhaps", [], "secantus_check_logins is 'perhaps'; it can be yes or no"),
         ("", ["--secantus-uri=mongodb://h", "--secantus-storage=x"], "secantus_storage is for a server of our own*"),
         (
             "secantus_seed = pytest.ini",

@@ -87,7 +87,32 @@ def test_logins_are_counted() -> None:
     redirect.host("mongodb://user:secret@elsewhere", None)
     assert redirect.options({"username": "user", "password": "secret", "w": 1}) == {"w": 1}
     redirect.options({"username": None})
-    assert redirect.logins == 2
+    assert redirect.logins.unchecked == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "expected"),
+    [
+        ("mongodb://user:p%40ss@localhost/app?authSource=admin&tls=true", {}, True),
+        ("mongodb://user:secret@localhost/?authMechanism=SCRAM-SHA-1", {}, True),
+        ("mongodb://localhost", {"username": "user", "password": "secret", "authMechanism": "DEFAULT"}, True),
+        ("mongodb://user@localhost/?authmechanism=MONGODB-X509", {}, False),
+        (["mongodb://localhost"], {"authMechanism": "MONGODB-AWS"}, False),
+    ],
+)
+def test_credentials_that_the_server_can_check_are_kept(host: Any, options: dict[str, Any], expected: bool) -> None:
+    assert Redirect(TAKEN, TARGET).keeps_login(host, options) is expected
+    assert not Redirect(TAKEN, TARGET, in_place=False).keeps_login(host, options)
+
+
+def test_a_client_shows_the_credentials_that_it_was_given() -> None:
+    redirect = Redirect(TAKEN, TARGET)
+    given = "mongodb://user:p%40ss@localhost:27017/app?authSource=admin&tls=true"
+    assert redirect.host(given, None, True) == ["mongodb://user:p%40ss@localhost:27017/app?authSource=admin"]
+    with clients_redirected(redirect):
+        credentials = MongoClient(given, connect=False).options.pool_options._credentials
+    assert credentials is not None
+    assert (credentials.username, credentials.password, credentials.source) == ("user", "p@ss", "admin")
 
 
 @pytest.mark.parametrize("cls", [MongoClient, AsyncMongoClient])
@@ -163,14 +188,13 @@ def test_a_driver_that_opens_connections_in_another_way(monkeypatch: pytest.Monk
         pass
     assert MongoClient.__init__ is before
     with clients_redirected(Redirect(TAKEN, TARGET, in_place=False)):
-        assert MongoClient(connect=False)._seeds == {("127.0.0.1", 4000)}  # type: ignore[attr-defined]
+        assert MongoClient(connect=False)._seeds == {("127.0.0.1", 4000)}
 
 
 def test_a_class_made_of_a_client_is_redirected() -> None:
     class Mine(MongoClient[dict[str, Any]]):
         pass
 
-    redirect = Redirect(TAKEN, TARGET)
-    with clients_redirected(redirect):
-        Mine(connect=False, username="u", password="p")
-    assert redirect.logins == 1
+    with clients_redirected(Redirect(TAKEN, TARGET)):
+        assert Mine(connect=False, tls=True)._seeds == {("localhost", 27017)}
+        assert Mine(connect=False, tls=True).options.pool_options._ssl_context is None

@@ -8,7 +8,6 @@ from secantus_server.commands.observer import Profiling
 from secantus_server.commands.parameters import apply_verbosity
 from secantus_server.commands.services import Services
 from secantus_server.commands.set_aside import NamespaceChange, build_again, put_back, set_aside
-from secantus_server.sessions.retryable import RetryableWrite
 from secantus_server.storage import Snapshot as StorageSnapshot
 
 
@@ -29,7 +28,7 @@ class Snapshot:
         storage: StorageSnapshot,
         cursors: frozenset[int],
         sessions: frozenset[bytes],
-        writes: dict[bytes, RetryableWrite],
+        writes: dict[bytes, Any],
         profiling: Profiling,
         parameters: dict[str, Any],
     ) -> None:
@@ -69,7 +68,12 @@ class Snapshots:
         storage = services.engine.push_snapshot()
         sessions = services.sessions
         snapshot = Snapshot(
-            storage, services.cursors.open_ids(), sessions.known(), sessions.retries.newest(), services.observer.profiling, services.parameters
+            storage,
+            services.cursors.open_ids(),
+            sessions.known(),
+            sessions.retries.newest(),
+            services.observer.profiling,
+            services.parameters,
         )
         self._taken.append(snapshot)
         return snapshot

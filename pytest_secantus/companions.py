@@ -12,10 +12,8 @@ ASKED_FOR_THREADS = ("parallel_threads", "parallel_threads_limit", "force_parall
 THREADS_SHARE = "all threads of a test share one database of Secantus"
 
 
-def run_in_one_thread(config: pytest.Config, items: list[pytest.Item]) -> None:
+def run_in_one_thread(items: list[pytest.Item]) -> None:
     """Have pytest-run-parallel call a test that uses our fixtures once: its threads and iterations would find each other's data."""
-    if not config.pluginmanager.hasplugin("run-parallel"):
-        return
     for item in items:
         names = getattr(item, "fixturenames", ())
         asked = any(item.get_closest_marker(marker) for marker in ASKED_FOR_THREADS)

@@ -68,7 +68,8 @@ def secantus_db(request: pytest.FixtureRequest, secantus_client: MongoClient[dic
         worker.seeds.fill(guard.sources(request.node), name)
         yield secantus_client[name]
     finally:
-        worker.client.drop_database(name)
+        if worker.death() is None:
+            worker.client.drop_database(name)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_secantus.isolation import RANKS, TEARDOWN_RANK, TEST_RANK
 from pytest_secantus.options import read_options
-from pytest_secantus.worker import Worker
+from pytest_secantus.worker import ServerDied, Worker
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -41,7 +41,7 @@ class Guard:
     @contextmanager
     def protocol(self, item: pytest.Item) -> Generator[None]:
         """A whole test. If it runs in a fork, which has no server, this process sees to its seed and undoes what it wrote."""
-        if not (self.worker.running and is_forked(item)):
+        if not (self.worker.running and is_forked(item)) or self.worker.serves_forks:
             yield
             return
         try:
@@ -54,18 +54,23 @@ class Guard:
         finally:
             self._seed_error = None
             self.worker.layers.close(item)
+        self._refusal: str | None = None
 
     def begin_test(self, item: pytest.Item) -> None:
         """From here on what is written belongs to this test, until a fixture of a wider scope is set up."""
         if os.getpid() != self._pid:
             self._pid = os.getpid()
-            self.worker.leave_to_parent()
+            if not self.worker.serves_forks:
+                self.worker.leave_to_parent()
         self.finish_test()
-        if self._exchanges_seeds and not list(item.iter_markers(SEED_MARKER)):
-            self.worker.seeds.prepare([])
-        self._item = item
-        self._armed = False
-        self._writing.enter_context(self.worker.layers.writing(item, TEST_RANK))
+        self._refusal = self._reason_to_refuse()
+        if self._refusal is None:
+            self._begin(item)
+
+    def check_server(self) -> None:
+        """Fail the setup of a test that must not run: its server has died. (In a wrapper, pytest would leave the setup half done.)"""
+        if self._refusal is not None:
+            pytest.fail(self._refusal, pytrace=False)
 
     def test_is_set_up(self, item: pytest.Item) -> None:
         """All fixtures are there: the test's function is next."""
@@ -81,8 +86,13 @@ class Guard:
         """Undo what the test wrote; called again, or without a test, it does nothing."""
         item, self._item = self._item, None
         if item is not None:
-            self._writing.close()
-            self.worker.layers.close(item)
+            try:
+                self._writing.close()
+                self.worker.layers.close(item)
+            except ServerDied as error:
+                raise pytest.fail.Exception(self._after_death(str(error)), pytrace=False) from None
+            if death := self.worker.death():
+                pytest.fail(self._after_death(death), pytrace=False)
 
     @contextmanager
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
@@ -111,6 +121,7 @@ class Guard:
             teardown.close()
         if fixturedef.scope != "function":
             self.worker.layers.close(fixturedef)
+            self.worker.bereft.discard(fixturedef)
 
     def sources(self, item: pytest.Item) -> list[Source]:
         """The seeds that the markers of a test name, the module's before the class's before its own."""
@@ -122,6 +133,32 @@ class Guard:
             raise SeedError(f"secantus_seed: its sources are given without names, and not as {named[0]}=")
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
         return [find_source(source, directories) for source in given]
+
+    def _begin(self, item: pytest.Item) -> None:
+        try:
+            if self._exchanges_seeds and not list(item.iter_markers(SEED_MARKER)):
+                self.worker.seeds.prepare([])
+            self._item = item
+            self._armed = False
+            self._writing.enter_context(self.worker.layers.writing(item, TEST_RANK))
+        except ServerDied as death:
+            self._item = None
+            self._refusal = self._after_death(str(death))
+
+    def _reason_to_refuse(self) -> str | None:
+        """Why a test cannot run: its server is gone, or lacks what a fixture wrote into the one before."""
+        if death := self.worker.death():
+            return self._after_death(death)
+        if not self.worker.bereft:
+            return None
+        names = ", ".join(sorted(getattr(one, "argname", str(one)) for one in self.worker.bereft))
+        return f"Secantus: the server died during an earlier test, and what these fixtures wrote is gone with it: {names}"
+
+    def _after_death(self, death: str) -> str:
+        """Have another server for the next test; tells what has happened."""
+        if self.worker.death():
+            self.worker.replace_server()
+        return f"Secantus: {death}; what it held is gone, and the next test has a new server"
 
     def _begin_fixture_teardown(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """What the teardown writes goes as well, even if the setup wrote nothing. (The last finalizer to be added runs first.)"""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pytest_secantus.options import address, read_address
+from pytest_secantus.options import DEFAULT_PORT, address
+from pytest_secantus.redirect import addresses
 
 TITLE = "Secantus"
 LOGINS = (
@@ -18,11 +19,12 @@ def hint(error: BaseException, ours: str) -> str | None:
     """What to say about an error that was caused by a client's looking for a server elsewhere; None about any other.
 
     Arguments:
-        ours: the ``host:port`` of our server.
+        ours: the ``host:port`` of our server, or several with commas.
     """
+    known = set(addresses(ours, DEFAULT_PORT))
     for cause in causes(error):
         if type(cause).__name__ == "ServerSelectionTimeoutError":
-            found = [place for place in refused(str(cause)) if address(*place) != read_address(ours)]
+            found = [place for place in refused(str(cause)) if address(*place) not in known]
             if found:
                 places = " ".join(dict.fromkeys(f"{host}:{port}" for host, port in found))
                 return (

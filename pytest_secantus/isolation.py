@@ -58,6 +58,10 @@ class Layers:
         self._open.clear()
         self._waiting.clear()
 
+    def owners_below(self, rank: float) -> set[Hashable]:
+        """Who has a layer of a lower rank, set aside or not."""
+        return {layer.owner for layer in [*self._open, *self._waiting] if layer.rank < rank}
+
     def is_open(self, owner: Hashable) -> bool:
         """Whether `owner` has a layer that has not ended."""
         return any(layer.owner == owner for layer in self._open) and not self._has_ended(self._layer_of(owner))

@@ -15,10 +15,13 @@ import pytest
 
 Isolation = Literal["restore", "namespace", "none"]
 ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
+Process = Literal["auto", "yes", "no"]
+PROCESSES: Final[tuple[Process, ...]] = get_args(Process)
 MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
 DEFAULT_PORT: Final = 27017
+TRUTHS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (clients connect to it, nobody binds it)
 
 
@@ -40,6 +43,8 @@ class Options:
         uri: somebody else's server, to be used instead of one of our own.
         settings: of the server, by the names of `secantus_server.settings.Settings`.
         keep_definitions: what a test created and did not drop is there again, empty, when it is next used.
+        process: whether the server has a process of its own; `auto` where this one is patched or tests are forked.
+        forks: whether pytest-forked runs each test in a fork.
     """
 
     active: bool
@@ -52,6 +57,8 @@ class Options:
     uri: str | None
     settings: dict[str, Any]
     keep_definitions: bool
+    process: Process
+    forks: bool
 
     def __init__(self, **fields: object) -> None:
         assert fields.keys() == Options.__annotations__.keys()
@@ -81,9 +88,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="with --secantus: host:port, or several with commas, that pymongo clients ask for and do not get",
     )
     group.addoption("--secantus-uri", metavar="URI", help="use this server instead of an own one (isolation namespace or none)")
+    group.addoption("--secantus-process", metavar="WHEN", help="auto (default), yes or no: run the server in a process of its own")
     parser.addini("secantus_isolation", "as --secantus-isolation", default="")
     parser.addini("secantus_storage", "as --secantus-storage", default="")
     parser.addini("secantus_uri", "as --secantus-uri", default="")
+    parser.addini("secantus_process", "as --secantus-process", default="")
     parser.addini("secantus_env", "with --secantus: environment variables that get the URI", type="args", default=list(DEFAULT_ENV))
     parser.addini("secantus_redirect", "as --secantus-redirect, with spaces between addresses", type="args", default=[])
     parser.addini("secantus_settings", "settings of the server: lines such as ttl_interval_s = 1", type="linelist", default=[])
@@ -114,8 +123,10 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         database=read_database(config.getini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
-        settings=read_settings(config.getini("secantus_settings"), uri),
+        settings=read_settings(config.getini("secantus_settings"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
+        process=read_process(choose(config, given.secantus_process, "secantus_process")),
+        forks=bool(getattr(given, "forked", False)),
     )
 
 
@@ -136,25 +147,34 @@ def read_isolation(text: str, uri: str | None) -> Isolation:
 
 def read_truth(name: str, text: str, otherwise: bool) -> bool:
     """Yes or no."""
-    from pytest_secantus.server_settings import TRUTHS
-
     if text and text.lower() not in TRUTHS:
         raise pytest.UsageError(f"{name} is {text!r}; it can be yes or no")
     return TRUTHS[text.lower()] if text else otherwise
 
 
-def read_settings(lines: list[str], uri: str | None) -> dict[str, Any]:
-    """The server's settings; what knows them is imported only where there are some."""
+def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[str, Any]:
+    """The server's settings; what knows them is imported only where there are some. A fixed port is left to xdist's workers."""
     if not lines:
         return {}
     if uri:
         raise pytest.UsageError("secantus_settings is for a server of our own; it cannot go with secantus_uri")
-    from pytest_secantus.server_settings import parse_settings
+    from pytest_secantus.server_settings import is_worker, parse_settings
 
     try:
-        return parse_settings(lines)
+        settings = parse_settings(lines)
     except ValueError as error:
         raise pytest.UsageError(f"secantus_settings: {error}") from error
+    if not is_worker() and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
+        settings.pop("port", None)
+    return settings
+
+
+def read_process(text: str) -> Process:
+    """Whether the server has a process of its own."""
+    when = text or "auto"
+    if when not in PROCESSES:
+        raise pytest.UsageError(f"secantus_process is {when!r}; it can be {', '.join(PROCESSES)}")
+    return when
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:

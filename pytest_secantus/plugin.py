@@ -19,7 +19,7 @@ from pytest_secantus.fixtures import (
 from pytest_secantus.guard import SEED_MARKER, guard_of
 from pytest_secantus.options import MEMORY, add_options
 from pytest_secantus.plain_imports import import_plainly
-from pytest_secantus.worker import CannotStart, Worker
+from pytest_secantus.worker import CannotStart, Worker, check_driver
 
 __all__ = [
     "secantus_async_client",
@@ -62,10 +62,21 @@ def start_for_suite(worker: Worker) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that use our fixtures run in one thread."""
-    from pytest_secantus.companions import run_in_one_thread
+    """Beside pytest-run-parallel, tests that use our fixtures run in one thread."""
+    if config.pluginmanager.hasplugin("run-parallel"):
+        from pytest_secantus.companions import run_in_one_thread
 
-    run_in_one_thread(config, items)
+        run_in_one_thread(items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """With ``--secantus`` the driver is looked at here, after whatever patches the process: see `pytest_secantus.imports`."""
+    worker = guard_of(session.config).worker
+    try:
+        if worker.for_suite:
+            check_driver()
+    except CannotStart as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -78,6 +89,8 @@ def pytest_report_header(config: pytest.Config) -> str:
         where = without_credentials(worker.server.uri)
     else:
         where = without_credentials(options.uri or "starts when a fixture asks for it")
+    if getattr(worker.server if worker.running else None, "pid", None):
+        where += " in a process of its own"
     storage = "" if options.uri else f", storage {options.storage if options.storage != MEMORY else 'in memory'}"
     return f"secantus: {where}{storage}, isolation {options.isolation}"
 
@@ -102,6 +115,12 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
     guard.test_is_set_up(item)
     return result
+
+
+@pytest.hookimpl(specname="pytest_runtest_setup", tryfirst=True)
+def pytest_runtest_setup_checked(item: pytest.Item) -> None:
+    """A test whose server has died fails before anything of it is set up."""
+    guard_of(item.config).check_server()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pytest_secantus.options import TRUTHS
+
 #: What other options say, or what a server inside pytest cannot have.
 NOT_HERE: Final = {"storage_path": "use secantus_storage", "host": "the server of a test run listens on 127.0.0.1"}
-TRUTHS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-#: The controller of an xdist run is no worker: it runs no tests.
+#: What xdist tells its workers.
 WORKER: Final = "PYTEST_XDIST_WORKER"
 WORKERS: Final = "PYTEST_XDIST_WORKER_COUNT"
 
@@ -54,11 +55,16 @@ def convert(name: str, text: str, kind: type) -> Any:
         raise ValueError(f"{name} must be {expected}, not {text!r}") from None
 
 
+def is_worker(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is a worker of xdist."""
+    return WORKER in environ
+
+
 def settings_of_worker(settings: Mapping[str, Any], in_memory: bool, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """The settings of this process's server.
 
-    A fixed port is that of the first worker; the others take the ports after it, and xdist's controller a free one. The memory that a
-    store in memory may take is shared out among the workers, unless `cache_size_mb` says how much each may take.
+    A fixed port is that of the first worker; the others take the ports after it. The memory that a store in memory may take is shared
+    out among the workers, unless `cache_size_mb` says how much each may take.
     """
     mine = {"port": 0, **settings}
     workers = int(environ.get(WORKERS, "1"))

@@ -6,22 +6,26 @@ The server is started by whoever asks for it first, a fixture or ``--secantus``,
 from __future__ import annotations
 
 import os
+from collections.abc import Hashable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from pytest_secantus.isolation import Layers
+from pytest_secantus.isolation import SEED_RANK, Layers
 from pytest_secantus.options import MEMORY, Options
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
+    from pytest_secantus.child import ChildServer
     from pytest_secantus.external import ExternalServer
     from pytest_secantus.redirect import Redirect
     from pytest_secantus.seeds import Seeds
     from pytest_secantus.store import SnapshotStore
     from pytest_secantus.xdist import RunDirectory
     from secantus_server.server import SecantusDBServer
+
+    AnyServer: TypeAlias = SecantusDBServer | ChildServer | ExternalServer
 
 OLDEST_DRIVER = (4, 9)
 
@@ -30,13 +34,17 @@ class CannotStart(Exception):
     """What the options ask for cannot be had here; the message is one sentence."""
 
 
+class ServerDied(Exception):
+    """The server had a process of its own, and that has ended; the message says how."""
+
+
 class Worker:
     """One pytest process."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
         self.layers = Layers()
-        self._server: SecantusDBServer | ExternalServer | None = None
+        self._server: AnyServer | None = None
         self._client: MongoClient[dict[str, Any]] | None = None
         self._run_directory: RunDirectory | None = None
         self._seeds: Seeds | None = None
@@ -46,6 +54,8 @@ class Worker:
         self.is_left_to_parent = False
         self.redirect: Redirect | None = None
         self.logins_elsewhere = 0
+        #: The fixtures that are still set up although what they wrote has gone with a server that died.
+        self.bereft: set[Hashable] = set()
 
     @property
     def running(self) -> bool:
@@ -53,7 +63,7 @@ class Worker:
         return self._server is not None
 
     @property
-    def server(self) -> SecantusDBServer | ExternalServer:
+    def server(self) -> AnyServer:
         """The server, which has been started."""
         assert self._server is not None
         return self._server
@@ -66,15 +76,14 @@ class Worker:
         """
         if self._server is not None:
             return
-        check_driver()
-        from pytest_secantus.seeding import SeedError
-
+        if not self.for_suite:
+            check_driver()
         try:
             self._start()
-        except SeedError as error:
+        except seed_error() as error:
             raise CannotStart(str(error)) from error
         except start_errors() as error:
-            raise CannotStart(f"secantus_storage = {self.options.storage}: the server cannot be started: {error}") from error
+            raise CannotStart(f"{self._told()}: the server cannot be started: {error}") from error
 
     def _start(self) -> None:
         from pytest_secantus.xdist import sweep_if_there
@@ -85,24 +94,54 @@ class Worker:
             self._cleanup.callback(self._stop_server)
             self._server = server
             server.start()
-            self.seeds.load_base()
+            self._fill()
         except BaseException:
             self._cleanup.close()
             raise
+
+    def _fill(self) -> None:
+        """Load what every test begins with, and let layers be opened from there on. (Seeds import the driver: see `imports`.)"""
+        if self.options.seed:
+            self.seeds.load_base()
         if self.options.isolation == "restore":
-            store = cast("SnapshotStore", server)
+            store = cast("SnapshotStore", self.server)
             if self.options.keep_definitions:
                 store.keep_definitions()
             self.layers.attach(store)
 
+    @property
+    def serves_forks(self) -> bool:
+        """Whether a fork of this process may use the server as this process does."""
+        return getattr(self._server, "serves_forks", False)
+
+    def death(self) -> str | None:
+        """How the server ended, as a sentence, if it had a process of its own and that has ended."""
+        died: str | None = getattr(self._server, "death", lambda: None)()
+        return died
+
+    def replace_server(self) -> None:
+        """Start another server in the place of one that has died, on the same port and with the seeds that every test begins with."""
+        server = cast("ChildServer", self.server)
+        self.bereft |= self.layers.owners_below(SEED_RANK)
+        self.layers.detach()
+        self._close_client()
+        self._seeds = None
+        server.stop()
+        if self.options.storage != MEMORY:
+            self.run_directory.clear_storage()
+        server.start()
+        self._fill()
+
     def start_for_suite(self) -> None:
         """``--secantus``: start, name the server in the environment, and take over the clients of other servers."""
         from pytest_secantus.environment import variables_set
+        from pytest_secantus.imports import when_imported
+
         self.for_suite = True
         self.start()
         self._cleanup.enter_context(variables_set(self.options.env, self.server.uri))
         if self.options.redirect:
-            self._redirect_clients()
+            self._cleanup.enter_context(when_imported("pymongo", self._redirect_clients))
 
     def _redirect_clients(self) -> None:
         """Redirect connections, or the addresses that clients ask for if the server is not ours, or the driver not known."""
@@ -180,18 +219,24 @@ class Worker:
         self.run_directory.note_database(self.options.uri, name)
         return name
 
-    def _make_server(self) -> SecantusDBServer | ExternalServer:
+    def _make_server(self) -> AnyServer:
         if self.options.uri is not None:
             from pytest_secantus.external import ExternalServer
 
             return ExternalServer(self.options.uri)
+        from pytest_secantus.patching import wants_process
         from pytest_secantus.server_settings import settings_of_worker
-        from secantus_server.server import SecantusDBServer
 
         in_memory = self.options.storage == MEMORY
         storage = MEMORY if in_memory else str(self.run_directory.storage())
-        settings = settings_of_worker(self.options.settings, in_memory)
-        return SecantusDBServer(host="127.0.0.1", storage_path=storage, **settings)
+        settings = {"host": "127.0.0.1", "storage_path": storage, **settings_of_worker(self.options.settings, in_memory)}
+        if wants_process(self.options):
+            from pytest_secantus.child import ChildServer
+
+            return ChildServer(**settings)
+        from secantus_server.server import SecantusDBServer
+
+        return SecantusDBServer(**settings)
 
     def _stop_server(self) -> None:
         """Stop the server, also one whose start was interrupted."""
@@ -218,6 +263,11 @@ class Worker:
             return parse_uri(self.options.uri).hosts
         return f"127.0.0.1:{self.server.port}"
 
+    def _told(self) -> str:
+        """The options that a server's start depends on."""
+        settings = ", ".join(f"{name} = {value}" for name, value in self.options.settings.items())
+        return f"secantus_storage = {self.options.storage}" + (f", secantus_settings {settings}" if settings else "")
+
     def _base(self) -> Path:
         from pytest_secantus.xdist import default_base
 
@@ -231,6 +281,13 @@ class Worker:
                 for _, name in noted:
                     self.client.drop_database(name)
                 journal.unlink()
+
+
+def seed_error() -> type[Exception]:
+    """What a seed that cannot be loaded raises."""
+    from pytest_secantus.seeding import SeedError
+
+    return SeedError
 
 
 def start_errors() -> tuple[type[Exception], ...]:

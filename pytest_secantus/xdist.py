@@ -81,7 +81,7 @@ class RunDirectory:
 
     def close(self) -> None:
         """Leave the run; the databases made by this process are dropped by now. Without workers the directory goes."""
-        shutil.rmtree(self._storage, ignore_errors=True)
+        self.clear_storage()
         with base_lock(self._base):
             self._journal.unlink(missing_ok=True)
             self._alive.release()
@@ -91,6 +91,10 @@ class RunDirectory:
     def storage(self) -> Path:
         """A directory for this process's server and nobody else's."""
         return self._storage
+
+    def clear_storage(self) -> None:
+        """Remove what this process's server has left, which has ended."""
+        shutil.rmtree(self._storage, ignore_errors=True)
 
     def once(self, name: str, build: Callable[[Path], None]) -> Path:
         """Return the directory `name`, filled by `build` in whichever process of the run comes first; the others wait for it.

@@ -101,13 +101,13 @@ class SecantusDBServer:
         try:
             self._services = self._assemble(engine, operations)
             self._listener = Listener(self._services)
+            self._snapshots = Snapshots(self._services)
+            self._services.topology.address = self._listener.address
+            self._periodic = Periodic(self._services, self._listener.end_abandoned)
         except BaseException:
             self._services = None
             engine.close()
             raise
-        self._snapshots = Snapshots(self._services)
-        self._services.topology.address = self._listener.address
-        self._periodic = Periodic(self._services, self._listener.end_abandoned)
         self._periodic.start()
         self._listener.start()
         _RUNNING.add(self)
@@ -194,8 +194,13 @@ class SecantusDBServer:
             RuntimeError: it does not run.
         """
         if self._services is None:
-            raise RuntimeError("the server is not running; call start() first")
+            raise self._not_running()
         return self._services
+
+    def _not_running(self) -> RuntimeError:
+        if self._abandoned:
+            return RuntimeError("the server is not running in this fork of its process; with pytest, use secantus_process = yes")
+        return RuntimeError("the server is not running; call start() first")
 
     @property
     def port(self) -> int:
@@ -208,10 +213,8 @@ class SecantusDBServer:
         return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true"
 
     def _open_snapshots(self) -> Snapshots:
-        if self._abandoned:
-            raise RuntimeError("the server runs in the process that this one was forked from; only there can snapshots be taken")
         if self._services is None or self._snapshots is None:
-            raise RuntimeError("the server is not running; call start() first")
+            raise self._not_running()
         return self._snapshots
 
     @property

@@ -27,7 +27,7 @@ Sections = dict[str, Any]
 def explain_find(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
     """The sections for a find; one over a view is the aggregation that it becomes."""
     name = collection_name("find", request.db, request.body[request.name])
-    collection = request.services.catalog.find(request.db, name)
+    collection = request.services.catalog.recall(request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     query, projection = parse_find(args, ctx)
     if collection is not None and collection.is_view:
@@ -44,7 +44,7 @@ def _explain_view(request: Request, name: str, stages: list[dict[str, Any]], arg
 def explain_count(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
     """The sections for a count."""
     name = collection_name("count", request.db, request.body[request.name])
-    collection = request.services.catalog.find(request.db, name)
+    collection = request.services.catalog.recall(request.db, name)
     if collection is not None and collection.is_view:
         return _explain_view(request, name, [{"$match": args["query"]}, {"$count": "count"}], args, runner)
     ctx = command_context(request, collation=args["collation"], collection=collection)
@@ -55,7 +55,7 @@ def explain_count(request: Request, args: dict[str, Any], runner: Runner) -> Sec
 def explain_distinct(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
     """The sections for a distinct."""
     name = collection_name("distinct", request.db, request.body[request.name])
-    collection = request.services.catalog.find(request.db, name)
+    collection = request.services.catalog.recall(request.db, name)
     if collection is not None and collection.is_view:
         return _explain_view(request, name, [{"$match": args["query"]}], args, runner)
     ctx = command_context(request, collation=args["collation"], collection=collection)
@@ -82,7 +82,7 @@ def explain_stages(request: Request, name: str | None, args: dict[str, Any], run
         name: what it reads, or None.
         args: `pipeline`, `let`, `collation` and `hint` of the command.
     """
-    collection = request.services.catalog.find(request.db, name) if name is not None else None
+    collection = request.services.catalog.recall(request.db, name) if name is not None else None
     ctx = make_context(request, name, collection, args, runner.scope)
     stages, source = resolve_view(request, name, args["pipeline"])
     pipeline = parse_pipeline(args["pipeline"], ctx)
@@ -96,7 +96,7 @@ def explain_stages(request: Request, name: str | None, args: dict[str, Any], run
     plain = rest[0] if rest and isinstance(rest[0], Project) and rest[0].is_plain_inclusion else None
     rest = rest[1:] if plain else rest
     projection = None if plain is None else plain.explain()[plain.name]
-    found = request.services.catalog.find(request.db, source)
+    found = request.services.catalog.recall(request.db, source)
     root = run_find(found, query, projection, plain.projection if plain else None, runner)
     cursor = runner.result(f"{request.db}.{source}", found, query, root, whole_pipeline=not rest)
     if not rest:

@@ -78,7 +78,7 @@ def _sole(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def _collection(request: Request, name: str) -> Collection | None:
-    collection = request.services.catalog.find(request.db, name)
+    collection = request.services.catalog.recall(request.db, name)
     check_not_view(collection)
     return collection
 

@@ -54,7 +54,7 @@ FIELDS = {
 def find(request: Request, args: dict[str, Any]) -> Reply:
     """Find documents."""
     name = collection_name("find", request.db, request.body[request.name])
-    if args["tailable"]:
+    if args["tailable"] or "$text" in args["filter"]:
         request.services.catalog.recall(request.db, name)
     collection = find_readable(request.services, request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)

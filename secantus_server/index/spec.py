@@ -5,6 +5,8 @@ https://www.mongodb.com/docs/manual/reference/command/createIndexes/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bson.decimal128 import Decimal128
@@ -49,7 +51,9 @@ def check_spec(spec: dict[str, Any]) -> dict[str, Any]:
     Raises:
         CommandError: 67 CannotCreateIndex, 197 InvalidIndexSpecificationOption, 9, 14.
     """
-    return _complete(spec, _check_form(spec))
+    kind = _check_form(spec)
+    _check_id_index(spec, kind)
+    return _complete(spec, kind)
 
 
 def check_requested(spec: dict[str, Any]) -> dict[str, Any]:
@@ -58,15 +62,22 @@ def check_requested(spec: dict[str, Any]) -> dict[str, Any]:
     Raises:
         CommandError: as `check_spec`, and its text quotes the definition.
     """
-    shown = spec
-    try:
+    with _quoting(spec):
         kind = _check_form(spec)
-        shown = spec if "v" in spec else {**spec, "v": 2}
+    _check_id_index(spec, kind)
+    with _quoting(spec if "v" in spec else {**spec, "v": 2}):
         return _complete(spec, kind)
+
+
+@contextmanager
+def _quoting(spec: dict[str, Any]) -> Iterator[None]:
+    """Quote the definition in the errors of a block, except in those that do so themselves."""
+    try:
+        yield
     except CommandError as error:
         if error.code in _QUOTES_ITSELF:
             raise
-        raise error.with_message(f"Error in specification {document_text(shown)} :: caused by :: {error.message}") from None
+        raise error.with_message(f"Error in specification {document_text(spec)} :: caused by :: {error.message}") from None
 
 
 def _check_form(spec: dict[str, Any]) -> str:
@@ -81,8 +92,6 @@ def _check_form(spec: dict[str, Any]) -> str:
 
 def _complete(spec: dict[str, Any], kind: str) -> dict[str, Any]:
     _check_name(spec["name"])
-    if list(spec["key"]) == ["_id"] and kind == "btree" and "clustered" not in spec:
-        check_id_options(spec)
     if "collation" in spec:
         spec = {**spec, "collation": _complete_collation(spec["collation"], kind)}
     stored: dict[str, Any] = {"v": _version(spec.get("v", 2)), "key": spec["key"], "name": spec["name"]}
@@ -91,6 +100,11 @@ def _complete(spec: dict[str, Any], kind: str) -> dict[str, Any]:
             stored[option] = value
     _check_options(stored, kind)
     return complete_text(stored) if kind == "text" else stored
+
+
+def _check_id_index(spec: dict[str, Any], kind: str) -> None:
+    if list(spec["key"]) == ["_id"] and kind == "btree" and "clustered" not in spec:
+        check_id_options(spec)
 
 
 def check_id_options(spec: dict[str, Any]) -> None:

@@ -109,7 +109,8 @@ class Engine:
             name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
             size = configuration.memory_size_mb(cache_size_mb)
             return cls(Connection(name, configuration.memory_config(size), True), memory_size_mb=size, check_waiting=check_waiting)
-        directory = Path(path)
+        # WiredTiger opens files again and again, and a test may change the process's directory meanwhile.
+        directory = Path(path).absolute()
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:

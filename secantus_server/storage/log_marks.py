@@ -84,7 +84,8 @@ class LogMarks:
             # The mapping keeps a copy of its descriptor. The lock has one of its own, so that the child of a fork can give its copy up.
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StorageError(f"The storage directory cannot be written: {error.strerror}.") from error
+            reason = (error.strerror or str(error)).lower()
+            raise StorageError(f"The storage directory cannot be written: {reason}.") from error
         try:
             self._lock()
             self.before = self._read()
@@ -118,11 +119,13 @@ class LogMarks:
         """Map the file, with all its blocks on the disk: a page without one could not be written to when the disk is full."""
         try:
             if len(os.pread(self._fd, _SIZE, 0)) < _SIZE:
-                os.pwrite(self._fd, b"\0" * _SIZE, 0)
+                # Less is written where a limit of the process is met, and only the next write fails.
+                written = os.pwrite(self._fd, b"\0" * _SIZE, 0)
+                os.pwrite(self._fd, b"\0" * (_SIZE - written), written)
             with path.open("r+b") as file:
                 return mmap.mmap(file.fileno(), _SIZE)
-        except OSError as error:
-            raise CommandError(14031, f"The storage directory cannot be written: {error.strerror}.") from error
+        except (OSError, ValueError) as error:
+            raise CommandError(14031, "The disk is full: the storage directory cannot take more data.") from error
 
     def begin(self) -> memoryview:
         """Start anew once the store is open and its tables are there; gives the memory for the words of the log's end."""

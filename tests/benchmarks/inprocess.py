@@ -30,7 +30,7 @@ from tests.benchmarks.recording import tap
 
 Values = dict[str, float]
 PROBES: dict[str, Callable[[], Values]] = {}
-REPEATS = {"start": 5, "plugin": 5}
+REPEATS = {"start": 5, "plugin": 5, "child": 5}
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "cold_start": ("import + start to the first answered command, cold", 200, "ms", True),
     "second_start": ("start alone, the second time", 25, "ms", True),
     "stop": ("stop", 30, "ms", True),
+    "child_start": ("own process: start to the first answered command, cold", 450, "ms", True),
+    "child_restore": ("own process: restore after 10 documents and an index", 0.4, "ms", True),
     "restore_written": ("restore after 10 documents and an index, store of 100,000", 1, "ms", True),
     "restore_read_only": ("restore after a read-only test", 0.05, "ms", True),
     "ten_threads_own_process": ("ten threads against one thread, in the client's process", 1, "x", False),
@@ -136,6 +138,29 @@ def restore() -> Values:
             read_only.append(milliseconds_since(started))
         server.release(snapshot)
     return {"restore_written": statistics.median(written), "restore_read_only": statistics.median(read_only)}
+
+
+@probe
+def child() -> Values:
+    """Start a server in a process of its own, as `secantus_process = yes` does, from a process that has pymongo; then restore over it."""
+    from pytest_secantus.child import ChildServer
+
+    started = time.perf_counter()
+    server = ChildServer(port=0, storage_path=":memory:")
+    server.start()
+    restored = []
+    with connect(server.port) as client:
+        client.admin.command("ping")
+        cold = milliseconds_since(started)
+        snapshot = server.snapshot()
+        for turn in range(50):
+            client.bench.bench.insert_many([{"_id": n, "turn": turn} for n in range(10)])
+            client.bench.other.create_index("turn")
+            started = time.perf_counter()
+            server.restore(snapshot)
+            restored.append(milliseconds_since(started))
+    server.stop()
+    return {"child_start": cold, "child_restore": statistics.median(restored)}
 
 
 def servers() -> Iterator[tuple[str, int]]:
@@ -339,6 +364,7 @@ def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
     figures_of = {
         "plugin": ("plugin_import",),
         "start": ("cold_start", "second_start", "stop"),
+        "child": ("child_start", "child_restore"),
         "restore": ("restore_written", "restore_read_only"),
         "threads": ("ten_threads_own_process", "ten_threads_floor_own_process", "ten_threads_daemon", "ten_threads_floor_daemon"),
         "long_count": ("ping_p99_own_process", "ping_p99_daemon"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from secantus_server.server import SecantusDBServer
+from tests.integration.daemon import running
 
 SECONDS = os.environ.get("SECANTUS_JAVA_SECONDS")
 PROJECT = Path(__file__).parent / "java"
@@ -25,15 +25,15 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("replica_set", ["secantus", ""])
-def test_no_heartbeat_fails(tmp_path: Path, replica_set: str) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--standalone"]], ids=["replica set", "standalone"])
+def test_no_heartbeat_fails(tmp_path: Path, arguments: list[str]) -> None:
     assert SECONDS is not None
     classpath = tmp_path / "classpath"
     subprocess.run(
         ["mvn", "-q", "-B", "-f", str(PROJECT / "pom.xml"), "dependency:build-classpath", f"-Dmdep.outputFile={classpath}"], check=True
     )
-    with SecantusDBServer(port=0, storage_path=":memory:", replica_set=replica_set) as server:
-        command = ["java", "-cp", classpath.read_text(encoding="utf-8"), str(PROJECT / "Soak.java"), server.uri, SECONDS]
+    with running(":memory:", *arguments) as daemon:
+        command = ["java", "-cp", classpath.read_text(encoding="utf-8"), str(PROJECT / "Soak.java"), daemon.uri, SECONDS]
         done = subprocess.run(command, capture_output=True, text=True)
     print(done.stdout)
     assert done.returncode == 0, done.stderr

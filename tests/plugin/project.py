@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import entry_points
 from textwrap import dedent
 
@@ -14,6 +15,8 @@ import secantus_server.server  # noqa: F401
 INSTALLED = any(point.name == "secantus" for point in entry_points(group="pytest11"))
 #: How the plugin is loaded where the package is not installed.
 LOAD = () if INSTALLED else ("-p", "pytest_secantus.plugin")
+#: SECANTUS_TEST_PROCESS=yes runs the projects with servers in processes of their own.
+PROCESS = ("--secantus-process", os.environ.get("SECANTUS_TEST_PROCESS", "auto"))
 
 
 class Project:
@@ -35,11 +38,11 @@ class Project:
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run in this process, without plugins that other tests need."""
-        return self.pytester.runpytest_inprocess(*LOAD, "-p", "no:cacheprovider", "-p", "no:asyncio", *arguments)
+        return self.pytester.runpytest_inprocess(*LOAD, *PROCESS, "-p", "no:cacheprovider", "-p", "no:asyncio", *arguments)
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """Run in a process of its own."""
-        return self.pytester.runpytest_subprocess(*LOAD, "-p", "no:cacheprovider", *arguments, timeout=60)
+        return self.pytester.runpytest_subprocess(*LOAD, *PROCESS, "-p", "no:cacheprovider", *arguments, timeout=60)
 
     def passes(self, *arguments: str, passed: int) -> pytest.RunResult:
         """Run in this process; so many tests pass and nothing else happens."""

@@ -13,10 +13,11 @@ def test_what_each_fixture_is(project: Project) -> None:
     project.write(
         test_it="""
         import pymongo
+        from pytest_secantus.child import ChildServer
         from secantus_server.server import SecantusDBServer
 
         def test_types(secantus_server, secantus_uri, secantus_client, secantus_db, secantus_async_client, secantus_async_db):
-            assert isinstance(secantus_server, SecantusDBServer)
+            assert isinstance(secantus_server, (SecantusDBServer, ChildServer))
             assert secantus_uri == secantus_server.uri
             assert isinstance(secantus_client, pymongo.MongoClient)
             assert secantus_client.admin.command("ping")["ok"] == 1

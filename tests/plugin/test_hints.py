@@ -31,6 +31,12 @@ def test_several() -> None:
     assert "--secantus-redirect=localhost:27017,localhost:27018" in text
 
 
+def test_a_server_of_somebody_else() -> None:
+    hosts = "one.example.org,two.example.org:27018"
+    assert hint(timeout("one.example.org:27017", "two.example.org:27018"), hosts) is None
+    assert hint(timeout("localhost:27017"), hosts) is not None
+
+
 def test_behind_other_errors() -> None:
     chained = ValueError()
     chained.__cause__ = RuntimeError()

@@ -121,6 +121,17 @@ def test_a_tailable_cursor_finds_its_capped_collection(db: Database[dict[str, An
     assert db.log.options()["capped"]
 
 
+def test_a_read_that_needs_its_index_finds_it(db: Database[dict[str, Any]], undone: Made) -> None:
+    undone(lambda: db.places.create_index([("at", "2dsphere")]))
+    near = {"near": {"type": "Point", "coordinates": [0, 0]}, "distanceField": "d"}
+    assert list(db.places.aggregate([{"$geoNear": near}])) == []
+
+
+def test_explain_plans_with_its_indexes(db: Database[dict[str, Any]], undone: Made) -> None:
+    undone(lambda: make_member(db))
+    assert "mail_1" in str(db.member.find({"mail": {"$gt": "a"}}).explain())
+
+
 def test_an_index_on_an_older_collection_is_there_at_once(db: Database[dict[str, Any]], undone: Made) -> None:
     db.old.insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 2}])
     undone(lambda: (db.old.delete_one({"_id": 1}), db.old.create_index("n", unique=True)))

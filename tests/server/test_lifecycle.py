@@ -294,7 +294,7 @@ def test_the_child_of_a_fork_cannot_disturb_the_server(server: SecantusDBServer)
 
 def stop_in_a_child(server: SecantusDBServer) -> None:
     """What a test runner may do in a child: use the server's copy, stop it, and forget it."""
-    with pytest.raises(RuntimeError, match="not running"):
+    with pytest.raises(RuntimeError, match="not running in this fork"):
         server.snapshot()
     server.stop()
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as own, client_of(own) as client:

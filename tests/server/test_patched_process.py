@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from pymongo import CursorType, MongoClient
 
 from secantus_server.server import SecantusDBServer
 from tests.waiting import wait_until
+from tests.wire.messages import command
 
 WORK = """
 from pymongo import MongoClient
@@ -125,13 +127,31 @@ def test_sockets_that_are_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
         def __new__(cls, *args: object, **kwargs: object) -> Forbidden:
             raise RuntimeError("sockets are forbidden")
 
-    real = socket.socket
-    with SecantusDBServer(port=0, storage_path=":memory:") as server:
+    with socket.socket() as client:
         monkeypatch.setattr(socket, "socket", Forbidden)
-        with SecantusDBServer(port=0, storage_path=":memory:") as second:
-            monkeypatch.setattr(socket, "socket", real)
-            for one in (server, second):
-                with MongoClient(one.uri) as client:
-                    monkeypatch.setattr(socket, "socket", Forbidden)
-                    monkeypatch.setattr(socket, "socket", real)
-                    assert client.admin.command("ping")["ok"] == 1
+        with SecantusDBServer(port=0, storage_path=":memory:") as server:
+            client.settimeout(20)
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(command({"ping": 1, "$db": "admin"}))
+            assert b"ok" in client.recv(1000)
+
+
+def test_functions_of_the_system_that_a_test_replaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(server.uri) as client:
+        monkeypatch.setattr("os.listdir", lambda path: ["a file"])
+        monkeypatch.setattr("os.urandom", lambda size: b"\0" * size)
+        assert client.admin.command("ping")["ok"] == 1
+        with MongoClient(server.uri) as another:
+            assert another.admin.command("ping")["ok"] == 1
+
+
+def test_a_process_that_changes_its_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with SecantusDBServer(port=0, storage_path="data") as server, MongoClient(server.uri) as client:
+        monkeypatch.chdir("elsewhere")
+        client.shop.fruit.insert_many([{"blob": "x" * 100_000} for _ in range(50)])
+        server.services.engine.checkpoint()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    with SecantusDBServer(port=0, storage_path=str(tmp_path / "data")) as server, MongoClient(server.uri) as client:
+        assert client.shop.fruit.count_documents({}) == 50

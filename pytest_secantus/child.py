@@ -1,0 +1,270 @@
+"""A server in a process of its own, behind the interface of the one in this process.
+
+It is started and called without `subprocess`, `threading` and `socket`, so that it works in a process where gevent or eventlet has
+patched them. A fork of the test process may call it too: each process has a channel of its own.
+"""
+
+from __future__ import annotations
+
+import _socket
+import array
+import os
+import posix
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from pytest_secantus.channel import Channel, Handle, Handles, dumps, loads
+from pytest_secantus.worker import CannotStart, ServerDied
+from secantus_server.system._clock import monotonic
+from secantus_server.system._threads import RLock
+from secantus_server.system.conditions import Event
+
+#: What the process runs. It imports this very package, and for the rest its own path comes first: a directory of tests, which pytest puts
+#: before everything, may hold a module named as one of Python's own.
+BOOT = """
+import sys
+own = [entry for entry in sys.path if entry]
+home, *other = sys.argv[1:]
+sys.path[:] = dict.fromkeys([*own, *other] if home in own else [home, *own, *other])
+from pytest_secantus.serve import main
+main()
+"""
+#: How long the process may take to stop the server.
+END_TIMEOUT_S = 10.0
+#: How long it may take to be gone once its channel is closed.
+DEATH_TIMEOUT_S = 5.0
+#: The exit status of a process for which somebody else has waited.
+UNKNOWN = -1
+
+
+class Verb:
+    """A method of the server that is called over there, under the name that it has here."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, server: ChildServer, owner: type) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return server.call(self._name, (args, kwargs))
+
+        return call
+
+
+class ChildServer:
+    """A server in a process of its own, which ends with this one.
+
+    Arguments:
+        **settings: those of `SecantusDBServer`.
+    """
+
+    #: A fork of the test process may use the server as the test process does.
+    serves_forks = True
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+        self._lock = RLock()  # one call at a time; a fork has its own
+        self._handles = Handles()
+        self._door: _socket.socket | None = None
+        self._channel: Channel | None = None
+        self._pid = 0
+        self._owner = 0
+        self._process = os.getpid()
+        self._status: int | None = None
+        self.uri = ""
+        self.port: int = settings.get("port", 0)
+
+    # What a server offers beside its address. To add a method is one line.
+    keep_definitions = Verb()
+    snapshot = Verb()
+    restore = Verb()
+    release = Verb()
+    written_since = Verb()
+    set_aside = Verb()
+    put_back = Verb()
+
+    @property
+    def snapshots(self) -> tuple[Handle, ...]:
+        """The open snapshots, outermost first."""
+        return cast("tuple[Handle, ...]", self.call("snapshots", None))
+
+    @property
+    def settings(self) -> Any:
+        """The server's settings."""
+        return self.call("settings", None)
+
+    @property
+    def pid(self) -> int:
+        """The number of the server's process."""
+        return self._pid
+
+    @contextmanager
+    def checkpoint(self) -> Iterator[Any]:
+        """A block whose writes are undone at its end."""
+        snapshot = self.snapshot()
+        try:
+            yield snapshot
+        finally:
+            self.restore(snapshot)
+            self.release(snapshot)
+
+    def start(self) -> ChildServer:
+        """Start the process, and the server in it. Started again it has the port that it had.
+
+        Raises:
+            CannotStart: the process cannot be started, or ends at once.
+            OSError: there is no Python to start.
+            Exception: what `SecantusDBServer` raises.
+        """
+        door, inside = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            self._pid = spawn(inside.fileno())
+        except BaseException:
+            door.close()
+            raise
+        finally:
+            inside.close()
+        self._door, self._owner, self._status, self._handles = door, os.getpid(), None, Handles()
+        try:
+            self.uri, self.port = self.call("start", ((), {**self._settings, "port": self.port}))
+        except ServerDied as death:
+            self._end()
+            raise CannotStart(f"the server's process cannot be started: {death}") from death
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop the server and end its process; a fork only lets go of it. A second call does nothing."""
+        if self._door is None:
+            return
+        try:
+            if os.getpid() == self._owner and self.death() is None:
+                self.call("stop", ((), {}))
+        except ServerDied:
+            return
+        finally:
+            self._end()
+
+    def death(self) -> str | None:
+        """How the server's process ended, as a sentence; None while it runs, or in a fork, which cannot know."""
+        if self._status is None and self._pid and os.getpid() == self._owner:
+            self._reap(posix.WNOHANG)
+        return None if self._status is None else describe_end(self._pid, self._status)
+
+    def call(self, name: str, arguments: tuple[tuple[Any, ...], dict[str, Any]] | None) -> Any:
+        """Call a method of the server, or read an attribute if there are no arguments.
+
+        Raises:
+            ServerDied: the process is gone.
+            Exception: whatever the method raises over there.
+        """
+        if self._process != os.getpid():
+            self._enter_fork()
+        with self._lock:
+            try:
+                channel = self._open_channel()
+                channel.send(dumps((self._handles.take_forgotten(), name, arguments), self._handles))
+                succeeded, value = loads(channel.receive(), self._handles)
+            except (OSError, EOFError) as error:
+                self._close_channel()
+                raise ServerDied(self._await_end()) from error
+            except BaseException:
+                # Ctrl-C, for instance: an answer may be on its way for which nobody waits any more.
+                self._close_channel()
+                raise
+        if not succeeded:
+            raise value
+        return value
+
+    def _enter_fork(self) -> None:
+        """The process is a fork: its channel and lock are copies of another one's."""
+        self._lock, self._process = RLock(), os.getpid()
+        self._handles.enter_fork()
+        self._close_channel()
+
+    def _open_channel(self) -> Channel:
+        """The channel of this process, opened if need be."""
+        if self._door is None:
+            raise RuntimeError("the server is not running; call start() first")
+        if self._channel is None:
+            here, there = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+            passed = array.array("i", [there.fileno()])
+            try:
+                self._door.sendmsg([b"c"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, passed)])
+            finally:
+                there.close()
+            self._channel = Channel(here)
+            self._channel.send(dumps(os.getpid(), self._handles))
+        return self._channel
+
+    def _close_channel(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+
+    def _end(self) -> None:
+        """Let go of the process, and see it end if it is ours."""
+        door, self._door = self._door, None
+        if door is not None:
+            door.close()
+        if self._channel is not None and os.getpid() == self._owner:
+            self._channel.wait_for_end(END_TIMEOUT_S)
+        self._close_channel()
+        self._await_end()
+
+    def _await_end(self) -> str:
+        """See the process end after its channel has, within a moment, and take its exit status; tells how it ended."""
+        if os.getpid() != self._owner:
+            return "the server's process is gone"
+        deadline, pause = monotonic() + DEATH_TIMEOUT_S, Event()
+        while (death := self.death()) is None and monotonic() < deadline:
+            pause.wait(0.001)
+        if death is None:
+            assert self._pid > 0, "a number of 0 would be the whole group of this process"
+            posix.kill(self._pid, signal.SIGKILL)
+            self._reap(0)
+            return f"the server's process {self._pid} did not answer any more and has been killed"
+        return death
+
+    def _reap(self, flags: int) -> None:
+        """Take the process's exit status, unless somebody else has."""
+        try:
+            pid, status = posix.waitpid(self._pid, flags)
+        except ChildProcessError:
+            self._status = UNKNOWN
+        else:
+            if pid:
+                self._status = status
+
+
+def spawn(door: int) -> int:
+    """Start the server's process; gives its number.
+
+    It is not in the terminal's foreground group, so that Ctrl-C and Ctrl-Z are for the tests alone.
+
+    Arguments:
+        door: the descriptor that becomes its standard input.
+    """
+    home = str(Path(__file__).resolve().parent.parent)
+    path = [home, *(entry or str(Path.cwd()) for entry in sys.path if isinstance(entry, str))]
+    actions = [(posix.POSIX_SPAWN_DUP2, door, 0), (posix.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    if not sys.executable:
+        raise CannotStart("secantus_process: the server's process cannot be started: this Python does not know its own path")
+    words = [sys.executable, "-c", BOOT, *path]
+    return posix.posix_spawn(sys.executable, words, os.environ, file_actions=actions, setpgroup=0, setsigmask=[])
+
+
+def describe_end(pid: int, status: int) -> str:
+    """How a process ended, as a sentence."""
+    if status == UNKNOWN:
+        return f"the server's process {pid} has ended"
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
+        return f"the server's process {pid} was ended by signal {number} ({name})"
+    return f"the server's process {pid} ended with exit status {os.WEXITSTATUS(status)}"

@@ -1,0 +1,56 @@
+"""Do something once a package has been imported, without importing it.
+
+With ``--secantus`` the plugin is there before the first conftest, which may be about to patch the process with gevent or eventlet. A driver
+that was imported before that holds on to what was there, and fails or hangs. So it is the suite that imports pymongo, when it likes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+
+
+class Watcher(MetaPathFinder):
+    """Finds one package as the other finders do, and has `action` called when it has been imported."""
+
+    def __init__(self, name: str, action: Callable[[], object]) -> None:
+        self._name = name
+        self._action: Callable[[], object] | None = action
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The package's spec, with a loader that ends in `action`; None for everything else."""
+        if fullname != self._name or self._action is None:
+            return None
+        action, self._action = self._action, None
+        spec = find_spec(fullname)
+        if spec is None or spec.loader is None:
+            self._action = action
+            return None
+        load = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            load(module)
+            action()
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+@contextmanager
+def when_imported(name: str, action: Callable[[], object]) -> Iterator[None]:
+    """Call `action` when a package is imported within the block, or now if it has been already."""
+    if name in sys.modules:
+        action()
+        yield
+        return
+    watcher = Watcher(name, action)
+    sys.meta_path.insert(0, watcher)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(watcher)

@@ -110,7 +110,7 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
     line = [*AS_ANYBODY, *command("--port", "0", "--storage-path", data)]
     done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=60, check=False)
     data.chmod(0o755)
-    assert (done.returncode, done.stderr) == (1, f"secantusdb: The storage directory cannot be written: Permission denied. ({data})\n")
+    assert (done.returncode, done.stderr) == (1, f"secantusdb: The storage directory cannot be written: permission denied. ({data})\n")
 
 
 def limited_files() -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 PREFIX = "secantus_"
-#: A test with one of these markers of pytest-run-parallel has its say already.
+#: Markers of pytest-run-parallel by which a test decides for itself.
 ASKED_FOR_THREADS = ("parallel_threads", "parallel_threads_limit", "force_parallel_threads", "thread_unsafe", "iterations")
 THREADS_SHARE = "all threads of a test share one database of Secantus"
 
 
 def run_in_one_thread(items: list[pytest.Item]) -> None:
-    """Have pytest-run-parallel call a test that uses our fixtures once: its threads and iterations would find each other's data."""
+    """Make pytest-run-parallel call a test that uses our fixtures once: its threads would find each other's data."""
     for item in items:
         names = getattr(item, "fixturenames", ())
         asked = any(item.get_closest_marker(marker) for marker in ASKED_FOR_THREADS)
@@ -23,7 +23,7 @@ def run_in_one_thread(items: list[pytest.Item]) -> None:
 
 
 def check_loop(request: pytest.FixtureRequest) -> None:
-    """See that the test does not run on trio, where pymongo's asynchronous client fails without a word about it.
+    """Refuse a test that runs on trio: pymongo's asynchronous client needs asyncio, and its error does not say so.
 
     Raises:
         pytest.UsageError: it does.

@@ -40,7 +40,7 @@ class Guard:
 
     @contextmanager
     def protocol(self, item: pytest.Item) -> Generator[None]:
-        """A whole test. If it runs in a fork, which has no server, this process sees to its seed and undoes what it wrote."""
+        """Run a whole test. For a test in a fork, which has no server, this process loads the seed and undoes the writes."""
         if not (self.worker.running and is_forked(item)) or self.worker.serves_forks:
             yield
             return

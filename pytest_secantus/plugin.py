@@ -148,7 +148,7 @@ def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: p
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that looked for a server elsewhere gets a hint."""
+    """Add a hint to the report of a test that looked for a server elsewhere."""
     report = yield
     if call.excinfo is not None:
         add_hint(item.config, report, call.excinfo.value)
@@ -156,7 +156,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: object) -> None:
-    """So does a module that did when it was imported."""
+    """Add the hint to a module that looked for one when it was imported."""
     if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
         add_hint(node.config, report, call.excinfo.value)
 
@@ -173,14 +173,14 @@ def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectRe
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker of xdist tells its controller what the summary needs."""
+    """Send xdist's controller what the summary needs."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["secantus_logins"] = guard_of(session.config).worker.logins
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """xdist's controller hears from a worker."""
+    """Add what a worker of xdist sent for the summary."""
     guard_of(node.config).worker.logins_elsewhere += getattr(node, "workeroutput", {}).get("secantus_logins", 0)
 
 

@@ -8,12 +8,14 @@ from uuid import UUID
 
 from bson.objectid import ObjectId
 
-from secantus_server.system._clock import monotonic, wall_ms
+from secantus_server.system._clock import SystemTime
 from secantus_server.system._threads import Lock
 
 
-class Clock:
+class Clock(SystemTime):
     """The system's time and randomness.
+
+    `now_ms` gives the milliseconds since the Unix epoch, `monotonic` the seconds of a clock that only goes forward.
 
     Threads: `random` is shared and locks itself; ids come from an atomic counter.
     """
@@ -22,14 +24,6 @@ class Clock:
         self.random = random.Random(seed) if seed is not None else random.SystemRandom()
         self._process_id = self.random.getrandbits(40).to_bytes(5, "big")
         self._counter = itertools.count(self.random.getrandbits(24))
-
-    def now_ms(self) -> int:
-        """Milliseconds since the Unix epoch."""
-        return wall_ms()
-
-    def monotonic(self) -> float:
-        """Seconds of a clock that only goes forward: for timeouts and durations."""
-        return monotonic()
 
     def object_id(self) -> ObjectId:
         """A new ObjectId: seconds, this clock's own five bytes, a counter."""

@@ -18,14 +18,14 @@ MINUTE_S = 60.0
 # While there is, and no command came for so long, the thread purges until one comes.
 IDLE_S = 0.002
 IDLE_BUDGET_MS = 5.0
-# For so long it waits for such moments; then it purges beside the commands, a little at a time. The budget grows with
-# the time and with what is left, so that the purge catches up with commands that drop more than it removes.
+# How long it waits for such a moment; then it purges beside the commands, a little at a time. The budget grows with the time and with
+# what is left, so that the purge catches up with commands that drop more than it removes.
 PURGE_PATIENCE_S = 1.0
 MANY_ORPHANS = 8
 PURGE_PAUSE_S = 0.02
 PURGE_BUDGET_MS = 2.0
 LONGEST_PURGE_MS = 100.0
-# What was overwritten takes memory at once, so that nobody waits for a moment to give it back: it is done beside the commands.
+# Overwritten data takes memory at once, so it is tidied beside the commands, without waiting for an idle moment.
 TIDY_PAUSE_S = 0.004
 TIDY_BUDGET_MS = 4.0
 
@@ -109,7 +109,7 @@ class Periodic:
         return min(self._purge(now), self._tidy())
 
     def _tidy(self) -> float:
-        """Give back the memory of what was overwritten; gives the seconds until the next look."""
+        """Give back the memory of overwritten data; return the seconds until the next look."""
         engine = self._services.engine
         idle = engine.is_idle and engine.begun == self._begun
         self._begun = engine.begun
@@ -126,7 +126,7 @@ class Periodic:
         return True
 
     def _check(self) -> None:
-        """Let a pass go on, or not.
+        """Raise if the thread is to end.
 
         Raises:
             CommandError: 11600, the thread is to end.
@@ -135,7 +135,7 @@ class Periodic:
             raise CommandError(11600, "interrupted at shutdown")
 
     def _purge(self, now: float) -> float:
-        """Remove what was dropped, while nobody else works if such a moment comes; gives the seconds until the next look."""
+        """Remove what was dropped, if possible while nobody else works; return the seconds until the next look."""
         engine = self._services.engine
         if not engine.has_orphans:
             self._put_off_at = None

@@ -81,7 +81,7 @@ class Catalog:
         engine.describe_idents(self.describe)
 
     def describe(self, table: int, ident: int) -> str:
-        """What an ident of a table stands for, for the user; empty where it is not known."""
+        """Return the name of the collection or index that an ident stands for, for errors; empty if it is not known."""
         for db in self.databases():
             for collection in self.collections(db):
                 if table == RECORDS and collection.ident == ident and not collection.is_view:
@@ -172,7 +172,7 @@ class Catalog:
                 self._changer = outer
 
     def _change(self, unit: RecoveryUnit | None) -> Iterator[Change]:
-        """Make one change and take it over; the caller has the lock."""
+        """Make one change and apply it in memory; the caller has the lock."""
         if unit is not None:
             change = Change(unit)
             yield change

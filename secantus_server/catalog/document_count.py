@@ -28,16 +28,15 @@ class DocumentCount:
             return self.value, self._version
 
     def remember(self, value: int, version: int) -> None:
-        """Keep a number that was counted by a scan, unless something was written since that version or is being committed."""
+        """Keep the number that a scan counted, unless something was written since that version or is being committed."""
         with self._lock:
             if self._version == version and not self._pending:
                 self.value = value
 
-    def begin_change(self) -> bool:
-        """Note that a commit begins while the number is not known: a scan from now on may count its documents, or not."""
+    def begin_change(self) -> None:
+        """Note that a commit begins while the number is unknown: a scan that runs meanwhile may or may not count its documents."""
         with self._lock:
             self._pending += 1
-            return True
 
     def cancel_change(self) -> None:
         """Note that a commit that was begun has failed."""

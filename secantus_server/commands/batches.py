@@ -28,19 +28,19 @@ from secantus_server.system._clock import monotonic
 
 Target = tuple[int, bytes]  # RecordId, document
 
-# A batch ends behind so many bytes; a document counts for its length and for what it costs besides, so a batch has at most 16,384.
+# The bytes of a batch. A document counts for its length and DOCUMENT_COST, so that a batch has at most 16,384.
 BATCH_BYTES = 16 << 20
 DOCUMENT_COST = 1024
-# A loop that writes looks whether to go on after its first few documents, then ever more rarely, up to every so many.
+# A loop that writes calls `check` after its first documents, then after ever more, up to the second number.
 FIRST_INTERVAL = 4
 LONGEST_INTERVAL = 64
-# Between two looks it should not take longer.
+# Two checks should not be further apart.
 LONG_S = 0.01
 QUERY_PLAN_KILLED = 175
 
 
 class Pace:
-    """How many documents a loop takes between two looks whether to go on: few for as long as they take long.
+    """Decides how many documents a loop takes between two checks: fewer while they are slow.
 
     Arguments:
         check: raises when the operation is to end.
@@ -52,7 +52,7 @@ class Pace:
         self._looked = monotonic()
 
     def look(self) -> int:
-        """Go on for so many documents.
+        """Return how many documents to take before the next check.
 
         Raises:
             CommandError: what `check` raises.
@@ -68,7 +68,7 @@ class Pace:
 
 
 class Targets:
-    """The documents that one statement is about, a batch at a time. Each is read in the transaction that writes it.
+    """The documents that one statement matches, a batch at a time. Each is read in the transaction that writes it.
 
     A try of a batch calls `read`, writes, commits, and then calls `done`. A try that conflicts just ends: the next `read` reads its
     documents again.
@@ -123,16 +123,16 @@ class Targets:
         return self._batch
 
     def done(self, count: int) -> None:
-        """Note that the first documents of the batch are written and committed; the others come again."""
+        """Note that the first `count` documents of the batch are committed; the next batch begins with the others."""
         self._begun = True
         self._pending.extendleft(record_id for record_id, _ in reversed(self._batch[count:]))
         self._batch, self._taken = [], []
         self._room = min(2 * self._room, BATCH_BYTES)
 
     def _retry(self) -> None:
-        """Return to the state before the last `read` if that was not `done`; the next batch is smaller, to conflict less."""
+        """Undo a `read` that was not followed by `done`; the next batch is smaller, to conflict less."""
         if not self._begun:
-            # Nothing was written: what the statement is about may be looked for anew.
+            # Nothing was written: the search begins anew.
             self._close()
             self._pending.clear()
             self._seen.clear()
@@ -155,7 +155,7 @@ class Targets:
         """The next documents that the query finds."""
         documents = self._attach(collection, unit)
         if isinstance(documents, SortedDocuments):
-            # What it gives was read in this transaction, and will not be what a later one sees.
+            # The sort has read everything in this transaction; a later one may see other documents.
             self._pending.extend(documents.record_id for _ in documents)
             self._close()
             self._scan_ended = True
@@ -198,14 +198,14 @@ class Targets:
         self._scan_ended = True
 
     def _resume_scan(self, found: list[Target]) -> None:
-        """Let the scan go on where it conflicted: that of the records knows the place, others begin again and skip what they have seen."""
+        """Resume after a conflict: a scan of the records knows its place, any other begins again and skips what it has seen."""
         if isinstance(self._documents, RecordScan):
             self._taken = [record_id for record_id, _ in found]
         else:
             self._close()
 
     def _read_again(self, collection: Collection, unit: RecoveryUnit) -> list[Target]:
-        """The next documents that are pending, as they are now, if they still match."""
+        """Return the pending documents as they are now, as far as they still match."""
         match, room = self._query.match, self._room
         found: list[Target] = []
         while self._pending and room >= 0:

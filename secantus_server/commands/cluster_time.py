@@ -12,6 +12,7 @@ from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawDocument, decode, encode
+from secantus_server.clock import Clock
 from secantus_server.commands._fields import cluster_time_seconds
 from secantus_server.commands.arguments import wrong_type
 from secantus_server.errors import CommandError
@@ -22,13 +23,13 @@ MAX_DRIFT_S = 365 * 24 * 60 * 60
 NO_SIGNATURE = RawDocument(encode({"hash": Binary(b"\0" * 20, 0), "keyId": Int64(0)}))
 
 
-def check_cluster_time(value: Any, now_s: int, own_s: int | None) -> None:
+def check_cluster_time(value: Any, own: Timestamp | None, clock: Clock) -> None:
     """Validate the `$clusterTime` of a command.
 
     Arguments:
         value: the field as decoded.
-        now_s: the server's wall clock, in seconds.
-        own_s: the seconds of the server's own cluster time, which may lie ahead of its clock; None for a standalone server, which has none.
+        own: the server's cluster time, which may be ahead of its clock; None for a standalone server, which has none.
+        clock: the server's clock.
 
     Raises:
         CommandError: 14 or 40414 for a malformed document, 205 ClusterTimeFailsRateLimiter for one over a year ahead.
@@ -42,7 +43,8 @@ def check_cluster_time(value: Any, now_s: int, own_s: int | None) -> None:
     seconds = cluster_time_seconds(data)
     if seconds is None:
         raise _malformed(decode(data))
-    if own_s is not None and seconds > max(now_s + MAX_DRIFT_S, own_s):
+    # Drivers send back the newest time that they were given, so that the clock is seldom asked.
+    if own is not None and seconds > own.time and seconds > (now_s := clock.now_ms() // 1000) + MAX_DRIFT_S:
         raise CommandError(205, f"New cluster time, {seconds}, is too far from this node's wall clock time, {now_s}.")
 
 

@@ -45,6 +45,6 @@ def whats_my_uri(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("logout", lenient=True, in_api_v1=True)
 def logout(request: Request, _args: dict[str, Any]) -> Reply:
-    """Log the users of a database out."""
+    """Log out the users of a database."""
     request.client.users[:] = [(user, db) for user, db in request.client.users if db != request.db]
     return {}

@@ -1,4 +1,4 @@
-"""The clients that are connected, and what all that ever were have sent and received."""
+"""The connected clients, and what all clients so far have sent and received."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Connections:
     def __init__(self) -> None:
         self._lock = Lock()
         self._clients: dict[int, ClientInfo] = {}
-        # Of the connections that have ended.
+        # The sums of connections that have ended.
         self._traffic = Traffic()
         self._usage = Usage()
 

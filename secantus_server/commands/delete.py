@@ -69,7 +69,7 @@ def parse_delete(request: Request, name: str, spec: dict[str, Any], let: dict[st
 
 
 def run_delete(request: Request, name: str, query: CanonicalQuery) -> int:
-    """Delete what matches (one document if the query has a limit); gives how many it were.
+    """Delete what matches, or one document if the query has a limit; return how many.
 
     Raises:
         CommandError: the operation was interrupted; the documents before stay deleted.

@@ -14,7 +14,7 @@ from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
 
 def delete_matches(services: Services, targets: Targets, check: Callable[[], None]) -> int:
-    """Delete every document that a statement is about, a batch at a time; gives how many they were.
+    """Delete every document that a statement matches, a batch at a time; return how many.
 
     Raises:
         CommandError: what `check` raises, or 175; the documents before stay deleted.
@@ -36,7 +36,7 @@ def delete_matches(services: Services, targets: Targets, check: Callable[[], Non
 def delete_documents(
     services: Services, unit: RecoveryUnit, collection: Collection, documents: list[Target], check: Callable[[], None]
 ) -> int:
-    """Delete documents and commit, the first of them at least; the others can wait when the transaction gets large.
+    """Delete documents and commit: at least the first one, the others as long as the transaction is not large.
 
     Arguments:
         check: raises when the operation is to end; the documents before are deleted then.
@@ -45,11 +45,12 @@ def delete_documents(
         how many were deleted.
     """
     writer = DocumentWriter(services, unit, collection)
-    pace, due = Pace(check), FIRST_INTERVAL
+    # One document, the usual number, needs no pace.
+    pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
     deleted = 0
     try:
         for record_id, document in documents:
-            if not due:
+            if pace is not None and not due:
                 due = pace.look()
                 if unit.is_large:
                     break

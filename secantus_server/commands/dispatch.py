@@ -53,7 +53,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         check_generic(command, request, operation)
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
         if "txnNumber" in message.body:
-            result = reply = run_once(command, request, lambda: _run(command, request, arguments))
+            result = reply = run_once(command, request, arguments, _run)
         else:
             result = reply = _run(command, request, arguments)
     except CommandError as error:
@@ -81,8 +81,8 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         raise CommandError(13, f"{command.name} may only be run against the admin database.")
     if "$clusterTime" in body:
         services = request.services
-        own_s = services.oplog.last_timestamp().time if services.settings.replica_set else None
-        check_cluster_time(body["$clusterTime"], services.clock.now_ms() // 1000, own_s)
+        own = services.oplog.last_timestamp() if services.settings.replica_set else None
+        check_cluster_time(body["$clusterTime"], own, services.clock)
     if "txnNumber" in body and type(body["txnNumber"]) is not Int64:
         raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")
     if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.bson import decode
+from secantus_server.bson.values import timestamp_seconds
 from secantus_server.catalog.collection import Collection
+from secantus_server.clock import Clock
 from secantus_server.commands.cap import Cap
 from secantus_server.commands.services import Services
 from secantus_server.commands.special_collections import check_shown
@@ -21,6 +23,15 @@ from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog.oplog import Entry
 from secantus_server.query.clustered import natural_scan
 from secantus_server.storage import RecoveryUnit, WriteConflict
+
+
+def prepare_made_document(document: bytes, clock: Clock) -> bytes:
+    """Return a document that a pipeline has made, ready to be stored.
+
+    Raises:
+        CommandError: as `prepare_document`.
+    """
+    return prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1)
 
 
 class DocumentWriter:
@@ -184,26 +195,25 @@ class DocumentWriter:
         """
         if self._writer.became_multikey:
             self._save_multikey()
-        count = self.collection.document_count
-        begun = count.value is None and count.begin_change()
+        services, count = self._services, self.collection.document_count
+        uncounted = count.value is None
+        if uncounted:
+            count.begin_change()
         try:
-            self._commit_unit()
+            if self._replicated:
+                services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
+            else:
+                self.unit.commit()
         except BaseException:
-            if begun:
+            if uncounted:
                 count.cancel_change()
             raise
-        if self._changes or begun:
-            self.collection.documents_changed(self._difference, self._cap.size if self._cap else None, begun=begun)
+        if self._changes or uncounted:
+            self.collection.documents_changed(self._difference, self._cap.size if self._cap else None, begun=uncounted)
         if self._changes:
             if self._difference < 0:
-                self._services.engine.note_removal()
-            self._services.writes.notify()
-
-    def _commit_unit(self) -> None:
-        if self._replicated:
-            self._services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
-        else:
-            self.unit.commit()
+                services.engine.note_removal()
+            services.writes.notify()
 
     def _save_multikey(self) -> None:
         """The flag is set before the commit: whoever can see the entries also sees the flag."""

@@ -22,9 +22,9 @@ from secantus_server.commands.writing import (
 from secantus_server.errors import CommandError
 from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
-# So many documents share a transaction, or fewer if they are large.
+# The documents of one transaction at most; fewer if they are large.
 CHUNK = 1000
-# So many are stored between two looks whether the operation is to end.
+# The documents stored between two checks whether the operation is to end.
 RUN = 128
 
 FIELDS = {

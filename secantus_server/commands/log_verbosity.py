@@ -76,5 +76,5 @@ def _verbosity(where: str, value: Any) -> int:
 
 
 def logs_everything(verbosity: dict[str, Any]) -> bool:
-    """Whether the log is to have all that there is."""
+    """Return whether the log shows every message."""
     return bool(verbosity["verbosity"] > 0 or verbosity["command"]["verbosity"] > 0)

@@ -47,7 +47,7 @@ def fsync_unlock(_request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("shardingState", lenient=True, admin_only=True)
 def sharding_state(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Tell whether the server is part of a sharded cluster: it is not."""
+    """Answer that the server is not part of a sharded cluster."""
     return {"enabled": False}
 
 

@@ -9,14 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from secantus_server.bson import key_string
-from secantus_server.bson.values import timestamp_seconds
 from secantus_server.commands.create import create_collection
-from secantus_server.commands.document_writer import DocumentWriter
+from secantus_server.commands.document_writer import DocumentWriter, prepare_made_document
 from secantus_server.commands.request import Request
 from secantus_server.commands.writing import check_not_view, write_transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._point import find_by_key
-from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.mql.context import Collation
@@ -90,8 +88,7 @@ class MergeTarget:
             self._unit.rollback()
             create_collection(self._request.services, *self._namespace, {}, if_missing=True)
             raise WriteConflict
-        clock = self._request.services.clock
-        self.writer.insert(prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1))
+        self.writer.insert(prepare_made_document(document, self._request.services.clock))
 
     def replace(self, found: Found, new: bytes) -> None:
         """Put a document into the place of one that was found.
@@ -107,7 +104,7 @@ class MergeTarget:
 def merge_documents(
     request: Request, make_target: Callable[[RecoveryUnit], MergeTarget], documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
 ) -> CommandError | None:
-    """Write documents to a target, as many in one transaction as it may hold.
+    """Write documents to a target, many in one transaction.
 
     Arguments:
         make_target: makes the target for a transaction.
@@ -136,7 +133,7 @@ def merge_documents(
 def _merge_some(
     request: Request, target: MergeTarget, unit: RecoveryUnit, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
 ) -> tuple[int, CommandError | None]:
-    """Merge documents until the transaction is large, and commit; gives how many they were, and the first error."""
+    """Merge documents until the transaction is large, and commit; return how many, and the first error."""
     reached = 0
     failed: CommandError | None = None
     try:

@@ -40,7 +40,7 @@ class Profiling:
 class Observer:
     """What is observed of a server's commands; `profiler.observe` does it.
 
-    `threshold_s` is all that a command costs while nobody looks: one that took less is not observed.
+    A command that took less than `threshold_s` is not observed: while nobody looks, that comparison is all it costs.
 
     Threads: `profiling` is replaced whole by `set`; the commands' threads only read.
     """

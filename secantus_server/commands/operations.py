@@ -32,7 +32,7 @@ class Operation:
         self.deadline: float | None = None
         self.killed: CommandError | None = None
         self.time_left: float | None = None
-        # Seconds that it waited for data, which are no work.
+        # Seconds spent waiting for data; they do not count as work.
         self.waited = 0.0
         self._successor: Operation | None = None
 
@@ -41,7 +41,7 @@ class Operation:
         self.deadline = self.started + max_time_ms / 1000 if max_time_ms else None
 
     def check(self) -> None:
-        """Go on, or not.
+        """Raise if the operation is to end.
 
         Raises:
             CommandError: 50 MaxTimeMSExpired, or why the operation was killed.
@@ -55,7 +55,7 @@ class Operation:
         return None
 
     def is_ended_by(self, error: CommandError) -> bool:
-        """Whether an error ends the whole command, not one of its statements or documents: an interruption, or the store has stopped."""
+        """Return whether an error ends the whole command, not just one statement: an interruption, or a store that has stopped."""
         return self.killed is not None or error.code == 50 or (isinstance(error, StorageError) and error.fatal)
 
     def end(self) -> None:
@@ -103,7 +103,7 @@ class Operations:
         return list(self._running.values())
 
     def check_waiting(self) -> None:
-        """Let the calling thread wait on, or not; for the waits that know nothing of operations.
+        """Raise if the calling thread's operation is to end; for waits that know no operation.
 
         Raises:
             CommandError: as `Operation.check`, for the operation that this thread runs.

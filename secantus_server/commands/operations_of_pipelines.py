@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from bson.binary import Binary
 
 from secantus_server.bson import key_string
-from secantus_server.bson.values import Date, timestamp_seconds
+from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.current_operations import current_operations
+from secantus_server.commands.document_writer import prepare_made_document
 from secantus_server.commands.kept_elsewhere import documents_kept_elsewhere
 from secantus_server.commands.merge_target import MergeTarget, merge_documents
 from secantus_server.commands.replace_collection import replace_collection
@@ -23,7 +24,6 @@ from secantus_server.commands.request import Request
 from secantus_server.commands.statistics import catalog_entries, collection_statistics, index_statistics
 from secantus_server.errors import CommandError
 from secantus_server.exec._point import PointFinder, find_by_key
-from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope, Tie
 from secantus_server.exec.sorting import SortedDocuments
@@ -71,7 +71,7 @@ class ServerOperations:
         return CommandError(27, "text index required for $text query") if found is None else found.text_error()
 
     def check(self) -> None:
-        """Let the operation go on, or raise why it has to end."""
+        """Raise if the operation is to end."""
         self._request.operation.check()
 
     def resolve(self, db: str, collection: str) -> Resolved:
@@ -201,7 +201,7 @@ class ServerOperations:
     def merge_documents(
         self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
     ) -> CommandError | None:
-        """Merges documents into a collection, for many in one transaction; gives the first error, the other documents are written."""
+        """Merge documents into a collection, many in one transaction; return the first error. The other documents are written."""
 
         def make_target(unit: RecoveryUnit) -> MergeTarget:
             return MergeTarget(self._request, unit, db, collection, self._parse.collation, bypass_validation)
@@ -219,13 +219,9 @@ class ServerOperations:
             unit.begin()
             self._scope.attach(unit)
 
-    def _prepared(self, document: bytes) -> bytes:
-        clock = self._services.clock
-        return prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1)
-
     def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
         """Replaces a collection's documents by these, all at once, and keeps its indexes and options."""
-        prepared = [self._prepared(document) for document in documents]
+        prepared = [prepare_made_document(document, self._services.clock) for document in documents]
         check = self._request.operation.check
         self._between_reads(lambda: replace_collection(self._services, check, db, collection, prepared, bypass_validation))
 

@@ -24,14 +24,14 @@ from secantus_server.wire.message import Message
 PROFILE = "system.profile"
 MAX_BYTES = 1024 * 1024
 
-# They wait for a change of the server for as long as the client likes, and profile is about the profiler itself.
+# hello waits as long as the client likes, and profile concerns the profiler itself.
 _NEVER_OBSERVED = frozenset(["hello", "isMaster", "ismaster", "profile"])
 
 
 def observe(
     services: Services, client: ClientInfo, operation: Operation, message: Message, seconds: float, result: Reply | CommandError
 ) -> None:
-    """Write what is to be written of a command that took longer than the observer's threshold."""
+    """Profile and log a command that took longer than the observer's threshold."""
     name, millis = next(iter(operation.body)), int(seconds * 1000)
     if name in _NEVER_OBSERVED:
         return
@@ -61,7 +61,7 @@ def make_profile_collection(services: Services, db: str) -> None:
 
 
 def _write(services: Services, db: str, entry: dict[str, Any]) -> None:
-    """Store a document of the profiler; a failure is logged, for the command itself has been done."""
+    """Store a document of the profiler. A failure is only logged: the command itself has been done."""
     document = encode({"_id": services.clock.object_id(), **entry})
 
     def work(unit: RecoveryUnit) -> None:

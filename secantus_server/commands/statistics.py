@@ -19,7 +19,7 @@ ENTRIES_PER_CHECK = 1000
 
 
 def document_bytes(collection: Collection, scope: ReadScope, check: Callable[[], None]) -> tuple[int, int]:
-    """How many documents a collection has, and their bytes together; `check` raises when the operation is to end."""
+    """Return how many documents a collection has, and their bytes together; `check` raises when the operation is to end."""
     scan = scope.open(RecordScan(collection.ident, None, check))
     sizes = [len(document) for document in scan]
     scope.forget(scan)

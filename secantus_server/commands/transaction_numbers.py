@@ -8,6 +8,7 @@ https://github.com/mongodb/specifications/blob/master/source/retryable-writes/re
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from secantus_server.commands.registry import Command, Reply
@@ -15,20 +16,23 @@ from secantus_server.commands.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.sessions.retryable import RetryableWrite
 
-# The arguments that hold a write command's statements.
-_STATEMENTS = ("documents", "updates", "deletes", "ops")
+# The argument that holds a command's statements.
+_STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
 
 # The SHA-256 of no user at all, which MongoDB's text for a session shows where authentication is off.
 _NOBODY = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 
 
-def run_once(command: Command, request: Request, run: Callable[[], Reply]) -> Reply:
+def run_once(
+    command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
+) -> Reply:
     """Run a retryable write, or answer it as it was answered before.
 
-    From the beginning of the run on its number is used, whether or not the command fails: a part of it may have been written.
+    Its number is used as soon as the run begins, even if the command fails: a part of it may have been written.
 
     Arguments:
         request: a request whose body holds a `txnNumber`.
+        arguments: what the command's table of arguments has parsed.
         run: runs the command.
 
     Raises:
@@ -40,25 +44,25 @@ def run_once(command: Command, request: Request, run: Callable[[], Reply]) -> Re
     session, sessions = request.session, request.services.sessions
     if session is None or number < 0 or not command.is_retryable or not request.services.settings.replica_set:
         raise _no_number(command, request)
-    write = RetryableWrite(number, (command.name, _statement_count(request), _statement_ids(request)))
+    write = RetryableWrite(number, (command.name, _statement_count(command, request), _statement_ids(request)))
     newest = sessions.begin_write(session, write)
     if newest is not write:
         return _answered_before(command, request, session, write, newest)
     reply: Reply | None = None
     try:
-        reply = run()
+        reply = run(command, request, arguments)
     finally:
-        sessions.retries.finish(write, None if reply is None else dict(reply))
+        sessions.retries.finish(write, reply)
     return reply
 
 
-def _statement_count(request: Request) -> int:
+def _statement_count(command: Command, request: Request) -> int:
     """How many statements a write command has; findAndModify has one."""
-    for name in _STATEMENTS:
-        found = request.sequences.get(name) or request.body.get(name)
-        if found is not None:
-            return len(found) if type(found) is list else 0
-    return 1
+    name = _STATEMENTS.get(command.name)
+    if name is None:
+        return 1
+    found = request.message.sequences.get(name) or request.body.get(name)
+    return len(found) if type(found) is list else 0
 
 
 def _statement_ids(request: Request) -> tuple[int, ...]:
@@ -72,7 +76,7 @@ def _statement_ids(request: Request) -> tuple[int, ...]:
 
 
 def _answered_before(command: Command, request: Request, session: bytes, write: RetryableWrite, newest: RetryableWrite) -> Reply:
-    """Return the reply of the session's newest write, which has this one's number, or say why there is none."""
+    """Return the reply of the session's newest write, which has this number, or raise why there is none."""
     if write.number < newest.number:
         raise _too_old(session, write.number, newest.number)
     request.services.sessions.retries.wait(newest, request.operation.check)

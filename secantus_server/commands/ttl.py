@@ -24,7 +24,7 @@ from secantus_server.query.canonical import parse_query
 
 
 def delete_expired(services: Services, check: Callable[[], None] = uninterrupted) -> int:
-    """One pass over all TTL indexes and clustered collections that expire; gives how many documents were deleted.
+    """Make one pass over all TTL indexes and clustered collections that expire; return how many documents were deleted.
 
     Arguments:
         check: raises to end the pass; the documents before stay deleted.

@@ -156,80 +156,71 @@ def run_update(request: Request, name: str, statement: UpdateStatement, *, bypas
     Raises:
         CommandError: a document could not be changed, or the operation was interrupted; the documents before stay changed.
     """
+    services, check = request.services, request.operation.check
     if statement.upsert:
         writable_collection(request, name)
-    run = _UpdateRun(request, name, statement, bypass_validation)
-    return run.one() if statement.sole else run.many()
+    if not statement.sole:
+        return _update_many(request, name, statement, bypass_validation)
 
-
-class _UpdateRun:
-    """One statement while it runs."""
-
-    def __init__(self, request: Request, name: str, statement: UpdateStatement, bypass_validation: bool) -> None:
-        self._request = request
-        self._name = name
-        self._statement = statement
-        self._bypass_validation = bypass_validation
-
-    def one(self) -> UpdateOutcome:
-        """Change at most one document."""
-        return write_transaction(self._request.services, self._request.operation.check, self._change_one)
-
-    def many(self) -> UpdateOutcome:
-        """Change every document that matches, a batch at a time."""
-        request, query = self._request, self._statement.query
-        check = request.operation.check
-        targets = Targets(request.services, request.db, self._name, query, check, stay=True)
-        total = UpdateOutcome()
-        while True:
-            outcome = write_transaction(request.services, check, lambda unit: self._change_batch(unit, targets, total.matched))
-            targets.done(outcome.matched)
-            total.matched += outcome.matched
-            total.modified += outcome.modified
-            total.upserted_id = outcome.upserted_id
-            if targets.at_end:
-                return total
-
-    def _change_one(self, unit: RecoveryUnit) -> UpdateOutcome:
-        collection = self._request.services.catalog.find(self._request.db, self._name)
+    def work(unit: RecoveryUnit) -> UpdateOutcome:
+        collection = services.catalog.find(request.db, name)
         if collection is None:
-            return self._without_collection(unit)
-        found = find_targets(self._request, collection, self._statement.query, unit, 1)
-        return self._write(unit, collection, found, upsert=self._statement.upsert and not found)
+            return _without_collection(request, name, statement, unit)
+        found = find_targets(request, collection, statement.query, unit, 1)
+        writer = DocumentWriter(services, unit, collection, bypass_validation=bypass_validation)
+        return _write(writer, statement, found, check, statement.upsert and not found)
 
-    def _change_batch(self, unit: RecoveryUnit, targets: Targets, matched: int) -> UpdateOutcome:
+    return write_transaction(services, check, work)
+
+
+def _update_many(request: Request, name: str, statement: UpdateStatement, bypass_validation: bool) -> UpdateOutcome:
+    """Change every document that matches, a batch at a time."""
+    services, check = request.services, request.operation.check
+    targets = Targets(services, request.db, name, statement.query, check, stay=True)
+    total = UpdateOutcome()
+
+    def work(unit: RecoveryUnit) -> UpdateOutcome:
         found = targets.read(unit)
         if targets.collection is None:
-            return self._without_collection(unit)
-        upsert = self._statement.upsert and targets.at_end and not found and not matched
-        return self._write(unit, targets.collection, found, upsert=upsert)
+            return _without_collection(request, name, statement, unit)
+        writer = DocumentWriter(services, unit, targets.collection, bypass_validation=bypass_validation)
+        return _write(writer, statement, found, check, statement.upsert and targets.at_end and not found and not total.matched)
 
-    def _without_collection(self, unit: RecoveryUnit) -> UpdateOutcome:
-        if self._statement.upsert:
-            # It was dropped a moment ago.
-            unit.rollback()
-            writable_collection(self._request, self._name)
-            raise WriteConflict
-        return UpdateOutcome()
+    while True:
+        outcome = write_transaction(services, check, work)
+        targets.done(outcome.matched)
+        total.matched += outcome.matched
+        total.modified += outcome.modified
+        total.upserted_id = outcome.upserted_id
+        if targets.at_end:
+            return total
 
-    def _write(self, unit: RecoveryUnit, collection: Collection, found: list[Target], *, upsert: bool) -> UpdateOutcome:
-        """Write in the unit's transaction and commit."""
-        writer = DocumentWriter(self._request.services, unit, collection, bypass_validation=self._bypass_validation)
-        outcome = UpdateOutcome()
-        try:
-            change_documents(writer, self._statement, found, outcome, self._request.operation.check)
-            if upsert:
-                outcome.upserted_id = insert_upsert(writer, self._statement)
-        except WriteConflict:
-            raise
-        except StorageError:
-            raise
-        except CommandError:
-            # What was changed before the document that could not be changed stays, though nobody counts it.
-            writer.commit()
-            raise
+
+def _without_collection(request: Request, name: str, statement: UpdateStatement, unit: RecoveryUnit) -> UpdateOutcome:
+    """Return that nothing matched; an upsert makes the collection, which was dropped a moment ago, and is tried again."""
+    if statement.upsert:
+        unit.rollback()
+        writable_collection(request, name)
+        raise WriteConflict
+    return UpdateOutcome()
+
+
+def _write(
+    writer: DocumentWriter, statement: UpdateStatement, found: list[Target], check: Callable[[], None], upsert: bool
+) -> UpdateOutcome:
+    """Write in the unit's transaction and commit."""
+    try:
+        outcome = change_documents(writer, statement, found, check)
+        if upsert:
+            outcome.upserted_id = insert_upsert(writer, statement)
+    except (StorageError, WriteConflict):
+        raise
+    except CommandError:
+        # What was changed before the document that could not be changed stays, though nobody counts it.
         writer.commit()
-        return outcome
+        raise
+    writer.commit()
+    return outcome
 
 
 def find_targets(request: Request, collection: Collection, query: CanonicalQuery, unit: RecoveryUnit, most: int) -> list[Target]:
@@ -256,12 +247,11 @@ def find_targets(request: Request, collection: Collection, query: CanonicalQuery
 
 
 def change_documents(
-    writer: DocumentWriter, statement: UpdateStatement, documents: list[Target], outcome: UpdateOutcome, check: Callable[[], None]
-) -> None:
-    """Apply the update to the documents, the first of them at least; the others can wait when the transaction gets large.
+    writer: DocumentWriter, statement: UpdateStatement, documents: list[Target], check: Callable[[], None]
+) -> UpdateOutcome:
+    """Apply the update to the first document, and to the others as long as the transaction is not large.
 
     Arguments:
-        outcome: gets what was done.
         check: raises when the operation is to end.
     """
     query, changes, unit = statement.query, statement.update, writer.unit
@@ -281,7 +271,7 @@ def change_documents(
         if new is not document:
             writer.update(document, new, record_id)
             modified += 1
-    outcome.matched, outcome.modified = matched, modified
+    return UpdateOutcome(matched, modified)
 
 
 def insert_upsert(writer: DocumentWriter, statement: UpdateStatement) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-# A namespace that is gone leaves its rows behind; beyond so many rows of a connection the oldest are forgotten.
+# The rows of a connection at most; then the oldest are forgotten, for a namespace that is gone leaves its rows behind.
 MAX_ROWS = 10_000
 
 _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct"])
@@ -27,7 +27,7 @@ class Usage:
         self.counts: defaultdict[str, int] = defaultdict(int)
 
     def record(self, key: Key, counter: str, seconds: float) -> None:
-        """Count a command that ran for so long.
+        """Count a command and its time.
 
         Arguments:
             counter: what serverStatus counts it as.

@@ -113,7 +113,7 @@ def update_user(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _kept(credentials: dict[str, Any], mechanisms: list[str]) -> dict[str, Any]:
-    """The credentials of a user who shall have fewer mechanisms; for another one the password would be needed."""
+    """Return the credentials of a user who is to have fewer mechanisms; a new one would need the password."""
     if not set(mechanisms) <= set(credentials):
         raise CommandError(2, "mechanisms field must be a subset of previously set mechanisms")
     return {"credentials": {name: value for name, value in credentials.items() if name in mechanisms}}

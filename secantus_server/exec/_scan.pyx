@@ -14,7 +14,7 @@ from secantus_server.exec._point cimport put_ident
 from secantus_server.index._index cimport Index, put_record_id, read_record_id, record_id_bytes
 from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.storage._cursor cimport SEEK_PAST, Cursor
-from secantus_server.storage._pauses cimport BREATH, monotonic_ns, pause_when_due
+from secantus_server.storage._pauses cimport BREATH, Pace, look
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.errors import CommandError
@@ -27,8 +27,6 @@ cdef int ENTRIES_TABLE = INDEX_ENTRIES
 cdef enum:
     # A scan looks at the clock after its first few steps, then ever more rarely, up to every BREATH steps.
     FIRST_BREATH = 16
-    # Between two looks it should not take longer.
-    LONG_NS = 10000000
 
 
 def next_prefix(bytes prefix not None):
@@ -54,33 +52,21 @@ cdef class Scan:
     cdef RecoveryUnit unit
     cdef Cursor cursor
     cdef bytes position
-    # Steps until the next look at the clock; few for as long as the documents take their readers long.
-    cdef long due
-    cdef long interval
-    cdef int64_t last_look
-    cdef int64_t last_pause
+    # It looks often for as long as the documents take their readers long.
+    cdef Pace pace
 
     def __init__(self, filter, check, bint reverse):
         self.filter = filter
         self.matcher = filter
         self.check = check
         self.reverse = reverse
-        self.due = self.interval = FIRST_BREATH
+        self.pace = Pace(FIRST_BREATH, FIRST_BREATH, 0, 0)
 
     cdef int breathe(self) except -1:
-        self.due -= 1
-        return self.look_up() if self.due <= 0 else 0
-
-    cdef int look_up(self) except -1:
-        cdef int64_t now = monotonic_ns()
-        if now - self.last_look > LONG_NS and self.last_look:
-            self.interval = max(self.interval // 4, 1)
-        elif self.interval < BREATH:
-            self.interval *= 2
-        self.due = self.interval
-        self.last_look = now
-        self.last_pause = pause_when_due(self.last_pause)
-        self.check()
+        self.pace.due -= 1
+        if self.pace.due <= 0:
+            look(&self.pace, BREATH)
+            self.check()
         return 0
 
     def __iter__(self):

@@ -1,4 +1,4 @@
-"""How many connections the process's file descriptors allow."""
+"""The number of connections that the process's file descriptors allow."""
 
 from __future__ import annotations
 

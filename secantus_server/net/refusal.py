@@ -1,4 +1,4 @@
-"""Connections beyond the limit: the client's first message is answered with what to do, then the connection is closed."""
+"""Connections beyond the limit: the first message is answered with an error that says what to do, then the connection is closed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from secantus_server.wire.messages import build_reply, parse_message
 TIMEOUT_S = 1.0
 # How many refused clients are answered at a time; the connections of others are closed at once.
 MOST_ANSWERED = 16
-# A first message is a hello; what is longer is not read.
+# The first message is a hello; anything longer is not read.
 MAX_HELLO_BYTES = 1 << 16
 
 

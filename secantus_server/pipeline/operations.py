@@ -86,7 +86,7 @@ class PipelineOperations(Protocol):
     """
 
     def check(self) -> None:
-        """Lets the operation go on, or raises why it has to end."""
+        """Raise if the operation is to end."""
         ...
 
     def text_error(self, db: str, collection: str | None) -> CommandError:

@@ -56,7 +56,7 @@ class Candidate:
 
     @property
     def is_loose(self) -> bool:
-        """Whether it is likely to read most of the index."""
+        """Return whether the scan is likely to read most of the index."""
         return not self.fixed and not self.sorts and not (self.bounded and self.selective)
 
     @property

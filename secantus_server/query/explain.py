@@ -222,7 +222,7 @@ def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runn
 
 
 def _counts(found: int, query: CanonicalQuery) -> dict[str, Any]:
-    """What a count says it counted: skip and limit are taken off."""
+    """Return the number that count returns: skip and limit are subtracted."""
     skipped = min(found, query.skip)
     rest = found - skipped
     return {"nCounted": min(rest, query.limit) if query.limit else rest, "nSkipped": skipped}

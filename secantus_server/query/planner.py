@@ -60,7 +60,7 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
 
 
 def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Plan]:
-    """The plans by those indexes that `plan_query` could have chosen and did not, the better ones first."""
+    """Return the plans that `plan_query` could have chosen and did not, the better ones first."""
     chosen = query.hint or query.natural or query.tailing or query.min or query.max or near_of(query.match) is not None
     if collection is None or chosen or type(query.match) is AlwaysFalse:
         return []

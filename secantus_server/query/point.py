@@ -46,7 +46,7 @@ class IdLookup:
 
 
 def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
-    """What gives the documents of any query; one for an `_id` alone needs no planner. Explain shows it as an express plan.
+    """Return the source of a query's documents. A query by `_id` alone needs no planner; explain shows it as an express plan.
 
     Raises:
         CommandError: as `plan_query`.

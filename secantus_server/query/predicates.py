@@ -22,7 +22,7 @@ _STRING_RANK = 50
 _REGEX_SPECIAL = frozenset("^$.|?*+()[]{}\\")
 _NULL_KEY = key_string(None)
 
-# The intervals of a predicate, and what it says of them after that.
+# The intervals of a predicate, and its further fields.
 Found = tuple[list[FieldInterval], bool] | tuple[list[FieldInterval], bool, bool, bool]
 
 
@@ -97,7 +97,7 @@ def _intervals(node: Any, collation: Collation | None) -> Found | None:
 
 
 def _negation(child: Any, collation: Collation | None) -> Found | None:
-    """What is outside the child's keys. A document with several keys may have some outside and still match the child."""
+    """Return what is outside the child's keys. A document with several keys may have one outside and still match the child."""
     if type(child) is Exists:
         return [point(None, collation)], False
     if type(child) not in (Comparison, In):

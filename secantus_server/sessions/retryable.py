@@ -1,6 +1,6 @@
-"""The log of retryable writes: what a session's newest write was answered, for when the client sends it again.
+"""The log of retryable writes: the reply of each session's newest write, for a client that sends it again.
 
-It is kept in memory, one reply for each session, and goes with the session: a write that is sent again after the server was restarted
+It is kept in memory, one reply for each session, and ends with the session: a write that is sent again after a restart of the server
 is not recognised.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from secantus_server.system._threads import Lock
 from secantus_server.system.conditions import Condition
 
-# How long a write that came again waits between two looks whether its operation is to end.
+# How long a write that is sent again waits between two checks whether its operation is to end.
 PAUSE_S = 0.05
 
 
@@ -39,11 +40,12 @@ class RetryableWrite:
 class RetryLog:
     """The newest retryable write of each session.
 
-    Threads: `_changed` guards `_newest`, and is notified when a write ends that another thread waits for.
+    Threads: `_lock` guards `_newest`. `_ended` guards `_waiting`; it is notified when a write ends while another thread waits.
     """
 
     def __init__(self) -> None:
-        self._changed = Condition()
+        self._lock = Lock()
+        self._ended = Condition()
         self._waiting = 0
         self._newest: dict[bytes, RetryableWrite] = {}
 
@@ -56,7 +58,7 @@ class RetryLog:
         Returns:
             the session's newest write: this one if it may run.
         """
-        with self._changed:
+        with self._lock:
             newest = self._newest.get(session)
             if newest is not None and write.number <= newest.number:
                 return newest
@@ -64,12 +66,12 @@ class RetryLog:
             return write
 
     def finish(self, write: RetryableWrite, reply: dict[str, Any] | None) -> None:
-        """Note what a write was answered; None where it failed."""
+        """Keep the reply of a write; None if it failed."""
         write.reply = reply
         write.finished = True
         if self._waiting:
-            with self._changed:
-                self._changed.notify_all()
+            with self._ended:
+                self._ended.notify_all()
 
     def wait(self, write: RetryableWrite, check: Callable[[], None]) -> None:
         """Wait until a write that another thread runs has ended.
@@ -77,23 +79,23 @@ class RetryLog:
         Arguments:
             check: raises when the waiting operation is to end.
         """
-        with self._changed:
+        with self._ended:
             self._waiting += 1
             try:
                 while not write.finished:
                     check()
-                    self._changed.wait(PAUSE_S)
+                    self._ended.wait(PAUSE_S)
             finally:
                 self._waiting -= 1
 
     def forget(self, session: bytes) -> None:
         """Forget a session's write."""
-        with self._changed:
+        with self._lock:
             self._newest.pop(session, None)
 
     def newest(self) -> dict[bytes, RetryableWrite]:
         """Return the newest write of each session."""
-        with self._changed:
+        with self._lock:
             return self._newest.copy()
 
     def restore(self, before: Mapping[bytes, RetryableWrite]) -> None:
@@ -101,7 +103,7 @@ class RetryLog:
 
         A restored store no longer holds what was written since, so that a write that comes again must run again.
         """
-        with self._changed:
+        with self._lock:
             now = self._newest.items()
             restored = {session: before.get(session) if write.finished else write for session, write in now}
             self._newest = {session: write for session, write in restored.items() if write is not None}

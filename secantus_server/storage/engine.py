@@ -32,12 +32,12 @@ _OUT_OF_SPACE: Final = 14031
 _CLOSE_TIMEOUT: Final = 10.0
 #: How long make_room() waits for a purge in another thread, which takes some milliseconds.
 _PURGE_TIMEOUT: Final = 0.2
-#: make_room() rests for so many times as long as it took.
+#: make_room() rests for this many times as long as it took.
 _SWEEP_PAUSE: Final = 5.0
 
 
 def _wait_on() -> None:
-    """Let a thread wait for as long as it takes."""
+    """Let every wait of the store last as long as it takes."""
 
 
 class Engine:
@@ -234,11 +234,11 @@ class Engine:
                     self._gate.open()
 
     def hold(self, lock: Lock | RLock) -> AbstractContextManager[None]:
-        """A block that has a lock; the wait for it ends with this thread's operation, as every wait for the store does."""
+        """Hold a lock for a block; the wait for it ends with this thread's operation, as every wait for the store does."""
         return self._waits.hold(lock)
 
     def describe_idents(self, describe: Callable[[int, int], str]) -> None:
-        """Sets what says which collection or index an ident of a table stands for; the error of a damaged file names it."""
+        """Set the function that names the collection or index of an ident, for the error of a damaged file."""
         self._connection.describe_idents(describe)
 
     def checkpoint(self) -> None:
@@ -297,11 +297,11 @@ class Engine:
         return self._tidying is not None and self._tidying.is_due(idle=idle)
 
     def call_when_due(self, wake: Callable[[], object]) -> None:
-        """Has `wake` called, once, by the commit that makes a checkpoint or tidy() due."""
+        """Let the commit that makes a checkpoint or tidy() due call `wake`, once."""
         self._gate.wake_at(self._checkpoint_due_at if self._tidying is None else self._tidying.due_at, wake)
 
     def tidy(self, budget_ms: float, *, gives_way: bool = False) -> None:
-        """Gives memory back that overwritten and removed entries hold, a part at a time. For the periodic thread.
+        """Give back memory that overwritten and removed entries hold, a part at a time. For the periodic thread.
 
         Arguments:
             budget_ms: about how long it may take.
@@ -340,21 +340,20 @@ class Engine:
 
     @property
     def was_full(self) -> bool:
-        """Whether a store in memory has refused a write, and nobody has made room since."""
+        """Whether a store in memory has refused a write and no room was made since."""
         return self._connection.was_full
 
     def note_removal(self) -> None:
-        """Note that documents were removed: to make room is worth its while at once."""
+        """Note that documents were removed: the next make_room() may walk at once."""
         self._next_sweep = 0.0
 
     def make_room(self, *, at_any_cost: bool = False) -> bool:
         """Give back the memory of what nobody can reach any more, for a store in memory that is full. The caller has no transaction.
 
-        This walks over the whole store. While one refused write follows the other and nothing is removed, most of them therefore do
-        not get it.
+        This walks over the whole store. So while writes are refused one after the other and nothing is removed, most calls do nothing.
 
         Arguments:
-            at_any_cost: do it even though it was done a moment ago.
+            at_any_cost: do it even if it was done a moment ago.
 
         Returns:
             whether it was done.

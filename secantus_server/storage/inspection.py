@@ -1,6 +1,6 @@
-"""What is looked at in a storage directory before WiredTiger opens it: whether all files are there, and the log whole.
+"""The inspection of a storage directory before WiredTiger opens it: are all files there, and is the log whole?
 
-What can be told of the log, which is read from the last checkpoint on:
+The log is read from the last checkpoint on. These faults are found:
 
 - a file is missing before the one in which the last acknowledged commit ends;
 - a damaged record has whole ones behind it, in its file or in a later one;
@@ -43,7 +43,7 @@ def log_files(directory: Path) -> dict[int, Path]:
 
 
 def check_files(directory: Path, marks: Marks | None) -> bool:
-    """Look whether the files of a store are all there; tells whether there is a store.
+    """Check that all files of a store are there; return whether there is a store.
 
     Arguments:
         marks: what the last opener has noted; None where there are no marks.
@@ -64,7 +64,7 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
 
 
 def check_log(directory: Path, marks: Marks | None) -> None:
-    """Look whether the log still has all that was acknowledged.
+    """Check that the log still has every acknowledged commit.
 
     Raises StorageError when it has not.
     """

@@ -41,9 +41,6 @@ class LogPosition(NamedTuple):
     offset: int
 
 
-_NOWHERE: Final = LogPosition(0, 0)
-
-
 class Marks(NamedTuple):
     """What the last opener of the directory has noted.
 
@@ -65,7 +62,7 @@ class Marks(NamedTuple):
 
     @property
     def required_end(self) -> LogPosition:
-        """How far the log must reach: a machine that stops may lose what the disk was not asked to keep."""
+        """How far the log must reach. A machine that stops may lose what the disk was not asked to keep."""
         return self.end if self.same_boot else self.on_disk
 
 
@@ -110,7 +107,7 @@ class LogMarks:
         if len(content) < _SIZE or not content.startswith(_MAGIC) or state not in (_MADE, _IN_USE, _CLOSED):
             return None
         words = _WORDS.unpack_from(content, _AT_WORDS)
-        # Each is noted twice. A crash between the two, or damage, makes them differ: then the lower one is sure.
+        # Each is noted twice. A crash between the two, or damage, makes them differ; then only the lower one is sure.
         end, on_disk, checkpoint = (_position(min(pair)) for pair in (words[0:2], words[2:4], words[4:6]))
         boot = content[_AT_BOOT : _AT_BOOT + _BOOT_SIZE]
         return Marks(end, on_disk, checkpoint, state != _MADE, state == _CLOSED, boot == _boot_id())
@@ -119,7 +116,7 @@ class LogMarks:
         """Map the file, with all its blocks on the disk: a page without one could not be written to when the disk is full."""
         try:
             if len(os.pread(self._fd, _SIZE, 0)) < _SIZE:
-                # Less is written where a limit of the process is met, and only the next write fails.
+                # At the process's limit on file sizes the first write is cut short, and only the next one fails.
                 written = os.pwrite(self._fd, b"\0" * _SIZE, 0)
                 os.pwrite(self._fd, b"\0" * (_SIZE - written), written)
             with path.open("r+b") as file:
@@ -128,7 +125,7 @@ class LogMarks:
             raise CommandError(14031, "The disk is full: the storage directory cannot take more data.") from error
 
     def begin(self) -> memoryview:
-        """Start anew once the store is open and its tables are there; gives the memory for the words of the log's end."""
+        """Start anew once the store is open and has its tables; return the memory for the words of the log's end."""
         self._map[:] = b"\0" * _SIZE
         self._map[: len(_MAGIC)] = _MAGIC
         self._map[_AT_BOOT : _AT_BOOT + _BOOT_SIZE] = _boot_id()
@@ -136,16 +133,16 @@ class LogMarks:
         return memoryview(self._map)[_AT_WORDS : _AT_WORDS + 32]
 
     def note_making(self) -> None:
-        """The tables are about to be made: until that is done the directory holds nothing that could be lost."""
+        """Note that the tables are about to be made: until that is done the directory holds nothing that could be lost."""
         self._map[: len(_MAGIC)] = _MAGIC
         self._set_state(_MADE)
 
     def note_checkpoint(self, end: int) -> None:
-        """A checkpoint has been written that began when the log ended there."""
+        """Note a checkpoint that began when the log ended at this place."""
         _CHECKPOINT.pack_into(self._map, _AT_CHECKPOINT, end, end)
 
     def note_closed(self) -> None:
-        """The store has been closed: the log is not needed any more."""
+        """Note that the store has been closed: the log is no longer needed."""
         self._set_state(_CLOSED)
 
     def close(self) -> None:
@@ -161,7 +158,7 @@ def _position(end: int) -> LogPosition:
 
 
 def _boot_id() -> bytes:
-    """Names the run of the machine; nothing where the system does not tell."""
+    """Return the id of the machine's run, or blanks where the system does not tell."""
     try:
         return _BOOT_ID.read_bytes()[:_BOOT_SIZE].ljust(_BOOT_SIZE)
     except OSError:

@@ -78,7 +78,7 @@ class Orphans:
                 unit.remove(META, orphan.meta_key())
             unit.commit()
         except DamagedData:
-            # What lies behind the damage stays; its row in `meta` has the next start try again.
+            # Entries behind the damage stay; their row in `meta` makes the next start try again.
             unit.rollback()
             self._ranges.popleft()
             return

@@ -43,20 +43,16 @@ class Tidying:
 
     @property
     def due_at(self) -> int:
-        """How many changed bytes make a walk due."""
+        """How many changed bytes make a walk due while others work."""
         return self._changed_before + max(CHANGED_ENOUGH, self._size // 2)
 
     def is_due(self, *, idle: bool) -> bool:
         """Whether to call `run`."""
-        enough = max(CHANGED_ENOUGH_WHEN_IDLE, self._size // 32) if idle else max(CHANGED_ENOUGH, self._size // 2)
-        return self._place is not None or self._changed() - self._changed_before >= enough
-
-    def is_dirty(self) -> bool:
-        """Whether anything has changed since the last walk began."""
-        return self._changed() > self._changed_before
+        due_at = self._changed_before + max(CHANGED_ENOUGH_WHEN_IDLE, self._size // 32) if idle else self.due_at
+        return self._place is not None or self._changed() >= due_at
 
     def run(self, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> None:
-        """Walk for about so many milliseconds, or until somebody else wants to work."""
+        """Walk for about `budget_ms`, or until somebody else wants to work."""
         deadline = monotonic() + budget_ms / 1000
         if self._place is None:
             self._place, self._met, self._changed_before = (0, b""), 0, self._changed()
@@ -69,7 +65,7 @@ class Tidying:
             give_back_memory()
 
     def _step(self, table: int, lower: bytes) -> tuple[int, bytes] | None:
-        """Walk over some entries; gives the place to go on from."""
+        """Walk over some entries; return the place to go on from."""
         last, met = self._sweeper.sweep(table, lower, None, _STEP)
         self._met += met
         if last is not None:

@@ -31,7 +31,7 @@ class Waits:
         self._condition = Condition()
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Sleep until the predicate holds; `notify_all` makes the sleepers look again.
+        """Wait until the predicate holds; `notify_all` makes every waiting thread test it again.
 
         Arguments:
             timeout: seconds to wait, or None for as long as it takes.
@@ -61,7 +61,7 @@ class Waits:
 
     @contextmanager
     def hold(self, lock: Lock | RLock) -> Iterator[None]:
-        """A block that has the lock.
+        """Hold the lock for a block.
 
         Raises:
             CommandError: what `check` raises; the lock is not held then.

@@ -91,12 +91,16 @@ cdef class Lock:
         """Acquire the lock; tells whether it could be had in time. The timeout is in seconds, negative for none."""
         return self.take(timeout if blocking else 0)
 
-    def release(self):
-        """Release the lock. Raises RuntimeError if it is not held."""
+    cdef int give(self) except -1:
         if not self.held:
             raise RuntimeError("release unlocked lock")
         self.held = False
         PyThread_release_lock(self.lock)
+        return 0
+
+    def release(self):
+        """Release the lock. Raises RuntimeError if it is not held."""
+        self.give()
 
     def locked(self):
         """Whether some thread holds the lock."""
@@ -106,8 +110,8 @@ cdef class Lock:
         self.take(-1)
         return True
 
-    def __exit__(self, *error):
-        self.release()
+    def __exit__(self, kind, error, traceback):
+        self.give()
 
 
 cdef class RLock:
@@ -136,7 +140,7 @@ cdef class RLock:
             raise RuntimeError("cannot release un-acquired lock")
         self.depth -= 1
         if self.depth == 0:
-            self.lock.release()
+            self.lock.give()
 
     def __enter__(self):
         return self.acquire()

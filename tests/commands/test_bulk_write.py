@@ -116,3 +116,12 @@ def test_a_number_of_any_type_names_the_namespace(admin: Database, db: Database,
 def test_other_databases_refuse_it(db: Database) -> None:
     found = failure(db, {"bulkWrite": 1, "ops": [{"insert": 0, "document": {}}], "nsInfo": [{"ns": f"{db.name}.c"}]})
     assert (found["code"], found["errmsg"]) == (13, "bulkWrite may only be run against the admin database.")
+
+
+@pytest.mark.parametrize(
+    "update", [{"_id": 1, "x": 1}, {"$set": {"x": 1}}, [{"$set": {"x": 1}}]], ids=["replacement", "operator", "pipeline"]
+)
+def test_an_update_that_changes_nothing_is_matched_and_not_modified(admin: Database, db: Database, update: Any) -> None:
+    db.c.insert_one({"_id": 1, "x": 1})
+    reply = run(admin, db, [{"update": 0, "filter": {"_id": 1}, "updateMods": update}])
+    assert totals(reply) == (0, 0, 1, 0, 0, 0)

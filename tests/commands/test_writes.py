@@ -243,3 +243,15 @@ def test_a_projection_that_fails_leaves_the_document_as_it_was(db: Database, com
     reply = failure(db, {"findAndModify": "c", "query": {"_id": 1}, "fields": {"a.$": 1}, **command})
     assert reply["code"] == 51246
     assert list(db.c.find()) == [{"_id": 1, "a": [1]}]
+
+
+@pytest.mark.parametrize(
+    "update", [{"_id": 1, "x": 1}, {"$set": {"x": 1}}, [{"$set": {"x": 1}}]], ids=["replacement", "operator", "pipeline"]
+)
+def test_a_find_and_modify_that_changes_nothing_writes_nothing(db: Database, update: Any) -> None:
+    db.c.insert_one({"_id": 1, "x": 1})
+    before = db.command("ping")["operationTime"]
+    reply = db.command({"findAndModify": "c", "query": {"_id": 1}, "update": update})
+    assert reply["lastErrorObject"] == {"n": 1, "updatedExisting": True}
+    assert reply["value"] == {"_id": 1, "x": 1}
+    assert db.command("ping")["operationTime"] == before

@@ -108,7 +108,7 @@ class Lookup(Stage):
         return Joined(source, self.field, self.finder(), bind, self.max_bytes, self._too_much)
 
     def precede(self, follower: Stage) -> None:
-        """Lift the limit if the next stage unwinds what was found: MongoDB makes no document of all of it then."""
+        """Lift the limit if the next stage unwinds what was found: then MongoDB never makes one document of all of it."""
         if isinstance(follower, Unwind) and follower.path == self.field:
             self.max_bytes = sys.maxsize
 

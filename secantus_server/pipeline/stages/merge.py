@@ -20,7 +20,7 @@ from secantus_server.pipeline.stage import Position, Stage
 from secantus_server.pipeline.stages.merge_spec import MergeSpec, parse_merge
 from secantus_server.pipeline.stages.new_ids import with_ids
 
-# A batch ends behind so many bytes; a document counts for its length and for what it costs besides.
+# The bytes of a batch. A document counts for its length and its cost.
 BATCH_BYTES = 4 << 20
 DOCUMENT_COST = 4096
 
@@ -112,7 +112,7 @@ class Merge(Stage):
         """Write one document."""
         document, values = item
         merge = self.merge
-        # To a stage that only inserts there is no counterpart.
+        # A stage that only inserts does not look for a counterpart.
         found = None if merge.when_matched == "fail" else target.find(values)
         if found is None:
             self._write_new(target, document, values)

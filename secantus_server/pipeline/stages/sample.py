@@ -21,7 +21,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$sample")
 class Sample(Stage):
-    """How many documents are drawn, and by which dice.
+    """How many documents are drawn, and the source of randomness.
 
     MongoDB draws them by a sort, which `max_bytes` of documents may be in; None where it may use the disk for more.
     """

@@ -100,7 +100,7 @@ class SetWindowFields(Stage):
             yield [document for _, _, document in members]
 
     def _within_memory(self, source: Iterable[bytes]) -> Iterable[bytes]:
-        """What has an order is sorted first; what has none is only kept."""
+        """Sort the documents where there is an order; without one they are only kept."""
         limits = self.ctx.parse.limits
         if self.partition_by is None and self.order.pattern is None:
             return within_memory(source, self.ctx.kept_at_most(limits.window), _too_much_to_keep)

@@ -6,6 +6,8 @@ import com.mongodb.client.MongoCollection;
 import com.mongodb.event.ServerHeartbeatFailedEvent;
 import com.mongodb.event.ServerHeartbeatSucceededEvent;
 import com.mongodb.event.ServerMonitorListener;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.bson.Document;
 
@@ -18,6 +20,7 @@ public final class Soak {
         long end = System.nanoTime() + Long.parseLong(arguments[1]) * 1_000_000_000L;
         AtomicInteger succeeded = new AtomicInteger();
         AtomicInteger failed = new AtomicInteger();
+        AtomicBoolean closing = new AtomicBoolean();
         ServerMonitorListener listener = new ServerMonitorListener() {
             @Override
             public void serverHeartbeatSucceeded(ServerHeartbeatSucceededEvent event) {
@@ -26,14 +29,17 @@ public final class Soak {
 
             @Override
             public void serverHeartbeatFailed(ServerHeartbeatFailedEvent event) {
-                failed.incrementAndGet();
-                System.err.println("heartbeat failed: " + event.getThrowable());
+                // Closing the client interrupts the heartbeat that is under way.
+                if (!closing.get()) {
+                    failed.incrementAndGet();
+                    System.err.println("heartbeat failed: " + event.getThrowable());
+                }
             }
         };
         MongoClientSettings settings = MongoClientSettings.builder()
                 .applyConnectionString(new ConnectionString(arguments[0]))
                 .applyToServerSettings(builder -> builder.addServerMonitorListener(listener)
-                        .heartbeatFrequency(1, java.util.concurrent.TimeUnit.SECONDS))
+                        .heartbeatFrequency(1, TimeUnit.SECONDS))
                 .build();
         int rounds = 0;
         try (MongoClient client = MongoClients.create(settings)) {
@@ -51,6 +57,7 @@ public final class Soak {
                 rounds++;
                 Thread.sleep(5);
             }
+            closing.set(true);
         }
         System.out.println(rounds + " rounds, " + succeeded + " heartbeats, " + failed + " failed");
         System.exit(failed.get() == 0 && succeeded.get() > 0 ? 0 : 1);

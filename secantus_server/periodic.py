@@ -18,10 +18,13 @@ MINUTE_S = 60.0
 # While there is, and no command came for so long, the thread purges until one comes.
 IDLE_S = 0.002
 IDLE_BUDGET_MS = 5.0
-# How long it waits for such a moment; then it purges beside the commands, a little at a time.
+# How long it waits for such a moment; then it purges beside the commands, a little at a time. The budget grows with the time and with
+# what is left, so that the purge catches up with commands that drop more than it removes.
 PURGE_PATIENCE_S = 1.0
+MANY_ORPHANS = 8
 PURGE_PAUSE_S = 0.02
 PURGE_BUDGET_MS = 2.0
+LONGEST_PURGE_MS = 100.0
 # Overwritten data takes memory at once, so it is tidied beside the commands, without waiting for an idle moment.
 TIDY_PAUSE_S = 0.004
 TIDY_BUDGET_MS = 4.0
@@ -45,7 +48,7 @@ class Periodic:
         self._thread = Thread(self._run, name="secantus-periodic")
         # When each kind of work was done last. The intervals may change while the server runs, by setParameter.
         self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute"), services.clock.monotonic())
-        # Since when there has been something to purge and no moment for it.
+        # Since when there has been something to purge.
         self._put_off_at: float | None = None
         # How many transactions had begun at the last look.
         self._begun = 0
@@ -137,13 +140,13 @@ class Periodic:
         if not engine.has_orphans:
             self._put_off_at = None
             return TICK_S
-        begun = engine.begun
-        if engine.is_idle and not self._wake.wait(IDLE_S) and engine.begun == begun:
-            self._put_off_at = None
-            engine.purge_orphans(IDLE_BUDGET_MS, gives_way=True)
-            return 0
         if self._put_off_at is None:
             self._put_off_at = now
-        elif now - self._put_off_at >= PURGE_PATIENCE_S:
-            engine.purge_orphans(PURGE_BUDGET_MS)
+        begun = engine.begun
+        if engine.is_idle and not self._wake.wait(IDLE_S) and engine.begun == begun:
+            engine.purge_orphans(IDLE_BUDGET_MS, gives_way=True)
+            return 0
+        pressure = max((now - self._put_off_at) / PURGE_PATIENCE_S, engine.orphan_count / MANY_ORPHANS)
+        if pressure >= 1:
+            engine.purge_orphans(min(PURGE_BUDGET_MS * pressure**3, LONGEST_PURGE_MS))
         return PURGE_PAUSE_S

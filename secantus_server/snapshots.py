@@ -18,6 +18,7 @@ class Snapshot:
         storage: the storage engine's part.
         cursors: the cursors that were open; a restore closes the others.
         sessions: the sessions that there were; a restore forgets the others.
+        writes: the newest retryable write of each session; a restore forgets those since.
         profiling: which databases were profiled.
         parameters: what setParameter had set; a restore sets it again.
     """
@@ -27,12 +28,14 @@ class Snapshot:
         storage: StorageSnapshot,
         cursors: frozenset[int],
         sessions: frozenset[bytes],
+        writes: dict[bytes, Any],
         profiling: Profiling,
         parameters: dict[str, Any],
     ) -> None:
         self.storage = storage
         self.cursors = cursors
         self.sessions = sessions
+        self.writes = writes
         self.profiling = profiling
         self.parameters = parameters
 
@@ -63,8 +66,14 @@ class Snapshots:
         """Remember what the server holds now."""
         services = self._services
         storage = services.engine.push_snapshot()
+        sessions = services.sessions
         snapshot = Snapshot(
-            storage, services.cursors.open_ids(), services.sessions.known(), services.observer.profiling, services.parameters
+            storage,
+            services.cursors.open_ids(),
+            sessions.known(),
+            sessions.retries.newest(),
+            services.observer.profiling,
+            services.parameters,
         )
         self._taken.append(snapshot)
         return snapshot
@@ -74,6 +83,7 @@ class Snapshots:
         services = self._services
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
         services.sessions.forget_all_but(snapshot.sessions)
+        services.sessions.retries.restore(snapshot.writes)
         if services.observer.profiling is not snapshot.profiling:
             services.observer.set(snapshot.profiling)
         if services.parameters is not snapshot.parameters:

@@ -25,6 +25,7 @@ MAX_COMMAND_BYTES = 50 * 1024
 
 _OPERATIONS = {"find": "query", "getMore": "getmore", "insert": "insert", "update": "update", "delete": "remove"}
 _STATEMENTS = {"update": "updates", "delete": "deletes"}
+_OF_UPSERTS = ("nUpserted", "upsert")
 _COUNTS = {
     "insert": {"n": "ninserted"}, "update": {"n": "nMatched", "nModified": "nModified"}, "delete": {"n": "ndeleted"},
     "findAndModify": {}, "count": {}, "distinct": {},
@@ -55,7 +56,8 @@ def profile_entries(
     statements = _statements(name, operation, message)
     if len(statements) > 1:
         # What each of them did is not known, only what all of them did together.
-        tail = {field: value for field, value in tail.items() if field not in _COUNTS[name].values()}
+        unknown = (*_COUNTS[name].values(), *_OF_UPSERTS)
+        tail = {field: value for field, value in tail.items() if field not in unknown}
     return [{**head, "command": _shortened(statement), **tail} for statement in statements]
 
 
@@ -95,6 +97,10 @@ def _outcome(name: str, result: Reply | CommandError) -> dict[str, Any]:
         outcome["nreturned"] = _length(cursor.get("firstBatch", cursor.get("nextBatch")))
     for field, shown in _COUNTS.get(name, {}).items():
         outcome[shown] = result.get(field, 0)
+    upserted = len(result.get("upserted", ()))
+    if upserted:
+        # The `n` of a reply counts what was inserted, too.
+        outcome |= {"nMatched": outcome["nMatched"] - upserted, "nUpserted": upserted, "upsert": True}
     if "writeErrors" in result:
         first = result["writeErrors"][0]
         outcome |= {"errMsg": first["errmsg"], "errCode": first["code"]}

@@ -5,11 +5,14 @@ https://www.mongodb.com/docs/manual/reference/server-sessions/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bson.binary import Binary
 
+from secantus_server.bson import RawDocument
 from secantus_server.commands import arguments as a
+from secantus_server.commands._fields import session_uuid
 from secantus_server.commands.registry import Reply, command
 from secantus_server.commands.request import Request
 from secantus_server.errors import CommandError
@@ -46,7 +49,9 @@ def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
 @command("killSessions", {}, in_api_v1=True)
 def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """End what runs in logical sessions."""
-    _kill(request, _session_ids(request))
+    ids = _session_ids(request)
+    _kill(request, ids)
+    _interrupt(request, lambda session: session in ids)
     return {}
 
 
@@ -55,6 +60,7 @@ def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """End what runs in all logical sessions, or in those of the given users: there are no users."""
     if not a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name]):
         request.services.cursors.kill_where(lambda cursor: cursor.session is not None)
+        _interrupt(request, lambda _session: True)
     return {}
 
 
@@ -78,3 +84,13 @@ def _session_ids(request: Request) -> frozenset[bytes]:
 
 def _kill(request: Request, ids: frozenset[bytes]) -> None:
     request.services.cursors.kill_where(lambda cursor: cursor.session in ids)
+
+
+def _interrupt(request: Request, is_killed: Callable[[bytes], bool]) -> None:
+    """End the operations of sessions, but not the one that asks for it."""
+    operations = request.services.operations
+    for operation in operations.all():
+        lsid = operation.body.get("lsid")
+        session = session_uuid(lsid.data) if type(lsid) is RawDocument else None
+        if operation is not request.operation and session is not None and is_killed(session):
+            operations.kill(operation.opid)

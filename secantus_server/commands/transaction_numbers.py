@@ -44,7 +44,7 @@ def run_once(
     session, sessions = request.session, request.services.sessions
     if session is None or number < 0 or not command.is_retryable or not request.services.settings.replica_set:
         raise _no_number(command, request)
-    write = RetryableWrite(number, (command.name, _statement_count(command, request)))
+    write = RetryableWrite(number, (command.name, _statement_count(command, request), _statement_ids(request)))
     newest = sessions.begin_write(session, write)
     if newest is not write:
         return _answered_before(command, request, session, write, newest)
@@ -63,6 +63,16 @@ def _statement_count(command: Command, request: Request) -> int:
         return 1
     found = request.message.sequences.get(name) or request.body.get(name)
     return len(found) if type(found) is list else 0
+
+
+def _statement_ids(request: Request) -> tuple[int, ...]:
+    """The numbers that a client gave the statements; mostly none, and they count from 0 then."""
+    body = request.body
+    ids = body.get("stmtIds")
+    if type(ids) is list:
+        return tuple(ids)
+    first = body.get("stmtId")
+    return () if first is None else (first,)
 
 
 def _answered_before(command: Command, request: Request, session: bytes, write: RetryableWrite, newest: RetryableWrite) -> Reply:

@@ -212,6 +212,8 @@ def _check_direction(value: Any, key: dict[str, Any]) -> None:
 def _check_name(name: str) -> None:
     if not name:
         raise CommandError(67, "index name cannot be empty")
+    if "\0" in name:
+        raise CommandError(67, "index name cannot contain NUL bytes")
     if name == "*":
         raise CommandError(2, "The index name '*' is not valid.")
 

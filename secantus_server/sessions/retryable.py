@@ -8,7 +8,7 @@ https://github.com/mongodb/specifications/blob/master/source/retryable-writes/re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from secantus_server.system._threads import Lock
@@ -23,14 +23,14 @@ class RetryableWrite:
 
     Arguments:
         number: its `txnNumber`.
-        shape: the command's name and the number of its statements; a retry has the same.
+        shape: the command's name, the number of its statements and the ids they were given; a retry has the same.
 
     `reply` is None while the write runs, and after it has failed; `finished` tells these apart. Only the thread that runs it writes them.
     """
 
     __slots__ = ("finished", "number", "reply", "shape")
 
-    def __init__(self, number: int, shape: tuple[str, int]) -> None:
+    def __init__(self, number: int, shape: tuple[str, int, tuple[int, ...]]) -> None:
         self.number = number
         self.shape = shape
         self.reply: dict[str, Any] | None = None
@@ -92,3 +92,18 @@ class RetryLog:
         """Forget a session's write."""
         with self._lock:
             self._newest.pop(session, None)
+
+    def newest(self) -> dict[bytes, RetryableWrite]:
+        """Return the newest write of each session."""
+        with self._lock:
+            return self._newest.copy()
+
+    def restore(self, before: Mapping[bytes, RetryableWrite]) -> None:
+        """Go back to what `newest` returned, for the sessions that there still are; writes that run are kept.
+
+        A restored store no longer holds what was written since, so that a write that comes again must run again.
+        """
+        with self._lock:
+            now = self._newest.items()
+            restored = {session: before.get(session) if write.finished else write for session, write in now}
+            self._newest = {session: write for session, write in restored.items() if write is not None}

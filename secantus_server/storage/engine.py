@@ -317,6 +317,11 @@ class Engine:
         """Whether entries of dropped idents are left."""
         return bool(self._orphans)
 
+    @property
+    def orphan_count(self) -> int:
+        """How many ranges of dropped idents are left to purge."""
+        return len(self._orphans)
+
     def purge_orphans(self, budget_ms: float = 10.0, *, gives_way: bool = False) -> bool:
         """Removes entries of dropped idents; tells whether some are left. For the periodic thread.
 

@@ -228,6 +228,8 @@ def test_a_polygon_with_an_inside_by_its_winding_cannot_be_indexed(db: Database)
          "The field 'unique has value unique: {}, which is not convertible to bool"),
         ({"key": {"a": 1}, "name": ""},
          'Error in specification { key: { a: 1 }, name: "", v: 2 } :: caused by :: index name cannot be empty'),
+        ({"key": {"a": 1}, "name": "a\0b"},
+         'Error in specification { key: { a: 1 }, name: "a\0b", v: 2 } :: caused by :: index name cannot contain NUL bytes'),
         ({"key": {"a": 1}},
          "Error in specification { key: { a: 1 } } :: caused by :: The 'name' field is a required property of an index specification"),
         ({"key": {"a": 0}, "name": "a"},

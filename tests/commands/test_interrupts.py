@@ -247,3 +247,23 @@ def test_kill_op_ends_an_update(db: Database[dict[str, Any]], server: SecantusDB
         db.command({"update": "c", "updates": [{"q": {}, "u": {"$set": {"done": True}}, "multi": True}], "maxTimeMS": 10**6})
     assert caught.value.code == 11601
     assert 0 < db.c.count_documents({"done": True}) < COUNT
+
+
+@pytest.mark.parametrize("command", ["killSessions", "killAllSessions"])
+def test_to_kill_a_session_ends_its_update(db: Database[dict[str, Any]], clock: TickingClock, command: str) -> None:
+    """The clock asks for it once it has been looked at often enough."""
+    looks = itertools.count()
+    with db.client.start_session() as session, MongoClient[dict[str, Any]](*db.client.address) as other:
+        other.admin.command("ping")
+        sessions = [session.session_id] if command == "killSessions" else []
+
+        def kill() -> None:
+            if next(looks) == SOME_LOOKS:
+                other.admin.command(command, sessions)
+
+        clock.on_look = kill
+        update = {"update": "c", "updates": [{"q": {}, "u": {"$set": {"done": True}}, "multi": True}], "maxTimeMS": 10**6}
+        with pytest.raises(OperationFailure) as caught:
+            db.command(update, session=session)
+    assert caught.value.code == 11601
+    assert 0 < db.c.count_documents({"done": True}) < COUNT

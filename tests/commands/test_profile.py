@@ -75,7 +75,16 @@ def test_each_statement_of_an_update_is_written(db: Database) -> None:
     db.command({"update": "c", "updates": [{"q": {"_id": number}, "u": {"$set": {"a": 1}}, "upsert": True} for number in range(2)]})
     found = entries(db, op="update")
     assert [entry["command"]["q"] for entry in found] == [{"_id": 0}, {"_id": 1}]
-    assert "nMatched" not in found[0]
+    assert found[0].keys().isdisjoint(("nMatched", "nUpserted"))
+
+
+def test_an_upsert_has_matched_nothing(db: Database) -> None:
+    db.command({"profile": 2})
+    db.c.update_one({"_id": 1}, {"$set": {"a": 1}}, upsert=True)
+    db.c.update_one({"_id": 1}, {"$set": {"a": 2}}, upsert=True)
+    first, second = entries(db, op="update")
+    assert (first["nMatched"], first["nModified"], first["nUpserted"], first["upsert"]) == (0, 0, 1, True)
+    assert (second["nMatched"], second["nModified"], "nUpserted" in second) == (1, 1, False)
 
 
 @pytest.mark.parametrize(("command", "field"), [("update", "updates"), ("delete", "deletes")])

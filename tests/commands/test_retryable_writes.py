@@ -115,13 +115,32 @@ def test_of_writes_of_one_number_at_the_same_time_one_runs(server: SecantusDBSer
     assert db.c.count_documents({}) == 1
 
 
-@pytest.mark.parametrize("other", [{"insert": "c", "documents": [{}, {}]}, {"delete": "c", "deletes": [{"q": {}, "limit": 1}]}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"insert": "c", "documents": [{}, {}]},
+        {"delete": "c", "deletes": [{"q": {}, "limit": 1}]},
+        insert(1, stmtIds=[7]),
+        insert(1, stmtId=7),
+    ],
+)
 def test_another_write_of_the_same_number_is_refused(wire: Wire, db: Database, other: dict[str, Any]) -> None:
     marks = numbered(1)
     wire.run(insert(1, **marks))
     reply = wire.run({**other, **marks})
     assert (reply["code"], "another write of its session" in reply["errmsg"]) == (238, True)
     assert db.c.count_documents({}) == 1
+
+
+def test_a_write_that_a_restore_undid_runs_again(server: SecantusDBServer, wire: Wire, db: Database) -> None:
+    lsid = session()
+    wire.run(insert(1, **numbered(1, lsid)))
+    with server.checkpoint():
+        wire.run(insert(2, **numbered(2, lsid)))
+    assert wire.run(insert(1, **numbered(1, lsid)))["n"] == 1
+    assert db.c.count_documents({}) == 1
+    wire.run(insert(2, **numbered(2, lsid)))
+    assert db.c.count_documents({}) == 2
 
 
 def test_an_older_number_is_too_old(wire: Wire, db: Database) -> None:

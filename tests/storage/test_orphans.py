@@ -80,3 +80,11 @@ def test_what_a_snapshot_saw_made_is_purged_after_a_restart(tmp_path: Path) -> N
         pass
     assert (count(engine), count(engine, INDEX_ENTRIES), count(engine, META)) == (0, 0, 1)
     engine.close()
+
+
+def test_the_ranges_left_are_counted(memory: Engine) -> None:
+    for entries in (5000, 10):
+        memory.drop_ident(RECORDS, fill(memory, entries))
+    assert memory.orphan_count == 2
+    assert not memory.purge_orphans(10_000)
+    assert memory.orphan_count == 0

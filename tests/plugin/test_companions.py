@@ -118,18 +118,22 @@ def test_a_timeout_while_the_server_starts(project: Project, asked: str) -> None
     pytest.importorskip("pytest_timeout")
     project.write(
         conftest="""
-        import time
+        import threading
+        from pytest_secantus.child import ChildServer
         from secantus_server.server import SecantusDBServer
 
-        start, starts = SecantusDBServer.start, []
+        starts = []
 
-        def slow(server):
-            starts.append(1)
-            if len(starts) == 1:
-                time.sleep(60)
-            return start(server)
+        def hanging_once(start):
+            def begin(server):
+                starts.append(1)
+                if len(starts) == 1:
+                    threading.Event().wait(60)
+                return start(server)
+            return begin
 
-        SecantusDBServer.start = slow
+        for kind in (SecantusDBServer, ChildServer):
+            kind.start = hanging_once(kind.start)
         """,
         test_it=f"""
         import pytest
@@ -145,7 +149,7 @@ def test_a_timeout_while_the_server_starts(project: Project, asked: str) -> None
             assert database.things.count_documents({{}}) == 0
         """,
     )
-    result = project.run_apart("--timeout=1", "--timeout-method=signal")
+    result = project.run_apart("--timeout=4", "--timeout-method=signal")
     result.assert_outcomes(passed=1, errors=1)
 
 

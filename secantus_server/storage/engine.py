@@ -300,17 +300,16 @@ class Engine:
         """Let the commit that makes a checkpoint or tidy() due call `wake`, once."""
         self._gate.wake_at(self._checkpoint_due_at if self._tidying is None else self._tidying.due_at, wake)
 
-    def tidy(self, budget_ms: float, *, gives_way: bool = False) -> None:
+    def tidy(self, budget_ms: float) -> None:
         """Give back memory that overwritten and removed entries hold, a part at a time. For the periodic thread.
 
         Arguments:
-            budget_ms: about how long it may take.
-            gives_way: it ends as soon as a transaction of somebody else runs.
+            budget_ms: about how long it may take; less while others work and the memory is not needed.
         """
         assert self._tidying is not None, "only a store in memory is tidied"
         with self._purge_lock:
             if not self._closed:
-                self._tidying.run(budget_ms, lambda: gives_way and not self.is_idle)
+                self._tidying.run(budget_ms, lambda: not self.is_idle)
 
     @property
     def has_orphans(self) -> bool:

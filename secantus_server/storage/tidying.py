@@ -16,8 +16,8 @@ from secantus_server.storage.configuration import MEGABYTE
 from secantus_server.storage.tables import NAMES
 from secantus_server.system._clock import monotonic
 
-#: A walk is due after so much has changed, or half of the store if that is more.
-CHANGED_ENOUGH: Final = 8 * MEGABYTE
+#: A walk is due after so much has changed, or a quarter of the store if that is more.
+CHANGED_ENOUGH: Final = 4 * MEGABYTE
 #: While nobody works, it is due after this, or a thirty-second of the store.
 CHANGED_ENOUGH_WHEN_IDLE: Final = MEGABYTE // 4
 #: Entries walked over at a time: about half a millisecond, or two where their pages are rewritten.
@@ -44,21 +44,25 @@ class Tidying:
     @property
     def due_at(self) -> int:
         """How many changed bytes make a walk due while others work."""
-        return self._changed_before + max(CHANGED_ENOUGH, self._size // 2)
+        return self._changed_before + max(CHANGED_ENOUGH, self._size // 4)
 
     def is_due(self, *, idle: bool) -> bool:
         """Whether to call `run`."""
         due_at = self._changed_before + max(CHANGED_ENOUGH_WHEN_IDLE, self._size // 32) if idle else self.due_at
         return self._place is not None or self._changed() >= due_at
 
-    def run(self, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> None:
-        """Walk for about `budget_ms`, or until somebody else wants to work."""
+    def run(self, budget_ms: float, others_work: Callable[[], bool]) -> None:
+        """Walk for about `budget_ms`, or until others work.
+
+        A reader that needs a page while it is rewritten waits for it, and with it whoever waits for the interpreter. So a walk gives way,
+        unless as much has changed since it began as made it due: then its memory is needed.
+        """
         deadline = monotonic() + budget_ms / 1000
         if self._place is None:
             self._place, self._met, self._changed_before = (0, b""), 0, self._changed()
-        while self._place is not None:
+        while self._place is not None and (self._changed() >= self.due_at or not others_work()):
             self._place = self._step(*self._place)
-            if monotonic() >= deadline or is_wanted_elsewhere():
+            if monotonic() >= deadline:
                 break
         if self._place is None:
             self._size = self._met

@@ -41,12 +41,16 @@ def make_credentials(user: str, password: str, mechanisms: list[str], random: Ra
     """
     credentials = {}
     for name in mechanisms:
-        if name == "SCRAM-SHA-256":
-            secret = prepare_password(password)
-        else:
-            secret = password if digested else hashlib.md5(f"{user}:mongo:{password}".encode(), usedforsecurity=False).hexdigest()
-        credentials[name] = _credentials(MECHANISMS[name], secret.encode(), random)
+        digest = password if digested else _digest(user, password)
+        secret = prepare_password(password) if name == "SCRAM-SHA-256" else digest
+        credentials[name] = _credentials(MECHANISMS[name], secret.encode("utf-8", "surrogateescape"), random)
     return credentials
+
+
+def _digest(user: str, password: str) -> str:
+    """Return what SCRAM-SHA-1 takes for the password."""
+    text = f"{user}:mongo:{password}".encode("utf-8", "surrogateescape")
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
 def _credentials(mechanism: Mechanism, secret: bytes, random: Random) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from bson.binary import Binary
 
+from secantus_server.bson.values import type_name
 from secantus_server.commands import arguments as a
 from secantus_server.commands.authorization import USERS, Documents, change_documents, check_restrictions, parse_roles
 from secantus_server.commands.registry import Reply, command
@@ -82,6 +83,8 @@ def _check_mechanisms(mechanisms: list[Any]) -> None:
     if not mechanisms:
         raise CommandError(2, "mechanisms field must not be empty")
     for mechanism in mechanisms:
+        if type(mechanism) is not str:
+            raise CommandError(2, f"mechanisms must be an array of strings, not of {type_name(mechanism)}")
         if mechanism not in MECHANISMS:
             raise CommandError(2, f"Unknown auth mechanism '{mechanism}'")
 

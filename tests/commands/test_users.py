@@ -66,6 +66,8 @@ def test_a_user(db: Database) -> None:
         ({"createUser": "v", "pwd": "p", "roles": [], "other": 1}, 40415, None),
         ({"updateUser": "u"}, 2, "Must specify at least one field to update in updateUser"),
         ({"updateUser": "u", "mechanisms": ["BAD"]}, 2, None),
+        ({"updateUser": "u", "mechanisms": [["SCRAM-SHA-1"]]}, 2, "mechanisms must be an array of strings, not of array"),
+        ({"createUser": "v", "pwd": "p", "roles": [], "mechanisms": [{}]}, 2, "mechanisms must be an array of strings, not of object"),
         ({"grantRolesToUser": "u", "roles": []}, 2, 'grantRolesToUser command requires a non-empty "roles" array'),
         ({"usersInfo": True}, 2, "UserName must be either a string or an object"),
         ({"usersInfo": {"foo": "bar"}}, 2, "UserName contains an unknown field named: 'foo"),

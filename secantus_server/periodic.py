@@ -25,7 +25,7 @@ MANY_ORPHANS = 8
 PURGE_PAUSE_S = 0.02
 PURGE_BUDGET_MS = 2.0
 LONGEST_PURGE_MS = 100.0
-# Overwritten data takes memory at once, so it is tidied beside the commands, without waiting for an idle moment.
+# Pauses and budget of tidying overwritten data. Whether a walk gives way to the commands is decided in `storage/tidying.py`.
 TIDY_PAUSE_S = 0.004
 TIDY_BUDGET_MS = 4.0
 

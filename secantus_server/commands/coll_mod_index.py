@@ -137,9 +137,7 @@ def _change_flag(index: Index, spec: dict[str, Any], option: str, value: bool, r
     reply[f"{option}_old"], reply[f"{option}_new"] = old, value
 
 
-def _convert(
-    request: Request, change: Change, collection: Collection, index: Index, spec: dict[str, Any], *, dry_run: bool
-) -> Outcome:
+def _convert(request: Request, change: Change, collection: Collection, index: Index, spec: dict[str, Any], *, dry_run: bool) -> Outcome:
     """Build the index anew as a unique one, whose entries are of another form."""
     if not index.spec.get("prepareUnique"):
         raise CommandError(72, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.")

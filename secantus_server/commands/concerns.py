@@ -54,7 +54,7 @@ def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalon
     if level not in READ_LEVELS:
         raise CommandError(2, f"Enumeration value '{level}' for field 'readConcern.level' is not a valid value.")
     if (not takes_one and level != "local") or (level == "snapshot" and command not in _TAKE_SNAPSHOT):
-        raise CommandError(72, f"Command {command} does not support readConcern {{ level: \"{level}\" }}")
+        raise CommandError(72, f'Command {command} does not support readConcern {{ level: "{level}" }}')
     if standalone and level in ("snapshot", "linearizable"):
         raise CommandError(123, f"node needs to be a replica set member to use readConcern: {level}")
     if concern.get("afterClusterTime") == Timestamp(0, 0):

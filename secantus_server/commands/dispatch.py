@@ -137,7 +137,7 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
     if type(version) is not str:
         raise wrong_type(f"{command.name}.apiVersion", version, "string")
     if version != "1":
-        raise CommandError(322, "API version must be \"1\"")
+        raise CommandError(322, 'API version must be "1"')
     strict = body.get("apiStrict")
     if strict is not None and truth(strict) and not command.in_api_v1:
         raise CommandError(323, f"Provided apiStrict:true, but the command {command.name} is not in API Version 1")

@@ -123,9 +123,7 @@ class ServerOperations:
             documents.sort(key=query.sort.key)
         yield from reversed(documents) if query.natural < 0 else documents
 
-    def equality_finder(
-        self, db: str, collection: str, path: str, collation: Collation | None
-    ) -> Callable[[Any], Iterator[bytes]] | None:
+    def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
         """A function that finds the documents matching `{path: value}` by an index, or None if no index can."""
         found = self._collection(db, collection)
         if found is None:

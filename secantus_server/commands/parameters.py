@@ -92,9 +92,7 @@ PARAMETERS: dict[str, Parameter] = {
     **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }
 
-_SELECTOR = a.Arguments(
-    "getParameter", {"showDetails": a.boolean(), "allParameters": a.boolean(), "setAt": a.string()}, generic=False
-)
+_SELECTOR = a.Arguments("getParameter", {"showDetails": a.boolean(), "allParameters": a.boolean(), "setAt": a.string()}, generic=False)
 _NOT_PARAMETERS = frozenset(["getParameter", "setParameter", *a.GENERIC])
 
 

@@ -69,4 +69,3 @@ def validation_of(collection: Collection, services: Services) -> Validation | No
     if not options.get("validator") or options.get("validationLevel") == "off":
         return None
     return Validation(collection, services)
-

@@ -46,9 +46,7 @@ class SortedDocuments(Iterator[bytes]):
         max_bytes: the most bytes of documents to keep; None is no limit.
     """
 
-    def __init__(
-        self, source: Scan | Iterator[bytes], key: Callable[[bytes], bytes], limit: int, max_bytes: int | None = None
-    ) -> None:
+    def __init__(self, source: Scan | Iterator[bytes], key: Callable[[bytes], bytes], limit: int, max_bytes: int | None = None) -> None:
         self._source = source
         self._key = key
         self._limit = limit

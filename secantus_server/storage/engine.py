@@ -90,9 +90,7 @@ class Engine:
             self._orphans.load(unit)
 
     @classmethod
-    def open(
-        cls, path: str, *, cache_size_mb: int | None = None, sync_on_commit: bool = False, check_waiting: Check = _wait_on
-    ) -> Engine:
+    def open(cls, path: str, *, cache_size_mb: int | None = None, sync_on_commit: bool = False, check_waiting: Check = _wait_on) -> Engine:
         """Opens a store.
 
         Arguments:

@@ -65,6 +65,8 @@ def operators_by_result() -> dict[str, list[str]]:
                 continue
             found[KIND_OF_TYPE.get(type_name(value), "e")].add(name)
     return {kind: sorted(names) for kind, names in found.items()}
+
+
 # They have another value in the next command.
 CLOCK = ("$$NOW", "$$CLUSTER_TIME")
 

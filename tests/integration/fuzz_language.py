@@ -29,8 +29,25 @@ SCHEMAS: list[Any] = [
     {"properties": {"a": {"items": [{}], "additionalItems": False}}},
     {"required": []}, {"type": "x"}, {"unknown": 1}, {"properties": 1}, {},
 ]  # fmt: skip
-REGEX_TEXTS = ["^a", "b$", "", "^ab?", "(a+)+$", "[", "\\d+", "^(?:a|b)", "a{2,1}", "(?i)A", "\\Qa.b\\E", "^\\x61", "(?<n>a)\\k<n>", "\\1",
-    "^a\\0b", "(?=a)a", "[[:alpha:]]"]
+REGEX_TEXTS = [
+    "^a",
+    "b$",
+    "",
+    "^ab?",
+    "(a+)+$",
+    "[",
+    "\\d+",
+    "^(?:a|b)",
+    "a{2,1}",
+    "(?i)A",
+    "\\Qa.b\\E",
+    "^\\x61",
+    "(?<n>a)\\k<n>",
+    "\\1",
+    "^a\\0b",
+    "(?=a)a",
+    "[[:alpha:]]",
+]
 
 
 class Language(Expressions):
@@ -153,8 +170,9 @@ class Language(Expressions):
     def update_path(self) -> str:
         """The path of an update, with its placeholders."""
         if self.often(0.15):
-            return self.choice(["a.$", "a.$[]", "a.$[e]", "m.$[e].n", "m.$[].n", "m.$.n", "a.$[none]", "$.a", "m.$[e].a.$[f]", "$[]",
-                "a.$[e"])
+            return self.choice(
+                ["a.$", "a.$[]", "a.$[e]", "m.$[e].n", "m.$[].n", "m.$.n", "a.$[none]", "$.a", "m.$[e].a.$[f]", "$[]", "a.$[e"]
+            )
         return self.path()
 
     def update_fields(self, name: str) -> dict[str, Any]:
@@ -168,8 +186,11 @@ class Language(Expressions):
         if name in ("$push", "$addToSet") and self.often(0.6):
             each: dict[str, Any] = {"$each": self.spoilt(self.some(self.operand))}
             if name == "$push" or self.often(0.1):
-                for option, maker in {"$slice": self.number, "$position": self.number,
-                    "$sort": lambda: self.choice([1, -1, {"n": 1}, {"n.s": -1}, 0, {}])}.items():
+                for option, maker in {
+                    "$slice": self.number,
+                    "$position": self.number,
+                    "$sort": lambda: self.choice([1, -1, {"n": 1}, {"n.s": -1}, 0, {}]),
+                }.items():
                     if self.often(0.4):
                         each[option] = self.spoilt(maker())
             return each
@@ -189,8 +210,12 @@ class Language(Expressions):
 
     def array_filters(self) -> list[Any]:
         """The conditions of an update's placeholders."""
-        return self.spoilt([{"e": self.condition(1)} if self.often(0.5) else {"e.n": self.condition(0)},
-            *([{"f": self.condition(0)}] if self.often(0.2) else [])])
+        return self.spoilt(
+            [
+                {"e": self.condition(1)} if self.often(0.5) else {"e.n": self.condition(0)},
+                *([{"f": self.condition(0)}] if self.often(0.2) else []),
+            ]
+        )
 
     # ------------------------------------------------------------ indexes
 
@@ -221,8 +246,9 @@ class Language(Expressions):
 
     def collation(self) -> Any:
         """A collation."""
-        found: dict[str, Any] = {"locale": self.choice(["xx", "de", "sv@collation=standard"] if self.often(self.malice)
-            else ["en", "fr", "simple", "en_US"])}
+        found: dict[str, Any] = {
+            "locale": self.choice(["xx", "de", "sv@collation=standard"] if self.often(self.malice) else ["en", "fr", "simple", "en_US"])
+        }
         options: dict[str, list[Any]] = {
             "strength": [1, 2, 3, 4, 5, 6], "caseLevel": [True], "numericOrdering": [True], "caseFirst": ["upper", "lower", "off", "x"],
             "alternate": ["shifted"], "backwards": [True],

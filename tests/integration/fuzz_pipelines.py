@@ -11,11 +11,35 @@ from tests.integration.fuzz_expressions import UNITS
 from tests.integration.fuzz_language import Language
 
 # Stages that treat documents one by one and so give the same ones whatever is done first and in which order.
-STEADY = ["$match", "$match", "$match", "$addFields", "$set", "$project", "$unset", "$unwind", "$replaceRoot", "$replaceWith", "$redact",
-    "$lookup", "$sort", "$unionWith"]
+STEADY = [
+    "$match",
+    "$match",
+    "$match",
+    "$addFields",
+    "$set",
+    "$project",
+    "$unset",
+    "$unwind",
+    "$replaceRoot",
+    "$replaceWith",
+    "$redact",
+    "$lookup",
+    "$sort",
+    "$unionWith",
+]
 # Stages that begin a pipeline on something other than a collection's documents, that write, or whose answer depends on the moment.
-SPECIAL = ["$out", "$merge", "$sample", "$currentOp", "$listSessions", "$listLocalSessions", "$indexStats", "$collStats", "$planCacheStats",
-    "$queryStats"]
+SPECIAL = [
+    "$out",
+    "$merge",
+    "$sample",
+    "$currentOp",
+    "$listSessions",
+    "$listLocalSessions",
+    "$indexStats",
+    "$collStats",
+    "$planCacheStats",
+    "$queryStats",
+]
 BUCKETS = ["R5", "R10", "E6", "E192", "1-2-5", "POWERSOF2", "x"]
 
 
@@ -101,8 +125,12 @@ class Pipelines(Language):
 
     def root(self) -> Any:
         """What replaces a document."""
-        return self.pick(lambda: self.expression(2, "o"), lambda: {"$mergeObjects": ["$$ROOT", self.expression(1, "o")]}, lambda: "$o",
-            lambda: {"n": self.expression(2)})
+        return self.pick(
+            lambda: self.expression(2, "o"),
+            lambda: {"$mergeObjects": ["$$ROOT", self.expression(1, "o")]},
+            lambda: "$o",
+            lambda: {"n": self.expression(2)},
+        )
 
     def any_collection(self) -> Any:
         """A collection's name, which may be that of none."""
@@ -110,10 +138,28 @@ class Pipelines(Language):
 
     def bucket(self) -> Any:
         """The argument of `$bucket`."""
-        boundaries = self.choice([[0, 1, 5], [0, 10], ["a", "b"], [None, 1], [3, 1], [Date(0), Date(2**40)],
-            [float("-inf"), 0, float("inf")], [0], "x", [0, "a"]])
-        return self.broken({"groupBy": self.expression(1, "n"), "boundaries": boundaries,
-            "default": self.choice(["other", -1, 3, None, self.value()]), "output": {"n": self.accumulator()}})
+        boundaries = self.choice(
+            [
+                [0, 1, 5],
+                [0, 10],
+                ["a", "b"],
+                [None, 1],
+                [3, 1],
+                [Date(0), Date(2**40)],
+                [float("-inf"), 0, float("inf")],
+                [0],
+                "x",
+                [0, "a"],
+            ]
+        )
+        return self.broken(
+            {
+                "groupBy": self.expression(1, "n"),
+                "boundaries": boundaries,
+                "default": self.choice(["other", -1, 3, None, self.value()]),
+                "output": {"n": self.accumulator()},
+            }
+        )
 
     def densify(self) -> Any:
         """The argument of `$densify`."""
@@ -125,6 +171,7 @@ class Pipelines(Language):
 
     def fill(self) -> Any:
         """The argument of `$fill`."""
+
         def how() -> dict[str, Any]:
             return {"method": self.choice(["linear", "locf", "x"])} if self.often(0.6) else {"value": self.expression(1)}
 

@@ -123,8 +123,11 @@ class Rules:
         if before is None or after is None or reply is None:
             return
         failed = not reply.get("ok") or "writeErrors" in reply
-        idle = failed or (kind == "update" and not reply.get("nModified") and "upserted" not in reply) or (kind in ("insert", "delete")
-            and not reply["n"])
+        idle = (
+            failed
+            or (kind == "update" and not reply.get("nModified") and "upserted" not in reply)
+            or (kind in ("insert", "delete") and not reply["n"])
+        )
         if idle and before != after:
             session.blame("a write without effect", body, reply)
         growth = 0 if idle else {"insert": 1, "delete": -1}.get(kind, len(reply.get("upserted", [])))

@@ -122,8 +122,10 @@ class Chance(random.Random):
 
     def object(self, depth: int = 1) -> dict[str, Any]:
         """A document."""
-        return {self.choice(["n", "s", "a", "o", "0", "x", "", "$n", "a.b", "_id", "k", "v"]): self.value(depth)
-            for _ in range(self.randint(0, 3))}
+        return {
+            self.choice(["n", "s", "a", "o", "0", "x", "", "$n", "a.b", "_id", "k", "v"]): self.value(depth)
+            for _ in range(self.randint(0, 3))
+        }
 
     def nested(self) -> Any:
         """A value that is nested deeply."""

@@ -91,9 +91,7 @@ class LastNState(SeveralState):
 class ExtremesState(SeveralState):
     """The n least or greatest values; null and missing values do not take part."""
 
-    def __init__(
-        self, expression: Expression, n: int, greatest: bool, collation: Collation | None, name: str, max_bytes: int
-    ) -> None:
+    def __init__(self, expression: Expression, n: int, greatest: bool, collation: Collation | None, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
         self.n = n
         self.greatest = greatest

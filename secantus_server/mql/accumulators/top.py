@@ -23,9 +23,7 @@ from secantus_server.mql.expressions.parser import parse_expression
 class OrderedState(SeveralState):
     """The outputs of the first (or last) n documents; equal documents keep the order in which they came."""
 
-    def __init__(
-        self, expression: Expression, pattern: sort.SortPattern, n: int, last: bool, name: str, max_bytes: int
-    ) -> None:
+    def __init__(self, expression: Expression, pattern: sort.SortPattern, n: int, last: bool, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
         self.pattern = pattern
         self.n = n

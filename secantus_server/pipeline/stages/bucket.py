@@ -56,9 +56,7 @@ class Bucket(Stage):
 
     makes_many = True
 
-    def __init__(
-        self, group_by: Expression, boundaries: Boundaries, fields: dict[str, Accumulator], max_bytes: int | None
-    ) -> None:
+    def __init__(self, group_by: Expression, boundaries: Boundaries, fields: dict[str, Accumulator], max_bytes: int | None) -> None:
         super().__init__()
         self.group_by = group_by
         self.boundaries = boundaries

@@ -1,6 +1,6 @@
-"""Which seed is in the store: loaded once, kept as a layer of its own, and exchanged when the next test wants another.
+"""The seed that is in the store: loaded once, kept as a layer, and exchanged when the next test needs another.
 
-Under xdist one worker reads a source and hands it on through the run's directory; the others take it from there.
+Under xdist, one worker reads a source and shares the contents through the run's directory.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Seeds:
         self._loaded: set[Hashable] = set()
 
     def load_base(self) -> None:
-        """Load what ini `secantus_seed` names, for the whole session; with a namespace per test every test gets its own copy."""
+        """Load the seeds of the ini option `secantus_seed` for the session; with a namespace per test, `fill` loads them instead."""
         if self._worker.options.isolation != "namespace":
             for path in self._worker.options.seed:
                 self._write(self.contents(path), self._worker.options.database)
 
     def prepare(self, sources: Sequence[Source]) -> None:
-        """Have exactly these sources in the store, beside the base, before a test begins to write.
+        """Put exactly these sources, besides the base, into the store before a test begins to write.
 
         Raises:
-            SeedError: one cannot be read or loaded.
+            SeedError: a source cannot be read or loaded.
         """
         sources = self._beside_base(sources)
         owner = ("seed", tuple(describe(source) for source in sources)) if sources else None
@@ -53,7 +53,7 @@ class Seeds:
         """Load the base and these sources into one test's own database.
 
         Raises:
-            SeedError: one cannot be loaded, or is for a database of another name, which other tests would see too.
+            SeedError: a source cannot be loaded, or names a database, which all tests would share.
         """
         for source in [*self._worker.options.seed, *self._beside_base(sources)]:
             contents = self.contents(source)
@@ -62,19 +62,19 @@ class Seeds:
             self._write(contents, database)
 
     def contents(self, source: Source) -> Contents:
-        """What a source holds, read or run once per run."""
+        """Return a source's contents, which are read or computed once per run."""
         name = describe(source)
         if name not in self._contents:
             self._contents[name] = self._read(source) if identify().worker == MAIN or "<" in name else self._share(source)
         return self._contents[name]
 
     def _beside_base(self, sources: Sequence[Source]) -> list[Source]:
-        """The sources that the base does not contain already."""
+        """Return the sources that the base does not already contain."""
         base = {path.resolve() for path in self._worker.options.seed}
         return [source for source in sources if not (isinstance(source, Path) and base & {source.resolve(), *source.resolve().parents})]
 
     def _exchange(self, owner: Hashable, sources: Sequence[Source]) -> None:
-        """Take out the layer of the seed that is in, and put in the other, or load it if it never was."""
+        """Take out the current seed's layer, and put in the other's, or load it the first time."""
         layers = self._worker.layers
         if owner == self._current and (owner is None or layers.is_open(owner)):
             return
@@ -106,7 +106,7 @@ class Seeds:
         write(contents, self._worker.client, database)
 
     def _read(self, source: Source) -> Contents:
-        """Read a path, or let a callable fill a database that is gone afterwards."""
+        """Read a path, or let a callable fill a temporary database."""
         if isinstance(source, Path):
             return read_path(source)
         client, layers = self._worker.client, self._worker.layers
@@ -119,6 +119,6 @@ class Seeds:
             client.drop_database(scratch)
 
     def _share(self, source: Source) -> Contents:
-        """Read a source, or take over what another worker read."""
+        """Read a source, or use the contents that another worker has read."""
         name = "seed-" + hashlib.sha256(describe(source).encode()).hexdigest()[:16]
         return read_path(self._worker.run_directory.once(name, lambda directory: save(self._read(source), directory)))

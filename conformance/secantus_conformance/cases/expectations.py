@@ -14,13 +14,13 @@ from secantus_conformance.failures import AssertionFailed, BadTest
 from secantus_conformance.unified.driver_errors import short
 from secantus_conformance.unified.values import ABSENT
 
-# What every reply of a replica set carries, and no recording can foretell.
+# Fields that every reply of a replica set has and whose values differ from run to run.
 _GOSSIP = {"$clusterTime", "operationTime", "electionId", "opTime"}
 Reply = dict[str, Any]
 
 
 def check(expected: dict[str, Any], reply: Reply | None, error: PyMongoError | None) -> None:
-    """Checks one expectation of a step. Raises AssertionFailed, or BadTest for a form that is not known."""
+    """Check one expectation of a step. Raises AssertionFailed, or BadTest for an unknown form of expectation."""
     if "code" in expected:
         _check_code(expected, reply, error)
         return
@@ -45,7 +45,7 @@ def _check_code(expected: dict[str, Any], reply: Reply | None, error: PyMongoErr
 
 
 def _failure(reply: Reply | None, error: PyMongoError | None) -> tuple[int | None, str]:
-    """The code and the words of a failed command, or of its first failed write; (None, "") if it succeeded."""
+    """Return the code and message of a failed command, or of its first failed write; (None, "") if it succeeded."""
     if error is not None:
         details = getattr(error, "details", None) or {}
         return getattr(error, "code", None) or -1, details.get("errmsg", str(error))
@@ -110,7 +110,7 @@ def _check_document(checks: dict[str, list[list[Any]]], document: Any) -> None:
 
 
 def _check_ok(expected: dict[str, Any], reply: Reply) -> None:
-    """A command that did not fail is all that is wanted."""
+    """Check only that the command succeeded."""
 
 
 def _loosen(document: Any, fields: list[str]) -> Any:
@@ -128,7 +128,7 @@ def _without_gossip(document: Any) -> Any:
 
 
 def _part(wanted: Any, got: Any) -> Any:
-    """Of what came, the part that is spoken of."""
+    """Return the part of the reply that an expectation refers to."""
     if isinstance(wanted, dict) and isinstance(got, dict):
         return {key: _part(wanted[key], got[key]) for key in wanted if key in got}
     if isinstance(wanted, list) and isinstance(got, list):

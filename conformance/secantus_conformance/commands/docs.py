@@ -1,4 +1,4 @@
-"""`docs`: writes the page of the documentation from JSON reports."""
+"""`docs`: write the documentation page from JSON reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secantus_conformance.report.jsonout import read_json_report
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
+    """Add the subcommand."""
     parser = subparsers.add_parser("docs", help="write docs/reference/conformance.md from JSON reports")
     parser.add_argument("report", type=Path, nargs="+", metavar="REPORT", help="report.json of `run`, `cases` or `drivers`")
     parser.add_argument(
@@ -25,7 +25,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the page. Raises UsageError for a file that is no report, or one of another suite that is to stand beside."""
+    """Write the page. Raises UsageError for a file that is not a report, or for a `--beside` report of a suite that is not shown."""
     runs = [read_json_report(path) for path in arguments.report]
     others = [_other(path, {run.title for run in runs}) for path in arguments.beside]
     text = page(runs, free_passes(), others)

@@ -1,4 +1,4 @@
-"""`null`: the suites against a server that stores nothing and answers ok."""
+"""`null`: run the suites against a server that stores nothing and answers ok."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from secantus_conformance.suites.sources import open_source
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
+    """Add the subcommand."""
     parser = subparsers.add_parser("null", help="run the suites against a server that does nothing: what it passes is no merit")
     add_selection_options(parser)
     add_report_option(parser)
@@ -27,7 +27,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs. Failures are what is expected: the exit code is 0."""
+    """Run the suites. The exit code is 0, because failures are expected."""
     source = open_source(arguments.specs)
     cases = select(discover(source), arguments.category, arguments.match)
     servers: list[Server] = [CommandServer(NULL) for _ in range(arguments.workers)]

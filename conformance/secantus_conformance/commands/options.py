@@ -12,7 +12,7 @@ Subparsers = Any
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:
-    """--uri, --server, -n, --timeout."""
+    """Add --uri, --server, -n and --timeout."""
     parser.add_argument("--uri", action="append", default=[], metavar="URI", help="a server that runs already; once per worker")
     parser.add_argument("--server", metavar="COMMAND", help="a command that starts a server on port {port}; default: the bundled server")
     parser.add_argument(
@@ -24,12 +24,12 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_report_option(parser: argparse.ArgumentParser) -> None:
-    """--report."""
+    """Add --report."""
     parser.add_argument("--report", type=folder, metavar="DIR", help="write report.json, junit.xml and report.html there")
 
 
 def add_selection_options(parser: argparse.ArgumentParser) -> None:
-    """--category, --match and --specs."""
+    """Add --category, --match and --specs."""
     parser.add_argument("--category", action="append", default=[], metavar="NAME", help="only this category (crud stands for all crud.*)")
     parser.add_argument(
         "--match", action="append", default=[], metavar="PATTERN", help="only tests with this in their name; * and ? are wildcards"
@@ -38,19 +38,19 @@ def add_selection_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_specs_option(parser: argparse.ArgumentParser) -> None:
-    """--specs."""
+    """Add --specs."""
     parser.add_argument("--specs", type=Path, metavar="DIR", help="a checkout of mongodb/specifications instead of the pinned suites")
 
 
 def positive(text: str) -> int:
-    """A whole number above zero, for argparse."""
+    """Parse a positive integer for argparse."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A number of seconds above zero, for argparse."""
+    """Parse a positive number of seconds for argparse."""
     try:
         number = float(text)
     except ValueError:
@@ -61,7 +61,7 @@ def seconds(text: str) -> float:
 
 
 def folder(text: str) -> Path:
-    """A folder that can be written to, which is made if it is not there, for argparse: better now than after the tests."""
+    """Return a writable folder for argparse, created if necessary. Checked before the tests run rather than after them."""
     path = Path(text)
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`run`: the specification suites against a server."""
+"""`run`: run the specification suites against a server."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from secantus_conformance.running import Plan, execute
 from secantus_conformance.suites.catalog import check_files, discover, select
 from secantus_conformance.suites.sources import Source, open_source
 
-# The known differences of the bundled server: in a checkout a link to conformance/differences.toml.
+# The known differences of the bundled server; in a checkout, a link to conformance/differences.toml.
 DIFFERENCES = Path(__file__).parents[1] / "differences.toml"
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
+    """Add the subcommand."""
     parser = subparsers.add_parser("run", help="run the specification suites against a server")
     add_server_options(parser)
     add_selection_options(parser)
@@ -41,7 +41,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs. Returns 1 if tests failed; raises UsageError."""
+    """Run the suites. Returns 1 if tests failed; raises UsageError."""
     source = open_source(arguments.specs)
     cases = _cases(source, arguments)
     if arguments.list:
@@ -76,14 +76,14 @@ def _cases(source: Source, arguments: argparse.Namespace) -> list[TestCase]:
 
 
 def _differences(arguments: argparse.Namespace) -> list[Difference]:
-    """The known differences; another server than the bundled one has none of its own."""
+    """Return the known differences. Only the bundled server has a default list."""
     bundled = not arguments.uri and not arguments.server
     path = arguments.differences or (DIFFERENCES if bundled else None)
     return read_differences(path) if path else []
 
 
 def report(console: Console, result: Run, folder: Path | None) -> int:
-    """Shows a run and writes its reports. Returns the exit code."""
+    """Print a run and write its reports. Returns the exit code."""
     free = free_passes().intersection(each.id for each in result.results)
     print_run(console, result, free)
     if folder is not None:

@@ -1,9 +1,9 @@
-"""The BSON corpus against a server: a valid document comes back byte for byte, an invalid one is refused without harm.
+"""The BSON corpus against a server: a valid document is returned byte for byte, an invalid one is rejected without harm.
 
-Text that is not valid UTF-8 is an error to drivers, for which the corpus is written. A MongoDB server keeps the bytes as they came, so
-that either answer is right here: a refusal, or the same bytes.
+The corpus is written for drivers, which reject text that is not valid UTF-8. A MongoDB server stores such bytes unchanged, so
+both a rejection and the same bytes are accepted here.
 
-Each document travels as a field of another one, so that the server need not add an _id to it.
+Each document is sent as a field of another one, so that the server does not add an _id to it.
 Specification: https://github.com/mongodb/specifications/tree/master/source/bson-corpus
 """
 
@@ -27,7 +27,7 @@ _ID = 1
 
 
 def run_case(uri: str, client: MongoClient[Any], file: dict[str, Any], index: int) -> None:
-    """Runs one case: those of `valid` come first, then those of `decodeErrors`. Raises AssertionFailed."""
+    """Run one case. Indexes count the cases of `valid` first, then those of `decodeErrors`. Raises AssertionFailed."""
     valid, invalid = file.get("valid", []), file.get("decodeErrors", [])
     client[DATABASE][_COLLECTION].delete_many({})
     host, port = parse_uri(uri)["nodelist"][0]
@@ -58,7 +58,7 @@ def _round_trip(host: str, port: int, client: MongoClient[Any], nested: bytes) -
 
 
 def _check_kept(client: MongoClient[Any], nested: bytes) -> None:
-    """Check that the stored document has the bytes that were sent."""
+    """Check that the server stored the document with the bytes that were sent."""
     back = _stored(client)
     wanted = document(int32("_id", _ID), element(0x03, "d", nested))
     if back != wanted:

@@ -1,4 +1,4 @@
-"""The page of the documentation about conformance, made from JSON reports and never edited by hand."""
+"""The documentation page about conformance, generated from JSON reports and never edited by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ A test is *eligible* if it is meant for a single-node replica set of this versio
 counts those passes that a server gets which stores nothing and answers ok. A *known difference* names a missing
 feature; it becomes a failure as soon as it passes.
 """
-# A driver's suite has a hundred reasons of its own to skip tests; so many are named.
+# The number of skip reasons to list per driver suite; a suite has about a hundred.
 _SUITE_REASONS = 12
 _EXPLAINED = {
     Group.SERVER: "Tests that look at what the server says or keeps.",
@@ -30,7 +30,7 @@ _EXPLAINED = {
 
 
 def page(runs: list[Run], free: frozenset[str], others: Sequence[Run] = ()) -> str:
-    """The page for a number of runs; `others` are runs of the same suites against other servers, whose figures stand beside."""
+    """Return the page for several runs. `others` are runs of the same suites against other servers, shown for comparison."""
     return "\n".join([_HEAD, *(_section(run, free, [other for other in others if other.title == run.title]) for run in runs)])
 
 
@@ -58,7 +58,7 @@ def _line(row: Row, label: str, with_free: bool) -> str:
 
 
 def _beside(run: Run, others: list[Run]) -> str:
-    """The figures of servers beside each other, of a driver's suite those of the tests that need a server."""
+    """Compare the figures of several servers; for a driver's suite, those of the tests that need a server."""
     if not others:
         return ""
     tests = "tests that need a server" if server_tests(run) else "eligible tests"

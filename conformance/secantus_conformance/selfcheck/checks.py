@@ -25,7 +25,7 @@ RunCases = Callable[[str, list[TestCase]], Run]
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the self-check: how many of its checks hold, and what to say about those that do not."""
+    """One part of the self-check: the number of successful checks, and the messages of the failed ones."""
 
     name: str
     held: int
@@ -35,12 +35,12 @@ class Part:
 
     @property
     def good(self) -> bool:
-        """Whether enough of the checks hold."""
+        """Whether enough checks succeed."""
         return self.total == 0 or self.held / self.total >= self.needed
 
 
 def check_invalid(source: Source) -> Part:
-    """Every file of `invalid` is refused, every other file is taken."""
+    """Check that every file of `invalid` is refused and every other file accepted."""
     invalid = self_check_files(source, "invalid")
     taken = [f"{path.name} is taken although it breaks the format" for path in invalid if not _refused(path)]
     valid = sorted({case.file for case in discover(source) if case.kind == "unified"}) + self_check_files(source, "valid-fail")
@@ -67,7 +67,7 @@ def _suite_cases(source: Source, suite: str) -> list[TestCase]:
 
 
 def check_valid_fail(source: Source, run: RunCases) -> Part:
-    """Every test of `valid-fail` ends as pinned: failing is not enough, it must fail for its reason."""
+    """Check that every test of `valid-fail` fails, and for the expected reason."""
     pins = read_toml(_PINS)["kinds"]
     results = [result for result in run("valid-fail", _suite_cases(source, "valid-fail")).results if result.eligible]
     complaints = [_complaint(result, pins) for result in results]
@@ -85,14 +85,14 @@ def _complaint(result: Result, pins: dict[str, str]) -> str | None:
 
 
 def check_valid_pass(source: Source, run: RunCases) -> Part:
-    """Tests of `valid-pass` pass, as far as the server can: what does not is listed and does not count against the runner."""
+    """Run the tests of `valid-pass`. Those that the server cannot pass are listed and do not count against the runner."""
     results = [result for result in run("valid-pass", _suite_cases(source, "valid-pass")).results if result.eligible]
     bad = tuple(f"{result.id}: {result.reason[:_REASON_LENGTH]}" for result in results if result.verdict.is_bad)
     return Part("valid-pass passes", len(results) - len(bad), len(results), 0.0, bad)
 
 
 def check_mutants(source: Source, run: RunCases, count: int) -> Part:
-    """Mutants of tests that pass are caught: at least 95 in 100."""
+    """Check that at least 95 % of the mutants of passing tests are caught."""
     cases = [case for case in discover(source) if case.kind == "unified" and case.group is not Group.FAULTS]
     random.Random(_SEED).shuffle(cases)
     made = _mutants_of(sorted(cases[:count], key=lambda case: (case.file, case.index)), run, count)
@@ -103,7 +103,7 @@ def check_mutants(source: Source, run: RunCases, count: int) -> Part:
 
 
 def _mutants_of(originals: list[TestCase], run: RunCases, count: int) -> list[TestCase]:
-    """Mutants of the originals that pass, `count` at most, as many of each kind as there are of the rarest first."""
+    """Return at most `count` mutants of the passing originals, balanced by kind with the rarest kinds first."""
     passed = {result.id for result in run("tests to mutate", originals).results if result.verdict is Verdict.PASSED}
     made = [
         (mutant.mutation, _case(case, mutant.mutation, mutant.test))

@@ -1,4 +1,4 @@
-"""The error a test expects against the exception that came. Every key of an expectation is checked, false ones too."""
+"""The comparison of an exception with a test's expected error. Every key of the expectation is checked, including false ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Check = Callable[[Matcher, Any, BaseException], str | None]
 
 
 def check_error(matcher: Matcher, expected: dict[str, Any], error: BaseException) -> None:
-    """Checks an exception against `expectError`. Raises AssertionFailed, or BadTest for a key that the format does not have."""
+    """Check an exception against `expectError`. Raises AssertionFailed, or BadTest for an unknown key."""
     if not expected:
         raise BadTest("malformed", "expectError must have at least one key.")
     for key, wanted in expected.items():
@@ -29,7 +29,7 @@ def check_error(matcher: Matcher, expected: dict[str, Any], error: BaseException
 
 
 def describe(error: BaseException) -> str:
-    """An exception with everything the server said."""
+    """Describe an exception, including everything in the server's reply."""
     reply = driver_errors.details(error)
     return f"{type(error).__name__}: {driver_errors.short(error)}\n{extjson.show(reply)}" if reply else f"{type(error).__name__}: {error}"
 

@@ -1,6 +1,6 @@
-"""The rules that hold the tree together: who may import whom, how long things may grow, what must be there.
+"""The architecture's rules: imports between packages, limits on size, required docstrings and files.
 
-Each failure says what to do. docs/architecture.md tells why; change the tables here and there together.
+Each failure message says what to do. docs/architecture.md explains the rules; change the tables here and there together.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "secantus_server"
 
-# What every package may import.
+# Packages that every package may import.
 FOUNDATION = {"errors", "error_codes", "clock", "system", "bson", "diagnostics", "modules"}
 
-# What each package, or module at the top, may import besides; docs/architecture.md shows the same table.
+# Further imports allowed to each package or top-level module; docs/architecture.md shows the same table.
 MAY_IMPORT: dict[str, set[str]] = {
     "bson": set(),
     "errors": set(),
@@ -54,10 +54,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "periodic": {"commands", "storage"},
     "net": {"wire", "commands", "storage"},
 }
-# The composition root and what starts it may import everything.
+# The composition root and the programs that start it may import everything.
 ROOTS = {"__init__", "__main__", "server", "cli"}
 
-# Sources, which the build knows, and what it leaves behind.
+# Sources of the build, and directories that builds leave behind.
 SOURCES = {".py", ".pyx", ".pxd", ".so", ".c"}
 
 MAX_MODULE_LINES = 600
@@ -67,7 +67,7 @@ _IMPORT = re.compile(r"^\s*(?:from\s+(secantus_server[\w.]*)\s+c?import\s+(.*)|c
 
 
 def sources(*patterns: str) -> list[Path]:
-    """The source files of our packages."""
+    """Return the source files of our packages."""
     roots = [PACKAGE, ROOT / "pytest_secantus", ROOT / "conformance" / "secantus_conformance", ROOT / "vendor"]
     return sorted(path for root in roots for pattern in patterns for path in root.rglob(pattern) if path.is_file())
 
@@ -77,7 +77,7 @@ def relative(path: Path) -> str:
 
 
 def imported_packages(path: Path) -> set[str]:
-    """The top-level parts of secantus_server that a file imports."""
+    """Return the top-level parts of secantus_server that a file imports."""
     found = set()
     for source, names, whole in _IMPORT.findall(path.read_text(encoding="utf-8")):
         parts = (source or whole).split(".")
@@ -90,7 +90,7 @@ def settings() -> dict[str, Any]:
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
-    """The functions of a module with their numbers of lines, decorators aside."""
+    """Yield the functions of a module with their numbers of lines, without decorators."""
     if path.suffix == ".py":
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -101,7 +101,7 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def cython_functions(lines: list[str]) -> Iterator[tuple[str, int]]:
-    """Cython is not parsed: a function goes on for as long as the lines are indented deeper."""
+    """Yield the functions of a Cython module. It is not parsed: a function extends as long as the lines are indented more deeply."""
     heading = re.compile(r"^(\s*)(?:def|cdef|cpdef)\s[^=]*?(\w+)\(.*:\s*$")
     for number, line in enumerate(lines):
         match = heading.match(line)
@@ -115,7 +115,7 @@ def cython_functions(lines: list[str]) -> Iterator[tuple[str, int]]:
 
 
 def opening(path: Path) -> str | None:
-    """The docstring that a file opens with."""
+    """Return the docstring at the start of a file."""
     if path.suffix == ".py":
         return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     match = re.match(r'(?:#[^\n]*\n|\s)*"""(.+?)"""', path.read_text(encoding="utf-8"), re.DOTALL)

@@ -1,10 +1,10 @@
-"""Builds the static WiredTiger library that the storage binding is linked with.
+"""Build the static WiredTiger library to which the storage binding is linked.
 
 The source comes from the package index through pip, at the version and sha256 of `wiredtiger.txt`, so that the user's
-own mirror and proxy settings hold. It is patched, configured with its own CMake and compiled with ninja. The result is kept in
-`build/wiredtiger-<key>`, where the key stands for the pin, the patches and the options: nothing is built twice.
+own mirror and proxy settings apply. It is patched, configured with its own CMake and compiled with ninja. The result is kept in
+`build/wiredtiger-<key>`. The key depends on the pin, the patches and the options, so an unchanged library is not built again.
 
-Run it by hand with `python vendor/build_wiredtiger.py`; it prints the directory of the result.
+To run it by hand: `python vendor/build_wiredtiger.py`. It prints the directory of the result.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ CMAKE_OPTIONS = (
 
 
 class BuildError(Exception):
-    """WiredTiger cannot be built here; the message is one sentence for the user."""
+    """WiredTiger cannot be built on this machine; the message is one sentence for the user."""
 
 
 class Library(NamedTuple):
-    """Where the built library lies."""
+    """The location of the built library."""
 
     include: Path
     archive: Path
 
 
 def build(build_root: Path) -> Library:
-    """Builds WiredTiger below `build_root` unless this very version of it is there already.
+    """Build WiredTiger below `build_root` unless this exact configuration has been built there already.
 
-    Raises BuildError when the source cannot be downloaded, or does not compile.
+    Raises BuildError if the source cannot be downloaded or does not compile.
     """
     home = build_root / f"wiredtiger-{_key()}"
     library = Library(home / "include", home / "libwiredtiger.a")
@@ -69,7 +69,7 @@ def build(build_root: Path) -> Library:
     _run([_tool("ninja"), "-C", str(objects), "-j", str(os.cpu_count() or 1), "libwiredtiger.a"], home, "compiled")
     library.include.mkdir(exist_ok=True)
     shutil.copy(objects / "include" / "wiredtiger.h", library.include)
-    # The archive is moved last: where it lies, the result is complete.
+    # The archive is moved last: its presence means that the result is complete.
     (objects / "libwiredtiger.a").rename(library.archive)
     shutil.rmtree(objects)
     shutil.rmtree(source)
@@ -77,7 +77,7 @@ def build(build_root: Path) -> Library:
 
 
 def _key() -> str:
-    """Names everything that the library's content depends on."""
+    """Return a hash of everything on which the library's content depends."""
     digest = hashlib.sha256(PIN.read_bytes())
     for patch in PATCHES:
         digest.update(patch.read_bytes())
@@ -86,7 +86,7 @@ def _key() -> str:
 
 
 def _tool(name: str) -> str:
-    """The path of a build tool that came as a wheel."""
+    """Return the path of a build tool that is installed as a wheel."""
     path = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     if path is None:
         raise BuildError(f"The build needs {name}, which pip installs by itself unless --no-build-isolation is given: pip install {name}.")
@@ -94,7 +94,7 @@ def _tool(name: str) -> str:
 
 
 def _download(home: Path) -> Path:
-    """Fetches the pinned source archive through pip, which checks its sha256."""
+    """Download the pinned source archive with pip, which checks its sha256."""
     target = home / "download"
     target.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
@@ -111,7 +111,7 @@ def _download(home: Path) -> Path:
 
 
 def _unpack(archive: Path, source: Path) -> None:
-    """Unpacks and patches; the directory gets its final name only when it is complete."""
+    """Unpack and patch the source; the directory gets its final name only once it is complete."""
     with tempfile.TemporaryDirectory(dir=source.parent) as scratch:
         with tarfile.open(archive) as tar:
             # Python before 3.12 may lack the filter, and the archive's sha256 is pinned anyway.
@@ -125,7 +125,7 @@ def _unpack(archive: Path, source: Path) -> None:
 
 
 def _run(command: list[str], home: Path, what: str) -> None:
-    """Runs one step with its output in a file; raises BuildError, with the output's end, when it fails."""
+    """Run one step and write its output to a file. Raises BuildError with the end of the output if the step fails."""
     log = home / "build.log"
     with log.open("wb") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)

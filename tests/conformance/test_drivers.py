@@ -1,4 +1,4 @@
-"""Drivers' suites: reading their results and telling failures of the server from those of the environment."""
+"""Drivers' suites: reading their results, and distinguishing failures of the server from those of the environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from secantus_conformance.model import Verdict
 
 
 class Suite:
-    """A suite whose tests in the module `alone` need no server."""
+    """A suite whose tests in the module `alone` do not need a server."""
 
     name, version = "fake", "1"
     environmental: Sequence[Environmental] = (
@@ -32,14 +32,14 @@ class Suite:
     )
 
     def prepare(self, cache: Path) -> Path:
-        """Nothing to do."""
+        """Do nothing."""
         return cache
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Nothing to run."""
+        """Do nothing."""
 
     def needs_server(self, test: str) -> bool:
-        """Most do."""
+        """Return whether a test needs a server."""
         return not test.startswith("alone")
 
 
@@ -177,14 +177,14 @@ def test_nothing_goes_on_after_an_interruption(tmp_path: Path, monkeypatch: pyte
     started: list[subprocess.Popen[bytes]] = []
 
     class Interrupted(subprocess.Popen[bytes]):
-        """A process that nobody has the patience to wait for."""
+        """A process whose wait is interrupted."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             started.append(self)
 
         def wait(self, timeout: float | None = None) -> int:
-            """Is interrupted, unless the process has been killed."""
+            """Raise an interrupt, unless the process has been killed."""
             if timeout is not None:
                 raise KeyboardInterrupt
             return super().wait()

@@ -1,4 +1,4 @@
-"""expectError against the exceptions that pymongo raises; false expectations count as much as true ones."""
+"""expectError against exceptions that pymongo raises; false expectations are checked like true ones."""
 
 from __future__ import annotations
 

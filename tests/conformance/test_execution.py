@@ -1,4 +1,4 @@
-"""Workers, servers and the command line, against the server that does nothing."""
+"""Workers, servers and the command line, with the null server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIND = {"name": "find", "object": "collection0", "arguments": {"filter": {}}}
 
 @pytest.fixture(autouse=True)
 def _path_for_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers and servers are processes of their own and find the packages where this one does."""
+    """Let workers and servers, which are separate processes, find the packages on the same path as this process."""
     monkeypatch.setenv("PYTHONPATH", ":".join(entry for entry in sys.path if entry))
 
 
@@ -106,7 +106,7 @@ def test_a_test_that_hangs_is_killed_and_the_rest_goes_on() -> None:
     assert [results[name].verdict for name in ("before", "hangs", "after")] == [Verdict.PASSED, Verdict.TIMEOUT, Verdict.PASSED]
 
 
-# Listens like the null server and ends itself a moment after it was asked for a document.
+# Listens like the null server, and exits shortly after a request for a document.
 MORTAL = NULL.replace("-m secantus_conformance.null_server", f"{Path(__file__).with_name('mortal_server.py')}")
 
 
@@ -185,7 +185,7 @@ def test_the_signal_that_ends_a_program_is_an_interruption(monkeypatch: pytest.M
 
 
 def checkout(tmp_path: Path, version: str = "1.0") -> list[str]:
-    """A checkout with one file of two tests, one of which the null server passes."""
+    """A checkout with one file of two tests, one of which passes against the null server."""
     path = tmp_path / "source/crud/tests/unified/find.json"
     path.parent.mkdir(parents=True)
     (tmp_path / "source/unified-test-format").mkdir()

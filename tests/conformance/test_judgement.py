@@ -1,4 +1,4 @@
-"""What becomes of results: known differences, the ratchet, a baseline, and the mutants of the self-check."""
+"""The reclassification of results: known differences, the ratchet, a baseline, and the mutants of the self-check."""
 
 from __future__ import annotations
 

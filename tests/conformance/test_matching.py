@@ -1,4 +1,4 @@
-"""The matcher, rule by rule: what matches, what does not and where, and which expectations are themselves wrong."""
+"""The matcher, rule by rule: matches, mismatches with their locations, and invalid expectations."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Entities:
     """Two saved values and a session."""
 
     def value(self, name: str) -> Any:
-        """The value of a name."""
+        """Return the value with a name."""
         if name not in ("seven", "document"):
             raise BadTest("undefined-entity", name)
         return {"seven": 7, "document": {"a": 1}}[name]
 
     def lsid(self, name: str) -> Any:
-        """The session's id."""
+        """Return the session's id."""
         if name != "session0":
             raise BadTest("undefined-entity", name)
         return LSID
@@ -163,7 +163,7 @@ def test_matches(matcher: Matcher, name: str) -> None:
     matcher.match(expected, actual)
 
 
-# name: expected, actual, the path of the mismatch, words of the reason
+# name: expected, actual, path of the mismatch, words in the reason
 MISMATCHES: dict[str, tuple[Any, Any, str, str]] = {
     "missing key": ({"a": 1}, {}, "a", "is missing"),
     "missing nested key": ({"a": {"b": 1}}, {"a": {}}, "a.b", "is missing"),

@@ -1,4 +1,4 @@
-"""What a client observes, events and log messages, against what a test expects of it."""
+"""The events and log messages that a client observes, compared with a test's expectations."""
 
 from __future__ import annotations
 

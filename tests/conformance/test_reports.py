@@ -1,4 +1,4 @@
-"""Reports: what is written can be read, holds both sides of a failure, and harms no reader."""
+"""Reports: they can be read back, show both sides of a failure, and escape their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server in a process of its own: what it answers, how it ends, and what a run notices of it."""
+"""The server in a child process: its methods, its end, and how a run reacts to it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def insert(server: ChildServer) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process, and not only what nobody has waited for."""
+    """Return whether the process runs, as opposed to a zombie that no process has waited for."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -163,7 +163,7 @@ def test_it_ends_with_a_parent_that_is_killed() -> None:
 
 
 def in_a_fork(work: object) -> int:
-    """Run a function in a fork of this process, which then ends without any cleaning up; gives its exit status."""
+    """Run a function in a fork of this process, which then exits without cleanup; return the exit status."""
     pid = os.fork()
     if pid == 0:
         try:

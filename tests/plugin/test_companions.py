@@ -1,4 +1,4 @@
-"""Other plugins of pytest: forks, threads, timeouts, other loops. Each test needs its plugin and is skipped without it."""
+"""Other pytest plugins: forks, threads, timeouts, other event loops. Each test is skipped if its plugin is not installed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FORKED = """
 
 @pytest.fixture
 def forking(project: Project) -> Project:
-    """A project whose tests pytest-forked can run; some of its versions do not work with some of pytest's."""
+    """A project whose tests pytest-forked can run. Some of its versions do not work with some versions of pytest."""
     pytest.importorskip("pytest_forked")
     project.write(test_probe="def test_probe(): pass")
     if project.run_apart("--forked", "-p", "no:secantus").ret != pytest.ExitCode.OK:

@@ -1,4 +1,4 @@
-"""What reports and the summary say beside the error."""
+"""Hints in reports and in the summary."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_no_hint(error: Exception) -> None:
 
 @pytest.fixture
 def unused_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port on which no process listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""Options: what is wrong with one is said in a sentence, and never a traceback."""
+"""Invalid options are reported in one sentence without a traceback."""
 
 from __future__ import annotations
 

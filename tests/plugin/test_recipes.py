@@ -1,4 +1,4 @@
-"""The recipes of docs/plugin.md for object-document mappers and Hypothesis; each is skipped where its library is not installed."""
+"""The recipes of docs/plugin.md for object-document mappers and Hypothesis. Each is skipped if its library is not installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`secantus_seed`: the marker and the ini line, in every kind of isolation."""
+"""`secantus_seed`: the marker and the ini option, in every isolation mode."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_marker_with_no_isolation(seeds: Project) -> None:
 
 
 def test_a_seed_is_loaded_once(seeds: Project) -> None:
-    """A callable runs once, however often tests with other seeds come between."""
+    """A callable runs once, however often tests with other seeds run in between."""
     seeds.write(
         test_it="""
         import pytest

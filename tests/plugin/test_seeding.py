@@ -1,4 +1,4 @@
-"""Reading seeds: every kind of file, directories, and what is wrong with them."""
+"""Reading seeds: every kind of file, directories, and errors in them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OID = ObjectId("64b7f0c2a1b2c3d4e5f60718")
 
 
 def documents(contents: Contents, collection: str, database: str | None = None) -> list[dict[str, Any]]:
-    """The documents of one collection, decoded."""
+    """Return the decoded documents of one collection."""
     return [bson.decode(document) for document in contents[database][collection].documents]
 
 
@@ -184,7 +184,7 @@ def test_descriptions_tell_sources_apart(tmp_path: Path) -> None:
 
 
 class Filler:
-    """A callable seed with something to remember."""
+    """A callable seed with state."""
 
     def __init__(self, number: int) -> None:
         self.number = number

@@ -1,4 +1,4 @@
-"""The server's settings in the ini file, and what each worker of a run gets."""
+"""The server's settings in the ini file, and each worker's share of them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_port_that_is_taken(project: Project) -> None:
 
 
 def two_free_ports() -> int:
-    """The lower of two neighbouring ports that are free, and that the system gives to nobody who asks for any port."""
+    """Return the lower of two adjacent free ports outside the range from which the system assigns ports."""
     for port in range(20_000 + os.getpid() % 1000 * 10, 32_000, 2):
         try:
             with socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 1)):

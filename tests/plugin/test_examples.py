@@ -11,7 +11,7 @@ from tests.plugin.project import LOAD
 pytest_plugins = ["pytester"]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SUITE = ["--secantus", "-o", "secantus_redirect=localhost:27017"]
+SUITE = ["--secantus", "--secantus-redirect=localhost:27017"]
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ class ChildServer:
     def _await_end(self) -> str:
         """Wait until the process has exited after its channel closed, take its exit status, and describe how it ended."""
         if os.getpid() != self._owner:
-            return "the server's process is gone"
+            return "the server's process has ended"
         deadline, pause = monotonic() + DEATH_TIMEOUT_S, Event()
         while (death := self.death()) is None and monotonic() < deadline:
             pause.wait(0.001)
@@ -228,7 +228,7 @@ class ChildServer:
             assert self._pid > 0, "a number of 0 would be the whole group of this process"
             posix.kill(self._pid, signal.SIGKILL)
             self._reap(0)
-            return f"the server's process {self._pid} did not answer any more and has been killed"
+            return f"the server's process {self._pid} stopped answering and was killed"
         return death
 
     def _reap(self, flags: int) -> None:
@@ -254,7 +254,7 @@ def spawn(door: int) -> int:
     path = [home, *(entry or str(Path.cwd()) for entry in sys.path if isinstance(entry, str))]
     actions = [(posix.POSIX_SPAWN_DUP2, door, 0), (posix.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     if not sys.executable:
-        raise CannotStart("secantus_process: the server's process cannot be started: this Python does not know its own path")
+        raise CannotStart("secantus_process: the server's process cannot be started: the path of the Python executable is unknown")
     words = [sys.executable, "-c", BOOT, *path]
     return posix.posix_spawn(sys.executable, words, os.environ, file_actions=actions, setpgroup=0, setsigmask=[])
 
@@ -266,5 +266,5 @@ def describe_end(pid: int, status: int) -> str:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
-        return f"the server's process {pid} was ended by signal {number} ({name})"
+        return f"the server's process {pid} was terminated by signal {number} ({name})"
     return f"the server's process {pid} ended with exit status {os.WEXITSTATUS(status)}"

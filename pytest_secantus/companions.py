@@ -9,7 +9,7 @@ import pytest
 PREFIX = "secantus_"
 #: Markers of pytest-run-parallel with which a test chooses its number of threads itself.
 ASKED_FOR_THREADS = ("parallel_threads", "parallel_threads_limit", "force_parallel_threads", "thread_unsafe", "iterations")
-THREADS_SHARE = "all threads of a test share one database of Secantus"
+THREADS_SHARE = "all threads of a test would share one Secantus database"
 
 
 def run_in_one_thread(items: list[pytest.Item]) -> None:
@@ -31,7 +31,7 @@ def check_loop(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("trio") is None and backend(request) != "trio":
         return
     raise pytest.UsageError(
-        f"{request.fixturename}: pymongo's AsyncMongoClient needs asyncio, and this test runs on trio; "
+        f"{request.fixturename}: pymongo's AsyncMongoClient needs asyncio, but this test runs on trio; "
         "use secantus_db in a thread (trio.to_thread.run_sync), or anyio's asyncio backend"
     )
 

@@ -12,7 +12,7 @@ class NoSnapshots(RuntimeError):
     """A snapshot was requested from an external server."""
 
     def __init__(self) -> None:
-        super().__init__("snapshots need a server of our own: leave out secantus_uri, or use secantus_isolation = namespace")
+        super().__init__("snapshots are not available with secantus_uri: leave it out, or use secantus_isolation = namespace")
 
 
 class ExternalServer:

@@ -130,7 +130,7 @@ class Guard:
         directories = [item.path.parent, item.config.rootpath, *self.worker.options.seed]
         markers = list(reversed(list(item.iter_markers(SEED_MARKER))))
         if named := [name for marker in markers for name in marker.kwargs]:
-            raise SeedError(f"secantus_seed: its sources are given without names, and not as {named[0]}=")
+            raise SeedError(f"secantus_seed: pass sources as positional arguments, not as {named[0]}=")
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
         return [find_source(source, directories) for source in given]
 
@@ -152,13 +152,13 @@ class Guard:
         if not self.worker.bereft:
             return None
         names = ", ".join(sorted(getattr(one, "argname", str(one)) for one in self.worker.bereft))
-        return f"Secantus: the server died during an earlier test, and what these fixtures wrote is gone with it: {names}"
+        return f"Secantus: the server died during an earlier test, and the writes of these fixtures are lost: {names}"
 
     def _after_death(self, death: str) -> str:
         """Start another server for the next test; return a description of what happened."""
         if self.worker.death():
             self.worker.replace_server()
-        return f"Secantus: {death}; what it held is gone, and the next test has a new server"
+        return f"Secantus: {death}; its data is lost, and the next test gets a new server"
 
     def _begin_fixture_teardown(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Undo the teardown's writes too, even if the setup wrote nothing. (pytest runs the last finalizer first.)"""

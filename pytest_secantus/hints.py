@@ -10,8 +10,8 @@ from pytest_secantus.redirect import addresses
 
 TITLE = "Secantus"
 LOGINS = (
-    "secantus: {clients} gave a user name and a password, which the server does not check; "
-    "a test that expects a login to be refused has to create a user first, or needs secantus_check_logins."
+    "secantus: the credentials of {clients} were not checked, because the server has no users; "
+    "a test that expects a login to fail must create a user first, or set secantus_check_logins = yes."
 )
 
 
@@ -28,8 +28,8 @@ def hint(error: BaseException, ours: str) -> str | None:
             if found:
                 places = " ".join(dict.fromkeys(f"{host}:{port}" for host, port in found))
                 return (
-                    f"There is no MongoDB server on {places}. If the test expects one there, let its clients reach the server of this run: "
-                    f"secantus_redirect = {places} in the ini file, or --secantus-redirect={places.replace(' ', ',')}"
+                    f"No MongoDB server listens on {places}. To redirect the test's clients to the server of this run, set "
+                    f"secantus_redirect = {places} in the ini file or pass --secantus-redirect={places.replace(' ', ',')}"
                 )
     return None
 

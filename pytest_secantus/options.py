@@ -76,30 +76,30 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--secantus",
         action="store_true",
-        help="run a server for the whole suite, name it in the environment, and isolate every test",
+        help="run a server for the whole suite, set environment variables to its URI, and isolate every test",
     )
     group.addoption(
         "--secantus-isolation",
         metavar="MODE",
-        help="restore (default): undo what each test wrote; namespace: a database per test; none",
+        help="restore (default): undo each test's writes; namespace: a database per test; none",
     )
-    group.addoption("--secantus-storage", metavar="WHERE", help=":memory: (default), or a directory for the servers' files")
+    group.addoption("--secantus-storage", metavar="WHERE", help=":memory: (default), or a directory for the servers' data")
     group.addoption(
         "--secantus-redirect",
         metavar="ADDRESSES",
-        help="with --secantus: host:port, or several with commas, that pymongo clients ask for and do not get",
+        help="with --secantus: host:port, or several separated by commas, from which pymongo clients are redirected to the test server",
     )
-    group.addoption("--secantus-uri", metavar="URI", help="use this server instead of an own one (isolation namespace or none)")
-    group.addoption("--secantus-process", metavar="WHEN", help="auto (default), yes or no: run the server in a process of its own")
+    group.addoption("--secantus-uri", metavar="URI", help="use an external server instead of starting one (isolation namespace or none)")
+    group.addoption("--secantus-process", metavar="WHEN", help="auto (default), yes or no: run the server in a child process")
     parser.addini("secantus_isolation", "as --secantus-isolation", default="")
     parser.addini("secantus_storage", "as --secantus-storage", default="")
     parser.addini("secantus_uri", "as --secantus-uri", default="")
     parser.addini("secantus_process", "as --secantus-process", default="")
-    parser.addini("secantus_env", "with --secantus: environment variables that get the URI", type="args", default=list(DEFAULT_ENV))
-    parser.addini("secantus_redirect", "as --secantus-redirect, with spaces between addresses", type="args", default=[])
-    parser.addini("secantus_settings", "settings of the server: lines such as ttl_interval_s = 1", type="linelist", default=[])
-    parser.addini("secantus_keep_definitions", "keep collections and indexes that tests create, without data: yes, no", default="")
-    parser.addini("secantus_check_logins", "check the logins of redirected clients even if there are no users: yes, no", default="")
+    parser.addini("secantus_env", "with --secantus: variables to set to the server's URI", type="args", default=list(DEFAULT_ENV))
+    parser.addini("secantus_redirect", "as --secantus-redirect, but separated by spaces", type="args", default=[])
+    parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
+    parser.addini("secantus_keep_definitions", "keep the definitions of collections and indexes that tests create: yes, no", default="")
+    parser.addini("secantus_check_logins", "check the logins of redirected clients even while there are no users: yes, no", default="")
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
 
@@ -143,16 +143,16 @@ def read_isolation(text: str, uri: str | None) -> Isolation:
     """Return the isolation mode. The default for an external server, which has no snapshots, is `namespace`."""
     mode = text or ("namespace" if uri else "restore")
     if mode not in ISOLATIONS:
-        raise pytest.UsageError(f"secantus_isolation is {mode!r}; it can be {', '.join(ISOLATIONS)}")
+        raise pytest.UsageError(f"secantus_isolation is {mode!r}; it must be one of {', '.join(ISOLATIONS)}")
     if mode == "restore" and uri:
-        raise pytest.UsageError("secantus_isolation = restore needs a server of our own; with secantus_uri use namespace or none")
+        raise pytest.UsageError("secantus_isolation = restore does not work with secantus_uri; use namespace or none")
     return mode
 
 
 def read_truth(name: str, text: str, otherwise: bool) -> bool:
     """Parse yes or no."""
     if text and text.lower() not in TRUTHS:
-        raise pytest.UsageError(f"{name} is {text!r}; it can be yes or no")
+        raise pytest.UsageError(f"{name} is {text!r}; it must be yes or no")
     return TRUTHS[text.lower()] if text else otherwise
 
 
@@ -164,7 +164,7 @@ def read_check_logins(text: str, uri: str | None) -> bool:
     """
     checks = read_truth("secantus_check_logins", text, False)
     if checks and uri:
-        raise pytest.UsageError("secantus_check_logins is for a server of our own; it cannot go with secantus_uri")
+        raise pytest.UsageError("secantus_check_logins cannot be combined with secantus_uri")
     return checks
 
 
@@ -173,7 +173,7 @@ def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[s
     if not lines:
         return {}
     if uri:
-        raise pytest.UsageError("secantus_settings is for a server of our own; it cannot go with secantus_uri")
+        raise pytest.UsageError("secantus_settings cannot be combined with secantus_uri")
     from pytest_secantus.server_settings import is_worker, parse_settings
 
     try:
@@ -189,7 +189,7 @@ def read_process(text: str) -> Process:
     """Return whether to run the server in a child process."""
     when = text or "auto"
     if when not in PROCESSES:
-        raise pytest.UsageError(f"secantus_process is {when!r}; it can be {', '.join(PROCESSES)}")
+        raise pytest.UsageError(f"secantus_process is {when!r}; it must be one of {', '.join(PROCESSES)}")
     return when
 
 
@@ -213,24 +213,24 @@ def read_address(text: str) -> Address:
 def read_seed(paths: list[Path], uri: str | None, isolation: Isolation) -> tuple[Path, ...]:
     """Return the seed files and directories. They must exist, and must not be loaded into a user's own database."""
     if paths and uri and isolation == "none":
-        raise pytest.UsageError("secantus_seed: with secantus_uri and isolation none it would be loaded into a database that is not ours")
+        raise pytest.UsageError("secantus_seed with secantus_uri and isolation none would load into an existing database")
     for path in paths:
         if not path.exists():
-            raise pytest.UsageError(f"secantus_seed: there is no {path}")
+            raise pytest.UsageError(f"secantus_seed: {path} does not exist")
     return tuple(paths)
 
 
 def read_database(name: str) -> str:
     """Return the name of the test database; MongoDB must accept it, and it must not be a system database."""
     if not re.fullmatch(r"[^\s/\\.\"$*<>:|?\0]{1,38}", name) or name in {"admin", "local", "config"}:
-        raise pytest.UsageError(f"secantus_database: {name!r} cannot be the name of a test database")
+        raise pytest.UsageError(f"secantus_database: {name!r} is not allowed as the name of a test database")
     return name
 
 
 def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
     """Return ``:memory:`` or a directory, which is created when needed. A relative path starts at pytest's root directory."""
     if uri and text:
-        raise pytest.UsageError("secantus_storage is for a server of our own; it cannot go with secantus_uri")
+        raise pytest.UsageError("secantus_storage cannot be combined with secantus_uri")
     if text in {"", MEMORY}:
         return MEMORY
     path = config.rootpath / text

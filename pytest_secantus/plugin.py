@@ -88,9 +88,9 @@ def pytest_report_header(config: pytest.Config) -> str:
     elif worker.running:
         where = without_credentials(worker.server.uri)
     else:
-        where = without_credentials(options.uri or "starts when a fixture asks for it")
+        where = without_credentials(options.uri or "starts when a fixture needs it")
     if getattr(worker.server if worker.running else None, "pid", None):
-        where += " in a process of its own"
+        where += " in a child process"
     storage = "" if options.uri else f", storage {options.storage if options.storage != MEMORY else 'in memory'}"
     return f"secantus: {where}{storage}, isolation {options.isolation}"
 
@@ -189,5 +189,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if (count := guard_of(config).worker.logins) > 0:
         from pytest_secantus.hints import logins_line
 
-        terminalreporter.section("warnings of Secantus", sep="-")
+        terminalreporter.section("Secantus warnings", sep="-")
         terminalreporter.line(logins_line(count))

@@ -70,7 +70,7 @@ def find_source(given: object, directories: Iterable[Path]) -> Source:
             return directory / text
     if re.fullmatch(r"[\w.]+:\w+", text):
         return import_callable(text)
-    raise SeedError(f"secantus_seed: there is no file, directory or callable {text!r}")
+    raise SeedError(f"secantus_seed: no file, directory or callable {text!r} exists")
 
 
 def import_callable(name: str) -> Source:
@@ -126,7 +126,7 @@ def read_file(path: Path) -> dict[str, CollectionSeed]:
     """Read one file by its suffix; return its contents by collection."""
     reader = READERS.get(path.suffix)
     if reader is None:
-        raise SeedError(f"secantus_seed: {path} is none of {' '.join(READERS)}")
+        raise SeedError(f"secantus_seed: the suffix of {path} is not one of {' '.join(READERS)}")
     try:
         return reader(path)
     except (ValueError, TypeError, OverflowError, bson.errors.BSONError) as error:
@@ -142,7 +142,7 @@ def read_json(path: Path) -> dict[str, CollectionSeed]:
     """Read Extended JSON: an array of documents, or an object with arrays by collection."""
     text = read_text(path)
     if not text.strip():
-        raise ValueError("it is empty; a collection without documents is []")
+        raise ValueError("it is empty; write [] for a collection without documents")
     return by_collection(extended_json.loads(text), path.stem)
 
 
@@ -162,7 +162,7 @@ def read_yaml(path: Path) -> dict[str, CollectionSeed]:
     try:
         import yaml
     except ImportError as error:
-        raise SeedError(f"secantus_seed: to read {path} install pytest-secantus[yaml]") from error
+        raise SeedError(f"secantus_seed: reading {path} requires pytest-secantus[yaml]") from error
     try:
         data = yaml.safe_load(read_text(path))
     except yaml.YAMLError as error:
@@ -186,7 +186,7 @@ def read_bson(path: Path) -> dict[str, CollectionSeed]:
     metadata = path.with_name(path.stem + METADATA)
     described = json_util.loads(read_text(metadata), json_options=extended_json.OPTIONS) if metadata.exists() else {}
     if not isinstance(described, dict):
-        raise ValueError(f"{metadata.name} is not an object")
+        raise ValueError(f"{metadata.name} does not contain an object")
     documents = bson.decode_all(path.read_bytes(), DEFAULT_RAW_BSON_OPTIONS) if path.exists() else []
     seed = CollectionSeed([bytes(document.raw) for document in documents])
     seed.indexes = [index for index in described.get("indexes", []) if index.get("name") != "_id_"]
@@ -221,7 +221,7 @@ def run_callable(function: Callable[[Database[dict[str, Any]]], object], scratch
         SeedError: `function` is a coroutine function; no event loop exists when seeds are loaded.
     """
     if inspect.iscoroutinefunction(function):
-        raise SeedError(f"secantus_seed: {describe(function)} is a coroutine function; it has to be a plain one")
+        raise SeedError(f"secantus_seed: {describe(function)} is a coroutine function; use a plain function")
     function(scratch)
     return {None: dict(dump(scratch))}
 

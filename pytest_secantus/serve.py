@@ -89,7 +89,7 @@ class Process:
             self._server = SecantusDBServer(**arguments[1])
             self._start(self._server)
             return self._server.uri, self._server.port
-        assert self._server is not None, "the server is started first"
+        assert self._server is not None, "the server has not been started"
         self._is_over = name == "stop"
         attribute = getattr(self._server, name)
         if arguments is None:

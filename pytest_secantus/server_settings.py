@@ -28,7 +28,7 @@ def parse_settings(lines: list[str]) -> dict[str, Any]:
     for line in lines:
         name, equals, text = (part.strip() for part in line.partition("="))
         if not equals:
-            raise ValueError(f"{line!r} is not name = value")
+            raise ValueError(f"{line!r} does not have the form name = value")
         if name in NOT_HERE:
             raise ValueError(f"{name} cannot be set here: {NOT_HERE[name]}")
         try:

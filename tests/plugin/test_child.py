@@ -123,7 +123,7 @@ def test_the_process_ends_with_the_server() -> None:
 def test_a_process_that_dies(server: ChildServer) -> None:
     snapshot, port = server.snapshot(), server.port
     os.kill(server.pid, signal.SIGKILL)
-    with pytest.raises(ServerDied, match=r"the server's process \d+ was ended by signal 9 \(SIGKILL\)"):
+    with pytest.raises(ServerDied, match=r"the server's process \d+ was terminated by signal 9 \(SIGKILL\)"):
         server.restore(snapshot)
     server.stop()
     server.start()
@@ -223,7 +223,7 @@ def test_a_test_that_loses_its_server(project: Project) -> None:
     result = project.run(YES)
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(
-        ["*ERROR at teardown of test_one*", "Secantus: the server's process * was ended by signal 9 (SIGKILL); what it held is gone*"]
+        ["*ERROR at teardown of test_one*", "Secantus: the server's process * was terminated by signal 9 (SIGKILL); its data is lost*"]
     )
     assert "Traceback" not in result.stdout.str()
 
@@ -251,7 +251,7 @@ def test_what_a_fixture_wrote_cannot_be_replaced(project: Project) -> None:
     )
     result = project.run(YES)
     result.assert_outcomes(passed=2, errors=2)
-    result.stdout.fnmatch_lines(["*ERROR at setup of TestShop.test_two*", "Secantus: *these fixtures wrote is gone with it: catalogue"])
+    result.stdout.fnmatch_lines(["*ERROR at setup of TestShop.test_two*", "Secantus: *the writes of these fixtures are lost: catalogue"])
 
 
 FORKING = """
@@ -337,11 +337,11 @@ def test_a_conftest_that_patches_after_the_server_has_started(project: Project, 
 
 def test_the_header_tells(project: Project) -> None:
     project.write(test_it="def test_it(): pass")
-    project.passes("--secantus", YES, passed=1).stdout.fnmatch_lines(["secantus: mongodb://* in a process of its own, storage in memory*"])
+    project.passes("--secantus", YES, passed=1).stdout.fnmatch_lines(["secantus: mongodb://* in a child process, storage in memory*"])
 
 
 def test_neither_yes_nor_no(project: Project) -> None:
     project.ini("secantus_process = perhaps")
     result = project.pytester.runpytest_inprocess("-p", "no:asyncio")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: secantus_process is 'perhaps'; it can be auto, yes, no"])
+    result.stderr.fnmatch_lines(["ERROR: secantus_process is 'perhaps'; it must be one of auto, yes, no"])

@@ -52,7 +52,7 @@ def test_unused_nothing_starts(project: Project) -> None:
         """
     )
     result = project.passes(passed=1)
-    result.stdout.fnmatch_lines(["secantus: starts when a fixture asks for it, storage in memory, isolation restore"])
+    result.stdout.fnmatch_lines(["secantus: starts when a fixture needs it, storage in memory, isolation restore"])
 
 
 TOUCH = """

@@ -89,7 +89,7 @@ EXTERNAL = """
         assert secantus_db.things.count_documents({}) == 0
         assert str(secantus_server.port) in URI
         for ask in (secantus_server.snapshot, secantus_server.checkpoint):
-            with pytest.raises(RuntimeError, match="snapshots need a server of our own"):
+            with pytest.raises(RuntimeError, match="snapshots are not available with secantus_uri"):
                 ask()
 """
 

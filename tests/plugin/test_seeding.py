@@ -122,7 +122,7 @@ def test_a_directory_and_its_databases(tmp_path: Path) -> None:
         ("users.jsonl", "[]", "not an array of documents"),
         ("users.yaml", "- [", "cannot be read"),
         ("users.bson", "rubbish", "cannot be read"),
-        ("users.txt", "", "is none of .json"),
+        ("users.txt", "", "is not one of .json"),
         ("users.json", " ", "it is empty; a collection without documents is \\[\\]"),
         ("users.json", '[{"n": 123456789012345678901234567890}]', "8-byte ints"),
         ("users.jsonl", '{"_id": 1}\n\n{"_id":', "line 3 of the file"),

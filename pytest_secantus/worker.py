@@ -192,7 +192,13 @@ class Worker:
         if self._seeds is None:
             from pytest_secantus.seeds import Seeds
 
-            self._seeds = Seeds(self)
+            self._seeds = Seeds(
+                self.options,
+                self.layers,
+                client=lambda: self.client,
+                run_directory=lambda: self.run_directory,
+                new_database_name=self.new_database_name,
+            )
         return self._seeds
 
     @property
@@ -293,10 +299,9 @@ def seed_error() -> type[Exception]:
 
 def start_errors() -> tuple[type[Exception], ...]:
     """Return the errors of a server that cannot start. Called only on failure: a run against an external server imports none of ours."""
-    from secantus_server.net.listener import ListenError
-    from secantus_server.storage import StorageError
+    from secantus_server.server import START_ERRORS
 
-    return OSError, StorageError, ListenError
+    return START_ERRORS
 
 
 def check_driver() -> None:
@@ -308,6 +313,6 @@ def check_driver() -> None:
     try:
         import pymongo
     except ImportError as error:
-        raise CannotStart(f"pytest-secantus needs pymongo, which cannot be imported: {error}") from error
+        raise CannotStart(f"pytest-secantus needs pymongo, but importing it failed: {error}") from error
     if pymongo.version_tuple < OLDEST_DRIVER:
         raise CannotStart(f"pytest-secantus needs pymongo {'.'.join(map(str, OLDEST_DRIVER))} or later; this is {pymongo.version}")

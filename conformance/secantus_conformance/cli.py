@@ -29,7 +29,9 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with all subcommands."""
-    parser = _Parser(prog="secantus-conformance", description="Runs suites that nobody here wrote against any MongoDB-wire server.")
+    parser = _Parser(
+        prog="secantus-conformance", description="Run independent test suites against any server with MongoDB's wire protocol."
+    )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.add_parser(subparsers)

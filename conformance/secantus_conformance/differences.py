@@ -65,7 +65,7 @@ def _entry(path: Path, index: int, entry: dict[str, Any]) -> Difference:
 
 
 def _tail(unknown: list[str]) -> str:
-    return f" ({', '.join(unknown)} is not known)" if unknown else ""
+    return f" (unknown: {', '.join(unknown)})" if unknown else ""
 
 
 def apply_differences(result: Result, differences: list[Difference]) -> Result:
@@ -74,7 +74,7 @@ def apply_differences(result: Result, differences: list[Difference]) -> Result:
     if entry is None or result.verdict in (Verdict.SKIPPED, Verdict.KNOWN):
         return result
     if result.verdict is Verdict.PASSED:
-        return result.with_verdict(Verdict.FAILED, f"passes, and is listed as a known difference ({entry.reason}): remove its line")
+        return result.with_verdict(Verdict.FAILED, f"passes, but is listed as a known difference ({entry.reason}): remove its line")
     return result.with_verdict(Verdict.KNOWN, f"{entry.reason} ({result.reason})")
 
 

@@ -72,7 +72,7 @@ def discover(uri: str, timeout: float = 10.0) -> Environment:
         with MongoClient[Any](uri, serverSelectionTimeoutMS=int(timeout * 1000), directConnection=_single_seed(uri)) as client:
             return _ask(client, uri)
     except (PyMongoError, ValueError, TypeError) as error:
-        raise UsageError(f"No MongoDB-wire server answers at {uri}: {_reason(error)}.") from error
+        raise UsageError(f"No MongoDB server answers at {uri}: {_reason(error)}.") from error
 
 
 def _single_seed(uri: str) -> bool:

@@ -62,7 +62,7 @@ def _run_again(plan: Plan, results: dict[str, Result]) -> tuple[str, ...]:
     def report(result: Result) -> None:
         again = plan.judge(result)
         if again.verdict is Verdict.PASSED:
-            notes.append(f"Passed only when it was run again, alone: {result.id} (before: {results[result.id].reason})")
+            notes.append(f"Passed only on a second run in isolation: {result.id} (before: {results[result.id].reason})")
         results[result.id] = replace(again, seconds=results[result.id].seconds + again.seconds)
 
     for case in bad:

@@ -79,7 +79,7 @@ def test_a_fail_point_that_could_not_be_set_is_switched_off_too(log: list[tuple[
     points = fail_points(SHARDED, None, log)
     with pytest.raises(AutoReconnect):
         points.set(client(None, log), point("broken"))
-    assert points.disable_all() == ["The fail point broken could not be switched off: gone"]
+    assert points.disable_all() == ["The fail point broken could not be disabled: gone"]
     assert log == [("client", "alwaysOn"), ("internal", "off")]
 
 

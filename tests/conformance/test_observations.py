@@ -62,7 +62,7 @@ def test_an_event_as_expected(fields: dict[str, Any], seen: Event) -> None:
 
 
 DIFFERS: list[tuple[dict[str, Any], Event, str]] = [
-    ({"commandFailedEvent": {}}, SUCCEEDED, "wanted a commandFailedEvent, got a commandSucceededEvent"),
+    ({"commandFailedEvent": {}}, SUCCEEDED, "expected a commandFailedEvent, got a commandSucceededEvent"),
     ({"commandStartedEvent": {"command": {"filter": {"a": 1}}}}, STARTED, "command.filter.a"),
     ({"commandStartedEvent": {"command": {"lsid": {"$$exists": True}}}}, STARTED, "command.lsid"),
     ({"commandStartedEvent": {"commandName": "insert"}}, STARTED, "commandName"),

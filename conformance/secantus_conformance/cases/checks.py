@@ -57,7 +57,7 @@ def holds(name: str, value: Any, arguments: list[Any]) -> bool:
     if name in _OF_ABSENT:
         return _OF_ABSENT[name](value, *arguments)
     if name not in _OF_VALUE:
-        raise BadTest("malformed", f"There is no check {name!r}.")
+        raise BadTest("malformed", f"Unknown check {name!r}.")
     try:
         return value is not ABSENT and _OF_VALUE[name](value, *arguments)
     except TypeError:

@@ -31,7 +31,7 @@ def check(expected: dict[str, Any], reply: Reply | None, error: PyMongoError | N
         if key in expected:
             judge(expected, reply)
             return
-    raise BadTest("malformed", f"There is no expectation {', '.join(expected)}.")
+    raise BadTest("malformed", f"Unknown expectation {', '.join(expected)}.")
 
 
 def _check_code(expected: dict[str, Any], reply: Reply | None, error: PyMongoError | None) -> None:
@@ -40,7 +40,7 @@ def _check_code(expected: dict[str, Any], reply: Reply | None, error: PyMongoErr
         raise AssertionFailed("unexpected-success", "The command succeeded.", extjson.show(expected), _said(reply, error))
     if code != int(expected["code"]) or expected.get("msg", message) != message:
         raise AssertionFailed(
-            "error", f"wanted the code {expected['code']}, got {code}: {message}", extjson.show(expected), _said(reply, error)
+            "error", f"expected code {expected['code']}, got {code}: {message}", extjson.show(expected), _said(reply, error)
         )
 
 
@@ -82,17 +82,17 @@ def _check_reply(expected: dict[str, Any], reply: Reply) -> None:
 
 
 def _check_part(expected: dict[str, Any], reply: Reply) -> None:
-    _require_equal(expected["has"], _part(expected["has"], reply), "The reply lacks something.")
+    _require_equal(expected["has"], _part(expected["has"], reply), "The reply does not contain the expected fields.")
 
 
 def _check_values(expected: dict[str, Any], reply: Reply) -> None:
     documents = _documents(reply) if expected.get("of") == "docs" else [reply]
     if not documents:
-        raise AssertionFailed("result", "There are no documents.", extjson.show(expected["checks"]), extjson.show(reply))
+        raise AssertionFailed("result", "The reply contains no documents.", extjson.show(expected["checks"]), extjson.show(reply))
     wanted = expected["checks"] if isinstance(expected["checks"], list) else [expected["checks"]] * len(documents)
     if len(wanted) != len(documents):
         raise AssertionFailed(
-            "result", f"wanted {len(wanted)} documents, got {len(documents)}", extjson.show(wanted), extjson.show(documents)
+            "result", f"expected {len(wanted)} documents, got {len(documents)}", extjson.show(wanted), extjson.show(documents)
         )
     for checks, document in zip(wanted, documents, strict=True):
         _check_document(checks, document)

@@ -27,7 +27,7 @@ def find_cases(folder: Path) -> list[TestCase]:
     files = sorted(folder.rglob("*.jsonl")) if folder.is_dir() else [folder]
     cases = [case for file in files for case in _cases_of(file)]
     if not cases:
-        raise UsageError(f"There are no recorded cases (.jsonl) in {folder}.")
+        raise UsageError(f"{folder} contains no recorded cases (.jsonl).")
     return cases
 
 

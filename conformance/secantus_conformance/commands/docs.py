@@ -18,7 +18,12 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("docs", help="write docs/reference/conformance.md from JSON reports")
     parser.add_argument("report", type=Path, nargs="+", metavar="REPORT", help="report.json of `run`, `cases` or `drivers`")
     parser.add_argument(
-        "--beside", type=Path, action="append", default=[], metavar="REPORT", help="of the same suite against another server"
+        "--beside",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="REPORT",
+        help="a report of the same suite against another server, for comparison",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     parser.set_defaults(command=run)
@@ -38,5 +43,5 @@ def run(arguments: argparse.Namespace) -> int:
 def _other(path: Path, titles: set[str]) -> Run:
     run = read_json_report(path)
     if run.title not in titles:
-        raise UsageError(f"{path} ({run.title}) can stand beside nothing: the page has {', '.join(sorted(titles))}.")
+        raise UsageError(f"{path} ({run.title}) cannot be compared with any report of the page: {', '.join(sorted(titles))}.")
     return run

@@ -11,7 +11,7 @@ from secantus_conformance.suites.sources import open_source
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the subcommand."""
-    parser = subparsers.add_parser("fetch", help="bring the suites into the cache, checked by their hash")
+    parser = subparsers.add_parser("fetch", help="download the suites into the cache and verify their hash")
     add_specs_option(parser)
     parser.set_defaults(command=run)
 
@@ -19,7 +19,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Fetch or check the suites. Raises UsageError if that fails."""
     source = open_source(arguments.specs)
-    print(f"The suites of {source.name} {source.version} lie in {source.root}: {len(discover(source))} tests that need a server.")
+    print(f"The suites of {source.name} {source.version} are in {source.root}: {len(discover(source))} tests that need a server.")
     if arguments.specs:
-        print(f"A checkout is used where it lies: give --specs {arguments.specs} to run, null and selfcheck, too.")
+        print(f"A checkout is used in place: pass --specs {arguments.specs} to run, null and selfcheck as well.")
     return 0

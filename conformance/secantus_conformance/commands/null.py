@@ -17,12 +17,14 @@ from secantus_conformance.suites.sources import open_source
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the subcommand."""
-    parser = subparsers.add_parser("null", help="run the suites against a server that does nothing: what it passes is no merit")
+    parser = subparsers.add_parser(
+        "null", help="run the suites against a server that stores nothing, to find the tests that any server passes"
+    )
     add_selection_options(parser)
     add_report_option(parser)
     parser.add_argument("-n", "--workers", type=positive, default=1, metavar="N")
     parser.add_argument("--timeout", type=seconds, default=5.0, metavar="SECONDS")
-    parser.add_argument("--keep", action="store_true", help=f"write the passes to {PATH.name}, which the other reports read")
+    parser.add_argument("--keep", action="store_true", help=f"write the passing tests to {PATH.name}, which the other reports read")
     parser.set_defaults(command=run)
 
 

@@ -32,11 +32,11 @@ def add_parser(subparsers: Subparsers) -> None:
     add_server_options(parser)
     add_selection_options(parser)
     add_report_option(parser)
-    parser.add_argument("--baseline", type=Path, metavar="FILE", help="a report.json to compare with, for instance of a real mongod")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="a report.json to compare with, for example of a real mongod")
     parser.add_argument("--differences", type=Path, metavar="FILE", help="known differences; default: those of the bundled server")
     parser.add_argument("--ratchet", type=Path, metavar="FILE", help="run the tests that FILE names; each must pass")
-    parser.add_argument("--retry", action="store_true", help="run each test that does not pass once more, alone on a fresh server")
-    parser.add_argument("--list", action="store_true", help="only list the tests")
+    parser.add_argument("--retry", action="store_true", help="run each failed test once more in isolation on a new server")
+    parser.add_argument("--list", action="store_true", help="list the tests without running them")
     parser.set_defaults(command=run)
 
 
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     result = execute(plan, console)
     whole = not (arguments.category or arguments.match or arguments.ratchet)
     idle = unused(result.results, differences) if whole else []
-    notes = [f"No test is meant by the known difference: {entry.reason}" for entry in idle]
+    notes = [f"The known difference covers no test: {entry.reason}" for entry in idle]
     if before is not None:
         notes += baseline.compare(result, before)
     return report(console, replace(result, notes=(*result.notes, *notes)), arguments.report)

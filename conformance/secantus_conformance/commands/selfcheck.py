@@ -18,10 +18,10 @@ from secantus_conformance.suites.sources import open_source
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the subcommand."""
-    parser = subparsers.add_parser("selfcheck", help="prove the runner: what must fail fails, mutants are caught")
+    parser = subparsers.add_parser("selfcheck", help="check the runner: wrong tests fail, mutants are caught")
     add_server_options(parser)
     add_specs_option(parser)
-    parser.add_argument("--mutants", type=positive, default=400, metavar="N", help="how many mutants to try at most (default: 400)")
+    parser.add_argument("--mutants", type=positive, default=400, metavar="N", help="the maximum number of mutants (default: 400)")
     parser.set_defaults(command=run)
 
 

@@ -51,9 +51,9 @@ def _round_trip(host: str, port: int, client: MongoClient[Any], nested: bytes) -
         try:
             reply = connection.command(_insert_command(nested))
         except (OSError, ValueError) as error:
-            raise AssertionFailed("result", f"The server does not take the document: {error}", nested.hex(), str(error)) from error
+            raise AssertionFailed("result", f"The server rejects the document: {error}", nested.hex(), str(error)) from error
     if not reply.get("ok") or reply.get("writeErrors"):
-        raise AssertionFailed("result", "The server refuses a valid document.", nested.hex(), str(reply))
+        raise AssertionFailed("result", "The server rejects a valid document.", nested.hex(), str(reply))
     _check_kept(client, nested)
 
 
@@ -62,7 +62,9 @@ def _check_kept(client: MongoClient[Any], nested: bytes) -> None:
     back = _stored(client)
     wanted = document(int32("_id", _ID), element(0x03, "d", nested))
     if back != wanted:
-        raise AssertionFailed("result", "The document comes back with other bytes.", wanted.hex(), back.hex() if back else "nothing")
+        raise AssertionFailed(
+            "result", "The server returns the document with different bytes.", wanted.hex(), back.hex() if back else "nothing"
+        )
 
 
 def _stored(client: MongoClient[Any]) -> bytes | None:
@@ -80,13 +82,15 @@ def _refusal(host: str, port: int, client: MongoClient[Any], nested: bytes, *, m
         except ConnectionError:
             reply = {"ok": 0.0}
         except TimeoutError as error:
-            raise AssertionFailed("result", "The server does not answer an invalid document.", "an error", "nothing") from error
+            raise AssertionFailed(
+                "result", "The server does not answer a command with an invalid document.", "an error", "nothing"
+            ) from error
     try:
         client.admin.command("ping")
         kept = client[DATABASE][_COLLECTION].count_documents({})
     except PyMongoError as error:
-        raise AssertionFailed("result", f"An invalid document harms the server: {error}", "the server goes on", str(error)) from error
+        raise AssertionFailed("result", f"An invalid document harms the server: {error}", "the server keeps running", str(error)) from error
     if kept and may_be_kept:
         _check_kept(client, nested)
     elif (reply.get("ok") and not reply.get("writeErrors")) or kept:
-        raise AssertionFailed("result", "The server takes an invalid document.", "an error", str(reply))
+        raise AssertionFailed("result", "The server accepts an invalid document.", "an error", str(reply))

@@ -36,7 +36,7 @@ class WireConnection:
         self._socket.sendall(_HEADER.pack(_HEADER.size + len(message), next(_REQUEST_IDS), 0, _OP_MSG) + message)
         length, _, _, code = _HEADER.unpack(self._read(_HEADER.size))
         if code != _OP_MSG or not _HEADER.size + 5 < length <= _MAX_REPLY:
-            raise ConnectionError(f"The server answers with the operation {code} of {length} bytes.")
+            raise ConnectionError(f"The server replies with opcode {code} and {length} bytes.")
         payload = self._read(length - _HEADER.size)
         return dict(bson.decode(payload[5:]))
 
@@ -45,7 +45,7 @@ class WireConnection:
         while len(data) < count:
             part = self._socket.recv(count - len(data))
             if not part:
-                raise ConnectionError("The server hung up.")
+                raise ConnectionError("The server closed the connection.")
             data += part
         return data
 

@@ -37,7 +37,7 @@ class GoSuite:
     environmental: Sequence[Environmental] = (
         Environmental("needs the encryption libraries", test="ClientSideEncryption"),
         Environmental("needs the encryption libraries", test="TestSessionsMongocryptdProse"),
-        Environmental("the driver notices the container that it runs in", test="TestHandshakeProse", words='"docker"'),
+        Environmental("the driver detects that it runs in a container", test="TestHandshakeProse", words='"docker"'),
         Environmental("needs a secondary", test="Rediscover_quickly_after_replSetStepDown", words="ServerSelectionError"),
         Environmental("needs the public DNS", test="InitialDNSSeedlistDiscovery"),
         Environmental("needs Atlas Data Lake", test="DataLake"),
@@ -72,14 +72,14 @@ def _run_package(folder: Path, uri: str, package: str, deadline: float, output: 
     while True:
         left = min(_PACKAGE_SECONDS, deadline - time.monotonic())
         if left <= 0:
-            raise UsageError(f"The suite took too long; it got as far as {events.last or package}.")
+            raise UsageError(f"The suite timed out at {events.last or package}.")
         skip = ["-skip", pattern] if (pattern := events.pattern_of_done()) else []
         command = ["go", "test", "-json", "-p", "1", "-count", "1", f"-timeout={int(left) + 1}s", *skip, package]
         call(command, _source(folder), left + 120, None, environment, output)
         if not events.take(output.read_text(encoding="utf-8", errors="replace").splitlines()):
             return events
         if events.fruitless == _FRUITLESS_RUNS:
-            raise UsageError(f"Go's tests of {package} end before they begin, again and again: {events.complaint}")
+            raise UsageError(f"Go's tests of {package} repeatedly end before the first test: {events.complaint}")
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -36,8 +36,8 @@ class PymongoSuite:
     environmental: Sequence[Environmental] = (
         Environmental("needs the public DNS", words="The DNS query name does not exist"),
         Environmental("needs the public DNS", test="srv-options"),
-        Environmental("the driver notices the container that it runs in", test="test_client", words="{'runtime': 'docker'"),
-        Environmental("needs a network that keeps silent about an address that nobody has", words="192.0.2.1:27017: [Errno"),
+        Environmental("the driver detects that it runs in a container", test="test_client", words="{'runtime': 'docker'"),
+        Environmental("needs a network that does not answer for an unused address", words="192.0.2.1:27017: [Errno"),
         Environmental("needs the server to listen on port 27017", words="localhost:27017: [Errno"),
         Environmental("needs a secondary", words='replica set members match selector "Secondary'),
         Environmental("needs a replica set of three nodes", words="Didn't ever find 4 {'topologyDescriptionChangedEvent'"),

@@ -39,7 +39,7 @@ class PytestSuite:
         while not self._run_once(record, deadline):
             lines = _lines(record)
             if len(lines) == before:
-                raise UsageError(f"The suite ends before its tests do: {self._last_line(record)}")
+                raise UsageError(f"The suite ends before all tests have run: {self._last_line(record)}")
             before = len(lines)
             if lines[-1][0] == "started":
                 _give_up(record, str(lines[-1][1]), lines)
@@ -63,7 +63,7 @@ class PytestSuite:
             finally:
                 end_group(process)
         if time.monotonic() > deadline:
-            raise UsageError(f"The suite took too long; it got as far as {_last_test(record)}.")
+            raise UsageError(f"The suite timed out at {_last_test(record)}.")
         lines = _lines(record)
         return bool(lines) and lines[-1][0] == "finished"
 
@@ -76,7 +76,7 @@ class PytestSuite:
 
     def _last_line(self, record: Path) -> str:
         lines = _output(record).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it says nothing"
+        return lines[-1][:300] if lines else "no output"
 
 
 def _output(record: Path) -> Path:
@@ -101,7 +101,7 @@ def _give_up(record: Path, test: str, lines: list[list[object]]) -> None:
         return
     path, *parts = test.split("::")
     classname = ".".join([path.removesuffix(".py").replace("/", "."), *parts[:-1]])
-    line = ["outcome", test, classname, parts[-1], "error", "The test hung, or killed the process it ran in.", "", 0.0]
+    line = ["outcome", test, classname, parts[-1], "error", "The test hung or killed its process.", "", 0.0]
     with record.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 

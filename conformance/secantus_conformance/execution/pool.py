@@ -146,13 +146,13 @@ class Pool:
             report(result)
             self._blame(result, report)
             return 1
-        return self._give_up(slot, jobs, report, Verdict.FAILED, "server-died", f"In this test {died}; {result.reason}")
+        return self._give_up(slot, jobs, report, Verdict.FAILED, "server-died", f"During this test {died}; {result.reason}")
 
     def _blame(self, result: Result, report: Report) -> None:
         """Blame the previous test if a test that found its server dead succeeds on a new one."""
         guilty = self._suspects.pop(result.id, None)
         if guilty is not None:
-            reason = "The server ended after this test, before the next one."
+            reason = "The server exited after this test, before the next one."
             report(replace(guilty, verdict=Verdict.FAILED, kind="server-died", reason=reason))
 
     def _next(self, slot: _Slot, jobs: deque[list[TestCase]]) -> None:

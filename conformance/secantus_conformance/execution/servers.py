@@ -68,13 +68,13 @@ class CommandServer:
         """Return why the server has exited, with the last line of its output; None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
-        return f"the server ended with exit code {self._process.returncode} ({self._last_line()})"
+        return f"the server exited with code {self._process.returncode} ({self._last_line()})"
 
     def _last_line(self) -> str:
         assert self._log is not None
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it wrote nothing"
+        return lines[-1][:300] if lines else "no output"
 
     def stop(self) -> None:
         """Kill the server; its data is not needed."""
@@ -100,7 +100,7 @@ def make_servers(uris: list[str], command: str | None, workers: int) -> list[Ser
     if uris:
         if len(uris) < workers:
             raise UsageError(
-                "Tests share databases and fail points, so that each worker needs its own server: give --uri once per worker, or use -n 1."
+                "Tests share databases and fail points, so each worker needs its own server: pass --uri once per worker, or use -n 1."
             )
         return [ExternalServer(uri) for uri in uris[:workers]]
     if command is not None and "{port}" not in command:

@@ -12,20 +12,20 @@ from secantus_conformance.report.terminal import sentence
 
 _HEAD = """# Conformance
 
-What holds, feature by feature, by suites that nobody here wrote. `secantus-conformance docs` writes this page from the
-JSON reports of `secantus-conformance run -n 2 --report DIR` and `secantus-conformance drivers NAME --report DIR`, and, for the
-figures of other servers, of the same with `--uri URI`; it is not edited by hand.
+The results of independent test suites, by feature. `secantus-conformance docs` generates this page from the
+JSON reports of `secantus-conformance run -n 2 --report DIR` and `secantus-conformance drivers NAME --report DIR`. The
+figures of other servers come from the same commands with `--uri URI`. Do not edit this page by hand.
 
-A test is *eligible* if it is meant for a single-node replica set of this version and pymongo can express it. *For free*
-counts those passes that a server gets which stores nothing and answers ok. A *known difference* names a missing
-feature; it becomes a failure as soon as it passes.
+A test is *eligible* if it applies to a single-node replica set of this version and pymongo can express it. *For free*
+counts the tests that also pass against a server that stores nothing and always answers ok. A *known difference* is a
+test that fails because of a missing feature. If it passes, it counts as a failure until its entry is removed.
 """
 # The number of skip reasons to list per driver suite; a suite has about a hundred.
 _SUITE_REASONS = 12
 _EXPLAINED = {
-    Group.SERVER: "Tests that look at what the server says or keeps.",
-    Group.FAULTS: "Tests that make the server fail on purpose and look at what the driver does about it.",
-    Group.DRIVER: "Tests that look only at what the driver sends and shows of itself.",
+    Group.SERVER: "Tests that check the server's replies or data.",
+    Group.FAULTS: "Tests that inject faults into the server and check the driver's reaction.",
+    Group.DRIVER: "Tests that check only the driver's messages and public state.",
 }
 
 
@@ -66,7 +66,7 @@ def _beside(run: Run, others: list[Run]) -> str:
     for each in (run, *others):
         row = total(rows(server_tests(each) or each.results), "", Group.SERVER)
         lines.append(f"| {each.server.get('product', 'a server')} | {row.eligible} | {row.passed} | {row.share} |")
-    return "### Beside other servers\n\n" + "\n".join(lines)
+    return "### Comparison with other servers\n\n" + "\n".join(lines)
 
 
 def _known(run: Run) -> str:

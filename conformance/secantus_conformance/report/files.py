@@ -19,4 +19,4 @@ def write_reports(run: Run, folder: Path, free: frozenset[str] = frozenset()) ->
         write_junit(run, folder / "junit.xml")
         write_html(run, folder / "report.html", free)
     except OSError as error:
-        raise UsageError(f"The reports cannot be written to {folder}: {error}") from error
+        raise UsageError(f"The reports is not writable {folder}: {error}") from error

@@ -89,7 +89,7 @@ def _bar(passed: int, known: int, bad: int) -> str:
 def _failures(results: list[Result]) -> str:
     if not results:
         return ""
-    return f"<h2>What did not pass ({len(results)})</h2>" + "".join(_failure(result, len(results) <= _MAX_OPEN) for result in results)
+    return f"<h2>Not passed ({len(results)})</h2>" + "".join(_failure(result, len(results) <= _MAX_OPEN) for result in results)
 
 
 def _known(run: Run) -> str:

@@ -42,11 +42,11 @@ class Part:
 def check_invalid(source: Source) -> Part:
     """Check that every file of `invalid` is refused and every other file accepted."""
     invalid = self_check_files(source, "invalid")
-    taken = [f"{path.name} is taken although it breaks the format" for path in invalid if not _refused(path)]
+    taken = [f"{path.name} is accepted although it violates the format" for path in invalid if not _refused(path)]
     valid = sorted({case.file for case in discover(source) if case.kind == "unified"}) + self_check_files(source, "valid-fail")
-    refused = [f"{path.name} is refused although it keeps to the format" for path in valid if _refused(path)]
+    refused = [f"{path.name} is rejected although it conforms to the format" for path in valid if _refused(path)]
     total = len(invalid) + len(valid)
-    return Part("invalid files refused, valid ones taken", total - len(taken) - len(refused), total, 1.0, (*taken, *refused))
+    return Part("invalid files rejected, valid ones accepted", total - len(taken) - len(refused), total, 1.0, (*taken, *refused))
 
 
 def _refused(path: Path) -> bool:
@@ -72,15 +72,15 @@ def check_valid_fail(source: Source, run: RunCases) -> Part:
     results = [result for result in run("valid-fail", _suite_cases(source, "valid-fail")).results if result.eligible]
     complaints = [_complaint(result, pins) for result in results]
     wrong = tuple(complaint for complaint in complaints if complaint)
-    return Part("valid-fail fails for its reason", len(results) - len(wrong), len(results), 1.0, wrong)
+    return Part("valid-fail tests fail for the expected reason", len(results) - len(wrong), len(results), 1.0, wrong)
 
 
 def _complaint(result: Result, pins: dict[str, str]) -> str | None:
     pinned = pins.get(result.id.removeprefix("unified-test-format/valid-fail/"))
     if pinned is None:
-        return f"{result.id} has no pinned reason; it is {result.verdict.value} ({result.kind}): {result.reason}"
+        return f"{result.id} has no expected reason; it is {result.verdict.value} ({result.kind}): {result.reason}"
     if not result.verdict.is_bad or result.kind != pinned:
-        return f"{result.id} is {result.verdict.value} ({result.kind or 'no reason'}), pinned is {pinned}: {result.reason}"
+        return f"{result.id} is {result.verdict.value} ({result.kind or 'no reason'}), expected {pinned}: {result.reason}"
     return None
 
 

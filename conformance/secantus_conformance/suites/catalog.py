@@ -59,7 +59,7 @@ def _tests_of(path: Path, parts: tuple[str, ...], category: str) -> Iterator[Tes
                 yield TestCase(f"{prefix}::{name}", path, index, category, group_of(test), "unified")
     except (AttributeError, KeyError, TypeError) as error:
         complaint = "" if category == "bson" else _complaint(data)
-        raise UsageError(f"{path} is not built as a file of tests is: {complaint or repr(error)}") from error
+        raise UsageError(f"{path} does not have the structure of a test file: {complaint or repr(error)}") from error
 
 
 def _complaint(file: dict[str, Any]) -> str:
@@ -113,7 +113,7 @@ def select(tests: Iterable[TestCase], categories: list[str], patterns: list[str]
     wanted = _expand(categories)
     chosen = [test for test in tests if (not wanted or test.category in wanted) and (not patterns or _fits(test.id, patterns))]
     if not chosen:
-        raise UsageError("No test fits: the pattern is matched against names such as 'crud/unified/find::find with filter', with * and ?.")
+        raise UsageError("No test matches: the pattern is compared with names such as 'crud/unified/find::find with filter', with * and ?.")
     return chosen
 
 
@@ -122,7 +122,7 @@ def _expand(categories: list[str]) -> set[str]:
     for category in categories:
         fits = {name for name in CATEGORIES if name == category or name.startswith(category + ".")}
         if not fits:
-            raise UsageError(f"There is no category {category!r}; there are {', '.join(CATEGORIES)}.")
+            raise UsageError(f"Unknown category {category!r}; the categories are {', '.join(CATEGORIES)}.")
         wanted |= fits
     return wanted
 

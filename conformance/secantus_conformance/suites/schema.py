@@ -18,4 +18,4 @@ def check_version(file: dict[str, Any]) -> None:
     version = tuple(int(part) for part in text.split("."))
     if version[0] != NEWEST[0] or version[:2] > NEWEST:
         newest = ".".join(map(str, NEWEST))
-        raise BadTest("schema-version", f"The file has schema version {text}; this runner takes 1.0 to {newest}.")
+        raise BadTest("schema-version", f"The file has schema version {text}; this runner supports 1.0 to {newest}.")

@@ -71,9 +71,7 @@ def _download(archive: Path) -> None:
         done = subprocess.run([*command, "-d", folder, "-r", str(wanted)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-            raise UsageError(
-                f"The suites could not be fetched by pip ({last}); put {archive.name} into {archive.parent} by hand to work offline."
-            )
+            raise UsageError(f"pip could not download the suites ({last}); to work offline, copy {archive.name} into {archive.parent}.")
         _verify(Path(folder, archive.name))
         Path(folder, archive.name).replace(archive)
 

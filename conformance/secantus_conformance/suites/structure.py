@@ -152,6 +152,6 @@ def excluding(inner: Rule, groups: list[tuple[str, set[str]]]) -> Rule:
         for key, others in groups:
             both = sorted(others & value.keys())
             if key in value and both:
-                _fail(path, f"{key!r} and {both[0]!r} exclude each other")
+                _fail(path, f"{key!r} and {both[0]!r} are mutually exclusive")
 
     return rule

@@ -29,7 +29,7 @@ def create_entities(test: TestContext, specs: list[dict[str, Any]]) -> None:
             raise BadTest("malformed", f"An entity has exactly one kind, not {len(spec)}.")
         kind, details = next(iter(spec.items()))
         if kind not in _MAKERS:
-            raise BadTest("malformed", f"There is no entity of the kind {kind!r}.")
+            raise BadTest("malformed", f"Unknown kind of entity {kind!r}.")
         test.entities.define(details.get("id"), _MAKERS[kind](test, details))
 
 
@@ -61,7 +61,7 @@ def _listener(spec: dict[str, Any]) -> Listener:
     observed = spec.get("observeEvents", [])
     unknown = [name for name in observed if name not in EVENT_TYPES]
     if unknown:
-        raise BadTest("malformed", f"There is no event {unknown[0]!r}.")
+        raise BadTest("malformed", f"Unknown event {unknown[0]!r}.")
     return Listener(observed, spec.get("ignoreCommandMonitoringEvents", []), spec.get("observeSensitiveCommands", False))
 
 

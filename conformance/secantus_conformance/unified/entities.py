@@ -51,7 +51,7 @@ class EntityMap:
     def define(self, name: Any, entity: Any) -> None:
         """Define an entity. Raises BadTest if the name is already defined or not a string."""
         if not isinstance(name, str):
-            raise BadTest("malformed", f"An entity's name is a string, not {name!r}.")
+            raise BadTest("malformed", f"An entity's name must be a string, not {name!r}.")
         if name in self._entities:
             raise BadTest("duplicate-entity", f"The entity {name!r} is defined twice.")
         self._entities[name] = entity
@@ -68,7 +68,7 @@ class EntityMap:
         """Return the entity with a name. Raises BadTest if it is not of the given kind."""
         entity = self.get(name)
         if not isinstance(entity, cls):
-            raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, and a {KINDS[cls]} is needed.")
+            raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, not a {KINDS[cls]}.")
         return entity
 
     def client(self, name: Any) -> MongoClient[Any]:
@@ -83,7 +83,7 @@ class EntityMap:
         """Return the saved BSON value with a name, for $$matchesEntity. Raises BadTest for a driver object."""
         entity = self.get(name)
         if isinstance(entity, _NOT_VALUES) and not isinstance(entity, RawBSONDocument):
-            raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, and a BSON value is needed.")
+            raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, not a BSON value.")
         return entity
 
     def lsid(self, name: str) -> Any:

@@ -56,12 +56,12 @@ def _contains(matcher: Matcher, wanted: str, error: BaseException) -> str | None
 
 def _code(matcher: Matcher, wanted: int, error: BaseException) -> str | None:
     actual = driver_errors.codes(error)
-    return None if wanted in actual else f"wanted the code {wanted}, got {_list(actual)}"
+    return None if wanted in actual else f"expected code {wanted}, got {_list(actual)}"
 
 
 def _code_name(matcher: Matcher, wanted: str, error: BaseException) -> str | None:
     actual = driver_errors.code_names(error)
-    return None if wanted.lower() in [name.lower() for name in actual] else f"wanted {wanted}, got {_list(actual)}"
+    return None if wanted.lower() in [name.lower() for name in actual] else f"expected {wanted}, got {_list(actual)}"
 
 
 def _labels(matcher: Matcher, wanted: list[str], error: BaseException) -> str | None:
@@ -77,7 +77,7 @@ def _no_labels(matcher: Matcher, wanted: list[str], error: BaseException) -> str
 def _response(matcher: Matcher, wanted: Any, error: BaseException) -> str | None:
     reply = driver_errors.details(error)
     if not reply:
-        return "the error carries no reply of the server"
+        return "the error contains no server reply"
     matcher.match(wanted, reply, "errorResponse")
     return None
 
@@ -85,7 +85,7 @@ def _response(matcher: Matcher, wanted: Any, error: BaseException) -> str | None
 def _write_errors(matcher: Matcher, wanted: dict[str, Any], error: BaseException) -> str | None:
     actual = driver_errors.write_errors(error)
     if set(actual) != set(wanted):
-        return f"wanted failed writes {_list(sorted(wanted))}, got {_list(sorted(actual))}"
+        return f"expected failed writes {_list(sorted(wanted))}, got {_list(sorted(actual))}"
     for index, each in wanted.items():
         matcher.match(each, actual[index], f"writeErrors.{index}", root=True)
     return None

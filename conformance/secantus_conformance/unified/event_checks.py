@@ -25,7 +25,7 @@ def check_events(test: TestContext, spec: dict[str, Any]) -> None:
             raise BadTest("malformed", f"{_name(each)} is not an event of the type {kind!r}.")
     compared = seen[: len(expected)] if spec.get("ignoreExtraEvents") else seen
     if len(compared) != len(expected):
-        raise _failure(f"{len(expected)} events were expected on {spec['client']}, {len(compared)} came.", expected, seen)
+        raise _failure(f"{len(expected)} events were expected on {spec['client']}, {len(compared)} arrived.", expected, seen)
     for index, (wanted, event) in enumerate(zip(expected, compared, strict=True)):
         try:
             match_event(test.matcher, wanted, event)
@@ -46,7 +46,7 @@ def _name(expected: dict[str, Any]) -> str:
         raise BadTest("malformed", f"An expected event has exactly one type, not {len(expected)}.")
     name = next(iter(expected))
     if name not in EVENT_TYPES:
-        raise BadTest("malformed", f"There is no event {name!r}.")
+        raise BadTest("malformed", f"Unknown event {name!r}.")
     return name
 
 
@@ -63,7 +63,7 @@ def match_event(matcher: Matcher, expected: dict[str, Any], event: Event) -> Non
     """Raise Mismatch if an event does not match the expected one, BadTest for an unknown field."""
     name = _name(expected)
     if event.name != name:
-        raise Mismatch("", name, event.name, f"wanted a {name}, got a {event.name}")
+        raise Mismatch("", name, event.name, f"expected a {name}, got a {event.name}")
     for key, wanted in expected[name].items():
         if key not in _FIELDS:
             raise BadTest("malformed", f"An event has no field {key!r}.")

@@ -52,7 +52,7 @@ def _check_form(spec: dict[str, Any]) -> None:
     for key, others in _EXCLUSIVE:
         both = sorted(others & spec.keys())
         if key in spec and both:
-            raise BadTest("malformed", f"{key} and {both[0]} exclude each other.")
+            raise BadTest("malformed", f"{key} and {both[0]} are mutually exclusive.")
 
 
 def _with_timeout(operation: Operation, milliseconds: int | None) -> Callable[[TestContext, Any, dict[str, Any]], Any]:
@@ -72,7 +72,10 @@ def _judge_error(test: TestContext, spec: dict[str, Any], error: Exception) -> E
     if not driver_errors.is_expected_class(error):
         if driver_private.raised_by_driver(error):
             raise AssertionFailed(
-                "unexpected-error", f"{spec['name']} breaks the driver: {describe(error)}", "no error", describe(error)
+                "unexpected-error",
+                f"{spec['name']} raised an unexpected exception in the driver: {describe(error)}",
+                "no error",
+                describe(error),
             ) from error
         raise error
     if "expectError" in spec:

@@ -40,7 +40,7 @@ class FailPoints:
         try:
             self._send(address, {"configureFailPoint": name, "mode": "off"})
         except PyMongoError as error:
-            return f"The fail point {name} could not be switched off: {error}"
+            return f"The fail point {name} could not be disabled: {error}"
         return None
 
     def _send(self, address: Address | None, command: dict[str, Any]) -> None:

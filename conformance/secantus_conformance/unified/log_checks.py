@@ -23,7 +23,7 @@ def check_log_messages(test: TestContext, collector: LogCollector, spec: dict[st
     expected = spec["messages"]
     compared = seen[: len(expected)] if spec.get("ignoreExtraMessages") else seen
     if len(compared) != len(expected):
-        raise _failure(f"{len(expected)} log messages were expected, {len(compared)} came.", expected, seen)
+        raise _failure(f"{len(expected)} log messages were expected, {len(compared)} arrived.", expected, seen)
     for index, (wanted, message) in enumerate(zip(expected, compared, strict=True)):
         try:
             match_message(test.matcher, wanted, message)

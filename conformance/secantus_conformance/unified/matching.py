@@ -57,7 +57,7 @@ def operator_of(expected: Any) -> tuple[str, Any] | None:
     if len(expected) != 1:
         raise BadTest("malformed", f"The operator {names[0]} must be the only key of its document.")
     if names[0] not in OPERATORS:
-        raise BadTest("malformed", f"There is no matching operator {names[0]}.")
+        raise BadTest("malformed", f"Unknown matching operator {names[0]}.")
     return names[0], expected[names[0]]
 
 
@@ -88,9 +88,9 @@ class Matcher:
     def match_array(self, expected: Any, actual: Any, path: str = "", roots: bool = True) -> None:
         """Compare two arrays element by element; `roots` means that the elements are root documents (the rows of a cursor)."""
         if type_alias(actual) != "array":
-            raise Mismatch(path, expected, actual, f"wanted an array, got {type_alias(actual)}")
+            raise Mismatch(path, expected, actual, f"expected an array, got {type_alias(actual)}")
         if len(expected) != len(actual):
-            raise Mismatch(path, expected, actual, f"wanted {len(expected)} elements, got {len(actual)}")
+            raise Mismatch(path, expected, actual, f"expected {len(expected)} elements, got {len(actual)}")
         for index, (wanted, got) in enumerate(zip(expected, actual, strict=True)):
             found = operator_of(wanted)
             if found is not None and found[0] == "$$unsetOrMatches":
@@ -99,7 +99,7 @@ class Matcher:
 
     def _match_document(self, expected: Mapping[str, Any], actual: Any, path: str, root: bool) -> None:
         if not isinstance(actual, Mapping):
-            raise Mismatch(path, expected, actual, f"wanted a document, got {type_alias(actual)}")
+            raise Mismatch(path, expected, actual, f"expected a document, got {type_alias(actual)}")
         for key, wanted in expected.items():
             self.match(wanted, actual.get(key, ABSENT), f"{path}.{key}" if path else str(key), root=False)
         extra = [key for key in actual if key not in expected]
@@ -109,8 +109,8 @@ class Matcher:
 
 def _difference(expected: Any, actual: Any) -> str:
     if type_alias(expected) != type_alias(actual):
-        return f"wanted {type_alias(expected)} {expected!r}, got {type_alias(actual)} {_short(actual)}"
-    return f"wanted {_short(expected)}, got {_short(actual)}"
+        return f"expected {type_alias(expected)} {expected!r}, got {type_alias(actual)} {_short(actual)}"
+    return f"expected {_short(expected)}, got {_short(actual)}"
 
 
 def _short(value: Any) -> str:

@@ -18,9 +18,9 @@ def exists(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) 
     if type(argument) is not bool:
         raise BadTest("malformed", f"$$exists takes true or false, not {argument!r}.")
     if argument and actual is ABSENT:
-        raise Mismatch(path, {"$$exists": True}, ABSENT, "must exist and does not")
+        raise Mismatch(path, {"$$exists": True}, ABSENT, "must exist but does not")
     if not argument and actual is not ABSENT:
-        raise Mismatch(path, {"$$exists": False}, actual, "must not exist and does")
+        raise Mismatch(path, {"$$exists": False}, actual, "must not exist but does")
 
 
 @operator("$$type")
@@ -33,7 +33,7 @@ def has_type(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool
     alias = type_alias(actual)
     number = "number" in names and (is_number(actual) or alias == "decimal")
     if actual is ABSENT or not (alias in names or number):
-        raise Mismatch(path, {"$$type": argument}, actual, f"wanted the type {' or '.join(names)}, got {_type_text(actual)}")
+        raise Mismatch(path, {"$$type": argument}, actual, f"expected type {' or '.join(names)}, got {_type_text(actual)}")
 
 
 def _type_text(actual: Any) -> str:
@@ -51,13 +51,13 @@ def matches_hex_bytes(matcher: Matcher, argument: Any, actual: Any, path: str, r
     """Require that the bytes are those given in hexadecimal."""
     wanted = hex_bytes(argument)
     if type_alias(actual) != "binData" or bytes(actual) != wanted:
-        raise Mismatch(path, {"$$matchesHexBytes": argument}, actual, f"wanted the bytes {wanted!r}, got {actual!r}")
+        raise Mismatch(path, {"$$matchesHexBytes": argument}, actual, f"expected bytes {wanted!r}, got {actual!r}")
 
 
 def hex_bytes(text: Any) -> bytes:
     """Convert a string of hexadecimal digits to bytes. Raises BadTest for anything else."""
     if not isinstance(text, str):
-        raise BadTest("malformed", f"Hexadecimal bytes are written as a string, not {text!r}.")
+        raise BadTest("malformed", f"Hexadecimal bytes must be a string, not {text!r}.")
     try:
         return binascii.unhexlify(text)
     except binascii.Error as error:
@@ -83,20 +83,20 @@ def less_than_or_equal(matcher: Matcher, argument: Any, actual: Any, path: str, 
     if not is_number(argument):
         raise BadTest("malformed", f"$$lte takes a number, not {argument!r}.")
     if not is_number(actual) or not actual <= argument:
-        raise Mismatch(path, {"$$lte": argument}, actual, f"wanted at most {argument}, got {actual!r}")
+        raise Mismatch(path, {"$$lte": argument}, actual, f"expected at most {argument}, got {actual!r}")
 
 
 @operator("$$matchAsDocument")
 def match_as_document(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
     """Require that the string is Extended JSON and its document matches, without additional keys."""
     if not isinstance(actual, str):
-        raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"wanted Extended JSON text, got {_type_text(actual)}")
+        raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"expected Extended JSON text, got {_type_text(actual)}")
     try:
         document = extjson.loads(actual)
     except ValueError as error:
         raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"is not Extended JSON ({error})") from error
     if not isinstance(document, Mapping):
-        raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"wanted a document, got {type_alias(document)}")
+        raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"expected a document, got {type_alias(document)}")
     matcher.match(argument, document, path, root=False)
 
 

@@ -77,4 +77,4 @@ def session_options(spec: dict[str, Any]) -> dict[str, Any]:
 def _only(spec: dict[str, Any], known: set[str], what: str) -> None:
     unknown = sorted(set(spec) - known)
     if unknown:
-        raise BadTest("unsupported-argument", f"{what}: {', '.join(unknown)} is not known.")
+        raise BadTest("unsupported-argument", f"{what}: unknown option {', '.join(unknown)}.")

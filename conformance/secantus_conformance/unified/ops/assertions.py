@@ -19,7 +19,7 @@ def _require(holds: bool, message: str, expected: object = "", actual: object = 
 def assert_transaction_state(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
     """Assert the state of a session's transaction."""
     state = driver_private.transaction_state(test.entities.session(arguments["session"]))
-    _require(state == arguments["state"], "The transaction is in another state.", arguments["state"], state)
+    _require(state == arguments["state"], "The transaction is in a different state.", arguments["state"], state)
 
 
 @operation("testRunner", "assertSessionPinned", "session")
@@ -49,9 +49,9 @@ def assert_not_dirty(test: TestContext, target: None, arguments: dict[str, Any])
 
 def _last_two_lsids(test: TestContext, client: str) -> tuple[Any, Any]:
     commands = [event.document for event in test.listener(client).events("command") if event.name == "commandStartedEvent"]
-    _require(len(commands) >= 2, "Two commands must have been seen.", 2, len(commands))
+    _require(len(commands) >= 2, "Fewer than two commands were observed.", 2, len(commands))
     last = [command.get("lsid") for command in commands[-2:]]
-    _require(None not in last, "Both commands must carry an lsid.", "two lsids", last)
+    _require(None not in last, "Both commands must have an lsid.", "two lsids", last)
     return last[0], last[1]
 
 
@@ -59,14 +59,14 @@ def _last_two_lsids(test: TestContext, client: str) -> tuple[Any, Any]:
 def assert_same_lsid(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
     """Assert that the last two commands of a client used the same session."""
     first, second = _last_two_lsids(test, arguments["client"])
-    _require(first == second, "The last two commands were sent in two sessions.", first, second)
+    _require(first == second, "The last two commands used different sessions.", first, second)
 
 
 @operation("testRunner", "assertDifferentLsidOnLastTwoCommands", "client")
 def assert_different_lsid(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
     """Assert that the last two commands of a client used different sessions."""
     first, second = _last_two_lsids(test, arguments["client"])
-    _require(first != second, "The last two commands were sent in one session.", "two sessions", first)
+    _require(first != second, "The last two commands used the same session.", "two sessions", first)
 
 
 def _collections(test: TestContext, arguments: dict[str, Any]) -> list[str]:
@@ -111,4 +111,4 @@ def assert_index_not_exists(test: TestContext, target: None, arguments: dict[str
 def assert_connections(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
     """Assert how many connections a client has checked out of its pool."""
     actual = test.listener(arguments["client"]).checked_out
-    _require(actual == arguments["connections"], "Another number of connections is checked out.", arguments["connections"], actual)
+    _require(actual == arguments["connections"], "The number of checked-out connections differs.", arguments["connections"], actual)

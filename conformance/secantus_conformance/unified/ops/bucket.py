@@ -33,7 +33,7 @@ def _file(test: TestContext, arguments: dict[str, Any]) -> dict[str, Any]:
     arguments.pop("disableMD5", None)
     source = arguments["source"]
     if not isinstance(source, Mapping) or list(source) != ["$$hexBytes"]:
-        raise BadTest("malformed", f"A source is written as {{$$hexBytes: ...}}, not {source!r}.")
+        raise BadTest("malformed", f"A source must have the form {{$$hexBytes: ...}}, not {source!r}.")
     arguments["source"] = hex_bytes(source["$$hexBytes"])
     if "contentType" in arguments:
         arguments.setdefault("metadata", {})["contentType"] = arguments.pop("contentType")

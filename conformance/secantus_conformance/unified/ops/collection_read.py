@@ -19,7 +19,7 @@ _FIND = (
 _AGGREGATE = "session allowDiskUse collation let batchSize comment bypassDocumentValidation maxTimeMS maxAwaitTimeMS hint"
 _VERBATIM_AGGREGATE = "allowDiskUse batchSize bypassDocumentValidation maxTimeMS maxAwaitTimeMS"
 
-impossible("collection", ["count"], "pymongo has no count(); count_documents and estimated_document_count took its place")
+impossible("collection", ["count"], "pymongo has no count(), only count_documents and estimated_document_count")
 impossible("collection", ["mapReduce"], "pymongo has no map_reduce()")
 
 

@@ -52,7 +52,7 @@ def run_on_thread(test: TestContext, target: None, arguments: dict[str, Any]) ->
 def wait_for_thread(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
     """Wait until a thread has run all its operations, and raise its error."""
     if not test.entities.typed(arguments["thread"], TestThread).wait():
-        raise AssertionFailed("assertion", f"The thread {arguments['thread']} did not end within ten seconds.")
+        raise AssertionFailed("assertion", f"The thread {arguments['thread']} did not finish within ten seconds.")
 
 
 @operation(

@@ -27,7 +27,7 @@ def wait_for_event(test: TestContext, target: None, arguments: dict[str, Any]) -
     if not test.listener(client).wait_until(lambda: _count(test, client, event) >= count, _EVENT_SECONDS):
         raise AssertionFailed(
             "event",
-            f"The event did not come {count} times within ten seconds.",
+            f"The event did not occur {count} times within ten seconds.",
             extjson.show({"event": event, "count": count}),
             _seen(test, client),
         )
@@ -40,7 +40,7 @@ def assert_event_count(test: TestContext, target: None, arguments: dict[str, Any
     actual = _count(test, client, event)
     if actual != count:
         raise AssertionFailed(
-            "event", f"The event came {actual} times.", extjson.show({"event": event, "count": count}), _seen(test, client)
+            "event", f"The event occurred {actual} times.", extjson.show({"event": event, "count": count}), _seen(test, client)
         )
 
 
@@ -59,7 +59,7 @@ def assert_topology_type(test: TestContext, target: None, arguments: dict[str, A
     """Assert the type of a recorded topology."""
     description = test.entities.typed(arguments["topologyDescription"], TopologyDescription)
     if description.topology_type_name != arguments["topologyType"]:
-        raise AssertionFailed("assertion", "The topology is of another type.", arguments["topologyType"], description.topology_type_name)
+        raise AssertionFailed("assertion", "The topology has a different type.", arguments["topologyType"], description.topology_type_name)
 
 
 @operation("testRunner", "waitForPrimaryChange", "client priorTopologyDescription", "timeoutMS")

@@ -42,7 +42,7 @@ class Acceptance(Protocol):
 
 
 class UnknownDriver(Exception):
-    """This version of pymongo opens connections or logs in in an unknown way."""
+    """This version of pymongo opens connections or performs logins in an unknown way."""
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[N
     """Within the block, let redirected connections log in unchecked while the server has no users.
 
     Raises:
-        UnknownDriver: this version of pymongo logs in in another way.
+        UnknownDriver: this version of pymongo performs logins in another way.
     """
     synchronous, asynchronous = (importlib.import_module(name) for name in AUTHENTICATION)
     if not hasattr(synchronous, "authenticate") or not hasattr(asynchronous, "authenticate"):

@@ -11,7 +11,7 @@ PATH = Path(__file__).with_name("free_passes.json")
 
 
 def free_passes() -> frozenset[str]:
-    """Return the names of those tests; none if `null` has not been run."""
+    """Return the names of the tests that pass for free; none if `null` has not been run."""
     return frozenset(json.loads(PATH.read_text(encoding="utf-8"))) if PATH.exists() else frozenset()
 
 

@@ -21,7 +21,7 @@ class Entities:
     """Two saved values and a session."""
 
     def value(self, name: str) -> Any:
-        """Return the value with a name."""
+        """Return the value with the given name."""
         if name not in ("seven", "document"):
             raise BadTest("undefined-entity", name)
         return {"seven": 7, "document": {"a": 1}}[name]

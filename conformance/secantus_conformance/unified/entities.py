@@ -59,28 +59,28 @@ class EntityMap:
             self._lsids[name] = dict(entity.session_id)
 
     def get(self, name: Any) -> Any:
-        """Return the entity with a name. Raises BadTest if it does not exist."""
+        """Return the entity with the given name. Raises BadTest if it does not exist."""
         if name not in self._entities:
             raise BadTest("undefined-entity", f"There is no entity {name!r}.")
         return self._entities[name]
 
     def typed(self, name: Any, cls: type[T]) -> T:
-        """Return the entity with a name. Raises BadTest if it is not of the given kind."""
+        """Return the entity with the given name. Raises BadTest if it is of another kind."""
         entity = self.get(name)
         if not isinstance(entity, cls):
             raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, not a {KINDS[cls]}.")
         return entity
 
     def client(self, name: Any) -> MongoClient[Any]:
-        """Return the client with a name."""
+        """Return the client with the given name."""
         return self.typed(name, MongoClient)
 
     def session(self, name: Any) -> ClientSession:
-        """Return the session with a name."""
+        """Return the session with the given name."""
         return self.typed(name, ClientSession)
 
     def value(self, name: str) -> Any:
-        """Return the saved BSON value with a name, for $$matchesEntity. Raises BadTest for a driver object."""
+        """Return the BSON value saved under a name, for $$matchesEntity. Raises BadTest for a driver object."""
         entity = self.get(name)
         if isinstance(entity, _NOT_VALUES) and not isinstance(entity, RawBSONDocument):
             raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, not a BSON value.")

@@ -85,5 +85,5 @@ def update_search_index(test: TestContext, target: Collection[Any], arguments: d
 
 @operation("collection", "listSearchIndexes", "", "name aggregationOptions", rows=True)
 def list_search_indexes(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Return all search indexes, or those with a name."""
+    """Return all search indexes, or those with the given name."""
     return target.list_search_indexes(arguments.get("name"), **arguments.get("aggregationOptions", {})).to_list()

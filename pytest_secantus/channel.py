@@ -98,7 +98,7 @@ class Handles:
         if type(value) is not Handle:
             return None
         if self._known.get(value.number) is not value:
-            raise ValueError("the snapshot belongs to an earlier server that has ended")
+            raise ValueError("the snapshot belongs to another server, which has ended")
         return value.number
 
     def named(self, number: int) -> Handle:

@@ -77,7 +77,7 @@ def far_date(year: int, rest: str) -> DatetimeMS:
 
 
 def encode(document: dict[str, Any]) -> bytes:
-    """Encode a document that this module has parsed as BSON.
+    """Encode to BSON a document that this module has parsed.
 
     Raises:
         TypeError, OverflowError, bson.errors.BSONError: the document cannot be encoded.

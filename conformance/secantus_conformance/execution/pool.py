@@ -149,7 +149,7 @@ class Pool:
         return self._give_up(slot, jobs, report, Verdict.FAILED, "server-died", f"During this test {died}; {result.reason}")
 
     def _blame(self, result: Result, report: Report) -> None:
-        """Blame the previous test if a test that found its server dead succeeds on a new one."""
+        """If a test that found its server dead succeeds on a new one, blame the test before it."""
         guilty = self._suspects.pop(result.id, None)
         if guilty is not None:
             reason = "The server exited after this test, before the next one."

@@ -98,7 +98,7 @@ def read_json(path: Path) -> Any:
 
 
 def check_files(tests: Iterable[TestCase]) -> None:
-    """Raise UsageError for a file that breaks the unified test format, or is of a version that this runner does not know."""
+    """Raise UsageError for a file that violates the unified test format or has an unsupported version."""
     for path in dict.fromkeys(test.file for test in tests if test.kind == "unified"):
         complaint = _complaint(read_json(path))
         if complaint:

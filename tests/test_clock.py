@@ -1,4 +1,4 @@
-"""The clock: time, randomness and ids, as the system provides them and as a test fixes them."""
+"""The clock: time, randomness and ids, as the system has them and as a test holds them still."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_a_directory_and_its_databases(tmp_path: Path) -> None:
         ("users.yaml", "- [", "cannot be read"),
         ("users.bson", "rubbish", "cannot be read"),
         ("users.txt", "", "is not one of .json"),
-        ("users.json", " ", "it is empty; a collection without documents is \\[\\]"),
+        ("users.json", " ", "it is empty; write \\[\\] for a collection without documents"),
         ("users.json", '[{"n": 123456789012345678901234567890}]', "8-byte ints"),
         ("users.jsonl", '{"_id": 1}\n\n{"_id":', "line 3 of the file"),
     ],
@@ -138,7 +138,7 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, name: str, text: str,
 def test_yaml_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "users.yaml").write_text("[]")
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(SeedError, match=r"install pytest-secantus\[yaml\]"):
+    with pytest.raises(SeedError, match=r"requires pytest-secantus\[yaml\]"):
         read_path(tmp_path / "users.yaml")
 
 

@@ -9,19 +9,20 @@ from bson.binary import Binary
 
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import not_supported
 
 VIEWS = "system.views"
 
 
-def find_readable(services: Services, db: str, name: str) -> Collection | None:
+def find_readable(services: Services, catalog: CatalogView, db: str, name: str) -> Collection | None:
     """The collection or view to read, or None; for what is kept elsewhere a view of itself, which a pipeline reads.
 
     Raises:
         CommandError: as `documents_kept_elsewhere`.
     """
-    found = services.catalog.find(db, name)
+    found = catalog.find(db, name)
     if found is None and documents_kept_elsewhere(services, db, name):
         return Collection(db, name, Binary(bytes(16), 4), 0, {"viewOn": name, "pipeline": []}, [])
     return found

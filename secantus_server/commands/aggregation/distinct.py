@@ -18,7 +18,7 @@ from secantus_server.mql.context import Collation
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.work.pipelines import open_pipeline
-from secantus_server.work.reading import read_transaction, timeless_context
+from secantus_server.work.reading import timeless_context
 from secantus_server.work.snapshot_reads import snapshot_time
 from secantus_server.work.system_collections import find_readable
 
@@ -38,20 +38,21 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("distinct", request.db, request.body[request.name])
     if "\0" in args["key"]:
         raise CommandError(31032, "'key' cannot contain a null byte")
-    collection = find_readable(request.services, request.db, name)
+    collection = find_readable(request.services, request.services.catalog.view, request.db, name)
     ctx = timeless_context(request, collation=args["collation"], collection=collection)
     path = args["key"].split(".")
     query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
     if collection is not None and collection.is_view:
         arguments = {"pipeline": [{"$match": args["query"]}], "let": {}, "collation": args["collation"], "hint": args["hint"]}
-        with open_pipeline(request, name, collection, arguments) as opened:
+        with open_pipeline(request, name, arguments) as opened:
             values = distinct_values(opened.documents, path, ctx.collation)
             opened.scope.close()
         return _reply(values, opened.at)
-    with read_transaction(request.services.engine) as unit:
+    with request.work.reading() as transaction:
+        unit = transaction.unit
         scope = ReadScope(unit)
         at = snapshot_time(request, unit)
-        plan = plan_distinct(request.services.catalog.find(request.db, name), query, args["key"])
+        plan = plan_distinct(transaction.catalog.find(request.db, name), query, args["key"])
         check = request.operation.check
         if isinstance(plan, DistinctPlan):
             values = in_order(plan.values(unit, check), ctx.collation)

@@ -11,7 +11,7 @@ from typing import Any
 from secantus_server.cursors._pull import pull
 from secantus_server.exec._scan import IndexScan, RecordScan
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.storage import Engine
+from secantus_server.storage import RecoveryUnit
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 DEFAULT_FIRST_BATCH = 101
@@ -79,31 +79,29 @@ class Cursor:
             self.exhausted = not self.tailable
         return batch
 
-    def next_batch(self, engine: Engine, size: int | None, verify: Callable[[Any], None] | None = None) -> list[bytes]:
-        """Return the next documents, read in a transaction of their own.
+    def next_batch(
+        self, unit: RecoveryUnit, size: int | None, verify: Callable[[Any], None] | None = None, catalog: Any = None
+    ) -> list[bytes]:
+        """Return the next documents, read in another transaction.
 
         A batch that reaches the limit leaves the cursor open, as MongoDB does since 5.0; the empty batch after it ends the cursor.
 
         Arguments:
-            engine: the storage engine.
+            unit: the recovery unit; its transaction has begun.
             size: how many at most; None leaves it to the batch's bytes.
             verify: raises if a collection that the cursor still reads is not there any more.
+            catalog: the catalog as that transaction sees it.
 
         Raises:
             CommandError: as `first_batch`, and what `verify` raises.
         """
-        unit = engine.acquire()
+        if verify is not None and self.collection is not None:
+            verify(self.collection)
         try:
-            unit.begin()
-            if verify is not None and self.collection is not None:
-                verify(self.collection)
-            self._scope.attach(unit, verify)
-            try:
-                return self._fill(size or 1 << 60)
-            finally:
-                self.pause()
+            self._scope.attach(unit, verify, catalog)
+            return self._fill(size or 1 << 60)
         finally:
-            engine.release(unit)
+            self.pause()
 
     def pause(self) -> None:
         """Let go of the transaction until the next batch."""

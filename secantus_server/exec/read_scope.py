@@ -64,10 +64,12 @@ class ReadScope:
 
     Arguments:
         unit: the recovery unit to begin with; its transaction has begun.
+        catalog: the catalog as that transaction sees it.
     """
 
-    def __init__(self, unit: RecoveryUnit | None = None) -> None:
+    def __init__(self, unit: RecoveryUnit | None = None, catalog: Any = None) -> None:
         self._unit = unit
+        self.catalog = catalog
         self._scans: list[Reader] = []
 
     @property
@@ -87,13 +89,15 @@ class ReadScope:
         scan.close()
         self._scans.remove(scan)
 
-    def attach(self, unit: RecoveryUnit, verify: Callable[[Any], None] | None = None) -> None:
+    def attach(self, unit: RecoveryUnit, verify: Callable[[Any], None] | None = None, catalog: Any = None) -> None:
         """Go on in this unit's transaction.
 
         Arguments:
             verify: asked about the collection of each scan that is not finished; it raises if that is not there any more.
+            catalog: the catalog as that transaction sees it.
         """
         self._unit = unit
+        self.catalog = catalog
         self._scans = [scan for scan in self._scans if not scan.finished]
         for scan in self._scans:
             if verify is not None and scan.collection is not None:

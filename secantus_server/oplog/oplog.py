@@ -7,6 +7,7 @@ earlier one is there too.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from bson.binary import Binary
@@ -42,6 +43,8 @@ class Entry(NamedTuple):
 
 # What happened to a document: "i", "u" or "d", and the new document, or the removed one.
 Change = tuple[str, bytes]
+# What every entry says of its collection, a BSON document of its `ns` and `ui`, and what happened to its documents.
+Writes = tuple[bytes, list[Change]]
 
 
 class Oplog:
@@ -78,18 +81,19 @@ class Oplog:
         entries.close()
         return self._last if newest is None else Timestamp(*_last_of(*newest))
 
-    def commit(self, unit: RecoveryUnit, entries: list[Entry], identity: bytes = b"", changes: list[Change] | None = None) -> None:
+    def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes]) -> None:
         """Write entries and commit the unit's transaction with them.
 
         Arguments:
-            entries: what happened to collections; it comes before the changes.
-            identity: what every change's entry says of its collection: a BSON document of its `ns` and `ui`.
-            changes: what happened to the documents of that collection.
+            entries: what happened to collections; it comes before the changes of documents.
+            writes: what happened to the documents of each collection.
 
         Raises:
             WriteConflict: nothing was written.
         """
-        count = len(entries) + len(changes or ())
+        count = len(entries)
+        for _, changes in writes:
+            count += len(changes)
         if not self._enabled or not count:
             unit.commit()
             return
@@ -101,8 +105,11 @@ class Oplog:
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, entries, stamp, now_ms)
-            if changes:
-                self._untrimmed_bytes += append_changes(unit, identity, changes, stamp + len(entries), now_ms)
+                stamp += len(entries)
+            for identity, changes in writes:
+                if changes:
+                    self._untrimmed_bytes += append_changes(unit, identity, changes, stamp, now_ms)
+                    stamp += len(changes)
             unit.commit()
             self._seconds, self._increment = seconds, increment + count - 1
             self._last = make_timestamp(self._seconds, self._increment)

@@ -7,6 +7,8 @@ cdef class Gate:
     cdef object waits
     cdef object holder
     cdef readonly list units
+    # Units whose transaction is open while no command uses it.
+    cdef readonly list idle
     # About how many bytes were written and removed by committed transactions.
     cdef readonly size_t changed
     # What note_change() calls once so many are reached, and then not before wake_at() is called again.

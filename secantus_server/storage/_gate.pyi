@@ -18,7 +18,7 @@ class Gate:
         """Calls `wake` once `changed` has reached a value."""
     def is_held(self) -> bool:
         """Whether this thread has begun a transaction that still runs."""
-    def close(self, timeout: float | None) -> None:
+    def close(self, timeout: float | None, aborts_idle: bool = True) -> None:
         """Keeps new transactions out and waits for the running ones."""
     def open(self) -> None:
         """Lets transactions begin again."""

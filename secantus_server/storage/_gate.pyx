@@ -4,7 +4,7 @@
 A transaction passes the gate when it begins and leaves when it ends: an addition and a comparison, made atomic by the GIL, which
 this code does not give up between them. Only while the gate is closed does anybody touch `waits`. What guards what:
 
-- the GIL guards `running`, `entered` (how many transactions have begun since ever), `changed` and `closed`;
+- the GIL guards `running`, `entered` (how many transactions have begun since ever), `idle`, `changed` and `closed`;
 - `waits` has the sleep of those who wait for either to change, which ends with their operation (see `waiting`);
 - Engine.exclusive() has a lock so that one thread at a time closes the gate.
 """
@@ -27,6 +27,7 @@ cdef class Gate:
         self.waits = waits
         self.holder = None
         self.units = []
+        self.idle = []
         self.changed = 0
         self._wake_at = <size_t>-1
         self._wake = None
@@ -72,11 +73,12 @@ cdef class Gate:
         me = get_ident()
         return any(unit.in_transaction and unit.thread == me for unit in self.units)
 
-    def close(self, timeout):
-        """Keeps new transactions out and waits for the running ones.
+    def close(self, timeout, bint aborts_idle=True):
+        """Keep new transactions out and wait for the running ones.
 
         Arguments:
             timeout: seconds to wait, or None for as long as it takes.
+            aborts_idle: roll back the transactions that are open while no command uses them; otherwise wait for them, too.
 
         Raises StorageError when they have not ended by then, or why this thread's operation has to end; the gate is open again then.
         """
@@ -85,12 +87,16 @@ cdef class Gate:
         self.closed = True
         done = False
         try:
-            done = self.waits.wait_for(lambda: self.running == 0, timeout)
+            done = self.waits.wait_for(lambda: self.running == 0 and (aborts_idle or not self.idle), timeout)
         finally:
             if not done:
                 self.open()
         if not done:
-            raise StorageError(f"The store cannot be had alone: {self.running} transactions have not ended after {timeout:g} s.", 262)
+            raise StorageError(
+                f"Could not get exclusive access to the store: {self.running + len(self.idle)} transactions were still open after "
+                f"{timeout:g} s.", 262)
+        for unit in self.idle[:]:
+            unit.abort()
 
     def open(self):
         """Lets transactions begin again."""

@@ -22,6 +22,9 @@ class RecoveryUnit(Session):
         """Begins a transaction; waits while somebody has the store for himself."""
     def commit(self) -> None:
         """Commits. Raises WriteConflict, or what else the store reports; nothing has been written then."""
+    def leave(self) -> None: ...
+    def enter(self) -> None: ...
+    def abort(self) -> None: ...
     def rollback(self) -> None:
         """Undoes what the transaction wrote and ends it."""
     def get(self, table: int, key: bytes) -> bytes | None:

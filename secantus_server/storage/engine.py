@@ -214,15 +214,19 @@ class Engine:
             self.release(unit)
 
     @contextmanager
-    def exclusive(self, timeout: float | None = None) -> Iterator[None]:
-        """Waits until no transaction runs, and keeps others from beginning until the block ends. It nests.
+    def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = True) -> Iterator[None]:
+        """Wait until no transaction runs, and keep others from beginning until the block ends. It nests.
+
+        Arguments:
+            timeout: seconds to wait, or None for as long as it takes.
+            aborts_idle: roll back transactions that are open between two commands; otherwise wait for their end, too.
 
         Raises StorageError when the running transactions do not end in time; AssertionError when one is the caller's; what
         `check_waiting` raises when this thread's operation ends before.
         """
         with self._waits.hold(self._exclusive_lock):
             if self._exclusive_depth == 0:
-                self._gate.close(timeout)
+                self._gate.close(timeout, aborts_idle)
             self._exclusive_depth += 1
             try:
                 yield
@@ -230,6 +234,11 @@ class Engine:
                 self._exclusive_depth -= 1
                 if self._exclusive_depth == 0:
                     self._gate.open()
+
+    def acquire_lock(self, lock: Lock) -> None:
+        """Acquire a lock; the wait for it ends with this thread's operation, as every wait for the store does."""
+        if not lock.acquire(blocking=False):
+            self._waits.acquire(lock)
 
     def hold(self, lock: Lock | RLock) -> AbstractContextManager[None]:
         """Hold a lock for a block; the wait for it ends with this thread's operation, as every wait for the store does."""

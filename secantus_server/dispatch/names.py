@@ -1,0 +1,103 @@
+"""The rules for the names of databases and collections.
+
+https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from bson.binary import Binary
+
+from secantus_server.bson.values import type_name
+from secantus_server.errors import CommandError
+
+if TYPE_CHECKING:
+    from secantus_server.catalog.view import CatalogView
+
+MAX_DATABASE_BYTES = 63
+MAX_NAMESPACE_BYTES = 255
+_FORBIDDEN_IN_DATABASE = frozenset('/\\. "$\0')
+
+
+@lru_cache(maxsize=1024)
+def check_database_name(name: str) -> None:
+    """Hold a database's name to the rules.
+
+    Raises:
+        CommandError: 73 InvalidNamespace.
+    """
+    if name == "$external":
+        return
+    if not name or len(name.encode("utf-8", "surrogateescape")) > MAX_DATABASE_BYTES or not _FORBIDDEN_IN_DATABASE.isdisjoint(name):
+        raise CommandError(73, f"Invalid database name: '{name}'")
+    _check_utf8(name)
+
+
+def collection_name(command: str, db: str, value: Any) -> str:
+    """The collection that a command names, held to the rules for reading from it.
+
+    Raises:
+        CommandError: 73 InvalidNamespace, also for what is not a string.
+    """
+    if type(value) is not str:
+        raise CommandError(73, f"collection name has invalid type {type_name(value)}")
+    if not value or value.startswith(".") or "\0" in value or (value.startswith("$") and not value.startswith("$cmd.")):
+        raise CommandError(73, f"Invalid namespace specified '{db}.{value}'")
+    if not value.isascii():
+        _check_utf8(value)
+    return value
+
+
+def _check_utf8(name: str) -> None:
+    """Refuse a name whose bytes were not UTF-8: replies repeat names, and drivers cannot decode such a reply."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise CommandError(73, f"Invalid namespace, it is not valid UTF-8: '{name}'") from None
+
+
+def check_new_collection_name(db: str, name: str) -> None:
+    """Hold the name of a collection that is about to be made to the rules.
+
+    Raises:
+        CommandError: 73 InvalidNamespace.
+    """
+    collection_name("create", db, name)
+    if "$" in name:
+        raise CommandError(73, f"Invalid collection name: {name}")
+    if name.startswith("system.") and not _allowed_system(db, name):
+        raise CommandError(73, f"Invalid system namespace: {db}.{name}")
+    check_length(db, name)
+
+
+def check_length(db: str, name: str) -> None:
+    """Hold the length of a namespace to the limit.
+
+    Raises:
+        CommandError: 73 InvalidNamespace.
+    """
+    if len(f"{db}.{name}".encode("utf-8", "surrogateescape")) > MAX_NAMESPACE_BYTES:
+        raise CommandError(73, f"Fully qualified namespace is too long. Namespace: {db}.{name} Max: {MAX_NAMESPACE_BYTES}")
+
+
+def check_collection_uuid(catalog: CatalogView, db: str, name: str, uuid: Binary | None) -> None:
+    """Hold a collection to the identity that a command expects it to have.
+
+    Raises:
+        CommandError: 361 CollectionUUIDMismatch.
+    """
+    if uuid is None:
+        return
+    collection = catalog.find(db, name)
+    if collection is None or collection.is_view or collection.uuid != uuid:
+        actual = catalog.find_uuid(db, uuid)
+        info = {"db": db, "collectionUUID": uuid, "expectedCollection": name, "actualCollection": actual.name if actual else None}
+        raise CommandError(361, "Collection UUID does not match that specified", info=info)
+
+
+def _allowed_system(db: str, name: str) -> bool:
+    if name in ("system.views", "system.js", "system.profile", "system.users", "system.roles", "system.version"):
+        return True
+    return name.startswith("system.buckets.") or db in ("config", "local")

@@ -1,0 +1,142 @@
+"""Pipelines over a collection, a view or nothing: what aggregate runs, and every read of a view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from secantus_server.bson import RawArray
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
+from secantus_server.cursors.cursor import Cursor
+from secantus_server.dispatch.concerns import write_concern_error
+from secantus_server.dispatch.memory_limits import may_use_disk
+from secantus_server.dispatch.registry import Reply
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
+from secantus_server.errors import CommandError
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.parse import parse_pipeline
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.work.pipeline_operations import ServerOperations
+from secantus_server.work.reading import command_context, cursor_reply
+from secantus_server.work.snapshot_reads import held, snapshot_time
+
+
+def make_context(
+    request: Request,
+    name: str | None,
+    collection: Collection | None,
+    args: dict[str, Any],
+    scope: ReadScope,
+    transaction: ReadTransaction | None = None,
+) -> PipelineContext:
+    """The surroundings of the command's pipeline."""
+    parse = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    return PipelineContext(
+        parse,
+        request.db,
+        ServerOperations(request, scope, parse, args.get("hint"), transaction),
+        name,
+        allow_disk_use=may_use_disk(request.services.parameters, args.get("allowDiskUse")),
+        bypass_document_validation=bool(args.get("bypassDocumentValidation")),
+        read_concern=(request.body.get("readConcern") or {}).get("level", "local"),
+        api_strict=bool(request.body.get("apiStrict")),
+    )
+
+
+@dataclass(frozen=True)
+class OpenPipeline:
+    """A pipeline that has begun to read.
+
+    Arguments:
+        pipeline: its stages.
+        documents: its output.
+        scope: the scans behind it.
+        at: the time of the state that a read with the level "snapshot" shows.
+    """
+
+    pipeline: Pipeline
+    documents: Iterator[bytes]
+    scope: ReadScope
+    at: Timestamp | None
+
+
+@contextmanager
+def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
+    """Open a pipeline over a collection, a view or nothing; what it reads is one state of the store until the block ends.
+
+    Raises:
+        CommandError: the pipeline is not valid.
+    """
+    with request.work.reading() as transaction:
+        scope = ReadScope(transaction.unit, transaction.catalog)
+        collection = transaction.catalog.find(request.db, name) if name is not None else None
+        ctx = make_context(request, name, collection, args, scope, transaction)
+        stages, source = resolve_view(transaction.catalog, request.db, name, args["pipeline"])
+        pipeline = parse_pipeline(args["pipeline"], ctx)
+        if stages is not args["pipeline"]:
+            if pipeline.stages:
+                pipeline.stages[0].check_view(f"{request.db}.{name}")
+            pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope, transaction))
+        at = snapshot_time(request, transaction.unit)
+        documents: Iterator[bytes]
+        documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
+        yield OpenPipeline(pipeline, held(documents, None if pipeline.writes else at), scope, at)
+
+
+def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:
+    """Run a pipeline over a collection, a view or nothing, and return its first batch."""
+    with open_pipeline(request, name, args) as opened:
+        namespace = f"{request.db}.{'$cmd.aggregate' if name is None else name}"
+        cursor = Cursor(namespace, opened.documents, opened.scope, session=request.session, comment=request.body.get("comment"))
+        if opened.pipeline.writes:
+            return _run_writing(request, cursor)
+        return cursor_reply(request, cursor, cursor.first_batch(batch_size), opened.at)
+
+
+def _run_writing(request: Request, cursor: Cursor) -> Reply:
+    """`$out` and `$merge` write as they are read; there is nothing to give."""
+    while not cursor.exhausted:
+        cursor.first_batch(1 << 60)
+    cursor.close()
+    reply: Reply = {"cursor": {"firstBatch": RawArray([]), "id": Int64(0), "ns": cursor.namespace}}
+    problem = write_concern_error(request.body.get("writeConcern"))
+    if problem:
+        reply["writeConcernError"] = problem
+    return reply
+
+
+def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the whole pipeline over the collection that a view, or a view of views, reads, and that collection's name."""
+    while name is not None:
+        collection = catalog.find(db, name)
+        if collection is None or not collection.is_view:
+            break
+        stages = [*collection.options["pipeline"], *stages]
+        name = collection.options["viewOn"]
+    return stages, name
+
+
+def run_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
+    """Read a view by a pipeline, as find does."""
+    arguments = {"pipeline": stages, **{option: args.get(option) for option in ("let", "collation", "hint", "allowDiskUse")}}
+    return run_aggregate(request, name, arguments, args["batchSize"])
+
+
+def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]]) -> None:
+    """Parse the pipeline of a view that is about to be made.
+
+    Raises:
+        CommandError: it is not valid, or it writes.
+    """
+    arguments: dict[str, Any] = {"let": {}, "collation": None}
+    pipeline: Pipeline = parse_pipeline(stages, make_context(request, name, None, arguments, ReadScope()))
+    if pipeline.writes or any(stage.name == "$changeStream" for stage in pipeline.stages):
+        raise CommandError(167, f"{pipeline.stages[-1].name} cannot be used in a view definition")

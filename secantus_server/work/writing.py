@@ -1,0 +1,95 @@
+"""What the write commands share: the collection they write to, their statements, their replies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson import decode_unique
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.concerns import is_unacknowledged, waits_for_disk
+from secantus_server.dispatch.registry import Reply
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
+from secantus_server.errors import CommandError
+
+WriteErrors = list[dict[str, Any]]
+
+MAX_STATEMENTS = 100_000
+
+
+def writable(transaction: Transaction, db: str, name: str) -> Collection:
+    """Return the collection to write to.
+
+    Raises:
+        MissingCollection: it does not exist; the unit of work creates it.
+        CommandError: 166 CommandNotSupportedOnView, 73 InvalidNamespace.
+    """
+    collection = transaction.catalog.find(db, name)
+    if collection is None:
+        raise MissingCollection(db, name)
+    check_not_view(collection)
+    return collection
+
+
+def check_not_view(collection: Collection | None) -> None:
+    """Refuse to write to a view.
+
+    Raises:
+        CommandError: 166 CommandNotSupportedOnView.
+    """
+    if collection is not None and collection.is_view:
+        raise CommandError(166, f"Namespace {collection.namespace} is a view, not a collection")
+
+
+def statements(request: Request, key: str, body: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """The statements of a write command, from its body or sent beside it.
+
+    Raises:
+        CommandError: 16 InvalidLength, 40414, 40413 and 238 for two fields of one name.
+    """
+    sent = request.sequences.get(key)
+    if sent is not None:
+        found = [decode_unique(document) for document in sent]
+    elif body is not None:
+        found = body
+    else:
+        raise CommandError(40414, f"BSON field '{request.name}.{key}' is missing but a required field")
+    check_statement_count(len(found))
+    return found
+
+
+def check_statement_count(count: int) -> None:
+    """Hold the number of a command's statements to the limit.
+
+    Raises:
+        CommandError: 16 InvalidLength.
+    """
+    if not 1 <= count <= MAX_STATEMENTS:
+        raise CommandError(16, f"Write batch sizes must be between 1 and {MAX_STATEMENTS}. Got {count} operations.")
+
+
+def write_error(index: int, error: CommandError) -> dict[str, Any]:
+    """A statement's entry in `writeErrors`."""
+    return {"index": index, "code": error.code, "errmsg": error.message, **error.info}
+
+
+def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent: bool = True) -> Reply:
+    """Complete the reply of a write command: its errors, and when it was made.
+
+    Arguments:
+        silent: a write of `w: 0` is answered with nothing but `ok`.
+    """
+    concern = request.body.get("writeConcern")
+    if silent and is_unacknowledged(concern):
+        return {}
+    if errors:
+        reply["writeErrors"] = errors
+    if waits_for_disk(concern) or request.services.settings.sync_on_commit:
+        request.services.engine.flush_log()
+    if request.services.settings.replica_set:
+        services = request.services
+        reply["electionId"] = services.topology.election_id
+        reply["opTime"] = {"ts": services.oplog.last_timestamp(), "t": Int64(1)}
+    return reply

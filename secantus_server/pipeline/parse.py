@@ -9,6 +9,7 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.optimise import optimise
 from secantus_server.pipeline.registry import UNSUPPORTED, find_stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Position, Stage
@@ -35,8 +36,6 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
     """
     if len(stages) > MAX_STAGES:
         raise CommandError(7749501, f"Pipeline length must be no longer than {MAX_STAGES} stages.")
-    from secantus_server.pipeline.optimise import optimise  # it knows the stages, and stages with sub-pipelines know this parser
-
     for index, spec in enumerate(stages):
         name = stage_name(spec)
         if ctx.in_facet and name in UNSUPPORTED:

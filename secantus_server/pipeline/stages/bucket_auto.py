@@ -21,10 +21,10 @@ from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.pipeline.arguments import whole_number
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.memory import within_memory
+from secantus_server.pipeline.preferred_numbers import Rounder, find_rounder
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages.bucket import is_expression, parse_output
-from secantus_server.pipeline.stages.granularity import Rounder, find_rounder
 
 Item = tuple[Any, bytes]
 

@@ -19,7 +19,7 @@ from secantus_server.pipeline._fields import FieldSetter
 from secantus_server.pipeline._paths import JoinPath
 from secantus_server.pipeline.arguments import check_path, whole_number
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.join import HashJoin
+from secantus_server.pipeline.joins.hash_join import HashJoin
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stage import Stage

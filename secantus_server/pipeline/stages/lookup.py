@@ -18,15 +18,15 @@ from secantus_server.mql.expressions.paths import validate_variable_name
 from secantus_server.pipeline._paths import JoinPath
 from secantus_server.pipeline.arguments import check_path, named_fields
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.join import NULL_KEY, HashJoin
+from secantus_server.pipeline.joins.correlated_join import CorrelatedJoin
+from secantus_server.pipeline.joins.hash_join import NULL_KEY, HashJoin
+from secantus_server.pipeline.joins.index_join import IndexJoin
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._lookup import Joined, PointJoin
-from secantus_server.pipeline.stages.lookup_by_index import IndexJoin
-from secantus_server.pipeline.stages.lookup_correlated import CorrelatedJoin
 from secantus_server.pipeline.stages.unwind import Unwind
 
 # Gives the documents found for an outer document.

@@ -17,8 +17,8 @@ from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.operations import WriteTarget
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
-from secantus_server.pipeline.stages.merge_spec import MergeSpec, parse_merge
-from secantus_server.pipeline.stages.new_ids import with_ids
+from secantus_server.pipeline.targets.merge_spec import MergeSpec, parse_merge
+from secantus_server.pipeline.targets.new_ids import with_ids
 
 # The bytes of a batch. A document counts for its length and its cost.
 BATCH_BYTES = 4 << 20

@@ -14,8 +14,8 @@ from secantus_server.pipeline.arguments import named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
-from secantus_server.pipeline.stages.new_ids import with_ids
-from secantus_server.pipeline.stages.out_timeseries import check_timeseries, check_timeseries_target
+from secantus_server.pipeline.targets.new_ids import with_ids
+from secantus_server.pipeline.targets.timeseries import check_timeseries, check_timeseries_target
 
 MAX_NAMESPACE_BYTES = 255
 INVALID_DATABASE_CHARACTERS = frozenset('/\\. "$\0')

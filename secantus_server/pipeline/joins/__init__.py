@@ -1,1 +1,1 @@
-"""How a stage joins documents with those of another collection: by a table, by an index, by a correlated sub-pipeline."""
+"""Ways of joining documents with another collection: hash table, index, correlated sub-pipeline."""

@@ -1,1 +1,1 @@
-"""Where `$merge` and `$out` write: their parsed arguments, the checks of the target, `_id` for new documents."""
+"""The targets of `$merge` and `$out`: parsed arguments, checks, and `_id` for new documents."""

@@ -10,8 +10,8 @@ class Cursor:
     def __iter__(self) -> Cursor: ...
     def __next__(self) -> tuple[bytes, bytes]: ...
     def seek_at(self, key: bytes) -> None:
-        """Goes to a key, or to the one that follows it in the scan's direction."""
+        """Go to a key, or to the one that follows it in the scan's direction."""
     def seek_past(self, key: bytes) -> None:
-        """Goes to what follows a key in the scan's direction."""
+        """Go to what follows a key in the scan's direction."""
     def close(self) -> None:
-        """Ends the scan; the page it stands on may be evicted again. A second call does nothing."""
+        """End the scan; the page it stands on may be evicted again. A second call does nothing."""

@@ -15,10 +15,10 @@ class Gate:
     changed: int
     def __init__(self, waits: Waits) -> None: ...
     def wake_at(self, changed: int, wake: Callable[[], object]) -> None:
-        """Calls `wake` once `changed` has reached a value."""
+        """Call `wake` once `changed` has reached a value."""
     def is_held(self) -> bool:
-        """Whether this thread has begun a transaction that still runs."""
+        """Return whether this thread has begun a transaction that still runs."""
     def close(self, timeout: float | None) -> None:
-        """Keeps new transactions out and waits for the running ones."""
+        """Keep new transactions out and waits for the running ones."""
     def open(self) -> None:
-        """Lets transactions begin again."""
+        """Let transactions begin again."""

@@ -6,6 +6,6 @@ class UndoLog:
     recording: bool
     oplog_written: bool
     def record_into(self, values: tuple[dict[bytes, bytes | None], ...], watermark: int, oplog_written: bool) -> None:
-        """Starts to record."""
+        """Start to record."""
     def stop(self) -> None:
         """No snapshot is open any more."""

@@ -21,28 +21,28 @@ class RecoveryUnit(Session):
     def begin(self) -> None:
         """Begins a transaction; waits while somebody has the store for himself."""
     def commit(self) -> None:
-        """Commits. Raises WriteConflict, or what else the store reports; nothing has been written then."""
+        """Commit. Raises WriteConflict, or what else the store reports; nothing has been written then."""
     def rollback(self) -> None:
         """Undoes what the transaction wrote and ends it."""
     def get(self, table: int, key: bytes) -> bytes | None:
-        """The value of a key, or None."""
+        """Return the value of a key, or None."""
     def put(self, table: int, key: bytes, value: bytes, known_absent: bool = False) -> None:
-        """Writes a value whether or not the key exists."""
+        """Write a value whether or not the key exists."""
     def insert(self, table: int, key: bytes, value: bytes) -> bool:
-        """Writes a value unless the key exists; tells whether it did write."""
+        """Write a value unless the key exists; tells whether it did write."""
     def remove(self, table: int, key: bytes) -> bool:
-        """Removes a key; tells whether there was one."""
+        """Remove a key; tells whether there was one."""
     def truncate(self, table: int, lower: bytes, upper: bytes | None) -> int:
-        """Removes the keys of [lower, upper) and returns how many they were."""
+        """Remove the keys of [lower, upper) and returns how many they were."""
     def purge(self, table: int, lower: bytes, upper: bytes | None, limit: int) -> int:
-        """Removes at most `limit` keys of [lower, upper), without the GIL and past the snapshots; returns how many it removed."""
+        """Remove at most `limit` keys of [lower, upper), without the GIL and past the snapshots; returns how many it removed."""
     def rewrite_left_pages(self) -> None:
         """From now on each page that this unit leaves is rewritten without the keys removed from it; for sweep()."""
     def sweep(self, table: int, lower: bytes, upper: bytes | None, limit: int) -> tuple[bytes | None, int]:
-        """Walks over [lower, upper), or its first `limit` entries; returns the last key, None at the end, and the bytes met."""
+        """Walk over [lower, upper), or its first `limit` entries; returns the last key, None at the end, and the bytes met."""
     def scan(self, table: int, lower: bytes, upper: bytes | None, reverse: bool = False) -> Cursor:
-        """The entries of [lower, upper) in key order, or in reverse; `upper` None is the table's end."""
+        """Return the entries of [lower, upper) in key order, or in reverse; `upper` None is the table's end."""
     def drop_ident(self, table: int, ident: int) -> None:
-        """Gives up an ident when, and if, this transaction commits: its entries are removed later."""
+        """Return up an ident when, and if, this transaction commits: its entries are removed later."""
     def restore_value(self, table: int, key: bytes, value: bytes | None, counted: bool = False) -> int:
-        """Writes a key's value, or removes it for None, without noting the change for a snapshot."""
+        """Write a key's value, or removes it for None, without noting the change for a snapshot."""

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The sections of an OP_MSG: walked, checked and decoded in place; and a reply, written in one piece; and the checksum of either.
+"""The sections of an OP_MSG: parsed, validated and decoded in place; replies written in one pass; the checksum of both.
 
 https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md#sections
 """
@@ -24,7 +24,7 @@ cdef enum:
 
 
 cdef int32_t section_size(const uint8_t* p, const uint8_t* end) except -1:
-    """The length that a section or a document of a sequence says it has."""
+    """Return the length field of a section or of a document in a sequence, after checking it."""
     cdef int32_t size
     if end - p < 5:
         raise ProtocolError("a section of an OP_MSG is cut off")
@@ -35,7 +35,7 @@ cdef int32_t section_size(const uint8_t* p, const uint8_t* end) except -1:
 
 
 cdef int check_size(Py_ssize_t size) except -1:
-    """Hold a document of a message to MongoDB's limit."""
+    """Raise if a document of a message exceeds MongoDB's limit."""
     if size > SIZE_LIMIT:
         raise CommandError(
             10334, f"BSONObj size: {size} (0x{size:X}) is invalid. Size must be between 0 and {SIZE_LIMIT}({SIZE_LIMIT // 1048576}MB)"
@@ -44,7 +44,7 @@ cdef int check_size(Py_ssize_t size) except -1:
 
 
 cdef list read_sequence(const uint8_t* p, const uint8_t* end):
-    """The documents from here to the end of the section, as bytes."""
+    """Return the documents from here to the end of the section as bytes."""
     cdef int32_t size
     cdef list documents = []
     while p < end:
@@ -57,15 +57,15 @@ cdef list read_sequence(const uint8_t* p, const uint8_t* end):
 
 
 def read_sections(bytes raw not None, Py_ssize_t end_position):
-    """The body of a message and its document sequences by name.
+    """Return the body of a message and its document sequences by name.
 
     Arguments:
         raw: the whole message.
-        end_position: where its sections end.
+        end_position: the end of its sections.
 
     Raises:
-        ProtocolError: these are no sections.
-        CommandError: 22, 15 or 10334, a document in them is not valid; 40413 or 238, the body has two fields of one name.
+        ProtocolError: the sections are malformed.
+        CommandError: 22, 15 or 10334 for an invalid document; 40413 or 238 if the body has a duplicate field name.
     """
     cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(raw) + BODY_START - 1
     cdef const uint8_t* end = <const uint8_t*>PyBytes_AS_STRING(raw) + end_position
@@ -102,10 +102,10 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
 
 
 def write_message(dict reply not None, int32_t request_id, int32_t response_to, uint32_t flags):
-    """A whole OP_MSG of one body section.
+    """Return a complete OP_MSG with one body section.
 
     Raises:
-        CommandError: 10334 for a reply that is too large for a message.
+        CommandError: 10334 if the reply exceeds the message limit.
     """
     cdef Writer out = Writer.__new__(Writer)
     cdef int32_t[4] header
@@ -127,7 +127,7 @@ def write_message(dict reply not None, int32_t request_id, int32_t response_to, 
     return out.finish()
 
 
-# CRC-32C (Castagnoli), the checksum that an OP_MSG may carry; the polynomial's bits are in reversed order.
+# CRC-32C (Castagnoli), the optional checksum of an OP_MSG, with the polynomial's bits in reversed order.
 cdef uint32_t POLYNOMIAL = 0x82F63B78
 cdef uint32_t[256] crc_table
 
@@ -145,7 +145,7 @@ fill_crc_table()
 
 
 def crc32c(const uint8_t[::1] data not None):
-    """Return the CRC-32C of the bytes. The GIL is released meanwhile: a message may be long."""
+    """Return the CRC-32C of the bytes. The GIL is released, because a message may be long."""
     cdef uint32_t crc = 0xFFFFFFFF
     cdef Py_ssize_t i
     with nogil:

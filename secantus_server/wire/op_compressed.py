@@ -1,6 +1,6 @@
-"""OP_COMPRESSED: another message, compressed.
+"""OP_COMPRESSED: a compressed message of another type.
 
-zlib is part of Python; zstd and snappy are offered where their packages are installed (the extra `compression`).
+zlib is part of Python; zstd and snappy are available if their packages are installed (the extra `compression`).
 https://github.com/mongodb/specifications/blob/master/source/compression/OP_COMPRESSED.md
 """
 
@@ -17,7 +17,7 @@ _PREFIX = struct.Struct("<iiB")
 
 
 def available_compressors() -> tuple[str, ...]:
-    """The compressors this installation can offer, in the order of preference."""
+    """Return the available compressors in order of preference."""
     names = ["zlib"]
     if importlib.util.find_spec("zstandard"):
         names.insert(0, "zstd")
@@ -27,10 +27,10 @@ def available_compressors() -> tuple[str, ...]:
 
 
 def decompress_message(header: Header, raw: bytes) -> tuple[Header, bytes, int]:
-    """The message inside: its header, its bytes, and the compressor's id.
+    """Decompress a message; return its header, its bytes, and the compressor's id.
 
     Raises:
-        ProtocolError: it cannot be decompressed, or is not what it says.
+        ProtocolError: the data cannot be decompressed, or does not match its header.
     """
     if len(raw) < HEADER_SIZE + _PREFIX.size:
         raise ProtocolError("an OP_COMPRESSED is cut off")
@@ -45,7 +45,7 @@ def decompress_message(header: Header, raw: bytes) -> tuple[Header, bytes, int]:
 
 
 def _decompress(compressor: int, data: bytes, size: int) -> bytes:
-    """At most one byte more than `size` is ever produced, so that a small message cannot fill the memory."""
+    """Decompress data, producing at most one byte more than `size`, so that a small message cannot exhaust memory."""
     if compressor == IDS["noop"]:
         return data
     if compressor == IDS["zlib"]:
@@ -82,7 +82,7 @@ def _decompress_snappy(data: bytes, size: int) -> bytes:
 
 
 def compress_message(message: bytes, compressor: int) -> bytes:
-    """Wrap a whole message; the compressor is one that a client's message came in."""
+    """Compress a complete message with the compressor that the client used."""
     _, request_id, response_to, op_code = struct.unpack_from("<iiii", message)
     body = message[HEADER_SIZE:]
     data = _compress(body, compressor)

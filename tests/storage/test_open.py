@@ -1,4 +1,4 @@
-"""Opening and reopening a store, and the one sentence for each way in which that fails."""
+"""Opening and reopening a store, and the error message of each failure."""
 
 from __future__ import annotations
 

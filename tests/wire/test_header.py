@@ -1,4 +1,4 @@
-"""Message headers: lengths, kinds, and the limits a message is held to."""
+"""Message headers: lengths, message types, and size limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OP_COMPRESSED: each compressor there and back, and what claims to be what it is not."""
+"""OP_COMPRESSED: round trips with each compressor, and messages that do not match their header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OP_QUERY and its reply, for the first hello of old drivers."""
+"""OP_QUERY and its reply, for the first hello of older drivers."""
 
 from __future__ import annotations
 

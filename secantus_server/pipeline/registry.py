@@ -15,14 +15,14 @@ STAGES: dict[str, type[Stage]] = {}
 
 # Stages that MongoDB has and Secantus does not, with the alternative to suggest.
 UNSUPPORTED: dict[str, str] = {
-    "$changeStreamSplitLargeEvent": "keep the documents of a change stream below 16 megabytes",
-    "$listMqlEntities": "ask the documentation of MongoDB for the list",
-    "$listSampledQueries": "it is about sharded clusters, and this server is a single node",
+    "$changeStreamSplitLargeEvent": "keep change stream events below 16 megabytes",
+    "$listMqlEntities": "see MongoDB's documentation for the list",
+    "$listSampledQueries": "it applies to sharded clusters only, and this server is a single node",
     "$operationMetrics": "measure in the client",
-    "$rerank": "it is a part of MongoDB Atlas",
-    "$scoreFusion": "search is a part of MongoDB Atlas",
-    "$score": "search is a part of MongoDB Atlas",
-    "$shardedDataDistribution": "it is about sharded clusters, and this server is a single node",
+    "$rerank": "it requires MongoDB Atlas",
+    "$scoreFusion": "it requires MongoDB Atlas Search",
+    "$score": "it requires MongoDB Atlas Search",
+    "$shardedDataDistribution": "it applies to sharded clusters only, and this server is a single node",
     "$backupCursor": "copy the directory of a stopped server",
     "$backupCursorExtend": "copy the directory of a stopped server",
 }

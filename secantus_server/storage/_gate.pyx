@@ -90,7 +90,9 @@ cdef class Gate:
             if not done:
                 self.open()
         if not done:
-            raise StorageError(f"The store cannot be had alone: {self.running} transactions have not ended after {timeout:g} s.", 262)
+            raise StorageError(
+                f"Could not get exclusive access to the store: {self.running} transactions were still open after {timeout:g} s.", 262
+            )
 
     def open(self):
         """Let new transactions begin."""

@@ -111,7 +111,7 @@ class Engine:
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"The storage directory {path} cannot be made: {error.strerror}.") from error
+            raise StorageError(f"The storage directory {path} cannot be created: {error.strerror}.") from error
         try:
             marks = LogMarks(directory)
         except StorageError as error:
@@ -140,7 +140,7 @@ class Engine:
             if exists and error.code == 1:
                 raise StorageError(
                     f"The storage directory {directory} cannot be read: a file of the storage engine is damaged, or was written by another "
-                    f"version. Put the directory back from a copy. ({error.message})"
+                    f"version. Restore the directory from a backup. ({error.message})"
                 ) from error
             raise StorageError(f"{error.message} ({directory})", error.code) from error
         engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)

@@ -26,8 +26,8 @@ class CacheTooSmall(WriteConflict):
     def __init__(self) -> None:
         super().__init__(
             388,
-            "The command changes more at once than the storage engine's cache can hold; raise the cache size, "
-            "or change fewer documents with one command.",
+            "The command changes more data in one transaction than the storage engine's cache can hold; increase the cache size, "
+            "or change fewer documents per command.",
         )
 
 
@@ -40,11 +40,11 @@ class DamagedData(CommandError):
     """
 
     def __init__(self, file: str, subject: str) -> None:
-        what = f"A part of {subject} cannot be read" if subject else "A part of the data cannot be read"
+        what = f"Part of {subject} cannot be read" if subject else "Part of the data cannot be read"
         super().__init__(
             301,
-            f"{what}: the data file {file} is damaged. Save what can be read with mongodump, and put the storage directory back "
-            "from a copy, or drop what is damaged.",
+            f"{what}: the data file {file} is damaged. Save the readable data with mongodump, then restore the storage directory "
+            "from a backup or drop the damaged collection or index.",
         )
 
 

@@ -26,7 +26,7 @@ _LOG: Final = "WiredTigerLog."
 #: The files of a store, besides its log.
 FILES: Final = ("WiredTiger", "WiredTiger.turtle", "WiredTiger.wt", "WiredTigerHS.wt", *(f"{name}.wt" for name in NAMES))
 _HELP: Final = (
-    "Put the directory back from a copy; or, to go on from the last checkpoint without what was written after it, "
+    "Restore the directory from a backup; or, to continue from the last checkpoint without later writes, "
     f"remove {NAME} and all files {_LOG}*."
 )
 #: A log file's first record describes it; the second one states where the previous file ended.
@@ -58,7 +58,7 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
     if missing:
         names = missing[0] if len(missing) == 1 else f"{missing[0]} and {len(missing) - 1} other files"
         raise StorageError(
-            f"The storage directory {directory} holds a store that lacks {names}: put the directory back from a copy.", _DAMAGED
+            f"The storage directory {directory} contains a store without {names}: restore the directory from a backup.", _DAMAGED
         )
     return True
 
@@ -95,7 +95,7 @@ def _check_log_file(files: dict[int, Path], start: LogPosition, required: LogPos
                 goes_on = has_log_record(content, end)
     before_next = _end_before(files[start.file + 1], start.file) if start.file + 1 in files else 0
     if goes_on or end < before_next or (LogPosition(start.file, end) < required and start.file == required.file):
-        raise StorageError(f"The log file {path} is damaged at byte {end}: what was written after that would be lost. {_HELP}", _DAMAGED)
+        raise StorageError(f"The log file {path} is damaged at byte {end}: all later writes would be lost. {_HELP}", _DAMAGED)
 
 
 def _end_before(path: Path, number: int) -> int:

@@ -27,10 +27,10 @@ cdef int32_t section_size(const uint8_t* p, const uint8_t* end) except -1:
     """Return the length field of a section or of a document in a sequence, after checking it."""
     cdef int32_t size
     if end - p < 5:
-        raise ProtocolError("a section of an OP_MSG is cut off")
+        raise ProtocolError("a section of an OP_MSG is truncated")
     size = read_int32(p)
     if size < 5 or size > end - p:
-        raise ProtocolError("a section of an OP_MSG has a wrong length")
+        raise ProtocolError("a section of an OP_MSG has an invalid length")
     return size
 
 
@@ -80,7 +80,7 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
         size = section_size(p, end)
         if kind == 0:
             if body != NULL:
-                raise ProtocolError("an OP_MSG has two bodies")
+                raise ProtocolError("an OP_MSG has two body sections")
             body = p
         elif kind == 1:
             stop = <const uint8_t*>memchr(p + 4, 0, size - 4)
@@ -94,7 +94,7 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
             raise ProtocolError(f"an OP_MSG has a section of unknown kind {kind}")
         p += size
     if body == NULL:
-        raise ProtocolError("an OP_MSG has no body")
+        raise ProtocolError("an OP_MSG has no body section")
     size = read_int32(body)
     check_size(size)
     check_whole(body, size)

@@ -48,16 +48,16 @@ def parse_header(data: bytes | bytearray | memoryview) -> Header:
     if header.op_code not in _KNOWN:
         _refuse_other_protocols(bytes(data[:4]))
     if not HEADER_SIZE <= header.length <= MAX_MESSAGE_SIZE:
-        raise ProtocolError(f"a message of {header.length} bytes is not possible")
+        raise ProtocolError(f"invalid message length: {header.length} bytes")
     return header
 
 
 def _refuse_other_protocols(start: bytes) -> None:
     """Raise for a recognisable other protocol, so that the log explains the failure: a TLS client would only see a timeout."""
     if start[:2] == b"\x16\x03":
-        raise ProtocolError("a TLS handshake came, but the server does not speak TLS; connect without tls=true")
+        raise ProtocolError("received a TLS handshake, but the server does not speak TLS; connect without tls=true")
     if start in _HTTP:
-        raise ProtocolError("an HTTP request came, but this is no HTTP server; connect with a MongoDB driver or mongosh")
+        raise ProtocolError("received an HTTP request, but this is not an HTTP server; connect with a MongoDB driver or mongosh")
 
 
 def build_header(body_length: int, request_id: int, response_to: int, op_code: int) -> bytes:

@@ -25,9 +25,9 @@ def parse_message(header: Header, raw: bytes) -> Message:
     elif header.op_code == OP_QUERY:
         message = parse_op_query(header, raw)
     else:
-        raise ProtocolError(f"the op code {header.op_code} is not one that a server answers")
+        raise ProtocolError(f"op code {header.op_code} is not supported in requests")
     if not message.body and message.error is None:
-        raise ProtocolError("a command document is empty")
+        raise ProtocolError("the command document is empty")
     message.compressor = compressor
     return message
 

@@ -33,13 +33,13 @@ def decompress_message(header: Header, raw: bytes) -> tuple[Header, bytes, int]:
         ProtocolError: the data cannot be decompressed, or does not match its header.
     """
     if len(raw) < HEADER_SIZE + _PREFIX.size:
-        raise ProtocolError("an OP_COMPRESSED is cut off")
+        raise ProtocolError("an OP_COMPRESSED is truncated")
     op_code, size, compressor = _PREFIX.unpack_from(raw, HEADER_SIZE)
     if not 0 <= size <= MAX_MESSAGE_SIZE - HEADER_SIZE or op_code == OP_COMPRESSED:
-        raise ProtocolError("an OP_COMPRESSED has a wrong prefix")
+        raise ProtocolError("an OP_COMPRESSED has an invalid header")
     body = _decompress(compressor, raw[HEADER_SIZE + _PREFIX.size :], size)
     if len(body) != size:
-        raise ProtocolError("an OP_COMPRESSED does not hold as much as it says")
+        raise ProtocolError("the data of an OP_COMPRESSED does not match its uncompressed size")
     inner = build_header(size, header.request_id, header.response_to, op_code)
     return Header(HEADER_SIZE + size, header.request_id, header.response_to, op_code), inner + body, compressor
 
@@ -75,7 +75,7 @@ def _decompress_snappy(data: bytes, size: int) -> bytes:
 
     try:
         if cramjam.snappy.decompress_raw_len(data) != size:
-            raise ProtocolError("an OP_COMPRESSED does not hold as much as it says")
+            raise ProtocolError("the data of an OP_COMPRESSED does not match its uncompressed size")
         return bytes(cramjam.snappy.decompress_raw(data))
     except cramjam.DecompressionError as error:
         raise ProtocolError(f"snappy: {error}") from None

@@ -32,7 +32,7 @@ def parse_op_msg(header: Header, raw: bytes) -> Message:
         ProtocolError: the message is malformed.
     """
     if len(raw) < 26:
-        raise ProtocolError("an OP_MSG is cut off")
+        raise ProtocolError("an OP_MSG is truncated")
     (flags,) = _UINT32.unpack_from(raw, 16)
     if flags & _UNKNOWN_REQUIRED:
         raise ProtocolError(f"an OP_MSG has unknown required flags: {flags & _UNKNOWN_REQUIRED:#06x}")

@@ -24,15 +24,15 @@ def parse_op_query(header: Header, raw: bytes) -> Message:
     """
     stop = raw.find(b"\0", 20)
     if stop < 0 or len(raw) < stop + 9 + 5:
-        raise ProtocolError("an OP_QUERY is cut off")
+        raise ProtocolError("an OP_QUERY is truncated")
     namespace = raw[20:stop].decode("utf-8", "replace")
     database, _, collection = namespace.partition(".")
     if collection != "$cmd":
-        raise ProtocolError("an OP_QUERY may only carry a command; use OP_MSG")
+        raise ProtocolError("an OP_QUERY may only contain a command; use OP_MSG")
     start = stop + 9
     (size,) = struct.unpack_from("<i", raw, start)
     if not 5 <= size <= len(raw) - start:
-        raise ProtocolError("the query of an OP_QUERY has a wrong length")
+        raise ProtocolError("the query of an OP_QUERY has an invalid length")
     document = raw[start : start + size]
     message = Message(header.request_id, {}, legacy=True)
     try:

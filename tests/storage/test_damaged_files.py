@@ -167,7 +167,7 @@ def test_damaged_marks_are_made_anew(store: Path, damage: Callable[[Path], None]
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file(store: Path, name: str) -> None:
     (store / name).unlink()
-    assert f"lacks {name}: put the directory back from a copy" in refusal(store)
+    assert f"without {name}: restore the directory from a backup" in refusal(store)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "WiredTiger"])

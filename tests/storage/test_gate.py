@@ -76,7 +76,7 @@ def test_the_wait_has_an_end(memory: Engine) -> None:
 
     thread = start(hold)
     begun.wait()
-    with pytest.raises(StorageError, match="cannot be had alone: 1 transactions"), memory.exclusive(0.01):
+    with pytest.raises(StorageError, match="exclusive access to the store: 1 transactions"), memory.exclusive(0.01):
         pass
     assert not memory._gate.closed
     finish.set()

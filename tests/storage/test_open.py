@@ -62,7 +62,7 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"")
     for below in (path, path / "data"):
-        with pytest.raises(StorageError, match=r"The storage directory .* cannot be made: (File exists|Not a directory)\."):
+        with pytest.raises(StorageError, match=r"The storage directory .* cannot be created: (File exists|Not a directory)\."):
             Engine.open(str(below))
 
 

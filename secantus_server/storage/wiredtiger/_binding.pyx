@@ -286,16 +286,16 @@ def explain(int code, int cause, str first, str detail):
                             "use the version of Secantus that wrote it.", fatal=fatal)
     file = FILE.search(first) or FILE.search(detail)
     if file is not None and code in (ENOENT, ENOTDIR):
-        return StorageError(f"The file {file[0]} is missing in the storage directory: put the directory back from a copy.", 301, fatal=fatal)
+        return StorageError(f"The file {file[0]} is missing from the storage directory: restore the directory from a backup.", 301, fatal=fatal)
     if code in (ENOENT, ENOTDIR):
-        return StorageError("The storage directory does not exist and cannot be made.", fatal=fatal)
+        return StorageError("The storage directory does not exist and cannot be created.", fatal=fatal)
     if file is not None:
-        return StorageError(f"The file {file[0]} in the storage directory is damaged: put the directory back from a copy.", 301, fatal=fatal)
+        return StorageError(f"The file {file[0]} in the storage directory is damaged: restore the directory from a backup.", 301, fatal=fatal)
     if fatal:
-        return StorageError(f"The storage engine has stopped after an error it cannot go on from; restart the server. ({abridge(detail)})",
+        return StorageError(f"The storage engine has stopped after an unrecoverable error; restart the server. ({abridge(detail)})",
                             fatal=True)
     if code == WT_TRY_SALVAGE:
-        return StorageError(f"The storage directory holds damaged files: put it back from a copy. ({abridge(detail)})", 301)
+        return StorageError(f"The storage directory contains damaged files: restore it from a backup. ({abridge(detail)})", 301)
     name = wiredtiger_strerror(code).decode()
     return StorageError(f"The storage engine reports {name}. ({abridge(detail)})" if detail else f"The storage engine reports {name}.")
 

@@ -9,7 +9,7 @@ from secantus_server.storage.keys import IdentRange
 from secantus_server.storage.wiredtiger._binding import Connection, Session
 
 class RecoveryUnit(Session):
-    """Created by Engine.acquire() or taken from its pool; see the package docstring for its use."""
+    """A session with at most one transaction, obtained from Engine.acquire(); see the package docstring for its use."""
 
     thread: int
     @property

@@ -33,7 +33,7 @@ cdef extern from "pythread.h":
 @cython.final
 @cython.no_gc_clear
 cdef class RecoveryUnit(Session):
-    """Created by Engine.acquire() or taken from its pool; see the package docstring for its use."""
+    """A session with at most one transaction, obtained from Engine.acquire(); see the package docstring for its use."""
 
     def __cinit__(self, Connection connection, Gate gate, UndoLog undo, bint sync_on_commit, on_drop):
         self.gate = gate

@@ -81,7 +81,7 @@ class CorrelatedJoin:
         return self.finder(None if value is MISSING else value)
 
     def _by_table(self) -> Iterable[bytes]:
-        """Return the same superset from the kept documents."""
+        """Return the kept documents that the leading `$match` may accept, found in the hash table if there is an equality."""
         assert self.kept is not None, "the documents are kept"
         if self.equality is None:
             return self.kept

@@ -28,7 +28,7 @@ METHODS = {"linear": "$linearFill", "locf": "$locf"}
 
 @stage("$fill")
 class Fill(Stage):
-    """`$setWindowFields` for methods, followed by `$addFields` for values."""
+    """A `$fill`, run as `$setWindowFields` for its methods followed by `$addFields` for its values."""
 
     makes_many = True
 

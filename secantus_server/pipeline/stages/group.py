@@ -24,7 +24,7 @@ UNKNOWN_ACCUMULATOR = 15952
 
 @stage("$group")
 class Group(Stage):
-    """A grouping.
+    """The group key and the accumulators.
 
     Arguments:
         id: the group key.

@@ -48,7 +48,7 @@ class ListClusterCatalog(ServerStage):
 
 @stage("$listCatalog")
 class ListCatalog(ListClusterCatalog):
-    """The same entries for `$listCatalog`, which has no options."""
+    """`$listCatalog`, which returns the same entries and takes no options."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListCatalog:

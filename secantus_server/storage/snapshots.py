@@ -1,8 +1,8 @@
 """Snapshots: states of the store that can be restored. They nest, and exist in this process only.
 
 While a snapshot is open, the undo log records the first value of each written key in the innermost one. A restore writes these values back
-in one transaction, drops idents created since, and truncates the oplog after the newest entry of that time. An ident dropped while a snapshot
-is open keeps its entries until no snapshot can need them.
+in one transaction, drops idents created since, and truncates the oplog after the newest entry of that time. An ident dropped while a
+snapshot is open keeps its entries until no snapshot can need them.
 """
 
 from __future__ import annotations

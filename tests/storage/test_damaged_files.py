@@ -216,7 +216,7 @@ def test_a_damaged_page_is_an_error_of_what_it_belongs_to(tmp_path: Path) -> Non
 
     assert (count(first), count(third)) == (2000, 2000)
     for _ in range(2):
-        with pytest.raises(DamagedData, match=rf"A part of the collection c{second} cannot be read: the data file records.wt is damaged"):
+        with pytest.raises(DamagedData, match=rf"Part of the collection c{second} cannot be read: the data file records.wt is damaged"):
             count(second)
     with engine.transaction() as unit:
         unit.put(RECORDS, pack_ident(third) + b"new", b"value")

@@ -72,7 +72,7 @@ DATA = zlib.compress(INNER[16:])
         (op_compressed(INNER, INNER[16:-1], 0), "does not match its uncompressed size"),
         (op_compressed(INNER, DATA, 4), "compressor 4 is not available"),
         (op_compressed(INNER, DATA, 255), "compressor 255 is not available"),
-        (op_compressed(INNER, DATA, 2, op_code=2010), "the op code 2010 is not one"),
+        (op_compressed(INNER, DATA, 2, op_code=2010), "op code 2010 is not supported"),
     ],
 )
 def test_what_is_wrong_closes_the_connection(raw: bytes, text: str) -> None:

@@ -13,7 +13,7 @@ cdef object FOUND = object()
 
 
 cdef class FieldSetter:
-    """Sets the field at a path: replaced if present, else appended. Non-documents along the path become documents.
+    """Sets the field at a path: replaces it if present, else appends it. Non-documents along the path are replaced by documents.
 
     Arguments:
         path: a dotted path; arrays along it are replaced, as in `$lookup` and `$unwind`.

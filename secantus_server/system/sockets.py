@@ -23,7 +23,7 @@ class Socket(_socket.socket):
 
 
 def listen(host: str, port: int) -> Socket:
-    """Listen on one of the host's addresses, preferring IPv4, which clients try too.
+    """Listen on one of the host's addresses, preferring IPv4: clients that resolve the name to IPv6 also try IPv4.
 
     Raises:
         OSError: the host name cannot be resolved (`socket.gaierror`), or the address cannot be bound.

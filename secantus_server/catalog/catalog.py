@@ -165,7 +165,7 @@ class Catalog:
         Raises:
             CommandError: the operation was killed or timed out while waiting.
         """
-        with self._passage(unit), self._engine.hold(self._change_lock):
+        with self._pass_gate(unit), self._engine.hold(self._change_lock):
             outer, self._changer = self._changer, get_ident()
             try:
                 yield from self._change(unit)
@@ -196,7 +196,7 @@ class Catalog:
             self._remember(collection)
 
     @contextmanager
-    def _passage(self, unit: RecoveryUnit | None) -> Iterator[None]:
+    def _pass_gate(self, unit: RecoveryUnit | None) -> Iterator[None]:
         """Pass the storage gate before waiting for the catalog lock, by opening a transaction that does nothing else.
 
         Lock order: gate, then catalog. A thread that waited for the gate while holding the catalog lock could deadlock with one that has

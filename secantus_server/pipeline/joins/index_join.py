@@ -36,11 +36,11 @@ class IndexJoin:
         keys = tuple(self.path.keys(document))
         found = self.remembered.get(keys)
         if found is None:
-            found = self._ask(local_values(document, self.names))
+            found = self._search(local_values(document, self.names))
             self._remember(keys, found)
         return found
 
-    def _ask(self, values: list[Any]) -> list[bytes]:
+    def _search(self, values: list[Any]) -> list[bytes]:
         if len(values) == 1:
             return list(self.finder(values[0]))
         found: dict[bytes, None] = {}

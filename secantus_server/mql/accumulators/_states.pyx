@@ -4,7 +4,7 @@
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#accumulator-operator
 """
 
-from secantus_server.mql.expressions._arithmetic cimport Sum
+from secantus_server.mql.expressions.numbers._arithmetic cimport Sum
 from secantus_server.mql.expressions._nodes cimport Expression, is_plain_number
 
 from secantus_server.bson import compare_values, key_string

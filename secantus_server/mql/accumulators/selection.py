@@ -11,8 +11,8 @@ from typing import Any
 from secantus_server.bson import compare_values, key_string, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Collation
-from secantus_server.mql.expressions.integers import to_int64
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import to_int64
 from secantus_server.mql.expressions.value_text import value_text
 
 

@@ -12,8 +12,8 @@ from secantus_server.mql.accumulators._states import State
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
+from secantus_server.mql.expressions.numbers.statistics import Deviation, parse_fields, parse_points, percentiles
 from secantus_server.mql.expressions.parser import parse_expression
-from secantus_server.mql.expressions.statistics import Deviation, parse_fields, parse_points, percentiles
 
 
 class DeviationState(State):

@@ -13,8 +13,8 @@ from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql import sort
 from secantus_server.mql.accumulators._states import size_of
+from secantus_server.mql.accumulators.first_n import SeveralState, constant_n
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
-from secantus_server.mql.accumulators.several import SeveralState, constant_n
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
 from secantus_server.mql.expressions.parser import parse_expression

@@ -11,12 +11,12 @@ from typing import Any
 
 from secantus_server.bson import compare_values, key_string
 from secantus_server.mql.context import Collation, ParseContext
-from secantus_server.mql.expressions._arithmetic import Sum
 from secantus_server.mql.expressions._nodes import Expression
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers._arithmetic import Sum
+from secantus_server.mql.expressions.numbers.statistics import Deviation, parse_fields, parse_points, percentiles
 from secantus_server.mql.expressions.parser import call, parse_arguments, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
-from secantus_server.mql.expressions.statistics import Deviation, parse_fields, parse_points, percentiles
 
 Reduction = Callable[[list[Any]], Any]
 

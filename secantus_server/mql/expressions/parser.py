@@ -25,7 +25,7 @@ from secantus_server.mql.expressions._nodes import (
     ObjectNode,
 )
 from secantus_server.mql.expressions.paths import parse_path_string, validate_field_name
-from secantus_server.mql.expressions.registry import find_parser
+from secantus_server.mql.expressions.registry import PlainOperator, find_operator
 from secantus_server.mql.expressions.value_text import value_text
 
 EMPTY_DOCUMENT = b"\x05\x00\x00\x00\x00"
@@ -71,8 +71,11 @@ def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
         return _parse_object(spec, ctx)
     if len(spec) > 1:
         raise _too_many_operators(spec)
+    found = find_operator(name)
     try:
-        return find_parser(name)(spec[name], ctx)
+        if type(found) is not PlainOperator:
+            return found(spec[name], ctx)
+        return call(found.function, parse_arguments(name, spec[name], ctx, found.minimum, found.maximum))
     except ConstantError as error:
         if ctx.defers_constant_errors:
             return Failing(error)

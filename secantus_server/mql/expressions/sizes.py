@@ -11,7 +11,7 @@ from bson.binary import Binary
 
 from secantus_server.bson import encode, type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
 
 

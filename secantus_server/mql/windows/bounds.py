@@ -15,10 +15,10 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson import compare_values, is_number, key_string, type_name
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions._arithmetic import add
 from secantus_server.mql.expressions.dates.add import add_units
 from secantus_server.mql.expressions.dates.timezones import find_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS
+from secantus_server.mql.expressions.numbers._arithmetic import add
 from secantus_server.mql.windows.partition import Partition, SortOrder
 
 UNBOUNDED, CURRENT = "unbounded", "current"

@@ -18,8 +18,8 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions.dates.units import LENGTHS
+from secantus_server.mql.windows.arithmetic import as_value, divided, has_decimal, numeric
 from secantus_server.mql.windows.bounds import Bounds
-from secantus_server.mql.windows.numbers import as_value, divided, has_decimal, numeric
 from secantus_server.mql.windows.partition import Partition
 from secantus_server.mql.windows.registry import Call, check_others, window_function
 

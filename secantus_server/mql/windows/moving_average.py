@@ -16,7 +16,7 @@ from secantus_server.bson.numbers import DECIMAL_CONTEXT
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
-from secantus_server.mql.windows.numbers import as_value, has_decimal, numeric
+from secantus_server.mql.windows.arithmetic import as_value, has_decimal, numeric
 from secantus_server.mql.windows.partition import Partition
 from secantus_server.mql.windows.registry import Call, check_others, window_function
 

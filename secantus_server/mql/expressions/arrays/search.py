@@ -13,8 +13,8 @@ from secantus_server.bson import key_string, type_name, values_equal
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
-from secantus_server.mql.expressions.integers import index_bound
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import index_bound
 from secantus_server.mql.expressions.parser import call, parse_arguments
 from secantus_server.mql.expressions.registry import operator_parser
 

@@ -17,9 +17,9 @@ from secantus_server.mql.expressions._nodes import Expression
 from secantus_server.mql.expressions.dates.calendar import day_number, iso_day_number, join
 from secantus_server.mql.expressions.dates.coercion import to_date
 from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
-from secantus_server.mql.expressions.integers import to_int64
 from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import to_int64
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text

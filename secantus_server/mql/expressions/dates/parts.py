@@ -19,7 +19,7 @@ from secantus_server.mql.expressions.dates import calendar
 from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND
 from secantus_server.mql.expressions.dates.coercion import to_milliseconds
 from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text

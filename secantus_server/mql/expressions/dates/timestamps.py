@@ -12,7 +12,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
 
 

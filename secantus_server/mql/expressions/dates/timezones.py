@@ -16,7 +16,7 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_MINUTE
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 
 OFFSET = re.compile(r"([+-])([0-9]{2})(?::?([0-9]{2}))?")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -11,7 +11,7 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 
 # Units of a fixed length; weeks and days are of fixed length on the clock of a zone, not between two moments.
 LENGTHS = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.value_text import value_text
 

@@ -11,8 +11,8 @@ import string
 
 from secantus_server.bson import is_number, type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.integers import to_int32
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.numbers.integers import to_int32
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.strings.coercion import to_text
 from secantus_server.mql.expressions.value_text import value_text

@@ -16,7 +16,7 @@ from secantus_server.bson.values import Date, JavaScript, Symbol
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.dates.calendar import iso_text, split
 from secantus_server.mql.expressions.dates.formats import MONTH_NAMES
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.value_text import double_text
 
 

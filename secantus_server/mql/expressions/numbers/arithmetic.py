@@ -16,9 +16,11 @@ from secantus_server.bson import is_number, to_decimal, type_name
 from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MIN
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions._arithmetic import Add, Divide, Multiply, Subtract
 from secantus_server.mql.expressions._nodes import Constant, Expression
-from secantus_server.mql.expressions.numbers import check_numeric, is_nullish, same_width, to_decimal128
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers._arithmetic import Add, Divide, Multiply, Subtract
+from secantus_server.mql.expressions.numbers.decimals import to_decimal128
+from secantus_server.mql.expressions.numbers.operands import check_numeric, same_width
 from secantus_server.mql.expressions.parser import fold, parse_arguments
 from secantus_server.mql.expressions.registry import operator, operator_parser
 

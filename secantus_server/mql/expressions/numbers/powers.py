@@ -18,7 +18,9 @@ from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MAX, INT64_MIN
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Expression
-from secantus_server.mql.expressions.numbers import WIDE_CONTEXT, check_numeric, full_precision, is_nullish, number_text, to_decimal128
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.decimals import WIDE_CONTEXT, full_precision, to_decimal128
+from secantus_server.mql.expressions.numbers.operands import check_numeric, number_text
 from secantus_server.mql.expressions.parser import call, parse_expression
 from secantus_server.mql.expressions.registry import operator, operator_parser
 

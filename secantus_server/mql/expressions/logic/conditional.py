@@ -10,9 +10,9 @@ from typing import Any
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions._logic import Cond, IfNull, Switch
 from secantus_server.mql.expressions._nodes import Constant, Expression, truthy
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.logic._logic import Cond, IfNull, Switch
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import ConstantError, Failing, parse_arguments, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 

@@ -15,7 +15,7 @@ from secantus_server.bson import key_string, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression, truthy
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call, parse_arguments
 from secantus_server.mql.expressions.registry import operator, operator_parser
 

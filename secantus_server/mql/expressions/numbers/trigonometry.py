@@ -15,9 +15,11 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson import is_number, to_decimal, type_name
 from secantus_server.bson.numbers import DECIMAL_CONTEXT
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.mql.expressions import decimal_trigonometry
-from secantus_server.mql.expressions.decimal_trigonometry import LARGEST, PI
-from secantus_server.mql.expressions.numbers import check_numeric, is_nullish, number_text, to_decimal128
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers import decimal_trigonometry
+from secantus_server.mql.expressions.numbers.decimal_trigonometry import LARGEST, PI
+from secantus_server.mql.expressions.numbers.decimals import to_decimal128
+from secantus_server.mql.expressions.numbers.operands import check_numeric, number_text
 from secantus_server.mql.expressions.registry import operator
 
 

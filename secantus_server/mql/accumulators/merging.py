@@ -14,7 +14,7 @@ from secantus_server.mql.accumulators._states import State, memory_exceeded, siz
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import parse_expression
 
 

@@ -13,7 +13,8 @@ from bson.int64 import Int64
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.numbers import is_nullish, same_width
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.operands import same_width
 from secantus_server.mql.expressions.registry import operator
 
 

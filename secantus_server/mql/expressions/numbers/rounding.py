@@ -15,7 +15,8 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson import is_number, type_name
 from secantus_server.bson.numbers import DECIMAL_CONTEXT, INT64_MAX, INT64_MIN
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.numbers import is_nullish, same_width
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.operands import same_width
 from secantus_server.mql.expressions.registry import operator
 
 MIN_PLACE, MAX_PLACE = -20, 100

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions._logic import And, Not, Or
 from secantus_server.mql.expressions._nodes import Constant, Expression, truthy
+from secantus_server.mql.expressions.logic._logic import And, Not, Or
 from secantus_server.mql.expressions.parser import fold, parse_arguments
 from secantus_server.mql.expressions.registry import operator_parser
 

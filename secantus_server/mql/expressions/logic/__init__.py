@@ -1,0 +1,1 @@
+"""Expression operators that compare and choose: comparisons, booleans, conditionals."""

@@ -20,12 +20,12 @@ from secantus_server.mql.expressions.parser import parse_expression
 
 
 class SeveralState(State):
-    """What the states of n values share: they count the memory that these take.
+    """Base class of the states that hold n values: accounts for their memory.
 
     Arguments:
-        expression: gives the values.
+        expression: the argument of the accumulator.
         name: the accumulator, for the error.
-        max_bytes: the most memory to use.
+        max_bytes: the memory limit.
     """
 
     def __init__(self, expression: Expression, name: str, max_bytes: int) -> None:
@@ -35,7 +35,7 @@ class SeveralState(State):
         self.used = 0
 
     def grow(self, size: int) -> None:
-        """Count so many bytes more.
+        """Add `size` bytes to the memory used.
 
         Raises:
             CommandError: 146 ExceededMemoryLimit.
@@ -45,7 +45,7 @@ class SeveralState(State):
             raise memory_exceeded(self.name, self.max_bytes)
 
     def memory(self) -> int:
-        """About how many bytes of memory it takes."""
+        """Return the approximate memory used, in bytes."""
         return self.used
 
 
@@ -58,13 +58,13 @@ class FirstNState(SeveralState):
         self.values: list[Any] = []
 
     def take_value(self, value: Any) -> None:
-        """Keeps the value while there is room."""
+        """Keep the value if there are fewer than n."""
         if len(self.values) < self.n:
             self.grow(size_of(value))
             self.values.append(None if value is MISSING else value)
 
     def result(self) -> list[Any]:
-        """The values in the order of the documents."""
+        """Return the values in document order."""
         return list(self.values)
 
 
@@ -77,19 +77,19 @@ class LastNState(SeveralState):
         self.values: deque[Any] = deque()
 
     def take_value(self, value: Any) -> None:
-        """Keeps the value and forgets the one n documents ago."""
+        """Keep the value and drop the oldest if there are more than n."""
         if len(self.values) == self.n:
             self.used -= size_of(self.values.popleft())
         self.grow(size_of(value))
         self.values.append(None if value is MISSING else value)
 
     def result(self) -> list[Any]:
-        """The values in the order of the documents."""
+        """Return the values in document order."""
         return list(self.values)
 
 
 class ExtremesState(SeveralState):
-    """The n least or greatest values; null and missing values do not take part."""
+    """The n least or greatest values; null and missing values are ignored."""
 
     def __init__(self, expression: Expression, n: int, greatest: bool, collation: Collation | None, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
@@ -99,7 +99,7 @@ class ExtremesState(SeveralState):
         self.values: list[Any] = []
 
     def take_value(self, value: Any) -> None:
-        """Keeps the value, and now and then forgets those that can no longer be wanted."""
+        """Keep the value; from time to time drop those that cannot be among the n."""
         self.values.append(value)
         self.used += size_of(value)
         if len(self.values) > 4 * self.n + 64 or self.used > self.max_bytes:
@@ -108,15 +108,15 @@ class ExtremesState(SeveralState):
             self.grow(sum(map(size_of, self.values)))
 
     def result(self) -> list[Any]:
-        """The values, the least or greatest first."""
+        """Return the values, sorted from the least or greatest."""
         return in_order(self.values, self.n, self.greatest, self.collation)
 
 
 def constant_n(spec: Any, ctx: ParseContext) -> int:
-    """The `n` of an accumulator.
+    """Parse the `n` of an accumulator.
 
     Raises:
-        CommandError: 238 for an `n` that depends on the group, 7548606 for one that is no positive whole number.
+        CommandError: 238 if `n` is not constant, 7548606 if it is not a positive integer.
     """
     expression = parse_expression(spec, ctx)
     if not isinstance(expression, Constant):

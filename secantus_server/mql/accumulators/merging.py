@@ -1,4 +1,4 @@
-"""`$mergeObjects`, `$concatArrays`, `$setUnion`: documents and arrays of all documents put together.
+"""`$mergeObjects`, `$concatArrays`, `$setUnion`: documents merged and arrays concatenated over a group.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/mergeObjects/
 """
@@ -19,14 +19,14 @@ from secantus_server.mql.expressions.parser import parse_expression
 
 
 class MergeObjectsState(State):
-    """One document of all fields; null and missing documents add nothing."""
+    """`$mergeObjects`: the union of all fields; null and missing values are ignored."""
 
     def __init__(self, expression: Expression) -> None:
         super().__init__(expression)
         self.merged: dict[str, Any] = {}
 
     def take_value(self, value: Any) -> None:
-        """Adds a document's fields."""
+        """Merge a document into the result; later values win."""
         if is_nullish(value):
             return
         if type(value) is not dict:
@@ -34,16 +34,16 @@ class MergeObjectsState(State):
         self.merged.update(value)
 
     def result(self) -> dict[str, Any]:
-        """The merged document."""
+        """Return the merged document."""
         return dict(self.merged)
 
     def memory(self) -> int:
-        """About how many bytes of memory it takes."""
+        """Return the approximate memory used, in bytes."""
         return size_of(self.merged)
 
 
 class ConcatArraysState(State):
-    """All items of all arrays; missing arrays add nothing."""
+    """`$concatArrays`: the items of all arrays; missing values are ignored."""
 
     def __init__(self, expression: Expression, max_bytes: int) -> None:
         super().__init__(expression)
@@ -52,7 +52,7 @@ class ConcatArraysState(State):
         self.max_bytes = max_bytes
 
     def take_value(self, value: Any) -> None:
-        """Adds an array's items."""
+        """Add an array's items."""
         if value is MISSING:
             return
         self.used += size_of(_checked_array("$concatArrays", value))
@@ -61,16 +61,16 @@ class ConcatArraysState(State):
         self.items.extend(value)
 
     def result(self) -> list[Any]:
-        """The items so far."""
+        """Return the items so far."""
         return list(self.items)
 
     def memory(self) -> int:
-        """About how many bytes of memory it takes."""
+        """Return the approximate memory used, in bytes."""
         return self.used
 
 
 class SetUnionState(State):
-    """Every item of all arrays once, in the order in which each came first."""
+    """`$setUnion`: the distinct items of all arrays, in the order of their first occurrence."""
 
     def __init__(self, expression: Expression, collation: Collation | None, max_bytes: int) -> None:
         super().__init__(expression)
@@ -80,7 +80,7 @@ class SetUnionState(State):
         self.max_bytes = max_bytes
 
     def take_value(self, value: Any) -> None:
-        """Adds an array's items."""
+        """Add an array's items."""
         if value is MISSING:
             return
         for item in _checked_array("$setUnion", value):
@@ -92,11 +92,11 @@ class SetUnionState(State):
                     raise memory_exceeded("$setUnion", self.max_bytes)
 
     def result(self) -> list[Any]:
-        """The items so far."""
+        """Return the items so far."""
         return list(self.items.values())
 
     def memory(self) -> int:
-        """About how many bytes of memory it takes."""
+        """Return the approximate memory used, in bytes."""
         return self.used
 
 
@@ -108,20 +108,20 @@ def _checked_array(name: str, value: Any) -> list[Any]:
 
 @accumulator("$mergeObjects")
 def parse_merge_objects(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `$mergeObjects`."""
+    """Parse `$mergeObjects`."""
     expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: MergeObjectsState(expression))
 
 
 @accumulator("$concatArrays")
 def parse_concat_arrays(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `$concatArrays`."""
+    """Parse `$concatArrays`."""
     expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: ConcatArraysState(expression, ctx.limits.concat_arrays))
 
 
 @accumulator("$setUnion")
 def parse_set_union(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `$setUnion`."""
+    """Parse `$setUnion`."""
     expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: SetUnionState(expression, ctx.collation, ctx.limits.set_union))

@@ -1,4 +1,4 @@
-"""Arithmetic of window functions: in doubles, or in decimals once a decimal is among the numbers."""
+"""Arithmetic of window functions: in doubles, or in decimals if any input is a decimal."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from secantus_server.bson.numbers import DECIMAL_CONTEXT
 
 
 def has_decimal(values: list[Any]) -> bool:
-    """Whether one of the numbers is a decimal."""
+    """Return whether any value is a decimal."""
     return any(type(value) is Decimal128 for value in values)
 
 
 def numeric(value: Any, decimals: bool) -> Any:
-    """A number for arithmetic.
+    """Convert a number to the type that is computed with.
 
     Arguments:
         value: an int, long, double or decimal.
-        decimals: as a decimal, else as a double.
+        decimals: whether to compute with decimals instead of doubles.
     """
     return to_decimal(value) if decimals else float(value)
 
 
 def divided(dividend: Any, divisor: Any) -> Any:
-    """A quotient in the numbers' own arithmetic. A count divides a decimal as a double does, with 15 digits."""
+    """Divide two numbers of the same type; a count that divides a decimal is converted like a double, to 15 digits."""
     if type(dividend) is decimal.Decimal:
         return DECIMAL_CONTEXT.divide(dividend, to_decimal(float(divisor)) if type(divisor) is int else divisor)
     return dividend / divisor
 
 
 def as_value(number: Any) -> Any:
-    """The result of arithmetic as a BSON value."""
+    """Convert a computed number to a BSON value."""
     if type(number) is decimal.Decimal:
         return Decimal128(DECIMAL_CONTEXT.plus(number))
     return number

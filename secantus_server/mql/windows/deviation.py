@@ -1,4 +1,4 @@
-"""`$stdDevPop` and `$stdDevSamp` over windows that also lose documents.
+"""`$stdDevPop` and `$stdDevSamp` over windows whose lower bound moves.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/stdDevPop/
 """
@@ -16,7 +16,10 @@ from secantus_server.mql.windows.registry import Call, as_expression, check_othe
 
 
 class SlidingDeviation(OverFrames):
-    """MongoDB has another implementation for such windows: it gives null instead of NaN, and the int 0 for one number."""
+    """A standard deviation over sliding windows.
+
+    MongoDB implements these separately: the result is null instead of NaN, and the int 0 for a single number.
+    """
 
     def _of(self, documents: list[bytes]) -> Any:
         state: Any = self.start()

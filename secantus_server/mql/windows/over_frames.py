@@ -1,4 +1,4 @@
-"""An accumulator over the windows of all documents of a partition."""
+"""Accumulators as window functions: one result per window."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from secantus_server.mql.windows.partition import Partition
 
 
 class OverFrames:
-    """Computes an accumulator for each window.
+    """An accumulator evaluated over each window.
 
-    Windows that only grow take each document in once; for others every window is computed from its documents.
+    Without a lower bound the windows only grow, so each document is added once. Other windows are computed from scratch.
 
     Arguments:
-        start: makes a state.
-        bounds: the windows.
+        start: returns a new state.
+        bounds: the window.
     """
 
     def __init__(self, start: Callable[[], State], bounds: Bounds) -> None:
@@ -25,7 +25,7 @@ class OverFrames:
         self.bounds = bounds
 
     def compute(self, partition: Partition) -> list[Any]:
-        """One value for each document of a partition."""
+        """Return one value per document of a partition."""
         if self.bounds.lower == UNBOUNDED:
             return self._growing(partition)
         found: list[Any] = []

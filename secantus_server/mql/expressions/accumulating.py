@@ -1,6 +1,6 @@
 """Accumulators as expressions: `$sum`, `$avg`, `$min`, `$max`, standard deviations, medians and percentiles.
 
-With one argument that is an array they look into it; with several arguments an array among them is one value.
+A single array argument stands for its items; among several arguments an array is one value.
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sum/#-project-stage
 """
 
@@ -58,7 +58,7 @@ def _deviation(sample: bool) -> Reduction:
 
 
 def _extreme(sign: int, collation: Collation | None) -> Reduction:
-    """The least (-1) or greatest (1) value; of equal values the first; null if there is none."""
+    """Return a function that finds the least (-1) or greatest (1) value: of equal values the first; null if there are none."""
 
     def reduce_values(values: list[Any]) -> Any:
         best = None
@@ -87,7 +87,7 @@ _register("$stdDevSamp", lambda _ctx: _deviation(True))
 
 @operator_parser("$median")
 def parse_median(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{input, method}`."""
+    """Parse `$median: {input, method}`."""
     fields = parse_fields("$median", argument, ("input", "method"))
 
     def median(value: Any) -> float | None:
@@ -98,7 +98,7 @@ def parse_median(argument: Any, ctx: ParseContext) -> Expression:
 
 @operator_parser("$percentile")
 def parse_percentile(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{input, p, method}`."""
+    """Parse `$percentile: {input, p, method}`."""
     fields = parse_fields("$percentile", argument, ("input", "p", "method"))
     points = parse_points(fields["p"], ctx)
 

@@ -1,6 +1,6 @@
-"""Parsing of operators whose argument is a document of named expressions, `{input: ..., chars: ...}`.
+"""Parsing of operators whose argument is a document of named expressions, such as `{input: ..., chars: ...}`.
 
-Every operator complains in its own words, so each gives its code and text for the three mistakes that all have in common.
+Error codes and texts differ between operators, so each passes its own for the three common mistakes.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Complaint = tuple[int, str]
 
 @dataclass(frozen=True)
 class Signature:
-    """The names an operator takes.
+    """The named arguments of an operator.
 
     Arguments:
-        not_object: code and text for an argument that is no document; `{found}` stands for its type.
-        unknown: code and text for a name that is not taken; `{name}` stands for it.
-        required: the names that must be there, in the order they are looked for, each with the complaint about its absence.
-        optional: the other names and the value each has when it is left out.
+        not_object: code and text of the error if the argument is not a document; `{found}` is replaced by its type.
+        unknown: code and text of the error for an unknown name; `{name}` is replaced by it.
+        required: the required names in the order they are checked, each with the code and text of the error if it is missing.
+        optional: the optional names with their default values.
     """
 
     not_object: Complaint
@@ -35,10 +35,10 @@ class Signature:
     optional: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self, argument: Any) -> dict[str, Any]:
-        """The argument, once it is known to have the right names.
+        """Validate the argument's names and return it.
 
         Raises:
-            CommandError: with the operator's own code for each of the three mistakes.
+            CommandError: with the operator's code for each of the three mistakes.
         """
         if type(argument) is not dict:
             code, text = self.not_object
@@ -53,7 +53,7 @@ class Signature:
         return argument
 
     def parse(self, argument: Any, ctx: ParseContext) -> list[Expression]:
-        """The expressions of all names, the required ones first; one that is left out is its default as a constant."""
+        """Parse all named expressions, the required ones first; an omitted name yields its default as a constant."""
         given = self.check(argument)
         found = [parse_expression(given[name], ctx) for name in self.required]
         for name, default in self.optional.items():

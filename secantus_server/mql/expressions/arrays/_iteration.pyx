@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""`$filter`, `$map` and `$reduce` at work: an expression evaluated for each element of an array."""
+"""Nodes of `$filter`, `$map` and `$reduce`, which evaluate an expression for each element of an array."""
 
 from secantus_server.mql.expressions._nodes cimport Expression, is_true
 
@@ -10,13 +10,13 @@ cdef object UNDEFINED_VALUE = UNDEFINED
 
 
 cdef class Iteration(Expression):
-    """What the three have in common.
+    """Base class of the nodes that iterate over an array.
 
     Arguments:
-        input: the array.
-        cell: where the element of the moment is put.
-        body: what is evaluated for each element.
-        refuse: called with a value that is no array, raises the operator's error.
+        input: the array expression.
+        cell: the variable's cell, set to the current element.
+        body: the expression evaluated for each element.
+        refuse: called with a value that is not an array; raises the operator's error.
     """
 
     cdef Expression input, body
@@ -32,7 +32,7 @@ cdef class Iteration(Expression):
         return (self.input, self.body)
 
     cdef list elements(self, bytes doc):
-        """The array, or None for null."""
+        """Return the evaluated array, or None for null."""
         value = self.input.evaluate(doc)
         if type(value) is list:
             return <list>value
@@ -42,11 +42,11 @@ cdef class Iteration(Expression):
 
 
 cdef class Filter(Iteration):
-    """The elements for which the body is true.
+    """`$filter`: the elements for which the body is true.
 
     Arguments:
-        limit: how many to take at most, or None.
-        count: turns the evaluated limit into a number; -1 is no limit.
+        limit: the expression of the maximum number of elements, or None.
+        count: converts the evaluated limit to a number; -1 means no limit.
     """
 
     cdef Expression limit
@@ -78,7 +78,7 @@ cdef class Filter(Iteration):
 
 
 cdef class Map(Iteration):
-    """The body's value for each element; no value becomes null."""
+    """`$map`: the body's value for each element; a missing value becomes null."""
 
     cpdef object evaluate(self, bytes doc):
         cdef list items = self.elements(doc)
@@ -93,11 +93,11 @@ cdef class Map(Iteration):
 
 
 cdef class Reduce(Iteration):
-    """The body's value for the last element, where each sees the value for the one before.
+    """`$reduce`: the body's value for the last element; for each element, `$$value` is the value for the previous one.
 
     Arguments:
-        total: the cell of the value so far.
-        initial: what the first element sees.
+        total: the cell of `$$value`.
+        initial: the expression of `$$value` for the first element.
     """
 
     cdef object total

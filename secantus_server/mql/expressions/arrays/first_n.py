@@ -1,4 +1,4 @@
-"""`$firstN`, `$lastN`, `$minN`, `$maxN` over the elements of an array.
+"""`$firstN`, `$lastN`, `$minN`, `$maxN` over an array's elements.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/firstN-array-element/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/minN-array-element/
@@ -23,11 +23,11 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 class Choice(NamedTuple):
-    """Which elements an operator takes.
+    """The elements an operator selects.
 
     Arguments:
-        direction: 1 or -1 to put them into order first, without nulls; 0 to leave them as they are.
-        at_end: whether the last ones are taken.
+        direction: 1 or -1 to drop nulls and sort in that direction first; 0 to keep the order.
+        at_end: whether the last elements are selected instead of the first.
     """
 
     direction: int = 0
@@ -38,7 +38,7 @@ CHOICES = {"$firstN": Choice(), "$lastN": Choice(at_end=True), "$minN": Choice(d
 
 
 def _several_parser(name: str, choice: Choice) -> Callable[[Any, ParseContext], Expression]:
-    """The parser of the operator that takes some of the elements."""
+    """Return the parser of an operator that selects n elements."""
     signature = Signature(
         not_object=(5787900, f"specification must be an object; found {name}: {{found}}"),
         unknown=(5787901, f"Unknown argument for 'n' operator: {{name}} of {name}"),

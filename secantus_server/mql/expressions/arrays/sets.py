@@ -1,8 +1,8 @@
-"""Arrays as sets: `$setUnion`, `$setIntersection`, `$setDifference`, `$setEquals`, `$setIsSubset`, `$anyElementTrue`, `$allElementsTrue`.
+"""`$setUnion`, `$setIntersection`, `$setDifference`, `$setEquals`, `$setIsSubset`, `$anyElementTrue`, `$allElementsTrue`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#set-expression-operators
 
-Elements are equal if their key strings are; of equal ones the first stays.
+Elements are equal if their key strings are; the first of equal elements is kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Elements = dict[bytes, Any]
 
 
 def _elements(collation: Collation | None, array: list[Any]) -> Elements:
-    """The distinct elements by their keys."""
+    """Return the distinct elements, keyed by key string."""
     found: Elements = {}
     for element in array:
         found.setdefault(key_string(element, collation), element)
@@ -31,7 +31,7 @@ def _elements(collation: Collation | None, array: list[Any]) -> Elements:
 
 
 def _pair_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, ParseContext], Expression]:
-    """The parser of an operator on two arrays; the function takes the collation first."""
+    """Return the parser of an operator on two arrays; the function's first argument is the collation."""
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
         return call(partial(function, ctx.collation), parse_arguments(name, argument, ctx, 2, 2))
@@ -40,7 +40,7 @@ def _pair_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, Pars
 
 
 def _commutative_parser(name: str, function: Callable[..., Any]) -> Callable[[Any, ParseContext], Expression]:
-    """The parser of an operator that does not care for the order of its arguments: the constant ones are looked at last."""
+    """Return the parser of a commutative operator; constant arguments are evaluated last."""
 
     def parse(argument: Any, ctx: ParseContext) -> Expression:
         arrays = parse_arguments(name, argument, ctx, 0, None)
@@ -50,10 +50,10 @@ def _commutative_parser(name: str, function: Callable[..., Any]) -> Callable[[An
 
 
 def set_union(collation: Collation | None, *arrays: Any) -> list[Any] | None:
-    """The elements of all arrays; null at the first null.
+    """Return the union of all arrays; null as soon as an array is null.
 
     Raises:
-        CommandError: 17043 for a value that is no array.
+        CommandError: 17043 for a value that is not an array.
     """
     found: Elements = {}
     for array in arrays:
@@ -67,10 +67,10 @@ def set_union(collation: Collation | None, *arrays: Any) -> list[Any] | None:
 
 
 def set_intersection(collation: Collation | None, *arrays: Any) -> list[Any] | None:
-    """The elements that all arrays have; null at the first null.
+    """Return the elements common to all arrays; null as soon as an array is null.
 
     Raises:
-        CommandError: 17047 for a value that is no array.
+        CommandError: 17047 for a value that is not an array.
     """
     found: Elements | None = None
     for array in arrays:
@@ -84,10 +84,10 @@ def set_intersection(collation: Collation | None, *arrays: Any) -> list[Any] | N
 
 
 def set_difference(collation: Collation | None, array: Any, other: Any) -> list[Any] | None:
-    """The elements of the first array that the second does not have; null for null.
+    """Return the elements of the first array that are not in the second; null if either is null.
 
     Raises:
-        CommandError: 17048 or 17049 for a value that is no array.
+        CommandError: 17048 or 17049 for a value that is not an array.
     """
     if is_nullish(array) or is_nullish(other):
         return None
@@ -99,10 +99,10 @@ def set_difference(collation: Collation | None, array: Any, other: Any) -> list[
 
 
 def set_is_subset(collation: Collation | None, array: Any, other: Any) -> bool:
-    """Whether the second array has all elements of the first.
+    """Return whether the second array contains all elements of the first.
 
     Raises:
-        CommandError: 17046 or 17042 for a value that is no array.
+        CommandError: 17046 or 17042 for a value that is not an array.
     """
     for value, which, code in ((array, "First", 17046), (other, "Second", 17042)):
         if type(value) is not list:
@@ -111,10 +111,10 @@ def set_is_subset(collation: Collation | None, array: Any, other: Any) -> bool:
 
 
 def set_equals(collation: Collation | None, *arrays: Any) -> bool:
-    """Whether all arrays have the same elements.
+    """Return whether all arrays have the same elements.
 
     Raises:
-        CommandError: 17044 for a value that is no array.
+        CommandError: 17044 for a value that is not an array.
     """
     for index, array in enumerate(arrays):
         _check_operand(array, index, 17044)
@@ -123,10 +123,10 @@ def set_equals(collation: Collation | None, *arrays: Any) -> bool:
 
 
 def parse_set_equals(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `$setEquals`; a constant that is no array has a code of its own.
+    """Parse `$setEquals`.
 
     Raises:
-        CommandError: 17045 for less than two arguments, 5887502 for a constant.
+        CommandError: 17045 for fewer than two arguments, 5887502 for a constant that is not an array.
     """
     count = len(argument) if type(argument) is list else 1
     if count < 2:
@@ -145,10 +145,10 @@ def _check_operand(value: Any, index: int, code: int) -> None:
 
 @operator("$anyElementTrue", arguments=1)
 def any_element_true(array: Any) -> bool:
-    """Whether one element at least is true.
+    """Return whether at least one element is true.
 
     Raises:
-        CommandError: 17041 for a value that is no array.
+        CommandError: 17041 for a value that is not an array.
     """
     if type(array) is not list:
         raise CommandError(17041, f"$anyElementTrue's argument must be an array, but is {type_name(array)}")
@@ -157,10 +157,10 @@ def any_element_true(array: Any) -> bool:
 
 @operator("$allElementsTrue", arguments=1)
 def all_elements_true(array: Any) -> bool:
-    """Whether no element is false.
+    """Return whether all elements are true.
 
     Raises:
-        CommandError: 17040 for a value that is no array.
+        CommandError: 17040 for a value that is not an array.
     """
     if type(array) is not list:
         raise CommandError(17040, f"$allElementsTrue's argument must be an array, but is {type_name(array)}")

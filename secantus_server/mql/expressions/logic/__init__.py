@@ -1,1 +1,1 @@
-"""Expression operators that compare and choose: comparisons, booleans, conditionals."""
+"""Comparison, boolean and conditional operators."""

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Comparison, logic and choice: the nodes nearly every filter and computed field has.
+"""Nodes of the comparison, boolean and conditional operators.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#comparison-expression-operators
 """
@@ -25,7 +25,7 @@ cdef dict RELATIONS = {"$eq": EQ, "$ne": NE, "$lt": LT, "$lte": LTE, "$gt": GT, 
 
 
 cdef class Compare(Expression):
-    """`$eq`, `$ne`, `$lt`, `$lte`, `$gt`, `$gte`, `$cmp`: MongoDB's order over all types, in which no value is least."""
+    """`$eq`, `$ne`, `$lt`, `$lte`, `$gt`, `$gte`, `$cmp`: compares in MongoDB's order over all types; missing is less than everything else."""
 
     cdef readonly str operator
     cdef Relation relation
@@ -62,7 +62,7 @@ cdef class Compare(Expression):
         if is_plain_number(a) and is_plain_number(b):
             return (a > b) - (a < b)
         if self.collation is None:
-            # The order of code points is that of UTF-8 bytes.
+            # Code point order equals UTF-8 byte order.
             if type(a) is str and type(b) is str:
                 return (a > b) - (a < b)
             return order_of(a, b)
@@ -74,7 +74,7 @@ cdef class Compare(Expression):
 
 
 cdef class And(Operation):
-    """`$and`: true unless an operand is false; operands after that one are not evaluated."""
+    """`$and`: true unless an operand is false; stops at the first false operand."""
 
     cpdef object evaluate(self, bytes doc):
         for operand in self.operands:
@@ -84,7 +84,7 @@ cdef class And(Operation):
 
 
 cdef class Or(Operation):
-    """`$or`: true if an operand is; operands after that one are not evaluated."""
+    """`$or`: true if an operand is true; stops at the first true operand."""
 
     cpdef object evaluate(self, bytes doc):
         for operand in self.operands:
@@ -94,7 +94,7 @@ cdef class Or(Operation):
 
 
 cdef class Not(Expression):
-    """`$not`: the opposite truth."""
+    """`$not`: the negation of its operand's truth."""
 
     cdef Expression operand
 
@@ -109,7 +109,7 @@ cdef class Not(Expression):
 
 
 cdef class Cond(Expression):
-    """`$cond`: one of two expressions; the other one is not evaluated."""
+    """`$cond`: evaluates one of two expressions."""
 
     cdef Expression condition, then, otherwise
 
@@ -128,7 +128,7 @@ cdef class Cond(Expression):
 
 
 cdef class IfNull(Operation):
-    """`$ifNull`: the first value that is neither null nor missing, else the last one."""
+    """`$ifNull`: the first value that is neither null nor missing, else the last value."""
 
     cpdef object evaluate(self, bytes doc):
         cdef object value = None
@@ -140,7 +140,7 @@ cdef class IfNull(Operation):
 
 
 cdef class Switch(Expression):
-    """`$switch`: what belongs to the first true case, else the default."""
+    """`$switch`: the branch of the first true case, else the default."""
 
     cdef tuple cases, results
     cdef Expression otherwise

@@ -1,4 +1,4 @@
-"""`$cond`, `$ifNull`, `$switch`: choices that evaluate only what they choose.
+"""`$cond`, `$ifNull`, `$switch`: only the chosen branch is evaluated.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#conditional-expression-operators
 """
@@ -21,7 +21,7 @@ COND_FIELDS = {"if": 17080, "then": 17081, "else": 17082}
 
 @operator_parser("$cond")
 def parse_cond(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `[if, then, else]` or `{if, then, else}`.
+    """Parse `$cond: [if, then, else]` or `$cond: {if, then, else}`.
 
     Raises:
         CommandError: 17080 to 17083 for the document form, 16020 for the list form.
@@ -47,7 +47,7 @@ def _cond_fields(argument: dict[str, Any], ctx: ParseContext) -> list[Expression
 
 @operator_parser("$ifNull")
 def parse_if_null(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `$ifNull`; constants that are null are left out, one that is not ends the list.
+    """Parse `$ifNull`; null constants are dropped, and operands after the first other constant are never needed.
 
     Raises:
         CommandError: 1257300 for fewer than two arguments.
@@ -70,7 +70,7 @@ def parse_if_null(argument: Any, ctx: ParseContext) -> Expression:
 
 @operator_parser("$switch")
 def parse_switch(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{branches: [{case, then}], default}`.
+    """Parse `$switch: {branches: [{case, then}], default}`.
 
     Raises:
         CommandError: 40060 to 40068 for a malformed argument, 40069 if no branch can ever match and there is no default.
@@ -118,7 +118,7 @@ def _parse_lazily(spec: Any, ctx: ParseContext) -> Expression:
 
 
 def _prune(branches: list[tuple[Expression, Expression]], otherwise: Expression | None) -> Expression:
-    """Leaves out the branches whose constant case is false, and what comes after a case that is always true."""
+    """Drop the branches whose case is constantly false, and all branches after a case that is constantly true."""
     kept: list[tuple[Expression, Expression]] = []
     for case, then in branches:
         if isinstance(case, Constant) and not truthy(case.value):

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The four operations of arithmetic, and sums: the width of a result is exact.
+"""The four arithmetic operations, and sums, with MongoDB's result types.
 
-int32 grows to long and long to double where the result needs it; a double takes part as a double, a decimal128 makes the
-result a decimal128 of 34 digits. https://www.mongodb.com/docs/manual/reference/operator/aggregation/add/
+An int32 result widens to long and a long to double on overflow. A double operand makes the result a double, a decimal128
+operand a decimal128 of 34 digits. https://www.mongodb.com/docs/manual/reference/operator/aggregation/add/
 """
 
 import decimal as decimal_module
@@ -44,7 +44,7 @@ cdef object as_decimal = to_decimal
 
 
 cdef inline int width_of(object value):
-    """Which of the four number types a value has; wider types are greater."""
+    """Return the number type of a value, or NOT_A_NUMBER; wider types are greater."""
     kind = type(value)
     if kind is int:
         return INT
@@ -62,7 +62,7 @@ cdef inline bint is_nullish(object value):
 
 
 cdef inline object whole_number(int64_t number, int width):
-    """An int if it was computed from ints and fits, else a long."""
+    """Return an int if the operands were ints and the result fits, else a long."""
     if width == INT and INT32_MIN <= number <= INT32_MAX:
         return number
     return LONG_TYPE(number)
@@ -73,12 +73,12 @@ cdef object decimal_value(object number):
 
 
 cdef object date_of(object number, str operator):
-    """The date of a number of milliseconds; fractions round half away from zero, those of decimals half to even."""
+    """Convert milliseconds to a date; a double rounds half away from zero, a decimal half to even."""
     cdef double milliseconds
     kind = type(number)
     if kind is float:
         milliseconds = number
-        # 2**63 is the first double above every long.
+        # 2**63 is the smallest double above all longs.
         if not -9223372036854775808.0 <= milliseconds < 9223372036854775808.0:
             raise CommandError(15, f"date overflow in {operator}")
         return DATE_TYPE(llround(milliseconds))
@@ -129,17 +129,17 @@ cdef object multiply_numbers(object a, object b):
 
 
 def add(a, b):
-    """The sum of two numbers, in the width MongoDB gives it."""
+    """Return the sum of two numbers, with MongoDB's result type."""
     return add_numbers(a, b)
 
 
 def multiply(a, b):
-    """The product of two numbers, in the width MongoDB gives it."""
+    """Return the product of two numbers, with MongoDB's result type."""
     return multiply_numbers(a, b)
 
 
 cdef class Add(Operation):
-    """`$add`: the sum of numbers, and of at most one date."""
+    """`$add`: the sum of numbers and at most one date."""
 
     cpdef object evaluate(self, bytes doc):
         cdef bint has_date = False
@@ -161,7 +161,7 @@ cdef class Add(Operation):
         return date_of(total, "$add") if has_date else total
 
     cdef object sum_of(self, object total, object value, bint has_date):
-        """Milliseconds that no long holds are an error; without a date they would widen to a double."""
+        """Add to the total; with a date, overflow of int64 is an error instead of widening to double."""
         cdef int64_t result
         if has_date and width_of(total) <= LONG and width_of(value) <= LONG and checked_add(<int64_t>total, <int64_t>value, &result):
             raise CommandError(15, "date overflow in $add")
@@ -169,7 +169,7 @@ cdef class Add(Operation):
 
 
 cdef class Subtract(BinaryOperation):
-    """`$subtract`: of numbers, of a number from a date, or of two dates."""
+    """`$subtract`: number - number, date - number, or date - date."""
 
     cpdef object evaluate(self, bytes doc):
         a = self.first.evaluate(doc)
@@ -187,14 +187,14 @@ cdef class Subtract(BinaryOperation):
 
 
 cdef object int_difference(object a, object b):
-    """The milliseconds between two dates, as a long."""
+    """Return the milliseconds between two dates as a long."""
     if not INT64_MIN <= a - b <= INT64_MAX:
         raise CommandError(15, "date overflow in $subtract")
     return LONG_TYPE(a - b)
 
 
 cdef object date_minus(object milliseconds, object number):
-    """A date that many milliseconds earlier; the number is made whole first."""
+    """Subtract a number of milliseconds, rounded to a whole number, from a date."""
     return date_of(milliseconds - date_of(number, "$subtract").ms, "$subtract")
 
 
@@ -238,10 +238,10 @@ cdef object divide_decimals(object a, object b):
 
 
 cdef class Sum:
-    """A growing sum, and average, of numbers.
+    """A running sum and average of numbers.
 
-    Whole numbers add up exactly; doubles in two parts, the second holding what rounding lost, so that the order of the
-    values does not matter much; decimals apart from both.
+    Whole numbers are summed exactly. Doubles use compensated summation: a second double holds the rounding errors, so that
+    the order of the values hardly matters. Decimals have a sum of their own.
     """
 
     def __init__(self):
@@ -253,7 +253,7 @@ cdef class Sum:
         self.count = 0
 
     cpdef bint add(self, object value) except -1:
-        """Takes a value in; false, and no change, if it is not a number."""
+        """Add a value; return False, without a change, if it is not a number."""
         cdef int width = width_of(value)
         if width == NOT_A_NUMBER:
             return False
@@ -266,12 +266,12 @@ cdef class Sum:
             number = value.to_decimal()
             self.decimals = number if self.decimals is None else CONTEXT.add(self.decimals, number)
         elif checked_add(self.whole, <int64_t>value, &self.whole):
-            # The wrapped sum is made right again by keeping the exact number aside.
+            # The sum wrapped around by 2**64; `big` holds the difference.
             self.big = (self.big or 0) + (2**64 if value > 0 else -(2**64))
         return True
 
     cpdef bint add_to_mean(self, object value) except -1:
-        """Takes a value in as `average` needs it: whole numbers as the doubles nearest to them."""
+        """Add a value for `average`, which converts whole numbers to the nearest doubles."""
         if INT <= width_of(value) <= LONG:
             value = <double>value
         return self.add(value)
@@ -300,7 +300,7 @@ cdef class Sum:
             part = total - high
             low += (high - (total - part)) + (whole - part) + float(exact - int(whole))
             high = total
-        # An overflowed sum has no meaningful second part.
+        # After overflow the compensation is meaningless.
         return high + low if isfinite(high) else high
 
     cdef object as_decimal(self):
@@ -312,7 +312,7 @@ cdef class Sum:
         return total if self.decimals is None else CONTEXT.add(self.decimals, total)
 
     cpdef object total(self):
-        """The sum in the widest type seen; an int that overflows is a long, a long that overflows a double."""
+        """Return the sum in the widest type added; on overflow an int widens to long, a long to double."""
         if self.width == DECIMAL:
             return decimal_value(self.as_decimal())
         if self.width == DOUBLE:
@@ -323,7 +323,7 @@ cdef class Sum:
         return whole_number(exact, self.width)
 
     cpdef object average(self):
-        """The mean, a double or decimal; null if no number was taken in."""
+        """Return the mean as a double or decimal; null if no number was added."""
         if self.count == 0:
             return None
         if self.width == DECIMAL:

@@ -1,4 +1,4 @@
-"""Arithmetic: the four operations, remainder, absolute value, rounding up and down.
+"""`$add`, `$subtract`, `$multiply`, `$divide`, `$mod`, `$abs`, `$ceil`, `$floor`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#arithmetic-expression-operators
 """
@@ -27,38 +27,38 @@ from secantus_server.mql.expressions.registry import operator, operator_parser
 
 @operator_parser("$add")
 def parse_add(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `$add`, whose sum of nothing is 0."""
+    """Parse `$add`; without operands it is 0."""
     operands = parse_arguments("$add", argument, ctx, 0, None)
     return fold(Add(operands)) if operands else Constant(0)
 
 
 @operator_parser("$subtract")
 def parse_subtract(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `$subtract`."""
+    """Parse `$subtract`."""
     first, second = parse_arguments("$subtract", argument, ctx, 2, 2)
     return fold(Subtract(first, second))
 
 
 @operator_parser("$multiply")
 def parse_multiply(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `$multiply`, whose product of nothing is 1."""
+    """Parse `$multiply`; without operands it is 1."""
     operands = parse_arguments("$multiply", argument, ctx, 0, None)
     return fold(Multiply(operands)) if operands else Constant(1)
 
 
 @operator_parser("$divide")
 def parse_divide(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `$divide`."""
+    """Parse `$divide`."""
     first, second = parse_arguments("$divide", argument, ctx, 2, 2)
     return fold(Divide(first, second))
 
 
 @operator("$mod", arguments=2)
 def mod(dividend: Any, divisor: Any) -> Any:
-    """The remainder, with the sign of the dividend.
+    """Return the remainder, with the sign of the dividend.
 
     Raises:
-        CommandError: 16610 and 5733415 for a zero divisor, 16611 for what is not a number.
+        CommandError: 16610 and 5733415 for a zero divisor, 16611 for a value that is not a number.
     """
     if is_nullish(dividend) or is_nullish(divisor):
         return None
@@ -70,7 +70,7 @@ def mod(dividend: Any, divisor: Any) -> Any:
         raise CommandError(16610, "can't $mod by zero")
     if type(dividend) is float or type(divisor) is float:
         return math.nan if math.isinf(dividend) else math.fmod(dividend, divisor)
-    # The sign of the divisor has no influence: the remainder goes with the dividend.
+    # The remainder has the sign of the dividend, so the divisor's sign does not matter.
     result = abs(int(dividend)) % abs(int(divisor))
     return same_width(-result if dividend < 0 else result, dividend, divisor)
 
@@ -82,7 +82,7 @@ def _mod_decimals(dividend: Decimal, divisor: Decimal) -> Decimal128:
         return Decimal128("NaN")
     if divisor.is_infinite():
         return to_decimal128(dividend)
-    # The quotient may need thousands of digits, which `Context.remainder` refuses; whole numbers do not mind.
+    # `Context.remainder` fails if the quotient exceeds its precision, and it may need thousands of digits: use ints.
     exponent = min(_exponent(dividend), _exponent(divisor))
     result = _scaled(dividend, exponent) % _scaled(divisor, exponent)
     return Decimal128(Decimal((int(dividend.is_signed()), _digits(result), 0)).scaleb(exponent, DECIMAL_CONTEXT))
@@ -95,7 +95,7 @@ def _exponent(number: Decimal) -> int:
 
 
 def _scaled(number: Decimal, exponent: int) -> int:
-    """The size of a number in units of 10 to the exponent."""
+    """Return the absolute value of a number in units of 10**exponent."""
     _, digits, own = number.as_tuple()
     assert isinstance(own, int), "the number is finite"
     units: int = int("".join(map(str, digits))) * 10 ** (own - exponent)
@@ -108,10 +108,10 @@ def _digits(number: int) -> tuple[int, ...]:
 
 @operator("$abs", arguments=1)
 def absolute(value: Any) -> Any:
-    """The absolute value; of the least int it is a long.
+    """Return the absolute value; that of the minimum int is a long.
 
     Raises:
-        CommandError: 28680 for the least long, 28765 for what is not a number.
+        CommandError: 28680 for the minimum long, 28765 for a value that is not a number.
     """
     if is_nullish(value):
         return None
@@ -127,13 +127,13 @@ def absolute(value: Any) -> Any:
 
 @operator("$ceil", arguments=1)
 def ceil(value: Any) -> Any:
-    """The least whole number that is not smaller."""
+    """Round up to a whole number."""
     return _to_whole("$ceil", value, math.ceil, "ROUND_CEILING")
 
 
 @operator("$floor", arguments=1)
 def floor(value: Any) -> Any:
-    """The greatest whole number that is not greater."""
+    """Round down to a whole number."""
     return _to_whole("$floor", value, math.floor, "ROUND_FLOOR")
 
 
@@ -145,5 +145,5 @@ def _to_whole(name: str, value: Any, of_float: Callable[[float], int], rounding:
         return Decimal128(value.to_decimal().quantize(Decimal(1), rounding, DECIMAL_CONTEXT))
     if type(value) is not float or not math.isfinite(value):
         return value
-    # A float keeps the sign of zero, which the int in between would lose.
+    # math.ceil and math.floor return ints, which lose the sign of a zero.
     return math.copysign(of_float(value), value)

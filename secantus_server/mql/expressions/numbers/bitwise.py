@@ -38,10 +38,10 @@ _register("$bitXor", python_operator.xor, 0)
 
 @operator("$bitNot", arguments=1)
 def bit_not(value: Any) -> Any:
-    """Every bit turned over.
+    """Return the bitwise complement.
 
     Raises:
-        CommandError: 14 for what is neither int nor long.
+        CommandError: 14 if the value is neither an int nor a long.
     """
     if is_nullish(value):
         return None

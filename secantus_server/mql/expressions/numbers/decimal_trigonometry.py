@@ -1,6 +1,6 @@
-"""Trigonometric functions of decimals, right to the 34 digits of a decimal128.
+"""Trigonometric functions of decimals, correct to the 34 digits of a decimal128.
 
-Python's decimals have exponentials, logarithms and roots; angles are series here, computed with digits to spare.
+Python's decimals have exponentials, logarithms and roots. Trigonometric functions are series here, computed with guard digits.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Callable
 from decimal import Decimal
 
 DIGITS = 34
-# Below this a function whose series begins with x is x, and above this an angle is more turns than our pi can count.
+# Decimal exponents. Below SMALLEST a function whose series starts with x equals x; above LARGEST PI has too few digits to reduce an
+# angle.
 SMALLEST, LARGEST = -40, 40
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899862803482534211706798214808651328230665")
 
@@ -18,7 +19,7 @@ Function = Callable[[Decimal], Decimal]
 
 
 def precisely(function: Function) -> Function:
-    """The function computed with as many digits as its argument's distance from one costs."""
+    """Wrap a function to compute with enough extra digits for its argument's exponent."""
 
     def apply(number: Decimal) -> Decimal:
         if number.is_nan():
@@ -31,7 +32,7 @@ def precisely(function: Function) -> Function:
 
 
 def _context(precision: int) -> decimal.Context:
-    """Without traps, and with room for every exponent on the way."""
+    """Return a context without traps and with room for the exponents of all intermediate results."""
     return decimal.Context(prec=precision, rounding=decimal.ROUND_HALF_EVEN, Emin=-999999, Emax=999999, traps=[])
 
 
@@ -40,7 +41,7 @@ def _is_tiny(number: Decimal) -> bool:
 
 
 def _series(term: Decimal, square: Decimal, first: int) -> Decimal:
-    """term - term * square / (first * (first + 1)) + ...: what sine and cosine are."""
+    """Return term - term * square / (first * (first + 1)) + ..., the series of sine and cosine."""
     total, previous, index = term, None, first
     while total != previous:
         previous = total
@@ -51,14 +52,14 @@ def _series(term: Decimal, square: Decimal, first: int) -> Decimal:
 
 
 def _reduced(number: Decimal) -> Decimal:
-    """The angle within half a turn of zero."""
+    """Reduce an angle to -pi to pi."""
     turn = 2 * PI
     return number - turn * (number / turn).to_integral_value()
 
 
 @precisely
 def sin(number: Decimal) -> Decimal:
-    """The sine."""
+    """Return the sine."""
     if _is_tiny(number):
         return number
     angle = _reduced(number)
@@ -67,14 +68,14 @@ def sin(number: Decimal) -> Decimal:
 
 @precisely
 def cos(number: Decimal) -> Decimal:
-    """The cosine."""
+    """Return the cosine."""
     angle = _reduced(number)
     return _series(Decimal(1), angle * angle, 1)
 
 
 @precisely
 def tan(number: Decimal) -> Decimal:
-    """The tangent."""
+    """Return the tangent."""
     if _is_tiny(number):
         return number
     angle = _reduced(number)
@@ -86,7 +87,7 @@ def _atan(number: Decimal) -> Decimal:
         return number
     if number.is_infinite():
         return (PI / 2).copy_sign(number)
-    # Halving the angle a few times makes the series short.
+    # The series converges faster for a small argument: halve the angle a few times first.
     for _ in range(4):
         number = number / (1 + (1 + number * number).sqrt())
     square, term, total, previous, index = number * number, number, number, None, 3
@@ -103,13 +104,13 @@ atan = precisely(_atan)
 
 @precisely
 def asin(number: Decimal) -> Decimal:
-    """The angle of a sine, from -1 to 1."""
+    """Return the arcsine of a number from -1 to 1."""
     return _asin(number)
 
 
 @precisely
 def acos(number: Decimal) -> Decimal:
-    """The angle of a cosine, from -1 to 1."""
+    """Return the arccosine of a number from -1 to 1."""
     return Decimal(0) if number == 1 else PI / 2 - _asin(number)
 
 
@@ -121,22 +122,22 @@ def _asin(number: Decimal) -> Decimal:
 
 @precisely
 def sinh(number: Decimal) -> Decimal:
-    """The hyperbolic sine."""
+    """Return the hyperbolic sine."""
     return number if _is_tiny(number) else (number.exp() - (-number).exp()) / 2
 
 
 @precisely
 def cosh(number: Decimal) -> Decimal:
-    """The hyperbolic cosine."""
+    """Return the hyperbolic cosine."""
     return (number.exp() + (-number).exp()) / 2
 
 
 @precisely
 def tanh(number: Decimal) -> Decimal:
-    """The hyperbolic tangent."""
+    """Return the hyperbolic tangent."""
     if _is_tiny(number):
         return number
-    # Beyond this all 34 digits are nines, which round to one.
+    # Beyond this the result rounds to 1 at 34 digits.
     if abs(number) > LARGEST:
         return Decimal(1).copy_sign(number)
     up, down = number.exp(), (-number).exp()
@@ -145,7 +146,7 @@ def tanh(number: Decimal) -> Decimal:
 
 @precisely
 def asinh(number: Decimal) -> Decimal:
-    """The inverse of the hyperbolic sine."""
+    """Return the inverse hyperbolic sine."""
     if _is_tiny(number) or number.is_infinite():
         return number
     size = abs(number)
@@ -154,13 +155,13 @@ def asinh(number: Decimal) -> Decimal:
 
 @precisely
 def acosh(number: Decimal) -> Decimal:
-    """The inverse of the hyperbolic cosine, from 1 upwards."""
+    """Return the inverse hyperbolic cosine of a number from 1."""
     return number if number.is_infinite() else (number + (number * number - 1).sqrt()).ln()
 
 
 @precisely
 def atanh(number: Decimal) -> Decimal:
-    """The inverse of the hyperbolic tangent, from -1 to 1."""
+    """Return the inverse hyperbolic tangent of a number from -1 to 1."""
     if _is_tiny(number):
         return number
     if abs(number) == 1:
@@ -169,7 +170,7 @@ def atanh(number: Decimal) -> Decimal:
 
 
 def atan2(y: Decimal, x: Decimal) -> Decimal:
-    """The angle of a point."""
+    """Return the angle of the point (x, y)."""
     if y.is_nan() or x.is_nan():
         return Decimal("NaN")
     if y.is_zero() or x.is_zero() or y.is_infinite() or x.is_infinite():
@@ -180,7 +181,7 @@ def atan2(y: Decimal, x: Decimal) -> Decimal:
 
 
 def _axis(y: Decimal, x: Decimal) -> Decimal:
-    """The angle of a point on an axis, or infinitely far away."""
+    """Return the angle of a point on an axis or at infinity."""
     behind = x.is_signed()
     if y.is_infinite() and x.is_infinite():
         return (PI * (3 if behind else 1) / 4).copy_sign(y)

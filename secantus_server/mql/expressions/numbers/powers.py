@@ -1,4 +1,4 @@
-"""Powers, roots, logarithms, `$sigmoid`.
+"""`$pow`, `$exp`, `$sqrt`, `$ln`, `$log10`, `$log`, `$sigmoid`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#arithmetic-expression-operators
 """
@@ -26,7 +26,7 @@ from secantus_server.mql.expressions.registry import operator, operator_parser
 
 
 def _unary(name: str, of_float: Callable[[float], float], of_decimal: Callable[[Decimal], Decimal128]) -> Callable[[Any], Any]:
-    """A function of one number that answers a decimal to a decimal and a double to the other numbers."""
+    """Register a function of one number; the result is a decimal for a decimal, else a double."""
 
     def apply(value: Any) -> Any:
         if is_nullish(value):
@@ -41,7 +41,7 @@ def _unary(name: str, of_float: Callable[[float], float], of_decimal: Callable[[
 
 
 def exp_float(value: float) -> float:
-    """e to the power of a double; too much is infinity."""
+    """Return e to the power of a double; overflow is infinity."""
     try:
         return math.exp(value)
     except OverflowError:
@@ -49,12 +49,12 @@ def exp_float(value: float) -> float:
 
 
 def exp_decimal(value: Decimal) -> Decimal128:
-    """e to the power of a decimal."""
+    """Return e to the power of a decimal."""
     return whole_or_inexact(DECIMAL_CONTEXT.exp(value))
 
 
 def whole_or_inexact(number: Decimal) -> Decimal128:
-    """An inexact result that came out whole is written without its zeros."""
+    """Round an inexact result to 34 digits; a whole one loses its trailing zeros."""
     if number.is_finite() and number == number.to_integral_value():
         return Decimal128(number.to_integral_value())
     return to_decimal128(number)
@@ -102,10 +102,10 @@ _unary("$log10", _log10_float, _log10_decimal)
 
 @operator("$log", arguments=2)
 def log(value: Any, base: Any) -> Any:
-    """The logarithm to any base.
+    """Return the logarithm to any base.
 
     Raises:
-        CommandError: 28756 to 28759 for arguments that are no numbers, or not in the domain.
+        CommandError: 28756 to 28759 for arguments that are not numbers or out of the domain.
     """
     if is_nullish(value) or is_nullish(base):
         return None
@@ -122,7 +122,7 @@ def log(value: Any, base: Any) -> Any:
 
 
 def _check_log(value: Any, base: Any) -> None:
-    """A NaN is in the domain, and says nothing of the other number."""
+    """Validate the domain; a NaN is in it, but the other argument is still checked."""
     if value == value and value <= 0:
         raise CommandError(28758, f"$log's argument must be a positive number, but is {number_text(value)}")
     if base == base and (base <= 0 or base == 1):
@@ -131,10 +131,10 @@ def _check_log(value: Any, base: Any) -> None:
 
 @operator("$pow", arguments=2)
 def power(base: Any, exponent: Any) -> Any:
-    """A power; of whole numbers it is whole as long as it fits into a long.
+    """Return a power; that of whole numbers is whole if it fits into a long.
 
     Raises:
-        CommandError: 28762 and 28763 for what is not a number, 28764 for a negative power of zero.
+        CommandError: 28762 and 28763 for a value that is not a number, 28764 for a negative power of zero.
     """
     if is_nullish(base) or is_nullish(exponent):
         return None
@@ -182,15 +182,15 @@ def _power_of_wholes(base: int, exponent: int) -> int | Int64 | float:
 
 @operator_parser("$sigmoid")
 def parse_sigmoid(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `$sigmoid`, which takes its one argument without a list around it."""
+    """Parse `$sigmoid`, whose single argument may not be in a list."""
     return call(sigmoid, [parse_expression(argument, ctx)])
 
 
 def sigmoid(value: Any) -> Any:
-    """1 / (1 + e^-x).
+    """Return 1 / (1 + e**-x).
 
     Raises:
-        CommandError: 14 for what is not a number.
+        CommandError: 14 for a value that is not a number.
     """
     if is_nullish(value):
         return None

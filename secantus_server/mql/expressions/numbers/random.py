@@ -16,10 +16,10 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$rand")
 def parse_rand(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `$rand`, which takes an empty document or list; its node is never folded into a constant.
+    """Parse `$rand`, whose argument is an empty document or list. Its node is never folded into a constant.
 
     Raises:
-        CommandError: 10065 for another type, 3040501 for an argument.
+        CommandError: 10065 for an argument of another type, 3040501 for one that is not empty.
     """
     if type(argument) not in (dict, list):
         raise CommandError(10065, f"invalid parameter: expected an object ($rand), found {type_name(argument)}")

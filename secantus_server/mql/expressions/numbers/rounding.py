@@ -1,4 +1,4 @@
-"""`$round` and `$trunc`: numbers with fewer digits.
+"""`$round` and `$trunc`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/round/
 """
@@ -21,27 +21,27 @@ from secantus_server.mql.expressions.registry import operator
 
 MIN_PLACE, MAX_PLACE = -20, 100
 
-# Wide enough for every double and for 100 decimal places.
+# Enough digits for every double and 100 decimal places.
 EXACT_CONTEXT = decimal.Context(prec=2000, Emin=-9999, Emax=9999, traps=[])
 
 
 @operator("$round", arguments=(1, 2))
 def round_(value: Any, place: Any = 0) -> Any:
-    """The number rounded half to even at a decimal place; a negative place is before the point."""
+    """Round a number half to even at a decimal place; a negative place is left of the point."""
     return _reduce("$round", value, place, decimal.ROUND_HALF_EVEN)
 
 
 @operator("$trunc", arguments=(1, 2))
 def trunc(value: Any, place: Any = 0) -> Any:
-    """The number cut off at a decimal place; a negative place is before the point."""
+    """Truncate a number at a decimal place; a negative place is left of the point."""
     return _reduce("$trunc", value, place, decimal.ROUND_DOWN)
 
 
 def _reduce(name: str, value: Any, place: Any, rounding: str) -> Any:
-    """Applies a rounding to a value of any number type.
+    """Round a value of any number type.
 
     Raises:
-        CommandError: 51081 for a value that is no number, 51083 and others for the place, 51080 for a long that overflows.
+        CommandError: 51081 if the value is not a number, 51083 and others for an invalid place, 51080 if a long overflows.
     """
     if is_nullish(value) or is_nullish(place):
         return None
@@ -56,7 +56,7 @@ def _reduce(name: str, value: Any, place: Any, rounding: str) -> Any:
 
 
 def _reduce_decimal(number: Decimal, place: int, rounding: str) -> Decimal:
-    """A decimal that has no room for the place stays as it is."""
+    """Round a decimal; it stays unchanged if the result would need more than 34 digits."""
     if not number.is_finite():
         return number
     reduced = number.quantize(Decimal((0, (1,), -place)), rounding, DECIMAL_CONTEXT)

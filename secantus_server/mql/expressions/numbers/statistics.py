@@ -1,4 +1,4 @@
-"""Standard deviations and percentiles of lists of numbers, for expressions and accumulators.
+"""Standard deviation and percentiles, for expressions and accumulators.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/percentile/
 """
@@ -21,15 +21,15 @@ METHODS = ("approximate", "discrete", "continuous")
 
 
 def as_float(value: Any) -> float:
-    """A number of any type as a double."""
+    """Convert a number of any type to a double."""
     return float(value.to_decimal()) if type(value) is Decimal128 else float(value)
 
 
 class Deviation:
-    """A standard deviation that grows with each value, without keeping the values.
+    """A running standard deviation (Welford's algorithm).
 
     Arguments:
-        sample: divide by one less than the number of values.
+        sample: whether to divide by n - 1 instead of n.
     """
 
     def __init__(self, sample: bool) -> None:
@@ -39,7 +39,7 @@ class Deviation:
         self.squares = 0.0
 
     def add(self, value: Any) -> None:
-        """Takes a value in; what is no number counts for nothing."""
+        """Add a value; a value that is not a number is ignored."""
         if not is_number(value):
             return
         number = as_float(value)
@@ -49,18 +49,18 @@ class Deviation:
         self.squares += distance * (number - self.mean)
 
     def result(self) -> float | None:
-        """The deviation, or None if there are too few numbers."""
+        """Return the deviation, or None if there are too few numbers."""
         divisor = self.count - 1 if self.sample else self.count
         return math.sqrt(self.squares / divisor) if divisor > 0 else None
 
 
 def percentiles(values: Iterable[Any], points: list[float], method: str) -> list[float | None]:
-    """The values below which the given shares of all numbers are.
+    """Return the percentiles of the numbers among some values.
 
     Arguments:
-        values: of any types; what is no number counts for nothing.
-        points: shares from 0 to 1.
-        method: "continuous" interpolates between two numbers, the others answer with one of the numbers.
+        values: values of any type; those that are not numbers are ignored.
+        points: the percentiles, from 0 to 1.
+        method: "continuous" interpolates between two numbers; the other methods return one of the numbers.
     """
     numbers = sorted((as_float(value) for value in values if is_number(value)), key=_nan_first)
     if not numbers:
@@ -84,10 +84,10 @@ def _interpolated(numbers: list[float], point: float) -> float:
 
 
 def parse_fields(name: str, argument: Any, fields: tuple[str, ...]) -> dict[str, Any]:
-    """The fields of `$median` or `$percentile`, all of them required.
+    """Validate the fields of `$median` or `$percentile`; all are required.
 
     Raises:
-        CommandError: 7436200, 40414, 40415 for another shape, 2 for an unknown method.
+        CommandError: 7436200, 40414, 40415 for a malformed argument, 2 for an unknown method.
     """
     if type(argument) is not dict:
         raise CommandError(7436200, f"specification must be an object; found {name} :{type_name(argument)}")
@@ -103,7 +103,7 @@ def parse_fields(name: str, argument: Any, fields: tuple[str, ...]) -> dict[str,
 
 
 def parse_points(spec: Any, ctx: ParseContext) -> list[float]:
-    """The shares `$percentile` is asked for: constant numbers from 0 to 1.
+    """Parse the `p` of `$percentile`: constant numbers from 0 to 1.
 
     Raises:
         CommandError: 7750300 to 7750303 for anything else.

@@ -1,4 +1,4 @@
-"""Sines, cosines, tangents and their relatives.
+"""Trigonometric and hyperbolic functions, and conversions between degrees and radians.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#trigonometry-expression-operators
 """
@@ -24,7 +24,7 @@ from secantus_server.mql.expressions.registry import operator
 
 
 def _register(name: str, bounds: str, low: float, high: float) -> None:
-    """An operator of one number between `low` and `high`; infinity is allowed where the bounds are written with brackets."""
+    """Register a function of one number from `low` to `high`. `bounds` is the interval's notation; brackets include infinity."""
     of_float, of_decimal = FLOATS.get(name) or getattr(math, name[1:]), getattr(decimal_trigonometry, name[1:])
 
     @operator(name, arguments=1)
@@ -78,10 +78,10 @@ _register("$acosh", "[1,inf]", 1, math.inf)
 
 @operator("$atan2", arguments=2)
 def atan2(y: Any, x: Any) -> float | Decimal128 | None:
-    """The angle of a point.
+    """Return the angle of the point (x, y).
 
     Raises:
-        CommandError: 51044 for what is not a number.
+        CommandError: 51044 for a value that is not a number.
     """
     if is_nullish(y) or is_nullish(x):
         return None
@@ -94,13 +94,13 @@ def atan2(y: Any, x: Any) -> float | Decimal128 | None:
 
 @operator("$degreesToRadians", arguments=1)
 def degrees_to_radians(value: Any) -> Any:
-    """Degrees as radians."""
+    """Convert degrees to radians."""
     return _scale("$degreesToRadians", value, math.pi / 180, DECIMAL_CONTEXT.divide(PI, Decimal(180)))
 
 
 @operator("$radiansToDegrees", arguments=1)
 def radians_to_degrees(value: Any) -> Any:
-    """Radians as degrees."""
+    """Convert radians to degrees."""
     return _scale("$radiansToDegrees", value, 180 / math.pi, DECIMAL_CONTEXT.divide(Decimal(180), PI))
 
 

@@ -20,7 +20,7 @@ from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.match.pcre import BoundedPattern, compile_pattern
 
-# The longest pattern these operators take, in bytes.
+# MongoDB's limit on a pattern of these operators, in bytes.
 MAX_PATTERN = 16384
 INVALID_PATTERN = 51091
 Pattern = re.Pattern[str] | BoundedPattern
@@ -44,7 +44,7 @@ def _all(pattern: Pattern | None, text: str | None) -> list[dict[str, Any]]:
 
 
 def _all_matches(pattern: Pattern, text: str) -> Iterator[re.Match[str]]:
-    """The matches from left to right; after an empty one the search goes on one code point later, and none begins at the end."""
+    """Yield the matches from left to right. After an empty match the search continues one code point later; none starts at the end."""
     position = 0
     while position < len(text) or position == 0:
         found = pattern.search(text, position)
@@ -59,7 +59,7 @@ def _description(found: re.Match[str]) -> dict[str, Any]:
 
 
 def _regex_parser(name: str, answer: Answer) -> Callable[[Any, ParseContext], Expression]:
-    """The parser of the operator that tells `answer` of a pattern and a text; either is None for null."""
+    """Return the parser of an operator that returns `answer(pattern, text)`; either argument is None for null."""
     signature = Signature(
         not_object=(51103, f"{name} expects an object of named arguments but found: {{found}}"),
         unknown=(31024, f"{name} found an unknown argument: {{name}}"),
@@ -88,10 +88,10 @@ def _evaluate(name: str, answer: Answer, text: Any, regex: Any, options: Any) ->
 
 
 def _compile(name: str, regex: Any, options: Any) -> Pattern | None:
-    """The pattern of evaluated arguments, None for null.
+    """Compile the pattern of evaluated arguments; None for null.
 
     Raises:
-        CommandError: 51105 to 51111 for a bad pattern or bad options.
+        CommandError: 51105 to 51111 for an invalid pattern or invalid options.
     """
     pattern, flags = _pattern_and_flags(name, regex, options)
     if pattern is None:

@@ -24,7 +24,7 @@ WHITESPACE = "\0 \t\n\v\f\r\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B
 
 
 def _trim_parser(name: str, strip: Callable[[str, str], str]) -> Callable[[Any, ParseContext], Expression]:
-    """The parser of the operator that trims with `strip`."""
+    """Return the parser of an operator that trims with `strip`."""
     signature = Signature(
         not_object=(50696, f"{name} only supports an object as an argument, found {{found}}"),
         unknown=(50694, f"{name} found an unknown argument: {{name}}"),

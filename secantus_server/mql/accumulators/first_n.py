@@ -19,7 +19,7 @@ from secantus_server.mql.expressions import Constant, Expression
 from secantus_server.mql.expressions.parser import parse_expression
 
 
-class SeveralState(State):
+class NValuesState(State):
     """Base class of the states that hold n values: accounts for their memory.
 
     Arguments:
@@ -49,7 +49,7 @@ class SeveralState(State):
         return self.used
 
 
-class FirstNState(SeveralState):
+class FirstNState(NValuesState):
     """The values of the first n documents; a missing value is null."""
 
     def __init__(self, expression: Expression, n: int, name: str, max_bytes: int) -> None:
@@ -68,7 +68,7 @@ class FirstNState(SeveralState):
         return list(self.values)
 
 
-class LastNState(SeveralState):
+class LastNState(NValuesState):
     """The values of the last n documents; a missing value is null."""
 
     def __init__(self, expression: Expression, n: int, name: str, max_bytes: int) -> None:
@@ -88,7 +88,7 @@ class LastNState(SeveralState):
         return list(self.values)
 
 
-class ExtremesState(SeveralState):
+class ExtremesState(NValuesState):
     """The n least or greatest values; null and missing values are ignored."""
 
     def __init__(self, expression: Expression, n: int, greatest: bool, collation: Collation | None, name: str, max_bytes: int) -> None:

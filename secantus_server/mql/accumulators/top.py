@@ -13,14 +13,14 @@ from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql import sort
 from secantus_server.mql.accumulators._states import size_of
-from secantus_server.mql.accumulators.first_n import SeveralState, constant_n
+from secantus_server.mql.accumulators.first_n import NValuesState, constant_n
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
 from secantus_server.mql.expressions.parser import parse_expression
 
 
-class OrderedState(SeveralState):
+class OrderedState(NValuesState):
     """The outputs of the first (or last) n documents in sort order; ties keep their input order."""
 
     def __init__(self, expression: Expression, pattern: sort.SortPattern, n: int, last: bool, name: str, max_bytes: int) -> None:

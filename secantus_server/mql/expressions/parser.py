@@ -32,7 +32,7 @@ EMPTY_DOCUMENT = b"\x05\x00\x00\x00\x00"
 
 
 class ConstantError(CommandError):
-    """An error of constant folding. Branches that are never evaluated catch it."""
+    """An error of constant folding. A parser catches it where the constant may never be evaluated."""
 
 
 class Failing(Expression):

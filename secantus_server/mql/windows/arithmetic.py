@@ -17,7 +17,7 @@ def has_decimal(values: list[Any]) -> bool:
 
 
 def numeric(value: Any, decimals: bool) -> Any:
-    """Convert a number to the type that is computed with.
+    """Convert a number for arithmetic.
 
     Arguments:
         value: an int, long, double or decimal.

@@ -17,8 +17,8 @@ from secantus_server.mql.accumulators import State
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.windows.arithmetic import as_value, divided, has_decimal, numeric
-from secantus_server.mql.windows.over_frames import OverFrames
 from secantus_server.mql.windows.registry import Call, check_others, window_function
+from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 
 
 class CovarianceState(State):
@@ -78,10 +78,10 @@ def _is_finite_decimal(number: Any) -> bool:
 
 def _register(name: str, sample: bool) -> None:
     @window_function(name)
-    def parse(call: Call, ctx: ParseContext) -> OverFrames:
+    def parse(call: Call, ctx: ParseContext) -> WindowAccumulator:
         check_others(name, call)
         expression = parse_expression(call.argument, ctx)
-        return OverFrames(lambda: CovarianceState(expression, sample), call.bounds())
+        return WindowAccumulator(lambda: CovarianceState(expression, sample), call.bounds())
 
 
 _register("$covariancePop", False)

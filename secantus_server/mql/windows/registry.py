@@ -17,8 +17,8 @@ from secantus_server.mql.accumulators import parse_accumulator
 from secantus_server.mql.accumulators.registry import PARSERS as ACCUMULATORS
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.windows.bounds import Bounds, parse_bounds
-from secantus_server.mql.windows.over_frames import OverFrames
 from secantus_server.mql.windows.partition import Partition, SortOrder
+from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 
 
 class WindowFunction(Protocol):
@@ -88,7 +88,7 @@ def parse_window_field(field: str, spec: Any, order: SortOrder, ctx: ParseContex
 
     Arguments:
         field: the field's name.
-        spec: the field's value.
+        spec: the field's value in `output`.
         order: the stage's sort.
         ctx: variables in scope, collation, limits.
 
@@ -106,7 +106,7 @@ def parse_window_field(field: str, spec: Any, order: SortOrder, ctx: ParseContex
     check_others(field, call)
     argument = call.argument if call.name in OWN_SYNTAX else as_expression(call.argument)
     bounds = call.bounds()
-    return OverFrames(parse_accumulator(call.name, argument, ctx).start, bounds)
+    return WindowAccumulator(parse_accumulator(call.name, argument, ctx).start, bounds)
 
 
 def as_expression(argument: Any) -> Any:

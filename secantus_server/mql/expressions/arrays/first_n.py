@@ -14,7 +14,7 @@ from secantus_server.bson import is_number, key_string
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions._nodes import Expression
-from secantus_server.mql.expressions.named import Signature
+from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.numbers.integers import to_int64
 from secantus_server.mql.expressions.parser import call
@@ -37,7 +37,7 @@ class Choice(NamedTuple):
 CHOICES = {"$firstN": Choice(), "$lastN": Choice(at_end=True), "$minN": Choice(direction=1), "$maxN": Choice(direction=-1)}
 
 
-def _several_parser(name: str, choice: Choice) -> Callable[[Any, ParseContext], Expression]:
+def _n_values_parser(name: str, choice: Choice) -> Callable[[Any, ParseContext], Expression]:
     """Return the parser of an operator that selects n elements."""
     signature = Signature(
         not_object=(5787900, f"specification must be an object; found {name}: {{found}}"),
@@ -74,4 +74,4 @@ def _count(value: Any) -> int:
 
 
 for _name, _choice in CHOICES.items():
-    operator_parser(_name)(_several_parser(_name, _choice))
+    operator_parser(_name)(_n_values_parser(_name, _choice))

@@ -14,7 +14,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.expressions._nodes import Expression
 from secantus_server.mql.expressions.arrays._iteration import Filter, Map, Reduce
-from secantus_server.mql.expressions.named import Signature
+from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.numbers.integers import to_int32
 from secantus_server.mql.expressions.parser import fold, parse_expression

@@ -17,7 +17,7 @@ from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, year_mont
 from secantus_server.mql.expressions.dates.coercion import milliseconds_of
 from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS, check_unit, to_unit, to_weekday
-from secantus_server.mql.expressions.named import Signature
+from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser

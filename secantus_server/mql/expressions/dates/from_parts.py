@@ -17,7 +17,7 @@ from secantus_server.mql.expressions._nodes import Expression
 from secantus_server.mql.expressions.dates.calendar import day_number, iso_day_number, join
 from secantus_server.mql.expressions.dates.coercion import to_date
 from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
-from secantus_server.mql.expressions.named import Signature
+from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.numbers.integers import to_int64
 from secantus_server.mql.expressions.parser import call

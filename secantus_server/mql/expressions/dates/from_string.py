@@ -15,7 +15,7 @@ from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.formats import pieces
 from secantus_server.mql.expressions.dates.parse_text import CONVERSION_FAILURE, FROM_STRING, parse_date_text, parse_formatted_date
 from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
-from secantus_server.mql.expressions.named import Signature
+from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import fold, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser

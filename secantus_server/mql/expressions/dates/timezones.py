@@ -26,7 +26,7 @@ LAST_MS = 253402214400000
 
 
 class TimeZone(ABC):
-    """A time zone. Local times are expressed as the milliseconds of the same clock time in UTC."""
+    """A time zone. A local time is the number of milliseconds that the same clock time has in UTC."""
 
     @property
     def is_utc(self) -> bool:

@@ -14,7 +14,7 @@ from secantus_server.mql.expressions._nodes import Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, iso_week, split
 from secantus_server.mql.expressions.dates.coercion import to_milliseconds
 from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
-from secantus_server.mql.expressions.named import Signature
+from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser

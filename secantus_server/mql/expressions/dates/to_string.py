@@ -14,7 +14,7 @@ from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.coercion import to_milliseconds
 from secantus_server.mql.expressions.dates.formats import ISO_FORMAT, LOCAL_FORMAT, TO_STRING, format_date, pieces
 from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
-from secantus_server.mql.expressions.named import Signature
+from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import fold
 from secantus_server.mql.expressions.registry import operator_parser

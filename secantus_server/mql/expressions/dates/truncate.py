@@ -16,7 +16,7 @@ from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, day_numbe
 from secantus_server.mql.expressions.dates.coercion import milliseconds_of, to_date
 from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS, check_unit, to_unit, to_weekday
-from secantus_server.mql.expressions.named import Signature
+from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.numbers.integers import to_int64
 from secantus_server.mql.expressions.parser import call

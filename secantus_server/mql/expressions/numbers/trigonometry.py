@@ -24,7 +24,7 @@ from secantus_server.mql.expressions.registry import operator
 
 
 def _register(name: str, bounds: str, low: float, high: float) -> None:
-    """Register a function of one number from `low` to `high`. `bounds` is the interval's notation; brackets include infinity."""
+    """Register a function of one number from `low` to `high`. `bounds` is the interval in MongoDB's error; brackets allow infinity."""
     of_float, of_decimal = FLOATS.get(name) or getattr(math, name[1:]), getattr(decimal_trigonometry, name[1:])
 
     @operator(name, arguments=1)

@@ -10,7 +10,7 @@ from secantus_server.mql.windows.bounds import UNBOUNDED, Bounds
 from secantus_server.mql.windows.partition import Partition
 
 
-class OverFrames:
+class WindowAccumulator:
     """An accumulator evaluated over each window.
 
     Without a lower bound the windows only grow, so each document is added once. Other windows are computed from scratch.

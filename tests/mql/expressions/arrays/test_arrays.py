@@ -19,7 +19,7 @@ DOC = {"a": [3, 1, 2], "d": [{"x": 2, "y": 1}, {"x": 1, "y": 1}, {"y": 0}], "n":
 
 
 class IgnoringCase:
-    """A collation for which upper and lower case are the same."""
+    """A case-insensitive collation."""
 
     def sort_key(self, text: str) -> bytes:
         return text.lower().encode()

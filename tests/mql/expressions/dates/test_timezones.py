@@ -1,4 +1,4 @@
-"""Time zones come from the tzdata package where the system has none."""
+"""Time zones without the system's zone files: the tzdata package provides them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ ASCENDING = [
 
 
 class LowerCase:
-    """A collation that does not tell upper from lower case."""
+    """A case-insensitive collation."""
 
     def sort_key(self, text: str) -> bytes:
         return text.lower().encode()

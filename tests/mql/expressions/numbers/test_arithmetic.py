@@ -1,4 +1,4 @@
-"""`$add`, `$subtract`, `$multiply`, `$divide`, `$mod`, `$abs`, `$pow`, roots and logarithms: widths, nulls, errors."""
+"""`$add`, `$subtract`, `$multiply`, `$divide`, `$mod`, `$abs`, `$pow`, roots and logarithms: number types, nulls, errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""String operators: coercion, lengths, pieces, search, trimming, replacing, splitting."""
+"""String operators: coercion, length, substrings, search, trim, replace, split."""
 
 from __future__ import annotations
 

@@ -73,9 +73,9 @@ def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
         raise _too_many_operators(spec)
     found = find_operator(name)
     try:
-        if type(found) is not PlainOperator:
-            return found(spec[name], ctx)
-        return call(found.function, parse_arguments(name, spec[name], ctx, found.minimum, found.maximum))
+        if isinstance(found, PlainOperator):
+            return call(found.function, parse_arguments(name, spec[name], ctx, found.minimum, found.maximum))
+        return found(spec[name], ctx)
     except ConstantError as error:
         if ctx.defers_constant_errors:
             return Failing(error)

@@ -41,7 +41,7 @@ class SortOrder:
     @property
     def value(self) -> Expression:
         """The expression of the only field."""
-        assert self.is_single, "the parser has checked that there is one field"
+        assert self.is_single, "the parser checks that there is a single sort field"
         return FieldPath(next(iter(self.spec)))
 
 
@@ -62,7 +62,7 @@ class Partition:
     @cached_property
     def keys(self) -> list[bytes]:
         """The sort key of each document; documents with equal keys are peers."""
-        assert self.order.pattern is not None, "the parser has checked that there is a sort"
+        assert self.order.pattern is not None, "the parser checks that there is a sort"
         return [self.order.pattern.key(document) for document in self.documents]
 
     @cached_property

@@ -76,7 +76,7 @@ def window_function(name: str) -> Callable[[ParserFunction], ParserFunction]:
     """
 
     def register(parser: ParserFunction) -> ParserFunction:
-        assert name not in PARSERS, f"two parsers for {name}"
+        assert name not in PARSERS, f"{name} is registered twice"
         PARSERS[name] = parser
         return parser
 

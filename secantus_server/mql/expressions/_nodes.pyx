@@ -36,7 +36,7 @@ cdef bint is_true(object value):
 
 
 cdef bint is_plain_number(object value):
-    """Return whether Python orders the number as MongoDB does: all numbers but decimals and NaN."""
+    """Return whether a value is a number that Python orders as MongoDB does; false for decimals and NaN."""
     kind = type(value)
     return kind is int or kind is LONG or (kind is float and value == value)
 

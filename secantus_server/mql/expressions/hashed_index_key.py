@@ -37,7 +37,7 @@ def _of_string(text: str) -> bytes:
     return struct.pack("<i", len(data)) + data
 
 
-# For each type its canonical type number (equal for types that compare with each other) and the encoder of the hashed bytes.
+# The canonical type number of each type (numeric types share one), and the encoder of the hashed bytes.
 HASHED: dict[type, tuple[int, Callable[[Any], bytes]]] = {
     int: (10, _of_number),
     Int64: (10, _of_number),

@@ -40,7 +40,7 @@ class CovarianceState(State):
         self.product: Any = 0.0
 
     def take_value(self, value: Any) -> None:
-        """Add a pair."""
+        """Add a pair; any other value is ignored."""
         if type(value) is not list or len(value) != 2 or not is_number(value[0]) or not is_number(value[1]):
             return
         extremes = [float(str(number)) for number in value if not math.isfinite(float(str(number))) and not _is_finite_decimal(number)]

@@ -110,7 +110,7 @@ def parse_window_field(field: str, spec: Any, order: SortOrder, ctx: ParseContex
 
 
 def as_expression(argument: Any) -> Any:
-    """Return an accumulator's argument with a list marked as an array expression instead of a list of arguments."""
+    """Return an accumulator's argument; a list is wrapped so that it parses as an array expression, not as a list of arguments."""
     return {"$let": {"vars": {}, "in": argument}} if type(argument) is list else argument
 
 

@@ -73,7 +73,7 @@ cdef object decimal_value(object number):
 
 
 cdef object date_of(object number, str operator):
-    """Convert milliseconds to a date; a double rounds half away from zero, a decimal half to even."""
+    """Convert a number of milliseconds to a date. Doubles round half away from zero, decimals half to even."""
     cdef double milliseconds
     kind = type(number)
     if kind is float:

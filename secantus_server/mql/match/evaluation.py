@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from secantus_server.bson import is_number
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.match._expression import ExprMatch, SampleRate
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match.numbers import plain_number
@@ -17,9 +18,6 @@ from secantus_server.mql.match.registry import Clause, field_operator, filter_op
 @filter_operator("$expr")
 def parse_expr(clause: Clause) -> MatchExpression:
     """`$expr`: an aggregation expression is true."""
-    # Imported here because expressions in turn use this package's regular expressions.
-    from secantus_server.mql.expressions import parse_expression
-
     check_top_level(clause)
     return ExprMatch(parse_expression(clause.argument, clause.scope.ctx), clause.argument)
 

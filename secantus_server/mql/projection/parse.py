@@ -15,7 +15,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_element
 from secantus_server.mql.expressions import parse_expression
-from secantus_server.mql.expressions.registry import find_parser
+from secantus_server.mql.expressions.registry import find_operator
 from secantus_server.mql.match import MatchExpression, parse_match
 from secantus_server.mql.projection._apply import Drop, Evaluated, Keep
 from secantus_server.mql.projection.elem_match import parse_elem_match
@@ -206,7 +206,7 @@ def _check_operator(name: str) -> None:
     if name == "$elemMatch":
         return
     try:
-        find_parser(name)
+        find_operator(name)
     except CommandError as error:
         raise CommandError(31325, f"Unknown expression {name}") if error.code == 168 else error from None
 

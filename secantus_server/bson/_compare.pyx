@@ -46,7 +46,7 @@ cdef inline int compare_doubles(double a, double b) noexcept nogil:
 
 
 cdef int compare_long_double(int64_t a, double b) noexcept nogil:
-    """Compare exactly, also if the long cannot be represented as a double."""
+    """Compare a long and a double exactly, even if the long cannot be represented as a double."""
     cdef int64_t whole
     if b != b:
         return 1

@@ -274,7 +274,7 @@ cdef int generate_into(Generation run, KeyGenerator generator, const uint8_t* do
 
 
 cdef class KeyGenerator:
-    """Generates the keys of documents under one key pattern.
+    """A generator of the keys of documents under one key pattern.
 
     Arguments:
         pattern: pairs of a dotted path and a direction, 1 or -1; at most 32.

@@ -19,7 +19,7 @@ from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 
 
 class Collation(Protocol):
-    """Defines the order of strings."""
+    """An order of strings."""
 
     def sort_key(self, text: str) -> bytes:
         """Return bytes that sort in the collation's order."""

@@ -12,7 +12,7 @@ from secantus_server.mql.collation.order import Elements, RootOrder
 
 
 class ElementReader:
-    """Converts texts to collation elements for one collation.
+    """A reader that converts texts to the collation elements of one collation.
 
     Arguments:
         root: the root order.

@@ -37,7 +37,7 @@ class _Levels:
 
 
 class SortKeys:
-    """Computes the sort keys of one collation.
+    """The generator of one collation's sort keys.
 
     Arguments:
         spec: the collation.

@@ -75,7 +75,7 @@ class _Element:
 
 
 class _Builder:
-    """Builds a tailoring from rules."""
+    """A builder that turns rules into a tailoring."""
 
     def __init__(self, root: RootOrder) -> None:
         self._reader = ElementReader(root, {}, True)

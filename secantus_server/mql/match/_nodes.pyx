@@ -228,8 +228,8 @@ cdef class PathMatch(MatchExpression):
     """The base of conditions on the values at a dotted path; a subclass defines which value matches.
 
     An array in the middle of a path stands for each of its documents, and a number in the path is an array index as well as a
-    field name. An array at the end of the path is tested element by element and as a whole, or only as a whole if the subclass
-    says so.
+    field name. An array at the end of the path is tested element by element and as a whole, or only as a whole if `opens_arrays`
+    is false.
     """
 
     def __cinit__(self, *args, **kwargs):

@@ -25,15 +25,15 @@ cdef class Node:
 
 
 cdef class Keep(Node):
-    """Keeps the field unchanged."""
+    """An action that keeps the field unchanged."""
 
 
 cdef class Drop(Node):
-    """Drops the field."""
+    """An action that drops the field."""
 
 
 cdef class Slice(Node):
-    """Keeps the field; of an array only a part.
+    """An action that keeps the field; of an array it keeps only a part.
 
     Arguments:
         skip: the start of the part; a negative number counts from the end.
@@ -48,7 +48,7 @@ cdef class Slice(Node):
 
 
 cdef class Computed(Node):
-    """Sets the field to a value computed from the original document."""
+    """An action that sets the field to a value computed from the original document."""
 
     cdef int put(self, const char* name, size_t name_len, bytes root, Writer out) except -1:
         """Write the element; return 0 if there is no value."""
@@ -276,7 +276,7 @@ cdef int put_new_document(Branch branch, const char* name, size_t name_len, byte
 
 
 cdef int put_slice(Slice slice, const Element* element, Writer out) except -1:
-    """Write a field; of an array only the requested part."""
+    """Write a field; of an array write only the requested part."""
     cdef Element item
     cdef const uint8_t* cursor
     cdef int64_t position, start, stop

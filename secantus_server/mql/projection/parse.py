@@ -56,7 +56,7 @@ def parse_projection(
 
 
 class _Parser:
-    """Collects the fields of one projection; `includes` is None until a field decides between inclusion and exclusion."""
+    """The parser of one projection; `includes` is None until a field decides between inclusion and exclusion."""
 
     def __init__(self, ctx: ParseContext, match: MatchExpression | None, *, for_find: bool) -> None:
         self.ctx = ctx

@@ -23,7 +23,7 @@ cdef class Branch:
 
 
 cdef class TreeBuilder:
-    """Collects the operators of one update.
+    """A builder for the tree of one update's operators.
 
     Arguments:
         filters: identifier -> array filter.

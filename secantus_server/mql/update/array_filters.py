@@ -20,7 +20,7 @@ _LOGICAL = ("$and", "$or", "$nor")
 
 
 def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, MatchExpression]:
-    """Parse array filters into identifier -> match on a document whose only field is the identifier.
+    """Parse array filters into a dict of identifier -> match; the match tests a document whose only field is the identifier.
 
     Raises:
         CommandError: 9 or 2 if a filter has no identifier, several identifiers, or a duplicate one.

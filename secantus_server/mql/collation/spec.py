@@ -72,7 +72,7 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
     _check_combination(spec, defaults, document)
     if not supported:
         raise not_supported(
-            f"the collation of the locale '{spec.locale}'", "use a supported locale such as 'en', whose order is the general one"
+            f"the collation of the locale '{spec.locale}'", "use a supported locale such as 'en', which sorts in the root order"
         )
     return spec
 

@@ -43,7 +43,7 @@ class _Weight:
     def value(self, room: int) -> int:
         """Return the final number of the weight."""
         place = 0 if self.anchor is self else self.anchor.followers.index(self) + 1
-        assert place < room, "the root order has no room for so many weights"
+        assert place < room, "the gap in the root order is too small for the new weights"
         return self.root + place
 
 

@@ -50,12 +50,12 @@ class Cap:
         if not all(self._contains_point(corner) for corner in corners):
             return False
         # Up to a hemisphere, a cap that contains the corners contains the edges; a larger one may miss the point opposite its centre.
-        return self.radius <= math.pi / 2 or self._lacks_nothing_of(part)
+        return self.radius <= math.pi / 2 or self._covers_edges_and_inside(part)
 
     def _contains_point(self, point: Vector) -> bool:
         return angle(point, self.vector) <= self.radius + SAME
 
-    def _lacks_nothing_of(self, part: Line | Polygon) -> bool:
+    def _covers_edges_and_inside(self, part: Line | Polygon) -> bool:
         opposite = scaled(self.vector, -1)
         if isinstance(part, Polygon) and part.contains(opposite):
             return self.radius >= math.pi

@@ -17,4 +17,4 @@ def parse_note(keyword: Keyword) -> Rule | None:
 @register("encrypt", "encryptMetadata")
 def parse_encrypt(keyword: Keyword) -> Rule | None:
     """Refuse the keywords of client-side field level encryption."""
-    raise not_supported(f"The $jsonSchema keyword '{keyword.name}'", "leave it out of the schema; encryption itself is the driver's work")
+    raise not_supported(f"The $jsonSchema keyword '{keyword.name}'", "remove it from the schema; the driver does the encryption")

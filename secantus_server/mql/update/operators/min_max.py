@@ -15,7 +15,7 @@ from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 
-def _better(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
+def _extremum(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
     """Return the leaf of `$min` (direction -1) or `$max` (direction 1)."""
 
     def modify(old: Any, _state: State) -> Any:
@@ -36,10 +36,10 @@ def _better(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
 @modifier("$min")
 def parse_min(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
     """Parse `$min`: set the argument if it is less than the old value."""
-    return _better(argument, -1, ctx)
+    return _extremum(argument, -1, ctx)
 
 
 @modifier("$max")
 def parse_max(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
     """Parse `$max`: set the argument if it is greater than the old value."""
-    return _better(argument, 1, ctx)
+    return _extremum(argument, 1, ctx)

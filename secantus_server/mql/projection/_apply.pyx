@@ -314,7 +314,7 @@ cdef int64_t count_elements(const uint8_t* array) noexcept:
 
 
 cdef class Kernel:
-    """The root of a projection."""
+    """The tree of a projection, with the buffer that results are written to."""
 
     cdef readonly Branch root
     cdef Writer out

@@ -210,7 +210,7 @@ cdef int create_document(ObjectNode node, const char* name, size_t name_len, Wri
 
 
 cdef class Tree:
-    """The root of an update's operators."""
+    """The tree of an update's operators, with the buffer that results are written to."""
 
     cdef readonly ObjectNode root
     cdef Writer out

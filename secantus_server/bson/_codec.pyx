@@ -60,7 +60,7 @@ cdef object decode_date(int64_t ms):
 
 
 cdef object decode_binary(const uint8_t* value):
-    # Bypasses the constructor: its checks cost more than the rest of the work, and every driver command contains a Binary.
+    # Bypasses the constructor, whose checks cost more than the rest of the work.
     binary = new_bytes(Binary, PyBytes_FromStringAndSize(<const char*>(value + 5), read_int32(value)))
     binary._Binary__subtype = value[4]
     return binary

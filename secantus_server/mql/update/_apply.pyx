@@ -138,7 +138,7 @@ cdef int apply_fields(ObjectNode node, const Element* holder, const uint8_t* doc
 
 
 cdef int append_fields(ObjectNode node, Writer out, State state) except -1:
-    """Write the fields that the document does not have yet; return 1 if there are any."""
+    """Write the fields that the document does not have yet; return 1 if any was written."""
     cdef Py_ssize_t i
     cdef int changed = 0
     for i in range(node.count):
@@ -148,7 +148,7 @@ cdef int append_fields(ObjectNode node, Writer out, State state) except -1:
 
 
 cdef int append_elements(ObjectNode node, const Element* holder, int64_t count, Writer out, State state) except -1:
-    """Write the elements that the array does not have yet, with nulls in the gaps; return 1 if there are any."""
+    """Write the elements that the array does not have yet, with nulls in the gaps; return 1 if any was written."""
     cdef Py_ssize_t i
     cdef int changed = 0
     cdef int64_t index

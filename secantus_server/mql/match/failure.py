@@ -1,4 +1,4 @@
-"""Explain why a document does not match a filter, for a validator's errInfo.
+"""Explanations of why a document does not match a filter, for a validator's errInfo.
 
 Each condition is parsed and evaluated on its own. That is slow, but runs only after a document has failed validation.
 https://www.mongodb.com/docs/manual/core/schema-validation/handle-invalid-documents/

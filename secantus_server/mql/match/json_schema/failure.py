@@ -1,4 +1,4 @@
-"""Explain why a value is not valid against a schema, for a validator's errInfo.
+"""Explanations of why a value is not valid against a schema, for a validator's errInfo.
 
 Each keyword is parsed and evaluated on its own. That is slow, but runs only after a document has failed validation.
 https://www.mongodb.com/docs/manual/core/schema-validation/specify-json-schema/

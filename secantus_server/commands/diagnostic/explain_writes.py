@@ -16,7 +16,7 @@ from secantus_server.query.explain import Runner, drain, projection_name, subpla
 from secantus_server.query.express import ExpressScan, express_by_id, id_plan
 from secantus_server.query.plan import Plan
 from secantus_server.query.planner import plan_query
-from secantus_server.query.stages import stage
+from secantus_server.query.stages import PlanStage, stage
 from secantus_server.work.collections import recall
 from secantus_server.work.reading import command_context
 from secantus_server.work.writing import check_not_view, statements

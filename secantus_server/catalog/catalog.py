@@ -1,4 +1,4 @@
-"""The catalog: which collections, views and indexes there are.
+"""The catalog of collections, views and indexes.
 
 The rows of the catalog table are kept in memory, too. A unit of work writes rows in its transaction and applies the change to memory when
 that has committed; a restored snapshot reloads the rows that came back.
@@ -23,7 +23,7 @@ from secantus_server.system._threads import Lock
 class Catalog:
     """All collections of a server.
 
-    `keeps_definitions` is whether a restore keeps the definitions of what it takes away; see `definitions.py`.
+    `keeps_definitions`: whether a restore keeps the definitions of the collections it removes; see `definitions.py`.
 
     Threads: `view` is replaced whole, so that readers need no lock. `change_lock` is held by the one thread that changes the catalog; it
     guards `_definitions`, too. `_lock` guards the replacement of `view`.
@@ -45,7 +45,7 @@ class Catalog:
         engine.describe_idents(self.describe)
 
     def describe(self, table: int, ident: int) -> str:
-        """Return the name of the collection or index that an ident stands for, for errors; empty if it is not known."""
+        """Return the name of the collection or index with this ident, for error messages; empty if unknown."""
         for db in self.databases():
             for collection in self.collections(db):
                 if table == RECORDS and collection.ident == ident and not collection.is_view:
@@ -88,14 +88,14 @@ class Catalog:
             self.view = self.view.changed(changes.put, changes.removed)
 
     def new_uuid(self) -> Binary:
-        """An identity for a new collection."""
+        """Return a UUID for a new collection."""
         identity: Binary = Binary(self._clock.uuid().bytes, 4)
         return identity
 
     def keep_definitions(self, restored: Restored) -> list[LostIndexes]:
-        """Keep the definitions that a restored snapshot took away; call it before `reload`, while memory knows them.
+        """Keep the definitions that a restored snapshot removed. Must be called before `reload`, while memory still has them.
 
-        Returns the indexes taken away from collections that are still there, for the caller to build again.
+        Return the indexes that were removed from surviving collections; the caller rebuilds them.
         """
         if not (self.keeps_definitions and restored.touched_catalog_keys):
             return []
@@ -114,7 +114,7 @@ class Catalog:
         return lost
 
     def reload(self, restored: Restored) -> None:
-        """Take over what a restored snapshot changed."""
+        """Reload the rows that a restored snapshot changed."""
         if not restored.wrote:
             return
         with self._engine.transaction() as unit:

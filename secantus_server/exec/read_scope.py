@@ -1,4 +1,4 @@
-"""The scans that one cursor has open, and the transaction that they read in at the moment."""
+"""The open scans of a cursor, and the transaction that they currently read in."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from secantus_server.storage import RecoveryUnit
 
 
 class Reader(Protocol):
-    """A scan, or what else reads in one transaction after the other."""
+    """A scan, or any other source that reads in successive transactions."""
 
     @property
     def collection(self) -> Any:
-        """The collection that it reads, or None where its end does not matter."""
+        """The collection that is read, or None if its drop does not matter."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Whether it reads no more."""
+        """Whether the reader is exhausted."""
         ...
 
     def attach(self, unit: RecoveryUnit) -> None:
@@ -26,16 +26,16 @@ class Reader(Protocol):
         ...
 
     def detach(self) -> None:
-        """Let go of the transaction."""
+        """Detach from the transaction."""
         ...
 
     def close(self) -> None:
-        """Let go of it for good."""
+        """Detach for good."""
         ...
 
 
 class Tie:
-    """A reader that reads nothing: the cursor ends with a collection that is looked up again and again.
+    """A reader that reads nothing: it makes the cursor end when the collection is dropped, for repeated lookups in it.
 
     Arguments:
         collection: the collection.
@@ -52,7 +52,7 @@ class Tie:
         """Do nothing."""
 
     def close(self) -> None:
-        """Untie the cursor."""
+        """Finish, so that the collection's drop no longer ends the cursor."""
         self.finished = True
 
 
@@ -60,7 +60,7 @@ AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
 class ReadScope:
-    """All scans of a cursor, so that they can leave a transaction together and go on in another.
+    """All scans of a cursor, which are detached from a transaction and attached to the next one together.
 
     Arguments:
         unit: the recovery unit to begin with; its transaction has begun.
@@ -74,18 +74,18 @@ class ReadScope:
 
     @property
     def unit(self) -> RecoveryUnit:
-        """The recovery unit that is read in now."""
+        """The recovery unit that the scans currently read in."""
         assert self._unit is not None, "the scope is detached"
         return self._unit
 
     def open(self, scan: AnyReader) -> AnyReader:
-        """Let a new scan read in this scope."""
+        """Attach a new scan to this scope."""
         scan.attach(self.unit)
         self._scans.append(scan)
         return scan
 
     def forget(self, scan: Reader) -> None:
-        """End a scan before the scope ends."""
+        """Close a scan before the scope ends."""
         scan.close()
         self._scans.remove(scan)
 
@@ -105,13 +105,13 @@ class ReadScope:
             scan.attach(unit)
 
     def detach(self) -> None:
-        """Let go of the transaction."""
+        """Detach all scans from the transaction."""
         for scan in self._scans:
             scan.detach()
         self._unit = None
 
     def close(self) -> None:
-        """End every scan."""
+        """Close every scan."""
         for scan in self._scans:
             scan.close()
         self._scans.clear()

@@ -1,7 +1,6 @@
-"""The oplog: every write's entry, in the write's own transaction, in an order without holes.
+"""The oplog: the entry of every write, in the write's own transaction, in an order without gaps.
 
-The timestamp is given out and the transaction committed under one lock: when a reader sees an entry, every
-earlier one is there too.
+One lock covers both taking a timestamp and committing, so that a reader who sees an entry also sees every earlier one.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ from secantus_server.oplog._entries import append, append_changes, entries_of
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
 
-# The oldest rows are removed beyond this number, or beyond so many bytes.
+# The oldest rows are removed beyond this number of rows, or beyond MAX_BYTES.
 MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
-# The same for a store in memory: nobody can read the oplog of an earlier process there.
+# The byte limit of an in-memory store: nothing can read the oplog of a previous process there.
 MAX_BYTES_IN_MEMORY = 8 * 1024 * 1024
 
 
 class Entry(NamedTuple):
-    """What happened to a collection or database.
+    """A command that changed a collection or database.
 
     Arguments:
         namespace: `db.$cmd`.
-        uuid: the collection's identity, or None.
+        uuid: the collection's UUID, or None.
         o: the command, as BSON bytes.
     """
 
@@ -41,7 +40,7 @@ class Entry(NamedTuple):
     o: bytes
 
 
-# What happened to a document: "i", "u" or "d", and the new document, or the removed one.
+# A change of a document: "i", "u" or "d", and the new document, or the removed one for "d".
 Change = tuple[str, bytes]
 # What every entry says of its collection, a BSON document of its `ns` and `ui`, and what happened to its documents.
 Writes = tuple[bytes, list[Change]]
@@ -50,10 +49,13 @@ Writes = tuple[bytes, list[Change]]
 class Oplog:
     """The oplog of one server.
 
-    Threads: `_lock` guards the newest timestamp and the order of commits; `_last` is replaced whole, so that readers need no lock.
+    `newest` is the timestamp of the newest entry: the server's operation time.
+
+    Threads: `_lock` guards the newest timestamp and the order of commits; readers of `newest` and `seconds`, which are replaced whole, need
+    no lock.
 
     Arguments:
-        enabled: a standalone server keeps none.
+        enabled: False for a standalone server, which has no oplog.
     """
 
     def __init__(self, engine: Engine, clock: Clock, *, enabled: bool) -> None:
@@ -61,8 +63,8 @@ class Oplog:
         self._clock = clock
         self._enabled = enabled
         self._lock = Lock()
-        self._seconds, self._increment = self._newest()
-        self._last = Timestamp(self._seconds, self._increment)
+        self.seconds, self._increment = self._newest()
+        self.newest = Timestamp(self.seconds, self._increment)
         self._untrimmed_bytes = 0
 
     def _newest(self) -> tuple[int, int]:
@@ -70,16 +72,12 @@ class Oplog:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
         return (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
 
-    def last_timestamp(self) -> Timestamp:
-        """The timestamp of the newest entry; the server's operation time."""
-        return self._last
-
     def timestamp_in(self, unit: RecoveryUnit) -> Timestamp:
-        """The timestamp of the newest entry that a transaction sees."""
+        """Return the timestamp of the newest entry visible to a transaction."""
         entries = unit.scan(OPLOG, b"", None, reverse=True)
         newest = next(entries, None)
         entries.close()
-        return self._last if newest is None else Timestamp(*_last_of(*newest))
+        return self.newest if newest is None else Timestamp(*_last_of(*newest))
 
     def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes]) -> None:
         """Write entries and commit the unit's transaction with them.
@@ -89,7 +87,7 @@ class Oplog:
             writes: what happened to the documents of each collection.
 
         Raises:
-            WriteConflict: nothing was written.
+            WriteConflict: another transaction wrote the same key; nothing was written.
         """
         count = len(entries)
         for _, changes in writes:
@@ -99,7 +97,7 @@ class Oplog:
             return
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._seconds, self._increment + 1
+            seconds, increment = self.seconds, self._increment + 1
             if now_ms // 1000 > seconds and seconds < MAX_SECONDS:
                 seconds, increment = timestamp_seconds(now_ms), 1
             stamp = seconds << 32 | increment
@@ -111,12 +109,12 @@ class Oplog:
                     self._untrimmed_bytes += append_changes(unit, identity, changes, stamp, now_ms)
                     stamp += len(changes)
             unit.commit()
-            self._seconds, self._increment = seconds, increment + count - 1
-            self._last = make_timestamp(self._seconds, self._increment)
+            self.seconds, self._increment = seconds, increment + count - 1
+            self.newest = make_timestamp(self.seconds, self._increment)
 
     @property
     def is_large(self) -> bool:
-        """Whether enough was written since the last trim for another one to be worth its while."""
+        """Whether enough was written since the last trim to make another one worthwhile."""
         return self._untrimmed_bytes > self._max_bytes // 2
 
     @property
@@ -124,7 +122,7 @@ class Oplog:
         return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
 
     def trim(self) -> None:
-        """Remove the oldest rows beyond the limits; for the periodic thread."""
+        """Remove the oldest rows beyond the limits; called by the periodic thread."""
         self._untrimmed_bytes = 0
         with self._engine.transaction() as unit:
             last = self._first_beyond_limits(unit)
@@ -133,7 +131,7 @@ class Oplog:
                 unit.truncate(OPLOG, b"", last + b"\0")
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
-        """The key of the newest row that is too many; the newest of all always stays."""
+        """Return the key of the newest row to remove; the newest row of all is always kept."""
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
@@ -143,6 +141,6 @@ class Oplog:
 
 
 def _last_of(key: bytes, row: bytes) -> tuple[int, int]:
-    """The seconds and the increment of a row's last entry."""
+    """Return the seconds and the increment of the timestamp of a row's last entry."""
     seconds, increment = struct.unpack(">II", key)
     return seconds, increment + len(entries_of(row)) - 1

@@ -15,10 +15,10 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.plan import Check
-from secantus_server.query.stages import Stage
+from secantus_server.query.stages import PlanStage
 
 
-def show_array_paths(roots: Iterable[Stage], collection: Collection | None, scope: ReadScope, check: Check) -> None:
+def show_array_paths(roots: Iterable[PlanStage], collection: Collection | None, scope: ReadScope, check: Check) -> None:
     """Complete `multiKeyPaths` in the stages of plans.
 
     Arguments:

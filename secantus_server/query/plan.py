@@ -22,7 +22,7 @@ from secantus_server.exec.union import UnionScan
 from secantus_server.index._index import Index
 from secantus_server.mql.sort import SortPattern
 from secantus_server.query.bounds import IndexBounds
-from secantus_server.query.stages import Stage, count_shape, index_shape, stage
+from secantus_server.query.stages import PlanStage, count_shape, index_shape, stage
 
 Check = Callable[[], None]
 MEMORY_LIMIT = 104857600
@@ -48,7 +48,7 @@ class Source(Protocol):
 class Plan(Source, Protocol):
     """A node of a plan."""
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         ...
 
@@ -69,7 +69,7 @@ class CollectionScan:
         self.scan.collection = self.collection
         return scope.open(self.scan)
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         shape = {"direction": "backward" if self.reverse else "forward"}
         if self.scan is None:
@@ -85,7 +85,7 @@ class EmptyScan:
         """Begin to read."""
         return Nothing()
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         return stage("EOF", {}, returned=0)
 
@@ -140,7 +140,7 @@ class IndexedScan:
         self.scan.collection = self.collection
         return scope.open(self.scan)
 
-    def entries(self) -> Stage:
+    def entries(self) -> PlanStage:
         """The part that reads the index."""
         shape = index_shape(self.index, self.bounds, self.reverse)
         scan = self.scan
@@ -152,7 +152,7 @@ class IndexedScan:
             counts["dupsTested"] = scan.keys_examined
         return stage("IXSCAN", shape, filter=self.key_filter, returned=returned, works=scan.keys_examined, counts=counts)
 
-    def counted(self) -> Stage:
+    def counted(self) -> PlanStage:
         """The part that reads the index for a count, which needs the number of the entries alone."""
         scan = self.scan
         if self.key_filter is None and self.bounds.single_range:
@@ -165,14 +165,14 @@ class IndexedScan:
             below.returned = scan.advanced
         return below
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         if self.covered:
             return self.entries()
         return fetch_stage(self.match, [self.scan] if self.scan else [], self.entries())
 
 
-def fetch_stage(match: Any, scans: list[IndexScan], below: Stage) -> Stage:
+def fetch_stage(match: Any, scans: list[IndexScan], below: PlanStage) -> PlanStage:
     """The part that reads the documents of entries."""
     if not scans:
         return stage("FETCH", {}, filter=match, inputs=[below])
@@ -197,7 +197,7 @@ class Union:
             child.seen = seen
         return UnionScan([child.open(scope, check) for child in self.children])
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         scans = [child.scan for child in self.children if child.scan]
         inner = [child.entries() for child in self.children]
@@ -237,7 +237,7 @@ class Near:
         # The bytes of doubles that are not negative have the doubles' order.
         return struct.pack(">d", self.near.distance(document))
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         shape = {"keyPattern": self.index.spec["key"], "indexName": self.index.name, "indexVersion": self.index.spec.get("v", 2)}
         name = "GEO_NEAR_2D" if self.index.kind == "2d" else "GEO_NEAR_2DSPHERE"
@@ -270,7 +270,7 @@ class Sort:
         self.source = Measured(documents) if self.measured else None
         return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         below = self.child.describe()
         shape: dict[str, Any] = {"sortPattern": dict(self.pattern.parts), "memLimit": MEMORY_LIMIT}

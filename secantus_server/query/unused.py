@@ -13,13 +13,13 @@ from secantus_server.index._index import Index
 from secantus_server.mql.match import GeoMatch, GeoNear
 from secantus_server.query.implication import implies
 from secantus_server.query.predicates import conjuncts
-from secantus_server.query.stages import Stage
+from secantus_server.query.stages import PlanStage
 from secantus_server.query.wildcard import could_serve
 
 _SCANS = ("COLLSCAN", "GEO_NEAR_2D", "GEO_NEAR_2DSPHERE")
 
 
-def notes_on_unused_indexes(collection: Collection | None, match: Any, root: Stage) -> list[str]:
+def notes_on_unused_indexes(collection: Collection | None, match: Any, root: PlanStage) -> list[str]:
     """One sentence for each index that would spare the query its scan of the whole collection if it had entries.
 
     Arguments:

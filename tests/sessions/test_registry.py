@@ -1,4 +1,4 @@
-"""Which logical sessions a server knows, and until when."""
+"""The logical sessions known to a server, and their expiry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_session_lives_from_its_use_to_its_end() -> None:
 
 
 def runs(registry: SessionRegistry, session: bytes, number: int) -> bool:
-    """Whether a write of this number may run."""
+    """Return whether a write with this number may run."""
     write = RetryableWrite(number, ("insert", 1))
     return registry.begin_write(session, write) is write
 
@@ -46,7 +46,8 @@ def test_a_reply_is_kept_until_the_next_write() -> None:
     registry = SessionRegistry(SettableClock(0))
     first, again, second = (RetryableWrite(number, ("insert", 1)) for number in (1, 1, 2))
     registry.begin_write(b"a", first)
-    registry.retries.finish(first, {"n": 1})
+    first.reply = {"n": 1}
+    registry.retries.finish(first)
     kept = registry.begin_write(b"a", again)
     registry.retries.wait(kept, lambda: None)
     assert kept.reply == {"n": 1}

@@ -1,0 +1,155 @@
+"""`$lookup` with a sub-pipeline that depends on the outer document; the independent part is computed once.
+
+The stages before the first one that mentions a variable run once and their output is kept. If that stage is a `$match` with `{$expr: {$eq:
+["$path", "$$variable"]}}`, documents are found through an index or a hash table instead of a scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.bson import encode, key_string
+from secantus_server.bson.values import MISSING
+from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.expressions import Expression, parse_expression
+from secantus_server.pipeline.memory import MAX_STAGE_BYTES
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.pipeline.source import SubPipeline
+from secantus_server.pipeline.stages.match import Match
+
+EMPTY_DOCUMENT = encode({})
+
+
+@dataclass(frozen=True)
+class Equality:
+    """A predicate `field == variable`.
+
+    Arguments:
+        path: the field's path.
+        field: its expression.
+        variable: the variable's expression.
+    """
+
+    path: str
+    field: Expression
+    variable: Expression
+
+
+class CorrelatedJoin:
+    """One run of a correlated `$lookup`.
+
+    Arguments:
+        sub: the sub-pipeline.
+        cells: the variables it may depend on, bound before each `find`.
+        ctx: the context in which the sub-pipeline was parsed.
+    """
+
+    def __init__(self, sub: SubPipeline, cells: dict[str, Cell], ctx: ParseContext) -> None:
+        stages = sub.own.stages
+        names = tuple(f"$${name}" for name in cells)
+        # Every path implicitly starts at CURRENT, so redefining it makes all stages dependent.
+        always = "CURRENT" in cells
+        split = next((index for index, stage in enumerate(stages) if always or mentions(stage.spec, names)), len(stages))
+        self.sub = sub
+        self.collation = ctx.collation
+        self.prefix = Pipeline([*sub.view.stages, *stages[:split]])
+        self.rest = Pipeline(stages[split:])
+        self.equality = None if always else _find_equality(self.rest, tuple(cells), ctx.child(**cells))
+        self.kept: list[bytes] | None = None
+        self.is_too_large = False
+        self.table: dict[bytes, list[bytes]] = {}
+        self.finder: Callable[[Any], Iterator[bytes]] | None = None
+        if self.equality is not None and not self.prefix.stages:
+            self.finder = sub.equality_finder(self.equality.path, ctx.collation)
+
+    def find(self, _: bytes) -> list[bytes]:
+        """Return the sub-pipeline's documents for the outer document whose variables are currently bound."""
+        found = self._by_index()
+        if found is None and self._keep():
+            found = self._by_table()
+        return list(self.sub.documents() if found is None else self.rest.run(found))
+
+    def _by_index(self) -> Iterable[bytes] | None:
+        """Return a superset of the documents that the leading `$match` accepts; None if no index helps."""
+        if self.finder is None or self.equality is None:
+            return None
+        value = self.equality.variable.evaluate(EMPTY_DOCUMENT)
+        if type(value) is list:
+            return None
+        return self.finder(None if value is MISSING else value)
+
+    def _by_table(self) -> Iterable[bytes]:
+        """Return the kept documents that the leading `$match` may accept, found in the hash table if there is an equality."""
+        assert self.kept is not None, "the documents are kept"
+        if self.equality is None:
+            return self.kept
+        if not self.table:
+            for document in self.kept:
+                key = key_string(self.equality.field.evaluate(document), self.collation)
+                self.table.setdefault(key, []).append(document)
+        return self.table.get(key_string(self.equality.variable.evaluate(EMPTY_DOCUMENT), self.collation), ())
+
+    def _keep(self) -> bool:
+        """Keep the prefix's documents and return True; return False if they take too much memory."""
+        if self.kept is not None or self.is_too_large:
+            return not self.is_too_large
+        used = 0
+        kept = []
+        for document in self.sub.documents_of(self.prefix):
+            used += len(document)
+            if used > MAX_STAGE_BYTES:
+                self.is_too_large = True
+                return False
+            kept.append(document)
+        self.kept = kept
+        return True
+
+
+def mentions(spec: Any, names: tuple[str, ...]) -> bool:
+    """Return whether a specification mentions one of the variables anywhere.
+
+    Arguments:
+        spec: any value.
+        names: the variables, including `$$`.
+    """
+    if type(spec) is str:
+        return spec.startswith("$$") and any(spec == name or spec.startswith(name + ".") for name in names)
+    if type(spec) is dict:
+        return any(mentions(value, names) for value in spec.values())
+    if type(spec) is list:
+        return any(mentions(value, names) for value in spec)
+    return False
+
+
+def _find_equality(rest: Pipeline, names: tuple[str, ...], ctx: ParseContext) -> Equality | None:
+    """Return an equality of a field and a variable that the first stage requires, or None."""
+    first = rest.stages[0] if rest.stages else None
+    if not isinstance(first, Match):
+        return None
+    for pair in _equalities(first.filter.get("$expr")):
+        for path, variable in (pair, pair[::-1]):
+            if _is_path(path) and _is_variable(variable, names):
+                return Equality(path[1:], parse_expression(path, ctx), parse_expression(variable, ctx))
+    return None
+
+
+def _equalities(spec: Any) -> Iterator[list[Any]]:
+    """Yield the operands of every `$eq` that the expression requires to hold."""
+    if type(spec) is not dict:
+        return
+    operands = spec.get("$eq")
+    if type(operands) is list and len(operands) == 2:
+        yield operands
+    clauses = spec.get("$and")
+    for clause in clauses if type(clauses) is list else ():
+        yield from _equalities(clause)
+
+
+def _is_path(spec: Any) -> bool:
+    return type(spec) is str and spec.startswith("$") and not spec.startswith("$$")
+
+
+def _is_variable(spec: Any, names: tuple[str, ...]) -> bool:
+    return type(spec) is str and spec.startswith("$$") and spec[2:].partition(".")[0] in names

@@ -1,0 +1,63 @@
+"""A hash join for `$lookup` and `$graphLookup`, used where no index helps.
+
+The hash table of the whole collection is built on the first lookup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from secantus_server.bson import key_string
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.pipeline._paths import JoinPath
+
+NULL_KEY = key_string(None)
+
+
+class HashJoin:
+    """A hash table of a collection by the values at a path.
+
+    Arguments:
+        documents: returns an iterator over the collection.
+        path: the path to look up.
+        ctx: supplies the collation.
+    """
+
+    def __init__(self, documents: Callable[[], Iterable[bytes]], path: str, ctx: ParseContext) -> None:
+        self.open = documents
+        self.path = JoinPath(path, True, ctx.collation)
+        self.is_null = parse_match({path: None}, ctx).matches
+        self.documents: list[bytes] = []
+        self.table: dict[bytes, list[int]] | None = None
+        self.nulls: list[int] | None = None
+
+    def find(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Return the documents that have one of the keys, in collection order.
+
+        Arguments:
+            keys: key strings of values; null also matches a missing value.
+        """
+        if self.table is None:
+            self.table = self._build()
+        documents = self.documents
+        if len(keys) == 1:
+            places = self._null_places() if keys[0] == NULL_KEY else self.table.get(keys[0], ())
+            return [documents[place] for place in places]
+        found: set[int] = set()
+        for key in keys:
+            found.update(self._null_places() if key == NULL_KEY else self.table.get(key, ()))
+        return [documents[place] for place in sorted(found)]
+
+    def _build(self) -> dict[bytes, list[int]]:
+        self.documents = list(self.open())
+        table: dict[bytes, list[int]] = {}
+        for place, document in enumerate(self.documents):
+            for key in self.path.keys(document):
+                table.setdefault(key, []).append(place)
+        return table
+
+    def _null_places(self) -> list[int]:
+        if self.nulls is None:
+            self.nulls = [place for place, document in enumerate(self.documents) if self.is_null(document)]
+        return self.nulls

@@ -1,0 +1,24 @@
+"""Adding a missing `_id` to documents before they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import decode, encode
+
+
+def with_ids(source: Iterable[bytes], generate: Callable[[], Any]) -> Iterator[bytes]:
+    """Yield the documents, each with `_id` as its first field.
+
+    Arguments:
+        source: the documents.
+        generate: returns a new id.
+    """
+    for document in source:
+        # The first field's name follows the length and a type byte.
+        if document[5:9] == b"_id\0":
+            yield document
+        else:
+            fields = decode(document)
+            yield encode({"_id": fields["_id"] if "_id" in fields else generate(), **fields})

@@ -1,6 +1,9 @@
 """The recovery unit: one session with at most one transaction, through which everything is read and written."""
 
 from collections.abc import Callable
+from typing import final
+
+from typing_extensions import Self
 
 from secantus_server.storage._cursor import Cursor
 from secantus_server.storage._gate import Gate
@@ -8,6 +11,7 @@ from secantus_server.storage._undo import UndoLog
 from secantus_server.storage.keys import IdentRange
 from secantus_server.storage.wiredtiger._binding import Connection, Session
 
+@final
 class RecoveryUnit(Session):
     """Engine.acquire() makes it, or takes it from the pool; see the package's page for its use."""
 
@@ -15,9 +19,9 @@ class RecoveryUnit(Session):
     @property
     def is_large(self) -> bool:
         """Whether so much is written that a statement which can be split should go on in another transaction."""
-    def __init__(
-        self, connection: Connection, gate: Gate, undo: UndoLog, sync_on_commit: bool, on_drop: Callable[[IdentRange], None]
-    ) -> None: ...
+    def __new__(
+        cls, connection: Connection, gate: Gate, undo: UndoLog, sync_on_commit: bool, on_drop: Callable[[IdentRange], None]
+    ) -> Self: ...
     def begin(self) -> None:
         """Begins a transaction; waits while somebody has the store for himself."""
     def commit(self) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from mmap import mmap
 
-Buffer = bytes | bytearray | memoryview | mmap
+from typing_extensions import Self
 
-def log_records_end(data: Buffer, position: int) -> int:
+_Buffer = bytes | bytearray | memoryview | mmap
+
+def log_records_end(data: _Buffer, position: int) -> int:
     """Where the log records end that begin at a position of a log file: at the file's end, or where no record is whole."""
 
-def has_log_record(data: Buffer, position: int) -> bool:
+def has_log_record(data: _Buffer, position: int) -> bool:
     """Whether a whole log record begins at any unit from a position on."""
 
 class Connection:
@@ -16,7 +18,7 @@ class Connection:
 
     in_memory: bool
     was_full: bool
-    def __init__(self, home: bytes, config: bytes, in_memory: bool, change_limit: int = 0) -> None: ...
+    def __new__(cls, home: bytes, config: bytes, in_memory: bool, change_limit: int = 0) -> Self: ...
     def reconfigure(self, config: bytes) -> None:
         """Changes settings of the open database."""
     def statistics(self) -> dict[str, int]:
@@ -25,7 +27,7 @@ class Connection:
         """Where the log's last record ends: the number of its file in the upper half, the offset in the lower."""
     def describe_idents(self, describe: Callable[[int, int], str]) -> None:
         """Sets what says which collection or index an ident of a table stands for, for errors."""
-    def keep_log_marks(self, marks: Buffer) -> None:
+    def keep_log_marks(self, marks: _Buffer) -> None:
         """Notes in this memory how far the log reaches: its end twice, and the end of what is on the disk twice."""
     def retire(self) -> None:
         """No session touches the database from here on, so that close() may run in another thread."""
@@ -39,7 +41,7 @@ class Session:
 
     connection: Connection
     in_transaction: bool
-    def __init__(self, connection: Connection) -> None: ...
+    def __new__(cls, connection: Connection) -> Self: ...
     def close(self) -> None:
         """Ends the session and rolls back what is open in it. A second call does nothing."""
     def create_tables(self, configs: list[bytes]) -> None:

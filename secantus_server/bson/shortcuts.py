@@ -57,7 +57,7 @@ def takes_binary_subtype() -> bool:
     return _makes(Binary(b"\x00\xff", 128), make)
 
 
-def _with(kind: type[Any], values: list[tuple[Any, Any]]) -> Any:
+def _with(kind: Any, values: list[tuple[Any, Any]]) -> Any:
     """Return an instance made without its constructor, with these slots set."""
     made = kind.__new__(kind)
     for slot, value in values:

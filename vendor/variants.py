@@ -58,9 +58,9 @@ class Variant(NamedTuple):
         return pattern.sub(_REFUSE_NEGATIVE, c) if pattern else c
 
 
-# Not optimized, for the sake of the time that compiling takes.
 _WARNINGS = ("-Wno-sign-compare", "-Wno-unused-function")
 PRODUCT = Variant("", (), ("-O2", "-g0", *_WARNINGS))
+# Not optimized: compiling takes a third of the time.
 VARIANTS = {
     # Mistakes become exceptions, or a failed assertion of Python's headers. No `overflowcheck`: hashes and checksums wrap on purpose, and
     # UBSan finds signed overflow.

@@ -60,7 +60,7 @@ class Variant(NamedTuple):
 
 _WARNINGS = ("-Wno-sign-compare", "-Wno-unused-function")
 PRODUCT = Variant("", (), ("-O2", "-g0", *_WARNINGS))
-# Not optimized: compiling takes a third of the time.
+# Not optimized, which halves the time of compiling.
 VARIANTS = {
     # Mistakes become exceptions, or a failed assertion of Python's headers. No `overflowcheck`: hashes and checksums wrap on purpose, and
     # UBSan finds signed overflow.

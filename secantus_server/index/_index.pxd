@@ -25,7 +25,8 @@ cdef class Index:
     cdef readonly dict spec
     cdef readonly int ident
     cdef readonly bytes prefix
-    cdef readonly str kind
+    # An IndexKind.
+    cdef readonly object kind
     cdef readonly bint unique
     cdef readonly bint sparse
     cdef readonly bint is_id

@@ -50,14 +50,14 @@ cdef class Index:
     Arguments:
         spec: its definition as listIndexes gives it.
         ident: its place in the table of index entries.
-        kind: "btree" or "hashed", which store entries, or "2d", "2dsphere", "text", "wildcard", which store none.
-        generator: makes the keys; None where no entries are stored.
+        kind: its IndexKind.
+        generator: makes the keys; None for a kind that stores no entries.
         partial_filter: only documents that match it are in the index; None means all.
         multikey: whether some document had several keys.
         guard: refuses what the index cannot hold; None refuses nothing.
     """
 
-    def __init__(self, dict spec, int ident, str kind, KeyGenerator generator, partial_filter, bint multikey, guard=None):
+    def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None):
         self.guard = guard
         # A path that names an element of an array finds one value there, whatever the index thinks of the array.
         self.guards_elements = guard is not None and any(name.isdigit() for path in spec["key"] for name in path.split("."))
@@ -77,7 +77,7 @@ cdef class Index:
 
     def finds_points(self):
         """Whether it has at most one entry for a value of its only field, under the key string of that value."""
-        if not self.unique or self.kind != "btree" or self.partial_filter is not None or self.generator.collation is not None:
+        if not self.unique or not self.kind.is_ordered or self.partial_filter is not None or self.generator.collation is not None:
             return False
         return self.generator.directions == (1,)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
-from secantus_server.mql.expressions.hashed_index_key import HASHED, to_hashed_index_key
 from secantus_server.mql.match import (
     AlwaysTrue,
     And,
@@ -208,8 +207,8 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
         predicates = by_path.get(path, [])
         if index.multikey:
             predicates = [] if root in bounded_roots else sorted(predicates, key=_looseness)[:1]
-        if index.kind == "hashed" and index.spec["key"][path] == "hashed":
-            predicates = [_hashed(used) for used in predicates if all(interval.is_point for interval in used[0].intervals)]
+        if index.kind.is_transformed(index.spec["key"][path]):
+            predicates = [_transformed(index, used) for used in predicates if all(interval.is_point for interval in used[0].intervals)]
         intervals: list[FieldInterval] = [EVERYTHING]
         for number, (predicate, _) in enumerate(predicates):
             intervals = predicate.intervals if number == 0 else intersect(intervals, predicate.intervals)
@@ -220,16 +219,14 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
     return fields, used
 
 
-def _hashed(used: tuple[Predicate, Any]) -> tuple[Predicate, Any]:
-    """What a hash says of the points of a predicate: other values may have the same one."""
+def _transformed(index: Index, used: tuple[Predicate, Any]) -> tuple[Predicate, Any]:
+    """Return the points of a predicate on a transformed field. They are not exact: other values may have the same transform."""
     predicate, node = used
-    return predicate._replace(intervals=list(map(_hashed_point, predicate.intervals)), exact=False, exact_alone=False), node
-
-
-def _hashed_point(point: FieldInterval) -> FieldInterval:
-    value = point.low_end.value
-    end = End(to_hashed_index_key(value)) if type(value) in HASHED else point.low_end
-    return point._replace(low_end=end, high_end=end)
+    points = []
+    for interval in predicate.intervals:
+        end = End(index.kind.transformed(interval.low_end.value))
+        points.append(interval._replace(low_end=end, high_end=end))
+    return predicate._replace(intervals=points, exact=False, exact_alone=False), node
 
 
 def _looseness(predicate: tuple[Predicate, Any]) -> int:
@@ -249,7 +246,7 @@ def _split(index: Index, match: Any, left: list[Any]) -> tuple[Any, Any]:
     if not left:
         return None, None
     paths = {path for path, _ in index.parts}
-    if index.multikey or index.kind == "hashed" or any(map(has_index_component, paths)) or _nested(paths):
+    if index.multikey or not index.kind.is_ordered or any(map(has_index_component, paths)) or _nested(paths):
         return cheap_first(match), None
     on_keys = [node for node in left if _reads_only(node, paths)]
     key_filter = None if not on_keys else on_keys[0] if len(on_keys) == 1 else And(on_keys)
@@ -289,7 +286,7 @@ def _reads_only(node: Any, paths: set[str]) -> bool:
 
 def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, same_collation: bool, explicit: bool = False) -> int:
     """1 or -1: the direction in which the index gives the order asked for; 0 if neither does."""
-    if query.sort is None or not same_collation or index.kind != "btree":
+    if query.sort is None or not same_collation or not index.kind.is_ordered:
         return 0
     if index.multikey and (explicit or not all(map(is_everything, bounds.fields))):
         return 0
@@ -311,7 +308,7 @@ def _common_direction(have: list[tuple[str, int]], wanted: list[tuple[str, int]]
 def _covers(index: Index, query: CanonicalQuery) -> bool:
     """Whether the entries hold all fields that are asked for."""
     wanted = query.required_fields
-    if wanted is None or index.multikey or index.kind != "btree":
+    if wanted is None or index.multikey or not index.kind.is_ordered:
         return False
     have = {path for path, _ in index.parts}
     return wanted <= have and not _nested(have) and not any(map(has_index_component, have))

@@ -65,7 +65,7 @@ def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: st
 
 def _candidate(index: Index, query: CanonicalQuery, path: str) -> Candidate | None:
     """How the index serves a distinct of its first field, or None if it does not."""
-    if index.generator is None or index.generator.collation is not None or index.kind != "btree":
+    if index.generator is None or index.generator.collation is not None or not index.kind.is_ordered:
         return None
     if index.hidden or index.multikey or index.parts[0][0] != path:
         return None

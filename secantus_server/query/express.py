@@ -131,7 +131,7 @@ def point_scan(plan: Plan, query: CanonicalQuery) -> PointScan | None:
         return None
     index = found.index
     same = index.generator is not None and index.generator.collation == query.context.collation
-    return found if same and index.kind == "btree" and index.parts[0][0] == path else None
+    return found if same and index.kind.is_ordered and index.parts[0][0] == path else None
 
 
 def equality_path(match: Any) -> str | None:

@@ -240,7 +240,8 @@ class Near:
     def describe(self) -> Stage:
         """The node as explain shows it."""
         shape = {"keyPattern": self.index.spec["key"], "indexName": self.index.name, "indexVersion": self.index.spec.get("v", 2)}
-        name = "GEO_NEAR_2D" if self.index.kind == "2d" else "GEO_NEAR_2DSPHERE"
+        name = self.index.kind.near_stage
+        assert name is not None, "the planner chose an index that measures distances"
         if self.scan is None:
             return stage(name, shape, filter=self.match)
         examined = {"docsExamined": self.scan.docs_examined}

@@ -17,11 +17,10 @@ from secantus_server.mql.match import AlwaysFalse, Or
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, whole_value
 from secantus_server.query.clustered import ClusteredScan, natural_scan
-from secantus_server.query.membership import restricted
+from secantus_server.query.entryless import could_serve, restricted
 from secantus_server.query.near import near_of, plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
-from secantus_server.query.wildcard import could_serve
 
 
 def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
@@ -79,7 +78,7 @@ def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> 
 
 
 def _check_serves(collection: Collection, index: Index, query: CanonicalQuery) -> None:
-    if index.kind == "text" or (index.kind == "wildcard" and not could_serve(index, query.match)):
+    if index.kind.needs_predicate and not could_serve(index, query.match):
         raise CommandError(
             291, f"error processing query: ns={collection.namespace}: planner returned error :: caused by :: No query solutions"
         )

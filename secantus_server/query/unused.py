@@ -10,13 +10,13 @@ from typing import Any
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
-from secantus_server.mql.match import GeoMatch, GeoNear
+from secantus_server.query.entryless import could_serve
 from secantus_server.query.implication import implies
+from secantus_server.query.near import near_kinds
 from secantus_server.query.predicates import conjuncts
 from secantus_server.query.stages import Stage
-from secantus_server.query.wildcard import could_serve
 
-_SCANS = ("COLLSCAN", "GEO_NEAR_2D", "GEO_NEAR_2DSPHERE")
+_SCANS = frozenset(["COLLSCAN", *(kind.near_stage for kind in near_kinds())])
 
 
 def notes_on_unused_indexes(collection: Collection | None, match: Any, root: Stage) -> list[str]:
@@ -32,18 +32,13 @@ def notes_on_unused_indexes(collection: Collection | None, match: Any, root: Sta
 
 
 def _would_serve(index: Index, match: Any) -> bool:
-    nodes = conjuncts(match)
-    if index.partial_filter is not None and not implies(nodes, index.partial_filter):
+    if index.stores_entries or (index.partial_filter is not None and not implies(conjuncts(match), index.partial_filter)):
         return False
-    if index.kind == "wildcard":
-        return could_serve(index, match)
-    if index.kind not in ("2d", "2dsphere"):
-        return False
-    return any(type(node) in (GeoMatch, GeoNear) and index.spec["key"].get(node.path) == index.kind for node in nodes)
+    return could_serve(index, match)
 
 
 def _note(index: Index) -> str:
     return (
-        f"The index '{index.name}' is a {index.kind} index: Secantus keeps its definition and no entries of it yet, so the query reads "
-        "every document. MongoDB would use the index."
+        f"The index '{index.name}' is a {index.kind.name} index: Secantus keeps its definition and no entries of it yet, so the query "
+        "reads every document. MongoDB would use the index."
     )

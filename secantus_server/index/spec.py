@@ -29,7 +29,7 @@ _OPTIONS: dict[str, str] = {
     "v": "number", "name": "string", "key": "object", "ns": "string", "unique": "flag", "sparse": "flag", "background": "flag",
     "hidden": "bool", "expireAfterSeconds": "any", "partialFilterExpression": "object", "collation": "object", "storageEngine": "object",
     "prepareUnique": "flag", "clustered": "flag", "dropDups": "flag", "safe": "flag", "originalSpec": "any",
-    **{option: kind_of_value for kind in all_kinds() for option, kind_of_value in kind.options.items()},
+    **{option: value_type for kind in all_kinds() for option, value_type in kind.options.items()},
 }  # fmt: skip
 # The only options of an index on `_id`: not even `unique` is allowed, though the index is unique.
 _ID_OPTIONS = frozenset(["key", "name", "v", "ns", "collation"])
@@ -154,7 +154,7 @@ def _check_types(spec: dict[str, Any]) -> None:
             "any": True,
         }[kind]
         if not right and kind == "flag":
-            # MongoDB's text lacks the second quote.
+            # MongoDB's text has no closing quote.
             raise CommandError(14, f"The field '{option} has value {option}: {shell_text(value)}, which is not convertible to bool")
         if not right:
             raise CommandError(14, f"The field '{option}' must be {_ARTICLES[kind]}, but got {type_name(value)}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from secantus_server.commands.parameters import parameter_value
-from secantus_server.commands.services import Services
-from secantus_server.commands.ttl import delete_expired
+from secantus_server.dispatch.parameters import parameter_value
+from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.storage import StorageError
 from secantus_server.system._threads import Thread
 from secantus_server.system.conditions import Event
+from secantus_server.work.ttl import delete_expired
 
 # How often the thread looks whether something is due, while there is nothing to purge.
 TICK_S = 1.0

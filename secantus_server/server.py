@@ -15,13 +15,15 @@ from typing import Any
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.clock import Clock
 from secantus_server.commands.all import load_commands
-from secantus_server.commands.operations import Operations
-from secantus_server.commands.services import Services
-from secantus_server.commands.topology import Topology
 from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
+from secantus_server.dispatch.operations import Operations
+from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
+from secantus_server.interceptors.profiler import Profiler
+from secantus_server.interceptors.slow_log import SlowLog
 from secantus_server.net.listener import Listener, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.periodic import Periodic
@@ -116,7 +118,7 @@ class SecantusDBServer:
 
     def _assemble(self, engine: Engine, operations: Operations) -> Services:
         settings, clock = self.settings, self._clock
-        return Services(
+        services = Services(
             settings=settings,
             clock=clock,
             engine=engine,
@@ -130,6 +132,8 @@ class SecantusDBServer:
             log=Log(settings.log_level),
             request_stop=self.request_stop,
         )
+        services.interceptors.install(SlowLog(services), Profiler(services))
+        return services
 
     def wait(self) -> None:
         """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from secantus_server.commands.observer import Profiling
-from secantus_server.commands.parameters import apply_verbosity
-from secantus_server.commands.services import Services
-from secantus_server.commands.set_aside import NamespaceChange, build_again, put_back, set_aside
+from secantus_server.dispatch.observer import Profiling
+from secantus_server.dispatch.parameters import apply_verbosity
+from secantus_server.dispatch.services import Services
 from secantus_server.storage import Snapshot as StorageSnapshot
+from secantus_server.work.set_aside import NamespaceChange, build_again, put_back, set_aside
 
 
 class Snapshot:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from secantus_server.commands.all import load_commands
-from secantus_server.commands.known import NOT_YET
+from secantus_server.dispatch.known import NOT_YET
 from secantus_server.mql.accumulators.registry import UNSUPPORTED as ACCUMULATORS
 from secantus_server.mql.expressions.registry import UNSUPPORTED as EXPRESSIONS
 from secantus_server.mql.windows.registry import UNSUPPORTED as WINDOWS

@@ -8,10 +8,11 @@ from __future__ import annotations
 import _socket
 import itertools
 
-from secantus_server.commands.dispatch import dispatch, error_reply
-from secantus_server.commands.registry import Reply
-from secantus_server.commands.request import ClientInfo, Request
-from secantus_server.commands.services import Services
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.dispatcher import dispatch, error_reply
+from secantus_server.dispatch.registry import Reply
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.net._peers import is_own_process
 from secantus_server.net._receive import Receiver, Turn

@@ -8,9 +8,9 @@ import itertools
 import os
 from typing import Any
 
-from secantus_server.commands.request import ClientInfo
-from secantus_server.commands.services import Services
 from secantus_server.diagnostics.cores import usable_cores
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.net._receive import Turn
 from secantus_server.net.connection import Connection

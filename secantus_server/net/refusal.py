@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from secantus_server.commands.dispatch import error_reply
-from secantus_server.commands.services import Services
+from secantus_server.dispatch.dispatcher import error_reply
+from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.system._threads import Lock, Thread
 from secantus_server.system.sockets import Socket

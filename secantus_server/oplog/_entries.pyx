@@ -101,13 +101,7 @@ def append_changes(RecoveryUnit unit not None, bytes identity not None, list cha
         out.put_value("op", 2, op, 1)
         out.put_bytes(fields, fields_size)
         put_times(out, stamp, wall_ms)
-        if op == "d":
-            put_id(out, "o", 1, document)
-        else:
-            out.put_name(3, "o", 1)
-            out.put_bytes(PyBytes_AS_STRING(document), PyBytes_GET_SIZE(document))
-            if op == "u":
-                put_id(out, "o2", 2, document)
+        put_change(out, op, document)
         out.close(mark)
         stamp += 1
         if out.size >= ROW_BYTES:
@@ -115,6 +109,17 @@ def append_changes(RecoveryUnit unit not None, bytes identity not None, list cha
     if out.size:
         put_row(unit, out, row)
     return total
+
+
+cdef int put_change(Writer out, str op, bytes document) except -1:
+    """Write the fields that say what happened to a document."""
+    if op == "d":
+        return put_id(out, "o", 1, document)
+    out.put_name(3, "o", 1)
+    out.put_bytes(PyBytes_AS_STRING(document), PyBytes_GET_SIZE(document))
+    if op == "u":
+        put_id(out, "o2", 2, document)
+    return 0
 
 
 cdef int put_id(Writer out, const char* name, size_t name_len, bytes document) except -1:

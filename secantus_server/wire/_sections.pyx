@@ -56,6 +56,18 @@ cdef list read_sequence(const uint8_t* p, const uint8_t* end):
     return documents
 
 
+cdef int add_sequence(dict sequences, const uint8_t* p, int32_t size) except -1:
+    """Read a document sequence, a section of kind 1."""
+    cdef const uint8_t* stop = <const uint8_t*>memchr(p + 4, 0, size - 4)
+    if stop == NULL:
+        raise ProtocolError("a document sequence has no name")
+    name = (p + 4)[: stop - p - 4].decode("utf-8", "replace")
+    if name in sequences:
+        raise ProtocolError(f"an OP_MSG has two document sequences {name!r}")
+    sequences[name] = read_sequence(stop + 1, p + size)
+    return 0
+
+
 def read_sections(bytes raw not None, Py_ssize_t end_position):
     """The body of a message and its document sequences by name.
 
@@ -70,7 +82,6 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
     cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(raw) + BODY_START - 1
     cdef const uint8_t* end = <const uint8_t*>PyBytes_AS_STRING(raw) + end_position
     cdef const uint8_t* body = NULL
-    cdef const uint8_t* stop
     cdef uint8_t kind
     cdef int32_t size
     cdef dict sequences = {}
@@ -83,13 +94,7 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
                 raise ProtocolError("an OP_MSG has two bodies")
             body = p
         elif kind == 1:
-            stop = <const uint8_t*>memchr(p + 4, 0, size - 4)
-            if stop == NULL:
-                raise ProtocolError("a document sequence has no name")
-            name = (p + 4)[: stop - p - 4].decode("utf-8", "replace")
-            if name in sequences:
-                raise ProtocolError(f"an OP_MSG has two document sequences {name!r}")
-            sequences[name] = read_sequence(stop + 1, p + size)
+            add_sequence(sequences, p, size)
         else:
             raise ProtocolError(f"an OP_MSG has a section of unknown kind {kind}")
         p += size

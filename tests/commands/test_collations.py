@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from tests.commands.failing import code, failure
+from tests.failing import code, failure
 
 CI = {"locale": "en", "strength": 2}
 FRUIT = [{"_id": 1, "x": "banana"}, {"_id": 2, "x": "Apple"}, {"_id": 3, "x": "apple"}, {"_id": 4, "x": "Cherry"}, {"_id": 5, "x": 7}]

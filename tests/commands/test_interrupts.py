@@ -13,9 +13,9 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from secantus_server.clock import Clock
-from secantus_server.commands.ttl import delete_expired
 from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
+from secantus_server.work.ttl import delete_expired
 
 _numbers = itertools.count()
 COUNT = 3000

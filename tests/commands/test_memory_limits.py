@@ -10,7 +10,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from secantus_server.commands.memory_limits import ALLOW_DISK_USE, PARAMETERS
+from secantus_server.dispatch.memory_limits import ALLOW_DISK_USE, PARAMETERS
 from secantus_server.server import SecantusDBServer
 
 LIMIT = 10_000

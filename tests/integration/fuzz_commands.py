@@ -9,8 +9,8 @@ from bson.binary import Binary
 from bson.int64 import Int64
 
 from secantus_server.commands.all import load_commands
-from secantus_server.commands.arguments import GENERIC
-from secantus_server.commands.registry import all_commands
+from secantus_server.dispatch.arguments import GENERIC
+from secantus_server.dispatch.registry import all_commands
 from tests.integration.fuzz_pipelines import Pipelines
 
 load_commands()

@@ -9,7 +9,7 @@ from bson.binary import Binary
 
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.distinct import distinct_values
+from secantus_server.commands.aggregation.distinct import distinct_values
 from secantus_server.exec._point import fetch
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter

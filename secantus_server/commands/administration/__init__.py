@@ -1,0 +1,1 @@
+"""Parameters, running operations, the plan cache, maintenance."""

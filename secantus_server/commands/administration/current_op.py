@@ -1,0 +1,42 @@
+"""currentOp and killOp: what the server is doing.
+
+https://www.mongodb.com/docs/manual/reference/command/currentOp/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.mql.match import parse_match
+from secantus_server.work.current_operations import current_operations
+
+# Fields of the command that are no conditions on an operation.
+_OPTIONS = frozenset(["currentOp", "$all", "$ownOps", *a.GENERIC])
+
+
+@command("currentOp", lenient=True, admin_only=True)
+def current_op(request: Request, _args: dict[str, Any]) -> Reply:
+    """List the running operations."""
+    conditions = {key: value for key, value in request.body.items() if key not in _OPTIONS}
+    match = parse_match(conditions, request.parse_context())
+    # `$ownOps` asks for the operations of one's own user: there are no users.
+    everything = bool(request.body.get("$all"))
+    operations = current_operations(request.services, {"idleConnections": everything, "idleCursors": everything})
+    return {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
+
+
+@command("killOp", {"op": a.anything(required=True)}, admin_only=True)
+def kill_op(request: Request, args: dict[str, Any]) -> Reply:
+    """End a running operation."""
+    request.services.operations.kill(a.exact_integer("killOp.op", args["op"]))
+    return {"info": "attempting to kill op"}
+
+
+@command("lockInfo", lenient=True, admin_only=True)
+def lock_info(_request: Request, _args: dict[str, Any]) -> Reply:
+    """List the locks that are held: there are none, for writers are told apart by their transactions."""
+    return {"lockInfo": []}

@@ -1,0 +1,24 @@
+"""getDefaultRWConcern. https://www.mongodb.com/docs/manual/reference/command/getDefaultRWConcern/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+
+
+@command("getDefaultRWConcern", {"inMemory": a.strict_boolean()}, admin_only=True, in_api_v1=True)
+def get_default_rw_concern(request: Request, args: dict[str, Any]) -> Reply:
+    """Tell the concerns of commands that name none: those that MongoDB has built in."""
+    reply: Reply = {
+        "defaultReadConcern": {"level": "local"},
+        "defaultWriteConcern": {"w": "majority", "wtimeout": 0},
+        "defaultWriteConcernSource": "implicit",
+        "defaultReadConcernSource": "implicit",
+        "localUpdateWallClockTime": request.now,
+    }
+    if args["inMemory"]:
+        reply["inMemory"] = True
+    return reply

@@ -1,0 +1,84 @@
+"""shutdown, fsync, compact and what else an operator asks of a server.
+
+https://www.mongodb.com/docs/manual/reference/command/nav-administration/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.version import FEATURE_COMPATIBILITY
+from secantus_server.work.writing import check_not_view
+
+# What 8.2 can be downgraded to.
+OLDER_COMPATIBILITY = "8.0"
+
+
+@command("shutdown", {"force": a.boolean(), "timeoutSecs": a.number(15)}, admin_only=True)
+def shutdown(request: Request, _args: dict[str, Any]) -> Reply:
+    """Stop the server."""
+    request.services.request_stop()
+    return {}
+
+
+@command("fsync", {"lock": a.boolean(), "async": a.boolean(), "fsyncLockAcquisitionTimeoutMillis": a.anything()}, admin_only=True)
+def fsync(request: Request, args: dict[str, Any]) -> Reply:
+    """Write everything to the disk."""
+    if args["lock"]:
+        raise not_supported("fsync with lock", "copy the data after stopping the server")
+    request.services.engine.checkpoint()
+    return {"numFiles": 1}
+
+
+@command("fsyncUnlock", lenient=True, admin_only=True)
+def fsync_unlock(_request: Request, _args: dict[str, Any]) -> Reply:
+    """End the lock of fsync: there is none.
+
+    Raises:
+        CommandError: 20 IllegalOperation.
+    """
+    raise CommandError(20, "fsyncUnlock called when not locked")
+
+
+@command("shardingState", lenient=True, admin_only=True)
+def sharding_state(_request: Request, _args: dict[str, Any]) -> Reply:
+    """Answer that the server is not part of a sharded cluster."""
+    return {"enabled": False}
+
+
+@command("setFeatureCompatibilityVersion", {"confirm": a.boolean(None), "fromConfigServer": a.anything()}, admin_only=True, is_write=True)
+def set_feature_compatibility_version(request: Request, args: dict[str, Any]) -> Reply:
+    """Accept the version that the server has; there is no other.
+
+    Raises:
+        CommandError: 7369100 without a confirmation, 2 for what is no version, 238 for the older one.
+    """
+    version = a.own_string("setFeatureCompatibilityVersion", request.body[request.name])
+    if not args["confirm"]:
+        raise CommandError(
+            7369100,
+            "Once you have upgraded to a new version, you cannot downgrade the FCV and binary version without support assistance. "
+            "Please re-run this command with 'confirm: true' to acknowledge this and continue.",
+        )
+    if version == OLDER_COMPATIBILITY:
+        raise not_supported(f"the feature compatibility version {OLDER_COMPATIBILITY}", f"leave it at {FEATURE_COMPATIBILITY}")
+    if version != FEATURE_COMPATIBILITY:
+        raise CommandError(2, f"Invalid feature compatibility version value '{version}'; expected '{OLDER_COMPATIBILITY}' or "
+                              f"'{FEATURE_COMPATIBILITY}'.")  # fmt: skip
+    return {}
+
+
+@command("compact", {"force": a.boolean(), "freeSpaceTargetMB": a.number(), "dryRun": a.boolean()})
+def compact(request: Request, args: dict[str, Any]) -> Reply:
+    """Give back the room of deleted documents: the store does so by itself, so nothing is freed here."""
+    name = collection_name("compact", request.db, request.body[request.name])
+    collection = request.services.catalog.recall(request.db, name)
+    if collection is None:
+        raise CommandError(26, f"collection {request.db}.{name} does not exist")
+    check_not_view(collection)
+    return {"estimatedBytesFreed" if args["dryRun"] else "bytesFreed": 0}

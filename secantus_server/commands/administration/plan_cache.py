@@ -1,0 +1,124 @@
+"""The commands about the plan cache and its index filters.
+
+https://www.mongodb.com/docs/manual/reference/command/nav-plan-cache/
+
+The planner chooses by rules and keeps no plans, so there is no cache to clear. Index filters are kept and listed; they do not
+change what a query returns, and the planner, which needs no help against a bad choice of a trial, does not follow them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.query.explain import shape_hash, shape_of
+
+Filters = dict[str, dict[str, Any]]
+
+
+def _collection(request: Request) -> Collection | None:
+    """The collection of a command, or None.
+
+    Raises:
+        CommandError: 73 InvalidNamespace, 166 CommandNotSupportedOnView.
+    """
+    value = request.body[request.name]
+    if type(value) is not str:
+        raise CommandError(73, f"Collection name must be provided as a string to {request.name}")
+    name = collection_name(request.name, request.db, value)
+    collection = request.services.catalog.recall(request.db, name)
+    if collection is not None and (collection.is_view or "timeseries" in collection.options):
+        raise CommandError(166, f"Namespace {collection.namespace} is a view, not a collection")
+    return collection
+
+
+def _filters(request: Request, collection: Collection) -> Filters:
+    """The index filters of a collection by their query shape's hash."""
+    return request.services.index_filters.setdefault(bytes(collection.uuid), {})
+
+
+def _shape(body: dict[str, Any]) -> str:
+    return shape_hash([shape_of(body.get("query", {})), body.get("sort", {}), body.get("projection", {}), body.get("collation", {})])
+
+
+@command("planCacheClear", lenient=True)
+def plan_cache_clear(request: Request, args: dict[str, Any]) -> Reply:
+    """Forget the plans of a collection: there are none."""
+    _collection(request)
+    return {}
+
+
+@command("planCacheListFilters", lenient=True)
+def plan_cache_list_filters(request: Request, args: dict[str, Any]) -> Reply:
+    """List the index filters of a collection."""
+    collection = _collection(request)
+    return {"filters": [] if collection is None else list(_filters(request, collection).values())}
+
+
+@command("planCacheClearFilters", lenient=True)
+def plan_cache_clear_filters(request: Request, args: dict[str, Any]) -> Reply:
+    """Remove the index filter of a query shape, or all of a collection."""
+    collection = _collection(request)
+    if collection is None:
+        return {}
+    filters = _filters(request, collection)
+    if type(request.body.get("query")) is dict:
+        filters.pop(_shape(request.body), None)
+    else:
+        filters.clear()
+    return {}
+
+
+@command("planCacheSetFilter", lenient=True)
+def plan_cache_set_filter(request: Request, args: dict[str, Any]) -> Reply:
+    """Say which indexes the queries of a shape may use."""
+    collection = _collection(request)
+    if collection is None:
+        raise CommandError(2, "no such collection")
+    body = request.body
+    _check(body)
+    entry = {"query": body["query"], "sort": body.get("sort", {}), "projection": body.get("projection", {})}
+    if "collation" in body:
+        entry["collation"] = body["collation"]
+    _filters(request, collection)[_shape(body)] = {**entry, "indexes": body["indexes"]}
+    return {}
+
+
+def _check(body: dict[str, Any]) -> None:
+    """Hold the arguments of planCacheSetFilter to their types.
+
+    Raises:
+        CommandError: 2 BadValue, 40414.
+    """
+    if "query" not in body:
+        raise CommandError(2, "required field query missing")
+    for field in ("query", "sort", "projection"):
+        if field in body and type(body[field]) not in (dict, list):
+            raise CommandError(
+                2, f"optional field {field} must be an object" if field != "query" else "required field query must be an object"
+            )
+    if "collation" in body:
+        _check_collation(body["collation"])
+    indexes = body.get("indexes")
+    if type(indexes) is not list:
+        raise CommandError(2, "required field indexes missing" if indexes is None else "required field indexes must be an array")
+    if not indexes:
+        raise CommandError(2, "required field indexes must contain at least one index")
+    for index in indexes:
+        if type(index) not in (dict, str):
+            raise CommandError(2, "each item in indexes must be an object or string")
+        if not index:
+            raise CommandError(2, "index specification cannot be empty")
+
+
+def _check_collation(collation: Any) -> None:
+    if type(collation) is not dict:
+        raise CommandError(2, "optional field collation must be an object")
+    if not collation:
+        raise CommandError(2, "optional field collation cannot be empty")
+    if "locale" not in collation:
+        raise CommandError(40414, "BSON field 'collation.locale' is missing but a required field")

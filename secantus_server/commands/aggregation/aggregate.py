@@ -1,0 +1,76 @@
+"""aggregate, and views, which are pipelines over another collection.
+
+https://www.mongodb.com/docs/manual/reference/command/aggregate/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson.values import is_number, type_name
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.work.pipelines import run_aggregate
+
+FIELDS = {
+    "pipeline": a.array(required=True),
+    "cursor": a.document(),
+    "explain": a.strict_boolean(None, null_is_absent=False),
+    "allowDiskUse": a.strict_boolean(None, null_is_absent=False),
+    "bypassDocumentValidation": a.boolean(),
+    "hint": a.hint(),
+    "let": a.document({}),
+    "collation": a.document(),
+    "fromMongos": a.anything(),
+    "needsMerge": a.anything(),
+    "exchange": a.anything(),
+    "runtimeConstants": a.anything(),
+    "requestReshardingResumeToken": a.anything(),
+    "unwrappedReadPref": a.anything(),
+    "isMapReduceCommand": a.anything(),
+}
+
+
+@command("aggregate", FIELDS, in_api_v1=True, is_read=True, is_write=True)
+def aggregate(request: Request, args: dict[str, Any]) -> Reply:
+    """Run an aggregation pipeline."""
+    name = _target(request)
+    batch_size = _batch_size(args)
+    if args["cursor"] is None and not args["explain"]:
+        raise CommandError(9, "The 'cursor' option is required, except for aggregate with the explain argument")
+    if args["explain"]:
+        from secantus_server.commands.diagnostic.explain import explain_command
+
+        if request.body.get("apiStrict"):
+            raise CommandError(323, "aggregate with explain:true is not in API Version 1: use the explain command")
+        return explain_command(request, {**request.body, "cursor": {}}, "queryPlanner")
+    collection = request.services.catalog.find(request.db, name) if name is not None else None
+    return run_aggregate(request, name, collection, args, batch_size)
+
+
+def _target(request: Request) -> str | None:
+    """The collection, or None for `aggregate: 1`."""
+    value = request.body[request.name]
+    if is_number(value):
+        if float(str(value)) != 1:
+            raise CommandError(2, "Invalid command format: the 'aggregate' field must specify a collection name or 1")
+        return None
+    return collection_name("aggregate", request.db, value)
+
+
+def _batch_size(args: dict[str, Any]) -> int | None:
+    cursor = args["cursor"] or {}
+    for key, value in cursor.items():
+        if key != "batchSize":
+            raise CommandError(40415, f"BSON field 'cursor.{key}' is an unknown field.")
+        if value is None:
+            continue
+        if not is_number(value):
+            raise CommandError(
+                14, f"BSON field 'cursor.batchSize' is the wrong type '{type_name(value)}', expected types '[long, int, decimal, double]'"
+            )
+        return a.integer(minimum=0)("batchSize", value)  # type: ignore[no-any-return]
+    return None

@@ -1,0 +1,71 @@
+"""count. https://www.mongodb.com/docs/manual/reference/command/count/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.bson.values import is_number
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.query.canonical import parse_query
+from secantus_server.query.find import count_documents
+from secantus_server.work.pipelines import run_view
+from secantus_server.work.reading import read_transaction, timeless_context
+from secantus_server.work.statistics import number
+from secantus_server.work.system_collections import find_readable
+
+
+def _limit(name: str, value: Any) -> int:
+    """A negative limit counts like its absolute value."""
+    if not is_number(value):
+        raise CommandError(2, "limit value is not a valid number")
+    limit = a.exact_integer(name, value)
+    if limit == -(2**63):
+        raise CommandError(2, "limit value for count cannot be min long")
+    return abs(limit)
+
+
+FIELDS = {
+    "query": a.document({}),
+    "limit": a.Field(_limit, 0, null_is_absent=False),
+    "skip": a.number(0, minimum=0),
+    "hint": a.hint(),
+    "collation": a.document(),
+    "fields": a.anything(),
+}
+
+
+@command("count", FIELDS, in_api_v1=True, is_read=True)
+def count(request: Request, args: dict[str, Any]) -> Reply:
+    """Count documents."""
+    name = collection_name("count", request.db, request.body[request.name])
+    collection = find_readable(request.services, request.db, name)
+    ctx = timeless_context(request, collation=args["collation"], collection=collection)
+    query = parse_query(args["query"], ctx, hint=args["hint"])
+    if collection is not None and collection.is_view:
+        found = _count_view(request, collection, args)
+    else:
+        with read_transaction(request.services.engine) as unit:
+            scope = ReadScope(unit)
+            found = count_documents(request.services.catalog.find(request.db, name), query, scope, request.operation.check)
+            scope.close()
+    return {"n": number(windowed(found, args["skip"], args["limit"]))}
+
+
+def windowed(found: int, skip: int, limit: int) -> int:
+    """How many of the found documents are counted; a limit of 0 is none."""
+    left = max(found - skip, 0)
+    return min(left, limit) if limit else left
+
+
+def _count_view(request: Request, view: Any, args: dict[str, Any]) -> int:
+    stages = [{"$match": args["query"]}, {"$count": "n"}]
+    arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": None}
+    reply = run_view(request, view, stages, arguments)
+    documents = reply["cursor"]["firstBatch"].documents
+    return int(decode(documents[0])["n"]) if documents else 0

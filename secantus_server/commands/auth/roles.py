@@ -1,0 +1,206 @@
+"""createRole, updateRole, dropRole, dropAllRolesFromDatabase, and the commands that grant to a role and revoke from it.
+
+Roles are kept and shown; nothing is enforced.
+
+https://www.mongodb.com/docs/manual/reference/command/nav-role-management/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.work.authorization import (
+    ROLES,
+    USERS,
+    Documents,
+    change_documents,
+    check_restrictions,
+    is_builtin,
+    parse_roles,
+    role_closure,
+)
+
+_RESTRICTIONS = {"authenticationRestrictions": a.array()}
+_GRANTED_ROLES = {"roles": a.array(required=True)}
+_GRANTED_PRIVILEGES = {"privileges": a.documents(required=True)}
+# The forms of a privilege's resource: the fields that stand together.
+_RESOURCES = ({"db", "collection"}, {"cluster"}, {"anyResource"}, {"db", "system_buckets"}, {"system_buckets"})
+
+Items = list[dict[str, Any]]
+
+
+@command("createRole", {**_GRANTED_PRIVILEGES, **_GRANTED_ROLES, **_RESTRICTIONS}, is_write=True)
+def create_role(request: Request, args: dict[str, Any]) -> Reply:
+    """Create a role."""
+    name = a.own_string("createRole", request.body[request.name])
+    if not name:
+        raise CommandError(2, "Role name must be non-empty")
+    if request.db in ("local", "$external"):
+        raise CommandError(2, f"Cannot create roles in the {request.db} database")
+    if is_builtin(name, request.db):
+        raise CommandError(2, "Cannot create roles with the same name as a built-in role")
+    _check_privileges(args["privileges"], request.db)
+    check_restrictions(args["authenticationRestrictions"])
+    role = {"_id": f"{request.db}.{name}", "role": name, "db": request.db, "privileges": args["privileges"]}
+    role["roles"] = parse_roles(request.services, args["roles"], request.db)
+    if args["authenticationRestrictions"] is not None:
+        role["authenticationRestrictions"] = args["authenticationRestrictions"]
+
+    def create(roles: Documents) -> None:
+        if role["_id"] in roles:
+            raise CommandError(51002, f'Role "{name}@{request.db}" already exists')
+        roles[role["_id"]] = role
+
+    change_documents(request, ROLES, create)
+    return {}
+
+
+def _check_privileges(privileges: Items, db: str) -> None:
+    for privilege in privileges:
+        resource, actions = privilege.get("resource"), privilege.get("actions")
+        if type(resource) is not dict or set(resource) not in _RESOURCES:
+            raise CommandError(9, "A privilege must have a resource: db and collection, cluster, or anyResource")
+        if type(actions) is not list or not actions or any(type(action) is not str for action in actions):
+            raise CommandError(9, "A privilege must have actions, an array of strings that is not empty")
+        if db != "admin" and resource.get("db") != db:
+            raise CommandError(2, "Roles on the admin database alone may have privileges on other databases or on the cluster")
+
+
+@command("updateRole", {"privileges": a.documents(), "roles": a.array(), **_RESTRICTIONS}, is_write=True)
+def update_role(request: Request, args: dict[str, Any]) -> Reply:
+    """Change a role."""
+    changes = {option: args[option] for option in ("privileges", "authenticationRestrictions") if args[option] is not None}
+    if not changes and args["roles"] is None:
+        raise CommandError(2, "updateRole command has no fields to update")
+    _check_privileges(args["privileges"] or [], request.db)
+    check_restrictions(args["authenticationRestrictions"])
+    if args["roles"] is not None:
+        changes["roles"] = parse_roles(request.services, args["roles"], request.db)
+    return _change_role(request, lambda role: {**role, **changes})
+
+
+@command("dropRole", {}, is_write=True)
+def drop_role(request: Request, _args: dict[str, Any]) -> Reply:
+    """Drop a role, and take it from every user and role that has it."""
+    name = _own_role(request)
+
+    def drop(roles: Documents) -> None:
+        if roles.pop(f"{request.db}.{name}", None) is None:
+            raise CommandError(31, f"Role '{name}@{request.db}' not found")
+        _forget(roles, [{"role": name, "db": request.db}])
+
+    change_documents(request, ROLES, drop)
+    change_documents(request, USERS, lambda users: _forget(users, [{"role": name, "db": request.db}]))
+    return {}
+
+
+@command("dropAllRolesFromDatabase", {}, is_write=True)
+def drop_all_roles(request: Request, _args: dict[str, Any]) -> Reply:
+    """Drop the roles of a database, and take them from every user and role."""
+
+    def drop(roles: Documents) -> Items:
+        gone = [{"role": role["role"], "db": request.db} for role in roles.values() if role["db"] == request.db]
+        for role in gone:
+            del roles[f"{request.db}.{role['role']}"]
+        _forget(roles, gone)
+        return gone
+
+    gone = change_documents(request, ROLES, drop)
+    change_documents(request, USERS, lambda users: _forget(users, gone))
+    return {"n": len(gone)}
+
+
+def _forget(documents: Documents, gone: Items) -> None:
+    """Take roles from users or from roles."""
+    for key, document in list(documents.items()):
+        left = [role for role in document.get("roles", []) if role not in gone]
+        if left != document.get("roles", []):
+            documents[key] = {**document, "roles": left}
+
+
+def _own_role(request: Request) -> str:
+    """The role that the command changes.
+
+    Raises:
+        CommandError: 55 InvalidRoleModification for a built-in one.
+    """
+    name = a.own_string(request.name, request.body[request.name])
+    if is_builtin(name, request.db):
+        raise CommandError(55, f"{name}@{request.db} is a built-in role and cannot be modified.")
+    return name
+
+
+def _change_role(request: Request, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Reply:
+    name = _own_role(request)
+
+    def run(roles: Documents) -> None:
+        role = roles.get(f"{request.db}.{name}")
+        if role is None:
+            raise CommandError(31, f"Could not find role: {name}@{request.db}")
+        roles[role["_id"]] = change(role)
+        if {"role": name, "db": request.db} in role_closure(roles, roles[role["_id"]]["roles"]):
+            raise CommandError(5, f"Granting these roles to {name}@{request.db} would introduce a cycle in the role graph.")
+
+    change_documents(request, ROLES, run)
+    return {}
+
+
+@command("grantRolesToRole", _GRANTED_ROLES, is_write=True)
+def grant_roles(request: Request, args: dict[str, Any]) -> Reply:
+    """Let a role inherit roles."""
+    roles = _not_empty(request, args, "roles", parse_roles(request.services, args["roles"], request.db))
+    return _change_role(request, lambda role: {**role, "roles": [*role["roles"], *(one for one in roles if one not in role["roles"])]})
+
+
+@command("revokeRolesFromRole", _GRANTED_ROLES, is_write=True)
+def revoke_roles(request: Request, args: dict[str, Any]) -> Reply:
+    """Let a role no longer inherit roles."""
+    roles = _not_empty(request, args, "roles", parse_roles(request.services, args["roles"], request.db))
+    return _change_role(request, lambda role: {**role, "roles": [one for one in role["roles"] if one not in roles]})
+
+
+@command("grantPrivilegesToRole", _GRANTED_PRIVILEGES, is_write=True)
+def grant_privileges(request: Request, args: dict[str, Any]) -> Reply:
+    """Give a role privileges; those on one resource become one."""
+    privileges = _not_empty(request, args, "privileges", args["privileges"])
+    _check_privileges(privileges, request.db)
+    return _change_role(request, lambda role: {**role, "privileges": _combine(role["privileges"], privileges, _add)})
+
+
+@command("revokePrivilegesFromRole", _GRANTED_PRIVILEGES, is_write=True)
+def revoke_privileges(request: Request, args: dict[str, Any]) -> Reply:
+    """Take privileges from a role."""
+    privileges = _not_empty(request, args, "privileges", args["privileges"])
+    _check_privileges(privileges, request.db)
+    return _change_role(request, lambda role: {**role, "privileges": _combine(role["privileges"], privileges, _subtract)})
+
+
+def _not_empty(request: Request, args: dict[str, Any], field: str, items: Items) -> Items:
+    if not args[field]:
+        raise CommandError(2, f'{request.name} command requires a non-empty "{field}" array')
+    return items
+
+
+def _add(have: list[str], actions: list[str]) -> list[str]:
+    return [*have, *(action for action in actions if action not in have)]
+
+
+def _subtract(have: list[str], actions: list[str]) -> list[str]:
+    return [action for action in have if action not in actions]
+
+
+def _combine(have: Items, privileges: Items, combine: Callable[[list[str], list[str]], list[str]]) -> Items:
+    """The privileges with the actions of others added or subtracted, resource by resource."""
+    result = [dict(privilege) for privilege in have]
+    for privilege in privileges:
+        known = next((one for one in result if one["resource"] == privilege["resource"]), None)
+        if known is None:
+            known = {"resource": privilege["resource"], "actions": []}
+            result.append(known)
+        known["actions"] = combine(known["actions"], privilege["actions"])
+    return [privilege for privilege in result if privilege["actions"]]

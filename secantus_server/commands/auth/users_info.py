@@ -1,0 +1,63 @@
+"""usersInfo. https://www.mongodb.com/docs/manual/reference/command/usersInfo/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.bson.values import is_number
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import not_supported
+from secantus_server.mql.match import parse_match
+from secantus_server.work.authorization import USERS, parse_name, read_documents
+
+FIELDS = {
+    "showCredentials": a.boolean(),
+    "showCustomData": a.boolean(True),
+    "showPrivileges": a.boolean(),
+    "showAuthenticationRestrictions": a.boolean(),
+    "filter": a.document({}),
+}
+
+
+@command("usersInfo", FIELDS)
+def users_info(request: Request, args: dict[str, Any]) -> Reply:
+    """List users."""
+    wanted = _wanted(request)
+    if args["showPrivileges"]:
+        raise not_supported("usersInfo with showPrivileges", "leave it out: roles are kept, but not enforced")
+    match = parse_match(args["filter"], request.parse_context())
+    users = read_documents(request.services, USERS)
+    chosen = [user for user in users.values() if _is_wanted(user, wanted)]
+    shown = [_shown(user, args) for user in sorted(chosen, key=lambda user: (str(user.get("user")), str(user.get("db"))))]
+    return {"users": [user for user in shown if match.matches(encode(user))]}
+
+
+def _wanted(request: Request) -> frozenset[tuple[str | None, str | None]]:
+    """The pairs of a user and a database; None stands for any."""
+    value, db = request.body[request.name], request.db
+    if is_number(value):
+        return frozenset([(None, db)])
+    if type(value) is dict and "forAllDBs" in value and a.truth(value["forAllDBs"]):
+        return frozenset([(None, None)])
+    return frozenset(parse_name("user", one, db) for one in (value if type(value) is list else [value]))
+
+
+def _is_wanted(user: dict[str, Any], wanted: frozenset[tuple[str | None, str | None]]) -> bool:
+    return not wanted.isdisjoint([(user.get("user"), user.get("db")), (None, user.get("db")), (None, None)])
+
+
+def _shown(user: dict[str, Any], args: dict[str, Any]) -> dict[str, Any]:
+    # A client may have written the document itself.
+    shown: dict[str, Any] = {field: user[field] for field in ("_id", "userId", "user", "db") if field in user}
+    credentials = user.get("credentials", {})
+    if args["showCredentials"]:
+        shown["credentials"] = credentials
+    if args["showCustomData"] and "customData" in user:
+        shown["customData"] = user["customData"]
+    shown |= {"roles": user.get("roles", []), "mechanisms": list(credentials)}
+    if args["showAuthenticationRestrictions"]:
+        shown["authenticationRestrictions"] = user.get("authenticationRestrictions", [])
+    return shown

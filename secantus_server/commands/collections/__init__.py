@@ -1,0 +1,1 @@
+"""The commands that create, change, list and drop collections, views and databases."""

@@ -1,0 +1,170 @@
+"""collMod. https://www.mongodb.com/docs/manual/reference/command/collMod/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.catalog.catalog import Change
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change
+from secantus_server.commands.collections.create_options import MAX_CAPPED_COUNT, MAX_CAPPED_SIZE, check_pre_images
+from secantus_server.commands.collections.validator import check_validation, check_validator
+from secantus_server.commands.collections.views import check_view
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.oplog.oplog import Entry
+from secantus_server.work.special_collections import check_buckets, check_expiry
+from secantus_server.work.statistics import number
+
+
+def _expiry(name: str, value: Any) -> Any:
+    if type(value) is str:
+        return value
+    return a.integer()(name, value)
+
+
+FIELDS = {
+    "index": a.document(),
+    "validator": a.document(),
+    "validationLevel": a.string(),
+    "validationAction": a.string(),
+    "viewOn": a.string(),
+    "pipeline": a.array(),
+    "cappedSize": a.number(minimum=1, maximum=MAX_CAPPED_SIZE),
+    "cappedMax": a.number(maximum=MAX_CAPPED_COUNT),
+    "changeStreamPreAndPostImages": a.document(),
+    "expireAfterSeconds": a.Field(_expiry),
+    "timeseries": a.document(),
+    "dryRun": a.boolean(),
+    "collectionUUID": a.uuid(),
+    "recordPreImages": a.anything(),
+}
+_NOT_FOR_VIEWS = (
+    "index", "validator", "validationLevel", "validationAction", "cappedSize", "cappedMax", "changeStreamPreAndPostImages",
+    "expireAfterSeconds", "timeseries",
+)  # fmt: skip
+
+
+@command("collMod", FIELDS, in_api_v1=True, is_write=True)
+def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
+    """Change a collection's or a view's options, or one of its indexes."""
+    name = collection_name("collMod", request.db, request.body[request.name])
+    _check_arguments(request, name, args)
+    services = request.services
+    services.catalog.recall(request.db, name)
+    # No transaction runs meanwhile, so that each works with the collection as it is before or after.
+    with services.engine.exclusive(), services.catalog.changing() as change:
+        collection = services.catalog.find(request.db, name)
+        if collection is None:
+            raise CommandError(26, f"ns does not exist: {request.db}.{name}")
+        _check_kind(collection, args)
+        options = _view_options(request, collection, args) if collection.is_view else _options(collection, args)
+        reply = _save(request, change, collection, options, args)
+        services.oplog.commit(change.unit, [Entry(f"{request.db}.$cmd", collection.uuid, oplog_command(name, request.body))])
+    return reply
+
+
+def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
+    """What is wrong whatever the collection is."""
+    for option in ("validationLevel", "validationAction"):
+        check_validation("collMod", option, args[option])
+    if args["validator"] is not None:
+        check_validator(request.db, name, args["validator"])
+    if args["changeStreamPreAndPostImages"] is not None:
+        check_pre_images(args["changeStreamPreAndPostImages"])
+    if args["index"] is not None:
+        args["index"] = parse_change(args["index"], dry_run=args["dryRun"])
+    elif args["dryRun"]:
+        raise CommandError(72, "dryRun mode is only for an index's conversion to unique")
+    if args["viewOn"] is not None:
+        if not args["viewOn"]:
+            raise CommandError(2, "The viewOn field cannot be empty")
+        collection_name("collMod", request.db, args["viewOn"])
+
+
+def _check_kind(collection: Collection, args: dict[str, Any]) -> None:
+    """What this kind of collection does not have.
+
+    Raises:
+        CommandError: 72 InvalidOptions.
+    """
+    if collection.is_view:
+        for option in _NOT_FOR_VIEWS:
+            if args[option] is not None:
+                raise CommandError(72, f"option not supported on a view: {option}")
+        return
+    for option in ("viewOn", "pipeline"):
+        if args[option] is not None:
+            raise CommandError(72, f"'{option}' option is only supported on a view")
+    for option in ("cappedSize", "cappedMax"):
+        if args[option] is not None and not collection.is_capped:
+            raise CommandError(72, f"option '{option}' is only supported on a capped collection")
+    if args["timeseries"] is not None:
+        check_buckets(args["timeseries"])
+        raise CommandError(72, "option only supported on a time-series collection: timeseries")
+    if args["expireAfterSeconds"] is not None and not collection.is_clustered:
+        raise CommandError(72, "'expireAfterSeconds' option is only supported on collections clustered by _id")
+
+
+def _view_options(request: Request, collection: Collection, args: dict[str, Any]) -> dict[str, Any]:
+    options = dict(collection.options)
+    for option in ("viewOn", "pipeline"):
+        if args[option] is not None:
+            options[option] = args[option]
+    check_view(request, collection.name, options["viewOn"], options["pipeline"])
+    return options
+
+
+def _options(collection: Collection, args: dict[str, Any]) -> dict[str, Any]:
+    options = dict(collection.options)
+    for option in ("validationLevel", "validationAction"):
+        if args[option] is not None:
+            options[option] = args[option]
+    if args["validator"]:
+        options["validator"] = args["validator"]
+        options.setdefault("validationLevel", "strict")
+        options.setdefault("validationAction", "error")
+    elif args["validator"] is not None:
+        options.pop("validator", None)
+    if args["cappedSize"] is not None:
+        options["size"] = number(args["cappedSize"])
+    if args["cappedMax"] is not None:
+        options.pop("max", None)
+        if args["cappedMax"] > 0:
+            options["max"] = number(args["cappedMax"])
+    if args["expireAfterSeconds"] is not None:
+        _change_expiry(options, args["expireAfterSeconds"])
+    images = args["changeStreamPreAndPostImages"]
+    if images is not None:
+        options.pop("changeStreamPreAndPostImages", None)
+        if images["enabled"]:
+            options["changeStreamPreAndPostImages"] = images
+    return options
+
+
+def _change_expiry(options: dict[str, Any], seconds: int | str) -> None:
+    """When the documents of a clustered collection expire; `"off"` for never."""
+    options.pop("expireAfterSeconds", None)
+    if type(seconds) is int:
+        check_expiry(seconds)
+        options["expireAfterSeconds"] = Int64(seconds)
+    elif seconds != "off":
+        raise CommandError(72, f"Invalid string value for the 'clusteredIndex::expireAfterSeconds' option. Got: '{seconds}'")
+
+
+def _save(request: Request, change: Change, collection: Collection, options: dict[str, Any], args: dict[str, Any]) -> Reply:
+    reply: Reply = {}
+    indexes = collection.indexes
+    if args["index"] is not None:
+        old, new, reply = change_index(request, change, collection, args["index"], dry_run=args["dryRun"])
+        if old is not None and new is not None:
+            indexes = [new if index is old else index for index in indexes]
+    changed = Collection(collection.db, collection.name, collection.uuid, collection.ident, options, indexes)
+    changed.take_count_of(collection)
+    change.save(changed)
+    return reply

@@ -1,0 +1,106 @@
+"""convertToCapped and cloneCollectionAsCapped.
+
+https://www.mongodb.com/docs/manual/reference/command/convertToCapped/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.bson.values import is_number
+from secantus_server.catalog.catalog import Change
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands.collections.create_options import MAX_CAPPED_SIZE
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import check_new_collection_name, collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.index.build import make_index
+from secantus_server.oplog.oplog import Entry
+from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.statistics import number
+from secantus_server.work.writing import check_not_view
+
+
+@command("convertToCapped", lenient=True, is_write=True)
+def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
+    """Make a collection capped; its indexes but that on `_id` are dropped, and the oldest documents that are too many."""
+    name = collection_name("convertToCapped", request.db, request.body[request.name])
+    size = _size(request.body.get("size"))
+    _check_system(request.db, name)
+    services = request.services
+    services.catalog.recall(request.db, name)
+    with services.engine.exclusive(), services.catalog.changing() as change:
+        collection = _source(request, name)
+        change.remove(collection)
+        _copy(request, change, collection, name, size)
+    return {}
+
+
+@command("cloneCollectionAsCapped", lenient=True, is_write=True)
+def clone_collection_as_capped(request: Request, _args: dict[str, Any]) -> Reply:
+    """Copy a collection to a new, capped one."""
+    for key in (request.name, "toCollection"):
+        if type(request.body.get(key)) is not str:
+            raise CommandError(14, f"The '{key}' field must be a string")
+    name, target = request.body[request.name], request.body["toCollection"]
+    for each in (name, target):
+        check_new_collection_name(request.db, each)
+        _check_buckets(request.db, each)
+    size = _size(request.body.get("size"))
+    services = request.services
+    services.catalog.recall(request.db, name)
+    services.catalog.recall(request.db, target)
+    with services.catalog.changing() as change:
+        collection = _source(request, name)
+        existing = services.catalog.find(request.db, target)
+        check_not_view(existing)
+        if existing is not None:
+            raise CommandError(48, f"cloneCollectionAsCapped failed - destination collection {request.db}.{target} already exists")
+        _copy(request, change, collection, target, size)
+    return {}
+
+
+def _size(value: Any) -> int:
+    size = a.whole_number(value) if is_number(value) else 0
+    if size <= 0:
+        raise CommandError(72, "Capped collection size must be greater than zero")
+    if size > MAX_CAPPED_SIZE:
+        raise CommandError(2, "Capped collection size cannot exceed 1 PB")
+    return size
+
+
+def _check_buckets(db: str, name: str) -> None:
+    if name.startswith("system.buckets."):
+        raise CommandError(20, f"cannot make the buckets of a time-series collection capped: {db}.{name}")
+
+
+def _check_system(db: str, name: str) -> None:
+    _check_buckets(db, name)
+    if name.startswith("system."):
+        raise CommandError(2, f"cannot make a system collection capped: {db}.{name}")
+
+
+def _source(request: Request, name: str) -> Collection:
+    collection = request.services.catalog.find(request.db, name)
+    if collection is None:
+        raise CommandError(26, f"source collection {request.db}.{name} does not exist")
+    check_not_view(collection)
+    return collection
+
+
+def _copy(request: Request, change: Change, collection: Collection, name: str, size: int) -> None:
+    """Make the capped collection of this name and fill it, the oldest documents first, which it may lose again."""
+    services = request.services
+    options = {"capped": True, "size": number(size)}
+    id_index = make_index({"v": 2, "key": {"_id": 1}, "name": "_id_"}, services.engine.new_ident())
+    capped = Collection(request.db, name, services.catalog.new_uuid(), services.engine.new_ident(), options, [id_index])
+    capped.begin_record_ids()
+    capped.remember_count(0, 0)
+    change.save(capped)
+    writer = DocumentWriter(services, change.unit, capped, bypass_validation=True)
+    writer.copy_from(collection, request.operation.check)
+    writer.precede(Entry(f"{request.db}.$cmd", capped.uuid, encode({"create": name, **options})))
+    writer.commit()

@@ -1,0 +1,24 @@
+"""create. https://www.mongodb.com/docs/manual/reference/command/create/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.commands.collections.create_options import FIELDS, collection_options
+from secantus_server.dispatch.names import check_new_collection_name, collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.work.collections import create_collection
+
+
+@command("create", FIELDS, in_api_v1=True, is_write=True)
+def create(request: Request, args: dict[str, Any]) -> Reply:
+    """Create a collection or view."""
+    name = collection_name("create", request.db, request.body[request.name])
+    check_new_collection_name(request.db, name)
+    if name.startswith("system.buckets.") and args["timeseries"] is None:
+        raise CommandError(20, f"Collection {request.db}.{name} can only be the buckets of a time-series collection")
+    options = collection_options(request, name, args)
+    create_collection(request.services, request.db, name, options)
+    return {}

@@ -1,0 +1,232 @@
+"""create's arguments: checked, and as they are kept.
+
+https://www.mongodb.com/docs/manual/reference/command/create/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson.shell import document_text
+from secantus_server.bson.values import is_number
+from secantus_server.commands.collections.validator import check_validation, check_validator
+from secantus_server.commands.collections.views import check_view
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.index.spec import check_id_collation, check_id_options, check_spec
+from secantus_server.mql.collation import parse_collation
+from secantus_server.work.special_collections import check_clustered, check_timeseries, clustered_index
+from secantus_server.work.statistics import number
+
+MAX_CAPPED_SIZE = 2**50
+MAX_CAPPED_COUNT = 2**31 - 1
+
+
+def _clustered_index(name: str, value: Any) -> Any:
+    if type(value) is dict or type(value) is bool:
+        return value
+    if is_number(value):
+        return a.truth(value)
+    raise a.wrong_type(name, value, "[bool, int, decimal, long, double, object]")
+
+
+def _expiry(name: str, value: Any) -> int:
+    if not is_number(value):
+        raise a.wrong_type(name, value, "[long, int, decimal, double]")
+    return a.whole_number(value)
+
+
+FIELDS = {
+    "capped": a.boolean(),
+    "size": a.number(minimum=1, maximum=MAX_CAPPED_SIZE),
+    "max": a.number(maximum=MAX_CAPPED_COUNT),
+    "viewOn": a.string(),
+    "pipeline": a.array(),
+    "validator": a.document(),
+    "validationLevel": a.string(),
+    "validationAction": a.string(),
+    "collation": a.document(),
+    "storageEngine": a.document(),
+    "indexOptionDefaults": a.document(),
+    "changeStreamPreAndPostImages": a.document(),
+    "clusteredIndex": a.Field(_clustered_index, null_is_absent=False),
+    "timeseries": a.document(),
+    "expireAfterSeconds": a.Field(_expiry),
+    "autoIndexId": a.boolean(None),
+    "idIndex": a.document(),
+    "encryptedFields": a.document(),
+    "temp": a.boolean(None),
+    "flags": a.anything(),
+    "recordIdsReplicated": a.boolean(None),
+}
+
+
+_PRE_IMAGES = a.Arguments("create.changeStreamPreAndPostImages", {"enabled": a.Field(a.strict_boolean().check, None, True)}, generic=False)
+_INDEX_DEFAULTS = a.Arguments("create.indexOptionDefaults", {"storageEngine": a.document()}, generic=False)
+
+
+# What create takes of a view too, and forgets.
+_NOT_OF_VIEWS = ("capped", "size", "max", "validator", "validationLevel", "validationAction")
+
+
+def collection_options(request: Request, name: str, args: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of create's arguments, as listCollections shows it.
+
+    Raises:
+        CommandError: the arguments do not go together, or are not supported.
+    """
+    options: dict[str, Any] = {}
+    _clustered(args, options)
+    check_timeseries(args)
+    _capped(args, options)
+    _validator(request, name, args, options)
+    if args["collation"] is not None:
+        _collation(args["collation"], options)
+    _engine_options(args, options)
+    if args["changeStreamPreAndPostImages"] is not None:
+        _pre_images(args, options)
+    if args["idIndex"] is not None:
+        _id_index(args, options)
+    _view(request, name, args, options)
+    _refuse_kinds(args)
+    return options
+
+
+def check_pre_images(value: dict[str, Any]) -> None:
+    """Hold changeStreamPreAndPostImages to the rules.
+
+    Raises:
+        CommandError: 40414, 40415, 14.
+    """
+    _PRE_IMAGES.parse(value)
+
+
+def _refuse_kinds(args: dict[str, Any]) -> None:
+    """The kinds of collections that there are not yet, once all else is right."""
+    if args["timeseries"]:
+        raise not_supported("a time-series collection", "create an ordinary collection")
+    if args["encryptedFields"]:
+        raise not_supported("a collection with encryptedFields", "create an ordinary collection")
+    if args["expireAfterSeconds"] is not None and not args["clusteredIndex"]:
+        text = "'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified"
+        raise CommandError(72, text)
+
+
+def _clustered(args: dict[str, Any], options: dict[str, Any]) -> None:
+    check_clustered(args)
+    if args["clusteredIndex"]:
+        options["clusteredIndex"] = clustered_index(args["clusteredIndex"])
+        if args["expireAfterSeconds"] is not None:
+            options["expireAfterSeconds"] = Int64(args["expireAfterSeconds"])
+
+
+def _capped(args: dict[str, Any], options: dict[str, Any]) -> None:
+    if not args["capped"]:
+        for option in ("size", "max"):
+            if args[option] is not None:
+                raise CommandError(72, f"the '{option}' field requires the 'capped' field to be true")
+        return
+    if args["size"] is None:
+        raise CommandError(72, "the 'size' field is required when 'capped' is true")
+    options["capped"] = True
+    options["size"] = number((args["size"] + 255) // 256 * 256)
+    if args["max"] is not None and args["max"] > 0:
+        options["max"] = number(args["max"])
+
+
+def _validator(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> None:
+    for option in ("validationLevel", "validationAction"):
+        check_validation("create", option, args[option])
+        if args["viewOn"] is None and args[option] is not None:
+            options[option] = args[option]
+    if args["validator"]:
+        check_validator(request.db, name, args["validator"])
+        options["validator"] = args["validator"]
+        options.setdefault("validationLevel", "strict")
+        options.setdefault("validationAction", "error")
+
+
+def _collation(spec: dict[str, Any], options: dict[str, Any]) -> None:
+    if not spec:
+        raise CommandError(40414, "BSON field 'collation.locale' is missing but a required field")
+    collation = parse_collation(spec)
+    if collation is not None:
+        options["collation"] = collation.document()
+
+
+def _engine_options(args: dict[str, Any], options: dict[str, Any]) -> None:
+    """Options of the storage engine are checked as far as they have a form, kept, and have no effect here."""
+    if args["indexOptionDefaults"]:
+        engine = _INDEX_DEFAULTS.parse(args["indexOptionDefaults"])["storageEngine"]
+        _check_engine(engine or {}, 72)
+    _check_engine(args["storageEngine"] or {}, 2)
+    for option in ("storageEngine", "indexOptionDefaults"):
+        if args[option]:
+            options[option] = args[option]
+
+
+def _check_engine(engine: dict[str, Any], code_of_option: int) -> None:
+    for name, settings in engine.items():
+        if name != "wiredTiger":
+            raise CommandError(72, f"{name} is not a registered storage engine for this server")
+        if type(settings) is not dict:
+            raise CommandError(2, "'storageEngine.wiredTiger' has to be an embedded document.")
+        for option, value in settings.items():
+            if option != "configString":
+                raise CommandError(code_of_option, f"'{option}' is not a supported option.")
+            if type(value) is not str:
+                raise CommandError(14, "'configString' must be a string.")
+            if "\0" in value:
+                raise CommandError(9, "malformed WiredTiger option: embedded NUL character")
+            if value:
+                raise not_supported("a configString of the storage engine", "leave it out")
+
+
+def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:
+    images = args["changeStreamPreAndPostImages"]
+    check_pre_images(images)
+    if images["enabled"]:
+        if args["viewOn"] is not None or args["timeseries"] is not None:
+            raise CommandError(72, "Cannot enable changeStreamPreAndPostImages on a view or a time-series collection")
+        options["changeStreamPreAndPostImages"] = images
+
+
+def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
+    """The index on `_id` may be described, but there is only one way to do so."""
+    spec = args["idIndex"]
+    for option in ("viewOn", "timeseries", "clusteredIndex"):
+        if args[option]:
+            raise CommandError(72, f"'idIndex' is not allowed with '{option}'")
+    key = spec.get("key")
+    if type(key) is dict:
+        if list(key) != ["_id"] or not is_number(key["_id"]) or a.whole_number(key["_id"]) != 1:
+            raise CommandError(2, f"The field 'key' for an _id index must be {{_id: 1}}, but got {document_text(key)}")
+        check_id_options(spec)
+    if type(spec.get("v")) is float and not spec["v"].is_integer():
+        raise CommandError(2, f"The field 'v' of an _id index must be a whole number, not {spec['v']}")
+    checked = check_spec({"name": "_id_", **spec})
+    check_id_collation(checked, options.get("collation"))
+
+
+def _view(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> None:
+    if args["viewOn"] is None:
+        if args["pipeline"] is not None:
+            raise CommandError(72, "'pipeline' requires 'viewOn' to also be specified")
+        return
+    if not args["viewOn"]:
+        raise CommandError(2, "'viewOn' cannot be empty")
+    for option in _NOT_OF_VIEWS:
+        options.pop(option, None)
+    for option in ("timeseries", "clusteredIndex", "expireAfterSeconds"):
+        if args[option]:
+            raise CommandError(72, f"Cannot specify '{option}' with 'viewOn'")
+    pipeline = args["pipeline"] or []
+    check_view(request, name, args["viewOn"], pipeline)
+    under = request.services.catalog.find(request.db, args["viewOn"])
+    if under is not None and under.is_view and under.options.get("collation") != options.get("collation"):
+        raise CommandError(167, f"View {request.db}.{name} has conflicting collation with view {under.namespace}")
+    options["viewOn"] = args["viewOn"]
+    options["pipeline"] = pipeline

@@ -1,0 +1,37 @@
+"""listCollections. https://www.mongodb.com/docs/manual/reference/command/listCollections/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.work.reading import cursor_batch_size, list_reply
+from secantus_server.work.statistics import collection_info
+
+
+@command(
+    "listCollections",
+    {"filter": a.document({}), "nameOnly": a.strict_boolean(), "authorizedCollections": a.strict_boolean(), "cursor": a.document()},
+    in_api_v1=True,
+)
+def list_collections(request: Request, args: dict[str, Any]) -> Reply:
+    """List the collections and views of a database."""
+    match = parse_match(args["filter"], ParseContext(knows_time=False))
+    infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
+    if any(info["type"] == "view" for info in infos) and not any(info["name"] == "system.views" for info in infos):
+        infos.append(_views_collection())
+    if args["nameOnly"]:
+        infos = [{"name": info["name"], "type": info["type"]} for info in infos]
+    documents = [document for document in map(encode, infos) if match.matches(document)]
+    return list_reply(request, f"{request.db}.$cmd.listCollections", documents, cursor_batch_size(args))
+
+
+def _views_collection() -> dict[str, Any]:
+    """MongoDB keeps the definitions of views in a collection that is listed with them."""
+    id_index = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
+    return {"name": "system.views", "type": "collection", "options": {}, "info": {"readOnly": False}, "idIndex": id_index}

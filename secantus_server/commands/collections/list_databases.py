@@ -1,0 +1,47 @@
+"""listDatabases. https://www.mongodb.com/docs/manual/reference/command/listDatabases/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson import encode
+from secantus_server.commands.collections.validator import check_operators
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.work.reading import read_transaction
+from secantus_server.work.statistics import document_bytes
+
+# Every replica set member has these.
+OWN_DATABASES = ("admin", "config", "local")
+
+
+@command(
+    "listDatabases",
+    {"filter": a.document({}), "nameOnly": a.boolean(), "authorizedDatabases": a.strict_boolean(None)},
+    admin_only=True,
+    in_api_v1=True,
+)
+def list_databases(request: Request, args: dict[str, Any]) -> Reply:
+    """List the databases."""
+    check_operators(args["filter"], "this context")
+    match = parse_match(args["filter"], ParseContext(knows_time=False))
+    names = sorted({*request.services.catalog.databases(), *OWN_DATABASES})
+    if args["nameOnly"]:
+        return {"databases": [info for info in ({"name": name} for name in names) if match.matches(encode(info))]}
+    with read_transaction(request.services.engine) as unit:
+        infos = [_info(request, name, ReadScope(unit)) for name in names]
+    found = [info for info in infos if match.matches(encode(info))]
+    total = sum(int(info["sizeOnDisk"]) for info in found)
+    return {"databases": found, "totalSize": Int64(total), "totalSizeMb": Int64(total // 1048576)}
+
+
+def _info(request: Request, name: str, scope: ReadScope) -> dict[str, Any]:
+    collections = [collection for collection in request.services.catalog.collections(name) if not collection.is_view]
+    size = sum(document_bytes(collection, scope, request.operation.check)[1] for collection in collections)
+    return {"name": name, "sizeOnDisk": Int64(size), "empty": not collections}

@@ -1,0 +1,1 @@
+"""find, insert, update, delete and their relatives."""

@@ -1,0 +1,136 @@
+"""The operations of a bulkWrite: parsed all together before the first one runs, as MongoDB does.
+
+https://www.mongodb.com/docs/manual/reference/command/bulkWrite/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from secantus_server.bson.values import type_name
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import check_database_name
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+
+
+def _update_mods(name: str, value: Any) -> Any:
+    if type(value) not in (dict, list):
+        raise CommandError(9, f"Update argument must be either an object or an array, not {type_name(value)}")
+    return value
+
+
+_NAMESPACE = a.Arguments(
+    "bulkWrite.nsInfo",
+    {
+        "ns": a.string(required=True),
+        "collectionUUID": a.anything(),
+        "encryptionInformation": a.document(),
+        "isTimeseriesNamespace": a.boolean(),
+        "shardVersion": a.anything(),
+        "databaseVersion": a.anything(),
+    },
+    generic=False,
+)
+
+_KINDS = {
+    "insert": a.Arguments("insert", {"insert": a.number(required=True), "document": a.document(required=True)}, generic=False),
+    "update": a.Arguments(
+        "update",
+        {
+            "update": a.number(required=True),
+            "filter": a.document(required=True),
+            "updateMods": a.Field(_update_mods, None, True, null_is_absent=False),
+            "sort": a.document({}),
+            "multi": a.strict_boolean(),
+            "upsert": a.strict_boolean(),
+            "arrayFilters": a.array([]),
+            "hint": a.hint(),
+            "constants": a.document(),
+            "collation": a.document(),
+            "upsertSupplied": a.boolean(),
+            "sampleId": a.anything(),
+        },
+        generic=False,
+    ),
+    "delete": a.Arguments(
+        "delete",
+        {
+            "delete": a.number(required=True),
+            "filter": a.document(required=True),
+            "multi": a.strict_boolean(),
+            "hint": a.hint(),
+            "collation": a.document(),
+            "sampleId": a.anything(),
+        },
+        generic=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A collection that operations name by its number.
+
+    Arguments:
+        request: the command as it would be against the collection's own database.
+        name: the collection's name there.
+    """
+
+    request: Request
+    name: str
+
+
+@dataclass(frozen=True)
+class BulkOperation:
+    """One operation.
+
+    Arguments:
+        index: its place among the operations.
+        kind: insert, update or delete.
+        args: its checked fields.
+    """
+
+    index: int
+    kind: str
+    target: Target
+    args: dict[str, Any]
+
+
+def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Target]:
+    """The collections of `nsInfo`.
+
+    Raises:
+        CommandError: 73 InvalidNamespace, or an entry is not one.
+    """
+    requests: dict[str, Request] = {}
+    targets = []
+    for entry in entries:
+        namespace: str = _NAMESPACE.parse(entry)["ns"]
+        db, dot, name = namespace.partition(".")
+        check_database_name(db)
+        if not dot or not name or name.startswith(".") or "\0" in name:
+            raise CommandError(73, f"Invalid namespace specified for bulkWrite: '{namespace}'")
+        targets.append(Target(requests.setdefault(db, replace(request, db=db)), name))
+    return targets
+
+
+def parse_operations(entries: list[dict[str, Any]], targets: list[Target]) -> list[BulkOperation]:
+    """The operations of `ops`.
+
+    Raises:
+        CommandError: 2 for a number that names no collection, 40415, 40414, 14, 9.
+    """
+    return [_parse(index, entry, targets) for index, entry in enumerate(entries)]
+
+
+def _parse(index: int, entry: dict[str, Any], targets: list[Target]) -> BulkOperation:
+    kind = next(iter(entry), "")
+    if kind not in _KINDS:
+        raise CommandError(40415, f"BSON field 'bulkWrite.ops.{kind}' is an unknown field.")
+    args = _KINDS[kind].parse(entry)
+    number = args[kind]
+    if not 0 <= number < len(targets):
+        raise CommandError(2, f"BulkWrite ops entry {index} has an invalid nsInfo index.")
+    return BulkOperation(index, kind, targets[number], args)

@@ -1,0 +1,154 @@
+"""bulkWrite: inserts, updates and deletes on several collections in one command.
+
+https://www.mongodb.com/docs/manual/reference/command/bulkWrite/
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.bson.values import MISSING
+from secantus_server.commands.crud.bulk_operations import BulkOperation, parse_operations, parse_targets
+from secantus_server.commands.crud.delete import parse_delete, run_delete
+from secantus_server.commands.crud.insert import insert_documents
+from secantus_server.commands.crud.update import parse_statement, run_update
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.work.reading import list_reply
+from secantus_server.work.writing import check_not_view, finish_write, statements
+
+_TOTALS = ("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted")
+
+_CURSOR = a.Arguments("bulkWrite.cursor", {"batchSize": a.number(None, minimum=0)}, generic=False)
+
+
+@command(
+    "bulkWrite",
+    {
+        "ops": a.documents(),
+        "nsInfo": a.documents(),
+        "ordered": a.strict_boolean(True),
+        "errorsOnly": a.strict_boolean(),
+        "bypassDocumentValidation": a.boolean(),
+        "let": a.document({}),
+        "cursor": a.document({}),
+        "bypassEmptyTsReplacement": a.boolean(),
+    },
+    admin_only=True,
+    in_api_v1=True,
+    is_write=True,
+    is_retryable=True,
+)
+def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
+    """Insert, update and delete in one command."""
+    batch_size = _CURSOR.parse(args["cursor"])["batchSize"]
+    targets = parse_targets(request, statements(request, "nsInfo", args["nsInfo"]))
+    operations = parse_operations(statements(request, "ops", args["ops"]), targets)
+    bulk = _Bulk(request, args)
+    bulk.run(operations)
+    results = [result for result in bulk.results if not (args["errorsOnly"] and result["ok"])]
+    reply = list_reply(request, "admin.$cmd.bulkWrite", [encode(result) for result in results], batch_size)
+    reply.update({name: bulk.totals[name] for name in _TOTALS})
+    return finish_write(request, reply, [], silent=False)
+
+
+class _Bulk:
+    """The run of one command: its results so far, in the order of the operations."""
+
+    def __init__(self, request: Request, args: dict[str, Any]) -> None:
+        self._request = request
+        self._ordered: bool = args["ordered"]
+        self._bypass: bool = args["bypassDocumentValidation"]
+        self._let: dict[str, Any] = args["let"]
+        self.results: list[dict[str, Any]] = []
+        self.totals: Counter[str] = Counter()
+
+    def run(self, operations: list[BulkOperation]) -> None:
+        """Run the operations; neighbouring inserts into one collection share their transactions."""
+        for (kind, _), group in groupby(operations, key=lambda operation: (operation.kind, id(operation.target))):
+            if self._stopped:
+                return
+            if kind == "insert":
+                self._insert(list(group))
+                continue
+            for operation in group:
+                if self._stopped:
+                    return
+                self._one(operation)
+
+    @property
+    def _stopped(self) -> bool:
+        return self._ordered and self.totals["nErrors"] > 0
+
+    def _insert(self, operations: list[BulkOperation]) -> None:
+        target = operations[0].target
+        documents = [encode(operation.args["document"]) for operation in operations]
+        try:
+            _, errors = insert_documents(target.request, target.name, documents, ordered=self._ordered, bypass_validation=self._bypass)
+        except CommandError as error:
+            self._check_fatal(error)
+            for operation in operations[:1] if self._ordered else operations:
+                self._failed(operation, error.code, error.message, error.info)
+            return
+        failed = {failure.pop("index"): failure for failure in errors}
+        for index, operation in enumerate(operations):
+            if index not in failed:
+                self._done(operation, 1, nInserted=1)
+                continue
+            failure = failed[index]
+            self._failed(operation, failure.pop("code"), failure.pop("errmsg"), failure)
+            if self._ordered:
+                return
+
+    def _one(self, operation: BulkOperation) -> None:
+        run = self._update if operation.kind == "update" else self._delete
+        try:
+            run(operation)
+        except CommandError as error:
+            self._check_fatal(error)
+            self._failed(operation, error.code, error.message, error.info)
+
+    def _update(self, operation: BulkOperation) -> None:
+        request, name, args = operation.target.request, operation.target.name, operation.args
+        request.forget_cluster_time()
+        check_not_view(request.services.catalog.find(request.db, name))
+        spec = {**args, "q": args["filter"], "u": args["updateMods"], "c": args["constants"]}
+        outcome = run_update(request, name, parse_statement(request, name, spec, self._let), bypass_validation=self._bypass)
+        if outcome.upserted_id is MISSING:
+            self._done(operation, outcome.matched, nMatched=outcome.matched, nModified=outcome.modified)
+            self.results[-1]["nModified"] = outcome.modified
+        else:
+            self._done(operation, 1, nUpserted=1)
+            self.results[-1].update(nModified=0, upserted={"_id": outcome.upserted_id})
+
+    def _delete(self, operation: BulkOperation) -> None:
+        request, name, args = operation.target.request, operation.target.name, operation.args
+        check_not_view(request.services.catalog.find(request.db, name))
+        spec = {**args, "q": args["filter"], "limit": 0 if args["multi"] else 1}
+        deleted = run_delete(request, name, parse_delete(request, name, spec, self._let))
+        self._done(operation, deleted, nDeleted=deleted)
+
+    def _check_fatal(self, error: CommandError) -> None:
+        """A command that was killed, whose time is over or whose store has stopped has no results.
+
+        Raises:
+            CommandError: this one.
+        """
+        if self._request.operation.is_ended_by(error):
+            raise error
+
+    def _done(self, operation: BulkOperation, n: int, **totals: int) -> None:
+        self.results.append({"ok": 1.0, "idx": operation.index, "n": n})
+        self.totals.update(totals)
+
+    def _failed(self, operation: BulkOperation, code: int, message: str, info: dict[str, Any]) -> None:
+        result: dict[str, Any] = {"ok": 0.0, "idx": operation.index, "code": code, "errmsg": message, **info, "n": 0}
+        if operation.kind == "update":
+            result["nModified"] = 0
+        self.results.append(result)
+        self.totals["nErrors"] += 1

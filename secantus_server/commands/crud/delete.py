@@ -1,0 +1,88 @@
+"""delete. https://www.mongodb.com/docs/manual/reference/command/delete/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.commands.crud.update import find_targets
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.transaction_numbers import check_single
+from secantus_server.errors import CommandError
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.storage import RecoveryUnit
+from secantus_server.work.batches import Targets
+from secantus_server.work.delete_documents import delete_documents, delete_matches
+from secantus_server.work.reading import command_context
+from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, statements, write_error, write_transaction
+
+FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
+
+STATEMENT = a.Arguments(
+    "delete.deletes",
+    {
+        "q": a.document(required=True),
+        "limit": a.anything(required=True),
+        "collation": a.document(),
+        "hint": a.hint(),
+        "sampleId": a.anything(),
+    },
+    generic=False,
+)
+
+
+@command("delete", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
+def delete(request: Request, args: dict[str, Any]) -> Reply:
+    """Delete documents."""
+    name = collection_name("delete", request.db, request.body[request.name])
+    specs = [STATEMENT.parse(spec) for spec in statements(request, "deletes", args["deletes"])]
+    check_not_view(request.services.catalog.find(request.db, name))
+    count = 0
+    errors: WriteErrors = []
+    for index, spec in enumerate(specs):
+        try:
+            count += run_delete(request, name, parse_delete(request, name, spec, args["let"]))
+        except CommandError as error:
+            if request.operation.is_ended_by(error):
+                raise
+            errors.append(write_error(index, error))
+            if args["ordered"]:
+                break
+    return finish_write(request, {"n": count}, errors)
+
+
+def parse_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> CanonicalQuery:
+    """Parse one statement.
+
+    Raises:
+        CommandError: whatever MongoDB rejects before it looks at a document.
+    """
+    limit = a.integer()("delete.deletes.limit", spec["limit"])
+    if limit not in (0, 1):
+        raise CommandError(9, f"The limit field in delete objects must be 0 or 1. Got {limit}")
+    check_single(request, limit == 0, "limit=0")
+    collection = request.services.catalog.find(request.db, name)
+    ctx = command_context(request, let=let, collation=spec["collation"], collection=collection)
+    return parse_query(spec["q"], ctx, hint=spec["hint"], limit=limit)
+
+
+def run_delete(request: Request, name: str, query: CanonicalQuery) -> int:
+    """Delete what matches, or one document if the query has a limit; return how many.
+
+    Raises:
+        CommandError: the operation was interrupted; the documents before stay deleted.
+    """
+    services, check = request.services, request.operation.check
+    if not query.limit:
+        return delete_matches(services, Targets(services, request.db, name, query, check, stay=False), check)
+
+    def work(unit: RecoveryUnit) -> int:
+        collection = services.catalog.find(request.db, name)
+        if collection is None:
+            return 0
+        targets = find_targets(request, collection, query, unit, query.limit)
+        return delete_documents(services, unit, collection, targets, check)
+
+    return write_transaction(services, check, work)

@@ -1,0 +1,180 @@
+"""find. https://www.mongodb.com/docs/manual/reference/command/find/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import RawArray
+from secantus_server.bson.sizes import check_result_size
+from secantus_server.catalog.collection import Collection
+from secantus_server.cursors.cursor import Cursor
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.memory_limits import may_use_disk
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.projection import Projection, parse_projection
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import count_all, find_documents
+from secantus_server.query.point import point_document, point_index
+from secantus_server.storage import RecoveryUnit
+from secantus_server.work.pipelines import run_view
+from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply, read_transaction
+from secantus_server.work.snapshot_reads import held, snapshot_time
+from secantus_server.work.system_collections import find_readable
+
+FIELDS = {
+    "filter": a.document({}, null_is_absent=False),
+    "sort": a.document({}),
+    "projection": a.document({}),
+    "hint": a.hint(),
+    "skip": a.number(0, minimum=0),
+    "limit": a.number(0, minimum=0),
+    "batchSize": a.number(None, minimum=0),
+    "singleBatch": a.boolean(),
+    "tailable": a.boolean(),
+    "awaitData": a.boolean(),
+    "noCursorTimeout": a.boolean(),
+    "allowPartialResults": a.boolean(),
+    "allowDiskUse": a.boolean(None),
+    "oplogReplay": a.boolean(),
+    "returnKey": a.boolean(),
+    "showRecordId": a.boolean(),
+    "max": a.document({}),
+    "min": a.document({}),
+    "let": a.document({}),
+    "collation": a.document(),
+}
+
+
+@command("find", FIELDS, in_api_v1=True, is_read=True)
+def find(request: Request, args: dict[str, Any]) -> Reply:
+    """Find documents."""
+    name = collection_name("find", request.db, request.body[request.name])
+    if args["tailable"] or "$text" in args["filter"]:
+        request.services.catalog.recall(request.db, name)
+    collection = find_readable(request.services, request.db, name)
+    ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    query, projection = parse_find(args, ctx)
+    if query.sort is not None and not may_use_disk(request.services.parameters, args["allowDiskUse"]):
+        query.sort_bytes = ctx.limits.sort
+    _check_options(args, collection)
+    if collection is not None and collection.is_view:
+        return run_view(request, collection, view_stages(args), args)
+    with read_transaction(request.services.engine) as unit:
+        collection = request.services.catalog.find(request.db, name)
+        index = point_index(collection, query)
+        if index is not None and collection is not None and _is_one_batch(query, args) and "readConcern" not in request.body:
+            return _point_reply(collection, point_document(collection, index, query, unit), projection)
+        return _open_cursor(request, f"{request.db}.{name}", collection, query, projection, args, unit)
+
+
+def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
+    """Whether the document that a point query finds is all that there is to say."""
+    if query.skip or query.show_record_id or query.return_key:
+        return False
+    return args["batchSize"] is None or args["batchSize"] > 1
+
+
+def _point_reply(collection: Collection, found: tuple[int, bytes] | None, projection: Projection | None) -> Reply:
+    """The whole result of a query that finds one document at most."""
+    documents = [] if found is None else [found[1] if projection is None else check_result_size(projection.apply(found[1]))]
+    return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": collection.namespace}}
+
+
+def _open_cursor(
+    request: Request,
+    namespace: str,
+    collection: Collection | None,
+    query: CanonicalQuery,
+    projection: Projection | None,
+    args: dict[str, Any],
+    unit: RecoveryUnit,
+) -> Reply:
+    """The first batch, and a cursor for what is left."""
+    scope = ReadScope(unit)
+    at = snapshot_time(request, unit)
+    documents = held(find_documents(collection, query, projection, scope, request.operation.check), at)
+    cursor = Cursor(
+        namespace,
+        documents,
+        scope,
+        limit=query.limit,
+        session=request.session,
+        tailable=args["tailable"] and collection is not None,
+        await_data=args["awaitData"],
+        comment=request.body.get("comment"),
+    )
+    cursor.no_timeout = args["noCursorTimeout"]
+    cursor.collection = collection
+    batch = cursor.first_batch(args["batchSize"])
+    if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)):
+        cursor.exhausted = True
+    return cursor_reply(request, cursor, batch, at)
+
+
+def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:
+    """The query and the projection of find's arguments.
+
+    Raises:
+        CommandError: one of them is not valid.
+    """
+    query = parse_query(
+        args["filter"],
+        ctx,
+        sort=args["sort"],
+        hint=args["hint"],
+        skip=args["skip"],
+        limit=args["limit"],
+        min=args["min"],
+        max=args["max"],
+        tailing=args["tailable"],
+    )
+    if args["returnKey"]:
+        # A key in place of the document leaves no room for the RecordId.
+        query.return_key = True
+    elif args["showRecordId"]:
+        query.show_record_id = True
+    projection = parse_projection(args["projection"], ctx, match=query.match) if args["projection"] else None
+    if projection is not None and projection.is_inclusion and projection.required_fields is not None:
+        query.required_fields = frozenset(projection.required_fields)
+    return query, projection
+
+
+def _check_options(args: dict[str, Any], collection: Collection | None) -> None:
+    if args["tailable"]:
+        _check_tailable(args, collection)
+    elif args["awaitData"]:
+        raise CommandError(9, "Cannot set 'awaitData' without also setting 'tailable'")
+    if collection is not None and collection.is_view:
+        for option in ("returnKey", "showRecordId", "min", "max"):
+            if args[option]:
+                raise CommandError(166, f"{option} is not supported on a view")
+
+
+def _check_tailable(args: dict[str, Any], collection: Collection | None) -> None:
+    if args["sort"] and list(args["sort"].items()) != [("$natural", 1)]:
+        raise CommandError(2, "cannot use tailable option with a sort other than {$natural: 1}")
+    if args["singleBatch"]:
+        raise CommandError(2, "Cannot use tailable option with the 'singleBatch' option")
+    if collection is not None and not collection.is_capped:
+        raise CommandError(2, f"error processing query: ns={collection.namespace}: tailable cursor requested on non capped collection")
+
+
+def view_stages(args: dict[str, Any]) -> list[dict[str, Any]]:
+    """The stages that do over a view what the arguments of find ask for."""
+    stages: list[dict[str, Any]] = []
+    if args["filter"]:
+        stages.append({"$match": args["filter"]})
+    if args["sort"] and "$natural" not in args["sort"]:
+        stages.append({"$sort": args["sort"]})
+    if args["skip"]:
+        stages.append({"$skip": args["skip"]})
+    if args["limit"]:
+        stages.append({"$limit": args["limit"]})
+    if args["projection"]:
+        stages.append({"$project": args["projection"]})
+    return stages

@@ -1,0 +1,168 @@
+"""findAndModify. https://www.mongodb.com/docs/manual/reference/command/findAndModify/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import RawDocument
+from secantus_server.bson.sizes import check_result_size
+from secantus_server.catalog.collection import Collection
+from secantus_server.commands.crud.update import UpdateStatement, find_targets, make_statement
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.mql.projection import Projection, parse_projection
+from secantus_server.mql.update import upsert_document
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.work.document_writer import DocumentWriter, prepared_id
+from secantus_server.work.reading import command_context
+from secantus_server.work.writing import check_not_view, finish_write, writable_collection, write_transaction
+
+FIELDS = {
+    "query": a.document({}),
+    "sort": a.document({}),
+    "remove": a.boolean(),
+    "update": a.anything(),
+    "new": a.boolean(),
+    "fields": a.document({}),
+    "upsert": a.boolean(),
+    "bypassDocumentValidation": a.boolean(),
+    "bypassEmptyTsReplacement": a.boolean(),
+    "collation": a.document(),
+    "arrayFilters": a.array([]),
+    "hint": a.hint(),
+    "let": a.document({}),
+    "sampleId": a.anything(),
+}
+
+
+@command("findAndModify", FIELDS, aliases=("findandmodify",), in_api_v1=True, is_write=True, is_retryable=True)
+def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
+    """Change or remove one document and return it."""
+    name = collection_name("findAndModify", request.db, request.body[request.name])
+    check_arguments(args)
+    collection = request.services.catalog.find(request.db, name)
+    check_not_view(collection)
+    ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    job = _Remove(request, name, args, ctx) if args["remove"] else _Modify(request, name, args, ctx)
+    value, last = write_transaction(request.services, request.operation.check, job.run)
+    shown = None if value is None else RawDocument(value)
+    return finish_write(request, {"lastErrorObject": last, "value": shown}, [], silent=False)
+
+
+def check_arguments(args: dict[str, Any]) -> None:
+    """Hold the arguments against each other.
+
+    Raises:
+        CommandError: 9 FailedToParse, they ask for different things.
+    """
+    if args["remove"]:
+        if args["update"] is not None:
+            raise CommandError(9, "Cannot specify both an update and remove=true")
+        if args["upsert"]:
+            raise CommandError(9, "Cannot specify both upsert=true and remove=true")
+        if args["new"]:
+            raise CommandError(9, "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document")
+        if args["arrayFilters"]:
+            raise CommandError(9, "Cannot specify arrayFilters and remove=true")
+    elif args["update"] is None:
+        raise CommandError(9, "Either an update or remove=true must be specified")
+
+
+Outcome = tuple[bytes | None, dict[str, Any]]
+
+
+class _Job:
+    """What both kinds share: the query, and the projection of the document given back."""
+
+    def __init__(self, request: Request, name: str, args: dict[str, Any], query: CanonicalQuery) -> None:
+        self.request = request
+        self.name = name
+        self.args = args
+        self.query = query
+        self.projection: Projection | None = None
+        if args["fields"]:
+            self.projection = parse_projection(args["fields"], query.context, match=query.match)
+
+    def shown(self, document: bytes | None) -> bytes | None:
+        """Return what the reply shows of a document. This runs before the commit: it may fail, and a command that fails changes nothing.
+
+        Raises:
+            CommandError: 10334 BSONObjectTooLarge, or the projection cannot be applied.
+        """
+        if document is None or self.projection is None:
+            return document
+        return check_result_size(self.projection.apply(document))
+
+    def target(self, collection: Collection, unit: RecoveryUnit) -> tuple[int, bytes] | None:
+        """The document to change, with its RecordId."""
+        return next(iter(find_targets(self.request, collection, self.query, unit, 1)), None)
+
+
+class _Remove(_Job):
+    """findAndModify with `remove`."""
+
+    def __init__(self, request: Request, name: str, args: dict[str, Any], ctx: ParseContext) -> None:
+        super().__init__(request, name, args, parse_query(args["query"], ctx, sort=args["sort"], hint=args["hint"], limit=1))
+
+    def run(self, unit: RecoveryUnit) -> Outcome:
+        """Remove the document; gives it."""
+        services = self.request.services
+        collection = services.catalog.find(self.request.db, self.name)
+        found = self.target(collection, unit) if collection is not None else None
+        if collection is None or found is None:
+            return None, {"n": 0}
+        writer = DocumentWriter(services, unit, collection)
+        shown = self.shown(found[1])
+        writer.delete(found[1], found[0])
+        writer.commit()
+        return shown, {"n": 1}
+
+
+class _Modify(_Job):
+    """findAndModify with an update."""
+
+    def __init__(self, request: Request, name: str, args: dict[str, Any], ctx: ParseContext) -> None:
+        self.statement: UpdateStatement = make_statement({**args, "q": args["query"], "u": args["update"], "multi": False}, ctx)
+        super().__init__(request, name, args, self.statement.query)
+        if args["upsert"]:
+            writable_collection(request, name)
+
+    def run(self, unit: RecoveryUnit) -> Outcome:
+        """Change the document, or insert one; gives it as it was or, with `new`, as it is."""
+        services, args = self.request.services, self.args
+        collection = services.catalog.find(self.request.db, self.name)
+        if collection is None:
+            if args["upsert"]:
+                unit.rollback()
+                writable_collection(self.request, self.name)
+                raise WriteConflict
+            return None, {"n": 0, "updatedExisting": False}
+        writer = DocumentWriter(services, unit, collection, bypass_validation=args["bypassDocumentValidation"])
+        found = self.target(collection, unit)
+        value, last = self._insert(writer) if found is None else self._change(writer, *found)
+        value = self.shown(value)
+        if writer.wrote:
+            writer.commit()
+        return value, last
+
+    def _change(self, writer: DocumentWriter, record_id: int, old: bytes) -> Outcome:
+        changes = self.statement.update
+        position = self.query.match.array_index(old) if changes.needs_array_index and self.query.match is not None else None
+        new = changes.apply(old, array_index=position)
+        if new is not old:
+            writer.update(old, new, record_id)
+        return new if self.args["new"] else old, {"n": 1, "updatedExisting": True}
+
+    def _insert(self, writer: DocumentWriter) -> Outcome:
+        if not self.args["upsert"]:
+            return None, {"n": 0, "updatedExisting": False}
+        match = self.query.match if self.query.match is not None else parse_match({}, self.query.context)
+        document = upsert_document(match, self.statement.update, self.query.context)
+        writer.insert(document)
+        return document if self.args["new"] else None, {"n": 1, "updatedExisting": False, "upserted": prepared_id(document)}

@@ -1,0 +1,109 @@
+"""getMore and killCursors.
+
+https://www.mongodb.com/docs/manual/reference/command/getMore/
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson import RawArray
+from secantus_server.bson.values import type_name
+from secantus_server.commands.crud.liveness import check_still_there
+from secantus_server.cursors.cursor import Cursor
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+
+AWAIT_DATA_MS = 1000
+
+
+@command(
+    "getMore",
+    {
+        "collection": a.string(required=True),
+        "batchSize": a.number(None, minimum=0),
+        "maxTimeMS": a.number(None, minimum=0, maximum=2**31 - 1),
+        "term": a.anything(),
+        "lastKnownCommittedOpTime": a.anything(),
+    },
+    in_api_v1=True,
+    is_read=True,
+)
+def get_more(request: Request, args: dict[str, Any]) -> Reply:
+    """Get the next documents of a cursor."""
+    cursor_id = request.body[request.name]
+    if type(cursor_id) is not Int64:
+        raise CommandError(14, f"BSON field 'getMore.getMore' is the wrong type '{type_name(cursor_id)}', expected type 'long'")
+    name = collection_name("getMore", request.db, args["collection"])
+    found = request.services.cursors.peek(cursor_id)
+    if found is not None:
+        _check_use(request, found, f"{request.db}.{name}", args["maxTimeMS"])
+    with request.services.cursors.lend(cursor_id) as cursor:
+        cursor.operation.continue_as(request.operation, timed=not cursor.await_data)
+        batch = _read(request, cursor, args)
+        left = 0 if cursor.exhausted else cursor_id
+    if left:
+        request.next_body = request.body
+    return {"cursor": {"nextBatch": RawArray(batch), "id": Int64(left), "ns": cursor.namespace}}
+
+
+def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: int | None) -> None:
+    """Refuse a getMore that does not fit the cursor, which stays open.
+
+    Raises:
+        CommandError: 13 Unauthorized, 2 BadValue.
+    """
+    if cursor.namespace != namespace:
+        raise CommandError(
+            13, f"Requested getMore on namespace '{namespace}', but cursor belongs to a different namespace {cursor.namespace}"
+        )
+    if cursor.session != request.session:
+        raise CommandError(13, f"Cannot run getMore on cursor {cursor.id}, which was created in another session")
+    if max_time_ms and not cursor.await_data:
+        raise CommandError(2, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
+
+
+def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
+    """Return a batch; a tailable cursor that awaits data waits for the next write, or for its time.
+
+    Raises:
+        CommandError: 175 QueryPlanKilled, 136 CappedPositionLost, or what the cursor's documents raise.
+    """
+    services = request.services
+    verify = partial(check_still_there, services.catalog)
+    batch = cursor.next_batch(services.engine, args["batchSize"], verify)
+    if batch or not cursor.await_data:
+        return batch
+    wait_ms = AWAIT_DATA_MS if args["maxTimeMS"] is None else args["maxTimeMS"]
+    began = services.clock.monotonic()
+    deadline = began + wait_ms / 1000
+    while not batch and (left := deadline - services.clock.monotonic()) > 0:
+        request.operation.check()
+        services.writes.wait(left)
+        batch = cursor.next_batch(services.engine, args["batchSize"], verify)
+    request.operation.waited = services.clock.monotonic() - began
+    return batch
+
+
+@command("killCursors", {"cursors": a.array(required=True)}, in_api_v1=True)
+def kill_cursors(request: Request, args: dict[str, Any]) -> Reply:
+    """Close cursors."""
+    name = collection_name("killCursors", request.db, request.body[request.name])
+    killed: list[Int64] = []
+    missing: list[Int64] = []
+    for index, cursor_id in enumerate(args["cursors"]):
+        if type(cursor_id) is not Int64:
+            raise CommandError(
+                14, f"BSON field 'killCursors.cursors.{index}' is the wrong type '{type_name(cursor_id)}', expected type 'long'"
+            )
+    for cursor_id in args["cursors"]:
+        cursor = request.services.cursors.peek(cursor_id)
+        found = cursor is not None and cursor.namespace == f"{request.db}.{name}" and request.services.cursors.kill(cursor_id)
+        (killed if found else missing).append(cursor_id)
+    return {"cursorsKilled": killed, "cursorsNotFound": missing, "cursorsAlive": [], "cursorsUnknown": []}

@@ -1,0 +1,30 @@
+"""buildInfo. https://www.mongodb.com/docs/manual/reference/command/buildInfo/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.version import VERSION, VERSION_ARRAY
+from secantus_server.wire.header import MAX_DOCUMENT_SIZE
+
+
+@command("buildInfo", {}, aliases=("buildinfo",))
+def build_info(_request: Request, _args: dict[str, Any]) -> Reply:
+    """Tell the version."""
+    return {
+        "version": VERSION,
+        "gitVersion": "secantus",
+        "modules": [],
+        "allocator": "system",
+        "javascriptEngine": "none",
+        "sysInfo": "deprecated",
+        "versionArray": VERSION_ARRAY,
+        "openssl": {"running": "disabled", "compiled": "disabled"},
+        "buildEnvironment": {},
+        "bits": 64,
+        "debug": False,
+        "maxBsonObjectSize": MAX_DOCUMENT_SIZE,
+        "storageEngines": ["wiredTiger"],
+    }

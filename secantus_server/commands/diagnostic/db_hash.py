@@ -1,0 +1,56 @@
+"""dbHash. https://www.mongodb.com/docs/manual/reference/command/dbHash/"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.exec._scan import IndexScan
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.work.reading import read_transaction
+
+
+@command("dbHash", lenient=True)
+def db_hash(request: Request, _args: dict[str, Any]) -> Reply:
+    """Give a hash of each collection's documents in the order of their _id."""
+    started = request.services.clock.monotonic()
+    chosen = _chosen(request)
+    hashes: dict[str, str] = {}
+    with read_transaction(request.services.engine) as unit:
+        scope = ReadScope(unit)
+        for collection in chosen:
+            hashes[collection.name] = _hash(request, collection, scope)
+        scope.close()
+    together = hashlib.md5("".join(hashes.values()).encode(), usedforsecurity=False).hexdigest()
+    return {
+        "host": request.services.topology.address,
+        "collections": hashes,
+        "capped": [collection.name for collection in chosen if collection.is_capped],
+        "uuids": {collection.name: collection.uuid for collection in chosen},
+        "md5": together,
+        "timeMillis": int((request.services.clock.monotonic() - started) * 1000),
+    }
+
+
+def _chosen(request: Request) -> list[Collection]:
+    wanted = request.body.get("collections")
+    wanted = wanted if type(wanted) is list else []
+    if any(type(name) is not str for name in wanted):
+        raise CommandError(2, "collections entries have to be strings")
+    collections = request.services.catalog.collections(request.db)
+    return [collection for collection in collections if not collection.is_view and (not wanted or collection.name in wanted)]
+
+
+def _hash(request: Request, collection: Collection, scope: ReadScope) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    index = collection.id_index
+    assert index is not None, "a collection has an index on _id"
+    scan = scope.open(IndexScan(index, [(b"", b"\xff" * 9)], collection.ident, None, request.operation.check))
+    for document in scan:
+        digest.update(document)
+    scope.forget(scan)
+    return digest.hexdigest()

@@ -1,0 +1,41 @@
+"""hostInfo. https://www.mongodb.com/docs/manual/reference/command/hostInfo/"""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+from secantus_server.diagnostics.cores import usable_cores
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.work.statistics import number
+
+
+@command("hostInfo", {})
+def host_info(request: Request, _args: dict[str, Any]) -> Reply:
+    """Describe the machine."""
+    memory_mb = _memory_mb()
+    system = {
+        "currentTime": request.now,
+        "hostname": platform.node() or "localhost",
+        "cpuAddrSize": 64,
+        "memSizeMB": number(memory_mb),
+        "memLimitMB": number(memory_mb),
+        "numCores": os.cpu_count() or 1,
+        "numCoresAvailableToProcess": usable_cores(),
+        "numNumaNodes": 1,
+        "cpuArch": platform.machine() or "unknown",
+        "numaEnabled": False,
+    }
+    os_info = {"type": platform.system(), "name": platform.system(), "version": platform.release()}
+    return {"system": system, "os": os_info, "extra": {"versionString": platform.version(), "pageSize": number(_page_size())}}
+
+
+def _page_size() -> int:
+    return os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+def _memory_mb() -> int:
+    pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    return max(pages * _page_size() // 1048576, 1)

@@ -1,0 +1,43 @@
+"""getLog, logRotate and getCmdLineOpts: how the server was started, and what it logged.
+
+https://www.mongodb.com/docs/manual/reference/command/getLog/
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from secantus_server.bson.values import type_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+
+COMPONENTS = ("global", "startupWarnings")
+
+
+@command("getLog", {}, admin_only=True)
+def get_log(request: Request, _args: dict[str, Any]) -> Reply:
+    """Give the last lines of the log."""
+    component = request.body[request.name]
+    if type(component) is not str:
+        raise CommandError(14, f"Argument to getLog must be of type String; found {component} of type {type_name(component)}")
+    if component == "*":
+        return {"names": list(COMPONENTS)}
+    if component not in COMPONENTS:
+        raise CommandError(96, f"No log named '{component}'")
+    lines = list(request.services.log.lines) if component == "global" else []
+    return {"totalLinesWritten": len(lines), "log": lines}
+
+
+@command("logRotate", lenient=True, admin_only=True)
+def log_rotate(_request: Request, _args: dict[str, Any]) -> Reply:
+    """Rotate the log: there is no log file, so there is nothing to do."""
+    return {}
+
+
+@command("getCmdLineOpts", {}, admin_only=True)
+def get_cmd_line_opts(request: Request, _args: dict[str, Any]) -> Reply:
+    """Tell how the server was started."""
+    return {"argv": list(sys.argv) or [""], "parsed": asdict(request.services.settings)}

@@ -1,0 +1,14 @@
+"""ping. https://www.mongodb.com/docs/manual/reference/command/ping/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+
+
+@command("ping", in_api_v1=True)
+def ping(request: Request, args: dict[str, Any]) -> Reply:
+    """Answer."""
+    return {}

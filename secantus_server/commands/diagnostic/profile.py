@@ -1,0 +1,38 @@
+"""profile: the database profiler. https://www.mongodb.com/docs/manual/reference/command/profile/"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.mql.match import parse_match
+from secantus_server.work.profile_collection import make_profile_collection
+
+_NOTE = "When a filter expression is set, slowms and sampleRate are not used for profiling and slow-query log lines."
+
+
+@command("profile", {"slowms": a.number(), "sampleRate": a.real(), "filter": a.anything()})
+def profile(request: Request, args: dict[str, Any]) -> Reply:
+    """Tell the profiler's level, and change it."""
+    level = a.integer()("profile.profile", request.body[request.name])
+    rate, given = args["sampleRate"], args["filter"]
+    if rate is not None and not 0 <= rate <= 1:
+        raise CommandError(2, "'sampleRate' must be between 0.0 and 1.0 inclusive")
+    if given is not None and given != "unset" and type(given) is not dict:
+        raise CommandError(2, "Expected an object, or the string 'unset'.")
+    observer, db = request.services.observer, request.db
+    was = observer.profiling
+    known = was.filters.get(db)
+    parsed = known if given is None else None if given == "unset" else (given, parse_match(given, request.parse_context()))
+    if level in (0, 1, 2):
+        if level:
+            make_profile_collection(request.services, db)
+        changed = was.of(db, level=level, filter=parsed)
+        slow_ms = was.slow_ms if args["slowms"] is None else args["slowms"]
+        observer.set(replace(changed, slow_ms=slow_ms, sample_rate=was.sample_rate if rate is None else rate))
+    reply: Reply = {"was": was.levels.get(db, 0), "slowms": was.slow_ms, "sampleRate": was.sample_rate}
+    return reply if known is None else {**reply, "filter": known[0], "note": _NOTE}

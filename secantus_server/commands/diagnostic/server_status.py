@@ -1,0 +1,181 @@
+"""serverStatus: the server's counters; what is not measured here is zero.
+
+https://www.mongodb.com/docs/manual/reference/command/serverStatus/
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson.values import is_number
+from secantus_server.dispatch.arguments import truth
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.services import Services
+from secantus_server.version import VERSION
+
+_OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
+
+
+@command("serverStatus", lenient=True)
+def server_status(request: Request, _args: dict[str, Any]) -> Reply:
+    """Tell how the server is doing."""
+    services = request.services
+    uptime = services.clock.monotonic() - services.started
+    reply: Reply = {
+        "host": services.topology.address,
+        "version": VERSION,
+        "process": "mongod",
+        "pid": Int64(os.getpid()),
+        "uptime": float(int(uptime)),
+        "uptimeMillis": Int64(int(uptime * 1000)),
+        "uptimeEstimate": Int64(int(uptime)),
+        "localTime": request.now,
+    }
+    for name, section in _SECTIONS.items():
+        if _wanted(request.body, name, default=True):
+            reply[name] = section(services)
+    if _wanted(request.body, "mirroredReads", default=False):
+        reply["mirroredReads"] = {"seen": Int64(0), "sent": Int64(0)}
+    if services.settings.replica_set and _wanted(request.body, "repl", default=True):
+        reply["repl"] = _replication(services)
+    return reply
+
+
+def _wanted(body: dict[str, Any], name: str, *, default: bool) -> bool:
+    if name not in body:
+        return default
+    value = body[name]
+    return truth(value) if is_number(value) else value is not None and value is not False
+
+
+def _asserts(_services: Services) -> Reply:
+    return {"regular": 0, "warning": 0, "msg": 0, "user": 0, "tripwire": 0, "rollovers": 0}
+
+
+def _connections(services: Services) -> Reply:
+    created = services.counters.value("connections")
+    current = created - services.counters.value("connectionsEnded")
+    return {
+        "current": current,
+        "available": max(services.connection_limit - current, 0),
+        "totalCreated": created,
+        "rejected": services.counters.value("connectionsRejected"),
+        "active": len(services.operations.all()),
+        "threaded": current,
+    }
+
+
+def _global_lock(services: Services) -> Reply:
+    active = len(services.operations.all())
+    microseconds = Int64(int((services.clock.monotonic() - services.started) * 1e6))
+    queue = {"total": 0, "readers": 0, "writers": 0}
+    return {"totalTime": microseconds, "currentQueue": queue, "activeClients": {"total": active, "readers": active, "writers": 0}}
+
+
+def _operation_counters(services: Services) -> Reply:
+    counts = services.connections.usage().counts
+    return {name: Int64(counts[name]) for name in _OPERATIONS}
+
+
+def _network(services: Services) -> Reply:
+    traffic = services.connections.traffic()
+    sent = {"bytesIn": Int64(traffic.bytes_in), "bytesOut": Int64(traffic.bytes_out)}
+    return {**sent, "physicalBytesIn": sent["bytesIn"], "physicalBytesOut": sent["bytesOut"], "numRequests": Int64(traffic.requests)}
+
+
+# What mongostat reads, and what else is a gauge: counters are not kept, for they would cost every operation a little.
+_GAUGES = ("bytes currently in the cache", "maximum bytes configured", "pages currently held in the cache",
+           "tracked dirty bytes in the cache", "tracked dirty pages in the cache")  # fmt: skip
+
+
+def _wired_tiger(services: Services) -> Reply:
+    statistics = services.engine.statistics()
+    active = len(services.operations.all())
+    return {
+        "cache": {name: Int64(statistics[f"cache: {name}"]) for name in _GAUGES},
+        "concurrentTransactions": {"write": {"out": 0}, "read": {"out": active}},
+        "transaction": {"transaction checkpoints": Int64(services.engine.checkpoints)},
+    }
+
+
+def _catalog(services: Services) -> Reply:
+    collections = [collection for db in services.catalog.databases() for collection in services.catalog.collections(db)]
+    return {
+        "collections": sum(not collection.is_view for collection in collections),
+        "capped": sum(collection.is_capped for collection in collections),
+        "clustered": sum(collection.is_clustered for collection in collections),
+        "timeseries": 0,
+        "views": sum(collection.is_view for collection in collections),
+        "internalCollections": 0,
+        "internalViews": 0,
+    }
+
+
+def _memory(_services: Services) -> Reply:
+    """Megabytes, as far as the system tells."""
+    virtual, resident = 1, 1
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        virtual, resident = (int(pages) * os.sysconf("SC_PAGE_SIZE") // 1048576 for pages in statm.read_text().split()[:2])
+    return {"bits": 64, "resident": max(resident, 1), "virtual": max(virtual, 1), "supported": True}
+
+
+def _metrics(services: Services) -> Reply:
+    counters = services.counters
+    return {
+        "cursor": {"open": {"total": Int64(services.cursors.open_count())}},
+        "operation": {"writeConflicts": Int64(counters.value("writeConflicts"))},
+        "ttl": {"deletedDocuments": Int64(counters.value("ttl.deletedDocuments")), "passes": Int64(counters.value("ttl.passes"))},
+    }
+
+
+def _transactions(_services: Services) -> Reply:
+    names = ("currentActive", "currentInactive", "currentOpen", "totalAborted", "totalCommitted", "totalStarted")
+    return {name: Int64(0) for name in names}
+
+
+def _replication(services: Services) -> Reply:
+    topology = services.topology
+    return {
+        "setName": topology.replica_set,
+        "setVersion": 1,
+        "isWritablePrimary": True,
+        "secondary": False,
+        "primary": topology.address,
+        "me": topology.address,
+        "hosts": [topology.address],
+        "electionId": topology.election_id,
+    }
+
+
+_SECTIONS: dict[str, Callable[[Services], Reply]] = {
+    "asserts": _asserts,
+    "catalogStats": _catalog,
+    "connections": _connections,
+    "extra_info": lambda _services: {"note": "fields vary by platform"},
+    "globalLock": _global_lock,
+    "locks": lambda _services: {},
+    "logicalSessionRecordCache": lambda services: {"activeSessionsCount": len(services.sessions.known())},
+    "mem": _memory,
+    "metrics": _metrics,
+    "network": _network,
+    "opcounters": _operation_counters,
+    "opcountersRepl": lambda _services: {name: Int64(0) for name in _OPERATIONS},
+    "storageEngine": lambda services: {"name": "wiredTiger", "persistent": not services.settings.in_memory, "readOnly": False},
+    "transactions": _transactions,
+    "wiredTiger": _wired_tiger,
+}
+
+
+@command("connPoolStats", lenient=True)
+def conn_pool_stats(request: Request, _args: dict[str, Any]) -> Reply:
+    """Tell of connections to other servers: there are none."""
+    current = _connections(request.services)["current"]
+    totals = {"totalInUse": 0, "totalAvailable": 0, "totalLeased": 0, "totalCreated": 0, "totalRefreshing": 0, "totalRefreshed": 0}
+    return {"numClientConnections": current, "numAScopedConnections": 0, **totals, "pools": {}, "hosts": {}}

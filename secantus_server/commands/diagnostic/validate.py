@@ -1,0 +1,163 @@
+"""validate: every index entry against the records, and back.
+
+https://www.mongodb.com/docs/manual/reference/command/validate/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from secantus_server.bson import decode, validate
+from secantus_server.bson.values import is_number
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.arguments import truth
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.exec._point import fetch
+from secantus_server.exec._prepare import id_document
+from secantus_server.exec._scan import RecordScan
+from secantus_server.index._index import Index
+from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit, pack_ident
+from secantus_server.work.reading import read_transaction
+from secantus_server.work.statistics import number
+from secantus_server.work.writing import check_not_view
+
+# So many inconsistencies are described one by one.
+MAX_DESCRIBED = 100
+
+
+@dataclass
+class _IndexReport:
+    """What was found of one index."""
+
+    index: Index
+    keys: int = 0
+    missing: list[dict[str, Any]] = field(default_factory=list)
+    extra: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def valid(self) -> bool:
+        """Whether its entries are those of the records."""
+        return not (self.missing or self.extra or self.errors)
+
+
+@command("validate", lenient=True)
+def validate_command(request: Request, _args: dict[str, Any]) -> Reply:
+    """Check a collection: its documents, and its indexes against them."""
+    body = request.body
+    value = body[request.name]
+    name = value if type(value) is str and value.startswith("$") else collection_name("validate", request.db, value)
+    _check_options(body)
+    with read_transaction(request.services.engine) as unit:
+        collection = request.services.catalog.recall(request.db, name)
+        if collection is None:
+            raise CommandError(26, f"Collection '{request.db}.{name}' does not exist to validate.")
+        check_not_view(collection)
+        return _Validation(collection, unit, request).run()
+
+
+def _check_options(body: dict[str, Any]) -> None:
+    """Options of any type count as true or false."""
+    if _on(body, "metadata") and any(_on(body, option) for option in ("full", "repair", "background", "fixMultikey")):
+        raise CommandError(72, "Running validate with { metadata: true } cannot be combined with another option")
+    if _on(body, "background") and any(_on(body, option) for option in ("full", "repair", "enforceFastCount")):
+        raise CommandError(72, "Running validate in the background cannot be combined with { full: true }, { repair: true } or the like")
+    if _on(body, "repair"):
+        raise not_supported("validate with repair", "drop and create the indexes that it names")
+
+
+def _on(body: dict[str, Any], option: str) -> bool:
+    value = body.get(option)
+    return truth(value) if is_number(value) else value is not None and value is not False
+
+
+class _Validation:
+    """One run over a collection, in one state of the store."""
+
+    def __init__(self, collection: Collection, unit: RecoveryUnit, request: Request) -> None:
+        self._collection = collection
+        self._unit = unit
+        self._check = request.operation.check
+        self._reports = [_IndexReport(index) for index in collection.indexes]
+        self._records = 0
+        self._invalid: list[int] = []
+        self._errors: list[str] = []
+
+    def run(self) -> Reply:
+        """Look at every record and at every entry; gives the reply."""
+        scan = RecordScan(self._collection.ident, None, self._check)
+        scan.attach(self._unit)
+        for document in scan:
+            self._records += 1
+            self._look_at_record(document, scan.record_id)
+        scan.close()
+        for report in self._reports:
+            if report.index.stores_entries:
+                self._look_at_entries(report)
+        return self._reply()
+
+    def _look_at_record(self, document: bytes, record_id: int) -> None:
+        try:
+            validate(document)
+        except CommandError as error:
+            self._invalid.append(record_id)
+            self._errors.append(f"the record {record_id} is not valid BSON: {error.message}")
+            return
+        for report in self._reports:
+            index = report.index
+            entries, multikey = index.entries(document, record_id)
+            report.keys += len(entries)
+            if multikey and not index.multikey:
+                report.errors.append(f"the index {index.name} is not marked multikey, but the record {record_id} has an array")
+            for key, value in entries:
+                if self._unit.get(INDEX_ENTRIES, key) != value and len(report.missing) < MAX_DESCRIBED:
+                    described = {"indexName": index.name, "recordId": record_id, "idKey": decode(id_document(document))}
+                    report.missing.append(described)
+
+    def _look_at_entries(self, report: _IndexReport) -> None:
+        index = report.index
+        found = 0
+        cursor = self._unit.scan(INDEX_ENTRIES, pack_ident(index.ident), pack_ident(index.ident + 1))
+        for key, value in cursor:
+            found += 1
+            if found % 1000 == 0:
+                self._check()
+            record_id = index.owner(key, value)
+            document = fetch(self._unit, self._collection.ident, record_id)
+            belongs = document is not None and any(key == other for other, _ in index.entries(document, record_id)[0])
+            if not belongs and len(report.extra) < MAX_DESCRIBED:
+                report.extra.append({"indexName": index.name, "recordId": record_id})
+        cursor.close()
+        if found != report.keys:
+            report.errors.append(f"the index {index.name} has {found} entries, but the records make {report.keys}")
+
+    def _reply(self) -> Reply:
+        errors = [*self._errors, *(error for report in self._reports for error in report.errors)]
+        missing = [entry for report in self._reports for entry in report.missing]
+        extra = [entry for report in self._reports for entry in report.extra]
+        for entries, kind in ((missing, "missing"), (extra, "extra")):
+            if entries:
+                errors.append(f"Detected {len(entries)} {kind} index entries.")
+        counted = [report for report in self._reports if report.index in self._collection.counted_indexes]
+        return {
+            "ns": self._collection.namespace,
+            "uuid": self._collection.uuid,
+            "nInvalidDocuments": len(self._invalid),
+            "nNonCompliantDocuments": 0,
+            "nrecords": number(self._records),
+            "nIndexes": len(counted),
+            "keysPerIndex": {report.index.name: number(report.keys) for report in counted},
+            "indexDetails": {report.index.name: {"valid": report.valid} for report in counted},
+            "corruptRecords": self._invalid,
+            "repaired": False,
+            "valid": not errors,
+            "repairMode": "None",
+            "warnings": [],
+            "errors": errors,
+            "extraIndexEntries": extra,
+            "missingIndexEntries": missing,
+        }

@@ -1,0 +1,242 @@
+"""createIndexes. https://www.mongodb.com/docs/manual/reference/command/createIndexes/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.binary import Binary
+
+from secantus_server.bson import encode
+from secantus_server.bson.shell import document_text
+from secantus_server.bson.values import is_number, type_name
+from secantus_server.catalog.catalog import Change
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec._write import CollectionWriter
+from secantus_server.index._index import Index
+from secantus_server.index.build import make_index
+from secantus_server.index.errors import DuplicateKey
+from secantus_server.index.key_pattern import direction
+from secantus_server.index.kinds.kind import kind_of
+from secantus_server.index.spec import check_id_collation, check_kind_has_collations, check_requested, is_on_id, known_options
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.oplog.oplog import Entry
+from secantus_server.query.predicates import conjuncts
+from secantus_server.work.collections import create_collection
+from secantus_server.work.writing import check_not_view
+
+MAX_INDEXES = 64
+# The most members that a replica set may have.
+MAX_MEMBERS = 50
+_QUORUM_MODES = ("votingMembers", "majority")
+# Two definitions of one key pattern that differ in one of these are different indexes.
+_IDENTITY = ("unique", "sparse", "collation", "wildcardProjection")
+
+
+@command(
+    "createIndexes",
+    {"indexes": a.documents(required=True), "commitQuorum": a.anything(), "ignoreUnknownIndexOptions": a.boolean()},
+    in_api_v1=True,
+    is_write=True,
+)
+def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
+    """Create indexes."""
+    name = collection_name("createIndexes", request.db, request.body[request.name])
+    if not args["indexes"]:
+        raise CommandError(2, "Must specify at least one index to create")
+    given = args["indexes"]
+    if args["ignoreUnknownIndexOptions"]:
+        given = list(map(known_options, given))
+    specs = [check_requested(spec) for spec in given]
+    check_commit_quorum(args["commitQuorum"])
+    check_not_view(request.services.catalog.recall(request.db, name))
+    services = request.services
+    # No transaction runs meanwhile, so that no writer misses an index that it did not know of.
+    with services.engine.exclusive():
+        before = services.catalog.find(request.db, name)
+        collection = before or create_collection(services, request.db, name, {}, if_missing=True)
+        count = len(collection.counted_indexes)
+        new = choose_new(collection, [_with_collation(collection, spec) for spec in specs])
+        if new:
+            with services.catalog.changing() as change:
+                build_indexes(request, change, collection, new)
+    reply: Reply = {"numIndexesBefore": count, "numIndexesAfter": count + len(new), "createdCollectionAutomatically": before is None}
+    if not new:
+        reply["note"] = "all indexes already exist"
+    if services.settings.replica_set:
+        reply["commitQuorum"] = args["commitQuorum"] if args["commitQuorum"] is not None else "votingMembers"
+    return reply
+
+
+def check_commit_quorum(quorum: Any) -> None:
+    """Refuse a commit quorum that a replica set of one member cannot meet.
+
+    Raises:
+        CommandError: 79 UnknownReplWriteConcern for a mode that is not known, 278 for too many members, 14, 9.
+    """
+    if quorum is None:
+        return
+    if type(quorum) is str:
+        if quorum not in _QUORUM_MODES:
+            raise CommandError(79, f"No write concern mode named '{quorum}' found in replica set configuration")
+        return
+    if not is_number(quorum):
+        raise CommandError(14, f"commitQuorum must be a string or a number, but got {type_name(quorum)}")
+    if not 0 <= a.whole_number(quorum) <= MAX_MEMBERS:
+        raise CommandError(9, f"commitQuorum has to be a non-negative number and not greater than {MAX_MEMBERS}")
+    if a.whole_number(quorum) > 1:
+        raise CommandError(278, f"Commit quorum cannot be satisfied with the current replica set configuration: {quorum} of 1 member")
+
+
+def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
+    """An index has its collection's collation unless it names one; the simple one is not kept.
+
+    Raises:
+        CommandError: 67, an index of its kind has none; 2, the index on `_id` has the collection's.
+    """
+    own = collection.options.get("collation")
+    if is_on_id(spec["key"]):
+        check_id_collation(spec, own)
+    given = spec.get("collation", own)
+    complete = {key: value for key, value in spec.items() if key != "collation"}
+    if given is not None and given["locale"] != "simple":
+        check_kind_has_collations(kind_of(spec["key"]), given)
+        complete["collation"] = given
+    return complete
+
+
+def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The definitions that the collection does not have yet.
+
+    Raises:
+        CommandError: 85 or 86 for one that conflicts with an index, 67 for too many.
+    """
+    have = [index.spec for index in collection.indexes]
+    new: list[dict[str, Any]] = []
+    for spec in specs:
+        if not any(_same_index(spec, other, new) for other in [*have, *new]):
+            _check_only_one(spec, [*have, *new])
+            new.append(spec)
+    if len(have) + len(new) > MAX_INDEXES:
+        raise CommandError(67, f"add index fails, too many indexes for {collection.namespace} key:{document_text(specs[-1]['key'])}")
+    return new
+
+
+def _check_only_one(spec: dict[str, Any], others: list[dict[str, Any]]) -> None:
+    """Refuse a second index of a kind that a collection may have only one of."""
+    kind = kind_of(spec["key"])
+    if not kind.one_per_collection:
+        return
+    for other in others:
+        if kind_of(other["key"]) is kind:
+            text = f'only one {kind.name} index per collection allowed, found existing {kind.name} index "{other["name"]}"'
+            raise CommandError(67, text)
+
+
+def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str, Any]]) -> bool:
+    """Whether the other definition is this one.
+
+    Raises:
+        CommandError: it is not, but the two cannot stand beside one another.
+    """
+    same_key = encode(_plain_key(spec["key"])) == encode(_plain_key(other["key"]))
+    same_identity = _identity(spec) == _identity(other)
+    if list(spec["key"]) == ["_id"] and same_key:
+        return True
+    if spec["name"] == other["name"]:
+        if same_key and same_identity and _same_rest(spec, other):
+            if other in new:
+                raise CommandError(68, f"Identical index already exists: {spec['name']}")
+            return True
+        if same_key and same_identity:
+            raise CommandError(85, _different("An equivalent index already exists with the same name but different options.", spec, other))
+        raise CommandError(86, _different("An existing index has the same name as the requested index.", spec, other, names=True))
+    if same_key and same_identity:
+        if _same_rest(spec, other):
+            raise CommandError(85, f"Index already exists with a different name: {other['name']}")
+        raise CommandError(85, _different("An equivalent index already exists with a different name and options.", spec, other))
+    return False
+
+
+def _identity(spec: dict[str, Any]) -> tuple[bytes, list[bytes] | None]:
+    """What tells indexes on the same key apart, beside a partial filter; the order of the filter's conditions does not matter."""
+    partial = spec.get("partialFilterExpression")
+    conditions = None if partial is None else sorted(encode(node.serialize()) for node in conjuncts(parse_match(partial, ParseContext())))
+    return encode({name: spec.get(name) for name in _IDENTITY}), conditions
+
+
+def _plain_key(key: dict[str, Any]) -> dict[str, Any]:
+    return {path: value if type(value) is str else direction(value) for path, value in key.items()}
+
+
+def _same_rest(spec: dict[str, Any], other: dict[str, Any]) -> bool:
+    ignored = {"name", "key", "v", "background", "partialFilterExpression", *_IDENTITY}
+    return {k: v for k, v in spec.items() if k not in ignored} == {k: v for k, v in other.items() if k not in ignored}
+
+
+def _different(start: str, spec: dict[str, Any], other: dict[str, Any], names: bool = False) -> str:
+    if names:
+        start += " When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation."
+    return f"{start} Requested index: {document_text(spec)}, existing index: {document_text(other)}"
+
+
+def build_indexes(request: Request, change: Change, collection: Collection, specs: list[dict[str, Any]]) -> None:
+    """Make the indexes and fill them, all or none.
+
+    Raises:
+        CommandError: 11000 for a unique index over equal keys, or a document cannot be indexed.
+    """
+    services = request.services
+    made = [make_index(spec, services.engine.new_ident()) for spec in specs]
+    writer = CollectionWriter(change.unit, collection.ident, [index for index in collection.indexes if index.is_id])
+    scan = RecordScan(collection.ident, None, request.operation.check)
+    scan.attach(change.unit)
+    try:
+        _fill(writer, collection, made, scan)
+    except CommandError as error:
+        if request.operation.is_ended_by(error):
+            raise
+        where = f"Collection {collection.namespace} ( {_text(collection.uuid)} )"
+        build = _text(services.catalog.new_uuid())
+        raise error.with_message(f"Index build failed: {build}: {where} :: caused by :: {error.message}") from None
+    finally:
+        scan.close()
+    for index in writer.became_multikey:
+        index.multikey = True
+    changed = Collection(
+        collection.db, collection.name, collection.uuid, collection.ident, collection.options, [*collection.indexes, *made]
+    )
+    changed.take_count_of(collection)
+    change.save(changed)
+    entries = [Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})) for index in made]
+    services.oplog.commit(change.unit, entries)
+
+
+def _text(uuid: Binary) -> str:
+    return str(uuid.as_uuid())
+
+
+def _fill(writer: CollectionWriter, collection: Collection, made: list[Index], scan: RecordScan) -> None:
+    """Put every document into the new indexes.
+
+    Raises:
+        CommandError: 11000 for the least key of the first index that has one twice, or a document cannot be indexed.
+    """
+    duplicates: dict[str, DuplicateKey] = {}
+    for document in scan:
+        for index in made:
+            try:
+                writer.add_to_index(index, document, scan.record_id)
+            except DuplicateKey as error:
+                least = duplicates.setdefault(index.name, error)
+                if error.key < least.key:
+                    duplicates[index.name] = error
+    for index in made:
+        if index.name in duplicates:
+            raise duplicates[index.name].as_command_error(collection.namespace) from None

@@ -1,0 +1,28 @@
+"""listIndexes. https://www.mongodb.com/docs/manual/reference/command/listIndexes/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.work.reading import cursor_batch_size, list_reply
+from secantus_server.work.writing import check_not_view
+
+
+@command("listIndexes", {"cursor": a.document(), "includeBuildUUIDs": a.boolean(), "includeIndexBuildInfo": a.boolean()}, in_api_v1=True)
+def list_indexes(request: Request, args: dict[str, Any]) -> Reply:
+    """List a collection's indexes."""
+    name = collection_name("listIndexes", request.db, request.body[request.name])
+    if args["includeBuildUUIDs"] and args["includeIndexBuildInfo"]:
+        raise CommandError(72, "includeBuildUUIDs and includeIndexBuildInfo cannot both be true")
+    collection = request.services.catalog.recall(request.db, name)
+    if collection is None:
+        raise CommandError(26, f"ns does not exist: {request.db}.{name}")
+    check_not_view(collection)
+    documents = [encode(index.spec) for index in collection.indexes]
+    return list_reply(request, f"{request.db}.{name}", documents, cursor_batch_size(args))

@@ -1,0 +1,34 @@
+"""createSearchIndexes, updateSearchIndex, dropSearchIndex: a MongoDB that is not Atlas has them and refuses them, and so does this one.
+
+https://www.mongodb.com/docs/manual/reference/command/createSearchIndexes/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.stages.search import ListSearchIndexes
+
+SEARCH_NOT_ENABLED = 31082
+_TEXT = ListSearchIndexes.refusal
+
+
+@command("createSearchIndexes", lenient=True)
+def create_search_indexes(request: Request, args: dict[str, Any]) -> Reply:
+    """Refuse to create search indexes."""
+    raise CommandError(SEARCH_NOT_ENABLED, _TEXT)
+
+
+@command("updateSearchIndex", lenient=True)
+def update_search_index(request: Request, args: dict[str, Any]) -> Reply:
+    """Refuse to update a search index."""
+    raise CommandError(SEARCH_NOT_ENABLED, _TEXT)
+
+
+@command("dropSearchIndex", lenient=True)
+def drop_search_index(request: Request, args: dict[str, Any]) -> Reply:
+    """Refuse to drop a search index."""
+    raise CommandError(SEARCH_NOT_ENABLED, _TEXT)

@@ -1,0 +1,1 @@
+"""hello and the commands on the replica set."""

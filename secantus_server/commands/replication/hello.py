@@ -1,0 +1,123 @@
+"""hello and its older names: who the server is, and what it can do.
+
+https://www.mongodb.com/docs/manual/reference/command/hello/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.int64 import Int64
+from bson.objectid import ObjectId
+
+from secantus_server.bson.values import Date
+from secantus_server.dispatch.arguments import exact_integer, wrong_type
+from secantus_server.dispatch.client_metadata import check_client_metadata
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.wire.header import MAX_DOCUMENT_SIZE, MAX_MESSAGE_SIZE, MAX_WRITE_BATCH_SIZE
+from secantus_server.wire.op_compressed import available_compressors
+from secantus_server.work.authorization import USERS, read_documents
+
+MAX_WIRE_VERSION = 27
+MAX_AWAIT_MS = 2**31 - 1
+
+
+@command("hello", lenient=True, in_api_v1=True)
+def hello(request: Request, args: dict[str, Any]) -> Reply:
+    """Tell a driver what it talks to."""
+    return _describe(request, "isWritablePrimary")
+
+
+@command("isMaster", lenient=True, aliases=("ismaster",), in_api_v1=True)
+def is_master(request: Request, args: dict[str, Any]) -> Reply:
+    """Tell a driver what it talks to (the older name)."""
+    return _describe(request, "ismaster")
+
+
+def _describe(request: Request, primary_field: str) -> Reply:
+    body = request.body
+    _remember_client(request)
+    waits = "topologyVersion" in body or "maxAwaitTimeMS" in body
+    if waits:
+        _await_change(request)
+    reply: Reply = {}
+    if body.get("helloOk"):
+        reply["helloOk"] = True
+    reply[primary_field] = True
+    topology = request.services.topology
+    reply["topologyVersion"] = topology.version()
+    if topology.replica_set:
+        reply.update(_replica_set(request))
+    reply.update(
+        maxBsonObjectSize=MAX_DOCUMENT_SIZE,
+        maxMessageSizeBytes=MAX_MESSAGE_SIZE,
+        maxWriteBatchSize=MAX_WRITE_BATCH_SIZE,
+        localTime=request.now,
+        logicalSessionTimeoutMinutes=30,
+        connectionId=request.client.connection_id,
+        minWireVersion=0,
+        maxWireVersion=MAX_WIRE_VERSION,
+        readOnly=False,
+    )
+    if type(body.get("saslSupportedMechs")) is str:
+        reply.update(_mechanisms(request, body["saslSupportedMechs"]))
+    if request.client.compressors:
+        reply["compression"] = list(request.client.compressors)
+    if waits:
+        request.next_body = {**body, "topologyVersion": topology.version()}
+    return reply
+
+
+def _replica_set(request: Request) -> Reply:
+    topology = request.services.topology
+    timestamp = request.services.oplog.last_timestamp()
+    optime = {"ts": timestamp, "t": Int64(1)}
+    written = Date(int(timestamp.time) * 1000)
+    return {
+        "hosts": [topology.address],
+        "setName": topology.replica_set,
+        "setVersion": 1,
+        "secondary": False,
+        "primary": topology.address,
+        "me": topology.address,
+        "electionId": topology.election_id,
+        "lastWrite": {"opTime": optime, "lastWriteDate": written, "majorityOpTime": optime, "majorityWriteDate": written},
+    }
+
+
+def _mechanisms(request: Request, user: str) -> Reply:
+    """The mechanisms that a user, "database.name", has credentials for."""
+    stored = read_documents(request.services, USERS).get(user)
+    return {} if stored is None else {"saslSupportedMechs": [name for name in stored.get("credentials", {}) if name != "external"]}
+
+
+def _remember_client(request: Request) -> None:
+    """The client says who it is in its first hello only."""
+    metadata = request.body.get("client")
+    if metadata is not None:
+        if request.client.metadata is not None:
+            raise CommandError(186, "The client metadata document may only be sent in the first hello")
+        check_client_metadata(metadata)
+        offered = request.body.get("compression") or []
+        if type(offered) is not list:
+            raise wrong_type(f"{request.name}.compression", offered, "array")
+        request.client.metadata = metadata
+        request.client.compressors = tuple(name for name in offered if name in available_compressors())
+
+
+def _await_change(request: Request) -> None:
+    """A hello that names a version waits until the server has another one, or for as long as it says."""
+    body = request.body
+    version, wait_ms = body.get("topologyVersion"), body.get("maxAwaitTimeMS")
+    if version is None or wait_ms is None:
+        raise CommandError(31368, "A request with a 'topologyVersion' must include 'maxAwaitTimeMS', and the other way round")
+    if type(version) is not dict or type(version.get("processId")) is not ObjectId or type(version.get("counter")) is not Int64:
+        raise CommandError(31372, "topologyVersion must have a processId and a non-negative counter")
+    wait_ms = exact_integer(f"{request.name}.maxAwaitTimeMS", wait_ms)
+    if wait_ms < 0:
+        raise CommandError(31373, "maxAwaitTimeMS must be a non-negative integer")
+    topology = request.services.topology
+    if version["processId"] == topology.process_id:
+        topology.wait_for_change(int(version["counter"]), min(wait_ms, MAX_AWAIT_MS) / 1000)

@@ -1,0 +1,75 @@
+"""The replica set of one node: its status and its configuration.
+
+https://www.mongodb.com/docs/manual/reference/command/replSetGetStatus/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson.values import Date
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+
+
+def _check_replica_set(request: Request) -> None:
+    if not request.services.settings.replica_set:
+        raise CommandError(76, "not running with --replSet")
+
+
+@command("replSetGetStatus", lenient=True, admin_only=True)
+def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
+    """Tell the state of the replica set's members: the one there is, the primary."""
+    _check_replica_set(request)
+    services = request.services
+    timestamp = services.oplog.last_timestamp()
+    optime = {"ts": timestamp, "t": Int64(1)}
+    written = Date(int(timestamp.time) * 1000)
+    uptime = int(services.clock.monotonic() - services.started)
+    times = {"lastCommittedOpTime": optime, "readConcernMajorityOpTime": optime, "appliedOpTime": optime, "durableOpTime": optime}
+    member = {
+        "_id": 0,
+        "name": services.topology.address,
+        "health": 1.0,
+        "state": 1,
+        "stateStr": "PRIMARY",
+        "uptime": uptime,
+        "optime": optime,
+        "optimeDate": written,
+        "electionTime": timestamp,
+        "electionDate": written,
+        "configVersion": 1,
+        "configTerm": 1,
+        "self": True,
+        "lastHeartbeatMessage": "",
+    }
+    return {
+        "set": services.settings.replica_set,
+        "date": request.now,
+        "myState": 1,
+        "term": Int64(1),
+        "heartbeatIntervalMillis": Int64(2000),
+        "majorityVoteCount": 1,
+        "writeMajorityCount": 1,
+        "votingMembersCount": 1,
+        "writableVotingMembersCount": 1,
+        "optimes": {**times, "lastAppliedWallTime": written, "lastDurableWallTime": written},
+        "members": [member],
+    }
+
+
+@command("replSetGetConfig", lenient=True, admin_only=True)
+def repl_set_get_config(request: Request, _args: dict[str, Any]) -> Reply:
+    """Give the replica set's configuration."""
+    _check_replica_set(request)
+    return {"config": request.services.topology.config()}
+
+
+@command("replSetInitiate", lenient=True, admin_only=True)
+def repl_set_initiate(request: Request, _args: dict[str, Any]) -> Reply:
+    """Start a replica set: it runs already."""
+    _check_replica_set(request)
+    raise CommandError(23, "already initialized")

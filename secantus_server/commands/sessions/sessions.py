@@ -1,0 +1,96 @@
+"""Logical sessions: started, refreshed and ended by the client; the server keeps when they were used, and their cursors.
+
+https://www.mongodb.com/docs/manual/reference/server-sessions/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bson.binary import Binary
+
+from secantus_server.bson import RawDocument
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch._fields import session_uuid
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.sessions.registry import TIMEOUT_MINUTES
+
+MAX_SESSIONS = 10_000
+
+
+@command("startSession", {})
+def start_session(request: Request, _args: dict[str, Any]) -> Reply:
+    """Start a logical session."""
+    identity = request.services.catalog.new_uuid()
+    request.services.sessions.use(bytes(identity))
+    return {"id": {"id": identity}, "timeoutMinutes": TIMEOUT_MINUTES}
+
+
+@command("refreshSessions", {}, in_api_v1=True)
+def refresh_sessions(request: Request, _args: dict[str, Any]) -> Reply:
+    """Keep logical sessions alive."""
+    for session in _session_ids(request):
+        request.services.sessions.use(session)
+    return {}
+
+
+@command("endSessions", {}, in_api_v1=True)
+def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
+    """End logical sessions."""
+    ids = _session_ids(request)
+    _kill(request, ids)
+    request.services.sessions.end(ids)
+    return {}
+
+
+@command("killSessions", {}, in_api_v1=True)
+def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
+    """End what runs in logical sessions."""
+    ids = _session_ids(request)
+    _kill(request, ids)
+    _interrupt(request, lambda session: session in ids)
+    return {}
+
+
+@command("killAllSessions", {}, in_api_v1=True, aliases=("killAllSessionsByPattern",))
+def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
+    """End what runs in all logical sessions, or in those of the given users: there are no users."""
+    if not a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name]):
+        request.services.cursors.kill_where(lambda cursor: cursor.session is not None)
+        _interrupt(request, lambda _session: True)
+    return {}
+
+
+def _session_ids(request: Request) -> frozenset[bytes]:
+    """The sessions that a command names.
+
+    Raises:
+        CommandError: 14, 40414, or there are more than 10,000.
+    """
+    sessions = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
+    if len(sessions) > MAX_SESSIONS:
+        raise CommandError(2, f"Too many sessions: {len(sessions)}; the most is {MAX_SESSIONS}")
+    for session in sessions:
+        identity = session.get("id")
+        if identity is None:
+            raise CommandError(40414, f"BSON field '{request.name}.{request.name}.id' is missing but a required field")
+        if type(identity) is not Binary or identity.subtype != 4:
+            raise a.wrong_type(f"{request.name}.{request.name}.id", identity, "UUID")
+    return frozenset(bytes(session["id"]) for session in sessions)
+
+
+def _kill(request: Request, ids: frozenset[bytes]) -> None:
+    request.services.cursors.kill_where(lambda cursor: cursor.session in ids)
+
+
+def _interrupt(request: Request, is_killed: Callable[[bytes], bool]) -> None:
+    """End the operations of sessions, but not the one that asks for it."""
+    operations = request.services.operations
+    for operation in operations.all():
+        lsid = operation.body.get("lsid")
+        session = session_uuid(lsid.data) if type(lsid) is RawDocument else None
+        if operation is not request.operation and session is not None and is_killed(session):
+            operations.kill(operation.opid)

@@ -1,0 +1,155 @@
+"""Read and write concern: what a single node can hold to, and the errors for what it cannot.
+
+https://www.mongodb.com/docs/manual/reference/write-concern/ and .../read-concern/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.decimal128 import Decimal128
+from bson.timestamp import Timestamp
+
+from secantus_server.bson.values import is_number, type_name
+from secantus_server.dispatch.arguments import whole_number, wrong_type
+from secantus_server.errors import CommandError
+
+READ_LEVELS = ("local", "majority", "linearizable", "available", "snapshot")
+PROVENANCES = ("clientSupplied", "implicitDefault", "customDefault", "getLastErrorDefaults", "internalWriteDefault")
+MAX_NODES = 50
+# A getMore repeats what its cursor began with.
+_TAKE_SNAPSHOT = frozenset(["find", "aggregate", "distinct", "explain", "getMore"])
+_WRITE_FIELDS = frozenset(["w", "j", "wtimeout", "fsync", "provenance", "getLastError"])
+_READ_FIELDS = frozenset(
+    [
+        "level",
+        "afterClusterTime",
+        "afterOpTime",
+        "atClusterTime",
+        "provenance",
+        "allowTransactionTableSnapshot",
+        "waitLastStableRecoveryTimestamp",
+    ]
+)
+
+
+def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalone: bool) -> None:
+    """Hold a read concern to the rules.
+
+    Raises:
+        CommandError: it is not one, or this command or server cannot hold to it.
+    """
+    if type(concern) is not dict:
+        raise wrong_type("readConcern", concern, "object")
+    for key, value in concern.items():
+        if key not in _READ_FIELDS:
+            raise CommandError(40415, f"BSON field 'readConcern.{key}' is an unknown field.")
+        if key == "level" and value is not None and type(value) is not str:
+            raise wrong_type("readConcern.level", value, "string")
+        if key == "provenance":
+            _check_provenance("readConcern.provenance", value)
+        if key in ("afterClusterTime", "atClusterTime") and type(value) is not Timestamp:
+            raise wrong_type(f"readConcern.{key}", value, "timestamp")
+    level = "local" if concern.get("level") is None else concern["level"]
+    if level not in READ_LEVELS:
+        raise CommandError(2, f"Enumeration value '{level}' for field 'readConcern.level' is not a valid value.")
+    if (not takes_one and level != "local") or (level == "snapshot" and command not in _TAKE_SNAPSHOT):
+        raise CommandError(72, f'Command {command} does not support readConcern {{ level: "{level}" }}')
+    if standalone and level in ("snapshot", "linearizable"):
+        raise CommandError(123, f"node needs to be a replica set member to use readConcern: {level}")
+    if concern.get("afterClusterTime") == Timestamp(0, 0):
+        raise CommandError(72, "afterClusterTime cannot be set to a null timestamp")
+    if "atClusterTime" in concern and level != "snapshot":
+        raise CommandError(72, "readConcern.atClusterTime may only be used with readConcern level 'snapshot'")
+
+
+def check_write_concern(command: str, takes_one: bool, concern: Any) -> None:
+    """Hold a write concern to the rules; what only shows after the write is `write_concern_error`.
+
+    Raises:
+        CommandError: it is not one, or the command takes none.
+    """
+    if type(concern) is not dict:
+        raise wrong_type(f"{command}.writeConcern", concern, "object")
+    if not takes_one:
+        raise CommandError(72, f"Command {command} does not support writeConcern")
+    for key, value in concern.items():
+        if key not in _WRITE_FIELDS:
+            raise CommandError(40415, f"BSON field 'writeConcern.{key}' is an unknown field.")
+        if key in ("j", "fsync") and value is not None and type(value) is not bool and not is_number(value):
+            raise wrong_type(f"writeConcern.{key}", value, "[bool, int, double, decimal, long]")
+        if key == "provenance":
+            _check_provenance("writeConcern.provenance", value)
+    _check_w(concern.get("w", 1))
+    _check_timeout(concern.get("wtimeout"))
+    if concern.get("j") and concern.get("fsync"):
+        raise CommandError(9, "fsync and j options cannot be used together")
+
+
+def _check_provenance(name: str, value: Any) -> None:
+    if value is None:
+        return
+    if type(value) is not str:
+        raise wrong_type(name, value, "string")
+    if value not in PROVENANCES:
+        raise CommandError(2, f"Enumeration value '{value}' for field '{name}' is not a valid value.")
+
+
+def _check_w(w: Any) -> None:
+    if type(w) is str:
+        return
+    if type(w) is dict:
+        _check_tags(w)
+        return
+    if not is_number(w):
+        raise CommandError(9, f"w has to be a number, string, or object; found: {type_name(w)}")
+    number = w.to_decimal() if type(w) is Decimal128 else w
+    if number != number or not -1 < number < MAX_NODES + 1:
+        raise CommandError(9, f"w has to be a non-negative number and not greater than {MAX_NODES}; found: {w}")
+
+
+def _check_tags(tags: dict[str, Any]) -> None:
+    if not tags:
+        raise CommandError(9, "tagged write concern requires tags")
+    for tag, count in tags.items():
+        if not is_number(count):
+            raise CommandError(9, f"tags must be a single level document with only number values; found: {type_name(count)} for {tag}")
+
+
+def _check_timeout(timeout: Any) -> None:
+    """A timeout of another type is no timeout, as in MongoDB; a number has a largest value."""
+    if is_number(timeout) and whole_number(timeout) >= 2**31:
+        raise CommandError(9, f"wtimeout must be a 32-bit integer, but found: {timeout}")
+
+
+def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
+    """Whether the client does not want to know what became of its write (`w: 0` without `j`)."""
+    if not concern:
+        return False
+    w = concern.get("w", 1)
+    return is_number(w) and whole_number(w) == 0 and not waits_for_disk(concern)
+
+
+def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a reply says when the write was made but its concern cannot be met on one node.
+
+    Arguments:
+        concern: the command's write concern, or None.
+    """
+    if not concern:
+        return None
+    w = concern.get("w", 1)
+    if type(w) is str and w != "majority":
+        return {
+            "code": 79,
+            "codeName": "UnknownReplWriteConcern",
+            "errmsg": f"No write concern mode named '{w}' found in replica set configuration",
+        }
+    if is_number(w) and whole_number(w) > 1:
+        return {"code": 100, "codeName": "UnsatisfiableWriteConcern", "errmsg": "Not enough data-bearing nodes"}
+    return None
+
+
+def waits_for_disk(concern: dict[str, Any] | None) -> bool:
+    """Whether the write is to be on disk before it is acknowledged (`j: true`)."""
+    return bool(concern and (concern.get("j") or concern.get("fsync")))

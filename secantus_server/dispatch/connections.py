@@ -1,0 +1,82 @@
+"""The connected clients, and what all clients so far have sent and received."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from secantus_server.dispatch.usage import Usage
+from secantus_server.system._threads import Lock
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.client import ClientInfo
+
+
+class Traffic(NamedTuple):
+    """Bytes and requests of one connection or of several."""
+
+    bytes_in: int = 0
+    bytes_out: int = 0
+    requests: int = 0
+
+    def plus(self, client: ClientInfo) -> Traffic:
+        """Return the sum with a connection's."""
+        return Traffic(self.bytes_in + client.bytes_in, self.bytes_out + client.bytes_out, self.requests + client.requests)
+
+
+class Connections:
+    """The connections of a server.
+
+    Threads: `_lock` guards `_clients`, `_traffic` and `_usage`. A connection's own thread counts in its `ClientInfo` without it; others
+    only read there.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._clients: dict[int, ClientInfo] = {}
+        # The sums of connections that have ended.
+        self._traffic = Traffic()
+        self._usage = Usage()
+
+    def add(self, client: ClientInfo) -> None:
+        """Note a connection."""
+        with self._lock:
+            self._clients[client.connection_id] = client
+
+    def remove(self, client: ClientInfo) -> None:
+        """Note that a connection has ended."""
+        with self._lock:
+            if self._clients.pop(client.connection_id, None) is not None:
+                self._traffic = self._traffic.plus(client)
+                self._usage.add(client.usage)
+
+    def find(self, connection_id: int) -> ClientInfo | None:
+        """Return the connection of this id, or None."""
+        with self._lock:
+            return self._clients.get(connection_id)
+
+    def all(self) -> list[ClientInfo]:
+        """Return the connections, oldest first."""
+        with self._lock:
+            return list(self._clients.values())
+
+    def traffic(self) -> Traffic:
+        """Return the bytes and requests of all connections, ended ones included."""
+        with self._lock:
+            total = self._traffic
+            for client in self._clients.values():
+                total = total.plus(client)
+        return total
+
+    def usage(self) -> Usage:
+        """Return the counts and times of all connections, ended ones included."""
+        total = Usage()
+        with self._lock:
+            for usage in (self._usage, *(client.usage for client in self._clients.values())):
+                total.add(usage)
+        return total
+
+    def forget(self, db: str, collection: str | None = None) -> None:
+        """Forget the times of a collection that was dropped, or of a whole database."""
+        with self._lock:
+            for usage in (self._usage, *(client.usage for client in self._clients.values())):
+                usage.forget(db, collection)

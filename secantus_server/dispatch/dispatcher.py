@@ -1,0 +1,187 @@
+"""From a message to a command and its reply: the arguments of every command are read here, once.
+
+https://www.mongodb.com/docs/manual/reference/command/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.binary import Binary
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from secantus_server.bson import RawDocument, decode
+from secantus_server.bson.values import type_name
+from secantus_server.dispatch._fields import session_uuid
+from secantus_server.dispatch.arguments import exact_integer, truth, wrong_type
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.cluster_time import NO_SIGNATURE, check_cluster_time
+from secantus_server.dispatch.concerns import check_read_concern, check_write_concern, write_concern_error
+from secantus_server.dispatch.interceptors import Outcome
+from secantus_server.dispatch.names import check_database_name
+from secantus_server.dispatch.operations import Operation
+from secantus_server.dispatch.registry import Command, Reply, find_command
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.transaction_numbers import run_once
+from secantus_server.errors import CommandError
+from secantus_server.wire.message import Message
+
+MAX_TIME_MS = 2**31 - 1
+
+
+def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[Request, Reply]:
+    """Run the command of a message.
+
+    Arguments:
+        message: what came in.
+        services: the server.
+        client: the connection it came in on.
+
+    Raises:
+        CommandError: the command cannot do what was asked.
+    """
+    name = next(iter(message.body))
+    db = message.body.get("$db")
+    if type(db) is not str:
+        raise CommandError(40571, "OP_MSG requests require a $db argument") if db is None else wrong_type("$db", db, "string")
+    command = find_command(name)
+    operation = services.operations.begin(client.connection_id, db, message.body)
+    request = Request(name, db, message, services, client, operation)
+    outcome: Outcome | None = None
+    try:
+        check_generic(command, request, operation)
+        arguments = command.arguments.parse(message.body, name) if command.arguments else {}
+        for before in services.interceptors.before:
+            before(request)
+        if "txnNumber" in message.body:
+            outcome = reply = run_once(command, request, arguments, _run)
+        else:
+            outcome = reply = _run(command, request, arguments)
+    except CommandError as error:
+        outcome = error
+        raise
+    finally:
+        services.operations.end(operation)
+        _account(command, request, outcome)
+    return request, finish_reply(reply, services)
+
+
+def _account(command: Command, request: Request, outcome: Outcome | None) -> None:
+    """Count a command that has ended, and show it to the interceptors unless it failed inside the server."""
+    services, body, operation = request.services, request.body, request.operation
+    request.seconds = services.clock.monotonic() - operation.started - operation.waited
+    target = body.get("collection") if command.name == "getMore" else body[request.name]
+    key = (request.db, target if type(target) is str else "", command.name)
+    request.client.usage.record(key, command.counter, request.seconds)
+    if outcome is not None:
+        for after in services.interceptors.after:
+            after(request, outcome)
+
+
+def check_generic(command: Command, request: Request, operation: Operation) -> None:
+    """Hold the arguments that every command takes to their rules.
+
+    Raises:
+        CommandError: one of them is not possible for this command.
+    """
+    body = request.body
+    check_database_name(request.db)
+    if command.admin_only and request.db != "admin":
+        raise CommandError(13, f"{command.name} may only be run against the admin database.")
+    if "$clusterTime" in body:
+        services = request.services
+        own = services.oplog.last_timestamp() if services.settings.replica_set else None
+        check_cluster_time(body["$clusterTime"], own, services.clock)
+    if "txnNumber" in body and type(body["txnNumber"]) is not Int64:
+        raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")
+    if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:
+        _check_api_version(command, body)
+    if body.get("maxTimeMS") is not None and request.name != "getMore":
+        operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
+    if "startTransaction" in body or "autocommit" in body:
+        raise CommandError(238, "Transactions are not supported by Secantus yet: run the statements without one.")
+    if "lsid" in body:
+        request.session = _session(command, body)
+        request.services.sessions.use(request.session)
+    if body.get("readConcern") is not None:
+        check_read_concern(command.name, command.is_read, body["readConcern"], standalone=not request.services.settings.replica_set)
+    if body.get("writeConcern") is not None:
+        check_write_concern(command.name, command.is_write, body["writeConcern"])
+
+
+def _max_time_ms(name: str, value: Any) -> int:
+    limit = exact_integer(f"{name}.maxTimeMS", value)
+    if not 0 <= limit <= MAX_TIME_MS:
+        raise CommandError(2, f"{limit} value for maxTimeMS is out of range [0, {MAX_TIME_MS}]")
+    return limit
+
+
+def _session(command: Command, body: dict[str, Any]) -> bytes:
+    """The UUID of the session."""
+    document = body["lsid"]
+    if type(document) is RawDocument:
+        return session_uuid(document.data) or _checked_uuid(decode(document.data))
+    if type(document) is dict:
+        return _checked_uuid(document)
+    raise wrong_type(f"{command.name}.lsid", document, "object")
+
+
+def _checked_uuid(session: dict[str, Any]) -> bytes:
+    """The UUID of a session's document, or what is wrong with it."""
+    session_id = session.get("id")
+    if session_id is None:
+        raise CommandError(40414, "BSON field 'OperationSessionInfo.lsid.id' is missing but a required field")
+    if type(session_id) is not Binary or session_id.subtype != 4:
+        raise CommandError(14, f"BSON field 'lsid.id' is the wrong type '{type_name(session_id)}', expected type 'UUID'")
+    if len(session_id) != 16:
+        raise CommandError(207, "uuid must be a 16-byte binary field with UUID (4) subtype")
+    return bytes(session_id)
+
+
+def _check_api_version(command: Command, body: dict[str, Any]) -> None:
+    """The Stable API. https://www.mongodb.com/docs/manual/reference/stable-api/"""
+    version = body.get("apiVersion")
+    if version is None:
+        raise CommandError(322, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
+    if type(version) is not str:
+        raise wrong_type(f"{command.name}.apiVersion", version, "string")
+    if version != "1":
+        raise CommandError(322, 'API version must be "1"')
+    strict = body.get("apiStrict")
+    if strict is not None and truth(strict) and not command.in_api_v1:
+        raise CommandError(323, f"Provided apiStrict:true, but the command {command.name} is not in API Version 1")
+
+
+def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
+    """Run a command, and tell if its write concern cannot be met, beside an error too; an aggregation knows itself whether it wrote."""
+    if "writeConcern" not in request.body or not command.is_write or command.is_read:
+        return command.run(request, arguments)
+    problem = write_concern_error(request.body["writeConcern"])
+    told = {} if problem is None else {"writeConcernError": problem}
+    try:
+        reply = command.run(request, arguments)
+    except CommandError as error:
+        error.info.update(told)
+        raise
+    reply.update(told)
+    return reply
+
+
+def finish_reply(reply: Reply, services: Services) -> Reply:
+    """Add what every reply has: ok, and the cluster's time on a replica set."""
+    reply.setdefault("ok", 1.0)
+    if services.settings.replica_set:
+        time: Timestamp = services.oplog.last_timestamp()
+        reply["$clusterTime"] = {"clusterTime": time, "signature": NO_SIGNATURE}
+        reply["operationTime"] = time
+    return reply
+
+
+def error_reply(error: CommandError, services: Services) -> Reply:
+    """The reply that says what went wrong."""
+    reply: Reply = {"ok": 0.0, "errmsg": error.message, "code": error.code, "codeName": error.code_name, **error.info}
+    if error.labels:
+        reply["errorLabels"] = list(error.labels)
+    return finish_reply(reply, services)

@@ -1,0 +1,80 @@
+"""The verbosity of the log's components: the parameters logLevel and logComponentVerbosity.
+
+A verbosity above 0, of the whole log or of the component `command`, makes the server log everything and each command. Those of the other
+components are kept and shown; the log has no lines of theirs.
+
+https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.logComponentVerbosity
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.dispatch import arguments as a
+from secantus_server.errors import CommandError
+
+NAME = "logComponentVerbosity"
+MAX_VERBOSITY = 5
+# A component with this verbosity has its parent's.
+INHERITED = -1
+
+_CHILDREN: dict[str, tuple[str, ...]] = {
+    "network": ("asio", "bridge", "connectionPool"),
+    "query": ("optimizer", "rejected"),
+    "replication": ("election", "heartbeats", "initialSync", "rollback"),
+    "sharding": ("migration", "rangeDeleter", "balancer"),
+    "storage": ("recovery", "journal", "wt"),
+}
+_COMPONENTS = (
+    "accessControl", "command", "control", "executor", "geo", "index", "network", "query", "replication", "sharding", "storage",
+    "tenantMigration", "test", "write", "ftdc", "tracking", "transaction", "assert",
+)  # fmt: skip
+
+
+def default_verbosity() -> dict[str, Any]:
+    """Return the verbosities of a server where nobody set one."""
+    components = {
+        name: {"verbosity": INHERITED, **{child: {"verbosity": INHERITED} for child in _CHILDREN.get(name, ())}} for name in _COMPONENTS
+    }
+    return {"verbosity": 0, **components}
+
+
+def changed_verbosity(current: dict[str, Any], wanted: Any) -> dict[str, Any]:
+    """Return the verbosities after a change.
+
+    Arguments:
+        current: all of them.
+        wanted: those that change, in the form of `current`.
+
+    Raises:
+        CommandError: 14 TypeMismatch, 2 BadValue for an unknown component or a verbosity that cannot be.
+    """
+    if type(wanted) is not dict:
+        raise a.wrong_type(f"setParameter.{NAME}", wanted, "object")
+    return _merged(current, wanted, "")
+
+
+def _merged(current: dict[str, Any], wanted: dict[str, Any], path: str) -> dict[str, Any]:
+    merged = dict(current)
+    for name, value in wanted.items():
+        where = f"{path}.{name}" if path else name
+        if name == "verbosity":
+            merged[name] = _verbosity(where, value)
+        elif name not in current:
+            raise CommandError(2, f"Invalid component name {where}")
+        elif type(value) is dict:
+            merged[name] = _merged(current[name], value, where)
+        else:
+            # A number alone is the component's verbosity.
+            merged[name] = {**current[name], "verbosity": _verbosity(where, value)}
+    return merged
+
+
+def _verbosity(where: str, value: Any) -> int:
+    number = int(a.integer(INHERITED, MAX_VERBOSITY)(f"setParameter.{NAME}.{where}", value))
+    return 0 if where == "verbosity" and number == INHERITED else number
+
+
+def logs_everything(verbosity: dict[str, Any]) -> bool:
+    """Return whether the log shows every message."""
+    return bool(verbosity["verbosity"] > 0 or verbosity["command"]["verbosity"] > 0)

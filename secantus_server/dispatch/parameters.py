@@ -1,0 +1,103 @@
+"""The server's parameters: those that drivers and tools ask for, and those that mean something for this server.
+
+https://www.mongodb.com/docs/manual/reference/parameters/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.auth.scram import MECHANISMS
+from secantus_server.bson.values import is_number
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch import memory_limits
+from secantus_server.dispatch.log_verbosity import NAME, default_verbosity, logs_everything
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.limits import DEFAULT_BYTES
+from secantus_server.sessions.registry import TIMEOUT_MINUTES
+from secantus_server.settings import Settings
+from secantus_server.version import FEATURE_COMPATIBILITY
+
+MAX_SYNC_DELAY_S = 9_000_000
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter.
+
+    Arguments:
+        default: its value where nobody set it.
+        check: gives the value to keep, or raises; None where setParameter does not change it.
+        settable: MongoDB lets it be changed while the server runs.
+        at_startup: MongoDB takes it on the command line.
+    """
+
+    default: Callable[[Settings], Any]
+    check: a.Check | None = None
+    settable: bool = False
+    at_startup: bool = True
+
+
+def _constant(value: Any) -> Callable[[Settings], Any]:
+    return lambda _settings: value
+
+
+def _boolean(name: str, value: Any) -> bool:
+    if type(value) is not bool and not is_number(value):
+        raise a.wrong_type(name, value, "[bool, long, int, decimal, double]")
+    return a.truth(value)
+
+
+def _sync_delay(name: str, value: Any) -> float:
+    """The seconds between two checkpoints. MongoDB's 0 means none at all, which would let the log grow without bound here."""
+    if not is_number(value):
+        raise a.wrong_type(name, value, "[long, int, decimal, double]")
+    seconds = float(str(value))
+    if not 0 <= seconds <= MAX_SYNC_DELAY_S:
+        raise CommandError(2, f"Invalid value for parameter syncdelay: {value} is not between 0 and {MAX_SYNC_DELAY_S}")
+    if seconds == 0:
+        raise not_supported("setting syncdelay to 0", "set a larger number of seconds")
+    return seconds
+
+
+PARAMETERS: dict[str, Parameter] = {
+    "KeysRotationIntervalSec": Parameter(_constant(7776000)),
+    "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
+    "acceptApiVersion2": Parameter(_constant(False)),
+    "authSchemaVersion": Parameter(_constant(5), None, at_startup=False),
+    "authenticationMechanisms": Parameter(_constant(list(MECHANISMS))),
+    "clientCursorMonitorFrequencySecs": Parameter(_constant(4), a.integer(1), settable=True),
+    "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, a.integer(1), settable=True),
+    "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
+    "featureCompatibilityVersion": Parameter(_constant({"version": FEATURE_COMPATIBILITY}), None, at_startup=False),
+    "localLogicalSessionTimeoutMinutes": Parameter(_constant(TIMEOUT_MINUTES)),
+    NAME: Parameter(lambda _settings: default_verbosity(), a.as_anything, settable=True),
+    "logLevel": Parameter(_constant(0), a.integer(0, 5), settable=True),
+    "maxBsonObjectSize": Parameter(_constant(16 * 1024 * 1024), None, at_startup=False),
+    "notablescan": Parameter(_constant(False), None, settable=True),
+    "quiet": Parameter(_constant(False), _boolean, settable=True),
+    "requireApiVersion": Parameter(_constant(False), None, settable=True),
+    "syncdelay": Parameter(lambda settings: float(settings.checkpoint_interval_s), _sync_delay, settable=True),
+    "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
+    "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
+    "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),
+    memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
+    **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
+}
+
+
+def parameter_value(services: Services, name: str) -> Any:
+    """The value that a parameter has now."""
+    if name in services.parameters:
+        return services.parameters[name]
+    return PARAMETERS[name].default(services.settings)
+
+
+def apply_verbosity(services: Services) -> None:
+    """Let the log follow the parameter logComponentVerbosity."""
+    everything = logs_everything(parameter_value(services, NAME))
+    services.log.set_verbose(everything)
+    services.observer.log_all(everything)

@@ -1,0 +1,106 @@
+"""The commands: each registers itself where it is written, with what its document may hold.
+
+`known.py` names the commands that MongoDB has and Secantus does not have yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from secantus_server.dispatch.arguments import Arguments, Field
+from secantus_server.dispatch.known import INSTEAD, NOT_YET
+from secantus_server.errors import CommandError, not_supported
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.request import Request
+
+Reply = dict[str, Any]
+Handler = Callable[["Request", dict[str, Any]], Reply]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Arguments:
+        name: as MongoDB spells it.
+        arguments: its declared fields; None means that it reads its body itself.
+        run: makes the reply from the request and the parsed fields.
+        admin_only: it runs against the database `admin` alone.
+        in_api_v1: it is part of the Stable API's version 1.
+        is_write: it takes a write concern.
+        is_read: it takes a read concern.
+        is_retryable: it takes a `txnNumber` outside a transaction.
+        help: one sentence for listCommands.
+        counter: what serverStatus counts it as.
+    """
+
+    name: str
+    arguments: Arguments | None
+    run: Handler
+    admin_only: bool = False
+    in_api_v1: bool = False
+    is_write: bool = False
+    is_read: bool = False
+    is_retryable: bool = False
+    help: str = ""
+    counter: str = "command"
+
+
+# The commands that serverStatus counts by themselves, and under which name.
+_COUNTERS = {"find": "query", "insert": "insert", "update": "update", "delete": "delete", "getMore": "getmore"}
+
+_COMMANDS: dict[str, Command] = {}
+
+
+def command(
+    name: str,
+    fields: dict[str, Field] | None = None,
+    *,
+    aliases: tuple[str, ...] = (),
+    admin_only: bool = False,
+    in_api_v1: bool = False,
+    is_write: bool = False,
+    is_read: bool = False,
+    is_retryable: bool = False,
+    lenient: bool = False,
+) -> Callable[[Handler], Handler]:
+    """Register a handler under a command's name and its aliases.
+
+    Arguments:
+        fields: the fields beyond those that every command takes.
+        lenient: fields that are not declared are ignored, as MongoDB does for some old commands.
+    """
+
+    def register(handler: Handler) -> Handler:
+        arguments = None if lenient else Arguments(name, fields)
+        summary = (handler.__doc__ or "").strip().split("\n")[0]
+        counter = _COUNTERS.get(name, "command")
+        entry = Command(name, arguments, handler, admin_only, in_api_v1, is_write, is_read, is_retryable, summary, counter)
+        for key in (name, *aliases):
+            assert key not in _COMMANDS, f"the command {key} is registered twice"
+            _COMMANDS[key] = entry
+        return handler
+
+    return register
+
+
+def find_command(name: str) -> Command:
+    """The command of this name.
+
+    Raises:
+        CommandError: 238 for one that MongoDB has and Secantus does not have yet, 59 for one that nobody has.
+    """
+    entry = _COMMANDS.get(name)
+    if entry is not None:
+        return entry
+    if name in NOT_YET:
+        raise not_supported(f"the command {name}", INSTEAD.get(name, "point the test at a MongoDB server"))
+    raise CommandError(59, f"no such command: '{name}'")
+
+
+def all_commands() -> dict[str, Command]:
+    """Every registered name with its command."""
+    return dict(sorted(_COMMANDS.items()))

@@ -1,0 +1,98 @@
+"""One command while it runs: what came in, who sent it, and the server's services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bson.timestamp import Timestamp
+
+from secantus_server.bson.values import Date
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.memory_limits import memory_limits
+from secantus_server.dispatch.operations import Operation
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.limits import DEFAULT_LIMITS
+from secantus_server.wire.message import Message
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.services import Services
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One command while it runs.
+
+    Arguments:
+        name: the command's name as the client wrote it.
+        db: the database it runs against.
+        message: the message that carried it.
+        services: the server.
+        client: the connection.
+        operation: its entry among the running operations; ask it regularly whether to go on.
+        body: the command document.
+        session: the UUID of the logical session that it runs in, or None.
+        seconds: how long it worked, without waits for data; set when it has ended.
+        is_slow: whether it counts as slow, once `Observer.is_slow` has been asked.
+        next_body: set by a command that may answer again without being asked (exhaust).
+    """
+
+    name: str
+    db: str
+    message: Message
+    services: Services
+    client: ClientInfo
+    operation: Operation
+    body: dict[str, Any] = field(init=False)
+    session: bytes | None = None
+    next_body: dict[str, Any] | None = None
+    seconds: float = 0.0
+    is_slow: bool | None = None
+    _now: Date | None = field(default=None, repr=False)
+    _cluster_time: Timestamp | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.body = self.message.body
+
+    @property
+    def sequences(self) -> dict[str, list[bytes]]:
+        """The documents sent beside the body."""
+        return self.message.sequences
+
+    @property
+    def now(self) -> Date:
+        """The command's time; the same whenever it is asked for."""
+        if self._now is None:
+            self._now = Date(self.services.clock.now_ms())
+        return self._now
+
+    def forget_cluster_time(self) -> None:
+        """Let the next context have another cluster time; the operations of a bulkWrite do not share theirs."""
+        self._cluster_time = None
+
+    def parse_context(
+        self, let: dict[str, Any] | None = None, collation: Any = None, text_error: Callable[[], CommandError] | None = None
+    ) -> ParseContext:
+        """The surroundings in which this command's filters and expressions are parsed.
+
+        Arguments:
+            let: the values of user variables, already evaluated.
+            collation: the collation that its strings compare by.
+            text_error: see `ParseContext`.
+        """
+        services = self.services
+        if self._cluster_time is None and services.settings.replica_set:
+            self._cluster_time = services.oplog.last_timestamp()
+        return ParseContext(
+            self.now,
+            self._cluster_time,
+            {name: Cell(value) for name, value in let.items()} if let else {},
+            collation,
+            services.clock.random,
+            services.clock.object_id,
+            keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
+            text_error=text_error,
+            limits=memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
+        )

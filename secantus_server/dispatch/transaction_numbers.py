@@ -1,0 +1,132 @@
+"""`txnNumber`: which commands take it, and that a retryable write runs once, however often it is sent.
+
+A write that comes again is answered as it was the first time.
+
+https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from secantus_server.dispatch.registry import Command, Reply
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.sessions.retryable import RetryableWrite
+
+# The argument that holds a command's statements.
+_STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
+
+# The SHA-256 of no user at all, which MongoDB's text for a session shows where authentication is off.
+_NOBODY = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+
+
+def run_once(
+    command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
+) -> Reply:
+    """Run a retryable write, or answer it as it was answered before.
+
+    Its number is used as soon as the run begins, even if the command fails: a part of it may have been written.
+
+    Arguments:
+        request: a request whose body holds a `txnNumber`.
+        arguments: what the command's table of arguments has parsed.
+        run: runs the command.
+
+    Raises:
+        CommandError: 72 without a session or with a negative number, 20 on a standalone, 50768 for a command that is no
+            retryable write, 225 for a number older than the session's newest, 238 for the newest once more where there is no reply
+            to repeat; and whatever the command raises.
+    """
+    number: int = request.body["txnNumber"]
+    session, sessions = request.session, request.services.sessions
+    if session is None or number < 0 or not command.is_retryable or not request.services.settings.replica_set:
+        raise _no_number(command, request)
+    write = RetryableWrite(number, (command.name, _statement_count(command, request), _statement_ids(request)))
+    newest = sessions.begin_write(session, write)
+    if newest is not write:
+        return _answered_before(command, request, session, write, newest)
+    reply: Reply | None = None
+    try:
+        reply = run(command, request, arguments)
+    finally:
+        sessions.retries.finish(write, reply)
+    return reply
+
+
+def _statement_count(command: Command, request: Request) -> int:
+    """How many statements a write command has; findAndModify has one."""
+    name = _STATEMENTS.get(command.name)
+    if name is None:
+        return 1
+    found = request.message.sequences.get(name) or request.body.get(name)
+    return len(found) if type(found) is list else 0
+
+
+def _statement_ids(request: Request) -> tuple[int, ...]:
+    """The numbers that a client gave the statements; mostly none, and they count from 0 then."""
+    body = request.body
+    ids = body.get("stmtIds")
+    if type(ids) is list:
+        return tuple(ids)
+    first = body.get("stmtId")
+    return () if first is None else (first,)
+
+
+def _answered_before(command: Command, request: Request, session: bytes, write: RetryableWrite, newest: RetryableWrite) -> Reply:
+    """Return the reply of the session's newest write, which has this number, or raise why there is none."""
+    if write.number < newest.number:
+        raise _too_old(session, write.number, newest.number)
+    request.services.sessions.retries.wait(newest, request.operation.check)
+    if newest.reply is None:
+        raise CommandError(
+            238,
+            f"This {command.name} with txnNumber {write.number} came a second time, after the first one had failed. Secantus does not run "
+            "it again, for a part of it may have been written: read what it wrote, and send it with a new number.",
+        )
+    if newest.shape != write.shape:
+        raise CommandError(
+            238,
+            f"This {command.name} has the txnNumber {write.number} of another write of its session. Secantus keeps one reply "
+            "for each number: give each write a number of its own.",
+        )
+    return dict(newest.reply)
+
+
+def check_single(request: Request, multi: bool, option: str) -> None:
+    """Refuse a statement about several documents in a retryable write.
+
+    Arguments:
+        option: how the statement says that it is about several.
+
+    Raises:
+        CommandError: 72 InvalidOptions.
+    """
+    if multi and "txnNumber" in request.body:
+        raise CommandError(72, f"Cannot use (or request) retryable writes with {option}")
+
+
+def _no_number(command: Command, request: Request) -> CommandError:
+    """Why a command's number is not possible."""
+    if request.session is None:
+        return CommandError(72, "Transaction number requires a session ID to also be specified")
+    if not request.services.settings.replica_set:
+        return CommandError(20, "Transaction numbers are only allowed on a replica set member or mongos")
+    if request.body["txnNumber"] < 0:
+        return CommandError(72, "Transaction number cannot be negative")
+    return CommandError(
+        50768,
+        "txnNumber may only be provided for multi-document transactions and retryable write commands. autocommit:false was not "
+        f"provided, and {command.name} is not a retryable write command.",
+    )
+
+
+def _too_old(session: bytes, number: int, newest: int) -> CommandError:
+    """225 TransactionTooOld."""
+    return CommandError(
+        225,
+        f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} because a newer one "
+        f"with txnNumber {newest} has already started.",
+    )

@@ -1,0 +1,1 @@
+"""What is done around a command: one file for each interceptor."""

@@ -1,0 +1,35 @@
+"""The database profiler: writes a document to `system.profile` for each command that it selects.
+
+https://www.mongodb.com/docs/manual/tutorial/manage-the-database-profiler/
+"""
+
+from __future__ import annotations
+
+from secantus_server.bson import encode
+from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
+from secantus_server.dispatch.observer import NEVER_OBSERVED
+from secantus_server.dispatch.services import Services
+from secantus_server.work.profile_collection import write_profile_entry
+from secantus_server.work.profile_entries import profile_entries
+
+
+class Profiler(Interceptor):
+    """Active while the profiler of any database is on."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @property
+    def is_active(self) -> bool:
+        """Whether any database is profiled."""
+        return bool(self._services.observer.profiling.levels)
+
+    def after(self, call: Call, outcome: Outcome) -> None:
+        """Write the command's documents if its database's level and filter select it."""
+        observer = self._services.observer
+        level, chosen = observer.profiling.levels.get(call.db, 0), observer.profiling.filters.get(call.db)
+        if not level or call.name in NEVER_OBSERVED or (level == 1 and chosen is None and not observer.is_slow(call)):
+            return
+        for entry in profile_entries(call, outcome, self._services.clock):
+            if chosen is None or chosen[1].matches(encode(entry)):
+                write_profile_entry(self._services, call.db, entry)

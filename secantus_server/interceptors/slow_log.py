@@ -1,0 +1,30 @@
+"""The log's lines about slow commands, or about every command while logComponentVerbosity asks for them.
+
+https://www.mongodb.com/docs/manual/reference/log-messages/#logging-slow-operations
+"""
+
+from __future__ import annotations
+
+from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
+from secantus_server.dispatch.observer import NEVER_OBSERVED
+from secantus_server.dispatch.services import Services
+
+
+class SlowLog(Interceptor):
+    """Logs the commands that took longer than `slowms`."""
+
+    def __init__(self, services: Services) -> None:
+        self._observer = services.observer
+        self._log = services.log
+
+    def after(self, call: Call, outcome: Outcome) -> None:
+        """Log the command if it was slow, or if all are logged."""
+        if call.seconds <= self._observer.log_threshold_s or call.name in NEVER_OBSERVED:
+            return
+        target = call.body[call.name]
+        namespace = f"{call.db}.{target}" if type(target) is str else call.db
+        line = f"{call.name} on {namespace}: {int(call.seconds * 1000)} ms (conn{call.client.connection_id})"
+        if self._observer.is_slow(call):
+            self._log.info(f"Slow command {line}")
+        elif self._observer.logs_all:
+            self._log.debug(f"Command {line}")

@@ -1,0 +1,1 @@
+"""What commands do their work with: reading, writing, pipelines over collections, validation, TTL."""

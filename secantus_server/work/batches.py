@@ -1,0 +1,224 @@
+"""Statements about many documents: they are written in batches, each in a transaction of its own.
+
+MongoDB writes each document of such a statement by itself: what was written stays when a later document fails or the operation
+is interrupted, and a document that another client changes before its turn is held against the filter again.
+https://www.mongodb.com/docs/manual/core/write-operations-atomicity/
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from bson.binary import Binary
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.exec._point import fetch
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.exec.sorting import SortedDocuments
+from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.find import matching_documents
+from secantus_server.query.plan import Documents, Nothing
+from secantus_server.query.point import OneDocument, point_document, point_index
+from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.system._clock import monotonic
+
+Target = tuple[int, bytes]  # RecordId, document
+
+# The bytes of a batch. A document counts for its length and DOCUMENT_COST, so that a batch has at most 16,384.
+BATCH_BYTES = 16 << 20
+DOCUMENT_COST = 1024
+# A loop that writes calls `check` after its first documents, then after ever more, up to the second number.
+FIRST_INTERVAL = 4
+LONGEST_INTERVAL = 64
+# Two checks should not be further apart.
+LONG_S = 0.01
+QUERY_PLAN_KILLED = 175
+
+
+class Pace:
+    """Decides how many documents a loop takes between two checks: fewer while they are slow.
+
+    Arguments:
+        check: raises when the operation is to end.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._interval = FIRST_INTERVAL
+        self._looked = monotonic()
+
+    def look(self) -> int:
+        """Return how many documents to take before the next check.
+
+        Raises:
+            CommandError: what `check` raises.
+        """
+        self._check()
+        now = monotonic()
+        if now - self._looked > LONG_S:
+            self._interval = max(self._interval // 4, 1)
+        elif self._interval < LONGEST_INTERVAL:
+            self._interval *= 2
+        self._looked = now
+        return self._interval
+
+
+class Targets:
+    """The documents that one statement matches, a batch at a time. Each is read in the transaction that writes it.
+
+    A try of a batch calls `read`, writes, commits, and then calls `done`. A try that conflicts just ends: the next `read` reads its
+    documents again.
+
+    Arguments:
+        query: a query without a sort, skip and limit.
+        check: raises when the operation is to end.
+        stay: the written documents stay in the collection, so that the scan of an index may meet one again where it moved to.
+    """
+
+    def __init__(self, services: Services, db: str, name: str, query: CanonicalQuery, check: Callable[[], None], *, stay: bool) -> None:
+        self._services = services
+        self._namespace = (db, name)
+        self._query = query
+        self._check = check
+        self._stay = stay
+        self._restores = services.engine.restores
+        self._uuid: Binary | None = None
+        self._scope = ReadScope()
+        self._documents: Documents | None = None
+        self._seen: set[int] = set()
+        # Found by the scan and not written yet, but in an earlier transaction.
+        self._pending: deque[int] = deque()
+        self._batch: list[Target] = []
+        self._taken: list[int] = []
+        self._room = BATCH_BYTES
+        self._scan_ended = False
+        self._begun = False
+        self.collection: Collection | None = None
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the batch that was read last is the last one."""
+        return self._scan_ended and not self._pending
+
+    def read(self, unit: RecoveryUnit) -> list[Target]:
+        """Read the next batch, or what is left of one that conflicted; `collection` is then what the transaction sees, or None.
+
+        Raises:
+            CommandError: 175 QueryPlanKilled, the collection or the scanned index was dropped since the first batch.
+            WriteConflict: the transaction is to be tried again.
+        """
+        self._retry()
+        self.collection = self._services.catalog.find(*self._namespace)
+        self._check_collection()
+        if self.collection is None:
+            self._scan_ended, self._batch = True, []
+        elif self._pending:
+            self._batch = self._read_again(self.collection, unit)
+        else:
+            self._batch = self._scan(self.collection, unit)
+        return self._batch
+
+    def done(self, count: int) -> None:
+        """Note that the first `count` documents of the batch are committed; the next batch begins with the others."""
+        self._begun = True
+        self._pending.extendleft(record_id for record_id, _ in reversed(self._batch[count:]))
+        self._batch, self._taken = [], []
+        self._room = min(2 * self._room, BATCH_BYTES)
+
+    def _retry(self) -> None:
+        """Undo a `read` that was not followed by `done`; the next batch is smaller, to conflict less."""
+        if not self._begun:
+            # Nothing was written: the search begins anew.
+            self._close()
+            self._pending.clear()
+            self._seen.clear()
+        elif self._taken or self._batch:
+            taken = self._taken or [record_id for record_id, _ in self._batch]
+            self._pending.extendleft(reversed(taken))
+            self._room = max(self._room // 4, 1)
+        self._batch, self._taken = [], []
+
+    def _check_collection(self) -> None:
+        if not self._begun:
+            self._uuid = None if self.collection is None else self.collection.uuid
+            return
+        if self._services.engine.restores != self._restores:
+            raise CommandError(QUERY_PLAN_KILLED, "query plan killed :: the store was put back to a snapshot")
+        if self.collection is None or self.collection.uuid != self._uuid:
+            raise CommandError(QUERY_PLAN_KILLED, f"query plan killed :: collection dropped or renamed: {'.'.join(self._namespace)}")
+
+    def _scan(self, collection: Collection, unit: RecoveryUnit) -> list[Target]:
+        """The next documents that the query finds."""
+        documents = self._attach(collection, unit)
+        if isinstance(documents, SortedDocuments):
+            # The sort has read everything in this transaction; a later one may see other documents.
+            self._pending.extend(documents.record_id for _ in documents)
+            self._close()
+            self._scan_ended = True
+            return self._read_again(collection, unit)
+        found: list[Target] = []
+        try:
+            self._fill(found, documents)
+        except WriteConflict:
+            self._resume_scan(found)
+            raise
+        finally:
+            self._scope.detach()
+        if not self._scan_ended and self._stay and not isinstance(documents, RecordScan):
+            self._seen.update(record_id for record_id, _ in found)
+        return found
+
+    def _attach(self, collection: Collection, unit: RecoveryUnit) -> Documents:
+        """The scan, reading in this unit's transaction."""
+        self._scope.attach(unit)
+        if self._documents is None:
+            index = point_index(collection, self._query)
+            if index is None:
+                self._documents = matching_documents(collection, self._query, self._scope, self._check)
+            else:
+                only = point_document(collection, index, self._query, unit)
+                self._documents = Nothing() if only is None else OneDocument(*only)
+        return self._documents
+
+    def _fill(self, found: list[Target], documents: Documents) -> None:
+        """Take documents from the scan until the batch is full or the scan ends."""
+        seen, room, cost = self._seen, self._room, DOCUMENT_COST
+        for document in documents:
+            record_id = documents.record_id
+            if seen and record_id in seen:
+                continue
+            found.append((record_id, document))
+            room -= len(document) + cost
+            if room < 0:
+                return
+        self._scan_ended = True
+
+    def _resume_scan(self, found: list[Target]) -> None:
+        """Resume after a conflict: a scan of the records knows its place, any other begins again and skips what it has seen."""
+        if isinstance(self._documents, RecordScan):
+            self._taken = [record_id for record_id, _ in found]
+        else:
+            self._close()
+
+    def _read_again(self, collection: Collection, unit: RecoveryUnit) -> list[Target]:
+        """Return the pending documents as they are now, as far as they still match."""
+        match, room = self._query.match, self._room
+        found: list[Target] = []
+        while self._pending and room >= 0:
+            self._check()
+            record_id = self._pending.popleft()
+            self._taken.append(record_id)
+            document = fetch(unit, collection.ident, record_id)
+            if document is not None and (match is None or match.matches(document)):
+                found.append((record_id, document))
+                room -= len(document) + DOCUMENT_COST
+        return found
+
+    def _close(self) -> None:
+        self._scope.close()
+        self._documents = None
+        self._scan_ended = False

@@ -1,0 +1,87 @@
+"""The creation and the removal of collections and views, for every command that needs one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.bson.shell import document_text
+from secantus_server.catalog.catalog import Catalog, Change
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.names import check_new_collection_name
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.index.build import make_index
+from secantus_server.oplog.oplog import Entry
+
+
+def create_collection(services: Services, db: str, name: str, options: dict[str, Any], *, if_missing: bool = False) -> Collection:
+    """Make a collection or view, with its index on `_id`.
+
+    Arguments:
+        if_missing: a collection of this name is given back as it is.
+
+    Raises:
+        CommandError: 48 NamespaceExists, 73 InvalidNamespace.
+    """
+    check_new_collection_name(db, name)
+    check_database_case(services.catalog, db)
+    if if_missing and (recalled := services.catalog.recall(db, name)) is not None:
+        return recalled
+    with services.catalog.changing() as change:
+        existing = services.catalog.find(db, name)
+        if existing is not None:
+            if if_missing:
+                return existing
+            _check_same(existing, options)
+            return existing
+        collection = new_collection(services, db, name, options)
+        change.save(collection)
+        entry = Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options}))
+        services.oplog.commit(change.unit, [entry])
+    return collection
+
+
+def new_collection(services: Services, db: str, name: str, options: dict[str, Any]) -> Collection:
+    """An empty collection or view, for the change of the catalog that saves it."""
+    is_view = "viewOn" in options
+    id_index = make_index(_id_spec(options), services.engine.new_ident()) if not is_view else None
+    ident = 0 if is_view else services.engine.new_ident()
+    collection = Collection(db, name, services.catalog.new_uuid(), ident, options, [id_index] if id_index else [])
+    collection.begin_record_ids()
+    collection.remember_count(0, 0)
+    return collection
+
+
+def _id_spec(options: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
+    if "clusteredIndex" in options:
+        spec = {**options["clusteredIndex"], "clustered": True}
+    return {**spec, "collation": options["collation"]} if "collation" in options else spec
+
+
+def check_database_case(catalog: Catalog, db: str) -> None:
+    """Refuse a database whose name differs from another's in nothing but case.
+
+    Raises:
+        CommandError: 13297 DatabaseDifferCase.
+    """
+    names = catalog.databases()
+    if db not in names and (other := next((name for name in names if name.lower() == db.lower()), None)) is not None:
+        raise CommandError(13297, f"db already exists with different case already have: [{other}] trying to create [{db}]")
+
+
+def _check_same(existing: Collection, options: dict[str, Any]) -> None:
+    """Creating a collection again with the same options changes nothing."""
+    if encode(existing.options) != encode(options):
+        if existing.is_view:
+            raise CommandError(48, f"A view already exists. NS: {existing.namespace}")
+        shown = document_text(existing.options)
+        raise CommandError(48, f"namespace {existing.namespace} already exists, but with different options: {shown}")
+
+
+def drop_collection(services: Services, change: Change, collection: Collection) -> None:
+    """Drop a collection in a change of the catalog, which is committed with it."""
+    change.remove(collection)
+    entry = Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name}))
+    services.oplog.commit(change.unit, [entry])

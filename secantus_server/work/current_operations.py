@@ -1,0 +1,139 @@
+"""What `$currentOp` and currentOp show: running commands, connections without one, and open cursors.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from bson.binary import Binary
+from bson.int64 import Int64
+
+from secantus_server.bson import decode, encode
+from secantus_server.bson.shell import document_text
+from secantus_server.bson.values import Date
+from secantus_server.cursors.cursor import Cursor
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.operations import Operation
+from secantus_server.dispatch.services import Services
+from secantus_server.work.profile_entries import operation_name
+
+# With `truncateOps` a larger command is shown as a text that ends here.
+MAX_COMMAND_BYTES = 1000
+
+
+def current_operations(services: Services, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a document for each running command and for what the options ask for besides.
+
+    Arguments:
+        options: of `$currentOp`. There are no users, other nodes and transactions, so that `allUsers`, `localOps`, `targetAllNodes` and
+            `idleSessions` make no difference.
+    """
+    running = services.operations.all()
+    found = [_running(services, operation, truncate=bool(options.get("truncateOps"))) for operation in running]
+    if options.get("idleConnections"):
+        busy = {operation.connection_id for operation in running}
+        found += [_idle_connection(services, client) for client in services.connections.all() if client.connection_id not in busy]
+    if options.get("idleCursors"):
+        found += [_idle_cursor(services, cursor) for cursor in services.cursors.all() if not cursor.in_use]
+    return found
+
+
+def _running(services: Services, operation: Operation, *, truncate: bool) -> dict[str, Any]:
+    seconds = services.clock.monotonic() - operation.started
+    name = next(iter(operation.body))
+    shown = {
+        **_connection(services, services.connections.find(operation.connection_id), operation.connection_id),
+        "active": True,
+        "currentOpTime": _iso(services),
+        "threaded": True,
+        "opid": operation.opid,
+    }
+    if "lsid" in operation.body:
+        shown["lsid"] = operation.body["lsid"]
+    return {
+        **shown,
+        "secs_running": Int64(int(seconds)),
+        "microsecs_running": Int64(int(seconds * 1e6)),
+        "op": operation_name(name),
+        "ns": _namespace(operation.db, operation.body),
+        "redacted": False,
+        "command": _shortened(operation.body) if truncate else operation.body,
+        "killPending": operation.killed is not None,
+        "numYields": 0,
+        "locks": {},
+        "waitingForLock": False,
+        "lockStats": {},
+        "waitingForFlowControl": False,
+        "flowControlStats": {},
+    }
+
+
+def _shortened(command: dict[str, Any]) -> dict[str, Any]:
+    data = encode(command)
+    return command if len(data) <= MAX_COMMAND_BYTES else {"$truncated": document_text(decode(data))[:MAX_COMMAND_BYTES]}
+
+
+def _connection(services: Services, client: ClientInfo | None, connection_id: int) -> dict[str, Any]:
+    """What is shown of a connection; one may end while its command runs."""
+    shown = {"type": "op", "host": services.topology.address, "desc": f"conn{connection_id}", "connectionId": connection_id}
+    return {**shown, **_client(client)}
+
+
+def _client(client: ClientInfo | None) -> dict[str, Any]:
+    if client is None:
+        return {}
+    host, port = client.address[:2]
+    shown: dict[str, Any] = {"client": f"{host}:{port}"}
+    if client.application:
+        shown["appName"] = client.application
+    if client.metadata is not None:
+        shown["clientMetadata"] = client.metadata
+    if client.users:
+        shown["effectiveUsers"] = [{"user": user, "db": db} for user, db in client.users]
+    return shown
+
+
+def _idle_connection(services: Services, client: ClientInfo) -> dict[str, Any]:
+    return {**_connection(services, client, client.connection_id), "active": False, "currentOpTime": _iso(services)}
+
+
+def _idle_cursor(services: Services, cursor: Cursor) -> dict[str, Any]:
+    shown: dict[str, Any] = {"type": "idleCursor", "host": services.topology.address, "ns": cursor.namespace}
+    origin = cursor.operation
+    if origin is not None:
+        shown |= _client(services.connections.find(origin.connection_id))
+    if cursor.session is not None:
+        # Nobody is authenticated: the digest is that of an empty name.
+        user = Binary(hashlib.sha256(b"").digest(), 0)
+        shown["lsid"] = {"id": Binary(cursor.session, 4), "uid": user}
+    now_ms, now = services.clock.now_ms(), services.clock.monotonic()
+    details: dict[str, Any] = {"cursorId": Int64(cursor.id)}
+    if origin is not None:
+        details["createdDate"] = Date(now_ms - int((now - origin.started) * 1000))
+    details |= {
+        "lastAccessDate": Date(now_ms - int((now - cursor.last_used) * 1000)),
+        "nDocsReturned": Int64(cursor.given),
+        "nBatchesReturned": Int64(cursor.batches),
+        "noCursorTimeout": cursor.no_timeout,
+        "tailable": cursor.tailable,
+        "awaitData": cursor.await_data,
+    }
+    if origin is not None:
+        details["originatingCommand"] = origin.body
+    return {**shown, "cursor": details}
+
+
+def _iso(services: Services) -> str:
+    """The time as currentOp writes it."""
+    return datetime.fromtimestamp(services.clock.now_ms() / 1000, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _namespace(db: str, body: dict[str, Any]) -> str:
+    name = next(iter(body))
+    target = body.get("collection") if name == "getMore" else body[name]
+    return f"{db}.{target}" if type(target) is str else f"{db}.$cmd"

@@ -1,0 +1,248 @@
+"""The documents that one transaction writes to a collection: records, index entries, oplog entries, validation, caps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.bson.values import timestamp_seconds
+from secantus_server.catalog.collection import Collection
+from secantus_server.clock import Clock
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.exec._prepare import id_document, prepare_document
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec._write import CollectionWriter
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.index.errors import DuplicateKey
+from secantus_server.oplog.oplog import Entry
+from secantus_server.query.clustered import natural_scan
+from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.work.cap import Cap
+from secantus_server.work.special_collections import check_shown
+from secantus_server.work.validation import validation_of
+
+
+def prepare_made_document(document: bytes, clock: Clock) -> bytes:
+    """Return a document that a pipeline has made, ready to be stored.
+
+    Raises:
+        CommandError: as `prepare_document`.
+    """
+    return prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1)
+
+
+class DocumentWriter:
+    """Writes documents of one collection in one transaction; `commit` ends it.
+
+    Arguments:
+        unit: a recovery unit whose transaction has begun.
+        collection: as the catalog had it after the transaction began.
+        bypass_validation: the collection's validator is not asked.
+        replicated: the oplog gets entries.
+    """
+
+    def __init__(
+        self, services: Services, unit: RecoveryUnit, collection: Collection, *, bypass_validation: bool = False, replicated: bool = True
+    ) -> None:
+        self._services = services
+        self._replicated = replicated
+        self.unit = unit
+        self.collection = collection
+        self._writer = CollectionWriter(unit, collection.ident, collection.indexes)
+        self._preceding: list[Entry] = []
+        self._changes: list[tuple[str, bytes]] = []
+        self._difference = 0
+        self._validation = None if bypass_validation else validation_of(collection, services)
+        self._cap = Cap(collection, unit) if collection.is_capped else None
+        self._removed_up_to = 0
+
+    def insert(self, document: bytes) -> None:
+        """Store a prepared document.
+
+        Raises:
+            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or it cannot be indexed.
+            WriteConflict: the transaction is to be tried again.
+        """
+        if self._validation is not None:
+            self._validation.check(document, None)
+        try:
+            self._writer.insert(document, next(self.collection.record_ids(self._newest_record_id)))
+        except DuplicateKey as error:
+            raise self._duplicate(error) from None
+        self._changes.append(("i", document))
+        self._difference += 1
+        if self._cap is not None:
+            self._cap.added(document)
+            self._make_room(self._cap)
+
+    def insert_run(
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
+    ) -> tuple[int, CommandError | None]:
+        """Make documents of a client ready and store them, up to the first that cannot be stored.
+
+        Arguments:
+            documents: those of [start, stop) are stored.
+            make_timestamp: see `prepare_document`.
+            check: raises when the operation is to end.
+
+        Returns:
+            `stop` and None, or the place of the document that could not be stored and why.
+
+        Raises:
+            WriteConflict: the transaction is to be tried again.
+        """
+        if self._validation is None and self._cap is None:
+            return self._insert_compiled(documents, start, stop, make_timestamp, check)
+        position = start
+        try:
+            while position < stop:
+                check()
+                self.insert(prepare_document(documents[position], self._services.clock.object_id, make_timestamp))
+                position += 1
+        except WriteConflict:
+            raise
+        except CommandError as error:
+            return position, error
+        return stop, None
+
+    def _insert_compiled(
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
+    ) -> tuple[int, CommandError | None]:
+        """The same where nothing but storage has a say: one call of compiled code."""
+        try:
+            check()
+        except CommandError as error:
+            return start, error
+        known = len(self._changes)
+        record_ids = self.collection.record_ids(self._newest_record_id)
+        try:
+            self._writer.insert_run(documents, start, stop, record_ids, self._services.clock.object_id, make_timestamp, self._changes)
+        except WriteConflict:
+            raise
+        except DuplicateKey as error:
+            return self._writer.position, self._duplicate(error)
+        except CommandError as error:
+            return self._writer.position, error
+        finally:
+            self._difference += len(self._changes) - known
+        return stop, None
+
+    def _duplicate(self, error: DuplicateKey) -> CommandError:
+        try:
+            if self.collection.is_clustered:
+                check_shown(error.values)
+        except CommandError as refusal:
+            return refusal
+        return error.as_command_error(self.collection.namespace)
+
+    def update(self, old: bytes, new: bytes, record_id: int) -> None:
+        """Replace a stored document.
+
+        Raises:
+            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or it cannot be indexed.
+            WriteConflict: the transaction is to be tried again.
+        """
+        if self._validation is not None:
+            self._validation.check(new, old)
+        try:
+            self._writer.update(old, new, record_id)
+        except DuplicateKey as error:
+            raise error.as_command_error(self.collection.namespace) from None
+        if self._cap is not None:
+            self._cap.removed(old)
+            self._cap.added(new)
+        self._changes.append(("u", new))
+
+    def delete(self, document: bytes, record_id: int) -> None:
+        """Remove a stored document."""
+        self._writer.delete(document, record_id)
+        if self._cap is not None:
+            self._cap.removed(document)
+        self._changes.append(("d", document))
+        self._difference -= 1
+
+    def copy_from(self, source: Collection, check: Callable[[], None]) -> None:
+        """Store every document of another collection, in its order.
+
+        Arguments:
+            check: raises if the operation is to end.
+
+        Raises:
+            CommandError: as `insert`.
+        """
+        scope = ReadScope(self.unit)
+        for document in natural_scan(source, None).open(scope, check):
+            self.insert(document)
+        scope.close()
+
+    def precede(self, entry: Entry) -> None:
+        """Put an oplog entry before those of the documents: the collection that they are in was made with them."""
+        self._preceding.append(entry)
+
+    @property
+    def wrote(self) -> bool:
+        """Whether anything was written."""
+        return bool(self._changes or self._preceding)
+
+    def commit(self) -> None:
+        """Commit the transaction with its oplog entries, then let memory know.
+
+        Raises:
+            WriteConflict: nothing was written.
+        """
+        if self._writer.became_multikey:
+            self._save_multikey()
+        services, count = self._services, self.collection.document_count
+        uncounted = count.value is None
+        if uncounted:
+            count.begin_change()
+        try:
+            if self._replicated:
+                services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
+            else:
+                self.unit.commit()
+        except BaseException:
+            if uncounted:
+                count.cancel_change()
+            raise
+        if self._changes or uncounted:
+            self.collection.documents_changed(self._difference, self._cap.size if self._cap else None, begun=uncounted)
+        if self._changes:
+            if self._difference < 0:
+                services.engine.note_removal()
+            services.writes.notify()
+
+    def _save_multikey(self) -> None:
+        """The flag is set before the commit: whoever can see the entries also sees the flag."""
+        for index in self._writer.became_multikey:
+            index.multikey = True
+        with self._services.catalog.changing(self.unit) as change:
+            change.save(self.collection)
+
+    def _newest_record_id(self) -> int:
+        scan = RecordScan(self.collection.ident, None, uninterrupted, True)
+        scan.attach(self.unit)
+        next(scan, None)
+        newest = scan.record_id
+        scan.close()
+        return newest
+
+    def _make_room(self, cap: Cap) -> None:
+        """Remove the oldest documents of a capped collection that is too large."""
+        while cap.is_exceeded:
+            oldest = RecordScan(self.collection.ident, None, uninterrupted)
+            # What this transaction removed is not looked at again: it may be much.
+            oldest.start_after(self._removed_up_to)
+            oldest.attach(self.unit)
+            document = next(oldest)
+            self._removed_up_to = oldest.record_id
+            oldest.close()
+            self.delete(document, self._removed_up_to)
+
+
+def prepared_id(document: bytes) -> Any:
+    """The `_id` of a prepared document."""
+    return decode(id_document(document))["_id"]

@@ -1,0 +1,160 @@
+"""The collection that `$merge` writes to, within one transaction.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/merge/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from secantus_server.bson import key_string
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.exec._point import find_by_key
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.index._index import Index
+from secantus_server.mql.context import Collation
+from secantus_server.pipeline.operations import Found, WriteTarget
+from secantus_server.query.canonical import parse_query
+from secantus_server.query.find import matching_documents
+from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
+from secantus_server.work.collections import create_collection
+from secantus_server.work.document_writer import DocumentWriter, prepare_made_document
+from secantus_server.work.writing import check_not_view, write_transaction
+
+T = TypeVar("T")
+
+
+class MergeTarget:
+    """Implements `pipeline.operations.WriteTarget`.
+
+    Arguments:
+        unit: a recovery unit whose transaction has begun.
+        collation: of the values that are looked for.
+    """
+
+    def __init__(self, request: Request, unit: RecoveryUnit, db: str, name: str, collation: Collation | None, bypass: bool) -> None:
+        self._request = request
+        self._unit = unit
+        self._namespace = (db, name)
+        self._collation = collation
+        self._collection = request.services.catalog.find(db, name)
+        check_not_view(self._collection)
+        self.writer: DocumentWriter | None = None
+        if self._collection is not None:
+            self.writer = DocumentWriter(request.services, unit, self._collection, bypass_validation=bypass)
+
+    def find(self, values: dict[str, Any]) -> Found | None:
+        """The document that has these values at these paths."""
+        collection = self._collection
+        if collection is None:
+            return None
+        if len(values) == 1:
+            [(path, value)] = values.items()
+            index = self._point_index(path, value)
+            if index is not None:
+                return find_by_key(self._unit, index, key_string(value, self._collation), collection.ident)
+        context = self._request.parse_context(collation=self._collation)
+        query = parse_query({path: {"$eq": value} for path, value in values.items()}, context)
+        scope = ReadScope(self._unit)
+        try:
+            documents = matching_documents(collection, query, scope, self._request.operation.check)
+            document = next(documents, None)
+            return None if document is None else (documents.record_id, document)
+        finally:
+            scope.close()
+
+    def _point_index(self, path: str, value: Any) -> Index | None:
+        """The index that has a document with this value under the value's key string, or None."""
+        assert self._collection is not None, "there is a collection to look into"
+        if value is None or type(value) is list:
+            return None
+        if path == "_id":
+            index = self._collection.id_index
+            return index if index is not None and index.generator is not None and index.generator.collation == self._collation else None
+        if self._collation is not None:
+            return None
+        return next((index for index in self._collection.indexes if index.point_path == path and not index.hidden), None)
+
+    def insert(self, document: bytes) -> None:
+        """Insert a document; the collection is made if it is not there.
+
+        Raises:
+            CommandError: 11000, 121, or it cannot be stored.
+            WriteConflict: the transaction is to be tried again.
+        """
+        if self.writer is None:
+            self._unit.rollback()
+            create_collection(self._request.services, *self._namespace, {}, if_missing=True)
+            raise WriteConflict
+        self.writer.insert(prepare_made_document(document, self._request.services.clock))
+
+    def replace(self, found: Found, new: bytes) -> None:
+        """Put a document into the place of one that was found.
+
+        Raises:
+            CommandError: 11000, 121, or it cannot be stored.
+            WriteConflict: the transaction is to be tried again.
+        """
+        assert self.writer is not None, "it was found in a collection"
+        self.writer.update(found[1], new, found[0])
+
+
+def merge_documents(
+    request: Request, make_target: Callable[[RecoveryUnit], MergeTarget], documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
+) -> CommandError | None:
+    """Write documents to a target, many in one transaction.
+
+    Arguments:
+        make_target: makes the target for a transaction.
+        documents: what is merged.
+        merge: writes one of them, all or nothing; it is called again for those of a transaction that conflicted.
+
+    Returns:
+        the first error of a document; the others were written nevertheless.
+
+    Raises:
+        CommandError: the operation was interrupted; the documents before stay written.
+    """
+    failure: CommandError | None = None
+    position = 0
+
+    def run(unit: RecoveryUnit) -> tuple[int, CommandError | None]:
+        return _merge_some(request, make_target(unit), unit, documents[position:], merge)
+
+    while position < len(documents):
+        count, failed = write_transaction(request.services, request.operation.check, run)
+        position += count
+        failure = failure or failed
+    return failure
+
+
+def _merge_some(
+    request: Request, target: MergeTarget, unit: RecoveryUnit, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
+) -> tuple[int, CommandError | None]:
+    """Merge documents until the transaction is large, and commit; return how many, and the first error."""
+    reached = 0
+    failed: CommandError | None = None
+    try:
+        while reached < len(documents) and (not reached or not unit.is_large):
+            request.operation.check()
+            try:
+                merge(target, documents[reached])
+            except CommandError as error:
+                if isinstance(error, WriteConflict) or request.operation.is_ended_by(error):
+                    raise
+                failed = failed or error
+            reached += 1
+    except (StorageError, WriteConflict):
+        raise
+    except CommandError:
+        _commit(target)
+        raise
+    _commit(target)
+    return reached, failed
+
+
+def _commit(target: MergeTarget) -> None:
+    if target.writer is not None and target.writer.wrote:
+        target.writer.commit()

@@ -1,0 +1,286 @@
+"""What the stages of a pipeline need of the server: other collections, writes, statistics.
+
+Implements `pipeline.operations.PipelineOperations` for one command.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from bson.binary import Binary
+
+from secantus_server.bson import key_string
+from secantus_server.bson.values import Date
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.exec._point import PointFinder, find_by_key
+from secantus_server.exec._scan import IndexScan
+from secantus_server.exec.read_scope import ReadScope, Tie
+from secantus_server.exec.sorting import SortedDocuments
+from secantus_server.index._index import Index
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.context import Collation, ParseContext
+from secantus_server.pipeline.operations import Resolved, TargetInfo, UniqueIndex, WriteTarget
+from secantus_server.pipeline.optimise import leading_query
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.query.bounds import EVERYTHING, IndexBounds, point
+from secantus_server.query.canonical import CanonicalQuery, natural_direction, parse_query
+from secantus_server.query.find import count_all, matching_documents
+from secantus_server.storage import RecoveryUnit
+from secantus_server.work.current_operations import current_operations
+from secantus_server.work.document_writer import prepare_made_document
+from secantus_server.work.merge_target import MergeTarget, merge_documents
+from secantus_server.work.replace_collection import replace_collection
+from secantus_server.work.statistics import catalog_entries, collection_statistics, index_statistics
+from secantus_server.work.system_collections import documents_kept_elsewhere
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class ServerOperations:
+    """The server as one command's pipeline sees it.
+
+    Arguments:
+        scope: the scans of the command's cursor; reads use its transaction.
+        parse: the surroundings that the pipeline's stages are parsed in.
+        hint: the command's hint, which holds for the first collection that is read.
+    """
+
+    def __init__(self, request: Request, scope: ReadScope, parse: ParseContext, hint: Any = None) -> None:
+        self._request = request
+        self._services = request.services
+        self._scope = scope
+        self._parse = parse
+        self._hint = hint
+        self._is_first_read = True
+        # By the index's ident: a sub-pipeline that runs for each outer document asks for the same one each time.
+        self._point_finders: dict[int, PointFinder] = {}
+        self._tied: set[int] = set()
+
+    def _collection(self, db: str, name: str) -> Collection | None:
+        return self._services.catalog.find(db, name)
+
+    def text_error(self, db: str, collection: str | None) -> CommandError:
+        """Return the error that a valid `$text` over this collection gets."""
+        found = None if collection is None else self._collection(db, collection)
+        return CommandError(27, "text index required for $text query") if found is None else found.text_error()
+
+    def check(self) -> None:
+        """Raise if the operation is to end."""
+        self._request.operation.check()
+
+    def resolve(self, db: str, collection: str) -> Resolved:
+        """What a name stands for.
+
+        Raises:
+            CommandError: 167 OptionNotSupportedOnView, it is a view with another collation than the pipeline's.
+        """
+        stages: list[dict[str, Any]] = []
+        found = self._collection(db, collection)
+        if found is not None and found.is_view and parse_collation(found.options.get("collation")) != self._parse.collation:
+            raise CommandError(167, f"Cannot read the view {found.namespace} with a collation that is not its default collation")
+        while found is not None and found.is_view:
+            stages = [*found.options["pipeline"], *stages]
+            collection = found.options["viewOn"]
+            found = self._collection(db, collection)
+        return Resolved(collection, stages)
+
+    def documents(self, db: str, collection: str, pipeline: Pipeline) -> Iterator[bytes]:
+        """The output of a parsed pipeline over a collection; its leading stages go through the planner."""
+        source, rest = self.leading(db, collection, pipeline)
+        return rest.run(source)
+
+    def leading(self, db: str, collection: str, pipeline: Pipeline) -> tuple[Iterator[bytes], Pipeline]:
+        """The documents that the query layer finds for a pipeline's beginning, and the stages that are left."""
+        head = leading_query(pipeline)
+        query = query_of(head, self._parse, self._hint)
+        self._hint = None
+        found = self._collection(db, collection)
+        documents: Iterator[bytes] = matching_documents(found, query, self._scope, self._request.operation.check)
+        if found is None:
+            documents = self._kept_elsewhere(db, collection, query)
+        if isinstance(documents, SortedDocuments) and self._is_first_read:
+            # The cursor ends with the collection even while it gives out what was sorted.
+            documents.collection = found
+            self._scope.open(documents)
+        self._is_first_read = False
+        if head.skip or head.limit is not None:
+            stop = None if head.limit is None else head.skip + head.limit
+            documents = islice(documents, head.skip, stop)
+        return documents, head.rest
+
+    def _kept_elsewhere(self, db: str, collection: str, query: CanonicalQuery) -> Iterator[bytes]:
+        """What a collection holds that the catalog does not know. Refused only where somebody reads it, which $collStats does not."""
+        documents = documents_kept_elsewhere(self._services, db, collection)
+        if query.match is not None:
+            documents = list(filter(query.match.matches, documents))
+        if query.sort is not None:
+            documents.sort(key=query.sort.key)
+        yield from reversed(documents) if query.natural < 0 else documents
+
+    def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
+        """A function that finds the documents matching `{path: value}` by an index, or None if no index can."""
+        found = self._collection(db, collection)
+        if found is None:
+            return None
+        for index in found.indexes:
+            same_collation = index.generator is not None and index.generator.collation == collation
+            usable = same_collation and not index.hidden and not index.sparse and index.partial_filter is None
+            if usable and index.parts[0][0] == path:
+                self._tie(found)
+                return self._finder_by_id(found, index, collation) if index.is_id else self._finder(found, index, path, collation)
+        return None
+
+    def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
+        """Finds the document which has the key string of a plain value, if a unique index of one field can."""
+        found = self._collection(db, collection)
+        if found is None or collation is not None:
+            return None
+        index = next((index for index in found.indexes if index.point_path == path and not index.hidden), None)
+        if index is None:
+            return None
+        self._tie(found)
+        if index.ident not in self._point_finders:
+            self._point_finders[index.ident] = self._scope.open(PointFinder(index, found.ident))
+        return self._point_finders[index.ident]
+
+    def _tie(self, collection: Collection) -> None:
+        """End the cursor with this collection: its index is read anew for each outer document, also after it is dropped."""
+        if collection.ident not in self._tied:
+            self._tied.add(collection.ident)
+            self._scope.open(Tie(collection))
+
+    def _finder_by_id(self, collection: Collection, index: Index, collation: Collation | None) -> Callable[[Any], Iterator[bytes]]:
+        def find(value: Any) -> Iterator[bytes]:
+            hit = find_by_key(self._scope.unit, index, key_string(value, collation), collection.ident)
+            return iter(()) if hit is None else iter((hit[1],))
+
+        slow = self._finder(collection, index, "_id", collation)
+        return lambda value: slow(value) if type(value) in _SLOW_TYPES else find(value)
+
+    def _finder(self, collection: Collection, index: Index, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]]:
+        def find(value: Any) -> Iterator[bytes]:
+            query = parse_query({path: {"$eq": value}}, ParseContext(collation=collation))
+            if type(value) in _SLOW_TYPES or value is None:
+                yield from matching_documents(collection, query, self._scope, self._request.operation.check)
+                return
+            bounds = IndexBounds(index.parts, [[point(value, collation)], *([EVERYTHING] for _ in index.parts[1:])])
+            scan = IndexScan(index, bounds.intervals, collection.ident, query.match, self._request.operation.check, False, index.multikey)
+            index.uses += 1
+            self._scope.open(scan)
+            yield from scan
+            self._scope.forget(scan)
+
+        return find
+
+    def target(self, db: str, collection: str) -> TargetInfo | None:
+        """What is known about a collection to be written to; None if there is none."""
+        found = self._services.catalog.recall(db, collection)
+        if found is None:
+            return None
+        return TargetInfo("view" if found.is_view else "collection", found.is_capped)
+
+    def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
+        """The unique index over exactly these paths."""
+        found = self._services.catalog.recall(db, collection)
+        if found is None:
+            return UniqueIndex() if list(paths) == ["_id"] else None
+        for index in found.indexes:
+            same_collation = index.generator is not None and index.generator.collation == collation
+            if index.unique and same_collation and index.partial_filter is None and {path for path, _ in index.parts} == set(paths):
+                return UniqueIndex(index.sparse)
+        return None
+
+    def merge_documents(
+        self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
+    ) -> CommandError | None:
+        """Merge documents into a collection, many in one transaction; return the first error. The other documents are written."""
+
+        def make_target(unit: RecoveryUnit) -> MergeTarget:
+            return MergeTarget(self._request, unit, db, collection, self._parse.collation, bypass_validation)
+
+        return self._between_reads(lambda: merge_documents(self._request, make_target, documents, merge))
+
+    def _between_reads(self, write: Callable[[], R]) -> R:
+        """A thread has one transaction at a time: the reading one pauses while another writes."""
+        unit = self._scope.unit
+        self._scope.detach()
+        unit.rollback()
+        try:
+            return write()
+        finally:
+            unit.begin()
+            self._scope.attach(unit)
+
+    def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
+        """Replaces a collection's documents by these, all at once, and keeps its indexes and options."""
+        prepared = [prepare_made_document(document, self._services.clock) for document in documents]
+        check = self._request.operation.check
+        self._between_reads(lambda: replace_collection(self._services, check, db, collection, prepared, bypass_validation))
+
+    def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
+        """The fields of `storageStats` of a collection; None if there is none."""
+        found = self._services.catalog.recall(db, collection)
+        return None if found is None or found.is_view else collection_statistics(found, self._scope, self.check)
+
+    def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
+        """How many reads, writes and other commands ran on a collection, and their microseconds."""
+        return self._services.connections.usage().latencies(db, collection)
+
+    def collection_count(self, db: str, collection: str) -> int | None:
+        """The number of documents in a collection; None if there is none."""
+        found = self._services.catalog.recall(db, collection)
+        return None if found is None else count_all(found, self._scope, self._request.operation.check)
+
+    def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
+        """One document for each index."""
+        found = self._services.catalog.recall(db, collection)
+        return [] if found is None else index_statistics(found, self._services.started_at())
+
+    def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
+        """The plan cache's entries: there is no plan cache, so there are none."""
+        return None if self._collection(db, collection) is None else []
+
+    def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """One document for each operation, as `$currentOp` shows them."""
+        return current_operations(self._services, options)
+
+    def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """One document for each session, as `$listLocalSessions` shows them; without authentication nobody's name is on one."""
+        users = {hashlib.sha256(f"{user['user']}@{user['db']}".encode()).digest() for user in options.get("users") or ()}
+        if users and _NOBODY not in users:
+            return []
+        return [
+            {"_id": {"id": Binary(session, 4), "uid": Binary(_NOBODY, 0)}, "lastUse": Date(used)}
+            for session, used in self._services.sessions.last_uses()
+        ]
+
+    def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
+        """One document for each collection and view, of one database or of all."""
+        return catalog_entries(self._services, db)
+
+    def host(self) -> str:
+        """The server's `host:port`."""
+        return self._services.topology.address
+
+
+def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
+    """The canonical query of a pipeline's beginning."""
+    pattern = head.sort.pattern if head.sort is not None else None
+    limit = head.limit or 0
+    natural = 0
+    if type(hint) is dict and "$natural" in hint:
+        natural, hint = natural_direction(hint, "hint"), None
+    query = CanonicalQuery(head.filter or {}, head.match, ctx, pattern, natural, head.fields, hint, head.skip, limit)
+    query.sort_bytes = head.sort.max_bytes if head.sort is not None else None
+    return query
+
+
+_SLOW_TYPES = (list,)
+# What stands for the user of a session where there is no authentication.
+_NOBODY = hashlib.sha256(b"").digest()

@@ -1,0 +1,139 @@
+"""Pipelines over a collection, a view or nothing: what aggregate runs, and every read of a view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from secantus_server.bson import RawArray
+from secantus_server.catalog.collection import Collection
+from secantus_server.cursors.cursor import Cursor
+from secantus_server.dispatch.concerns import write_concern_error
+from secantus_server.dispatch.memory_limits import may_use_disk
+from secantus_server.dispatch.registry import Reply
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.parse import parse_pipeline
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.work.pipeline_operations import ServerOperations
+from secantus_server.work.reading import command_context, cursor_reply
+from secantus_server.work.snapshot_reads import held, snapshot_time
+
+
+def make_context(
+    request: Request, name: str | None, collection: Collection | None, args: dict[str, Any], scope: ReadScope
+) -> PipelineContext:
+    """The surroundings of the command's pipeline."""
+    parse = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    return PipelineContext(
+        parse,
+        request.db,
+        ServerOperations(request, scope, parse, args.get("hint")),
+        name,
+        allow_disk_use=may_use_disk(request.services.parameters, args.get("allowDiskUse")),
+        bypass_document_validation=bool(args.get("bypassDocumentValidation")),
+        read_concern=(request.body.get("readConcern") or {}).get("level", "local"),
+        api_strict=bool(request.body.get("apiStrict")),
+    )
+
+
+@dataclass(frozen=True)
+class OpenPipeline:
+    """A pipeline that has begun to read.
+
+    Arguments:
+        pipeline: its stages.
+        documents: its output.
+        scope: the scans behind it.
+        at: the time of the state that a read with the level "snapshot" shows.
+    """
+
+    pipeline: Pipeline
+    documents: Iterator[bytes]
+    scope: ReadScope
+    at: Timestamp | None
+
+
+@contextmanager
+def open_pipeline(request: Request, name: str | None, collection: Collection | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
+    """Open a pipeline over a collection, a view or nothing; what it reads is one state of the store until the block ends.
+
+    Raises:
+        CommandError: the pipeline is not valid.
+    """
+    scope = ReadScope()
+    ctx = make_context(request, name, collection, args, scope)
+    stages, source = resolve_view(request, name, args["pipeline"])
+    pipeline = parse_pipeline(args["pipeline"], ctx)
+    if stages is not args["pipeline"]:
+        if pipeline.stages:
+            pipeline.stages[0].check_view(f"{request.db}.{name}")
+        pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope))
+    unit = request.services.engine.acquire()
+    try:
+        unit.begin()
+        scope.attach(unit)
+        at = snapshot_time(request, unit)
+        documents: Iterator[bytes]
+        documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
+        yield OpenPipeline(pipeline, held(documents, None if pipeline.writes else at), scope, at)
+    finally:
+        request.services.engine.release(unit)
+
+
+def run_aggregate(request: Request, name: str | None, collection: Collection | None, args: dict[str, Any], batch_size: int | None) -> Reply:
+    """Run a pipeline over a collection, a view or nothing, and return its first batch."""
+    with open_pipeline(request, name, collection, args) as opened:
+        namespace = f"{request.db}.{'$cmd.aggregate' if name is None else name}"
+        cursor = Cursor(namespace, opened.documents, opened.scope, session=request.session, comment=request.body.get("comment"))
+        if opened.pipeline.writes:
+            return _run_writing(request, cursor)
+        return cursor_reply(request, cursor, cursor.first_batch(batch_size), opened.at)
+
+
+def _run_writing(request: Request, cursor: Cursor) -> Reply:
+    """`$out` and `$merge` write as they are read; there is nothing to give."""
+    while not cursor.exhausted:
+        cursor.first_batch(1 << 60)
+    cursor.close()
+    reply: Reply = {"cursor": {"firstBatch": RawArray([]), "id": Int64(0), "ns": cursor.namespace}}
+    problem = write_concern_error(request.body.get("writeConcern"))
+    if problem:
+        reply["writeConcernError"] = problem
+    return reply
+
+
+def resolve_view(request: Request, name: str | None, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
+    """The whole pipeline over the collection that a view, or a view of views, reads in the end."""
+    while name is not None:
+        collection = request.services.catalog.find(request.db, name)
+        if collection is None or not collection.is_view:
+            break
+        stages = [*collection.options["pipeline"], *stages]
+        name = collection.options["viewOn"]
+    return stages, name
+
+
+def run_view(request: Request, view: Collection, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
+    """What a find does over a view."""
+    arguments = {"pipeline": stages, **{name: args.get(name) for name in ("let", "collation", "hint", "allowDiskUse")}}
+    return run_aggregate(request, view.name, view, arguments, args["batchSize"])
+
+
+def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]]) -> None:
+    """Parse the pipeline of a view that is about to be made.
+
+    Raises:
+        CommandError: it is not valid, or it writes.
+    """
+    arguments: dict[str, Any] = {"let": {}, "collation": None}
+    pipeline: Pipeline = parse_pipeline(stages, make_context(request, name, None, arguments, ReadScope()))
+    if pipeline.writes or any(stage.name == "$changeStream" for stage in pipeline.stages):
+        raise CommandError(167, f"{pipeline.stages[-1].name} cannot be used in a view definition")

@@ -1,0 +1,48 @@
+"""`system.profile`, the collection that the profiler writes to.
+
+https://www.mongodb.com/docs/manual/tutorial/manage-the-database-profiler/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import encode
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.storage import RecoveryUnit, StorageError
+from secantus_server.work.collections import create_collection
+from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writing import write_transaction
+
+PROFILE = "system.profile"
+MAX_BYTES = 1024 * 1024
+
+
+def make_profile_collection(services: Services, db: str) -> None:
+    """Create `system.profile` unless it exists."""
+    create_collection(services, db, PROFILE, {"capped": True, "size": MAX_BYTES}, if_missing=True)
+
+
+def write_profile_entry(services: Services, db: str, entry: dict[str, Any]) -> None:
+    """Store a document of the profiler. A failure is only logged, since the command itself has succeeded."""
+    document = encode({"_id": services.clock.object_id(), **entry})
+
+    def work(unit: RecoveryUnit) -> None:
+        collection = services.catalog.find(db, PROFILE)
+        if collection is None or collection.is_view:
+            return
+        writer = DocumentWriter(services, unit, collection, bypass_validation=True, replicated=False)
+        writer.insert(document)
+        writer.commit()
+
+    try:
+        make_profile_collection(services, db)
+        write_transaction(services, uninterrupted, work)
+    except StorageError as error:
+        if error.fatal:
+            raise
+        services.log.warning(f"the profiler could not write to {db}.{PROFILE}: {error.message}")
+    except CommandError as error:
+        services.log.warning(f"the profiler could not write to {db}.{PROFILE}: {error.message}")

@@ -1,0 +1,126 @@
+"""How commands read: a recovery unit for a while, the collection behind a name, and a cursor as the reply shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from secantus_server.bson import RawArray
+from secantus_server.catalog.collection import Collection
+from secantus_server.cursors.cursor import Cursor
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.registry import Reply
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.expressions import parse_expression
+from secantus_server.mql.expressions.paths import reads_document, validate_variable_name
+from secantus_server.storage import Engine, RecoveryUnit
+
+_EMPTY_DOCUMENT = b"\5\0\0\0\0"
+
+#: The cursor id of a reply that holds all that there is.
+NO_CURSOR = Int64(0)
+
+_CURSOR = a.Arguments("cursor", {"batchSize": a.number(None, minimum=0)}, generic=False)
+
+
+class read_transaction:  # noqa: N801 - it is used like a function, and is a class only to be quick
+    """A recovery unit whose transaction is only read in, for as long as the block runs."""
+
+    __slots__ = ("_engine", "_unit")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __enter__(self) -> RecoveryUnit:
+        self._unit = self._engine.acquire()
+        try:
+            self._unit.begin()
+        except BaseException:
+            self._engine.release(self._unit)
+            raise
+        return self._unit
+
+    def __exit__(self, *error: object) -> None:
+        self._engine.release(self._unit)
+
+
+def command_context(
+    request: Request, *, let: dict[str, Any] | None = None, collation: dict[str, Any] | None = None, collection: Collection | None = None
+) -> ParseContext:
+    """The surroundings for a command's filters and expressions.
+
+    Arguments:
+        let: the command's `let` document; its expressions are evaluated here.
+        collation: the command's collation; without one, or with an empty one, the collection's default holds.
+        collection: the collection that the command is about, or None.
+
+    Raises:
+        CommandError: a variable or the collation is not valid; 4890500, a variable's value depends on a document; 167
+            OptionNotSupportedOnView for a view that has another collation.
+    """
+    own = collection.options.get("collation") if collection is not None else None
+    wanted = collation or own
+    chosen = parse_collation(wanted) if wanted else None
+    if collation and collection is not None and collection.is_view and chosen != parse_collation(own):
+        raise CommandError(167, "Cannot override a view's default collation")
+    ctx = request.parse_context(collation=chosen, text_error=None if collection is None else collection.text_error)
+    if not let:
+        return ctx
+    cells: dict[str, Cell] = {}
+    # An aggregation's variables are there before its time is.
+    inner = replace(ctx, knows_time=False) if request.name == "aggregate" else ctx
+    for name, spec in let.items():
+        if name in ("NOW", "CLUSTER_TIME"):
+            raise CommandError(4738901, f"'{name}' is a variable of the system: a command cannot set it")
+        validate_variable_name(name)
+        expression = parse_expression(spec, inner.child(**cells))
+        if reads_document(spec):
+            raise CommandError(
+                4890500,
+                "Command let Expression tried to access a field, but this is not allowed because command let expressions run before the "
+                "query examines any documents.",
+            )
+        cells[name] = Cell(expression.evaluate(_EMPTY_DOCUMENT))
+    return ctx.child(**cells)
+
+
+def timeless_context(request: Request, *, collation: dict[str, Any] | None, collection: Collection | None) -> ParseContext:
+    """The surroundings of `count` and `distinct`, which do not have `$$NOW` and `$$CLUSTER_TIME`, but of a view, which is a pipeline."""
+    ctx = command_context(request, collation=collation, collection=collection)
+    return ctx if collection is not None and collection.is_view else replace(ctx, knows_time=False)
+
+
+def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes], at: Timestamp | None = None) -> Reply:
+    """The reply with a cursor's first batch; what is left of the cursor is kept.
+
+    Arguments:
+        at: the time of the state that a read with the level "snapshot" shows.
+    """
+    cursor_id = 0
+    if cursor.exhausted:
+        cursor.close()
+    else:
+        cursor.pause()
+        cursor.operation = request.operation
+        cursor_id = request.services.cursors.add(cursor)
+    shown = {"firstBatch": RawArray(batch), "id": Int64(cursor_id), "ns": cursor.namespace}
+    return {"cursor": shown if at is None else {**shown, "atClusterTime": at}}
+
+
+def cursor_batch_size(args: dict[str, Any]) -> int | None:
+    """The batch size of a `cursor` option, or None."""
+    return _CURSOR.parse(args["cursor"] or {})["batchSize"]  # type: ignore[no-any-return]
+
+
+def list_reply(request: Request, namespace: str, documents: list[bytes], batch_size: int | None) -> Reply:
+    """The reply of a command that lists things, as a cursor."""
+    cursor = Cursor(namespace, iter(documents), ReadScope(), session=request.session)
+    batch = cursor.first_batch(len(documents) + 1 if batch_size is None else batch_size)
+    return cursor_reply(request, cursor, batch)

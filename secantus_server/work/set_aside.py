@@ -1,0 +1,237 @@
+"""Take what was written since a snapshot out of the store, and write it again later on top of something else.
+
+For a fixture of a wide scope that is set up in the middle of a test: the test's writes are set aside, the fixture writes, the test's
+writes are put back. They are kept as documents and definitions, not as rows, and written again like any others: so they find
+their place beside what the fixture wrote, in the same collections and indexes. Where both wrote one document, the one put back wins.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+from bson.binary import Binary
+
+from secantus_server.bson import decode, encode, key_string
+from secantus_server.catalog.catalog import Change
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.definitions import LostIndexes
+from secantus_server.catalog.rows import decode_row, split_key
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.exec._point import find_by_key
+from secantus_server.exec._prepare import id_document
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec._write import CollectionWriter
+from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.index._index import Index
+from secantus_server.index.build import make_index
+from secantus_server.index.errors import DuplicateKey
+from secantus_server.oplog.oplog import Entry
+from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
+from secantus_server.work.collections import drop_collection
+from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writing import write_transaction
+
+#: A document before and after; None where there was none.
+DocumentChange = tuple[bytes | None, bytes | None]
+
+
+class Definition(NamedTuple):
+    """What a collection or view is, without its documents."""
+
+    uuid: Binary
+    ident: int
+    options: dict[str, Any]
+    indexes: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, collection: Collection) -> Definition:
+        """A collection's definition."""
+        return cls(collection.uuid, collection.ident, collection.options, [index.spec for index in collection.indexes])
+
+
+class NamespaceChange(NamedTuple):
+    """What happened to one namespace: its definition before and after, and its documents."""
+
+    db: str
+    name: str
+    before: Definition | None
+    after: Definition | None
+    documents: list[DocumentChange]
+
+    @property
+    def was_replaced(self) -> bool:
+        """Whether what was there before is not what is there after."""
+        return self.before is not None and (self.after is None or self.after.ident != self.before.ident)
+
+
+def set_aside(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
+    """Undo what was written since the innermost snapshot, end it, and return what was undone."""
+    engine = services.engine
+    with engine.exclusive():
+        changes = collect(services, snapshot) if engine.written_since(snapshot) else []
+        services.catalog.reload(engine.restore(snapshot))
+        engine.pop_snapshot(snapshot)
+    return changes
+
+
+def collect(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
+    """What was written since the innermost snapshot. The caller has the store for himself."""
+    touched = services.engine.touched(snapshot)
+    with services.engine.transaction() as unit:
+        rows = {key: (old, unit.get(CATALOG, key)) for key, old in touched.catalog.items()}
+        documents = changed_documents(unit, touched.records)
+        changes = [namespace_change(unit, key, old, new, documents) for key, (old, new) in rows.items()]
+    seen = {(change.db, change.name) for change in changes}
+    for db in services.catalog.databases():
+        for collection in services.catalog.collections(db):
+            if (db, collection.name) not in seen and collection.ident in documents:
+                definition = Definition.of(collection)
+                changes.append(NamespaceChange(db, collection.name, definition, definition, documents[collection.ident]))
+    return changes
+
+
+def changed_documents(unit: RecoveryUnit, records: dict[bytes, bytes | None]) -> dict[int, list[DocumentChange]]:
+    """The documents that differ from what they were, by the ident of their collection, in their natural order."""
+    changes: dict[int, list[DocumentChange]] = {}
+    for key, old in sorted(records.items()):
+        new = unit.get(RECORDS, key)
+        if new != old:
+            changes.setdefault(int.from_bytes(key[:4], "big"), []).append((old, new))
+    return changes
+
+
+def namespace_change(
+    unit: RecoveryUnit, key: bytes, old: bytes | None, new: bytes | None, documents: dict[int, list[DocumentChange]]
+) -> NamespaceChange:
+    """The change of a namespace whose row in the catalog was written."""
+    before = Definition.of(decode_row(key, old)) if old is not None else None
+    after = Definition.of(decode_row(key, new)) if new is not None else None
+    if after is None or "viewOn" in after.options:
+        found: list[DocumentChange] = []
+    elif before is not None and before.ident == after.ident:
+        found = documents.get(after.ident, [])
+    else:
+        found = all_documents(unit, after.ident)
+    return NamespaceChange(*split_key(key), before, after, found)
+
+
+def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
+    """All documents of a collection, as new ones."""
+    scan = RecordScan(ident, None, uninterrupted)
+    scan.attach(unit)
+    try:
+        return [(None, document) for document in scan]
+    finally:
+        scan.close()
+
+
+def put_back(services: Services, changes: list[NamespaceChange]) -> None:
+    """Write what was set aside on top of what is there now.
+
+    Raises:
+        CommandError: 11000 where a unique index does not take a document put back beside one written meanwhile.
+    """
+    for change in changes:
+        collection = put_back_definition(services, change)
+        if collection is not None and change.documents:
+            write_transaction(services, uninterrupted, partial(write_documents, services, collection, change.documents))
+
+
+def put_back_definition(services: Services, change: NamespaceChange) -> Collection | None:
+    """Make the collection or view what it was; returns it, or None for a view and for what was dropped."""
+    current = services.catalog.find(change.db, change.name)
+    after = change.after
+    if current is not None and (change.was_replaced or (after is not None and current.is_view != ("viewOn" in after.options))):
+        with services.catalog.changing() as catalog_change:
+            drop_collection(services, catalog_change, current)
+        current = None
+    if after is None:
+        return None
+    current = create(services, change.db, change.name, after) if current is None else merge(services, current, change)
+    return None if current.is_view else current
+
+
+def create(services: Services, db: str, name: str, definition: Definition) -> Collection:
+    """Make a collection or view anew; it has its identity again, and its indexes are empty."""
+    with services.catalog.changing() as change:
+        new_ident = services.engine.new_ident
+        ident = 0 if "viewOn" in definition.options else new_ident()
+        indexes = [make_index(spec, new_ident()) for spec in definition.indexes]
+        collection = Collection(db, name, definition.uuid, ident, definition.options, indexes)
+        collection.remember_count(0, 0)
+        change.save(collection)
+        services.oplog.commit(change.unit, [Entry(f"{db}.$cmd", definition.uuid, encode({"create": name, **definition.options}))])
+    return collection
+
+
+def merge(services: Services, current: Collection, change: NamespaceChange) -> Collection:
+    """Bring options and indexes of a collection that is there to what they were, and keep indexes made meanwhile."""
+    assert change.after is not None
+    names_before = {spec["name"] for spec in change.before.indexes} if change.before else set()
+    names_after = {spec["name"] for spec in change.after.indexes}
+    kept = [index for index in current.indexes if index.name in names_after or index.name not in names_before]
+    missing = [spec for spec in change.after.indexes if current.index_named(spec["name"]) is None]
+    options = current.options if change.before is None or change.before.options == change.after.options else change.after.options
+    if not missing and len(kept) == len(current.indexes) and options is current.options:
+        return current
+    with services.engine.exclusive(), services.catalog.changing() as catalog_change:
+        return save_merged(services, catalog_change, current, options, kept, missing)
+
+
+def build_again(services: Services, lost: LostIndexes) -> None:
+    """Build indexes that a restore took away, on the documents that are there now. Those that do not fit them are left out, and logged."""
+    for spec in lost.specs:
+        collection = services.catalog.find(lost.db, lost.name)
+        assert collection is not None, "the restore left it there"
+        try:
+            with services.catalog.changing() as change:
+                save_merged(services, change, collection, collection.options, collection.indexes, [spec])
+        except (CommandError, DuplicateKey) as error:
+            services.log.warning(f"the index {spec['name']} of {collection.namespace} is not kept, documents there do not fit it: {error}")
+
+
+def save_merged(
+    services: Services, change: Change, current: Collection, options: dict[str, Any], kept: list[Index], missing: list[dict[str, Any]]
+) -> Collection:
+    """Write a collection's row with these options and indexes, and build the indexes that are missing."""
+    made = [make_index(spec, services.engine.new_ident()) for spec in missing]
+    writer = CollectionWriter(change.unit, current.ident, [index for index in current.indexes if index.is_id])
+    scan = RecordScan(current.ident, None, uninterrupted)
+    scan.attach(change.unit)
+    try:
+        for document in scan:
+            for index in made:
+                writer.add_to_index(index, document, scan.record_id)
+    finally:
+        scan.close()
+    for index in writer.became_multikey:
+        index.multikey = True
+    for index in current.indexes:
+        if index not in kept:
+            change.drop_index(index)
+    merged = Collection(current.db, current.name, current.uuid, current.ident, options, [*kept, *made])
+    merged.take_count_of(current)
+    change.save(merged)
+    return merged
+
+
+def write_documents(services: Services, collection: Collection, documents: list[DocumentChange], unit: RecoveryUnit) -> None:
+    """Insert, replace and remove documents, found by their _id, in one transaction."""
+    writer = DocumentWriter(services, unit, collection, bypass_validation=True)
+    index = collection.id_index
+    for old, new in documents:
+        document = new if new is not None else old
+        assert document is not None
+        assert index is not None
+        assert index.generator is not None
+        found = find_by_key(unit, index, key_string(decode(id_document(document))["_id"], index.generator.collation), collection.ident)
+        if new is None:
+            if found is not None:
+                writer.delete(found[1], found[0])
+        elif found is None:
+            writer.insert(new)
+        elif found[1] != new:
+            writer.update(found[1], new, found[0])
+    writer.commit()

@@ -1,0 +1,147 @@
+"""Clustered and time-series collections: their arguments are held to MongoDB's rules, though the latter cannot be made yet.
+
+https://www.mongodb.com/docs/manual/core/clustered-collections/ and .../timeseries-collections/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson.values import is_number
+from secantus_server.dispatch import arguments as a
+from secantus_server.errors import CommandError
+
+MAX_BUCKET_S = 31_536_000
+MAX_EXPIRY_S = 2**31 - 1
+
+_CLUSTERED = a.Arguments(
+    "create.clusteredIndex",
+    {"key": a.document(required=True), "unique": a.Field(a.boolean().check, None, True), "name": a.string(), "v": a.number(2)},
+    generic=False,
+)
+
+
+def _granularity(name: str, value: Any) -> str:
+    if type(value) is not str:
+        raise a.wrong_type(name, value, "string")
+    if value not in ("seconds", "minutes", "hours"):
+        raise CommandError(2, f"Enumeration value '{value}' for field '{name}' is not a valid value.")
+    return value
+
+
+def _field_name(name: str, value: Any) -> str:
+    if type(value) is not str:
+        raise a.wrong_type(name, value, "string")
+    if "\0" in value:
+        raise CommandError(2, f"{name} must not contain a null byte")
+    return value
+
+
+_TIMESERIES = a.Arguments(
+    "create.timeseries",
+    {
+        "timeField": a.Field(_field_name, None, True),
+        "metaField": a.Field(_field_name),
+        "granularity": a.Field(_granularity),
+        "bucketMaxSpanSeconds": a.number(minimum=1, maximum=MAX_BUCKET_S),
+        "bucketRoundingSeconds": a.number(minimum=1, maximum=MAX_BUCKET_S),
+    },
+    generic=False,
+)
+
+
+_BUCKETS = a.Arguments(
+    "collMod.timeseries", {name: field for name, field in _TIMESERIES.fields.items() if not name.endswith("Field")}, generic=False
+)
+
+
+def check_buckets(spec: dict[str, Any]) -> None:
+    """Hold what collMod may change of a time-series collection to the rules.
+
+    Raises:
+        CommandError: 14, 2, 40415.
+    """
+    _BUCKETS.parse(spec)
+
+
+def check_clustered(args: dict[str, Any]) -> None:
+    """Hold `clusteredIndex`, and what stands beside it, to the rules.
+
+    Raises:
+        CommandError: with MongoDB's code.
+    """
+    clustered = args["clusteredIndex"]
+    if clustered is None:
+        return
+    if args["capped"]:
+        raise CommandError(6049200, "A capped collection cannot be clustered")
+    if clustered is True:
+        raise CommandError(5979703, "'clusteredIndex' may be true for the buckets of time-series collections only")
+    if clustered is False:
+        return
+    if args["max"] is not None:
+        raise CommandError(6049204, "'max' requires a capped collection, which cannot be clustered")
+    parsed = _CLUSTERED.parse(clustered)
+    key = parsed["key"]
+    if list(key) != ["_id"] or not is_number(key["_id"]) or a.whole_number(key["_id"]) != 1:
+        raise CommandError(197, "The clusteredIndex option is only supported for key: {_id: 1}")
+    if not parsed["unique"]:
+        raise CommandError(5979700, "The clusteredIndex option requires unique: true to be specified")
+    if parsed["v"] != 2:
+        raise CommandError(5979704, "The clusteredIndex option is only supported for v: 2")
+    check_expiry(args["expireAfterSeconds"])
+
+
+def clustered_index(spec: dict[str, Any]) -> dict[str, Any]:
+    """A checked `clusteredIndex` as it is kept."""
+    return {"v": 2, "key": spec["key"], "name": spec.get("name", "_id_"), "unique": True}
+
+
+def check_shown(values: list[Any]) -> None:
+    """MongoDB finds no words for the equal `_id` of a clustered collection if that is no finite number.
+
+    Raises:
+        CommandError: 50819, 50826.
+    """
+    for value in values:
+        number = value.to_decimal() if type(value) is Decimal128 else value
+        if type(number) is float or type(value) is Decimal128:
+            if number != number:
+                raise CommandError(50819, "a document with the _id NaN is there already")
+            if number in (float("inf"), float("-inf")):
+                raise CommandError(50826, f"a document with the _id {value} is there already")
+
+
+def check_timeseries(args: dict[str, Any]) -> None:
+    """Hold `timeseries`, and what stands beside it, to the rules.
+
+    Raises:
+        CommandError: with MongoDB's code.
+    """
+    if args["timeseries"] is None:
+        return
+    parsed = _TIMESERIES.parse(args["timeseries"])
+    for option in ("capped", "validator", "validationLevel", "validationAction", "idIndex", "viewOn"):
+        if args[option]:
+            raise CommandError(72, f"'{option}' is not allowed with 'timeseries'")
+    if "." in parsed["timeField"] or "." in (parsed["metaField"] or ""):
+        raise CommandError(72, "'timeField' and 'metaField' must be top-level fields")
+    if parsed["metaField"] in ("_id", parsed["timeField"]):
+        raise CommandError(72, "'metaField' can be neither \"_id\" nor the same as 'timeField'")
+    span, rounding = parsed["bucketMaxSpanSeconds"], parsed["bucketRoundingSeconds"]
+    if span != rounding or (span is not None and parsed["granularity"] is not None):
+        text = "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and go without 'granularity'"
+        raise CommandError(72, text)
+    check_expiry(args["expireAfterSeconds"])
+
+
+def check_expiry(seconds: int | None) -> None:
+    """Hold a collection's `expireAfterSeconds` to its limits.
+
+    Raises:
+        CommandError: 72 InvalidOptions.
+    """
+    if seconds is not None and not 0 <= seconds <= MAX_EXPIRY_S:
+        raise CommandError(72, f"'expireAfterSeconds' must be between 0 and {MAX_EXPIRY_S}, not {seconds}")

@@ -1,0 +1,115 @@
+"""What the server says of its collections, indexes and operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.bson.values import Date
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.services import Services
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.index._index import Index
+from secantus_server.storage import INDEX_ENTRIES, pack_ident
+
+ENTRIES_PER_CHECK = 1000
+
+
+def document_bytes(collection: Collection, scope: ReadScope, check: Callable[[], None]) -> tuple[int, int]:
+    """Return how many documents a collection has, and their bytes together; `check` raises when the operation is to end."""
+    scan = scope.open(RecordScan(collection.ident, None, check))
+    sizes = [len(document) for document in scan]
+    scope.forget(scan)
+    return len(sizes), sum(sizes)
+
+
+def index_bytes(index: Index, scope: ReadScope, check: Callable[[], None]) -> int:
+    """The bytes of an index's entries; `check` raises when the operation is to end."""
+    entries = scope.unit.scan(INDEX_ENTRIES, pack_ident(index.ident), pack_ident(index.ident + 1))
+    size = 0
+    try:
+        for number_of_entries, (key, value) in enumerate(entries):
+            if number_of_entries % ENTRIES_PER_CHECK == 0:
+                check()
+            size += len(key) + len(value)
+    finally:
+        entries.close()
+    return size
+
+
+def collection_statistics(collection: Collection, scope: ReadScope, check: Callable[[], None], scale: int = 1) -> dict[str, Any]:
+    """What collStats says of a collection; `check` raises when the operation is to end."""
+    count, size = document_bytes(collection, scope, check)
+    sizes = {index.name: number(index_bytes(index, scope, check) // scale) for index in collection.counted_indexes}
+    total = sum(map(int, sizes.values()))
+    shown: dict[str, Any] = {
+        "size": number(size // scale),
+        "count": number(count),
+        "numOrphanDocs": 0,
+        "storageSize": number(size // scale),
+        "freeStorageSize": 0,
+        "capped": collection.is_capped,
+        "nindexes": len(collection.counted_indexes),
+        "indexBuilds": [],
+        "totalIndexSize": number(total),
+        "totalSize": number(size // scale + total),
+        "indexSizes": sizes,
+        "scaleFactor": scale,
+    }
+    if collection.is_clustered:
+        shown["clustered"] = True
+    if count:
+        shown["avgObjSize"] = number(size // count)
+    if collection.is_capped:
+        shown["max"] = collection.options.get("max", Int64(2**63 - 1))
+        shown["maxSize"] = collection.options["size"]
+    return shown
+
+
+def number(value: int) -> int | Int64:
+    """An int where it fits, else a long."""
+    return value if -(2**31) <= value < 2**31 else Int64(value)
+
+
+def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]]:
+    """What `$indexStats` says of a collection.
+
+    Arguments:
+        since: when the server began to count the uses of indexes.
+    """
+    return [
+        {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(index.uses), "since": since}, "spec": index.spec}
+        for index in collection.counted_indexes
+    ]
+
+
+def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
+    """One document for each collection and view, of one database or of all."""
+    names = services.catalog.databases() if db is None else [db]
+    return [catalog_entry(collection) for name in names for collection in services.catalog.collections(name)]
+
+
+def catalog_entry(collection: Collection) -> dict[str, Any]:
+    """A collection as `$listCatalog` shows it."""
+    entry = collection_info(collection)
+    return {"db": collection.db, "ns": collection.namespace, **entry}
+
+
+def collection_info(collection: Collection) -> dict[str, Any]:
+    """A collection as listCollections shows it."""
+    if collection.is_view:
+        return {"name": collection.name, "type": "view", "options": collection.options, "info": {"readOnly": True}}
+    info = {
+        "name": collection.name,
+        "type": "collection",
+        "options": collection.options,
+        "info": {"readOnly": False, "uuid": collection.uuid},
+    }
+    if collection.is_clustered:
+        return info
+    id_index = collection.id_index
+    assert id_index is not None, "a collection has an index on _id"
+    return {**info, "idIndex": id_index.spec}

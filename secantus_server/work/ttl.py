@@ -1,0 +1,68 @@
+"""TTL indexes: documents whose time has come are deleted.
+
+https://www.mongodb.com/docs/manual/core/index-ttl/
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.bson.values import Date
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.arguments import whole_number
+from secantus_server.dispatch.parameters import parameter_value
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.index._index import Index
+from secantus_server.mql.context import ParseContext
+from secantus_server.query.canonical import parse_query
+from secantus_server.work.batches import QUERY_PLAN_KILLED, Targets
+from secantus_server.work.delete_documents import delete_matches
+
+
+def delete_expired(services: Services, check: Callable[[], None] = uninterrupted) -> int:
+    """Make one pass over all TTL indexes and clustered collections that expire; return how many documents were deleted.
+
+    Arguments:
+        check: raises to end the pass; the documents before stay deleted.
+    """
+    if not parameter_value(services, "ttlMonitorEnabled"):
+        return 0
+    deleted = 0
+    for db in services.catalog.databases():
+        for collection in services.catalog.collections(db):
+            if collection.is_clustered and "expireAfterSeconds" in collection.options:
+                deleted += _delete_expired(services, check, collection, "_id", collection.options["expireAfterSeconds"])
+            for index in collection.indexes:
+                if _expires(index):
+                    seconds = whole_number(index.spec["expireAfterSeconds"])
+                    partial = index.spec.get("partialFilterExpression")
+                    deleted += _delete_expired(services, check, collection, index.parts[0][0], seconds, partial)
+    services.counters.add("ttl.deletedDocuments", deleted)
+    services.counters.add("ttl.passes")
+    return deleted
+
+
+def _expires(index: Index) -> bool:
+    """Whether an index makes documents expire: those of a special kind do not, nor those whose seconds are no number (NaN)."""
+    seconds = index.spec.get("expireAfterSeconds")
+    return index.kind.is_ordered and seconds is not None and not math.isnan(float(str(seconds)))
+
+
+def _delete_expired(
+    services: Services, check: Callable[[], None], collection: Collection, path: str, seconds: int, partial: dict[str, Any] | None = None
+) -> int:
+    """A document is over when the earliest date at a path is old enough."""
+    limit = Date(services.clock.now_ms() - seconds * 1000)
+    query = parse_query({"$and": [{path: {"$lte": limit}}, partial or {}]}, ParseContext())
+    targets = Targets(services, collection.db, collection.name, query, check, stay=False)
+    try:
+        return delete_matches(services, targets, check)
+    except CommandError as error:
+        if error.code != QUERY_PLAN_KILLED:
+            raise
+        # The collection was dropped during the pass, or its index.
+        return 0

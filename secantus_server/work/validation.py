@@ -1,0 +1,71 @@
+"""A collection's validator: what documents it lets in.
+
+https://www.mongodb.com/docs/manual/core/schema-validation/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.bson.values import Date
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.mql.collation import parse_collation
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.mql.match.failure import explain_failure
+
+
+class Validation:
+    """A collection's validator, ready for the documents of one command.
+
+    Arguments:
+        collection: one that has a validator.
+        services: the time that `$$NOW` is, and the log for the warnings of a validator that only warns.
+    """
+
+    def __init__(self, collection: Collection, services: Services) -> None:
+        options = collection.options
+        self._namespace = collection.namespace
+        self._validator: dict[str, Any] = options["validator"]
+        self._moderate = options.get("validationLevel") == "moderate"
+        self._action = options.get("validationAction", "error")
+        ctx = ParseContext(
+            now=Date(services.clock.now_ms()),
+            cluster_time=services.oplog.last_timestamp() if services.settings.replica_set else None,
+            collation=parse_collation(options.get("collation")),
+        )
+        self._match = parse_match(self._validator, ctx)
+        self._ctx = ctx
+        self._log = services.log
+
+    def check(self, document: bytes, old: bytes | None) -> None:
+        """Hold a document against the validator.
+
+        Arguments:
+            document: what is to be stored.
+            old: what it replaces, or None for a new one.
+
+        Raises:
+            CommandError: 121 DocumentValidationFailure.
+        """
+        matches = self._match.matches
+        if matches(document) or (self._moderate and old is not None and not matches(old)):
+            return
+        if self._action != "error":
+            self._log.warning(f"Document would fail validation: {self._namespace}")
+        if self._action == "warn":
+            return
+        fields = decode(document)
+        info = {"failingDocumentId": fields.get("_id"), "details": explain_failure(self._validator, fields, self._ctx)}
+        raise CommandError(121, "Document failed validation", info={"errInfo": info})
+
+
+def validation_of(collection: Collection, services: Services) -> Validation | None:
+    """What a collection's documents are held against, or None."""
+    options = collection.options
+    if not options.get("validator") or options.get("validationLevel") == "off":
+        return None
+    return Validation(collection, services)

@@ -1,0 +1,69 @@
+"""TTL indexes: one pass of what the periodic thread does."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from bson.decimal128 import Decimal128
+from pymongo.database import Database
+
+from secantus_server.server import SecantusDBServer
+from secantus_server.work.ttl import delete_expired
+
+
+def ago(**span: float) -> datetime:
+    return datetime.now(timezone.utc) - timedelta(**span)
+
+
+@pytest.mark.parametrize("seconds", [60, 60.0, 60.9, Decimal128("60")])
+def test_what_is_old_enough_goes(server: SecantusDBServer, db: Database, seconds: Any) -> None:
+    db.c.create_index("t", expireAfterSeconds=seconds)
+    db.c.insert_many(
+        [
+            {"_id": "old", "t": ago(minutes=5)},
+            {"_id": "new", "t": ago(seconds=5)},
+            {"_id": "some old", "t": [ago(minutes=5), ago(seconds=5), 1]},
+            {"_id": "all new", "t": [ago(seconds=5)]},
+            {"_id": "no date", "t": 1},
+            {"_id": "none"},
+        ]
+    )
+    delete_expired(server.services)
+    assert {document["_id"] for document in db.c.find()} == {"new", "all new", "no date", "none"}
+    assert db.command({"validate": "c", "full": True})["valid"]
+
+
+@pytest.mark.parametrize(
+    ("key", "options"),
+    [
+        ({"t": "hashed"}, {"expireAfterSeconds": 0}),
+        ({"t": 1}, {"expireAfterSeconds": float("nan")}),
+        ({"t": 1}, {"expireAfterSeconds": 0, "partialFilterExpression": {"gone": True}}),
+        ({"t": 1}, {}),
+    ],
+)
+def test_what_stays(server: SecantusDBServer, db: Database, key: dict[str, Any], options: dict[str, Any]) -> None:
+    db.command({"createIndexes": "c", "indexes": [{"key": key, "name": "t", **options}]})
+    db.c.insert_one({"_id": 1, "t": ago(minutes=5)})
+    delete_expired(server.services)
+    assert db.c.count_documents({}) == 1
+
+
+def test_a_geo_index_expires_nothing(server: SecantusDBServer, db: Database) -> None:
+    db.command({"createIndexes": "c", "indexes": [{"key": {"t": "2dsphere"}, "name": "t", "expireAfterSeconds": 0}]})
+    db.c.insert_one({"_id": 1, "t": [1, 2]})
+    delete_expired(server.services)
+    assert db.c.count_documents({}) == 1
+
+
+def test_the_monitor_can_be_switched_off(server: SecantusDBServer, db: Database, admin: Database) -> None:
+    db.c.create_index("t", expireAfterSeconds=0)
+    db.c.insert_one({"t": ago(minutes=5)})
+    admin.command({"setParameter": 1, "ttlMonitorEnabled": False})
+    try:
+        assert delete_expired(server.services) == 0
+    finally:
+        admin.command({"setParameter": 1, "ttlMonitorEnabled": True})
+    assert delete_expired(server.services) == 1

@@ -1,24 +1,25 @@
-"""The scans that one cursor has open, and the transaction that they read in at the moment."""
+"""The scans of one cursor, the transaction that they read in now, and the operation that may interrupt them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.storage import RecoveryUnit
 
 
 class Reader(Protocol):
-    """A scan, or what else reads in one transaction after the other."""
+    """A scan, or anything else that reads in a sequence of transactions."""
 
     @property
     def collection(self) -> Any:
-        """The collection that it reads, or None where its end does not matter."""
+        """The collection whose drop ends the cursor, or None."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Whether it reads no more."""
+        """Whether it has read everything."""
         ...
 
     def attach(self, unit: RecoveryUnit) -> None:
@@ -26,16 +27,16 @@ class Reader(Protocol):
         ...
 
     def detach(self) -> None:
-        """Let go of the transaction."""
+        """Release the transaction."""
         ...
 
     def close(self) -> None:
-        """Let go of it for good."""
+        """Release it and do not read again."""
         ...
 
 
 class Tie:
-    """A reader that reads nothing: the cursor ends with a collection that is looked up again and again.
+    """A reader without documents, which makes the cursor end when a collection is dropped that is looked up repeatedly.
 
     Arguments:
         collection: the collection.
@@ -52,7 +53,7 @@ class Tie:
         """Do nothing."""
 
     def close(self) -> None:
-        """Untie the cursor."""
+        """Release the collection."""
         self.finished = True
 
 
@@ -60,24 +61,37 @@ AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
 class ReadScope:
-    """All scans of a cursor, so that they can leave a transaction together and go on in another.
+    """All scans of a cursor, which leave a transaction together and continue in another.
+
+    `check` is called regularly by whatever reads in the scope. It raises if the operation that reads now was interrupted; a getMore
+    replaces it with its own in `attach`.
 
     Arguments:
-        unit: the recovery unit to begin with; its transaction has begun.
+        unit: the first recovery unit; its transaction has begun.
+        check: the interrupt check of the operation.
     """
 
-    def __init__(self, unit: RecoveryUnit | None = None) -> None:
+    def __init__(self, unit: RecoveryUnit | None = None, check: Callable[[], None] = uninterrupted) -> None:
         self._unit = unit
+        self._check = check
         self._scans: list[Reader] = []
+
+    def check(self) -> None:
+        """Raise if the operation that reads now was interrupted.
+
+        Raises:
+            CommandError: as `Operation.check`.
+        """
+        self._check()
 
     @property
     def unit(self) -> RecoveryUnit:
-        """The recovery unit that is read in now."""
+        """The recovery unit whose transaction is read in now."""
         assert self._unit is not None, "the scope is detached"
         return self._unit
 
     def open(self, scan: AnyReader) -> AnyReader:
-        """Let a new scan read in this scope."""
+        """Attach a new scan to this scope."""
         scan.attach(self.unit)
         self._scans.append(scan)
         return scan
@@ -87,13 +101,16 @@ class ReadScope:
         scan.close()
         self._scans.remove(scan)
 
-    def attach(self, unit: RecoveryUnit, verify: Callable[[Any], None] | None = None) -> None:
-        """Go on in this unit's transaction.
+    def attach(self, unit: RecoveryUnit, verify: Callable[[Any], None] | None = None, check: Callable[[], None] | None = None) -> None:
+        """Continue in this unit's transaction.
 
         Arguments:
-            verify: asked about the collection of each scan that is not finished; it raises if that is not there any more.
+            verify: called with the collection of each scan that is not finished; it raises if the collection was dropped.
+            check: the interrupt check of the operation that reads now; None keeps the present one.
         """
         self._unit = unit
+        if check is not None:
+            self._check = check
         self._scans = [scan for scan in self._scans if not scan.finished]
         for scan in self._scans:
             if verify is not None and scan.collection is not None:
@@ -101,7 +118,7 @@ class ReadScope:
             scan.attach(unit)
 
     def detach(self) -> None:
-        """Let go of the transaction."""
+        """Release the transaction."""
         for scan in self._scans:
             scan.detach()
         self._unit = None

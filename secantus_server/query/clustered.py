@@ -18,12 +18,12 @@ from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.match import Comparison
 from secantus_server.query.bounds import EVERYTHING, IndexBounds
-from secantus_server.query.plan import Check, CollectionScan, Documents, Plan
+from secantus_server.query.plan import CollectionScan, Documents, Plan
 from secantus_server.query.stages import Stage, stage
 
 
 @dataclass
-class ClusteredScan:
+class ClusteredScan(Plan):
     """The documents of a clustered collection whose `_id` lies within bounds, in the order of their `_id`s.
 
     Arguments:
@@ -37,13 +37,13 @@ class ClusteredScan:
     bounds: IndexBounds | None = None
     scan: IndexScan | None = field(default=None, compare=False)
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
+    def open(self, scope: ReadScope) -> Documents:
         """Begin to read."""
         index = self.collection.id_index
         assert index is not None, "a clustered collection has an index on _id"
         bounds = self.bounds or IndexBounds(index.parts, [[EVERYTHING]])
         intervals = bounds.intervals[::-1] if self.reverse else bounds.intervals
-        self.scan = IndexScan(index, intervals, self.collection.ident, self.match, check, self.reverse)
+        self.scan = IndexScan(index, intervals, self.collection.ident, self.match, scope.check, self.reverse)
         self.scan.collection = self.collection
         return scope.open(self.scan)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec.distinct import DistinctScan
+from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.query.bounds import IndexBounds, after, directed
 from secantus_server.query.candidates import Candidate, Conditions, make_candidate
@@ -17,9 +18,6 @@ from secantus_server.query.plan import IndexedScan, Plan
 from secantus_server.query.planner import plan_query
 from secantus_server.query.predicates import has_index_component
 from secantus_server.query.stages import Stage, index_shape, stage
-from secantus_server.storage import RecoveryUnit
-
-Check = Callable[[], None]
 
 
 @dataclass
@@ -30,12 +28,13 @@ class DistinctPlan:
     bounds: IndexBounds
     scan: DistinctScan | None = field(default=None, compare=False)
 
-    def values(self, unit: RecoveryUnit, check: Check) -> Iterator[Any]:
+    def values(self, scope: ReadScope) -> Iterator[Any]:
         """Read the values."""
         direction = self.index.parts[0][1]
         self.index.uses += 1
-        self.scan = DistinctScan(self.index, self.bounds.intervals, lambda value: after(directed(key_string(value), direction)), check)
-        return self.scan.values(unit)
+        behind = lambda value: after(directed(key_string(value), direction))  # noqa: E731
+        self.scan = DistinctScan(self.index, self.bounds.intervals, behind, scope.check)
+        return self.scan.values(scope.unit)
 
     def describe(self) -> Stage:
         """The node as explain shows it."""

@@ -28,7 +28,6 @@ from secantus_server.query.planner import other_plans, plan_query
 from secantus_server.query.stages import Stage, stage
 from secantus_server.query.unused import notes_on_unused_indexes
 
-Check = Callable[[], None]
 VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
 
 
@@ -38,14 +37,12 @@ class Runner:
 
     Arguments:
         scope: to read in.
-        check: called regularly; it raises to end a scan.
         verbosity: `queryPlanner` runs nothing.
         elapsed_ms: the milliseconds since the command began.
         notes: what the user should know of the plans, in sentences.
     """
 
     scope: ReadScope
-    check: Check
     verbosity: str
     elapsed_ms: Callable[[], int]
     notes: list[str] = field(default_factory=list)
@@ -65,7 +62,7 @@ class Runner:
             collection: that collection, or None where there is none.
             whole_pipeline: the plan does all that a pipeline asks for.
         """
-        show_array_paths([root, *root.rejected], collection, self.scope, self.check)
+        show_array_paths([root, *root.rejected], collection, self.scope)
         self.notes += notes_on_unused_indexes(collection, query.match, root)
         found = {"queryPlanner": query_planner(namespace, query, root, whole_pipeline=whole_pipeline)}
         if self.runs:
@@ -144,7 +141,7 @@ def run_find(
     simple = not projection or is_simple(projection, parsed)
     plan = express_plan(plan, query, projection) if simple else id_plan(plan, query)
     if runner.runs:
-        documents = plan.open(runner.scope, runner.check)
+        documents = plan.open(runner.scope)
         drain(islice(documents, query.skip + query.limit if query.limit else None))
     root = windowed(plan, query, projection, parsed)
     if not isinstance(plan, ExpressScan | IdHack):
@@ -208,12 +205,12 @@ def _is_flag(value: Any) -> bool:
 def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner) -> Stage:
     """Plan and run a count; gives its stages."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
-        known = _counts(count_all(collection, runner.scope, runner.check), query) if runner.runs else {}
+        known = _counts(count_all(collection, runner.scope), query) if runner.runs else {}
         return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts=known)
     plan = plan_query(collection, query)
     found = 0
     if runner.runs:
-        documents = plan.open(runner.scope, runner.check)
+        documents = plan.open(runner.scope)
         count = getattr(documents, "count", None)
         found = count() if count is not None else drain(documents)
     below = plan.counted() if isinstance(plan, IndexedScan) and plan.match is None else subplanned(plan.describe(), query)
@@ -233,11 +230,11 @@ def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str,
     plan = plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
         if runner.runs:
-            drain(plan.values(runner.scope.unit, runner.check))
+            drain(plan.values(runner.scope))
         covered = True
     else:
         if runner.runs:
-            drain(plan.open(runner.scope, runner.check))
+            drain(plan.open(runner.scope))
         covered = _is_covered(plan)
     root = plan.describe()
     return _on(root, "PROJECTION_COVERED", {"transformBy": {key: 1, "_id": 0}}, root.returned) if covered else subplanned(root, query)

@@ -23,14 +23,14 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.match import And, Comparison, In
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.clustered import ClusteredScan
-from secantus_server.query.plan import Check, Documents, IndexedScan, Plan, Sort
+from secantus_server.query.plan import Documents, IndexedScan, Plan, Sort
 from secantus_server.query.stages import Stage, stage
 
 PointScan = IndexedScan | ClusteredScan
 
 
 @dataclass
-class ExpressScan:
+class ExpressScan(Plan):
     """One key of an index and its document.
 
     Arguments:
@@ -41,9 +41,9 @@ class ExpressScan:
     scan: PointScan
     projection: dict[str, Any] | None = None
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
+    def open(self, scope: ReadScope) -> Documents:
         """Begin to read."""
-        return self.scan.open(scope, check)
+        return self.scan.open(scope)
 
     def describe(self) -> Stage:
         """The node as explain shows it."""
@@ -58,14 +58,14 @@ class ExpressScan:
 
 
 @dataclass
-class IdHack:
+class IdHack(Plan):
     """The document of an `_id`, for what an express plan cannot do."""
 
     scan: IndexedScan
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
+    def open(self, scope: ReadScope) -> Documents:
         """Begin to read."""
-        return self.scan.open(scope, check)
+        return self.scan.open(scope)
 
     def describe(self) -> Stage:
         """The node as explain shows it."""

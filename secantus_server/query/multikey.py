@@ -14,31 +14,29 @@ from secantus_server.bson import decode
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.query.plan import Check
 from secantus_server.query.stages import Stage
 
 
-def show_array_paths(roots: Iterable[Stage], collection: Collection | None, scope: ReadScope, check: Check) -> None:
+def show_array_paths(roots: Iterable[Stage], collection: Collection | None, scope: ReadScope) -> None:
     """Complete `multiKeyPaths` in the stages of plans.
 
     Arguments:
         roots: the plans; every stage of a multikey index in them is completed.
         collection: what they read.
         scope: to read the documents in.
-        check: called regularly; it raises to end the reading.
     """
     known: dict[str, dict[str, list[str]]] = {}
     for stage in (found for root in roots for found in root.stages()):
         if stage.shape.get("isMultiKey") and collection is not None:
             name = stage.shape["indexName"]
             if name not in known:
-                known[name] = _array_paths(collection, name, scope, check)
+                known[name] = _array_paths(collection, name, scope)
             stage.shape["multiKeyPaths"] = known[name]
 
 
-def _array_paths(collection: Collection, name: str, scope: ReadScope, check: Check) -> dict[str, list[str]]:
+def _array_paths(collection: Collection, name: str, scope: ReadScope) -> dict[str, list[str]]:
     index = next(index for index in collection.indexes if index.name == name)
-    scan = RecordScan(collection.ident, index.partial_filter, check)
+    scan = RecordScan(collection.ident, index.partial_filter, scope.check)
     scope.open(scan)
     found = array_prefixes([path for path, _ in index.parts], scan)
     scan.close()

@@ -23,9 +23,11 @@ from secantus_server.index._index import Index
 from secantus_server.mql.sort import SortPattern
 from secantus_server.query.bounds import IndexBounds
 from secantus_server.query.stages import Stage, count_shape, index_shape, stage
+from secantus_server.storage import RecoveryUnit
 
-Check = Callable[[], None]
 MEMORY_LIMIT = 104857600
+
+Found = tuple[int, bytes]  # RecordId, document
 
 
 class Documents(Protocol):
@@ -38,11 +40,29 @@ class Documents(Protocol):
 
 
 class Source(Protocol):
-    """What gives documents."""
+    """The documents of a query, not read yet."""
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
+    #: There is at most one document, and `first` reads it without a scan.
+    is_lookup: bool = False
+
+    def open(self, scope: ReadScope) -> Documents:
         """Begin to read."""
         ...
+
+    def first(self, unit: RecoveryUnit, check: Callable[[], None]) -> Found | None:
+        """Return the first document with its RecordId, or None.
+
+        Arguments:
+            check: called regularly; it raises if the operation was interrupted.
+        """
+        scope = ReadScope(unit, check)
+        try:
+            documents = self.open(scope)
+            for document in documents:
+                return documents.record_id, document
+            return None
+        finally:
+            scope.close()
 
 
 class Plan(Source, Protocol):
@@ -54,7 +74,7 @@ class Plan(Source, Protocol):
 
 
 @dataclass
-class CollectionScan:
+class CollectionScan(Plan):
     """Every document of the collection; with `tailing` also those that are written later."""
 
     collection: Collection
@@ -63,9 +83,9 @@ class CollectionScan:
     tailing: bool = False
     scan: RecordScan | None = field(default=None, compare=False)
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
+    def open(self, scope: ReadScope) -> Documents:
         """Begin to read."""
-        self.scan = RecordScan(self.collection.ident, self.match, check, self.reverse, self.tailing, self.collection.is_capped)
+        self.scan = RecordScan(self.collection.ident, self.match, scope.check, self.reverse, self.tailing, self.collection.is_capped)
         self.scan.collection = self.collection
         return scope.open(self.scan)
 
@@ -78,10 +98,10 @@ class CollectionScan:
         return stage("COLLSCAN", shape, filter=self.match, returned=self.scan.advanced, works=self.scan.docs_examined, counts=examined)
 
 
-class EmptyScan:
+class EmptyScan(Plan):
     """No documents: the collection does not exist, or the filter can match nothing."""
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
+    def open(self, scope: ReadScope) -> Documents:
         """Begin to read."""
         return Nothing()
 
@@ -100,7 +120,7 @@ class Nothing(Iterator[bytes]):
 
 
 @dataclass
-class IndexedScan:
+class IndexedScan(Plan):
     """The entries of an index within bounds, and their documents.
 
     Arguments:
@@ -120,7 +140,7 @@ class IndexedScan:
     seen: set[int] | None = field(default=None, compare=False)
     scan: IndexScan | None = field(default=None, compare=False)
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
+    def open(self, scope: ReadScope) -> Documents:
         """Begin to read."""
         intervals = self.bounds.intervals[::-1] if self.reverse else self.bounds.intervals
         paths = [path for path, _ in self.index.parts]
@@ -130,7 +150,7 @@ class IndexedScan:
             intervals,
             self.collection.ident,
             self.match,
-            check,
+            scope.check,
             self.reverse,
             self.index.multikey if self.seen is None else self.seen,
             EntryShape(paths, True) if self.covered else None,
@@ -185,17 +205,17 @@ def fetch_stage(match: Any, scans: list[IndexScan], below: Stage) -> Stage:
 
 
 @dataclass
-class Union:
+class Union(Plan):
     """The documents of several index scans, each document once."""
 
     children: list[IndexedScan]
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
+    def open(self, scope: ReadScope) -> Documents:
         """Begin to read."""
         seen: set[int] = set()
         for child in self.children:
             child.seen = seen
-        return UnionScan([child.open(scope, check) for child in self.children])
+        return UnionScan([child.open(scope) for child in self.children])
 
     def describe(self) -> Stage:
         """The node as explain shows it."""
@@ -208,7 +228,7 @@ class Union:
 
 
 @dataclass
-class Near:
+class Near(Plan):
     """The documents that match, the nearest to the point of a `$near` first.
 
     Every document is looked at: an index of this kind keeps no entries yet, but without one the query is an error.
@@ -226,9 +246,9 @@ class Near:
     limit: int = 0
     scan: RecordScan | None = field(default=None, compare=False)
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
+    def open(self, scope: ReadScope) -> Documents:
         """Begin to read."""
-        self.scan = RecordScan(self.collection.ident, self.match, check)
+        self.scan = RecordScan(self.collection.ident, self.match, scope.check)
         self.scan.collection = self.collection
         documents: Documents = scope.open(self.scan)
         return SortedDocuments(documents, self._key, self.limit) if self.ordered else documents
@@ -249,7 +269,7 @@ class Near:
 
 
 @dataclass
-class Sort:
+class Sort(Plan):
     """The documents of another node, sorted.
 
     Arguments:
@@ -265,9 +285,9 @@ class Sort:
     measured: bool = field(default=False, compare=False)
     source: Measured | None = field(default=None, compare=False)
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
+    def open(self, scope: ReadScope) -> Documents:
         """Begin to read."""
-        documents = self.child.open(scope, check)
+        documents = self.child.open(scope)
         self.source = Measured(documents) if self.measured else None
         return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)
 

@@ -24,7 +24,7 @@ from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.work.pipeline_operations import ServerOperations
 from secantus_server.work.reading import command_context, cursor_reply
-from secantus_server.work.snapshot_reads import held, snapshot_time
+from secantus_server.work.snapshot_reads import materialized, snapshot_time
 
 
 def make_context(
@@ -68,7 +68,7 @@ def open_pipeline(request: Request, name: str | None, collection: Collection | N
     Raises:
         CommandError: the pipeline is not valid.
     """
-    scope = ReadScope()
+    scope = ReadScope(check=request.operation.check)
     ctx = make_context(request, name, collection, args, scope)
     stages, source = resolve_view(request, name, args["pipeline"])
     pipeline = parse_pipeline(args["pipeline"], ctx)
@@ -83,7 +83,7 @@ def open_pipeline(request: Request, name: str | None, collection: Collection | N
         at = snapshot_time(request, unit)
         documents: Iterator[bytes]
         documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
-        yield OpenPipeline(pipeline, held(documents, None if pipeline.writes else at), scope, at)
+        yield OpenPipeline(pipeline, materialized(documents, None if pipeline.writes else at), scope, at)
     finally:
         request.services.engine.release(unit)
 

@@ -35,7 +35,7 @@ def list_databases(request: Request, args: dict[str, Any]) -> Reply:
     if args["nameOnly"]:
         return {"databases": [info for info in ({"name": name} for name in names) if match.matches(encode(info))]}
     with read_transaction(request.services.engine) as unit:
-        infos = [_info(request, name, ReadScope(unit)) for name in names]
+        infos = [_info(request, name, ReadScope(unit, request.operation.check)) for name in names]
     found = [info for info in infos if match.matches(encode(info))]
     total = sum(int(info["sizeOnDisk"]) for info in found)
     return {"databases": found, "totalSize": Int64(total), "totalSizeMb": Int64(total // 1048576)}
@@ -43,5 +43,5 @@ def list_databases(request: Request, args: dict[str, Any]) -> Reply:
 
 def _info(request: Request, name: str, scope: ReadScope) -> dict[str, Any]:
     collections = [collection for collection in request.services.catalog.collections(name) if not collection.is_view]
-    size = sum(document_bytes(collection, scope, request.operation.check)[1] for collection in collections)
+    size = sum(document_bytes(collection, scope)[1] for collection in collections)
     return {"name": name, "sizeOnDisk": Int64(size), "empty": not collections}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.commands.crud.update import find_targets
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
@@ -12,6 +11,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import check_single
 from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import plan_of
 from secantus_server.storage import RecoveryUnit
 from secantus_server.work.batches import Targets
 from secantus_server.work.delete_documents import delete_documents, delete_matches
@@ -82,7 +82,7 @@ def run_delete(request: Request, name: str, query: CanonicalQuery) -> int:
         collection = services.catalog.find(request.db, name)
         if collection is None:
             return 0
-        targets = find_targets(request, collection, query, unit, query.limit)
-        return delete_documents(services, unit, collection, targets, check)
+        first = plan_of(collection, query).first(unit, check)
+        return 0 if first is None else delete_documents(services, unit, collection, [first], check)
 
     return write_transaction(services, check, work)

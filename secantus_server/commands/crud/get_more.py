@@ -45,7 +45,9 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
     if found is not None:
         _check_use(request, found, f"{request.db}.{name}", args["maxTimeMS"])
     with request.services.cursors.lend(cursor_id) as cursor:
-        cursor.operation.continue_as(request.operation, timed=not cursor.await_data)
+        if not cursor.await_data:
+            request.operation.inherit_time_limit(cursor.last_operation)
+        cursor.last_operation = request.operation
         batch = _read(request, cursor, args)
         left = 0 if cursor.exhausted else cursor_id
     if left:
@@ -77,16 +79,17 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
     """
     services = request.services
     verify = partial(check_still_there, services.catalog)
-    batch = cursor.next_batch(services.engine, args["batchSize"], verify)
+    check = request.operation.check
+    batch = cursor.next_batch(services.engine, args["batchSize"], verify, check)
     if batch or not cursor.await_data:
         return batch
     wait_ms = AWAIT_DATA_MS if args["maxTimeMS"] is None else args["maxTimeMS"]
     began = services.clock.monotonic()
     deadline = began + wait_ms / 1000
     while not batch and (left := deadline - services.clock.monotonic()) > 0:
-        request.operation.check()
+        check()
         services.writes.wait(left)
-        batch = cursor.next_batch(services.engine, args["batchSize"], verify)
+        batch = cursor.next_batch(services.engine, args["batchSize"], verify, check)
     request.operation.waited = services.clock.monotonic() - began
     return batch
 

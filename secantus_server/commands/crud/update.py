@@ -7,22 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson.values import MISSING, type_name
-from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import check_single
 from secantus_server.errors import CommandError
-from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.update import Update, parse_update, upsert_document
 from secantus_server.mql.update.pipeline import check_stage_names
 from secantus_server.mql.update.upsert import check_upsert_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query
-from secantus_server.query.find import matching_documents
-from secantus_server.query.point import point_document, point_index
+from secantus_server.query.find import plan_of
 from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.document_writer import DocumentWriter, prepared_id
@@ -166,7 +163,8 @@ def run_update(request: Request, name: str, statement: UpdateStatement, *, bypas
         collection = services.catalog.find(request.db, name)
         if collection is None:
             return _without_collection(request, name, statement, unit)
-        found = find_targets(request, collection, statement.query, unit, 1)
+        first = plan_of(collection, statement.query).first(unit, check)
+        found = [] if first is None else [first]
         writer = DocumentWriter(services, unit, collection, bypass_validation=bypass_validation)
         return _write(writer, statement, found, check, statement.upsert and not found)
 
@@ -221,29 +219,6 @@ def _write(
         raise
     writer.commit()
     return outcome
-
-
-def find_targets(request: Request, collection: Collection, query: CanonicalQuery, unit: RecoveryUnit, most: int) -> list[Target]:
-    """The documents that a write is about, with their RecordIds; read whole before anything is written.
-
-    Arguments:
-        most: 1 for a statement about one document, 0 for all; `Targets` is for those that may be many.
-    """
-    index = point_index(collection, query)
-    if index is not None:
-        only = point_document(collection, index, query, unit)
-        return [] if only is None else [only]
-    scope = ReadScope(unit)
-    documents = matching_documents(collection, query, scope, request.operation.check)
-    found: list[Target] = []
-    try:
-        for document in documents:
-            found.append((documents.record_id, document))
-            if most and len(found) == most:
-                break
-    finally:
-        scope.close()
-    return found
 
 
 def change_documents(

@@ -88,8 +88,8 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
     services = request.services
     begun = services.clock.monotonic()
     with read_transaction(services.engine) as unit:
-        scope = ReadScope(unit)
-        runner = Runner(scope, request.operation.check, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000))
+        scope = ReadScope(unit, request.operation.check)
+        runner = Runner(scope, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000))
         sections = explainer(inner, arguments, runner)
         scope.close()
     reply = {"explainVersion": "1", **sections, **_surroundings(request, name, body)}

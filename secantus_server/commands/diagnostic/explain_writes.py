@@ -89,7 +89,7 @@ def _run_update(collection: Collection | None, statement: update.UpdateStatement
     if runner.runs:
         changes = statement.update
         locate = statement.query.match.array_index if statement.query.match is not None and changes.needs_array_index else None
-        for document in plan.open(runner.scope, runner.check):
+        for document in plan.open(runner.scope):
             new = changes.apply(document, array_index=locate(document)) if locate else changes.apply(document)
             matched += 1
             modified += new != document
@@ -105,7 +105,7 @@ def _run_delete(collection: Collection | None, query: CanonicalQuery, runner: Ru
     plan = _write_plan(collection, query, express=query.limit == 1 and not shown)
     found = 0
     if runner.runs:
-        documents = plan.open(runner.scope, runner.check)
+        documents = plan.open(runner.scope)
         found = drain(islice(documents, query.limit or None))
     if collection is None:
         return plan.describe()

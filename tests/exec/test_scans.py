@@ -226,3 +226,20 @@ def test_a_scope_moves_its_scans_together(filled: MemoryCollection) -> None:
         scope.close()
     assert first.finished
     assert second.finished
+
+
+def test_the_check_of_the_operation_that_reads_now(filled: MemoryCollection) -> None:
+    def interrupt() -> None:
+        raise CommandError(11601, "operation was interrupted")
+
+    scope = ReadScope()
+    scope.check()
+    with transaction(filled) as unit:
+        scope.attach(unit, None, interrupt)
+        with pytest.raises(CommandError):
+            scope.check()
+        scope.attach(unit)
+        with pytest.raises(CommandError):
+            scope.check()
+        scope.attach(unit, None, never)
+        scope.check()

@@ -1,7 +1,7 @@
-"""Secantus: a server that speaks MongoDB's wire protocol over WiredTiger, in a process of its own or inside another one.
+"""Secantus: a server for MongoDB's wire protocol over WiredTiger, in its own process or embedded in another one.
 
-`from secantus_server import SecantusDBServer` is the way in. It is imported when it is asked for: a package below, such as
-`secantus_server.bson`, can be used without the server.
+The entry point is `from secantus_server import SecantusDBServer`. It is imported on first access, so that a subpackage such as
+`secantus_server.bson` can be used without the server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m secantus_server` is the daemon `secantusdb`."""
+"""`python -m secantus_server` runs the daemon `secantusdb`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The daemon `secantusdb`: flags over the config file over the defaults.
+"""The daemon `secantusdb`: flags override the config file, which overrides the defaults.
 
 See docs/config.md for the file's schema.
 """
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# Where the config file is looked for, in this order, when --config names none.
+# The config files to look for, in this order, if --config is not given.
 DEFAULT_CONFIGS = (Path("secantusdb.toml"), Path("/etc/secantus/secantusdb.toml"))
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line. Flags have no defaults of their own, so that one that is given can be told from one that is not."""
+    """Return the command line parser. Flags have no defaults, so that an omitted flag can be distinguished from a given one."""
     defaults = {field.name: field.default for field in fields(Settings)}
     parser = argparse.ArgumentParser(
         prog="secantusdb",
@@ -75,11 +75,11 @@ def _version() -> str:
 
 
 def load_settings(arguments: Sequence[str] | None) -> Settings:
-    """The settings of a command line and the config file that it names.
+    """Return the settings from a command line and the config file it names.
 
     Raises:
-        SettingsError: one of them cannot be.
-        SystemExit: the command line is wrong, or asks for help.
+        SettingsError: a setting is invalid.
+        SystemExit: the command line is invalid, or requests help.
     """
     given = vars(build_parser().parse_args(arguments))
     config = given.pop("config", None)
@@ -90,32 +90,32 @@ def load_settings(arguments: Sequence[str] | None) -> Settings:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the daemon until a signal or the shutdown command stops it; gives the exit code."""
+    """Run the daemon until a signal or the shutdown command stops it; return the exit code."""
     try:
         settings = load_settings(arguments)
     except SettingsError as error:
         print(f"secantusdb: {error}", file=sys.stderr)
         return 2
-    # A crash of the compiled part leaves the stacks of all threads on the error output.
+    # On a crash in compiled code, print the stacks of all threads to stderr.
     faulthandler.enable()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    # The server's log has a level of its own, which setParameter can change.
+    # The server's log has its own level, which setParameter can change.
     logging.getLogger("secantus").setLevel(logging.DEBUG)
     return run(settings)
 
 
 def run(settings: Settings) -> int:
-    """Start the server, say where it listens, and wait for its end."""
+    """Start the server, print where it listens, and wait for it to stop."""
     from secantus_server.net.listener import ListenError
     from secantus_server.server import SecantusDBServer
 
     server = SecantusDBServer(**{field.name: getattr(settings, field.name) for field in fields(Settings)})
-    # Before any other thread is there: they inherit that the signals wait for the thread that takes them.
+    # Block the signals before any other thread exists: threads inherit the mask, so only sigwait receives them.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     threading.Thread(target=_await_signal, args=(server,), name="secantus-signals", daemon=True).start()
     try:
         server.start()
-        # What the start made stays for good: the garbage collector need not look at it again.
+        # Objects created at startup are permanent: exclude them from garbage collection.
         gc.freeze()
         print(f"secantusdb is ready: {server.uri}", flush=True)
         server.wait()
@@ -127,9 +127,9 @@ def run(settings: Settings) -> int:
 
 
 def _await_signal(server: SecantusDBServer) -> None:
-    """Ask the server to stop at the first signal; end the process at once at a second one.
+    """Stop the server at the first signal; exit immediately at a second one.
 
-    A thread that waits for the signals may take locks, which a signal handler in the midst of the main thread may not.
+    A waiting thread may take locks; a signal handler that interrupts the main thread may not.
     """
     signal.sigwait(STOP_SIGNALS)
     server.request_stop()

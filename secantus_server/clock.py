@@ -1,4 +1,4 @@
-"""Time, randomness and ids: whatever changes from run to run comes from here, so that a test can hold it still."""
+"""The source of time, randomness and ids. It is injected everywhere, so that tests can make them deterministic."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secantus_server.system._threads import Lock
 class Clock(SystemTime):
     """The system's time and randomness.
 
-    `now_ms` gives the milliseconds since the Unix epoch, `monotonic` the seconds of a clock that only goes forward.
+    `now_ms` returns the milliseconds since the Unix epoch, `monotonic` the seconds of a monotonic clock.
 
     Threads: `random` is shared and locks itself; ids come from an atomic counter.
     """
@@ -26,25 +26,25 @@ class Clock(SystemTime):
         self._counter = itertools.count(self.random.getrandbits(24))
 
     def object_id(self) -> ObjectId:
-        """A new ObjectId: seconds, this clock's own five bytes, a counter."""
+        """Return a new ObjectId: seconds, five bytes specific to this clock, a counter."""
         seconds = (self.now_ms() // 1000 & 0xFFFFFFFF).to_bytes(4, "big")
         return ObjectId(seconds + self._process_id + (next(self._counter) & 0xFFFFFF).to_bytes(3, "big"))
 
     def uuid(self) -> UUID:
-        """A new random UUID."""
+        """Return a new random UUID."""
         return UUID(int=self.random.getrandbits(128), version=4)
 
     def int64(self) -> int:
-        """A random positive 63-bit number other than 0: for cursor ids."""
+        """Return a random positive 63-bit number, for cursor ids."""
         return self.random.getrandbits(62) + 1
 
 
 class SettableClock(Clock):
-    """A clock that stands still until it is moved.
+    """A clock that stands still until it is advanced.
 
     Arguments:
-        now_ms: where it stands at first.
-        seed: of its randomness.
+        now_ms: the initial time.
+        seed: the seed of its random numbers.
     """
 
     def __init__(self, now_ms: int, seed: int = 0) -> None:
@@ -53,16 +53,16 @@ class SettableClock(Clock):
         super().__init__(seed)
 
     def now_ms(self) -> int:
-        """Where the clock stands."""
+        """Return the clock's current time."""
         with self._lock:
             return self._now_ms
 
     def monotonic(self) -> float:
-        """The same time in seconds."""
+        """Return the same time in seconds."""
         return self.now_ms() / 1000
 
     def advance(self, ms: int) -> None:
-        """Move forward by so many milliseconds."""
+        """Advance the clock by `ms` milliseconds."""
         assert ms >= 0, "a monotonic clock does not go back"
         with self._lock:
             self._now_ms += ms

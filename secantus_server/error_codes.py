@@ -1,6 +1,6 @@
 """The numbers of MongoDB's errors and their symbolic names (`codeName` in a reply).
 
-A number that has no symbolic name is called `Location<number>`, as MongoDB does.
+A number without a symbolic name is called `Location<number>`, as in MongoDB.
 https://www.mongodb.com/docs/manual/reference/error-codes/
 """
 
@@ -297,5 +297,5 @@ CODES: dict[str, int] = {name: code for code, name in NAMES.items()}
 
 
 def code_name(code: int) -> str:
-    """The codeName of an error number."""
+    """Return the codeName of an error code."""
     return NAMES.get(code) or f"Location{code}"

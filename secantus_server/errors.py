@@ -1,4 +1,4 @@
-"""The one exception that stands for a user's error, with what a reply says about it."""
+"""The exception for user errors, with the contents of the error reply."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from secantus_server.error_codes import code_name
 
 
 class CommandError(Exception):
-    """A command cannot do what was asked; the connection turns this into an `ok: 0` reply.
+    """A command failed; the connection turns this into an `ok: 0` reply.
 
     Arguments:
-        code: MongoDB's error number.
-        message: a sentence for the user (`errmsg`). Bytes of the client that are not UTF-8 are replaced: drivers decode it strictly.
+        code: MongoDB's error code.
+        message: a sentence for the user (`errmsg`). Invalid UTF-8 from the client is replaced, because drivers decode strictly.
         labels: error labels such as `TransientTransactionError`.
-        info: further fields of the reply or write error (`keyPattern`, `errInfo`, ...).
+        info: additional fields of the reply or write error (`keyPattern`, `errInfo`, ...).
     """
 
     def __init__(self, code: int, message: str, labels: tuple[str, ...] = (), info: Mapping[str, Any] | None = None) -> None:
@@ -31,15 +31,15 @@ class CommandError(Exception):
         return code_name(self.code)
 
     def with_message(self, message: str) -> CommandError:
-        """The same error under another text, for a caller that adds where it happened."""
+        """Return the same error with another message, for a caller that adds context."""
         return CommandError(self.code, message, self.labels, self.info)
 
 
 def not_supported(what: str, instead: str) -> CommandError:
-    """The answer for what MongoDB has and Secantus does not have yet.
+    """Return the error for a feature that MongoDB has and Secantus does not support yet.
 
     Arguments:
-        what: the thing that is missing, as the user wrote it.
-        instead: what the user can do now, as a sentence without its final stop.
+        what: the missing feature, as the user wrote it.
+        instead: what the user can do instead, as a sentence without its final full stop.
     """
     return CommandError(238, f"{what} is not supported by Secantus yet: {instead}.")

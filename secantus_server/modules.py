@@ -1,6 +1,6 @@
-"""Imports every module of a package, so that each registers what it has.
+"""Imports every module of a package, so that each one registers its entries.
 
-`pkgutil` does the same with several times as much work, which the start of a server would feel.
+`pkgutil` does the same with several times the work, which would noticeably slow down a server's start.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from importlib import import_module
 
 
 def import_modules(package: str, paths: Iterable[str]) -> None:
-    """Import the modules and packages below a package; those whose names begin with `_` are imported by their neighbours.
+    """Import the modules and packages below a package, except those whose names begin with `_`; these are imported by their neighbours.
 
     Arguments:
-        package: its dotted name.
-        paths: its `__path__`.
+        package: the package's dotted name.
+        paths: the package's `__path__`.
     """
     for path in paths:
         with os.scandir(path) as entries:

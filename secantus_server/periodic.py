@@ -1,4 +1,4 @@
-"""The thread for what happens by itself: TTL, idle cursors and sessions, checkpoints, old oplog entries, dropped data, abandoned reads."""
+"""The thread for periodic work: TTL, idle cursors and sessions, checkpoints, old oplog entries, dropped data, abandoned reads."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from secantus_server.system._threads import Thread
 from secantus_server.system.conditions import Event
 from secantus_server.work.ttl import delete_expired
 
-# How often the thread looks whether something is due, while there is nothing to purge.
+# The interval between checks for due work, while there is nothing to purge.
 TICK_S = 1.0
 MINUTE_S = 60.0
-# While there is, and no command came for so long, the thread purges until one comes.
+# While there is something to purge, it runs after this long without a command, until the next command.
 IDLE_S = 0.002
 IDLE_BUDGET_MS = 5.0
-# How long it waits for such a moment; then it purges beside the commands, a little at a time. The budget grows with the time and with
-# what is left, so that the purge catches up with commands that drop more than it removes.
+# The maximum wait for such an idle moment. After that the thread purges alongside the commands, a little at a time; the budget grows with
+# time and with the amount left, so that the purge keeps up with commands that drop more than it removes.
 PURGE_PATIENCE_S = 1.0
 MANY_ORPHANS = 8
 PURGE_PAUSE_S = 0.02
 PURGE_BUDGET_MS = 2.0
 LONGEST_PURGE_MS = 100.0
-# Pauses and budget of tidying overwritten data. Whether a walk gives way to the commands is decided in `storage/tidying.py`.
+# Pauses and budget for reclaiming overwritten data. Whether that yields to commands is decided in `storage/tidying.py`.
 TIDY_PAUSE_S = 0.004
 TIDY_BUDGET_MS = 4.0
 
 
 class Periodic:
-    """Runs the periodic work of a server until it is stopped.
+    """Runs a server's periodic work until it is stopped.
 
     Arguments:
-        services: the server.
-        end_abandoned: interrupts what runs for clients that have gone away.
+        services: the server's services.
+        end_abandoned: interrupts operations whose clients have disconnected.
 
-    Threads: `_wake` ends the pause of the thread, and `_stopping` the thread; everything else belongs to the thread.
+    Threads: `_wake` ends the thread's pause, and `_stopping` the thread; everything else is used by the thread only.
     """
 
     def __init__(self, services: Services, end_abandoned: Callable[[], None]) -> None:
@@ -46,19 +46,19 @@ class Periodic:
         self._wake = Event()
         self._stopping = False
         self._thread = Thread(self._run, name="secantus-periodic")
-        # When each kind of work was done last. The intervals may change while the server runs, by setParameter.
+        # The last run of each kind of work. The intervals may change at run time, by setParameter.
         self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute"), services.clock.monotonic())
-        # Since when there has been something to purge.
+        # The time since which there has been something to purge.
         self._put_off_at: float | None = None
-        # How many transactions had begun at the last look.
+        # The number of transactions begun at the last check.
         self._begun = 0
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """Let the thread end after what it does now."""
+        """Ask the thread to end after its current work."""
         self._stopping = True
         self._wake.set()
 
@@ -91,7 +91,7 @@ class Periodic:
                 self._services.log.error("periodic work failed inside the server", error)
 
     def _work(self) -> float:
-        """Do what is due; return the seconds until the next look."""
+        """Do the work that is due; return the seconds until the next check."""
         services = self._services
         now = services.clock.monotonic()
         self._end_abandoned()
@@ -109,7 +109,7 @@ class Periodic:
         return min(self._purge(now), self._tidy())
 
     def _tidy(self) -> float:
-        """Give back the memory of overwritten data; return the seconds until the next look."""
+        """Reclaim memory of overwritten data; return the seconds until the next check."""
         engine = self._services.engine
         idle = engine.is_idle and engine.begun == self._begun
         self._begun = engine.begun
@@ -119,23 +119,23 @@ class Periodic:
         return TIDY_PAUSE_S
 
     def _is_due(self, work: str, now: float, interval_s: float) -> bool:
-        """Whether a kind of work is due; if so, note that it is done now."""
+        """Return whether a kind of work is due; if so, record it as done now."""
         if now < self._done_at[work] + interval_s:
             return False
         self._done_at[work] = now
         return True
 
     def _check(self) -> None:
-        """Raise if the thread is to end.
+        """Raise if the thread was asked to stop.
 
         Raises:
-            CommandError: 11600, the thread is to end.
+            CommandError: 11600 if the thread was asked to stop.
         """
         if self._stopping:
             raise CommandError(11600, "interrupted at shutdown")
 
     def _purge(self, now: float) -> float:
-        """Remove what was dropped, if possible while nobody else works; return the seconds until the next look."""
+        """Purge dropped data, preferably while the server is idle; return the seconds until the next check."""
         engine = self._services.engine
         if not engine.has_orphans:
             self._put_off_at = None

@@ -1,4 +1,4 @@
-"""SecantusDBServer: puts the parts together, starts them and stops them.
+"""SecantusDBServer: assembles, starts and stops the parts of a server.
 
 This is the composition root, the only module that may import every package.
 """
@@ -35,12 +35,12 @@ from secantus_server.system.conditions import Event
 
 load_commands()
 
-# Only for forks: the servers that run in this process.
+# The servers running in this process; used only after a fork.
 _RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()
 
 
 def _abandon_all() -> None:
-    """A fork's child has none of the threads that serve, so its copies of the servers are stopped ones."""
+    """Abandon the servers in a forked child, which has none of their threads."""
     for server in list(_RUNNING):
         server.abandon()
 
@@ -51,18 +51,18 @@ os.register_at_fork(after_in_child=_abandon_all)
 class SecantusDBServer:
     """A MongoDB server in this process.
 
-    Use it as a context manager, or call `start` and `stop`. It stores its data in WiredTiger, in memory or in a directory,
+    Use it as a context manager, or call `start` and `stop`. It stores its data with WiredTiger, in memory or in a directory,
     and speaks MongoDB's wire protocol on a TCP port.
 
     Arguments:
         host: the address to listen on.
-        port: the TCP port; 0 takes a free one, which `port` then tells.
-        storage_path: a directory, made if it is not there, or ":memory:".
-        clock: time and randomness; a test may give one that stands still.
+        port: the TCP port; 0 selects a free one, available as `port`.
+        storage_path: a directory, created if missing, or ":memory:".
+        clock: the source of time and randomness; a test may pass one that stands still.
         **settings: the other fields of `secantus_server.settings.Settings`.
 
     Raises:
-        SettingsError: a setting that cannot be.
+        SettingsError: a setting is invalid.
     """
 
     def __init__(
@@ -90,8 +90,8 @@ class SecantusDBServer:
 
         Raises:
             StorageError: the store cannot be opened.
-            ListenError: the port cannot be listened on.
-            RuntimeError: the server is running already.
+            ListenError: the port cannot be bound.
+            RuntimeError: the server is already running.
         """
         if self._services is not None:
             raise RuntimeError("the server is running already")
@@ -140,15 +140,15 @@ class SecantusDBServer:
         self._stop_asked.wait()
 
     def request_stop(self) -> None:
-        """Let `wait` return. It only sets an event, so that a command or a signal may call it."""
+        """Let `wait` return. This only sets an event, so that commands and signal handlers may call it."""
         self._stop_asked.set()
 
     def stop(self) -> None:
-        """End every connection, wake whatever waits, and close the store. A second call does nothing.
+        """Close every connection, wake all waiting threads, and close the store. A second call does nothing.
 
         Raises:
-            StorageError: the store had stopped before, on a full disk for instance; or it cannot be closed cleanly. What was
-                acknowledged is kept: the next start reads it from the log.
+            StorageError: the store had already stopped, for instance because the disk is full, or cannot be closed cleanly.
+                Acknowledged writes are kept: the next start reads them from the log.
         """
         services, self._services = self._services, None
         if services is None:
@@ -167,7 +167,7 @@ class SecantusDBServer:
         self._close_store(services)
 
     def abandon(self) -> None:
-        """For the child of a fork, where it is called by itself: the server goes on in the parent, here it is over."""
+        """Abandon the server in a forked child; called automatically. The server continues in the parent."""
         services, self._services = self._services, None
         self._ended = self._abandoned = True
         assert services is not None, "only running servers are abandoned"
@@ -192,10 +192,10 @@ class SecantusDBServer:
 
     @property
     def services(self) -> Services:
-        """The server's parts while it runs.
+        """The server's services while it runs.
 
         Raises:
-            RuntimeError: it does not run.
+            RuntimeError: the server is not running.
         """
         if self._services is None:
             raise self._not_running()
@@ -227,49 +227,49 @@ class SecantusDBServer:
         return self._open_snapshots().open
 
     def snapshot(self) -> Snapshot:
-        """Remember what the server holds now. Snapshots nest: release or restore the later one first."""
+        """Take a snapshot of the server's contents. Snapshots nest: release or restore the later one first."""
         return self._open_snapshots().take()
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Put everything back to what it was at the snapshot, which stays usable; what was opened since is ended.
+        """Restore the contents at a snapshot, which stays usable; cursors and sessions opened since are ended.
 
         Raises:
-            StorageError: the snapshot was released, or an earlier one restored.
+            StorageError: the snapshot was released, or an earlier one was restored.
         """
         self._open_snapshots().restore(snapshot)
 
     def keep_definitions(self) -> None:
-        """From now on a restore takes away documents and keeps definitions: what was created and not dropped.
+        """Make restores keep the definitions of collections that were created and not dropped, and remove only their documents.
 
-        A collection or view made since the snapshot is shown in no listing after the restore. It comes back - its options and
-        indexes, no documents - when a command writes to it or asks about it. An index made since on an older collection is there
-        at once. This is for libraries that make their collections and indexes once per process.
+        A collection or view created since the snapshot does not appear in listings after the restore. It comes back, with its options and
+        indexes but without documents, when a command writes to it or looks it up. An index created since on an older collection is kept
+        immediately. This is for libraries that create their collections and indexes once per process.
         """
         self.services.catalog.keeps_definitions = True
 
     def release(self, snapshot: Snapshot) -> None:
-        """Forget a snapshot and keep what was written since."""
+        """Release a snapshot and keep later writes."""
         self._open_snapshots().release(snapshot)
 
     def written_since(self, snapshot: Snapshot) -> bool:
-        """Whether anything was written since a snapshot."""
+        """Return whether anything was written since a snapshot."""
         return self._open_snapshots().written_since(snapshot)
 
     def set_aside(self, snapshot: Snapshot) -> SetAside:
-        """Undo what was written since a snapshot, end it and those taken later, and return what `put_back` needs."""
+        """Undo the writes since a snapshot, end it and all later ones, and return the state for `put_back`."""
         return self._open_snapshots().set_aside(snapshot)
 
     def put_back(self, aside: SetAside) -> None:
-        """Take the snapshots that were set aside again, and write on top of what is there now what was written since each.
+        """Take the set-aside snapshots again, and apply the writes since each one to the current contents.
 
         Raises:
-            CommandError: 11000 where a document does not fit beside one written meanwhile.
+            CommandError: 11000 if a document conflicts with one written meanwhile.
         """
         self._open_snapshots().put_back(aside)
 
     @contextmanager
     def checkpoint(self) -> Iterator[Snapshot]:
-        """A block whose writes are undone at its end."""
+        """Undo the writes of a block at its end."""
         snapshot = self.snapshot()
         try:
             yield snapshot

@@ -1,4 +1,4 @@
-"""What a server can be told: from the command line, from `secantusdb.toml`, or from Python; one frozen Settings."""
+"""The server's settings, from the command line, from `secantusdb.toml` or from Python, as one frozen Settings object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class SettingsError(Exception):
-    """A setting that cannot be; the text says what to do."""
+    """Invalid setting; the message says how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class Settings:
 
     Arguments:
         host: the address to listen on.
-        port: the TCP port; 0 takes a free one.
-        storage_path: a directory, made if it is not there, or ":memory:".
-        log_level: the least severe level that is logged: debug, info, warning or error.
-        replica_set: the name of the single-node replica set that the server presents; empty for a standalone server.
-        sync_on_commit: wait for the disk at each commit, not for the operating system alone.
-        cache_size_mb: the memory that storage may take; 0 takes half of the machine's, as it is needed.
-        enable_test_commands: allow what only tests may do, such as setting fail points.
+        port: the TCP port; 0 selects a free one.
+        storage_path: a directory, created if missing, or ":memory:".
+        log_level: the minimum log level: debug, info, warning or error.
+        replica_set: the name of the single-node replica set; empty for a standalone server.
+        sync_on_commit: sync each commit to disk instead of only passing it to the operating system.
+        cache_size_mb: the memory for storage; 0 means up to half of the machine's, as needed.
+        enable_test_commands: allow commands intended for tests, such as setting fail points.
         ttl_interval_s: seconds between two passes of the TTL monitor.
         checkpoint_interval_s: seconds between two checkpoints.
         cursor_timeout_s: seconds after which an idle cursor is closed.
-        max_connections: connections beyond this number are refused; 0 allows as many as the process may have open files.
+        max_connections: the connection limit; 0 means the process's limit on open files.
     """
 
     host: str = "127.0.0.1"
@@ -89,10 +89,10 @@ def _described(kind: type) -> str:
 
 
 def check_names(names: Mapping[str, Any], where: str) -> None:
-    """Refuse a name that is no setting, naming the nearest one.
+    """Raise for an unknown setting, suggesting the closest name.
 
     Raises:
-        SettingsError: there is such a name.
+        SettingsError: a name is unknown.
     """
     for name in names:
         if name not in _TYPES:
@@ -102,10 +102,10 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """The settings of a TOML file: a flat table of the names above.
+    """Return the settings of a TOML file: a flat table of setting names.
 
     Raises:
-        SettingsError: the file cannot be read, is not TOML, or has an unknown name or a value that cannot be.
+        SettingsError: the file is unreadable or not TOML, or has an unknown name or an invalid value.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")

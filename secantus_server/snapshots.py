@@ -1,4 +1,4 @@
-"""A server's snapshots: the storage engine's, and what a server has beside its store - cursors, the catalog in memory."""
+"""A server's snapshots: the storage engine's, plus the server's in-memory state such as cursors and the catalog."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from secantus_server.work.set_aside import NamespaceChange, build_again, put_bac
 
 
 class Snapshot:
-    """What the server held at a moment; `SecantusDBServer.restore` puts it back to that.
+    """The state of a server that `SecantusDBServer.restore` returns to.
 
     Arguments:
         storage: the storage engine's part.
-        cursors: the cursors that were open; a restore closes the others.
-        sessions: the sessions that there were; a restore forgets the others.
-        writes: the newest retryable write of each session; a restore forgets those since.
-        profiling: which databases were profiled.
-        parameters: what setParameter had set; a restore sets it again.
+        cursors: the open cursors; a restore closes all others.
+        sessions: the known sessions; a restore forgets all others.
+        writes: the newest retryable write of each session; a restore forgets later ones.
+        profiling: the profiled databases.
+        parameters: the values set by setParameter; a restore sets them again.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Snapshot:
 
 
 class SetAside(NamedTuple):
-    """Snapshots that were ended, outermost first, what was written in each, the cursors that were open then, and the parameters set."""
+    """Snapshots that were set aside, outermost first: the writes in each, the cursors open at that time, and the parameters set."""
 
     parts: tuple[tuple[Snapshot, list[NamespaceChange]], ...]
     cursors: frozenset[int]
@@ -63,7 +63,7 @@ class Snapshots:
         return tuple(self._taken)
 
     def take(self) -> Snapshot:
-        """Remember what the server holds now."""
+        """Take a snapshot."""
         services = self._services
         storage = services.engine.push_snapshot()
         sessions = services.sessions
@@ -79,7 +79,7 @@ class Snapshots:
         return snapshot
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Put everything back to what it was at a snapshot, parameters included, and end the cursors and sessions opened since."""
+        """Restore the state at a snapshot, including parameters, and end cursors and sessions opened since."""
         services = self._services
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
         services.sessions.forget_all_but(snapshot.sessions)
@@ -89,7 +89,7 @@ class Snapshots:
         if services.parameters is not snapshot.parameters:
             services.parameters = snapshot.parameters
             apply_verbosity(services)
-        # Nobody may write between the two with what the catalog was before.
+        # Exclude writers between the two steps: the catalog in memory is still that from before the restore.
         with services.engine.exclusive():
             restored = services.engine.restore(snapshot.storage)
             lost = services.catalog.keep_definitions(restored)
@@ -100,15 +100,15 @@ class Snapshots:
             services.engine.make_room(at_any_cost=True)
 
     def release(self, snapshot: Snapshot) -> None:
-        """End a snapshot and those taken later, and keep what was written."""
+        """End a snapshot and all later ones, and keep the writes."""
         self._services.engine.pop_snapshot(snapshot.storage)
 
     def written_since(self, snapshot: Snapshot) -> bool:
-        """Whether anything was written since a snapshot, or a parameter set."""
+        """Return whether anything was written, or a parameter set, since a snapshot."""
         return self._services.parameters is not snapshot.parameters or self._services.engine.written_since(snapshot.storage)
 
     def set_aside(self, snapshot: Snapshot) -> SetAside:
-        """Undo what was written since a snapshot and end it and those taken later; cursors stay open."""
+        """Undo the writes since a snapshot and end it and all later ones; cursors stay open."""
         cursors = self._services.cursors.open_ids()
         later = self.open[self.open.index(snapshot) :]
         before, now = snapshot.parameters, self._services.parameters
@@ -119,10 +119,10 @@ class Snapshots:
         return SetAside(tuple(reversed(parts)), cursors, parameters)
 
     def put_back(self, aside: SetAside) -> None:
-        """Take the snapshots again, inside those that are open now, and write again what was written since each.
+        """Take the snapshots again inside the currently open ones, and repeat the writes since each.
 
         Raises:
-            CommandError: 11000 where a document does not fit beside one written meanwhile; nothing of `aside` is there then.
+            CommandError: 11000 if a document conflicts with one written meanwhile; nothing of `aside` is applied in that case.
         """
         opened_meanwhile = self._services.cursors.open_ids() - aside.cursors
         try:

@@ -1,4 +1,4 @@
-"""The clock: time, randomness and ids, as the system has them and as a test holds them still."""
+"""The clock: the system's time, randomness and ids, and those of a settable clock."""
 
 from __future__ import annotations
 

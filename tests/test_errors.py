@@ -1,4 +1,4 @@
-"""CommandError, its codes and their names, and the answer for what is not supported yet."""
+"""CommandError, its codes and their names, and the error for unsupported features."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Which collections, views and indexes there are."""
+"""The catalog of collections, views and indexes."""

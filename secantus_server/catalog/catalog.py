@@ -1,7 +1,7 @@
-"""The catalog: which collections, views and indexes there are.
+"""The catalog of collections, views and indexes.
 
-What stands in the catalog table is kept in memory too. A change writes the rows in a transaction and takes its place in
-memory when that commits; a restored snapshot reloads the rows that came back.
+The catalog table is mirrored in memory. A change writes its rows in a transaction and updates memory when that transaction commits. After a
+snapshot is restored, the rows that changed are reloaded.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from secantus_server.system._threads import Lock, RLock, get_ident
 
 @dataclass
 class Change:
-    """A change of the catalog while it is being made: its transaction, and what memory takes over when that commits.
+    """A catalog change in progress: its transaction, and the updates to memory that follow the commit.
 
     Arguments:
-        unit: the recovery unit; other writes may join its transaction.
+        unit: the recovery unit; other writes may share its transaction.
     """
 
     unit: RecoveryUnit
@@ -36,12 +36,12 @@ class Change:
     dropped: list[Index] = field(default_factory=list)
 
     def save(self, collection: Collection) -> None:
-        """Write a collection's row as it is now."""
+        """Write a collection's current row."""
         self.unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection))
         self.put.append(collection)
 
     def remove(self, collection: Collection) -> None:
-        """Remove a collection's row, and give up its documents and indexes."""
+        """Remove a collection's row and drop its documents and indexes."""
         self.remove_row(collection)
         if not collection.is_view:
             self.unit.drop_ident(RECORDS, collection.ident)
@@ -49,12 +49,12 @@ class Change:
             self.drop_index(index)
 
     def remove_row(self, collection: Collection) -> None:
-        """Remove a collection's row alone: its documents stay for another row."""
+        """Remove a collection's row only; its documents stay, to be taken over by another row."""
         self.unit.remove(CATALOG, row_key(collection.db, collection.name))
         self.removed.append((collection.db, collection.name))
 
     def drop_index(self, index: Index) -> None:
-        """Give up an index's entries; once that is committed, a scan that stands in it ends in an error."""
+        """Drop an index's entries; after the commit, a scan positioned in the index fails."""
         self.dropped.append(index)
         self.unit.drop_ident(INDEX_ENTRIES, index.ident)
 
@@ -62,7 +62,7 @@ class Change:
 class Catalog:
     """All collections of a server.
 
-    `keeps_definitions` is whether a restore keeps the definitions of what it takes away; see `definitions.py`.
+    `keeps_definitions`: whether a restore keeps the definitions of the collections it removes; see `definitions.py`.
 
     Threads: `_lock` guards `_databases`; `changing` lets one thread at a time change the catalog and `_definitions`.
     """
@@ -81,7 +81,7 @@ class Catalog:
         engine.describe_idents(self.describe)
 
     def describe(self, table: int, ident: int) -> str:
-        """Return the name of the collection or index that an ident stands for, for errors; empty if it is not known."""
+        """Return the name of the collection or index with this ident, for error messages; empty if unknown."""
         for db in self.databases():
             for collection in self.collections(db):
                 if table == RECORDS and collection.ident == ident and not collection.is_view:
@@ -107,7 +107,7 @@ class Catalog:
                 self._databases.pop(db, None)
 
     def find(self, db: str, name: str) -> Collection | None:
-        """The collection or view of this namespace, or None. A view whose definition was kept is there again."""
+        """Return the collection or view of this namespace, or None. A view whose definition was kept is restored first."""
         collections = self._databases.get(db)
         found = None if collections is None else collections.get(name)
         if found is None and self._definitions and (kept := self._definitions.of(db, name)) is not None and kept.is_view:
@@ -115,8 +115,9 @@ class Catalog:
         return found
 
     def recall(self, db: str, name: str) -> Collection | None:
-        """The collection or view of this namespace, or None. One whose definition was kept is made again, empty, unless this thread
-        is changing the catalog."""
+        """Return the collection or view of this namespace, or None. If a restore kept its definition, create it again, empty, unless this
+        thread is already changing the catalog.
+        """
         collections = self._databases.get(db)
         found = None if collections is None else collections.get(name)
         if found is not None or self._definitions.of(db, name) is None or self._changer == get_ident():
@@ -137,34 +138,34 @@ class Catalog:
         return collection
 
     def forget_definitions(self, db: str) -> None:
-        """Forget the definitions kept for a database, which is dropped. Call it in a change."""
+        """Forget the definitions kept for a dropped database. Must be called inside a change."""
         self._definitions.forget_database(db)
 
     def collections(self, db: str) -> list[Collection]:
-        """The collections and views of a database, by name."""
+        """Return the collections and views of a database, sorted by name."""
         with self._lock:
             return [collection for _, collection in sorted(self._databases.get(db, {}).items())]
 
     def databases(self) -> list[str]:
-        """The names of the databases that have a collection or view."""
+        """Return the names of all databases with at least one collection or view."""
         with self._lock:
             return sorted(self._databases)
 
     def find_uuid(self, db: str, uuid: Binary) -> Collection | None:
-        """The collection of this UUID in a database, or None."""
+        """Return the collection with this UUID in a database, or None."""
         return next((collection for collection in self.collections(db) if collection.uuid == uuid), None)
 
     @contextmanager
     def changing(self, unit: RecoveryUnit | None = None) -> Iterator[Change]:
-        """A change of the catalog, committed at the end of the block unless the block did so.
+        """Open a catalog change; it is committed at the end of the block unless the block has committed it.
 
         Arguments:
-            unit: a recovery unit whose transaction the change joins and which the caller commits; None begins one.
+            unit: a recovery unit whose transaction the change joins and the caller commits; None begins a new transaction.
 
         Raises:
-            CommandError: the calling thread's operation was killed, or its time is over, before it could begin.
+            CommandError: the operation was killed or timed out while waiting.
         """
-        with self._passage(unit), self._engine.hold(self._change_lock):
+        with self._pass_gate(unit), self._engine.hold(self._change_lock):
             outer, self._changer = self._changer, get_ident()
             try:
                 yield from self._change(unit)
@@ -172,7 +173,7 @@ class Catalog:
                 self._changer = outer
 
     def _change(self, unit: RecoveryUnit | None) -> Iterator[Change]:
-        """Make one change and apply it in memory; the caller has the lock."""
+        """Run one change and apply it in memory; the caller holds the lock."""
         if unit is not None:
             change = Change(unit)
             yield change
@@ -195,10 +196,11 @@ class Catalog:
             self._remember(collection)
 
     @contextmanager
-    def _passage(self, unit: RecoveryUnit | None) -> Iterator[None]:
-        """A transaction of no use but that its thread has passed the storage's gate before it waits for the lock.
+    def _pass_gate(self, unit: RecoveryUnit | None) -> Iterator[None]:
+        """Pass the storage gate before waiting for the catalog lock, by opening a transaction that does nothing else.
 
-        Whoever has the lock then never waits for the gate, which may be closed by one who waits for the lock.
+        Lock order: gate, then catalog. A thread that waited for the gate while holding the catalog lock could deadlock with one that has
+        closed the gate and waits for the lock.
         """
         if unit is not None:
             yield
@@ -213,14 +215,14 @@ class Catalog:
             self._engine.release(guard)
 
     def new_uuid(self) -> Binary:
-        """An identity for a new collection."""
+        """Return a UUID for a new collection."""
         identity: Binary = Binary(self._clock.uuid().bytes, 4)
         return identity
 
     def keep_definitions(self, restored: Restored) -> list[LostIndexes]:
-        """Keep the definitions that a restored snapshot took away; call it before `reload`, while memory knows them.
+        """Keep the definitions that a restored snapshot removed. Must be called before `reload`, while memory still has them.
 
-        Returns the indexes taken away from collections that are still there, for the caller to build again.
+        Return the indexes that were removed from surviving collections; the caller rebuilds them.
         """
         if not (self.keeps_definitions and restored.touched_catalog_keys):
             return []
@@ -239,7 +241,7 @@ class Catalog:
         return lost
 
     def reload(self, restored: Restored) -> None:
-        """Take over what a restored snapshot changed."""
+        """Reload the rows that a restored snapshot changed."""
         if not restored.wrote:
             return
         with self._engine.transaction() as unit:

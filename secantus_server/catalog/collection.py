@@ -1,4 +1,4 @@
-"""A collection, or a view, as the server holds it in memory."""
+"""A collection or view as held in memory."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Collection:
 
     Arguments:
         db, name: its namespace.
-        uuid: its identity, which a rename keeps.
-        ident: its place in the table of records; 0 for a view.
-        options: what `create` was given, as listCollections shows it.
-        indexes: all its indexes, that on _id first.
+        uuid: its UUID, which survives a rename.
+        ident: its key prefix in the table of records; 0 for a view.
+        options: the options of `create`, as listCollections reports them.
+        indexes: all its indexes, the one on `_id` first.
 
-    `identity` is how the oplog names it: a BSON document of its namespace and UUID.
+    `identity` is its form in the oplog: a BSON document of its namespace and UUID.
 
-    Threads: `_lock` guards the making of the counter of RecordIds, whose steps are atomic. `indexes` and `options` are replaced whole,
-    while no transaction runs or in a catalog change.
+    Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced whole,
+    either while no transaction runs or inside a catalog change.
     """
 
     def __init__(self, db: str, name: str, uuid: Binary, ident: int, options: dict[str, Any], indexes: list[Index]) -> None:
@@ -46,43 +46,43 @@ class Collection:
 
     @property
     def namespace(self) -> str:
-        """`db.name`."""
+        """The namespace, `db.name`."""
         return f"{self.db}.{self.name}"
 
     @property
     def is_view(self) -> bool:
-        """Whether it has no documents of its own."""
+        """Whether this is a view, which has no documents."""
         return "viewOn" in self.options
 
     @property
     def is_capped(self) -> bool:
-        """Whether old documents make room for new ones."""
+        """Whether the collection is capped."""
         return bool(self.options.get("capped"))
 
     @property
     def is_clustered(self) -> bool:
-        """Whether its documents are kept in the order of their `_id`s."""
+        """Whether the documents are stored in `_id` order."""
         return "clusteredIndex" in self.options
 
     @property
     def counted_indexes(self) -> list[Index]:
-        """The indexes that count as such: a clustered collection's index on `_id` is the collection itself."""
+        """The indexes that index counts include: a clustered collection has no separate index on `_id`."""
         return self.indexes[1:] if self.is_clustered else self.indexes
 
     @property
     def id_index(self) -> Index | None:
-        """The index on _id; a view has none."""
+        """The index on `_id`, or None for a view."""
         return self.indexes[0] if self.indexes and self.indexes[0].is_id else None
 
     def index_named(self, name: str) -> Index | None:
-        """The index of this name, or None."""
+        """Return the index with this name, or None."""
         return next((index for index in self.indexes if index.name == name), None)
 
     def text_error(self) -> CommandError:
-        """Return why a valid `$text` cannot run: text indexes keep their definitions only.
+        """Return the error of a valid `$text`, which cannot run: text indexes keep only their definitions.
 
         Returns:
-            27 IndexNotFound where there is no text index, 291 where it is hidden, else 238.
+            27 IndexNotFound without a text index, 291 if it is hidden, else 238.
         """
         texts = [index for index in self.indexes if index.kind.serves_text]
         if not texts and not self.is_view:
@@ -92,10 +92,10 @@ class Collection:
         return not_supported("$text", "use $regex, or compare words in the test itself")
 
     def record_ids(self, newest: Callable[[], int]) -> Iterator[int]:
-        """New RecordIds; several threads may take from them.
+        """Return an iterator of new RecordIds, safe to share between threads.
 
         Arguments:
-            newest: finds the newest RecordId that is stored; it is asked once in a collection's life in memory.
+            newest: returns the highest stored RecordId; called once per collection object.
         """
         if self._record_ids is None:
             found = newest()
@@ -105,32 +105,32 @@ class Collection:
         return self._record_ids
 
     def begin_record_ids(self) -> None:
-        """Note that there are no documents yet: the first one gets the RecordId 1."""
+        """Note that the collection is empty: the first document gets RecordId 1."""
         with self._lock:
             self._record_ids = itertools.count(1)
 
     def count(self) -> tuple[int | None, int]:
-        """The number of documents, if it is known, and the version it belongs to."""
+        """Return the number of documents, or None if unknown, and the version it belongs to."""
         return self.document_count.read()
 
     def remember_count(self, count: int, version: int) -> None:
-        """Keep a count that was taken by a scan, unless something was written since that version."""
+        """Store a count obtained by a scan, unless a write has happened since that version."""
         self.document_count.remember(count, version)
 
     def size(self) -> tuple[int, int] | None:
-        """The documents and bytes of a capped collection after its last write, if they are known."""
+        """Return the documents and bytes of a capped collection after its last write, if known."""
         return self._size
 
     def documents_changed(self, difference: int, size: tuple[int, int] | None = None, *, begun: bool = False) -> None:
-        """Note that a commit added so many documents, or removed them.
+        """Note that a commit changed the number of documents by `difference`.
 
         Arguments:
-            size: the documents and bytes that a capped collection has now.
+            size: the current documents and bytes of a capped collection.
             begun: see `DocumentCount.change`.
         """
         self._size = size
         self.document_count.change(difference, begun)
 
     def take_count_of(self, other: Collection) -> None:
-        """Share the number of documents with the collection whose place this one takes in the catalog; it has the same documents."""
+        """Share the document count of the collection that this one replaces in the catalog; both have the same documents."""
         self.document_count = other.document_count

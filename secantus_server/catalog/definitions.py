@@ -1,7 +1,8 @@
-"""Definitions of collections that a restored snapshot took away: their options and indexes, without documents.
+"""Definitions of collections that a restored snapshot removed: options and indexes, without documents.
 
-A library that makes a collection's indexes once per process believes them there after a restore, too. So a test harness may have
-the catalog keep what it was: listings do not show such a collection, and it comes back, empty, when it is written to or asked about.
+A library that creates a collection's indexes once per process expects them to survive a restore. A test harness can therefore let the
+catalog keep such definitions. Listings do not show these collections; they come back, empty, when a command writes to them or looks them
+up.
 
 https://www.mongodb.com/docs/manual/reference/method/db.createCollection/
 """
@@ -18,7 +19,7 @@ _OWN_DATABASES = ("admin", "config", "local")
 
 
 class KeptDefinition(NamedTuple):
-    """A collection or view without its documents."""
+    """The definition of a collection or view, without documents."""
 
     uuid: Binary
     options: dict[str, Any]
@@ -26,12 +27,12 @@ class KeptDefinition(NamedTuple):
 
     @property
     def is_view(self) -> bool:
-        """Whether it has no documents of its own."""
+        """Whether this is a view, which has no documents."""
         return "viewOn" in self.options
 
 
 class LostIndexes(NamedTuple):
-    """Indexes that a restore took away from a collection which is still there."""
+    """The indexes that a restore removed from a surviving collection."""
 
     db: str
     name: str
@@ -39,9 +40,9 @@ class LostIndexes(NamedTuple):
 
 
 class KeptDefinitions:
-    """The definitions kept, by database and name.
+    """The kept definitions, by database and name.
 
-    Threads: the caller holds the catalog's change lock, or has the store for himself; `of` reads one entry of a dict.
+    Threads: the caller holds the catalog's change lock or has exclusive access to the store; `of` only reads one entry of a dict.
     """
 
     def __init__(self) -> None:
@@ -51,19 +52,19 @@ class KeptDefinitions:
         return len(self._kept)
 
     def of(self, db: str, name: str) -> KeptDefinition | None:
-        """The definition kept for a namespace, or None."""
+        """Return the definition kept for a namespace, or None."""
         return self._kept.get((db, name))
 
     def keep(self, collection: Collection) -> None:
-        """Keep a collection's definition, in place of an older one; the server's own collections are not kept."""
+        """Keep a collection's definition, replacing an older one; the server's internal collections are skipped."""
         if collection.db not in _OWN_DATABASES and not collection.name.startswith("system."):
             specs = [index.spec for index in collection.indexes]
             self._kept[collection.db, collection.name] = KeptDefinition(collection.uuid, collection.options, specs)
 
     def forget(self, db: str, name: str) -> None:
-        """Forget one, since a command dropped it."""
+        """Forget the definition of a dropped collection."""
         self._kept.pop((db, name), None)
 
     def forget_database(self, db: str) -> None:
-        """Forget all those of a database."""
+        """Forget all definitions of a database."""
         self._kept = {place: kept for place, kept in self._kept.items() if place[0] != db}

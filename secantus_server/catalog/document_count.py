@@ -1,4 +1,4 @@
-"""How many documents a collection has: counted once, then kept up to date by the writes."""
+"""The number of documents in a collection: counted once, then updated by writes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from secantus_server.system._threads import Lock
 
 
 class DocumentCount:
-    """The number of documents, if it is known.
+    """The number of documents, if known.
 
-    The objects that stand for one collection in the catalog one after the other share it, for a write may end after its collection's
-    definition was replaced. Once the number is known it stays known.
+    Successive catalog objects of one collection share the same count, because a write may finish after its collection's definition was
+    replaced. Once known, the number stays known.
 
     Threads: `_lock` guards all fields; `value` may be read without it.
     """
@@ -23,31 +23,31 @@ class DocumentCount:
         self.value: int | None = None
 
     def read(self) -> tuple[int | None, int]:
-        """The number, if it is known, and the version it belongs to."""
+        """Return the number, or None if unknown, and the version it belongs to."""
         with self._lock:
             return self.value, self._version
 
     def remember(self, value: int, version: int) -> None:
-        """Keep the number that a scan counted, unless something was written since that version or is being committed."""
+        """Store the number counted by a scan, unless a write was committed since that version or is being committed."""
         with self._lock:
             if self._version == version and not self._pending:
                 self.value = value
 
     def begin_change(self) -> None:
-        """Note that a commit begins while the number is unknown: a scan that runs meanwhile may or may not count its documents."""
+        """Note that a commit begins while the number is unknown: a concurrent scan may or may not see its documents."""
         with self._lock:
             self._pending += 1
 
     def cancel_change(self) -> None:
-        """Note that a commit that was begun has failed."""
+        """Note that a commit announced by `begin_change` failed."""
         with self._lock:
             self._pending -= 1
 
     def change(self, difference: int, begun: bool = False) -> None:
-        """Note that a commit added so many documents, or removed them.
+        """Note that a commit changed the number of documents by `difference`.
 
         Arguments:
-            begun: `begin_change` was called for it.
+            begun: `begin_change` was called for this commit.
         """
         with self._lock:
             self._version += 1

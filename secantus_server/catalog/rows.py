@@ -1,4 +1,4 @@
-"""A collection's row in the catalog table: its BSON, and the collection that it describes."""
+"""Encoding of a collection's row in the catalog table."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from secantus_server.index.build import make_index
 
 
 def row_key(db: str, name: str) -> bytes:
-    """The key of a namespace's row; the rows of a database are neighbours."""
+    """Return the key of a namespace's row; the rows of a database are adjacent."""
     return db.encode("utf-8", "surrogateescape") + b"\0" + name.encode("utf-8", "surrogateescape")
 
 
 def database_range(db: str) -> tuple[bytes, bytes]:
-    """The keys of all rows of a database, as [lower, upper)."""
+    """Return the key range [lower, upper) of a database's rows."""
     name = db.encode("utf-8", "surrogateescape")
     return name + b"\0", name + b"\1"
 
 
 def split_key(key: bytes) -> tuple[str, str]:
-    """The database and the name of a row's key."""
+    """Return the database and collection name encoded in a row's key."""
     db, _, name = key.partition(b"\0")
     return db.decode("utf-8", "surrogateescape"), name.decode("utf-8", "surrogateescape")
 
@@ -36,7 +36,7 @@ def encode_row(collection: Collection) -> bytes:
 
 
 def decode_row(key: bytes, row: bytes) -> Collection:
-    """The collection that a row describes."""
+    """Return the collection described by a row."""
     db, name = split_key(key)
     fields = decode(row)
     return Collection(db, name, fields["uuid"], fields["ident"], fields["options"], [_index(entry) for entry in fields["indexes"]])

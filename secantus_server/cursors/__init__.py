@@ -1,1 +1,1 @@
-"""Open cursors: their batches, and who may use them."""
+"""Open cursors: batches and ownership."""

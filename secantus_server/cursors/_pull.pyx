@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Takes a batch from any iterator over documents."""
+"""Taking a batch from an iterator of documents."""
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 
@@ -9,19 +9,19 @@ cdef Py_ssize_t LIMIT = MAX_RESULT_BYTES
 
 
 def pull(documents not None, list batch not None, Py_ssize_t size, Py_ssize_t room):
-    """Append documents until there are so many or their bytes are too many; the first one always fits.
+    """Append documents to a batch until it reaches its size or byte limit; the first one always fits.
 
     Arguments:
         documents: an iterator.
-        batch: may hold some already, which count.
-        size: the most documents.
-        room: the bytes that are left.
+        batch: the batch; documents already in it count.
+        size: the maximum number of documents.
+        room: the remaining bytes.
 
     Returns:
-        the document that was taken and did not fit, or None; and whether the iterator is at its end.
+        the document that was read but did not fit, or None; and whether the iterator is exhausted.
 
     Raises:
-        CommandError: 10334 BSONObjectTooLarge, a document is larger than one of a result may be.
+        CommandError: 10334 BSONObjectTooLarge for a document above the limit for results.
     """
     cdef bytes document
     cdef Py_ssize_t document_size

@@ -1,4 +1,4 @@
-"""A cursor: what is left of a command's result, given out in batches.
+"""A cursor: the remainder of a command's result, returned in batches.
 
 https://www.mongodb.com/docs/manual/reference/command/getMore/
 """
@@ -19,18 +19,18 @@ _ROOM = 64 * 1024
 
 
 class Cursor:
-    """The rest of a result.
+    """The remainder of a result.
 
-    A cursor belongs to one command at a time: the registry lends it.
+    A cursor belongs to one command at a time: the registry lends it out.
 
     Arguments:
-        namespace: `db.collection`, as the reply names it.
-        documents: what is to be given out.
+        namespace: `db.collection`, as reported in replies.
+        documents: the documents to return.
         scope: the scans behind it.
-        limit: the most documents in all; 0 is no limit.
-        session: the logical session it belongs to, or None.
-        tailable: it stays open at the end of data.
-        await_data: a getMore waits for more data there.
+        limit: the maximum number of documents over all batches; 0 means no limit.
+        session: the logical session that owns it, or None.
+        tailable: the cursor stays open at the end of the data.
+        await_data: getMore waits there for more data.
     """
 
     def __init__(
@@ -70,13 +70,13 @@ class Cursor:
         self._held_back: bytes | None = None
 
     def first_batch(self, size: int | None) -> list[bytes]:
-        """Return the first documents, read in the transaction that the scope has; at the limit the cursor ends.
+        """Return the first batch, read in the scope's current transaction; reaching the limit exhausts the cursor.
 
         Arguments:
-            size: how many at most; None is the default of 101.
+            size: the maximum number of documents; None means 101, MongoDB's default.
 
         Raises:
-            CommandError: 10334 BSONObjectTooLarge, or the documents cannot be made.
+            CommandError: 10334 BSONObjectTooLarge, or any error of the scans and stages behind the cursor.
         """
         batch = self._fill(DEFAULT_FIRST_BATCH if size is None else size)
         if self._limit and self.given >= self._limit:
@@ -92,7 +92,7 @@ class Cursor:
     ) -> list[bytes]:
         """Return the next documents, read in a new transaction.
 
-        A batch that reaches the limit leaves the cursor open, as MongoDB does since 5.0; the empty batch after it ends the cursor.
+        A batch that reaches the limit leaves the cursor open, as in MongoDB since 5.0; the empty batch after it closes the cursor.
 
         Arguments:
             engine: the storage engine.
@@ -101,7 +101,7 @@ class Cursor:
             check: the interrupt check of the operation that reads; None keeps that of the operation before.
 
         Raises:
-            CommandError: as `first_batch`, and what `verify` raises.
+            CommandError: as `first_batch`, and the errors of `verify`.
         """
         unit = engine.acquire()
         try:
@@ -117,11 +117,11 @@ class Cursor:
             engine.release(unit)
 
     def pause(self) -> None:
-        """Let go of the transaction until the next batch."""
+        """Detach from the transaction until the next batch."""
         self._scope.detach()
 
     def close(self) -> None:
-        """End the cursor and its scans."""
+        """Close the cursor and its scans."""
         self._scope.close()
         close = getattr(self._documents, "close", None)
         if close is not None:
@@ -144,7 +144,7 @@ class Cursor:
         return batch
 
     def _hold_back_excess(self, batch: list[bytes]) -> None:
-        """A batch may pass the limit of bytes by its last document, which then waits for the next one."""
+        """Keep a last document that exceeds the byte limit for the next batch."""
         if len(batch) > 1 and sum(map(len, batch)) > MAX_BATCH_BYTES:
             self._held_back = batch.pop()
             self.exhausted = False

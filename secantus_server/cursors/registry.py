@@ -1,4 +1,4 @@
-"""All open cursors of a server: lent to one command at a time, and closed when nobody used them for long."""
+"""A server's open cursors: lent to one command at a time, and closed after they were idle for too long."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CursorRegistry:
         self._cursors: dict[int, Cursor] = {}
 
     def add(self, cursor: Cursor) -> int:
-        """Keep a cursor under a new id."""
+        """Register a cursor and return its new id."""
         with self._lock:
             cursor.id = self._clock.int64()
             cursor.last_used = self._clock.monotonic()
@@ -32,7 +32,7 @@ class CursorRegistry:
 
     @contextmanager
     def lend(self, cursor_id: int) -> Iterator[Cursor]:
-        """The cursor of this id for as long as the block runs; it is closed then if it is exhausted, or on an error.
+        """Lend the cursor with this id for the duration of the block; close it afterwards if it is exhausted or an error occurred.
 
         Raises:
             CommandError: 43 CursorNotFound, or 12051 CursorInUse.
@@ -56,12 +56,12 @@ class CursorRegistry:
                 self.kill(cursor_id)
 
     def peek(self, cursor_id: int) -> Cursor | None:
-        """The cursor of this id without taking it, or None."""
+        """Return the cursor with this id without borrowing it, or None."""
         with self._lock:
             return self._cursors.get(cursor_id)
 
     def kill(self, cursor_id: int) -> bool:
-        """Close a cursor; tells whether it was there."""
+        """Close a cursor; return whether it existed."""
         with self._lock:
             cursor = self._cursors.pop(cursor_id, None)
         if cursor is None:
@@ -71,27 +71,27 @@ class CursorRegistry:
         return True
 
     def kill_where(self, condition: Callable[[Cursor], bool]) -> int:
-        """Close every cursor that meets the condition; gives their number."""
+        """Close every cursor that meets the condition; return their number."""
         with self._lock:
             found = [cursor_id for cursor_id, cursor in self._cursors.items() if condition(cursor)]
         return sum(map(self.kill, found))
 
     def close_idle(self, timeout_s: float) -> int:
-        """Close the cursors that nobody used for so long; gives their number."""
+        """Close the cursors that were idle for longer than `timeout_s`; return their number."""
         oldest = self._clock.monotonic() - timeout_s
         return self.kill_where(lambda cursor: not cursor.in_use and not cursor.no_timeout and cursor.last_used < oldest)
 
     def open_count(self) -> int:
-        """How many cursors are open."""
+        """The number of open cursors."""
         with self._lock:
             return len(self._cursors)
 
     def all(self) -> list[Cursor]:
-        """The open cursors."""
+        """Return the open cursors."""
         with self._lock:
             return list(self._cursors.values())
 
     def open_ids(self) -> frozenset[int]:
-        """The ids of the open cursors."""
+        """Return the ids of the open cursors."""
         with self._lock:
             return frozenset(self._cursors)

@@ -1,4 +1,4 @@
-"""How many of the machine's cores this process may use."""
+"""The number of CPU cores available to this process."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def usable_cores() -> int:
-    """The number of cores that this process may run on, where the system says so; else of those that there are."""
+    """Return the number of cores in this process's CPU affinity, or of all cores if the system does not report it."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

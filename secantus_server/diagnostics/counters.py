@@ -1,4 +1,4 @@
-"""What serverStatus counts."""
+"""The counters that serverStatus reports."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Counters:
         self._counts: defaultdict[str, int] = defaultdict(int)
 
     def add(self, name: str, amount: int = 1) -> None:
-        """Count something."""
+        """Add to a counter."""
         with self._lock:
             self._counts[name] += amount
 
     def value(self, name: str) -> int:
-        """How often it was counted."""
+        """Return a counter's value."""
         with self._lock:
             return self._counts[name]

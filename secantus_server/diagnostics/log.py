@@ -1,4 +1,4 @@
-"""The server's log: to Python's `logging` under the name `secantus`, and the last lines kept for getLog."""
+"""The server's log: Python's `logging` under the name `secantus`, and the last lines, for getLog."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Log:
     """A server's log.
 
     Arguments:
-        level: the least severe level that is logged.
+        level: the minimum level.
 
     Threads: a deque's append is atomic; `logging` locks itself.
     """
@@ -29,22 +29,22 @@ class Log:
             self._logger.log(level, message)
 
     def set_verbose(self, wanted: bool) -> None:
-        """Log everything, or go back to the configured level."""
+        """Log everything, or return to the configured level."""
         self._level = logging.DEBUG if wanted else self._configured
 
     def debug(self, message: str) -> None:
-        """What only helps to find a mistake."""
+        """Log a message that only helps debugging."""
         self._write(logging.DEBUG, message)
 
     def info(self, message: str) -> None:
-        """What an operator may want to know."""
+        """Log a message for operators."""
         self._write(logging.INFO, message)
 
     def warning(self, message: str) -> None:
-        """What may be wrong."""
+        """Log a possible problem."""
         self._write(logging.WARNING, message)
 
     def error(self, message: str, error: BaseException | None = None) -> None:
-        """What is wrong; with the traceback of the error, if there is one."""
+        """Log a failure, with the traceback of `error` if given."""
         self.lines.append(message)
         self._logger.error(message, exc_info=error)

@@ -1,1 +1,1 @@
-"""Plan stages that run once per document: scans, the steps of a read, and the writes of a document and its index entries."""
+"""The plan stages that run once per document: scans, read steps, and writes of documents with their index entries."""

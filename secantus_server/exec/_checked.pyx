@@ -1,23 +1,24 @@
 # cython: language_level=3
-"""Documents that a stage makes of its own, and not one for each that it reads: between them the operation may be interrupted.
+"""Interruption checks for stages that produce documents without reading one for each.
 
-A scan asks for itself whether to go on. Behind a stage that has read its whole source, or makes many documents of one, nobody would.
+Scans check for interruption themselves. After a stage that has buffered its whole source, or that expands one document into many, no scan
+runs any more, so the check has to happen here.
 """
 
 from secantus_server.storage._pauses cimport Pace, look
 
 cdef enum:
-    # Steps between two looks at the clock: few at first, then ever more, for as long as they do not take long.
+    # Steps between two clock reads: few at first, then doubling while the steps are fast.
     FIRST_INTERVAL = 8
     LONGEST_INTERVAL = 64
 
 
 cdef class Checked:
-    """An iterator over the documents of another one.
+    """An iterator that checks for interruption between another iterator's documents.
 
     Arguments:
         source: the documents.
-        check: called every few documents, and more often while they take long; it raises when the operation is to end.
+        check: called every few documents, more often if they are slow; raises when the operation is interrupted.
     """
 
     cdef object source
@@ -45,7 +46,7 @@ cdef class Checked:
 
 
 cdef class CheckedRuns(Checked):
-    """The same over sequences of documents, of which the long ones are checked between their documents too."""
+    """The same over sequences of documents; long sequences are also checked between their documents."""
 
     def __next__(self):
         self.breathe()

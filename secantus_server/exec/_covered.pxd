@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Documents made of an index's entries."""
+"""Documents built from index entries."""
 
 from libc.stdint cimport uint8_t
 

@@ -1,8 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Documents made of an index's entries: what a covered query gives, and what a filter can be held against before the document is read.
+"""Documents built from index entries, for covered queries and for filters applied before the document is fetched.
 
-An entry keeps the values that its key was made of, a type byte before each and 0 for an absent field; nothing at all where the document
-had several keys.
+An entry stores the values of its key, each after a type byte (0 for an absent field); it stores none if the document had several keys.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -15,10 +14,10 @@ from secantus_server.bson.values import MISSING
 
 
 def first_value(bytes covered not None):
-    """The value of an entry's first field, or MISSING.
+    """Return the value of an entry's first field, or MISSING.
 
     Arguments:
-        covered: the values of an entry of a document with one key.
+        covered: the stored values of an entry whose document has one key.
     """
     cdef const uint8_t* cursor = <const uint8_t*>PyBytes_AS_STRING(covered)
     assert covered, "the document had several keys"
@@ -28,12 +27,12 @@ def first_value(bytes covered not None):
 
 
 cdef class EntryShape:
-    """Where the values of an index's entries stand in a document.
+    """The positions of an index entry's values in the document to build.
 
     Arguments:
-        paths: the index's paths, in its order; none leads through another.
-        exact: a document is made only if it shows all that the stored one has at the paths: not if a value of a dotted path
-            is absent, for then its parents may be there or not.
+        paths: the index's paths, in index order; none is a prefix of another.
+        exact: build a document only if it equals the stored one at these paths. A missing value of a dotted path rules
+            that out, since its parents may or may not exist.
     """
 
     def __init__(self, list paths not None, bint exact):
@@ -47,7 +46,7 @@ cdef class EntryShape:
         self.out = Writer()
 
     def place(self, list level, list names, int number):
-        """Put a value's place into the tree: pairs of a name and either the value's number or a level below."""
+        """Insert a path into the tree of (name, value number, sublevel) triples."""
         name = names[0].encode("utf-8", "surrogateescape")
         if len(names) == 1:
             level.append((name, number, None))
@@ -59,7 +58,7 @@ cdef class EntryShape:
         self.place(below, names[1:], number)
 
     cdef bytes document(self, const uint8_t* values, size_t size):
-        """The document of an entry's values, or None if they do not say enough."""
+        """Return the document for an entry's values, or None if they are insufficient."""
         cdef const uint8_t* cursor = values
         cdef int i
         if size == 0:

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Reading one document, for other compiled code."""
+"""Reading one document, for other compiled modules."""
 
 from libc.stdint cimport uint8_t
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Reading one document: by its RecordId, or by the key that a unique index has of it."""
+"""Reading one document by its RecordId or by its key in a unique index."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
@@ -22,7 +22,7 @@ cdef void put_ident(uint8_t* out, int ident) noexcept nogil:
 
 
 cdef bint read_record(RecoveryUnit unit, int ident, int64_t record_id, const uint8_t** document, size_t* size) except -1:
-    """Point to the document of a RecordId, where it stays until the unit reads something else; 0 if there is none."""
+    """Point to the document of a RecordId, valid until the unit's next read; return 0 if there is none."""
     cdef uint8_t[12] key
     put_ident(key, ident)
     put_record_id(key + 4, record_id)
@@ -30,7 +30,7 @@ cdef bint read_record(RecoveryUnit unit, int ident, int64_t record_id, const uin
 
 
 cdef bint read_entry(RecoveryUnit unit, Index index, const uint8_t* key, size_t key_size, int64_t* record_id) except -1:
-    """The RecordId that a unique index has under a whole key, its prefix and a key string; 0 if there is none."""
+    """Return the RecordId that a unique index stores under a complete key (prefix and key string); 0 if there is none."""
     cdef const uint8_t* value
     cdef size_t size
     index.uses += 1
@@ -41,7 +41,7 @@ cdef bint read_entry(RecoveryUnit unit, Index index, const uint8_t* key, size_t 
 
 
 cpdef bytes fetch(RecoveryUnit unit, int ident, int64_t record_id):
-    """The document of a RecordId, or None."""
+    """Return the document of a RecordId, or None."""
     cdef const uint8_t* document
     cdef size_t size
     if not read_record(unit, ident, record_id, &document, &size):
@@ -50,7 +50,7 @@ cpdef bytes fetch(RecoveryUnit unit, int ident, int64_t record_id):
 
 
 def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not None, int records_ident):
-    """The document that a unique index has under a whole key string, with its RecordId; or None.
+    """Return the document stored in a unique index under a complete key string, with its RecordId; or None.
 
     Arguments:
         key: the key string of all the index's fields.
@@ -65,10 +65,10 @@ def find_by_key(RecoveryUnit unit not None, Index index not None, bytes key not 
 
 
 cdef class PointFinder:
-    """Finds documents by the keys of a unique index; a scope attaches it to the unit that is read in, as it does with a scan.
+    """Finds documents by their keys in a unique index. Like a scan, it is attached to a unit by its read scope.
 
     Arguments:
-        index: of one field.
+        index: a unique index of one field.
         records_ident: the collection's records.
     """
 
@@ -79,26 +79,26 @@ cdef class PointFinder:
 
     @property
     def collection(self):
-        """None: a finder of a collection that is dropped finds nothing more."""
+        """None: after its collection is dropped, the finder merely finds nothing, so the cursor can go on."""
         return None
 
     def attach(self, RecoveryUnit unit not None):
-        """Read in this unit's transaction from now on."""
+        """Read in this unit's transaction."""
         self.unit = unit
 
     def detach(self):
-        """Let go of the transaction."""
+        """Detach from the transaction."""
         self.unit = None
 
     def close(self):
-        """Let go of it for good."""
+        """Detach for good."""
         self.unit = None
         self.finished = True
 
     cdef bint find(self, Writer key, const uint8_t** document, size_t* size) except -1:
-        """Point to the document that the index has under the key string in the buffer, behind the index's prefix; 0 if there is none.
+        """Point to the document indexed under the key string in the buffer, which follows the index's prefix; return 0 if there is none.
 
-        It is there until the unit reads something else.
+        The pointer is valid until the unit's next read.
         """
         cdef int64_t record_id
         assert self.unit is not None, "the scope is detached"

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Making a client's document ready to be stored: its `_id` first, its empty timestamps filled."""
+"""Preparing a client's document for storage: move `_id` to the front and fill empty timestamps."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
@@ -28,15 +28,15 @@ cdef int check_id(const Element* element) except -1:
 
 
 def prepare_document(bytes doc not None, make_id, make_timestamp):
-    """The document as it is stored; the same object where nothing is to be changed.
+    """Return the document in its stored form; the same object if nothing changes.
 
     Arguments:
         doc: valid BSON.
-        make_id: gives an `_id` (as a value) for a document without one.
-        make_timestamp: gives the unsigned 64 bits of the timestamp that takes the place of an empty one.
+        make_id: returns an `_id` value for a document without one.
+        make_timestamp: returns the timestamp, as 64 unsigned bits, that replaces an empty one.
 
     Raises:
-        CommandError: 10334 for a document that is too large, 52 or 53 for an impossible `_id`.
+        CommandError: 10334 for a document that is too large, 52 or 53 for an invalid `_id`.
     """
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(doc)
     cdef const uint8_t* cursor = first_element(data)
@@ -73,7 +73,7 @@ cdef bytes rebuilt(const uint8_t* data, make_id, make_timestamp):
             continue
         if element.type == 17 and read_int64(element.value) == 0:
             out.put_name(17, element.name, element.name_len)
-            # Unsigned: from 2038 on the first bit is set.
+            # Unsigned: from 2038 on the top bit is set.
             out.put_int64(<int64_t><uint64_t>make_timestamp())
         else:
             out.put_raw_element(&element)
@@ -82,7 +82,7 @@ cdef bytes rebuilt(const uint8_t* data, make_id, make_timestamp):
 
 
 def id_document(bytes doc not None):
-    """`{_id: ...}` of a stored document, as BSON bytes: how the oplog and deletes name it."""
+    """Return `{_id: ...}` of a stored document as BSON bytes, the form used by the oplog for deletes."""
     cdef Writer out = Writer()
     cdef size_t mark = out.open()
     cdef Element element

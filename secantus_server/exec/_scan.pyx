@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The scan loops: over a collection's records, and over the entries of an index.
+"""The scan loops over a collection's records and over an index's entries.
 
-A scan reads in one recovery unit's transaction at a time. `detach` lets go of it, `attach` goes on in another, past the last entry
-seen; so a cursor of the wire protocol holds no transaction between its batches.
+A scan reads in one recovery unit's transaction at a time. `detach` leaves it; `attach` continues in another, after the last entry seen. A
+client's cursor therefore holds no transaction between its batches.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -25,19 +25,19 @@ cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
 
 cdef enum:
-    # A scan looks at the clock after its first few steps, then ever more rarely, up to every BREATH steps.
+    # A scan reads the clock after its first few steps, then at growing intervals of up to BREATH steps.
     FIRST_BREATH = 16
 
 
 def next_prefix(bytes prefix not None):
-    """The least key that does not begin with the prefix, or None if there is none."""
+    """Return the least key that is greater than all keys with this prefix, or None if there is none."""
     cdef bytes trimmed = prefix.rstrip(b"\xff")
-    cdef Py_ssize_t last = len(trimmed) - 1   # compiled code has no negative indexes
+    cdef Py_ssize_t last = len(trimmed) - 1   # wraparound=False: no negative indexes
     return trimmed[:last] + bytes([trimmed[last] + 1]) if trimmed else None
 
 
 cdef class Scan:
-    """What both scans share: the position, the counts for explain, and the pauses."""
+    """The common part of both scans: position, explain's counters, and pauses."""
 
     cdef public object filter
     cdef MatchExpression matcher
@@ -52,7 +52,7 @@ cdef class Scan:
     cdef RecoveryUnit unit
     cdef Cursor cursor
     cdef bytes position
-    # It looks often for as long as the documents take their readers long.
+    # Decides how often to read the clock: more often while the consumer of the documents is slow.
     cdef Pace pace
 
     def __init__(self, filter, check, bint reverse):
@@ -73,7 +73,7 @@ cdef class Scan:
         return self
 
     def detach(self):
-        """Let go of the transaction; `attach` goes on."""
+        """Detach from the transaction; `attach` continues the scan."""
         if self.cursor is not None:
             self.cursor.close()
         self.cursor = None
@@ -86,14 +86,14 @@ cdef class Scan:
 
 
 cdef class RecordScan(Scan):
-    """The documents of a collection in natural order, or in reverse, that match.
+    """The matching documents of a collection, in natural order or in reverse.
 
     Arguments:
-        ident: the collection's place in the table of records.
+        ident: the collection's key prefix in the table of records.
         filter: a match expression, or None for every document.
         check: called regularly; it raises to end the scan.
-        tailing: the end of the documents is not the scan's: it goes on when there are more.
-        capped: the collection removes its oldest documents by itself, so that the scan may lose its place.
+        tailing: reaching the last document does not finish the scan; it continues when there are more.
+        capped: the collection is capped, so that the scan's position may be removed.
     """
 
     cdef bytes prefix
@@ -110,10 +110,10 @@ cdef class RecordScan(Scan):
         self.capped = capped
 
     def attach(self, RecoveryUnit unit not None):
-        """Read on in this unit's transaction.
+        """Continue in this unit's transaction.
 
         Raises:
-            CommandError: 136 CappedPositionLost, the document that the scan of a capped collection stood at is gone.
+            CommandError: 136 CappedPositionLost if a capped collection has removed the scan's position.
         """
         self.unit = unit
         if self.finished:
@@ -127,11 +127,11 @@ cdef class RecordScan(Scan):
             self.cursor.seek(<const uint8_t*>PyBytes_AS_STRING(self.position), PyBytes_GET_SIZE(self.position), SEEK_PAST)
 
     def start_after(self, int64_t record_id):
-        """Begin behind a RecordId; before the first `attach`."""
+        """Start after this RecordId; call it before the first `attach`."""
         self.position = self.prefix + record_id_bytes(record_id)
 
     cdef int step(self, const uint8_t** value, size_t* size) except -1:
-        """Go to the next match: 1, or 0 at the end."""
+        """Advance to the next match; return 1, or 0 at the end."""
         cdef const uint8_t* key
         cdef size_t key_size
         cdef int code
@@ -159,13 +159,13 @@ cdef class RecordScan(Scan):
         return PyBytes_FromStringAndSize(<const char*>value, size)
 
     def detach(self):
-        """Let go of the transaction; `attach` goes on."""
+        """Detach from the transaction; `attach` continues the scan."""
         if self.examined_id:
             self.position = self.prefix + record_id_bytes(self.examined_id)
         Scan.detach(self)
 
     def count(self):
-        """How many documents match from here on."""
+        """Count the remaining matches."""
         cdef const uint8_t* value
         cdef size_t size
         cdef long found = 0
@@ -174,9 +174,9 @@ cdef class RecordScan(Scan):
         return found
 
     def batch(self, list out not None, Py_ssize_t limit, Py_ssize_t max_bytes):
-        """Append documents until there are `limit` or their bytes pass `max_bytes`; gives the bytes, -1 at the end.
+        """Append documents until there are `limit` of them or their bytes exceed `max_bytes`; return the bytes, or -1 at the end.
 
-        At least one document is appended if there is any.
+        At least one document is appended if any is left.
         """
         cdef const uint8_t* value
         cdef size_t size
@@ -192,25 +192,25 @@ cdef class RecordScan(Scan):
 
 
 cdef class IndexScan(Scan):
-    """The documents of an index's entries within intervals, in the index's order or in reverse.
+    """The documents of an index's entries within intervals, in index order or in reverse.
 
     Arguments:
         index: the index.
-        intervals: pairs of key strings [low, high), disjoint and in the order of the scan.
-        records_ident: the collection's place in the table of records.
+        intervals: disjoint pairs of key strings [low, high), in scan order.
+        records_ident: the collection's key prefix in the table of records.
         filter: a match expression for the documents, or None.
         check: called regularly; it raises to end the scan.
-        dedupe: give each document once, though several of its keys may be met: true, or a set that other scans share.
-        covered: makes the documents of the entries, so that no document is read.
-        key_filter: a match expression that the entries alone can be held against; it needs `key_shape`, which makes its documents.
+        dedupe: return each document once even if several of its keys match: True, or a set shared with other scans.
+        covered: builds documents from entries, so that no document is fetched.
+        key_filter: a match expression that needs only the entries; `key_shape` builds the documents it is applied to.
     """
 
     cdef Index index
     cdef list intervals
     cdef Py_ssize_t interval
-    # The key of a document: the ident of the records, and eight bytes for the RecordId.
+    # The key of a document: the ident of the records, then eight bytes of RecordId.
     cdef uint8_t[12] record_key
-    # Where to go on after a pause; empty at an interval's start.
+    # The position to continue from after a pause; empty at the start of an interval.
     cdef Writer last_key
     cdef set seen
     cdef EntryShape covered
@@ -234,10 +234,10 @@ cdef class IndexScan(Scan):
         assert key_filter is None or key_shape is not None, "a filter of entries needs their shape"
 
     def attach(self, RecoveryUnit unit not None):
-        """Read on in this unit's transaction.
+        """Continue in this unit's transaction.
 
         Raises:
-            CommandError: 175 QueryPlanKilled, the index was dropped meanwhile.
+            CommandError: 175 QueryPlanKilled if the index was dropped.
         """
         self.unit = unit
         if self.finished:
@@ -245,7 +245,7 @@ cdef class IndexScan(Scan):
         if self.index.dropped:
             raise CommandError(175, f"query plan killed :: index '{self.index.name}' dropped")
         if self.index.multikey and self.seen is None:
-            # A document may have got several keys since the query was planned.
+            # A document may have become multikey since the query was planned.
             self.seen = set()
         self.open_interval()
         if self.last_key.size and self.cursor is not None:
@@ -268,10 +268,11 @@ cdef class IndexScan(Scan):
         return self.cursor.rewind()
 
     cdef int step(self, bint keep) except -1:
-        """Go to the next entry whose document was not given yet: 1, or 0 at the end. `made` is what the entry alone shows.
+        """Advance to the next entry whose document was not returned yet; return 1, or 0 at the end. `made` is the document built from the
+        entry.
 
         Arguments:
-            keep: the scan may be detached after this entry.
+            keep: record the position, since the scan may be detached after this entry.
         """
         cdef const uint8_t* key
         cdef const uint8_t* value
@@ -315,18 +316,18 @@ cdef class IndexScan(Scan):
         return False
 
     cdef int read(self, const uint8_t** value, size_t* size) except -1:
-        """The entry's document, 1 if it is there and matches."""
+        """Fetch the entry's document; return 1 if it exists and matches."""
         put_record_id(self.record_key + 4, self.record_id)
         if not self.unit.get_raw(RECORDS_TABLE, self.record_key, 12, value, size):
             return 0
         self.docs_examined += 1
         if self.matcher is not None and not self.matcher.matches_raw(value[0]):
             return 0
-        # Where the entry did not say enough, the document does.
+        # If the entry was insufficient for the key filter, apply it to the document.
         return self.key_matcher is None or self.made is not None or self.key_matcher.matches_raw(value[0])
 
     cdef bytes take(self):
-        """The next document that matches, or None."""
+        """Return the next matching document, or None."""
         cdef const uint8_t* value
         cdef size_t size
         while self.step(True):
@@ -339,16 +340,16 @@ cdef class IndexScan(Scan):
         return None
 
     def __next__(self):
-        """The next document that matches."""
+        """Return the next matching document."""
         cdef bytes document = self.take()
         if document is None:
             raise StopIteration
         return document
 
     def batch(self, list out not None, Py_ssize_t limit, Py_ssize_t max_bytes):
-        """Append documents until there are `limit` or their bytes pass `max_bytes`; gives the bytes, -1 at the end.
+        """Append documents until there are `limit` of them or their bytes exceed `max_bytes`; return the bytes, or -1 at the end.
 
-        At least one document is appended if there is any.
+        At least one document is appended if any is left.
         """
         cdef bytes document
         cdef Py_ssize_t total = 0
@@ -363,7 +364,7 @@ cdef class IndexScan(Scan):
         return total
 
     def count(self):
-        """How many documents match from here on; looks at no document if the entries say it all."""
+        """Count the remaining matches, without fetching documents if the entries suffice."""
         cdef const uint8_t* value
         cdef size_t size
         cdef long found = 0

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Writing the documents of one collection, their index entries with them.
+"""Writing the documents of one collection together with their index entries.
 
-Each call changes everything that one document needs, or raises and leaves nothing changed, so that a statement that
-fails leaves the rest of its transaction whole.
+Each call applies everything that one document needs, or raises and leaves nothing changed, so that a failing statement leaves the rest of
+its transaction intact.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -29,12 +29,12 @@ cdef enum:
 
 
 cdef class CollectionWriter:
-    """Writes documents of a collection in one recovery unit's transaction.
+    """Writes a collection's documents in one recovery unit's transaction.
 
     Arguments:
-        unit: the recovery unit; its transaction has begun.
-        ident: the collection's place in the table of records.
-        indexes: all indexes of the collection, that on _id first.
+        unit: the recovery unit, with an open transaction.
+        ident: the collection's key prefix in the table of records.
+        indexes: all indexes of the collection, the one on `_id` first.
     """
 
     cdef RecoveryUnit unit
@@ -43,7 +43,7 @@ cdef class CollectionWriter:
     cdef list others
     cdef Writer key_buffer
     cdef Writer value_buffer
-    # For each other index, what a document has there: of its only entry the key and the value, of others their Generation.
+    # A document's entries in each of the other indexes: key and value if there is one entry, a Generation if several.
     cdef Entries[MAX_INDEXES] found
     cdef list keys
     cdef list values
@@ -66,11 +66,11 @@ cdef class CollectionWriter:
             self.generations = [None] * len(self.others)
 
     def insert(self, bytes doc not None, int64_t record_id):
-        """Store a new document; its _id is set.
+        """Store a new document, which already has an `_id`.
 
         Raises:
-            DuplicateKey: a unique index has one of its keys.
-            CommandError: it cannot be indexed.
+            DuplicateKey: a unique index already has one of its keys.
+            CommandError: the document cannot be indexed.
             WriteConflict: another transaction wrote one of its keys.
         """
         cdef bytes rid = record_id_bytes(record_id)
@@ -83,13 +83,13 @@ cdef class CollectionWriter:
             self.add_entries(doc, rid)
 
     def insert_run(self, list documents not None, Py_ssize_t start, Py_ssize_t stop, record_ids, make_id, make_timestamp, list changes not None):
-        """Make documents ready and store them, one after the other; `position` is the one that it is at, also when that one fails.
+        """Prepare and store documents one after the other; `position` is the current one, also after a failure.
 
         Arguments:
             documents: those of [start, stop) are stored.
-            record_ids: an iterator over new RecordIds.
+            record_ids: an iterator of new RecordIds.
             make_id, make_timestamp: see `prepare_document`.
-            changes: gets what the oplog is to say of each document that was stored.
+            changes: receives the oplog change of each stored document.
 
         Raises:
             CommandError, DuplicateKey, WriteConflict: as `insert`.
@@ -103,7 +103,7 @@ cdef class CollectionWriter:
             self.position += 1
 
     cdef int find_entries(self, bytes doc, bytes rid) except -1:
-        """Find what a new document has in all other indexes; where it may be several entries, look for duplicates too."""
+        """Find a new document's entries in all other indexes; if an index may have several, check for duplicate keys too."""
         cdef Py_ssize_t i
         cdef Index index
         for i in range(len(self.others)):
@@ -119,7 +119,8 @@ cdef class CollectionWriter:
         return 0
 
     cdef int check_before(self, Py_ssize_t stop, bytes doc) except -1:
-        """Raise DuplicateKey if the index on _id or one of the first few others has a key already: the first such index is named."""
+        """Raise DuplicateKey for the first of the given indexes (that on `_id` and the first few others) that already has one of the keys.
+        """
         cdef Py_ssize_t i
         cdef Index index
         cdef Element element
@@ -139,7 +140,7 @@ cdef class CollectionWriter:
         return self.unit.get_raw(ENTRIES_TABLE, key.buffer, key.size, &value, &size)
 
     cdef int add_entries(self, bytes doc, bytes rid) except -1:
-        """Store the entries that were found; if a unique index has one already, take back all that was stored of the document."""
+        """Store the entries found by `find_entries`; on a duplicate key, remove everything stored for the document."""
         cdef Py_ssize_t i
         for i in range(len(self.others)):
             if self.found[i] == ONE_ENTRY:
@@ -151,7 +152,7 @@ cdef class CollectionWriter:
         return 0
 
     cdef int add_one(self, Index index, Writer key, Writer value) except -1:
-        """Store a document's only entry; 0 if a unique index has its key already."""
+        """Store a document's only entry in an index; return 0 if a unique index already has its key."""
         if index.unique:
             return self.unit.insert_raw(ENTRIES_TABLE, key.buffer, key.size, value.buffer, value.size)
         self.unit.put_raw(ENTRIES_TABLE, key.buffer, key.size, value.buffer, value.size, False)
@@ -166,7 +167,7 @@ cdef class CollectionWriter:
         return 0
 
     cdef int take_back(self, Py_ssize_t stored, bytes doc, bytes rid) except -1:
-        """Remove a document and its entries in the first few indexes, which this transaction has just stored."""
+        """Remove a document and its entries in the first `stored` indexes, all stored by this transaction."""
         cdef Py_ssize_t i
         cdef Writer key
         for i in range(stored):
@@ -184,7 +185,7 @@ cdef class CollectionWriter:
         return 0
 
     cdef int remove_record(self, bytes doc, bytes rid) except -1:
-        """Remove a document and its entry in the index on _id."""
+        """Remove a document and its entry in the `_id` index."""
         cdef bytes key = self.prefix + rid
         cdef Element element
         self.unit.remove_raw(RECORDS_TABLE, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
@@ -199,7 +200,7 @@ cdef class CollectionWriter:
         return 0
 
     cdef int id_key(self, bytes doc, Element* element) except -1:
-        """The key of the _id index in the buffer."""
+        """Build the document's key in the `_id` index in the buffer."""
         cdef bint found = find_field(<const uint8_t*>PyBytes_AS_STRING(doc), "_id", 3, element)
         assert found, "a stored document has an _id"
         self.key_buffer.clear()
@@ -207,13 +208,13 @@ cdef class CollectionWriter:
         return put_key(self.key_buffer, element.type, element.value, self.id_index.generator.collation)
 
     cdef size_t id_entry(self, bytes doc, bytes rid) except 0:
-        """The entry of the _id index in the buffer, its value behind its key; gives the key's size."""
+        """Build the document's entry in the `_id` index in the buffer, value after key; return the key's size."""
         cdef Element element
         cdef Writer key = self.key_buffer
         cdef size_t size
         self.id_key(doc, &element)
         size = key.size
-        # The value: RecordId, type byte, _id.
+        # The value: RecordId, type byte, `_id`.
         key.put_bytes(PyBytes_AS_STRING(rid), 8)
         key.put_byte(element.type)
         key.put_bytes(element.value, element.value_len)
@@ -227,7 +228,7 @@ cdef class CollectionWriter:
         return 0
 
     cdef int update_id(self, bytes old, bytes new, bytes rid) except -1:
-        """An update may write an equal _id in other bytes, a double in place of an int: the key stays, its value is another."""
+        """Rewrite the `_id` entry if an update changed the bytes of an equal `_id`, such as int to double: same key, new value."""
         cdef Element before
         cdef Element after
         cdef Writer key = self.key_buffer
@@ -251,11 +252,11 @@ cdef class CollectionWriter:
                                  <const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_GET_SIZE(doc), new)
 
     def update(self, bytes old not None, bytes new not None, int64_t record_id):
-        """Replace a document by another of an equal _id.
+        """Replace a document by another with an equal `_id`.
 
         Raises:
-            DuplicateKey: a unique index has one of its keys.
-            CommandError: it cannot be indexed.
+            DuplicateKey: a unique index already has one of its keys.
+            CommandError: the document cannot be indexed.
             WriteConflict: another transaction wrote one of its keys.
         """
         cdef bytes rid = record_id_bytes(record_id)
@@ -281,7 +282,7 @@ cdef class CollectionWriter:
         self.put_record(rid, new, False)
 
     cdef bint keeps_entry(self, Py_ssize_t i, bytes old, bytes new, bytes rid) except -1:
-        """Whether two versions of a document have nothing in an index, or the same only entry; decided without making objects."""
+        """Return whether two versions of a document have no entry, or the same single entry, in an index. Creates no objects."""
         cdef Index index = self.others[i]
         cdef Writer key = self.keys[i]
         cdef Writer value = self.values[i]
@@ -320,10 +321,10 @@ cdef class CollectionWriter:
         self.remove_record(doc, rid)
 
     def add_to_index(self, Index index not None, bytes doc not None, int64_t record_id):
-        """Put a stored document into an index that is being built.
+        """Add a stored document to an index that is being built.
 
         Raises:
-            DuplicateKey: the index is unique and has one of its keys.
+            DuplicateKey: the index is unique and already has one of its keys.
             CommandError: the document cannot be indexed.
         """
         cdef bytes rid = record_id_bytes(record_id)

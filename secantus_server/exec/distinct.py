@@ -1,4 +1,4 @@
-"""The distinct values of an index's first field: one entry of each is read, and the others are skipped."""
+"""Distinct values of an index's first field: the scan reads one entry per value and skips the others."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit
 
 
 class DistinctScan:
-    """The values, each with its first representation, in the index's order.
+    """The distinct values in index order, each as its first representation.
 
     Arguments:
-        index: an index in which no document has several keys.
-        intervals: pairs of key strings [low, high), which bound the first field only.
-        after: the least key behind all that begin with a value's key.
-        check: called regularly; it raises to end the scan.
+        index: an index that is not multikey.
+        intervals: pairs of key strings [low, high) that bound only the first field.
+        after: returns the least key greater than all keys with a value's prefix.
+        check: called regularly; raises to end the scan.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class DistinctScan:
         self.keys_examined = 0
 
     def values(self, unit: RecoveryUnit) -> Iterator[Any]:
-        """Read the values; documents without the field have none, though their keys are those of null."""
+        """Read the values; a missing field contributes no value, although its index key equals that of null."""
         prefix = self._index.prefix
         skip = 8 if self._index.unique else 0
         for low, high in self._intervals:

@@ -97,7 +97,7 @@ class ReadScope:
         return scan
 
     def forget(self, scan: Reader) -> None:
-        """End a scan before the scope ends."""
+        """Close a scan before the scope ends."""
         scan.close()
         self._scans.remove(scan)
 
@@ -124,7 +124,7 @@ class ReadScope:
         self._unit = None
 
     def close(self) -> None:
-        """End every scan."""
+        """Close every scan."""
         for scan in self._scans:
             scan.close()
         self._scans.clear()

@@ -1,4 +1,4 @@
-"""What a find does to the documents of its plan: it leaves out the first, and shows more than them."""
+"""Steps that find applies to the documents of its plan: `skip` and `showRecordId`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 class Skipping(Iterator[bytes]):
-    """The documents behind the first few.
+    """The documents after the first few.
 
-    Unlike `itertools.islice` it asks its source again after an end: that of a tailable cursor may have more then.
+    Unlike `itertools.islice` it reads its source again after reaching the end: the source of a tailable cursor may have grown.
     """
 
     def __init__(self, documents: Any, count: int) -> None:
@@ -19,7 +19,7 @@ class Skipping(Iterator[bytes]):
 
     @property
     def record_id(self) -> int:
-        """The RecordId of the last document."""
+        """The RecordId of the last document returned."""
         return self._documents.record_id  # type: ignore[no-any-return]
 
     def __next__(self) -> bytes:
@@ -30,11 +30,11 @@ class Skipping(Iterator[bytes]):
 
 
 class WithRecordId(Iterator[bytes]):
-    """Documents with their RecordId as the last field, `$recordId`.
+    """Documents with their RecordId appended as `$recordId`.
 
     Arguments:
-        documents: an iterator that knows the RecordId of its last document.
-        shown: makes what is shown of a document.
+        documents: an iterator with the RecordId of its last document in `record_id`.
+        shown: projects a document.
     """
 
     def __init__(self, documents: Any, shown: Callable[[bytes], bytes]) -> None:

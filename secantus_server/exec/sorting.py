@@ -1,4 +1,4 @@
-"""Sorting documents: all of them, or only the first few that are wanted."""
+"""Sorting documents, completely or only the first few."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Row = tuple[bytes, bytes, int]  # sort key, document, RecordId
 
 AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
 
-# An insertion into a list longer than this costs more than to sort everything.
+# Inserting into a list longer than this is slower than sorting everything.
 LONGEST_TOP = 2000
 
 
 class Measured(Iterator[bytes]):
-    """The documents of another iterator, whose bytes it counts."""
+    """The documents of another iterator, with a count of their bytes."""
 
     def __init__(self, source: Scan | Iterator[bytes]) -> None:
         self._source = source
@@ -27,7 +27,7 @@ class Measured(Iterator[bytes]):
 
     @property
     def record_id(self) -> int:
-        """The RecordId of the last document."""
+        """The RecordId of the last document returned."""
         return self._source.record_id  # type: ignore[union-attr]
 
     def __next__(self) -> bytes:
@@ -37,13 +37,13 @@ class Measured(Iterator[bytes]):
 
 
 class SortedDocuments(Iterator[bytes]):
-    """The documents of another iterator in the order of their keys; equal keys stay in the order they came.
+    """The documents of another iterator sorted by key; the sort is stable.
 
     Arguments:
-        source: what to sort; it is read whole at the first document asked for.
-        key: makes the sort key of a document.
-        limit: only so many documents are wanted; 0 means all.
-        max_bytes: the most bytes of documents to keep; None is no limit.
+        source: the documents; read completely when the first one is requested.
+        key: returns a document's sort key.
+        limit: the number of documents to return; 0 means all.
+        max_bytes: the maximum bytes of documents to hold; None means no limit.
     """
 
     def __init__(self, source: Scan | Iterator[bytes], key: Callable[[bytes], bytes], limit: int, max_bytes: int | None = None) -> None:
@@ -53,7 +53,7 @@ class SortedDocuments(Iterator[bytes]):
         self._max_bytes = max_bytes
         self._rows: Iterator[Row] | None = None
         self.record_id = 0
-        # As a reader of a ReadScope: whose documents these are, for a cursor that must not outlive its collection.
+        # As a reader of a ReadScope: the collection whose drop ends the cursor.
         self.collection: Any = None
         self.finished = False
 
@@ -68,13 +68,13 @@ class SortedDocuments(Iterator[bytes]):
         return document
 
     def attach(self, unit: Any) -> None:
-        """Do nothing: once the documents are sorted, no transaction is needed for them."""
+        """Do nothing: sorted documents need no transaction."""
 
     def detach(self) -> None:
         """Do nothing; see `attach`."""
 
     def close(self) -> None:
-        """Forget the documents."""
+        """Release the documents."""
         self._rows = iter(())
         self.finished = True
 
@@ -92,7 +92,7 @@ class SortedDocuments(Iterator[bytes]):
         return rows[: self._limit] if self._limit else rows
 
     def _top(self) -> list[Row]:
-        """An insertion into the short list of the best so far; most documents only meet its last key."""
+        """Insert into the short list of the best documents so far; most documents are only compared with its last key."""
         key, source, limit = self._key, self._source, self._limit
         keys: list[bytes] = []
         rows: list[Row] = []
@@ -110,12 +110,12 @@ class SortedDocuments(Iterator[bytes]):
 
 
 def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: int) -> list[AnyRow]:
-    """Return the rows in order; only those that are wanted count against the memory.
+    """Return the rows in sorted order; only rows within the limit count against the memory.
 
     Arguments:
-        rows: each has its key first and its document second.
-        limit: how many of the first rows are wanted; 0 means all.
-        max_bytes: the most bytes of documents to keep.
+        rows: tuples that begin with key and document.
+        limit: the number of rows to return; 0 means all.
+        max_bytes: the maximum bytes of documents to hold.
 
     Raises:
         CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed.
@@ -137,5 +137,5 @@ def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: int) -> list[An
 
 
 def too_much_to_sort(_used: int, max_bytes: int) -> CommandError:
-    """Return the error for a sort that would need the disk, which it may not use."""
+    """Return the error of a sort that exceeds its memory and must not use the disk."""
     return CommandError(292, f"Sort exceeded memory limit of {max_bytes} bytes, but did not opt in to external sorting.")

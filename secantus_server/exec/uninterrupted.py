@@ -1,7 +1,7 @@
-"""What a scan asks whether to go on, where nothing is to end it: short looks, statistics, passes of the TTL monitor."""
+"""The interruption check of scans that are never interrupted: short lookups, statistics, TTL passes."""
 
 from __future__ import annotations
 
 
 def uninterrupted() -> None:
-    """Go on."""
+    """Never interrupt."""

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class UnionScan(Iterator[bytes]):
-    """The documents of several scans, one scan after another; the scans share what keeps documents from coming twice."""
+    """The documents of several scans, one scan after another; a shared set removes duplicates."""
 
     def __init__(self, scans: Sequence[Any]) -> None:
         self._scans = list(scans)
@@ -23,5 +23,5 @@ class UnionScan(Iterator[bytes]):
         raise StopIteration
 
     def count(self) -> int:
-        """How many documents there are from here on."""
+        """Return the number of remaining documents."""
         return sum(scan.count() for scan in self._scans)

@@ -1,1 +1,1 @@
-"""The record of every write, in the write's own transaction."""
+"""The oplog: a record of every write, written in the write's own transaction."""

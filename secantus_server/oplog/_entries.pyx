@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Writing oplog entries: one for each document written, so it is compiled.
+"""Encoding and writing oplog entries; compiled because it runs once per written document.
 
-A row of the table holds the entries of one commit, one BSON document after the other, under the timestamp of the first; a large commit
-makes several rows. The timestamps of a row's entries are consecutive.
+A row of the table holds the entries of one commit, concatenated BSON documents under the timestamp of the first; a large commit writes
+several rows. The timestamps of a row's entries are consecutive.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -18,12 +18,12 @@ from secantus_server.storage.tables import OPLOG
 cdef int OPLOG_TABLE = OPLOG
 
 cdef enum:
-    # A row that has so many bytes gets no further entry.
+    # A row that has reached this size gets no further entry.
     ROW_BYTES = 32768
 
 
 cdef int put_row(RecoveryUnit unit, Writer out, uint64_t stamp) except -1:
-    """Write the entries in the buffer under the timestamp of the first, and empty it."""
+    """Write the buffered entries under the timestamp of the first, and clear the buffer."""
     cdef uint8_t[8] key
     cdef int i
     for i in range(8):
@@ -45,10 +45,10 @@ cdef int put_times(Writer out, uint64_t stamp, int64_t wall_ms) except -1:
 
 
 def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, int64_t wall_ms):
-    """Write the entries of commands, with consecutive timestamps.
+    """Write the entries of commands with consecutive timestamps.
 
     Arguments:
-        unit: the recovery unit whose transaction they belong to.
+        unit: the recovery unit, with an open transaction.
         entries: tuples (namespace, uuid, o); `o` is BSON bytes, `uuid` may be None.
         stamp: the first entry's timestamp as a 64-bit number.
         wall_ms: the time of day.
@@ -71,12 +71,12 @@ def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, in
 
 
 def append_changes(RecoveryUnit unit not None, bytes identity not None, list changes not None, uint64_t stamp, int64_t wall_ms):
-    """Write the entries of documents of one collection, with consecutive timestamps; gives the bytes of the documents.
+    """Write the entries of changed documents of one collection with consecutive timestamps; return the bytes of the documents.
 
     Arguments:
-        unit: the recovery unit whose transaction they belong to.
+        unit: the recovery unit, with an open transaction.
         identity: a BSON document of the collection's `ns` and `ui`.
-        changes: pairs of "i", "u" or "d" and the document: the new one, or the removed one.
+        changes: pairs of "i", "u" or "d" and a document: the new one, or the removed one for "d".
         stamp: the first entry's timestamp as a 64-bit number.
         wall_ms: the time of day.
     """
@@ -123,7 +123,7 @@ cdef int put_change(Writer out, str op, bytes document) except -1:
 
 
 cdef int put_id(Writer out, const char* name, size_t name_len, bytes document) except -1:
-    """A field that holds `{_id: ...}` of the document."""
+    """Append a field with `{_id: ...}` of the document."""
     cdef Element element
     cdef size_t mark
     out.put_name(3, name, name_len)
@@ -134,7 +134,7 @@ cdef int put_id(Writer out, const char* name, size_t name_len, bytes document) e
 
 
 def entries_of(bytes row not None):
-    """The entries of a row, as BSON bytes; the n-th has the timestamp of the row's key and n."""
+    """Return the entries of a row as BSON bytes; the n-th one has the timestamp of the row's key plus n."""
     cdef const char* data = PyBytes_AS_STRING(row)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(row)
     cdef Py_ssize_t position = 0

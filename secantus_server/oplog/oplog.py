@@ -1,7 +1,6 @@
-"""The oplog: every write's entry, in the write's own transaction, in an order without holes.
+"""The oplog: the entry of every write, in the write's own transaction, in an order without gaps.
 
-The timestamp is given out and the transaction committed under one lock: when a reader sees an entry, every
-earlier one is there too.
+One lock covers both taking a timestamp and committing, so that a reader who sees an entry also sees every earlier one.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from secantus_server.oplog._entries import append, append_changes, entries_of
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
 
-# The oldest rows are removed beyond this number, or beyond so many bytes.
+# The oldest rows are removed beyond this number of rows, or beyond MAX_BYTES.
 MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
-# The same for a store in memory: nobody can read the oplog of an earlier process there.
+# The byte limit of an in-memory store: nothing can read the oplog of a previous process there.
 MAX_BYTES_IN_MEMORY = 8 * 1024 * 1024
 
 
 class Entry(NamedTuple):
-    """What happened to a collection or database.
+    """A command that changed a collection or database.
 
     Arguments:
         namespace: `db.$cmd`.
-        uuid: the collection's identity, or None.
+        uuid: the collection's UUID, or None.
         o: the command, as BSON bytes.
     """
 
@@ -40,17 +39,17 @@ class Entry(NamedTuple):
     o: bytes
 
 
-# What happened to a document: "i", "u" or "d", and the new document, or the removed one.
+# A change of a document: "i", "u" or "d", and the new document, or the removed one for "d".
 Change = tuple[str, bytes]
 
 
 class Oplog:
     """The oplog of one server.
 
-    Threads: `_lock` guards the newest timestamp and the order of commits; `_last` is replaced whole, so that readers need no lock.
+    Threads: `_lock` guards the newest timestamp and the order of commits; `_last` is replaced whole, so readers need no lock.
 
     Arguments:
-        enabled: a standalone server keeps none.
+        enabled: False for a standalone server, which has no oplog.
     """
 
     def __init__(self, engine: Engine, clock: Clock, *, enabled: bool) -> None:
@@ -68,26 +67,26 @@ class Oplog:
         return (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
 
     def last_timestamp(self) -> Timestamp:
-        """The timestamp of the newest entry; the server's operation time."""
+        """Return the timestamp of the newest entry, which is the server's operation time."""
         return self._last
 
     def timestamp_in(self, unit: RecoveryUnit) -> Timestamp:
-        """The timestamp of the newest entry that a transaction sees."""
+        """Return the timestamp of the newest entry visible to a transaction."""
         entries = unit.scan(OPLOG, b"", None, reverse=True)
         newest = next(entries, None)
         entries.close()
         return self._last if newest is None else Timestamp(*_last_of(*newest))
 
     def commit(self, unit: RecoveryUnit, entries: list[Entry], identity: bytes = b"", changes: list[Change] | None = None) -> None:
-        """Write entries and commit the unit's transaction with them.
+        """Write entries and commit the unit's transaction.
 
         Arguments:
-            entries: what happened to collections; it comes before the changes.
-            identity: what every change's entry says of its collection: a BSON document of its `ns` and `ui`.
-            changes: what happened to the documents of that collection.
+            entries: commands; they precede the changes.
+            identity: a BSON document of the collection's `ns` and `ui`, copied into the entry of each change.
+            changes: changes of that collection's documents.
 
         Raises:
-            WriteConflict: nothing was written.
+            WriteConflict: another transaction wrote the same key; nothing was written.
         """
         count = len(entries) + len(changes or ())
         if not self._enabled or not count:
@@ -109,7 +108,7 @@ class Oplog:
 
     @property
     def is_large(self) -> bool:
-        """Whether enough was written since the last trim for another one to be worth its while."""
+        """Whether enough was written since the last trim to make another one worthwhile."""
         return self._untrimmed_bytes > self._max_bytes // 2
 
     @property
@@ -117,7 +116,7 @@ class Oplog:
         return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
 
     def trim(self) -> None:
-        """Remove the oldest rows beyond the limits; for the periodic thread."""
+        """Remove the oldest rows beyond the limits; called by the periodic thread."""
         self._untrimmed_bytes = 0
         with self._engine.transaction() as unit:
             last = self._first_beyond_limits(unit)
@@ -126,7 +125,7 @@ class Oplog:
                 unit.truncate(OPLOG, b"", last + b"\0")
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
-        """The key of the newest row that is too many; the newest of all always stays."""
+        """Return the key of the newest row to remove; the newest row of all is always kept."""
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
@@ -136,6 +135,6 @@ class Oplog:
 
 
 def _last_of(key: bytes, row: bytes) -> tuple[int, int]:
-    """The seconds and the increment of a row's last entry."""
+    """Return the seconds and the increment of the timestamp of a row's last entry."""
     seconds, increment = struct.unpack(">II", key)
     return seconds, increment + len(entries_of(row)) - 1

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Sets one field of a document without decoding the others."""
+"""Setting one field of a document without decoding the others."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
@@ -8,15 +8,15 @@ from libc.string cimport memcmp
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, first_element, next_element
 
-# Stands for the document that `set_found` points to.
+# Sentinel for the document that `set_found` points to.
 cdef object FOUND = object()
 
 
 cdef class FieldSetter:
-    """Sets the field at a path: in its place if it is there, else at the end; what is no document on the way becomes one.
+    """Sets the field at a path: replaces it if present, else appends it. Non-documents along the path are replaced by documents.
 
     Arguments:
-        path: dotted; arrays on the way are replaced, as `$lookup` and `$unwind` do.
+        path: a dotted path; arrays along it are replaced, as in `$lookup` and `$unwind`.
     """
 
     def __init__(self, str path not None):
@@ -25,10 +25,10 @@ cdef class FieldSetter:
         self.out = Writer()
 
     cpdef bytes set(self, bytes doc, object value):
-        """The document with the value at the path; MISSING removes the field.
+        """Return the document with the value at the path; MISSING removes the field.
 
         Arguments:
-            doc: the document; it is not changed.
+            doc: the document, which is not modified.
             value: any value, or a RawDocument or RawArray.
         """
         self.out.clear()
@@ -36,7 +36,7 @@ cdef class FieldSetter:
         return self.out.finish()
 
     cdef bytes set_found(self, bytes doc, const uint8_t* found, size_t size):
-        """The document with an array at the path that holds one document, or with an empty one where there is none (NULL)."""
+        """Return the document with a one-element array at the path, holding the found document; an empty array if `found` is NULL."""
         self.found = found
         self.found_size = size
         return self.set(doc, FOUND)

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The keys under which a join finds a document: key strings of all values at a path, through arrays as a filter sees them."""
+"""The keys by which a join finds a document: key strings of all values at a path, with arrays traversed as in a filter."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t
@@ -13,8 +13,8 @@ cdef class JoinPath:
     """A path of a join.
 
     Arguments:
-        path: dotted; a number is an array's index and a field's name.
-        whole_arrays: whether an array at the end of the path is itself one of the values, beside its elements.
+        path: a dotted path; a number is both an array index and a field name.
+        whole_arrays: whether an array at the end of the path is a value in addition to its elements.
         collation: replaces the order of strings.
     """
 
@@ -28,15 +28,15 @@ cdef class JoinPath:
         self.out = Writer()
 
     def keys(self, bytes doc not None):
-        """The document's keys, each once; none if nothing is at the path."""
+        """Return the document's distinct keys; empty if the path does not exist."""
         self.found = {}
         self.walk(<const uint8_t*>PyBytes_AS_STRING(doc), 0)
         return list(self.found)
 
     cdef bint plain_key(self, bytes doc, bytes prefix) except -1:
-        """Put a prefix and the key of the document's only value into the buffer.
+        """Write a prefix and the key of the document's only value into the buffer.
 
-        Gives 0 where the path is not one name, or the value might equal something else, too.
+        Return 0 if the path is dotted, or if the value could also equal other values.
         """
         cdef Element element
         cdef bytes name = <bytes>self.names[0]
@@ -68,7 +68,7 @@ cdef class JoinPath:
         return 0
 
     cdef int through(self, const uint8_t* array, Py_ssize_t index) except -1:
-        """An array on the way: its documents, and the element whose index the path names."""
+        """Traverse an array along the path: its documents, and the element at the index that the path names."""
         cdef Element element
         cdef const uint8_t* cursor = first_element(array)
         cdef Py_ssize_t wanted = self.indexes[index]

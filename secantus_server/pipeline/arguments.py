@@ -1,4 +1,4 @@
-"""Checks that many stages share: documents with named fields of given types, whole numbers, paths.
+"""Argument checks shared by many stages: documents with typed fields, whole numbers, paths.
 
 https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
 """
@@ -23,16 +23,16 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
 def named_fields(stage: str, spec: dict[str, Any], known: Mapping[str, tuple[str, ...]], required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields of a stage's document, checked for names and types; a null field counts as left out.
+    """Return the fields of a stage's document after checking names and types; null fields are dropped.
 
     Arguments:
-        stage: the stage's name, for the messages.
+        stage: the stage's name, for error messages.
         spec: the document.
-        known: each field's accepted types; no types at all accept everything, null included.
-        required: the fields that must be there.
+        known: each field's accepted types; an empty tuple accepts any value, including null.
+        required: the mandatory fields.
 
     Raises:
-        CommandError: 40415 for a name that is not known, 14 for a wrong type, 40414 for a missing field.
+        CommandError: 40415 for an unknown field, 14 for a wrong type, 40414 for a missing field.
     """
     for name, value in spec.items():
         if name not in known:
@@ -47,10 +47,10 @@ def named_fields(stage: str, spec: dict[str, Any], known: Mapping[str, tuple[str
 
 
 def check_type(path: str, value: Any, types: tuple[str, ...]) -> None:
-    """Checks the type of one field.
+    """Check the type of one field.
 
     Raises:
-        CommandError: 14 for another type.
+        CommandError: 14 for a wrong type.
     """
     found = type_name(value)
     if found in types:
@@ -61,16 +61,16 @@ def check_type(path: str, value: Any, types: tuple[str, ...]) -> None:
 
 
 def whole_number(value: Any, code: int, subject: str, *, text: str = "") -> int:
-    """A number of any type that is an integer and fits 64 bits.
+    """Return an integral number of any numeric type that fits 64 bits.
 
     Arguments:
         value: the value.
-        code: the error's number.
-        subject: how the messages begin.
-        text: how the messages show the value, if not by itself.
+        code: the error code.
+        subject: the beginning of the error messages.
+        text: the value as shown in error messages; defaults to the value itself.
 
     Raises:
-        CommandError: the code, for everything else.
+        CommandError: `code` for any other value.
     """
     shown = text or value_text(value)
     if not is_number(value):
@@ -86,7 +86,7 @@ def whole_number(value: Any, code: int, subject: str, *, text: str = "") -> int:
 
 
 def truncated(value: Any) -> int:
-    """A number of any type as an integer, clamped to 64 bits; NaN is 0. A double is cut off toward zero, a decimal rounded half to even.
+    """Return a number as an integer clamped to 64 bits; NaN becomes 0. A double is truncated toward zero, a decimal rounded half to even.
 
     Arguments:
         value: an int, long, double or decimal.
@@ -106,7 +106,7 @@ def _is_finite(number: Any) -> bool:
 
 
 def check_path(path: str) -> tuple[str, ...]:
-    """The components of a dotted path that a stage reads or writes; the fields of a DBRef may begin with `$`.
+    """Return the components of a dotted path that a stage reads or writes; DBRef fields may start with `$`.
 
     Arguments:
         path: the path without `$`.
@@ -122,5 +122,5 @@ def check_path(path: str) -> tuple[str, ...]:
 
 
 def show(stage: str, value: Any) -> str:
-    """A stage as its messages show it: `$limit: 5`."""
+    """Return a stage in the form used in its error messages: `$limit: 5`."""
     return f"{stage}: {value_text(value)}"

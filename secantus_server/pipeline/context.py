@@ -1,4 +1,4 @@
-"""The surroundings in which a pipeline is parsed: the language's context, the namespace, and what the server offers."""
+"""The context in which a pipeline is parsed: the language's context, the namespace, and the server's operations."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ MAX_SUB_PIPELINE_DEPTH = 20
 
 @dataclass(frozen=True)
 class PipelineContext:
-    """What the parsers of stages are given.
+    """The context passed to stage parsers.
 
     Arguments:
-        parse: variables, time, collation and randomness of the command.
+        parse: the command's variables, time, collation and randomness.
         db: the database.
-        operations: what stages need of the server.
+        operations: the server operations available to stages.
         collection: the collection, or None for `aggregate: 1`.
-        allow_disk_use: False makes a sort or group of more than 100 megabytes an error.
-        bypass_document_validation: `$out` and `$merge` do not ask the validator.
+        allow_disk_use: if False, a sort or group of more than 100 megabytes is an error.
+        bypass_document_validation: `$out` and `$merge` skip the validator.
         read_concern: the command's read concern level.
-        api_strict: only stages of the Stable API are allowed.
-        explain: the pipeline is only explained.
-        container: `$facet`, `$lookup` or `$unionWith` in a sub-pipeline, else empty.
-        in_facet: this one or one around it belongs to a `$facet`.
-        depth: how many sub-pipelines this one is inside of.
+        api_strict: allow only stages of the Stable API.
+        explain: the pipeline is explained, not run.
+        container: for a sub-pipeline `$facet`, `$lookup` or `$unionWith`, else empty.
+        in_facet: this pipeline or an enclosing one belongs to a `$facet`.
+        depth: the nesting depth of sub-pipelines.
     """
 
     parse: ParseContext
@@ -49,23 +49,23 @@ class PipelineContext:
     depth: int = 0
 
     def kept_at_most(self, limit: int) -> int | None:
-        """Return how many bytes a stage may keep, or None where it may use the disk for more.
+        """Return the bytes that a stage may hold in memory, or None if it may use the disk.
 
         Arguments:
-            limit: the stage's, of `parse.limits`.
+            limit: the stage's limit from `parse.limits`.
         """
         return None if self.allow_disk_use else limit
 
     def sub_pipeline(self, container: str, collection: str | None, cells: dict[str, Cell] | None = None) -> PipelineContext:
-        """The context of a pipeline inside this one.
+        """Return the context of a sub-pipeline.
 
         Arguments:
-            container: the stage that holds it.
+            container: the stage that contains it.
             collection: the collection it reads.
             cells: further variables in scope.
 
         Raises:
-            CommandError: 232 for too many levels.
+            CommandError: 232 if nested too deeply.
         """
         if self.depth >= MAX_SUB_PIPELINE_DEPTH:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")

@@ -1,4 +1,4 @@
-"""The memory that a stage may use if the user forbids the disk.
+"""The memory limit of stages when disk use is not allowed.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline-limits/
 """
@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterable, Iterator
 
 from secantus_server.errors import CommandError
 
-# A correlated `$lookup` keeps no more of the documents that it may see again.
+# The most that a correlated `$lookup` caches of its prefix's documents.
 MAX_STAGE_BYTES = 100 * 1024 * 1024
 
 
 def within_memory(source: Iterable[bytes], max_bytes: int | None, error: Callable[[int, int], CommandError]) -> Iterable[bytes]:
-    """Return the same documents, which end in an error when they are more than a stage may keep.
+    """Pass documents through, and raise once they exceed the stage's memory limit.
 
     Arguments:
         source: the documents.
-        max_bytes: what the stage may keep; None is no limit.
-        error: makes the error of the bytes that there are and the limit.
+        max_bytes: the stage's limit; None means no limit.
+        error: builds the error from the bytes used and the limit.
     """
     return source if max_bytes is None else _counted(source, max_bytes, error)
 

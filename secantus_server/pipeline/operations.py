@@ -1,6 +1,6 @@
-"""What stages need of the server: other collections, writes, statistics.
+"""The server as seen by stages: other collections, writes, statistics.
 
-A stage knows no catalog, planner or storage engine. It asks `ctx.operations`, which the commands implement.
+Stages do not depend on the catalog, planner or storage engine. They call `ctx.operations`, which the commands implement.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Resolved:
-    """What a name stands for.
+    """A resolved namespace.
 
     Arguments:
-        collection: the collection that is read in the end.
-        pipeline: a view's stages, which come before whatever the reader does; empty for a collection.
+        collection: the underlying collection.
+        pipeline: the view's stages, to run before the reader's; empty for a collection.
     """
 
     collection: str
@@ -36,12 +36,12 @@ class Resolved:
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """What `$out` and `$merge` must know about the collection they write to.
+    """Properties of the collection that `$out` or `$merge` writes to.
 
     Arguments:
         kind: `collection`, `view` or `timeseries`.
-        capped: whether it is a capped collection.
-        timeseries: the options of a time series collection.
+        capped: whether the collection is capped.
+        timeseries: the options of a time-series collection.
     """
 
     kind: str = "collection"
@@ -51,10 +51,10 @@ class TargetInfo:
 
 @dataclass(frozen=True)
 class UniqueIndex:
-    """An index by which `$merge` finds the document to change.
+    """The unique index by which `$merge` finds the document to change.
 
     Arguments:
-        sparse: documents without its fields are not in it.
+        sparse: the index omits documents without its fields.
     """
 
     sparse: bool = False
@@ -64,107 +64,107 @@ Found = tuple[int, bytes]  # RecordId, document
 
 
 class WriteTarget(Protocol):
-    """The collection that `$merge` writes to. A write that fails leaves no trace and does not hinder the next one."""
+    """The collection that `$merge` writes to. A failed write leaves no trace and does not affect the next one."""
 
     def find(self, values: dict[str, Any]) -> Found | None:
-        """The document that has these values at these paths."""
+        """Return the document with these values at these paths, or None."""
         ...
 
     def insert(self, document: bytes) -> None:
-        """Inserts a document that has an `_id`; creates the collection. Raises 11000, 121."""
+        """Insert a document that has an `_id`, creating the collection if needed. Raises 11000, 121."""
         ...
 
     def replace(self, found: Found, new: bytes) -> None:
-        """Puts a document with the same `_id` into the place of one that was found. Raises 11000, 121."""
+        """Replace a found document by one with the same `_id`. Raises 11000, 121."""
         ...
 
 
 class PipelineOperations(Protocol):
-    """The server as pipelines see it. All methods work inside the command's snapshot or transaction.
+    """The server operations available to pipelines. All methods work inside the command's snapshot or transaction.
 
-    A write that fails leaves no trace and does not hinder the next one.
+    A failed write leaves no trace and does not affect the next one.
     """
 
     def check(self) -> None:
-        """Raise if the operation is to end."""
+        """Raise if the operation was killed or timed out."""
         ...
 
     def text_error(self, db: str, collection: str | None) -> CommandError:
-        """Return the error that a valid `$text` over this collection gets."""
+        """Return the error of a valid `$text` on this collection."""
         ...
 
     def resolve(self, db: str, collection: str) -> Resolved:
-        """What a name stands for; a name that nothing has is an empty collection."""
+        """Return the collection behind a name; an unknown name is an empty collection."""
         ...
 
     def documents(self, db: str, collection: str, pipeline: Pipeline) -> Iterator[bytes]:
-        """The output of a parsed pipeline over a collection, with an index for its leading stages where one helps.
+        """Return the output of a parsed pipeline over a collection, using an index for its leading stages if one helps.
 
-        Called once for every outer document of a `$lookup` whose pipeline depends on it: variables have new values then.
+        Called once per outer document for a correlated `$lookup`, each time with other values bound to the variables.
         """
         ...
 
     def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
-        """A function that finds the documents matching `{path: value}` by an index, or None if no index can."""
+        """Return a function that finds the documents matching `{path: value}` through an index, or None if no index can."""
         ...
 
     def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
-        """Finds the document which has the key string of a plain value, if a unique index of one field can."""
+        """Return a finder by key string, if a unique single-field index on this path exists; else None."""
         ...
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
-        """What is known about a collection to be written to; None if there is none."""
+        """Return the properties of the collection to write to; None if it does not exist."""
         ...
 
     def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
-        """The unique index over exactly these paths, in any order and direction, with this collation and no partial filter."""
+        """Return the unique index over exactly these paths, in any order and direction, with this collation and no partial filter."""
         ...
 
     def merge_documents(
         self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
     ) -> CommandError | None:
-        """Calls `merge` for each document, for many in one transaction, and again for those of a transaction that conflicted.
+        """Call `merge` for each document, many per transaction; retry the documents of a transaction after a write conflict.
 
-        Returns the first error that it raised; the other documents are written nevertheless.
+        Return the first error raised by `merge`; the other documents are written nevertheless.
         """
         ...
 
     def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
-        """Replaces a collection's documents by these, all at once, and keeps its indexes and options."""
+        """Replace a collection's documents atomically; keep its indexes and options."""
         ...
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
-        """The fields of `storageStats` (scale 1) of a collection; None if there is none."""
+        """Return the fields of `storageStats` (scale 1) of a collection; None if it does not exist."""
         ...
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
-        """Return the number of `reads`, `writes` and other `commands` on a collection, and the microseconds that they took."""
+        """Return for `reads`, `writes` and other `commands` on a collection their number and total microseconds."""
         ...
 
     def collection_count(self, db: str, collection: str) -> int | None:
-        """The number of documents in a collection; None if there is none."""
+        """Return the number of documents in a collection; None if it does not exist."""
         ...
 
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
-        """One `{name, key, accesses: {ops, since}, spec}` for each index."""
+        """Return `{name, key, accesses: {ops, since}, spec}` for each index."""
         ...
 
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
-        """The plan cache's entries; None if the collection does not exist."""
+        """Return the plan cache's entries; None if the collection does not exist."""
         ...
 
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """One document for each connection and operation, as `$currentOp` shows them."""
+        """Return a document for each connection and operation, in the form of `$currentOp`."""
         ...
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """One `{_id: {id, uid}, lastUse}` for each logical session."""
+        """Return `{_id: {id, uid}, lastUse}` for each logical session."""
         ...
 
     def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
-        """One `{db, ns, type, options, info, idIndex}` for each collection and view, of one database or of all."""
+        """Return `{db, ns, type, options, info, idIndex}` for each collection and view of one database, or of all."""
         ...
 
     def host(self) -> str:
-        """The server's `host:port`, as statistics show it."""
+        """Return the server's `host:port`, as reported in statistics."""
         ...

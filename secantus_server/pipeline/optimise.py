@@ -1,4 +1,4 @@
-"""What can be known about a pipeline before it runs: which of it the query layer can do with an index, and top-k sorts.
+"""Optimisations of a parsed pipeline: leading stages that the query layer can run with an index, reordering, top-k sorts.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/
 """
@@ -18,21 +18,21 @@ from secantus_server.pipeline.stages.project import Project
 from secantus_server.pipeline.stages.skip import Skip
 from secantus_server.pipeline.stages.sort import Sort
 
-# A limit beyond it limits nothing.
+# A greater limit is treated as no limit.
 MAX_COUNT = 2**62
 
 
 @dataclass(frozen=True)
 class LeadingQuery:
-    """The beginning of a pipeline as a query.
+    """The leading stages of a pipeline, as a query.
 
     Arguments:
-        filter: the leading `$match` stages together, or None.
-        match: the same, parsed.
-        sort: the `$sort` after them, or None.
-        skip: how many documents are left out after filter and sort.
-        limit: how many documents are wanted after that, or None for all.
-        fields: the top-level fields the rest reads, or None for whole documents.
+        filter: the leading `$match` stages combined, or None.
+        match: the same filter, parsed.
+        sort: the `$sort` that follows, or None.
+        skip: the number of documents to skip after filter and sort.
+        limit: the number of documents to return after that, or None for all.
+        fields: the top-level fields that the rest reads, or None for whole documents.
         rest: the remaining stages.
     """
 
@@ -46,8 +46,8 @@ class LeadingQuery:
 
 
 def optimise(stages: list[Stage]) -> list[Stage]:
-    """The same pipeline in a cheaper order: filters come before sorts and before new fields they do not read, what leaves documents
-    out comes before projections, and a sort that is followed by a limit keeps only as many documents.
+    """Return the stages in a cheaper order with the same result: filters move before sorts and before fields they do not read, `$skip` and
+    `$limit` move before projections, and a sort before a limit keeps only that many documents.
     """
     found = list(stages)
     for index in range(len(found)):
@@ -62,7 +62,7 @@ def optimise(stages: list[Stage]) -> list[Stage]:
 
 
 def leading_query(pipeline: Pipeline) -> LeadingQuery:
-    """Splits off what the query layer can do; nothing is lost if it ignores sort, skip and limit together.
+    """Split off the leading stages that the query layer can run; it may ignore sort, skip and limit together.
 
     Arguments:
         pipeline: a parsed pipeline.
@@ -92,7 +92,7 @@ def leading_query(pipeline: Pipeline) -> LeadingQuery:
 
 
 def required_fields(pipeline: Pipeline) -> frozenset[str] | None:
-    """The top-level fields a pipeline reads of its input, if its first stage says so."""
+    """Return the top-level fields that a pipeline reads from its input if its first stage defines them, else None."""
     first = pipeline.stages[0] if pipeline.stages else None
     if isinstance(first, Project):
         fields = first.projection.required_fields
@@ -101,7 +101,7 @@ def required_fields(pipeline: Pipeline) -> frozenset[str] | None:
 
 
 def _window(stages: list[Stage], index: int) -> tuple[int, int | None, int]:
-    """The skip and limit that the stages from `index` on come to, and where they end."""
+    """Return the combined skip and limit of the stages from `index` on, and the index of the first stage after them."""
     skip, limit = 0, None
     while index < len(stages):
         stage = stages[index]
@@ -119,7 +119,7 @@ def _window(stages: list[Stage], index: int) -> tuple[int, int | None, int]:
 
 
 def _sort_limit(following: list[Stage]) -> int | None:
-    """How many of a sort's documents are wanted at most, for what is left out before or after a document is changed is the same."""
+    """Return the upper bound on the documents a `$sort` must keep. One-to-one stages in between are skipped, as they keep the count."""
     index = 0
     while index < len(following) and following[index].one_to_one:
         index += 1
@@ -128,7 +128,7 @@ def _sort_limit(following: list[Stage]) -> int | None:
 
 
 def _move_match_forward(stages: list[Stage], index: int) -> None:
-    """Moves the filter at `index` before the stages that cannot change its verdict."""
+    """Move the filter at `index` before all stages that cannot change its result."""
     match = stages[index]
     if not isinstance(match, Match):
         return
@@ -140,7 +140,7 @@ def _move_match_forward(stages: list[Stage], index: int) -> None:
 
 
 def _move_window_forward(stages: list[Stage], index: int) -> None:
-    """Moves the `$skip` or `$limit` at `index` before the projections, which keep every document."""
+    """Move the `$skip` or `$limit` at `index` before projections, which keep the number of documents."""
     window = stages[index]
     while index > 0 and _passes(window, stages[index - 1]):
         stages[index - 1 : index + 1] = [window, stages[index - 1]]
@@ -166,7 +166,7 @@ def _commutes(stage: Stage, paths: set[str] | None) -> bool:
 
 
 def filter_paths(filter: dict[str, Any]) -> set[str] | None:
-    """The paths a filter reads; None if it reads them by an expression or in another way than by name."""
+    """Return the paths that a filter reads; None if it contains expressions or other top-level operators."""
     found: set[str] = set()
     for path in _walk_filter(filter):
         if path is None:

@@ -1,4 +1,4 @@
-"""Turns a pipeline as the user wrote it into stages; every error that needs no document is raised here.
+"""Parses a user's pipeline into stages; every error that does not depend on documents is raised here.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline/
 """
@@ -9,13 +9,14 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.optimise import optimise
 from secantus_server.pipeline.registry import UNSUPPORTED, find_stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Position, Stage
 
 MAX_STAGES = 1000
 
-# What keeps a stage out of each kind of sub-pipeline: the class attribute, the code, the text.
+# Restrictions on stages in sub-pipelines: by container the class attribute, error code and message.
 CONTAINER_RULES: dict[str, tuple[str, int, str]] = {
     "$lookup": ("in_lookup", 51047, "{name} is not allowed within a $lookup's sub-pipeline"),
     "$unionWith": ("in_union", 31441, "{name} is not allowed within a $unionWith's sub-pipeline"),
@@ -24,19 +25,17 @@ FACET_TEXT = "{name} is not allowed to be used within a $facet stage"
 
 
 def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
-    """Parses a pipeline or sub-pipeline.
+    """Parse a pipeline or sub-pipeline.
 
     Arguments:
         stages: the list of stage documents.
-        ctx: the pipeline's surroundings.
+        ctx: the context of the pipeline.
 
     Raises:
-        CommandError: 40324 for an unknown stage, 40601 and 40602 for one in the wrong place, and each stage's own errors.
+        CommandError: 40324 for an unknown stage, 40601 and 40602 for a misplaced one, and each stage's own errors.
     """
     if len(stages) > MAX_STAGES:
         raise CommandError(7749501, f"Pipeline length must be no longer than {MAX_STAGES} stages.")
-    from secantus_server.pipeline.optimise import optimise  # it knows the stages, and stages with sub-pipelines know this parser
-
     for index, spec in enumerate(stages):
         name = stage_name(spec)
         if ctx.in_facet and name in UNSUPPORTED:
@@ -55,10 +54,10 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
 
 
 def stage_name(spec: Any) -> str:
-    """The only field's name of a stage document.
+    """Return the name of a stage document's only field.
 
     Raises:
-        CommandError: 14 for what is no document, 40323 for a document with another number of fields.
+        CommandError: 14 if the argument is not a document, 40323 if it does not have exactly one field.
     """
     if type(spec) is not dict:
         raise CommandError(14, "Each element of the 'pipeline' array must be an object")
@@ -69,7 +68,7 @@ def stage_name(spec: Any) -> str:
 
 
 def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
-    """Parses one stage document, whatever its place.
+    """Parse one stage document, ignoring its position.
 
     Raises:
         CommandError: the stage's own errors.
@@ -82,7 +81,7 @@ def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
 
 
 def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:
-    """Only some stages run without a collection, and those run only so."""
+    """Raise unless the stages fit the namespace: some run only without a collection, all others only with one."""
     first = stages[0] if stages else None
     if ctx.collection is None and ctx.container != "$facet":
         if first is None:
@@ -95,7 +94,7 @@ def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:
 
 
 def _check_container(stage: Stage, ctx: PipelineContext) -> None:
-    """Sub-pipelines do not take every stage; a `$facet` also minds the pipelines inside its own."""
+    """Raise if a stage is not allowed in this sub-pipeline; `$facet` restricts sub-pipelines at any depth."""
     rule = CONTAINER_RULES.get(ctx.container)
     if rule is not None and not getattr(stage, rule[0]):
         raise CommandError(rule[1], rule[2].format(name=stage.name))
@@ -116,7 +115,7 @@ def _check_places(stages: list[Stage], ctx: PipelineContext) -> None:
 
 
 def _check_settings(stage: Stage, ctx: PipelineContext) -> None:
-    """What the command's read concern allows."""
+    """Raise if the command's read concern rules the stage out."""
     if stage.local_read_concern_only and ctx.read_concern != "local":
         raise CommandError(72, f"Aggregation stage {stage.name} requires read concern local but found {ctx.read_concern}")
     if stage.writes and ctx.read_concern == "linearizable":
@@ -124,7 +123,7 @@ def _check_settings(stage: Stage, ctx: PipelineContext) -> None:
 
 
 def _has_text(filter: Any) -> bool:
-    """Whether a filter searches by text, at its top or in a logical operator."""
+    """Return whether a filter contains `$text`, at the top level or inside a logical operator."""
     if type(filter) is not dict:
         return False
     clauses = [clause for name in ("$and", "$or", "$nor") if type(filter.get(name)) is list for clause in filter[name]]

@@ -1,6 +1,6 @@
-"""Where stages register themselves, and how a name is looked up.
+"""Registration and lookup of stages.
 
-A name has three answers: it runs; MongoDB has it and Secantus does not yet; nobody has it.
+A name is supported, known to MongoDB but not supported yet, or unknown.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from secantus_server.pipeline.stage import Stage
 
 STAGES: dict[str, type[Stage]] = {}
 
-# What MongoDB has and Secantus does not, with what to do instead.
+# Stages that MongoDB has and Secantus does not, with the alternative to suggest.
 UNSUPPORTED: dict[str, str] = {
-    "$changeStreamSplitLargeEvent": "keep the documents of a change stream below 16 megabytes",
-    "$listMqlEntities": "ask the documentation of MongoDB for the list",
-    "$listSampledQueries": "it is about sharded clusters, and this server is a single node",
+    "$changeStreamSplitLargeEvent": "keep change stream events below 16 megabytes",
+    "$listMqlEntities": "see MongoDB's documentation for the list",
+    "$listSampledQueries": "it applies to sharded clusters only, and this server is a single node",
     "$operationMetrics": "measure in the client",
-    "$rerank": "it is a part of MongoDB Atlas",
-    "$scoreFusion": "search is a part of MongoDB Atlas",
-    "$score": "search is a part of MongoDB Atlas",
-    "$shardedDataDistribution": "it is about sharded clusters, and this server is a single node",
+    "$rerank": "it requires MongoDB Atlas",
+    "$scoreFusion": "it requires MongoDB Atlas Search",
+    "$score": "it requires MongoDB Atlas Search",
+    "$shardedDataDistribution": "it applies to sharded clusters only, and this server is a single node",
     "$backupCursor": "copy the directory of a stopped server",
     "$backupCursorExtend": "copy the directory of a stopped server",
 }
@@ -31,10 +31,10 @@ StageClass = TypeVar("StageClass", bound=type[Stage])
 
 
 def stage(*names: str) -> Callable[[StageClass], StageClass]:
-    """Registers a stage's class under its name and its aliases.
+    """Register a stage's class under its name and its aliases.
 
     Arguments:
-        names: the names with their `$`; the first one is the stage's own.
+        names: the names, including `$`; the first one is the primary name.
     """
 
     def register(cls: StageClass) -> StageClass:
@@ -49,13 +49,13 @@ def stage(*names: str) -> Callable[[StageClass], StageClass]:
 
 
 def find_stage(name: str) -> type[Stage]:
-    """The class of a stage.
+    """Return the class of a stage.
 
     Arguments:
-        name: the stage's name with its `$`.
+        name: the stage's name, including `$`.
 
     Raises:
-        CommandError: 40324 if MongoDB has no such stage, 238 if it has one that we lack.
+        CommandError: 40324 for an unknown stage, 238 for one that only MongoDB has.
     """
     found = STAGES.get(name)
     if found is not None:

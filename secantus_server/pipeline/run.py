@@ -1,4 +1,4 @@
-"""A parsed pipeline: its stages chained as generators, so that a document is pulled through all of them at once."""
+"""A parsed pipeline: stages chained as generators, so that one document at a time is pulled through all of them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from secantus_server.pipeline.stage import Stage
 
 
 class Pipeline:
-    """Stages in their order.
+    """An ordered list of stages.
 
     Arguments:
-        stages: the parsed stages; they belong to one command and one thread.
+        stages: the parsed stages, used by one command in one thread.
     """
 
     def __init__(self, stages: list[Stage]) -> None:
@@ -21,19 +21,19 @@ class Pipeline:
 
     @property
     def writes(self) -> bool:
-        """Whether the pipeline ends in `$out` or `$merge`."""
+        """Whether the last stage is `$out` or `$merge`."""
         return bool(self.stages) and self.stages[-1].writes
 
     @property
     def collectionless(self) -> bool:
-        """Whether the first stage makes its own documents, so that no collection is read."""
+        """Whether the first stage produces its own documents instead of reading a collection."""
         return bool(self.stages) and self.stages[0].collectionless
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The pipeline's documents.
+        """Return an iterator over the pipeline's output.
 
         Arguments:
-            source: what the first stage reads.
+            source: the input of the first stage.
         """
         for stage in self.stages:
             source = stage.run(source)
@@ -42,5 +42,5 @@ class Pipeline:
         return iter(source)
 
     def explain(self) -> list[dict[str, Any]]:
-        """The stages as explain shows them."""
+        """Return the stages in explain's format."""
         return [stage.explain() for stage in self.stages]

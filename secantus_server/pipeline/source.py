@@ -1,4 +1,4 @@
-"""The documents a sub-pipeline reads and makes: a collection, what it is a view of, and the user's stages over it."""
+"""A sub-pipeline with its source: the collection, the stages of a view, and the user's stages."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class SubPipeline:
     """A pipeline over another collection.
 
     Arguments:
-        ctx: the outer pipeline's surroundings.
-        collection: what is read in the end, or None if the pipeline makes its own documents.
-        view: the stages of the view, if the user named one.
+        ctx: the context of the outer pipeline.
+        collection: the underlying collection, or None if the pipeline produces its own documents.
+        view: the view's stages, if the user named a view.
         own: the user's stages.
     """
 
@@ -31,13 +31,13 @@ class SubPipeline:
 
     @classmethod
     def parse(cls, container: str, name: str | None, stages: list[Any], ctx: PipelineContext, cells: dict[str, Cell]) -> SubPipeline:
-        """Parses a sub-pipeline.
+        """Parse a sub-pipeline.
 
         Arguments:
-            container: the stage that holds it.
-            name: the collection or view it reads, or None.
+            container: the stage that contains it.
+            name: the collection or view to read, or None.
             stages: as the user wrote them.
-            ctx: the outer pipeline's surroundings.
+            ctx: the context of the outer pipeline.
             cells: variables that the container binds.
 
         Raises:
@@ -51,27 +51,27 @@ class SubPipeline:
         return cls(ctx, resolved.collection, view, own)
 
     def documents(self) -> Iterator[bytes]:
-        """The output of the whole pipeline; variables have the values they are bound to now."""
+        """Return the output of the whole pipeline for the variables' current values."""
         return self.documents_of(self.whole)
 
     def documents_of(self, pipeline: Pipeline) -> Iterator[bytes]:
-        """The output of another pipeline over what this one reads.
+        """Return the output of another pipeline over the same collection.
 
         Arguments:
-            pipeline: such as the first stages of this one.
+            pipeline: the other pipeline, for example the first stages of this one.
         """
         if self.collection is None:
             return pipeline.run(())
         return self.ctx.operations.documents(self.ctx.db, self.collection, pipeline)
 
     def equality_finder(self, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
-        """A function that finds documents by an index, if there is one and no view is between."""
+        """Return a function that finds documents through an index; None if there is no such index or a view intervenes."""
         if self.view.stages or self.collection is None:
             return None
         return self.ctx.operations.equality_finder(self.ctx.db, self.collection, path, collation)
 
     def point_finder(self, path: str, collation: Collation | None) -> PointFinder | None:
-        """Finds the document which has a key string, if a unique index of this one field can; see `equality_finder`."""
+        """Return a finder by key string through a unique index, or None under the conditions of `equality_finder`."""
         if self.view.stages or self.collection is None:
             return None
         return self.ctx.operations.point_finder(self.ctx.db, self.collection, path, collation)

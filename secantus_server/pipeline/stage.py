@@ -1,4 +1,4 @@
-"""What a stage is: a parsed step that turns one stream of documents into another.
+"""The base class of stages: parsed steps that turn one stream of documents into another.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation-pipeline/
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Position(enum.Enum):
-    """Where in a pipeline a stage may stand."""
+    """The positions at which a stage is allowed."""
 
     ANYWHERE = enum.auto()
     FIRST = enum.auto()
@@ -27,17 +27,17 @@ class Stage:
     """One step of a pipeline; a subclass registers itself with `@stage`.
 
     Class attributes:
-        position: where the stage may stand.
-        misplaced: code and text for a stage that must be first and is not, if they are its own.
-        collectionless: it makes documents without a collection, for `aggregate: 1`.
-        in_facet, in_lookup, in_union: it may stand in a sub-pipeline of `$facet`, `$lookup`, `$unionWith`.
-        writes: it writes to a collection.
-        local_read_concern_only: it reads the server's state, not a snapshot of data.
-        stable_api: it is part of the Stable API, version 1.
-        one_to_one: it makes one document of each document, in the same order.
-        makes_many: it gives documents without reading one for each.
+        position: the positions at which the stage is allowed.
+        misplaced: the stage's own error code and message if it must be first and is not.
+        collectionless: produces documents without a collection, for `aggregate: 1`.
+        in_facet, in_lookup, in_union: allowed in a sub-pipeline of `$facet`, `$lookup`, `$unionWith`.
+        writes: writes to a collection.
+        local_read_concern_only: reads the server's state, not a snapshot of data.
+        stable_api: part of the Stable API, version 1.
+        one_to_one: returns one document for each input document, in the same order.
+        makes_many: returns documents without reading one for each, so `Pipeline.run` checks for interruption between them.
 
-    `check` raises when the operation is to end.
+    `check` raises if the operation was killed or timed out.
     """
 
     name: ClassVar[str] = ""
@@ -59,61 +59,60 @@ class Stage:
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Stage:
-        """Reads what the user wrote after the stage's name.
+        """Parse the value of a stage document.
 
         Arguments:
             spec: the value.
-            ctx: the pipeline's surroundings.
+            ctx: the context of the pipeline.
 
         Raises:
-            CommandError: for every mistake that needs no document.
+            CommandError: for every error that does not depend on documents.
         """
         raise NotImplementedError
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The stage's documents; a stage that makes its own does not touch the source.
+        """Return the stage's output; a stage that produces its own documents does not read the source.
 
         Arguments:
-            source: the documents of the stage before.
+            source: the output of the previous stage.
         """
         raise NotImplementedError
 
     def check_view(self, namespace: str) -> None:
-        """Refuse to be the first stage over a view, whose name this is; most stages do not mind.
+        """Raise if this stage cannot be the first one over a view, whose namespace is given; by default it can.
 
         Raises:
             CommandError: with MongoDB's code.
         """
 
     def check_follower(self, follower: Stage) -> None:
-        """Refuse a stage that comes anywhere behind this one, which is the first; most stages do not mind.
+        """Raise if `follower` is not allowed anywhere after this stage, which is the first; by default it is.
 
         Raises:
             CommandError: with MongoDB's code.
         """
 
     def precede(self, follower: Stage) -> None:
-        """Note which stage comes next in the optimised pipeline; most stages do not mind."""
+        """Learn the next stage of the optimised pipeline; ignored by default."""
 
     def changed_fields(self) -> frozenset[str] | None:
-        """The top-level fields that may differ in the stage's documents, if it treats each document by itself.
+        """Return the top-level fields that this stage may change, if it processes each document independently.
 
-        None stands for all of them, and for a stage that looks at several documents at once. A filter on other fields may be
-        applied before the stage instead of after it.
+        None means all fields, or a stage that looks at several documents at once. A filter on other fields may move before the stage.
         """
         return None
 
     def explain(self) -> dict[str, Any]:
-        """The stage as explain shows it."""
+        """Return the stage in explain's format."""
         return {self.name: self.spec}
 
 
 class ServerStage(Stage):
-    """A stage that shows what the server knows instead of a collection's documents, and therefore stands first.
+    """A stage that returns the server's state instead of a collection's documents and must therefore be first.
 
     Arguments:
-        options: what the user wrote, checked.
-        ctx: the pipeline's surroundings.
+        options: the user's options, checked.
+        ctx: the context of the pipeline.
     """
 
     position = Position.FIRST

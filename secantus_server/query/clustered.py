@@ -19,7 +19,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.match import Comparison
 from secantus_server.query.bounds import EVERYTHING, IndexBounds
 from secantus_server.query.plan import CollectionScan, Documents, Plan
-from secantus_server.query.stages import Stage, stage
+from secantus_server.query.stages import PlanStage, stage
 
 
 @dataclass
@@ -47,7 +47,7 @@ class ClusteredScan(Plan):
         self.scan.collection = self.collection
         return scope.open(self.scan)
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it: of one value the records say everything, and no filter is shown."""
         shape: dict[str, Any] = {"direction": "backward" if self.reverse else "forward"}
         name, match = "COLLSCAN", self.match

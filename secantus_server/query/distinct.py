@@ -17,7 +17,7 @@ from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.plan import IndexedScan, Plan
 from secantus_server.query.planner import plan_query
 from secantus_server.query.predicates import has_index_component
-from secantus_server.query.stages import Stage, index_shape, stage
+from secantus_server.query.stages import PlanStage, index_shape, stage
 
 
 @dataclass
@@ -36,7 +36,7 @@ class DistinctPlan:
         self.scan = DistinctScan(self.index, self.bounds.intervals, behind, scope.check)
         return self.scan.values(scope.unit)
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         shape = index_shape(self.index, self.bounds, False)
         if self.scan is None:

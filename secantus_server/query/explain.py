@@ -25,7 +25,7 @@ from secantus_server.query.find import count_all
 from secantus_server.query.multikey import show_array_paths
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
 from secantus_server.query.planner import other_plans, plan_query
-from secantus_server.query.stages import Stage, stage
+from secantus_server.query.stages import PlanStage, stage
 from secantus_server.query.unused import notes_on_unused_indexes
 
 VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
@@ -53,7 +53,7 @@ class Runner:
         return self.verbosity != "queryPlanner"
 
     def result(
-        self, namespace: str, collection: Collection | None, query: CanonicalQuery, root: Stage, *, whole_pipeline: bool = False
+        self, namespace: str, collection: Collection | None, query: CanonicalQuery, root: PlanStage, *, whole_pipeline: bool = False
     ) -> dict[str, Any]:
         """The sections of the reply for a plan that was described after it ran.
 
@@ -69,7 +69,7 @@ class Runner:
             found["executionStats"] = self._statistics(root)
         return found
 
-    def _statistics(self, root: Stage) -> dict[str, Any]:
+    def _statistics(self, root: PlanStage) -> dict[str, Any]:
         shown = {
             "executionSuccess": True,
             "nReturned": root.returned or 0,
@@ -81,7 +81,7 @@ class Runner:
         return {**shown, "allPlansExecution": []} if self.verbosity == "allPlansExecution" else shown
 
 
-def query_planner(namespace: str, query: CanonicalQuery, root: Stage, *, whole_pipeline: bool) -> dict[str, Any]:
+def query_planner(namespace: str, query: CanonicalQuery, root: PlanStage, *, whole_pipeline: bool) -> dict[str, Any]:
     """The section `queryPlanner`.
 
     Arguments:
@@ -128,7 +128,7 @@ def shape_hash(shape: Any) -> str:
 
 def run_find(
     collection: Collection | None, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None, runner: Runner
-) -> Stage:
+) -> PlanStage:
     """Plan and run a find; gives its stages.
 
     Arguments:
@@ -154,7 +154,7 @@ def drain(documents: Iterable[Any]) -> int:
     return sum(1 for _ in documents)
 
 
-def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None) -> Stage:
+def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None) -> PlanStage:
     """A plan's stages with skip, projection and limit on top."""
     root = plan.describe()
     if isinstance(plan, EmptyScan | ExpressScan):
@@ -169,7 +169,7 @@ def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | Non
     return subplanned(root, query)
 
 
-def subplanned(root: Stage, query: CanonicalQuery) -> Stage:
+def subplanned(root: PlanStage, query: CanonicalQuery) -> PlanStage:
     """A plan whose filter is one `$or`, under the stage that plans each of its branches."""
     rooted = type(query.match) is Or and len(query.match.children) > 1
     if not rooted or root.name == "EOF" or query.hint or query.natural or query.min or query.max or query.tailing:
@@ -182,7 +182,7 @@ def _is_covered(plan: Plan) -> bool:
     return isinstance(source, IndexedScan) and source.covered
 
 
-def _on(below: Stage, name: str, shape: dict[str, Any], returned: int | None) -> Stage:
+def _on(below: PlanStage, name: str, shape: dict[str, Any], returned: int | None) -> PlanStage:
     return stage(name, shape, returned=returned, works=below.returned or 0, inputs=[below])
 
 
@@ -202,7 +202,7 @@ def _is_flag(value: Any) -> bool:
     return type(value) is bool or is_number(value)
 
 
-def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner) -> Stage:
+def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner) -> PlanStage:
     """Plan and run a count; gives its stages."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
         known = _counts(count_all(collection, runner.scope), query) if runner.runs else {}
@@ -225,7 +225,7 @@ def _counts(found: int, query: CanonicalQuery) -> dict[str, Any]:
     return {"nCounted": min(rest, query.limit) if query.limit else rest, "nSkipped": skipped}
 
 
-def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner) -> Stage:
+def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner) -> PlanStage:
     """Plan and run a distinct; gives its stages."""
     plan = plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):

@@ -24,7 +24,7 @@ from secantus_server.mql.match import And, Comparison, In
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.clustered import ClusteredScan
 from secantus_server.query.plan import Documents, IndexedScan, Plan, Sort
-from secantus_server.query.stages import Stage, stage
+from secantus_server.query.stages import PlanStage, stage
 
 PointScan = IndexedScan | ClusteredScan
 
@@ -45,7 +45,7 @@ class ExpressScan(Plan):
         """Begin to read."""
         return self.scan.open(scope)
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         name, shape = "EXPRESS_CLUSTERED_IXSCAN", dict[str, Any]()
         if isinstance(self.scan, IndexedScan):
@@ -67,7 +67,7 @@ class IdHack(Plan):
         """Begin to read."""
         return self.scan.open(scope)
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         return stage("IDHACK", {}, **_statistics(self.scan))
 

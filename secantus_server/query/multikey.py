@@ -14,10 +14,10 @@ from secantus_server.bson import decode
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.query.stages import Stage
+from secantus_server.query.stages import PlanStage
 
 
-def show_array_paths(roots: Iterable[Stage], collection: Collection | None, scope: ReadScope) -> None:
+def show_array_paths(roots: Iterable[PlanStage], collection: Collection | None, scope: ReadScope) -> None:
     """Complete `multiKeyPaths` in the stages of plans.
 
     Arguments:

@@ -22,7 +22,7 @@ from secantus_server.exec.union import UnionScan
 from secantus_server.index._index import Index
 from secantus_server.mql.sort import SortPattern
 from secantus_server.query.bounds import IndexBounds
-from secantus_server.query.stages import Stage, count_shape, index_shape, stage
+from secantus_server.query.stages import PlanStage, count_shape, index_shape, stage
 from secantus_server.storage import RecoveryUnit
 
 MEMORY_LIMIT = 104857600
@@ -68,7 +68,7 @@ class Source(Protocol):
 class Plan(Source, Protocol):
     """A node of a plan."""
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         ...
 
@@ -89,7 +89,7 @@ class CollectionScan(Plan):
         self.scan.collection = self.collection
         return scope.open(self.scan)
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         shape = {"direction": "backward" if self.reverse else "forward"}
         if self.scan is None:
@@ -105,7 +105,7 @@ class EmptyScan(Plan):
         """Begin to read."""
         return Nothing()
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         return stage("EOF", {}, returned=0)
 
@@ -160,7 +160,7 @@ class IndexedScan(Plan):
         self.scan.collection = self.collection
         return scope.open(self.scan)
 
-    def entries(self) -> Stage:
+    def entries(self) -> PlanStage:
         """The part that reads the index."""
         shape = index_shape(self.index, self.bounds, self.reverse)
         scan = self.scan
@@ -172,7 +172,7 @@ class IndexedScan(Plan):
             counts["dupsTested"] = scan.keys_examined
         return stage("IXSCAN", shape, filter=self.key_filter, returned=returned, works=scan.keys_examined, counts=counts)
 
-    def counted(self) -> Stage:
+    def counted(self) -> PlanStage:
         """The part that reads the index for a count, which needs the number of the entries alone."""
         scan = self.scan
         if self.key_filter is None and self.bounds.single_range:
@@ -185,14 +185,14 @@ class IndexedScan(Plan):
             below.returned = scan.advanced
         return below
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         if self.covered:
             return self.entries()
         return fetch_stage(self.match, [self.scan] if self.scan else [], self.entries())
 
 
-def fetch_stage(match: Any, scans: list[IndexScan], below: Stage) -> Stage:
+def fetch_stage(match: Any, scans: list[IndexScan], below: PlanStage) -> PlanStage:
     """The part that reads the documents of entries."""
     if not scans:
         return stage("FETCH", {}, filter=match, inputs=[below])
@@ -217,7 +217,7 @@ class Union(Plan):
             child.seen = seen
         return UnionScan([child.open(scope) for child in self.children])
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         scans = [child.scan for child in self.children if child.scan]
         inner = [child.entries() for child in self.children]
@@ -257,7 +257,7 @@ class Near(Plan):
         # The bytes of doubles that are not negative have the doubles' order.
         return struct.pack(">d", self.near.distance(document))
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         shape = {"keyPattern": self.index.spec["key"], "indexName": self.index.name, "indexVersion": self.index.spec.get("v", 2)}
         name = self.index.kind.near_stage
@@ -291,7 +291,7 @@ class Sort(Plan):
         self.source = Measured(documents) if self.measured else None
         return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)
 
-    def describe(self) -> Stage:
+    def describe(self) -> PlanStage:
         """The node as explain shows it."""
         below = self.child.describe()
         shape: dict[str, Any] = {"sortPattern": dict(self.pattern.parts), "memLimit": MEMORY_LIMIT}

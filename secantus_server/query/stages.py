@@ -14,7 +14,7 @@ from secantus_server.query.bounds import IndexBounds
 
 
 @dataclass
-class Stage:
+class PlanStage:
     """One stage.
 
     Arguments:
@@ -35,9 +35,9 @@ class Stage:
     returned: int | None
     works: int
     counts: dict[str, Any] = field(default_factory=dict)
-    inputs: list[Stage] = field(default_factory=list)
+    inputs: list[PlanStage] = field(default_factory=list)
     brief: bool = False
-    rejected: list[Stage] = field(default_factory=list)
+    rejected: list[PlanStage] = field(default_factory=list)
 
     def planned(self) -> dict[str, Any]:
         """The stage in `winningPlan`."""
@@ -64,7 +64,7 @@ class Stage:
         }
         return {**shown, **self.shape, **self.counts, **below}
 
-    def stages(self) -> Iterator[Stage]:
+    def stages(self) -> Iterator[PlanStage]:
         """This stage and all below."""
         yield self
         for below in self.inputs:
@@ -91,17 +91,17 @@ def stage(
     returned: int | None = None,
     works: int = 0,
     counts: dict[str, Any] | None = None,
-    inputs: Sequence[Stage] = (),
+    inputs: Sequence[PlanStage] = (),
     brief: bool = False,
-) -> Stage:
+) -> PlanStage:
     """A stage.
 
     Arguments:
         filter: a match expression, or None.
-        (the others as in Stage)
+        (the others as in PlanStage)
     """
     shown = None if filter is None else filter.serialize()
-    return Stage(name, shown, shape, returned, works, counts or {}, list(inputs), brief)
+    return PlanStage(name, shown, shape, returned, works, counts or {}, list(inputs), brief)
 
 
 def index_shape(index: Index, bounds: IndexBounds, reverse: bool) -> dict[str, Any]:

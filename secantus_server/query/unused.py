@@ -14,12 +14,12 @@ from secantus_server.query.entryless import could_serve
 from secantus_server.query.implication import implies
 from secantus_server.query.near import near_kinds
 from secantus_server.query.predicates import conjuncts
-from secantus_server.query.stages import Stage
+from secantus_server.query.stages import PlanStage
 
 _SCANS = frozenset(["COLLSCAN", *(kind.near_stage for kind in near_kinds())])
 
 
-def notes_on_unused_indexes(collection: Collection | None, match: Any, root: Stage) -> list[str]:
+def notes_on_unused_indexes(collection: Collection | None, match: Any, root: PlanStage) -> list[str]:
     """One sentence for each index that would spare the query its scan of the whole collection if it had entries.
 
     Arguments:

@@ -1,4 +1,4 @@
-"""The logical sessions that a server knows: every one that a command came in, until it is ended or was idle for too long.
+"""The logical sessions known to the server: those used by any command, until they end or expire.
 
 https://www.mongodb.com/docs/manual/reference/server-sessions/
 """
@@ -14,9 +14,9 @@ TIMEOUT_MINUTES = 30
 
 
 class SessionRegistry:
-    """The sessions, and when each was used last.
+    """The sessions with the time of their last use.
 
-    Threads: each method is one operation of a dict, or works on a copy; `retries` has a lock of its own.
+    Threads: each method is one operation of a dict, or works on a copy; `retries` has its own lock.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -25,7 +25,7 @@ class SessionRegistry:
         self.retries = RetryLog()
 
     def use(self, session: bytes) -> None:
-        """Note that a session is used now; one that is not known begins.
+        """Record a use of a session; an unknown session is started.
 
         Arguments:
             session: the bytes of its UUID.
@@ -39,19 +39,19 @@ class SessionRegistry:
             self.retries.forget(session)
 
     def begin_write(self, session: bytes, write: RetryableWrite) -> RetryableWrite:
-        """Note that a retryable write begins, if its number is newer than all others of its session.
+        """Register a retryable write if its number is newer than those of all earlier writes of the session.
 
         Returns:
-            the session's newest write: this one if it may run.
+            the session's newest write; the write may run only if this is `write` itself.
         """
         newest = self.retries.begin(session, write)
         if session not in self._last_used_ms:
-            # Another connection has ended the session since the command came in.
+            # Another connection may have ended the session since the command arrived.
             self.use(session)
         return newest
 
     def forget_all_but(self, kept: frozenset[bytes]) -> None:
-        """Forget every session but these."""
+        """Forget all sessions except these."""
         self.end(self.known() - kept)
 
     def expire(self) -> None:
@@ -60,9 +60,9 @@ class SessionRegistry:
         self.end([session for session, used in self._last_used_ms.copy().items() if used < limit])
 
     def known(self) -> frozenset[bytes]:
-        """The sessions that there are."""
+        """Return the known sessions."""
         return frozenset(self._last_used_ms.copy())
 
     def last_uses(self) -> list[tuple[bytes, int]]:
-        """The sessions with the time of their last use, in milliseconds since the epoch."""
+        """Return the sessions with the times of their last use, in milliseconds since the epoch."""
         return list(self._last_used_ms.copy().items())

@@ -1,7 +1,7 @@
-"""The log of retryable writes: the reply of each session's newest write, for a client that sends it again.
+"""The log of retryable writes: the reply of each session's newest write, for a client that retries it.
 
-It is kept in memory, one reply for each session, and ends with the session: a write that is sent again after a restart of the server
-is not recognised.
+The log is kept in memory, one reply per session, and ends with the session: a write retried after a restart of the server is not
+recognised.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
@@ -14,7 +14,7 @@ from typing import Any
 from secantus_server.system._threads import Lock
 from secantus_server.system.conditions import Condition
 
-# How long a write that is sent again waits between two checks whether its operation is to end.
+# The interval at which a retry that waits for the original write checks for interruption.
 PAUSE_S = 0.05
 
 
@@ -23,9 +23,9 @@ class RetryableWrite:
 
     Arguments:
         number: its `txnNumber`.
-        shape: the command's name, the number of its statements and the ids they were given; a retry has the same.
+        shape: the command's name, the number of its statements and their ids; a retry has the same shape.
 
-    `reply` is None while the write runs, and after it has failed; `finished` tells these apart. Only the thread that runs it writes them.
+    `reply` is None while the write runs and after a failure; `finished` distinguishes the two. Only the writing thread sets them.
     """
 
     __slots__ = ("finished", "number", "reply", "shape")
@@ -40,7 +40,7 @@ class RetryableWrite:
 class RetryLog:
     """The newest retryable write of each session.
 
-    Threads: `_lock` guards `_newest`. `_ended` guards `_waiting`; it is notified when a write ends while another thread waits.
+    Threads: `_lock` guards `_newest`. `_ended` guards `_waiting`; it is notified when a write ends that another thread waits for.
     """
 
     def __init__(self) -> None:
@@ -50,13 +50,13 @@ class RetryLog:
         self._newest: dict[bytes, RetryableWrite] = {}
 
     def begin(self, session: bytes, write: RetryableWrite) -> RetryableWrite:
-        """Note that a write begins, if its number is newer than all others of its session.
+        """Register a write if its number is newer than those of all earlier writes of the session.
 
         Arguments:
             session: the bytes of the session's UUID.
 
         Returns:
-            the session's newest write: this one if it may run.
+            the session's newest write; the write may run only if this is `write` itself.
         """
         with self._lock:
             newest = self._newest.get(session)
@@ -66,7 +66,7 @@ class RetryLog:
             return write
 
     def finish(self, write: RetryableWrite, reply: dict[str, Any] | None) -> None:
-        """Keep the reply of a write; None if it failed."""
+        """Store the reply of a write; None if it failed."""
         write.reply = reply
         write.finished = True
         if self._waiting:
@@ -74,10 +74,10 @@ class RetryLog:
                 self._ended.notify_all()
 
     def wait(self, write: RetryableWrite, check: Callable[[], None]) -> None:
-        """Wait until a write that another thread runs has ended.
+        """Wait until a write that runs in another thread has ended.
 
         Arguments:
-            check: raises when the waiting operation is to end.
+            check: raises if the waiting operation was killed or timed out.
         """
         with self._ended:
             self._waiting += 1
@@ -99,9 +99,9 @@ class RetryLog:
             return self._newest.copy()
 
     def restore(self, before: Mapping[bytes, RetryableWrite]) -> None:
-        """Go back to what `newest` returned, for the sessions that there still are; writes that run are kept.
+        """Restore what `newest` returned earlier, for sessions that still exist; running writes are kept.
 
-        A restored store no longer holds what was written since, so that a write that comes again must run again.
+        After a restore the store no longer contains later writes, so a retry of one must run again.
         """
         with self._lock:
             now = self._newest.items()

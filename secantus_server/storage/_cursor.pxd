@@ -1,11 +1,11 @@
-# Ordered scans of a table, for compiled loops: see _cursor.pyx.
+# Ordered scans of a table, for compiled modules: see _cursor.pyx.
 
 from libc.stdint cimport uint8_t, uint64_t
 from secantus_server.storage.wiredtiger._binding cimport Session
 from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR
 
 cdef enum Seek:
-    # Where a scan goes on, seen in its own direction: at the key (or what follows it), or past it.
+    # The target of a seek, in scan direction: the key (or the next one after it), or the first one past it.
     SEEK_AT = 0
     SEEK_PAST = 1
 

@@ -3,15 +3,15 @@
 from secantus_server.storage.wiredtiger._binding import Session
 
 class Cursor:
-    """A scan of [lower, upper) in one transaction; RecoveryUnit.scan() makes it."""
+    """A scan of [lower, upper) in one transaction, created by RecoveryUnit.scan()."""
 
     reverse: bool
     def __init__(self, session: Session, table: int, lower: bytes, upper: bytes | None, reverse: bool) -> None: ...
     def __iter__(self) -> Cursor: ...
     def __next__(self) -> tuple[bytes, bytes]: ...
     def seek_at(self, key: bytes) -> None:
-        """Goes to a key, or to the one that follows it in the scan's direction."""
+        """Position the scan at a key, or at the next one in scan direction."""
     def seek_past(self, key: bytes) -> None:
-        """Goes to what follows a key in the scan's direction."""
+        """Position the scan after a key, in scan direction."""
     def close(self) -> None:
-        """Ends the scan; the page it stands on may be evicted again. A second call does nothing."""
+        """End the scan and release its page for eviction. A second call does nothing."""

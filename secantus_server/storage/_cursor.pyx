@@ -1,8 +1,8 @@
 # cython: language_level=3
 """Ordered scans of a table between two bounds, in either direction.
 
-The bounds are WiredTiger's own: it stops at a bound even among deleted keys, where a check of our own would first
-have to reach a live one. To seek is to move the bound that the scan starts from.
+The bounds are enforced by WiredTiger, which stops at them even among deleted keys; a check of our own would first have to reach a live key.
+A seek moves the bound from which the scan starts.
 """
 
 cimport cython
@@ -15,7 +15,7 @@ from secantus_server.storage.wiredtiger.capi cimport WT_ERROR, WT_ITEM, WT_NOTFO
 
 
 cdef int compare(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) noexcept nogil:
-    """The order of two keys."""
+    """Compare two keys."""
     cdef int order = memcmp(a, b, min(a_size, b_size))
     if order:
         return order
@@ -24,9 +24,9 @@ cdef int compare(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_siz
 
 @cython.final
 cdef class Cursor:
-    """A scan of [lower, upper) in one transaction; RecoveryUnit.scan() makes it.
+    """A scan of [lower, upper) in one transaction, created by RecoveryUnit.scan().
 
-    It ends with its transaction. A later transaction goes on with a new scan, sought past the last key seen.
+    It ends with its transaction. A later transaction continues with a new scan, positioned past the last key seen.
     """
 
     def __cinit__(self, Session session, int table, bytes lower, bytes upper, bint reverse):
@@ -44,7 +44,7 @@ cdef class Cursor:
             self.session.give_back(self.table, self.handle)
 
     def close(self):
-        """Ends the scan; the page it stands on may be evicted again. A second call does nothing."""
+        """End the scan and release its page for eviction. A second call does nothing."""
         if self.handle != NULL:
             if self.generation == self.session.generation:
                 self.handle.reset(self.handle)
@@ -53,7 +53,7 @@ cdef class Cursor:
         self.done = True
 
     cdef int rewind(self) except -1:
-        """Goes back to the scan's first entry."""
+        """Return to the scan's first entry."""
         cdef const uint8_t *high = NULL
         cdef size_t high_size = 0
         if self.upper is not None:
@@ -62,7 +62,7 @@ cdef class Cursor:
         return self.place(<const uint8_t *>PyBytes_AS_STRING(self.lower), PyBytes_GET_SIZE(self.lower), True, high, high_size, False)
 
     cdef int seek(self, const uint8_t *key, size_t size, int mode) except -1:
-        """Goes to a key, in the scan's direction; a key outside the bounds means the bound."""
+        """Position the scan at a key, in scan direction; a key outside the bounds means the bound."""
         cdef const uint8_t *low = <const uint8_t *>PyBytes_AS_STRING(self.lower)
         cdef size_t low_size = PyBytes_GET_SIZE(self.lower)
         cdef const uint8_t *high = NULL
@@ -79,7 +79,7 @@ cdef class Cursor:
 
     cdef int place(self, const uint8_t *low, size_t low_size, bint low_included, const uint8_t *high, size_t high_size,
                    bint high_included) except -1:
-        """Sets both bounds; the next entry is the first between them."""
+        """Set both bounds; the next entry is the first one between them."""
         cdef WT_ITEM item
         cdef int order
         assert self.handle != NULL, "the scan is closed"
@@ -105,7 +105,7 @@ cdef class Cursor:
         return 0
 
     cdef int next_raw(self, const uint8_t **key, size_t *key_size, const uint8_t **value, size_t *value_size) noexcept nogil:
-        """Steps to the next entry: 0 with its bytes, which hold until the next step; SCAN_END; or a code for fail()."""
+        """Advance to the next entry; return 0 and its bytes, which are valid until the next step, or SCAN_END, or a code for fail()."""
         cdef WT_ITEM key_item, value_item
         cdef int code
         if self.generation != self.session.generation:
@@ -125,18 +125,18 @@ cdef class Cursor:
         return 0
 
     cdef int fail(self, int code) except -1:
-        """Raises what a code of next_raw() stands for; 0 and SCAN_END are none."""
+        """Raise the error of a code returned by next_raw(); 0 and SCAN_END are no errors."""
         assert self.generation == self.session.generation, "the scan's transaction has ended"
         if code and code != SCAN_END:
             return self.session.fail_at(code, self.table, <const uint8_t *>PyBytes_AS_STRING(self.lower), PyBytes_GET_SIZE(self.lower))
         return 0
 
     def seek_at(self, bytes key):
-        """Goes to a key, or to the one that follows it in the scan's direction."""
+        """Position the scan at a key, or at the next one in scan direction."""
         self.seek(<const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), SEEK_AT)
 
     def seek_past(self, bytes key):
-        """Goes to what follows a key in the scan's direction."""
+        """Position the scan after a key, in scan direction."""
         self.seek(<const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), SEEK_PAST)
 
     def __iter__(self):

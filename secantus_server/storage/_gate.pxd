@@ -7,9 +7,9 @@ cdef class Gate:
     cdef object waits
     cdef object holder
     cdef readonly list units
-    # About how many bytes were written and removed by committed transactions.
+    # Approximate bytes written and removed by committed transactions.
     cdef readonly size_t changed
-    # What note_change() calls once so many are reached, and then not before wake_at() is called again.
+    # The value of `changed` at which note_change() calls `_wake`, once per call of wake_at().
     cdef size_t _wake_at
     cdef object _wake
 

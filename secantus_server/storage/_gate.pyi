@@ -1,4 +1,4 @@
-"""The gate between transactions and whoever needs the store for himself."""
+"""The gate between transactions and threads that need exclusive access to the store (snapshot, restore, close)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from secantus_server.storage.waiting import Waits
 
 class Gate:
-    """Counts the running transactions, and keeps new ones out on request."""
+    """Counts running transactions, and blocks new ones while closed."""
 
     running: int
     entered: int
@@ -15,10 +15,10 @@ class Gate:
     changed: int
     def __init__(self, waits: Waits) -> None: ...
     def wake_at(self, changed: int, wake: Callable[[], object]) -> None:
-        """Calls `wake` once `changed` has reached a value."""
+        """Call `wake` once when `changed` reaches a value, in the committing thread."""
     def is_held(self) -> bool:
-        """Whether this thread has begun a transaction that still runs."""
+        """Return whether this thread has an open transaction."""
     def close(self, timeout: float | None) -> None:
-        """Keeps new transactions out and waits for the running ones."""
+        """Block new transactions and wait for the running ones to end."""
     def open(self) -> None:
-        """Lets transactions begin again."""
+        """Let new transactions begin."""

@@ -1,12 +1,12 @@
 # cython: language_level=3
-"""The gate between transactions and whoever needs the store for himself (a snapshot, a restore, closing).
+"""The gate between transactions and threads that need exclusive access to the store (snapshot, restore, close).
 
-A transaction passes the gate when it begins and leaves when it ends: an addition and a comparison, made atomic by the GIL, which
-this code does not give up between them. Only while the gate is closed does anybody touch `waits`. What guards what:
+A transaction passes the gate when it begins and leaves it when it ends: an addition and a comparison, atomic because this code holds the
+GIL throughout. `waits` is only touched while the gate is closed. Locking:
 
-- the GIL guards `running`, `entered` (how many transactions have begun since ever), `changed` and `closed`;
-- `waits` has the sleep of those who wait for either to change, which ends with their operation (see `waiting`);
-- Engine.exclusive() has a lock so that one thread at a time closes the gate.
+- the GIL guards `running`, `entered` (the number of transactions ever begun), `changed` and `closed`;
+- `waits` blocks the threads that wait for `running` or `closed` to change, until their operation is interrupted (see `waiting`);
+- Engine.exclusive() has a lock, so that only one thread at a time closes the gate.
 """
 
 from secantus_server.storage.errors import StorageError
@@ -14,7 +14,7 @@ from secantus_server.system._threads import get_ident
 
 
 cdef class Gate:
-    """Counts the running transactions, and keeps new ones out on request.
+    """Counts running transactions, and blocks new ones while closed.
 
     Arguments:
         waits: the `Waits` of the store.
@@ -32,7 +32,7 @@ cdef class Gate:
         self._wake = None
 
     cdef int enter(self) except -1:
-        """Called when a transaction begins; waits while the gate is closed."""
+        """Enter at the begin of a transaction; wait while the gate is closed."""
         while self.closed and not self._may_pass():
             self.waits.wait_for(lambda: not self.closed)
         self.running += 1
@@ -40,14 +40,14 @@ cdef class Gate:
         return 0
 
     cdef int leave(self) except -1:
-        """Called when a transaction has ended."""
+        """Leave at the end of a transaction."""
         self.running -= 1
         if self.closed:
             self.waits.notify_all()
         return 0
 
     cdef int note_change(self, size_t size) except -1:
-        """Counts what a transaction has committed."""
+        """Add the size of a committed transaction."""
         self.changed += size
         if self.changed >= self._wake_at:
             self._wake_at = <size_t>-1
@@ -55,30 +55,30 @@ cdef class Gate:
         return 0
 
     def wake_at(self, size_t changed, wake):
-        """Calls `wake`, once, when `changed` has reached a value: in the thread whose commit reaches it.
+        """Call `wake` once when `changed` reaches a value, in the committing thread.
 
         Arguments:
-            wake: it must not raise.
+            wake: the callback; it must not raise.
         """
         self._wake = wake
         self._wake_at = changed
 
     def _may_pass(self):
-        """Whether this thread must not wait: it closed the gate itself, or holds up the one who waits for it to finish."""
+        """Return whether this thread must not block: it closed the gate itself, or has a transaction that the closing thread waits for."""
         return self.holder == get_ident() or self.is_held()
 
     def is_held(self):
-        """Whether this thread has begun a transaction that still runs."""
+        """Return whether this thread has an open transaction."""
         me = get_ident()
         return any(unit.in_transaction and unit.thread == me for unit in self.units)
 
     def close(self, timeout):
-        """Keeps new transactions out and waits for the running ones.
+        """Block new transactions and wait for the running ones to end.
 
         Arguments:
-            timeout: seconds to wait, or None for as long as it takes.
+            timeout: seconds to wait, or None to wait indefinitely.
 
-        Raises StorageError when they have not ended by then, or why this thread's operation has to end; the gate is open again then.
+        Raises StorageError on timeout, or the error of this thread's interrupted operation; the gate is reopened in both cases.
         """
         assert not self.is_held(), "end this thread's transaction first"
         self.holder = get_ident()
@@ -90,10 +90,12 @@ cdef class Gate:
             if not done:
                 self.open()
         if not done:
-            raise StorageError(f"The store cannot be had alone: {self.running} transactions have not ended after {timeout:g} s.", 262)
+            raise StorageError(
+                f"Could not get exclusive access to the store: {self.running} transactions were still open after {timeout:g} s.", 262
+            )
 
     def open(self):
-        """Lets transactions begin again."""
+        """Let new transactions begin."""
         self.closed = False
         self.holder = None
         self.waits.notify_all()

@@ -1,4 +1,4 @@
-# Pauses of long compiled loops, in which other threads have the interpreter; and how many steps a loop makes between two looks at the clock.
+# Pauses in long compiled loops that let other threads run, and the number of steps between two clock reads.
 
 from libc.stdint cimport int64_t
 
@@ -8,16 +8,16 @@ cdef extern from "<time.h>" nogil:
     int nanosleep(const timespec* length, timespec* rest)
 
 cdef enum:
-    # How many steps a loop makes at most between two looks at the clock.
+    # Maximum number of steps between two clock reads.
     BREATH = 128
     PAUSE_NS = 1000000
-    # Between two looks it should not take longer.
+    # Target for the longest time between two clock reads.
     LONG_NS = 10000000
 
 
 cdef inline int64_t pause_when_due(int64_t last) noexcept:
-    # Pauses if a millisecond has gone by since the last pause, and gives the time of that; 0 stands for a loop that begins.
-    # The pause is a sleep, if only for the shortest time there is: who merely gives the GIL up has it back before a waiting thread has woken.
+    # Pause if a millisecond has passed since the last pause; return the time of the last pause. 0 marks the start of a loop. The pause is a
+    # sleep of minimal length: a thread that only releases the GIL gets it back before a waiting thread has woken up.
     cdef int64_t now = monotonic_ns()
     cdef timespec shortest
     if last and now - last <= PAUSE_NS:
@@ -32,7 +32,7 @@ cdef inline int64_t pause_when_due(int64_t last) noexcept:
 
 
 cdef struct Pace:
-    # Steps until the next look at the clock, and from that to the one after it.
+    # Steps until the next clock read, and the interval after that.
     long due
     long interval
     int64_t last_look
@@ -40,7 +40,7 @@ cdef struct Pace:
 
 
 cdef inline void look(Pace *pace, long longest) noexcept:
-    # Looks at the clock and pauses if that is due. The next look comes after ever more steps, up to `longest`, or fewer if these took long.
+    # Read the clock and pause if due. The interval doubles up to `longest`, and shrinks if the steps took long.
     cdef int64_t now = monotonic_ns()
     if now - pace.last_look > LONG_NS and pace.last_look:
         pace.interval = max(pace.interval // 4, 1)

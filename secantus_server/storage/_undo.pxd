@@ -1,4 +1,4 @@
-# The record of first values: see _undo.pyx.
+# The undo log: see _undo.pyx.
 
 from libc.stdint cimport uint8_t, uint32_t
 

@@ -1,11 +1,11 @@
-"""The undo log of the innermost open snapshot."""
+"""The undo log of the innermost open snapshot: for each key written since, its value at the snapshot."""
 
 class UndoLog:
-    """What every recovery unit of an engine writes to before it writes."""
+    """The log to which every recovery unit records old values before it writes."""
 
     recording: bool
     oplog_written: bool
     def record_into(self, values: tuple[dict[bytes, bytes | None], ...], watermark: int, oplog_written: bool) -> None:
-        """Starts to record."""
+        """Start recording."""
     def stop(self) -> None:
-        """No snapshot is open any more."""
+        """Stop recording: no snapshot is open."""

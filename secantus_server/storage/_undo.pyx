@@ -1,9 +1,9 @@
 # cython: language_level=3
-"""The undo log of the innermost open snapshot: for each key touched since, its value at the snapshot.
+"""The undo log of the innermost open snapshot: for each key written since, its value at the snapshot.
 
-A value is noted before the key is first written. It stays right when that transaction rolls back, and when another
-had the same key in hand: no transaction runs while a snapshot is taken, so until a key is noted nobody has written it since,
-and everybody sees the value it had.
+A value is recorded before the key is first written. It stays valid if that transaction rolls back, and if another transaction is writing
+the same key: no transaction runs while a snapshot is taken, so an unrecorded key has not been written since, and every transaction sees its
+old value.
 """
 
 from libc.stdint cimport uint8_t, uint32_t
@@ -12,18 +12,18 @@ from secantus_server.storage.wiredtiger._binding cimport CATALOG, META, OPLOG
 
 
 cdef class UndoLog:
-    """What every recovery unit of an engine writes to before it writes."""
+    """The log to which every recovery unit records old values before it writes."""
 
     def __cinit__(self):
         self.recording = False
         self.values = ()
 
     def record_into(self, tuple values, uint32_t watermark, bint oplog_written):
-        """Starts to record.
+        """Start recording.
 
         Arguments:
-            values: a dictionary per table of `tables.WITH_UNDO`.
-            watermark: keys whose ident is not below it need no record: a restore drops such idents whole.
+            values: a dict for each table of `tables.WITH_UNDO`.
+            watermark: keys of this ident and later ones are not recorded: a restore drops these idents entirely.
             oplog_written: whether the oplog has been written to since the snapshot.
         """
         self.values = values
@@ -32,12 +32,12 @@ cdef class UndoLog:
         self.recording = True
 
     def stop(self):
-        """No snapshot is open any more."""
+        """Stop recording: no snapshot is open."""
         self.recording = False
         self.values = ()
 
     cdef bint wants(self, int table, const uint8_t *key, size_t size) noexcept:
-        """Whether a write to this key has to be noted."""
+        """Return whether a write to this key must be recorded."""
         cdef uint32_t ident
         if table == OPLOG:
             self.oplog_written = True
@@ -50,10 +50,10 @@ cdef class UndoLog:
         return ident < self.watermark
 
     cdef bint knows(self, int table, bytes key):
-        """Whether the key's first value is noted already."""
+        """Return whether the key's first value has been recorded."""
         return key in <dict>self.values[table]
 
     cdef int remember(self, int table, bytes key, object value) except -1:
-        """Notes a key's value, None where it has none; the first one noted stays."""
+        """Record a key's value, None if it does not exist; only the first record of a key counts."""
         (<dict>self.values[table]).setdefault(key, value)
         return 0

@@ -10,9 +10,9 @@ cdef class RecoveryUnit(Session):
     cdef Gate gate
     cdef UndoLog undo
     cdef bint sync_on_commit
-    # About how many bytes this transaction has written.
+    # Approximate bytes written by this transaction.
     cdef size_t written
-    # About how many bytes it has removed.
+    # Approximate bytes removed by it.
     cdef size_t removed
     cdef readonly unsigned long thread
     cdef list drops
@@ -21,16 +21,16 @@ cdef class RecoveryUnit(Session):
     cpdef begin(self)
     cpdef commit(self)
     cpdef rollback(self)
-    # Reads a value: 0 with its bytes, which hold until the unit's next operation; WT_NOTFOUND; or a code for fail().
+    # Read a value: return 0 and its bytes, valid until the unit's next operation, or WT_NOTFOUND, or a code for fail().
     cdef int find_raw(self, WT_CURSOR *handle, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) noexcept nogil
-    # 1 with the value's bytes, or 0 where the key has none.
+    # Read a value: return 1 and its bytes, or 0 if the key does not exist.
     cdef int get_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) except -1
-    # Writes whether or not the key exists. `known_absent` spares the snapshot a look for the old value.
+    # Write a value whether or not the key exists. `known_absent` saves the undo log a read of the old value.
     cdef int put_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size,
                      bint known_absent) except -1
-    # 1 if written, 0 where the key exists.
+    # Write a new key: return 1, or 0 if it exists.
     cdef int insert_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size) except -1
-    # 1 if removed, 0 where there was nothing.
+    # Remove a key: return 1, or 0 if it does not exist.
     cdef int remove_raw(self, int table, const uint8_t *key, size_t key_size) except -1
     cdef int count_change(self, size_t size) except -1
     cdef int require_transaction(self) except -1

@@ -1,4 +1,4 @@
-"""The recovery unit: one session with at most one transaction, through which everything is read and written."""
+"""The recovery unit: one session with at most one transaction; all reads and writes go through it."""
 
 from collections.abc import Callable
 
@@ -9,40 +9,40 @@ from secantus_server.storage.keys import IdentRange
 from secantus_server.storage.wiredtiger._binding import Connection, Session
 
 class RecoveryUnit(Session):
-    """Engine.acquire() makes it, or takes it from the pool; see the package's page for its use."""
+    """A session with at most one transaction, obtained from Engine.acquire(); see the package docstring for its use."""
 
     thread: int
     @property
     def is_large(self) -> bool:
-        """Whether so much is written that a statement which can be split should go on in another transaction."""
+        """Whether a statement that can be split should continue in a new transaction."""
     def __init__(
         self, connection: Connection, gate: Gate, undo: UndoLog, sync_on_commit: bool, on_drop: Callable[[IdentRange], None]
     ) -> None: ...
     def begin(self) -> None:
-        """Begins a transaction; waits while somebody has the store for himself."""
+        """Begin a transaction; wait while another thread has exclusive access to the store."""
     def commit(self) -> None:
-        """Commits. Raises WriteConflict, or what else the store reports; nothing has been written then."""
+        """Commit. For a directory, the log record has then been passed to the operating system, or synced to disk if so configured."""
     def rollback(self) -> None:
-        """Undoes what the transaction wrote and ends it."""
+        """Undo the transaction's writes and end it."""
     def get(self, table: int, key: bytes) -> bytes | None:
-        """The value of a key, or None."""
+        """Return the value of a key, or None."""
     def put(self, table: int, key: bytes, value: bytes, known_absent: bool = False) -> None:
-        """Writes a value whether or not the key exists."""
+        """Write a value whether or not the key exists."""
     def insert(self, table: int, key: bytes, value: bytes) -> bool:
-        """Writes a value unless the key exists; tells whether it did write."""
+        """Write a value unless the key exists; return whether it was written."""
     def remove(self, table: int, key: bytes) -> bool:
-        """Removes a key; tells whether there was one."""
+        """Remove a key; return whether it existed."""
     def truncate(self, table: int, lower: bytes, upper: bytes | None) -> int:
-        """Removes the keys of [lower, upper) and returns how many they were."""
+        """Remove the keys of [lower, upper); return their number."""
     def purge(self, table: int, lower: bytes, upper: bytes | None, limit: int) -> int:
-        """Removes at most `limit` keys of [lower, upper), without the GIL and past the snapshots; returns how many it removed."""
+        """Remove at most `limit` keys of [lower, upper), without the GIL and without undo records; return the number removed."""
     def rewrite_left_pages(self) -> None:
-        """From now on each page that this unit leaves is rewritten without the keys removed from it; for sweep()."""
+        """Make WiredTiger evict each page that this unit leaves, which drops removed keys from it; for sweep()."""
     def sweep(self, table: int, lower: bytes, upper: bytes | None, limit: int) -> tuple[bytes | None, int]:
-        """Walks over [lower, upper), or its first `limit` entries; returns the last key, None at the end, and the bytes met."""
+        """Walk over the first `limit` entries of [lower, upper), without the GIL."""
     def scan(self, table: int, lower: bytes, upper: bytes | None, reverse: bool = False) -> Cursor:
-        """The entries of [lower, upper) in key order, or in reverse; `upper` None is the table's end."""
+        """Return a scan of [lower, upper) in key order, or in reverse; None as `upper` means the end of the table."""
     def drop_ident(self, table: int, ident: int) -> None:
-        """Gives up an ident when, and if, this transaction commits: its entries are removed later."""
+        """Drop an ident if this transaction commits; its entries are removed later."""
     def restore_value(self, table: int, key: bytes, value: bytes | None, counted: bool = False) -> int:
-        """Writes a key's value, or removes it for None, without noting the change for a snapshot."""
+        """Write a key's value, or remove the key for None, without an undo record."""

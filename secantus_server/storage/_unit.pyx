@@ -1,8 +1,7 @@
 # cython: language_level=3
-"""The recovery unit: one session with at most one transaction, through which everything is read and written.
+"""The recovery unit: one session with at most one transaction; all reads and writes go through it.
 
-A single operation on a key takes one or two microseconds and keeps the GIL; only waits for the disk and the ends of large transactions give
-it up.
+A single-key operation takes one or two microseconds and keeps the GIL; only disk waits and the ends of large transactions release it.
 """
 
 cimport cython
@@ -18,13 +17,13 @@ from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR, WT_DUPLICATE_KEY
 from secantus_server.storage.errors import CacheTooSmall
 from secantus_server.storage.keys import IdentRange
 
-# A commit takes about a millisecond for so much written, a key counting as KEY_COST bytes; from there on others may have the GIL meanwhile.
-# A removed document counts as DOCUMENT_COST bytes: its size is not known.
+# A commit of LONG_COMMIT bytes takes about a millisecond; from this size on it releases the GIL. Each key counts KEY_COST bytes, and a
+# removed document DOCUMENT_COST, since its size is unknown.
 cdef enum:
     KEY_COST = 128
     DOCUMENT_COST = 1024
     LONG_COMMIT = 131072
-    # So much is at most written in one transaction of a statement that may go on in another one.
+    # The most that a statement which can be split writes in one transaction.
     LARGE = 33554432
 
 cdef extern from "pythread.h":
@@ -34,7 +33,7 @@ cdef extern from "pythread.h":
 @cython.final
 @cython.no_gc_clear
 cdef class RecoveryUnit(Session):
-    """Engine.acquire() makes it, or takes it from the pool; see the package's page for its use."""
+    """A session with at most one transaction, obtained from Engine.acquire(); see the package docstring for its use."""
 
     def __cinit__(self, Connection connection, Gate gate, UndoLog undo, bint sync_on_commit, on_drop):
         self.gate = gate
@@ -46,7 +45,7 @@ cdef class RecoveryUnit(Session):
         self.drops = []
 
     cpdef begin(self):
-        """Begins a transaction; waits while somebody has the store for himself."""
+        """Begin a transaction; wait while another thread has exclusive access to the store."""
         self.thread = PyThread_get_thread_ident()
         self.gate.enter()
         try:
@@ -56,9 +55,9 @@ cdef class RecoveryUnit(Session):
             raise
 
     cpdef commit(self):
-        """Commits. With a storage path the log has then been handed to the operating system, or lies on the disk if so configured.
+        """Commit. For a directory, the log record has then been passed to the operating system, or synced to disk if so configured.
 
-        Raises WriteConflict, or what else the store reports; nothing has been written then.
+        Raises WriteConflict or another storage error; nothing has been written in that case.
         """
         cdef bint wrote = self.written > 0
         drops = self._end(True)
@@ -68,11 +67,11 @@ cdef class RecoveryUnit(Session):
             self.flush_log()
 
     cpdef rollback(self):
-        """Undoes what the transaction wrote and ends it."""
+        """Undo the transaction's writes and end it."""
         self._end(False)
 
     def _end(self, bint keep):
-        """Ends the transaction and returns the idents it dropped."""
+        """End the transaction; return the idents it dropped."""
         cdef bint is_long = self.written > LONG_COMMIT
         cdef size_t changed = self.written + self.removed
         drops = self.drops
@@ -90,13 +89,13 @@ cdef class RecoveryUnit(Session):
         return drops
 
     def close(self):
-        """Ends the session; an open transaction is rolled back."""
+        """End the session, rolling back an open transaction."""
         if self.in_transaction:
             self.rollback()
         self.end_session()
 
     cdef int count_change(self, size_t size) except -1:
-        """Counts what was written; too much for the cache ends the transaction before WiredTiger waits for room that nobody can make."""
+        """Count written bytes. Raise before the transaction fills the cache: WiredTiger would wait for room that no eviction can make."""
         self.written += size
         if self.written > self.connection.change_limit:
             raise CacheTooSmall()
@@ -104,20 +103,20 @@ cdef class RecoveryUnit(Session):
 
     @property
     def is_large(self):
-        """Whether so much is written that a statement which can be split should go on in another transaction.
+        """Whether a statement that can be split should continue in a new transaction.
 
-        The commit adds as much again, for the oplog.
+        The oplog doubles the written bytes at commit.
         """
         cdef size_t most = self.connection.change_limit // 4
         return self.written >= (most if most < LARGE else <size_t>LARGE)
 
     cdef int require_transaction(self) except -1:
-        """Without a transaction WiredTiger would commit each operation by itself, past gate and snapshot."""
+        """Assert that a transaction is open. Otherwise WiredTiger would auto-commit each operation, bypassing gate and snapshots."""
         assert self.in_transaction, "begin() comes first"
         return 0
 
     def get(self, int table, bytes key):
-        """The value of a key, or None."""
+        """Return the value of a key, or None."""
         cdef const uint8_t *value
         cdef size_t size
         if not self.get_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key), &value, &size):
@@ -125,25 +124,27 @@ cdef class RecoveryUnit(Session):
         return PyBytes_FromStringAndSize(<const char *>value, size)
 
     def put(self, int table, bytes key, bytes value, bint known_absent=False):
-        """Writes a value whether or not the key exists.
+        """Write a value whether or not the key exists.
 
         Arguments:
-            known_absent: the key cannot have existed (a new RecordId), so that an open snapshot need not look.
+            known_absent: the key cannot exist yet (a new RecordId), so the undo log need not read the old value.
         """
         self.put_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key),
                      <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), known_absent)
 
     def insert(self, int table, bytes key, bytes value):
-        """Writes a value unless the key exists; tells whether it did write. Raises WriteConflict where another transaction has the key."""
+        """Write a value unless the key exists; return whether it was written. Raises WriteConflict if another transaction has written the
+        key.
+        """
         return bool(self.insert_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key),
                                     <const uint8_t *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)))
 
     def remove(self, int table, bytes key):
-        """Removes a key; tells whether there was one."""
+        """Remove a key; return whether it existed."""
         return bool(self.remove_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)))
 
     def truncate(self, int table, bytes lower, bytes upper):
-        """Removes the keys of [lower, upper) and returns how many they were."""
+        """Remove the keys of [lower, upper); return their number."""
         cdef Cursor scan = Cursor(self, table, lower, upper, False)
         cdef const uint8_t *key
         cdef const uint8_t *value
@@ -168,9 +169,9 @@ cdef class RecoveryUnit(Session):
         return count
 
     def purge(self, int table, bytes lower, bytes upper, int limit):
-        """Removes at most `limit` keys of [lower, upper), without the GIL and past the snapshots; returns how many it removed.
+        """Remove at most `limit` keys of [lower, upper), without the GIL and without undo records; return the number removed.
 
-        For idents that nobody can reach any more.
+        Only for idents that are no longer reachable.
         """
         cdef Cursor scan = Cursor(self, table, lower, upper, False)
         cdef const uint8_t *key
@@ -193,14 +194,14 @@ cdef class RecoveryUnit(Session):
         return count
 
     def rewrite_left_pages(self):
-        """From now on each page that this unit leaves is rewritten without the keys removed from it; for sweep()."""
+        """Make WiredTiger evict each page that this unit leaves, which drops removed keys from it; for sweep()."""
         self.fail(self.handle.reconfigure(self.handle, b"debug=(release_evict_page=true)"))
 
     def sweep(self, int table, bytes lower, bytes upper, int limit):
-        """Walks over [lower, upper), or its first `limit` entries, without the GIL.
+        """Walk over the first `limit` entries of [lower, upper), without the GIL.
 
-        It does not pass the gate, for it reads and changes nothing. Returns the key to go on from, None at the end, and the bytes of
-        the entries that it met.
+        It bypasses the gate, since it reads and changes nothing. Returns the last key visited, to continue from (None at the end), and the
+        bytes of the visited entries.
         """
         cdef Cursor scan
         cdef const uint8_t *key
@@ -228,23 +229,23 @@ cdef class RecoveryUnit(Session):
         return last, met
 
     def scan(self, int table, bytes lower, bytes upper, bint reverse=False):
-        """The entries of [lower, upper) in key order, or in reverse; `upper` None is the table's end."""
+        """Return a scan of [lower, upper) in key order, or in reverse; None as `upper` means the end of the table."""
         return Cursor(self, table, lower, upper, reverse)
 
     def drop_ident(self, int table, int ident):
-        """Gives up an ident when, and if, this transaction commits: its entries are removed later."""
+        """Drop an ident if this transaction commits; its entries are removed later."""
         dropped = IdentRange(table, ident, ident + 1)
         self.put(META, dropped.meta_key(), b"")
         self.drops.append(dropped)
 
     def restore_value(self, int table, bytes key, bytes value, bint counted=False):
-        """Write a key's value, or remove it for None, without noting the change for a snapshot.
+        """Write a key's value, or remove the key for None, without an undo record.
 
         Arguments:
-            counted: look whether the key was there, which costs a search.
+            counted: determine whether the key existed, which costs a search.
 
         Returns:
-            how many keys there are more if `counted`: 1, 0 or -1.
+            the change in the number of keys if `counted`: 1, 0 or -1.
         """
         cdef WT_CURSOR *handle = self.writer(table)
         cdef WT_ITEM item
@@ -325,12 +326,12 @@ cdef class RecoveryUnit(Session):
         handle.set_value(handle, &item)
         code = handle.insert(handle)
         if code == WT_DUPLICATE_KEY:
-            # The cursor stands on the other key; see Session.let_go.
+            # The cursor is positioned on the existing key; see Session.let_go.
             handle.reset(handle)
             return 0
         self.fail_at(code, table, key, key_size)
         self.count_change(KEY_COST + value_size)
-        # The insert shows that there was no value before it; no one else can have touched the key until this transaction ends.
+        # The successful insert proves that the key had no value; no other transaction can write it until this one ends.
         if self.undo.recording and self.undo.wants(table, key, key_size):
             self.undo.remember(table, PyBytes_FromStringAndSize(<const char *>key, key_size), None)
         return 1
@@ -355,7 +356,7 @@ cdef class RecoveryUnit(Session):
         return 1
 
     cdef int _note(self, int table, const uint8_t *key, size_t key_size, bint known_absent) except -1:
-        """Notes a key's value for the open snapshot unless it is noted already."""
+        """Record a key's value for the open snapshot unless it has been recorded."""
         cdef bytes copy = PyBytes_FromStringAndSize(<const char *>key, key_size)
         if self.undo.knows(table, copy):
             return 0

@@ -1,4 +1,4 @@
-"""The storage engine: opens the store, lends recovery units, and keeps snapshots, idents and dropped entries in order."""
+"""The storage engine: opens the store, lends recovery units, and manages snapshots, idents and dropped entries."""
 
 from __future__ import annotations
 
@@ -28,25 +28,24 @@ from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, RLock, Thread
 
 _OUT_OF_SPACE: Final = 14031
-#: How long close() waits for transactions that are still running.
+#: How long close() waits for running transactions.
 _CLOSE_TIMEOUT: Final = 10.0
-#: How long make_room() waits for a purge in another thread, which takes some milliseconds.
+#: How long make_room() waits for a purge in another thread, which takes a few milliseconds.
 _PURGE_TIMEOUT: Final = 0.2
-#: make_room() rests for this many times as long as it took.
+#: After each run make_room() pauses for this multiple of the run's duration.
 _SWEEP_PAUSE: Final = 5.0
 
 
 def _wait_on() -> None:
-    """Let every wait of the store last as long as it takes."""
+    """The default interruption check: waits last as long as necessary."""
 
 
 class Engine:
-    """One open store. Engine.open() makes it.
+    """An open store, created by Engine.open().
 
-    What guards what: the gate (see `_gate`) separates transactions from whoever needs the store for himself; the exclusive lock
-    lets one thread at a time close the gate, and guards the snapshots; the ident lock guards the idents; the pool and the
-    list of orphans are a list and a deque, whose single operations are atomic; the purge lock keeps purges apart
-    from each other and from the end.
+    Locking: the gate (see `_gate`) separates transactions from a thread with exclusive access; the exclusive lock lets one thread at a time
+    close the gate, and guards the snapshots; the ident lock guards the idents; the purge lock excludes purges from each other and from
+    closing. The pool is a list and the orphans are a deque, whose single operations are atomic.
     """
 
     def __init__(
@@ -71,11 +70,11 @@ class Engine:
         self._exclusive_depth = 0
         self._purge_lock = Lock()
         self._statistics_lock = Lock()
-        # How many were written, as serverStatus tells.
+        # Checkpoints written, for serverStatus.
         self.checkpoints = 0
         self._next_sweep = 0.0
         self._closed = False
-        #: How often the store was put back to a snapshot; it changes only while no transaction runs.
+        #: Number of restores; it changes only while no transaction runs.
         self.restores = 0
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._checkpoint_due_at = configuration.CHECKPOINT_AFTER
@@ -91,28 +90,28 @@ class Engine:
 
     @classmethod
     def open(cls, path: str, *, cache_size_mb: int | None = None, sync_on_commit: bool = False, check_waiting: Check = _wait_on) -> Engine:
-        """Opens a store.
+        """Open a store.
 
         Arguments:
-            path: a directory, which is made if need be, or ":memory:".
-            cache_size_mb: the cache; for a store in memory this is all it can hold. Default: half of the machine's memory
-                there, a quarter and at most 1 GB for a directory. It is taken only as needed.
-            sync_on_commit: whether each commit waits for the disk.
-            check_waiting: called now and then by a thread that waits for another one; it raises to end the wait.
+            path: a directory, created if necessary, or ":memory:".
+            cache_size_mb: the cache size; for an in-memory store this is its capacity. Default: half of the machine's memory
+                for an in-memory store, a quarter and at most 1 GB for a directory. It is allocated as needed.
+            sync_on_commit: whether each commit syncs to disk.
+            check_waiting: called periodically by a thread that waits for another one; raises to end the wait.
 
-        Raises StorageError when another process has the directory, or it cannot be used; CommandError(14031) when the disk is full.
+        Raises StorageError if the directory is in use by another process or cannot be used; CommandError(14031) if the disk is full.
         """
         if path == configuration.MEMORY_PATH:
-            # WiredTiger opens a name once in a process; in memory it is nothing but a name.
+            # WiredTiger opens each name only once per process; for an in-memory store the name has no other meaning.
             name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
             size = configuration.memory_size_mb(cache_size_mb)
             return cls(Connection(name, configuration.memory_config(size), True), memory_size_mb=size, check_waiting=check_waiting)
-        # WiredTiger opens files again and again, and a test may change the process's directory meanwhile.
+        # WiredTiger reopens files by path, and a test may change the working directory.
         directory = Path(path).absolute()
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"The storage directory {path} cannot be made: {error.strerror}.") from error
+            raise StorageError(f"The storage directory {path} cannot be created: {error.strerror}.") from error
         try:
             marks = LogMarks(directory)
         except StorageError as error:
@@ -127,7 +126,7 @@ class Engine:
     def _open_directory(
         cls, directory: Path, marks: LogMarks, cache_size_mb: int | None, sync_on_commit: bool, check_waiting: Check
     ) -> Engine:
-        """Opens the store of a directory, or makes one there."""
+        """Open the store in a directory, or create it."""
         exists = check_files(directory, marks.before)
         if exists:
             check_log(directory, marks.before)
@@ -141,12 +140,12 @@ class Engine:
             if exists and error.code == 1:
                 raise StorageError(
                     f"The storage directory {directory} cannot be read: a file of the storage engine is damaged, or was written by another "
-                    f"version. Put the directory back from a copy. ({error.message})"
+                    f"version. Restore the directory from a backup. ({error.message})"
                 ) from error
             raise StorageError(f"{error.message} ({directory})", error.code) from error
         engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)
         if without_log:
-            # The tables still name a place in the log that is gone: the new log would not be read from its beginning.
+            # The tables still refer to a position in the lost log: without a checkpoint the new log would not be read from its beginning.
             engine.checkpoint()
         return engine
 
@@ -156,11 +155,11 @@ class Engine:
         return self._connection.in_memory
 
     def close(self) -> None:
-        """Closes the store, a directory with a checkpoint. A second call does nothing.
+        """Close the store, after a checkpoint if it is a directory. A second call does nothing.
 
-        The memory of a store in memory is given back by another thread: nobody waits for that.
+        The memory of an in-memory store is freed in another thread, so that the caller need not wait.
 
-        Raises StorageError when transactions do not end within ten seconds.
+        Raises StorageError if transactions do not end within ten seconds.
         """
         with self._purge_lock, self._exclusive_lock:
             if self._closed:
@@ -174,7 +173,7 @@ class Engine:
                 self._close_directory()
 
     def _close_directory(self) -> None:
-        """Closes WiredTiger, which writes a checkpoint, and notes that the log is not needed any more."""
+        """Close WiredTiger, which writes a checkpoint, and mark the log as no longer needed."""
         assert self._marks is not None, "a directory has marks"
         try:
             self._connection.close()
@@ -183,28 +182,28 @@ class Engine:
             self._marks.close()
 
     def abandon(self) -> None:
-        """For the child of a fork: the store is the parent's, and this copy of its handles is never used nor closed."""
+        """Abandon the store in a forked child: it belongs to the parent, and this copy of its handles is neither used nor closed."""
         self._closed = True
         self._connection.abandon()
         if self._marks is not None:
             self._marks.close()
 
     def acquire(self) -> RecoveryUnit:
-        """Lends a recovery unit; give it back with release()."""
+        """Lend a recovery unit; return it with release()."""
         try:
             return self._pool.pop()
         except IndexError:
             return self._new_unit()
 
     def release(self, unit: RecoveryUnit) -> None:
-        """Takes a recovery unit back; a transaction left open is rolled back."""
+        """Take a recovery unit back, rolling back an open transaction."""
         if unit.in_transaction:
             unit.rollback()
         self._pool.append(unit)
 
     @contextmanager
     def transaction(self) -> Iterator[RecoveryUnit]:
-        """A recovery unit with a transaction, which is committed at the end of the block, or rolled back on an exception."""
+        """Provide a recovery unit with a transaction, committed at the end of the block or rolled back on an exception."""
         unit = self.acquire()
         try:
             unit.begin()
@@ -215,10 +214,10 @@ class Engine:
 
     @contextmanager
     def exclusive(self, timeout: float | None = None) -> Iterator[None]:
-        """Waits until no transaction runs, and keeps others from beginning until the block ends. It nests.
+        """Provide exclusive access for a block: wait until no transaction runs, and block new ones. It nests.
 
-        Raises StorageError when the running transactions do not end in time; AssertionError when one is the caller's; what
-        `check_waiting` raises when this thread's operation ends before.
+        Raises StorageError if the running transactions do not end in time; AssertionError if the caller has one; the error of
+        `check_waiting` if this thread's operation is interrupted.
         """
         with self._waits.hold(self._exclusive_lock):
             if self._exclusive_depth == 0:
@@ -232,15 +231,15 @@ class Engine:
                     self._gate.open()
 
     def hold(self, lock: Lock | RLock) -> AbstractContextManager[None]:
-        """Hold a lock for a block; the wait for it ends with this thread's operation, as every wait for the store does."""
+        """Hold a lock for a block; like every wait in the store, the wait for it ends if this thread's operation is interrupted."""
         return self._waits.hold(lock)
 
     def describe_idents(self, describe: Callable[[int, int], str]) -> None:
-        """Set the function that names the collection or index of an ident, for the error of a damaged file."""
+        """Set the function that returns the collection or index name of an ident, for the error of a damaged file."""
         self._connection.describe_idents(describe)
 
     def checkpoint(self) -> None:
-        """Writes everything committed into the tables' files, so that a restart has little log to read."""
+        """Write all committed data to the tables' files, so that a restart has little log to read."""
         if self._marks is not None:
             self._checkpoint_due_at = self._gate.changed + configuration.CHECKPOINT_AFTER
             end = self._connection.log_end()
@@ -249,25 +248,25 @@ class Engine:
             self.checkpoints += 1
 
     def statistics(self) -> dict[str, int]:
-        """Return the storage engine's statistics by their descriptions; only gauges are kept, such as the bytes in the cache."""
+        """Return the storage engine's statistics by description. Only gauges, such as the bytes in the cache, are meaningful."""
         with self.transaction(), self._statistics_lock:
             return self._connection.statistics()
 
     def flush_log(self) -> None:
-        """Waits until every commit so far is on the disk; callers at the same time share one fsync."""
+        """Wait until every commit so far is on disk; concurrent callers share one fsync."""
         if not self.in_memory:
             self._with_unit(RecoveryUnit.flush_log)
 
     def new_ident(self) -> int:
-        """A number for a collection or an index that no other ever had.
+        """Return a new number for a collection or an index; numbers are never reused.
 
-        Call it in the transaction that makes the thing: a restore in between would give the number up before it is used.
+        Call it in the transaction that creates the collection or index: a restore in between would release the number before it is used.
         """
         assert self._gate.is_held(), "new_ident() belongs in the transaction that uses the ident"
         return self._idents.take()
 
     def drop_ident(self, table: int, ident: int) -> None:
-        """Gives up an ident in a transaction of its own. RecoveryUnit.drop_ident() does so together with other changes."""
+        """Drop an ident in its own transaction. RecoveryUnit.drop_ident() combines this with other changes."""
         with self.transaction() as unit:
             unit.drop_ident(table, ident)
 
@@ -278,31 +277,31 @@ class Engine:
 
     @property
     def begun(self) -> int:
-        """How many transactions have begun since the store was opened."""
+        """The number of transactions begun since the store was opened."""
         return self._gate.entered
 
     @property
     def is_checkpoint_due(self) -> bool:
-        """Whether so much has been written since the last checkpoint that a start would take long to read it."""
+        """Whether enough was written since the last checkpoint to make a restart slow."""
         return not self.in_memory and self._gate.changed >= self._checkpoint_due_at
 
     def is_untidy(self, *, idle: bool) -> bool:
-        """Whether the pages of a store in memory hold so much of what was overwritten or removed that tidy() is due.
+        """Return whether an in-memory store's pages hold enough overwritten or removed data for tidy() to be due.
 
         Arguments:
-            idle: nobody works, so that little is enough.
+            idle: the server is idle, so that a smaller amount suffices.
         """
         return self._tidying is not None and self._tidying.is_due(idle=idle)
 
     def call_when_due(self, wake: Callable[[], object]) -> None:
-        """Let the commit that makes a checkpoint or tidy() due call `wake`, once."""
+        """Call `wake` once, in the thread whose commit makes a checkpoint or tidy() due."""
         self._gate.wake_at(self._checkpoint_due_at if self._tidying is None else self._tidying.due_at, wake)
 
     def tidy(self, budget_ms: float) -> None:
-        """Give back memory that overwritten and removed entries hold, a part at a time. For the periodic thread.
+        """Free memory held by overwritten and removed entries, a part at a time. For the periodic thread.
 
         Arguments:
-            budget_ms: about how long it may take; less while others work and the memory is not needed.
+            budget_ms: approximate duration; less while commands run and the memory is not needed.
         """
         assert self._tidying is not None, "only a store in memory is tidied"
         with self._purge_lock:
@@ -311,20 +310,20 @@ class Engine:
 
     @property
     def has_orphans(self) -> bool:
-        """Whether entries of dropped idents are left."""
+        """Whether entries of dropped idents remain."""
         return bool(self._orphans)
 
     @property
     def orphan_count(self) -> int:
-        """How many ranges of dropped idents are left to purge."""
+        """The number of ranges of dropped idents left to purge."""
         return len(self._orphans)
 
     def purge_orphans(self, budget_ms: float = 10.0, *, gives_way: bool = False) -> bool:
-        """Removes entries of dropped idents; tells whether some are left. For the periodic thread.
+        """Remove entries of dropped idents; return whether any remain. For the periodic thread.
 
         Arguments:
-            budget_ms: about how long it may take.
-            gives_way: it ends as soon as a transaction of somebody else runs.
+            budget_ms: approximate duration.
+            gives_way: stop as soon as another thread's transaction runs.
         """
         if not self.has_orphans:
             return False
@@ -337,28 +336,29 @@ class Engine:
 
     @property
     def was_full(self) -> bool:
-        """Whether a store in memory has refused a write and no room was made since."""
+        """Whether an in-memory store has refused a write since room was last made."""
         return self._connection.was_full
 
     def note_removal(self) -> None:
-        """Note that documents were removed: the next make_room() may walk at once."""
+        """Note that documents were removed, so that the next make_room() runs without a pause."""
         self._next_sweep = 0.0
 
     def make_room(self, *, at_any_cost: bool = False) -> bool:
-        """Give back the memory of what nobody can reach any more, for a store in memory that is full. The caller has no transaction.
+        """Free the memory of unreachable data when an in-memory store is full. The caller has no transaction.
 
-        This walks over the whole store. So while writes are refused one after the other and nothing is removed, most calls do nothing.
+        This walks over the whole store. While writes are refused one after the other and nothing is removed, most calls therefore do
+        nothing.
 
         Arguments:
-            at_any_cost: do it even if it was done a moment ago.
+            at_any_cost: run even if the last run was a moment ago.
 
         Returns:
-            whether it was done.
+            whether it ran.
         """
         begun = monotonic()
         if not self.in_memory or not (at_any_cost or self._orphans.hold_memory or begun >= self._next_sweep):
             return False
-        # A purge in another thread may wait for the gate that this thread has closed.
+        # A purge in another thread may be waiting for the gate that this thread has closed.
         if not self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
             return False
         try:
@@ -372,12 +372,12 @@ class Engine:
         return True
 
     def push_snapshot(self) -> Snapshot:
-        """Takes a snapshot, inside those that are open. Waits until no transaction runs."""
+        """Take a snapshot inside the open ones. Waits until no transaction runs."""
         with self.exclusive(), self.transaction() as unit:
             return self._snapshots.push(unit, self._idents.next)
 
     def pop_snapshot(self, snapshot: Snapshot) -> None:
-        """Ends a snapshot and keeps the store as it is; an outer snapshot knows what this one knew."""
+        """End a snapshot and keep the store as it is; the outer snapshot inherits its records."""
         with self.exclusive():
             self._orphans.add(self._snapshots.pop(snapshot))
 
@@ -387,16 +387,16 @@ class Engine:
         return self._snapshots.open
 
     def written_since(self, snapshot: Snapshot) -> bool:
-        """Whether anything was written since a snapshot. Waits until no transaction runs."""
+        """Return whether anything was written since a snapshot. Waits until no transaction runs."""
         with self.exclusive():
             return self._snapshots.written_since(snapshot, self._idents.next)
 
     def touched(self, snapshot: Snapshot) -> Touched:
-        """What was written since the innermost snapshot. The caller has the store for himself."""
+        """Return what was written since the innermost snapshot. The caller has exclusive access."""
         return self._snapshots.touched(snapshot)
 
     def restore(self, snapshot: Snapshot) -> Restored:
-        """Puts the store back to a snapshot, which stays open; those taken after it end. Waits until no transaction runs."""
+        """Restore the store to a snapshot, which stays open; later snapshots end. Waits until no transaction runs."""
         with self.exclusive():
             self._snapshots.unwind(snapshot)
             if snapshot.is_clean(self._idents.next):
@@ -415,12 +415,12 @@ class Engine:
             return restored
 
     def _write_back(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
-        """Puts the contents back in one transaction."""
+        """Write the old contents back in one transaction."""
         with self.transaction() as unit:
             return write_back(unit, snapshot, made)
 
     def _write_back_when_full(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
-        """The same in a store that takes nothing more: for this once it may grow, for what is written back had room before."""
+        """Write the old contents back in a full store, with its capacity doubled meanwhile; the restored data fitted before."""
         self._connection.reconfigure(configuration.cache_config(self._memory_size_mb * 2).encode())
         try:
             return self._write_back(snapshot, made)
@@ -428,7 +428,7 @@ class Engine:
             self._connection.reconfigure(configuration.cache_config(self._memory_size_mb).encode())
 
     def _purge(self, budget_ms: float, gives_way: bool) -> bool:
-        """Removes orphans with a borrowed recovery unit."""
+        """Purge orphans with a borrowed recovery unit."""
         unit = self.acquire()
         try:
             return self._orphans.purge(unit, budget_ms, lambda: gives_way and not self.is_idle)
@@ -436,19 +436,19 @@ class Engine:
             self.release(unit)
 
     def _new_sweeper(self) -> RecoveryUnit:
-        """A session for Orphans, which does not pass the gate; the purge lock keeps it from the closing of the store."""
+        """Return a session for Orphans that bypasses the gate; the purge lock keeps the store from being closed meanwhile."""
         sweeper = RecoveryUnit(self._connection, self._gate, self._undo, False, self._ident_dropped)
         sweeper.rewrite_left_pages()
         return sweeper
 
     def _new_unit(self) -> RecoveryUnit:
-        """Opens another session."""
+        """Open a new session."""
         unit = RecoveryUnit(self._connection, self._gate, self._undo, self._sync_on_commit, self._ident_dropped)
         self._gate.units.append(unit)
         return unit
 
     def _with_unit(self, action: Callable[[RecoveryUnit], None]) -> None:
-        """Runs a method of a borrowed recovery unit."""
+        """Call a function with a borrowed recovery unit."""
         unit = self.acquire()
         try:
             action(unit)
@@ -456,7 +456,7 @@ class Engine:
             self.release(unit)
 
     def _ident_dropped(self, dropped: IdentRange) -> None:
-        """A transaction that dropped an ident has committed: its entries go now, or when no snapshot can need them."""
+        """Handle the commit of a dropped ident: remove its entries now, or once no snapshot can need them."""
         innermost = self._snapshots.innermost
         if innermost is not None and dropped.low < innermost.watermark:
             innermost.deferred.append(dropped)

@@ -1,4 +1,4 @@
-"""What the storage engine raises, beside CommandError(14031) for a full disk or a full memory store."""
+"""The exceptions of the storage engine, besides CommandError(14031) for a full disk or a full in-memory store."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ _CONFLICT = (
 
 
 class WriteConflict(CommandError):
-    """Another transaction wrote the same key: roll back, and outside a multi-document transaction try again."""
+    """Another transaction wrote the same key: roll back and, outside a multi-document transaction, retry."""
 
     def __init__(self, code: int = 112, message: str = _CONFLICT) -> None:
         super().__init__(code, message)
 
 
 class CacheTooSmall(WriteConflict):
-    """The cache cannot hold what the running transactions changed, and this one had to give way.
+    """The cache cannot hold the changes of the running transactions, and this one had to be rolled back.
 
-    It may do better when it is tried again, since others end; but not if it alone is too large.
+    A retry may succeed once other transactions have ended, unless this one is too large for the cache.
     """
 
     def __init__(self) -> None:
         super().__init__(
             388,
-            "The command changes more at once than the storage engine's cache can hold; raise the cache size, "
-            "or change fewer documents with one command.",
+            "The command changes more data in one transaction than the storage engine's cache can hold; increase the cache size, "
+            "or change fewer documents per command.",
         )
 
 
 class DamagedData(CommandError):
-    """A part of a data file cannot be read: its checksum is wrong. The rest of the store can be used.
+    """Part of a data file is unreadable: its checksum is wrong. The rest of the store remains usable.
 
     Arguments:
         file: the data file.
-        subject: what was being read, "the collection a.b" for instance; empty where that is not known.
+        subject: what was being read, such as "the collection a.b"; empty if unknown.
     """
 
     def __init__(self, file: str, subject: str) -> None:
-        what = f"A part of {subject} cannot be read" if subject else "A part of the data cannot be read"
+        what = f"Part of {subject} cannot be read" if subject else "Part of the data cannot be read"
         super().__init__(
             301,
-            f"{what}: the data file {file} is damaged. Save what can be read with mongodump, and put the storage directory back "
-            "from a copy, or drop what is damaged.",
+            f"{what}: the data file {file} is damaged. Save the readable data with mongodump, then restore the storage directory "
+            "from a backup or drop the damaged collection or index.",
         )
 
 
 class StorageError(CommandError):
-    """The store cannot be opened, or cannot go on; the message is one sentence for the user.
+    """The store cannot be opened or cannot continue; the message is one sentence for the user.
 
     Arguments:
-        fatal: every later operation fails too: the server should end.
+        fatal: every later operation fails too, so the server should stop.
     """
 
     def __init__(self, message: str, code: int = 1, *, fatal: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The numbers of collections and indexes. None is ever given out twice, not after a crash either."""
+"""The numbers of collections and indexes. None is ever reused, even after a crash."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from secantus_server.storage.keys import IDENT_MARK
 from secantus_server.storage.tables import META
 from secantus_server.system._threads import Lock
 
-#: Idents set aside by one write; a restart skips those not used.
+#: Idents reserved by one write; a restart skips the unused ones.
 _BLOCK: Final = 256
 _FIRST: Final = 1
 
 
 class Idents:
-    """Gives out idents in ascending order.
+    """Allocates idents in ascending order.
 
     Arguments:
         transaction: opens a transaction as a context manager.
-        persistent: whether the store outlives the process; then `meta` says up to where idents may have been given out.
+        persistent: whether the store outlives the process; `meta` then has an upper bound of the idents in use.
     """
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[RecoveryUnit]], *, persistent: bool) -> None:
@@ -34,7 +34,7 @@ class Idents:
         self._reserved_to = self.next
 
     def take(self) -> int:
-        """The next ident."""
+        """Return the next ident."""
         with self._lock:
             if self._persistent and self.next == self._reserved_to:
                 self._reserve()
@@ -43,7 +43,7 @@ class Idents:
             return ident
 
     def _reserve(self) -> None:
-        """Sets a block aside; the log keeps this write ahead of every use of the idents."""
+        """Reserve a block; this write precedes every use of its idents in the log."""
         mark = self._reserved_to + _BLOCK
         with self._transaction() as unit:
             unit.put(META, IDENT_MARK, mark.to_bytes(4, "big"))

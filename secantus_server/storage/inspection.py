@@ -1,13 +1,13 @@
-"""The inspection of a storage directory before WiredTiger opens it: are all files there, and is the log whole?
+"""The inspection of a storage directory before WiredTiger opens it: are all files present, and is the log intact?
 
-The log is read from the last checkpoint on. These faults are found:
+The log is read from the last checkpoint. These faults are detected:
 
-- a file is missing before the one in which the last acknowledged commit ends;
-- a damaged record has whole ones behind it, in its file or in a later one;
-- a file is shorter than the next one says that it was;
-- the log ends before the last acknowledged commit: it was cut off, or its last records are damaged.
+- a file is missing before the one that contains the end of the last acknowledged commit;
+- a damaged record is followed by intact ones, in its file or in a later one;
+- a file is shorter than the next one states;
+- the log ends before the last acknowledged commit: it was truncated, or its last records are damaged.
 
-A log that ends in the midst of a record behind all that was acknowledged is what a crash leaves; WiredTiger cuts the rest off.
+A crash may leave an incomplete record after the last acknowledged commit; WiredTiger removes it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from secantus_server.storage.wiredtiger._binding import has_log_record, log_reco
 
 _DAMAGED: Final = 301
 _LOG: Final = "WiredTigerLog."
-#: What a store consists of beside its log.
+#: The files of a store, besides its log.
 FILES: Final = ("WiredTiger", "WiredTiger.turtle", "WiredTiger.wt", "WiredTigerHS.wt", *(f"{name}.wt" for name in NAMES))
 _HELP: Final = (
-    "Put the directory back from a copy; or, to go on from the last checkpoint without what was written after it, "
+    "Restore the directory from a backup; or, to continue from the last checkpoint without later writes, "
     f"remove {NAME} and all files {_LOG}*."
 )
-#: A log file's first record describes it; the second says where the file before it ended.
+#: A log file's first record describes it; the second one states where the previous file ended.
 _SECOND_RECORD: Final = 128
 _RECORD_HEADER: Final = 16
 _SYSTEM_RECORD: Final = 4
@@ -37,18 +37,18 @@ _FIRST_POSITIONS: Final = (LogPosition(0, 0), LogPosition(1, 0))
 
 
 def log_files(directory: Path) -> dict[int, Path]:
-    """The log's files by their numbers."""
+    """Return the log files by number."""
     found = ((path.name[len(_LOG) :], path) for path in directory.glob(f"{_LOG}*"))
     return {int(number): path for number, path in found if number.isdigit()}
 
 
 def check_files(directory: Path, marks: Marks | None) -> bool:
-    """Check that all files of a store are there; return whether there is a store.
+    """Check that all files of a store exist; return whether the directory contains a store.
 
     Arguments:
-        marks: what the last opener has noted; None where there are no marks.
+        marks: the marks of the last opener; None if there are none.
 
-    Raises StorageError when some are missing.
+    Raises StorageError if some are missing.
     """
     if marks is not None and not marks.complete:
         return False
@@ -58,15 +58,15 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
     if missing:
         names = missing[0] if len(missing) == 1 else f"{missing[0]} and {len(missing) - 1} other files"
         raise StorageError(
-            f"The storage directory {directory} holds a store that lacks {names}: put the directory back from a copy.", _DAMAGED
+            f"The storage directory {directory} contains a store without {names}: restore the directory from a backup.", _DAMAGED
         )
     return True
 
 
 def check_log(directory: Path, marks: Marks | None) -> None:
-    """Check that the log still has every acknowledged commit.
+    """Check that the log contains every acknowledged commit.
 
-    Raises StorageError when it has not.
+    Raises StorageError if it does not.
     """
     if marks is not None and marks.closed:
         return
@@ -84,7 +84,7 @@ def check_log(directory: Path, marks: Marks | None) -> None:
 
 
 def _check_log_file(files: dict[int, Path], start: LogPosition, required: LogPosition) -> None:
-    """Look at one file of the log from a position on."""
+    """Check one log file from a position on."""
     path = files[start.file]
     with path.open("rb") as file:
         if path.stat().st_size == 0:
@@ -95,11 +95,11 @@ def _check_log_file(files: dict[int, Path], start: LogPosition, required: LogPos
                 goes_on = has_log_record(content, end)
     before_next = _end_before(files[start.file + 1], start.file) if start.file + 1 in files else 0
     if goes_on or end < before_next or (LogPosition(start.file, end) < required and start.file == required.file):
-        raise StorageError(f"The log file {path} is damaged at byte {end}: what was written after that would be lost. {_HELP}", _DAMAGED)
+        raise StorageError(f"The log file {path} is damaged at byte {end}: all later writes would be lost. {_HELP}", _DAMAGED)
 
 
 def _end_before(path: Path, number: int) -> int:
-    """Where the log file with this number ended, as the next one tells; 0 where it does not tell."""
+    """Return where the log file with this number ended according to the next one; 0 if that does not state it."""
     with path.open("rb") as file:
         content = file.read(2 * _SECOND_RECORD)
     if log_records_end(content, 0) < _SECOND_RECORD or content[_SECOND_RECORD:].count(0) == len(content) - _SECOND_RECORD:
@@ -117,7 +117,7 @@ def _end_before(path: Path, number: int) -> int:
 
 
 def _unpack(content: bytes, at: int) -> tuple[int, int]:
-    """One of WiredTiger's packed unsigned integers, and where the next one begins."""
+    """Return one of WiredTiger's packed unsigned integers, and the position after it."""
     mark = content[at]
     if mark < 0xC0:
         return mark & 0x3F, at + 1

@@ -1,4 +1,4 @@
-"""The engine's own rows of the `meta` table; they begin with a zero byte, which no one else's may."""
+"""The engine's own rows in the `meta` table; only their keys begin with a zero byte."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ _RANGE: Final = struct.Struct(">BII")
 
 
 class IdentRange(NamedTuple):
-    """The idents [low, high) of a table, whose entries nobody can reach any more."""
+    """The idents [low, high) of a table, whose entries are unreachable."""
 
     table: int
     low: int
     high: int
 
     def meta_key(self) -> bytes:
-        """The row that says so, until the entries are removed."""
+        """Return the key of the row that lists this range until its entries are removed."""
         return _ORPHAN + _RANGE.pack(self.table, self.low, self.high)
 
     def bounds(self) -> tuple[bytes, bytes]:
-        """The bounds of the entries' keys."""
+        """Return the bounds of the range's keys."""
         return pack_ident(self.low), pack_ident(self.high)
 
 
 def pack_ident(ident: int) -> bytes:
-    """The first four bytes of the keys that belong to a collection or an index."""
+    """Return the four-byte key prefix of a collection or an index."""
     return ident.to_bytes(4, "big")
 
 
 def unpack_range(key: bytes) -> IdentRange:
-    """Reads a row of `orphan_bounds()`."""
+    """Parse a row of `orphan_bounds()`."""
     return IdentRange(*_RANGE.unpack(key[len(_ORPHAN) :]))
 
 
 def orphan_bounds() -> tuple[bytes, bytes]:
-    """Where in `meta` the ranges are listed."""
+    """Return the bounds of the rows in `meta` that list orphaned ranges."""
     return _ORPHAN, _ORPHAN + b"\xff"

@@ -1,9 +1,9 @@
 """The file `SecantusLog.marks` in a storage directory: how far WiredTiger's log must reach at the next start.
 
-WiredTiger takes a log record that it cannot read for the log's end. The marks tell the one from the other. The file is mapped into memory:
-to note the end after each commit costs a few nanoseconds, and what is noted survives the end of the process, as the log itself does.
+WiredTiger treats an unreadable log record as the end of the log. The marks distinguish the two. The file is mapped into memory: recording
+the end after each commit costs a few nanoseconds, and survives the end of the process, as the log itself does.
 
-The file also tells that the directory is in use: its opener holds a lock on it (flock), which ends with the process.
+The file also shows that the directory is in use: its opener holds a lock on it (flock), which ends with the process.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ _CLOSED: Final = b"c"
 
 
 class LogPosition(NamedTuple):
-    """A place in the log."""
+    """A position in the log."""
 
     file: int
     offset: int
 
 
 class Marks(NamedTuple):
-    """What the last opener of the directory has noted.
+    """The marks recorded by the last opener of the directory.
 
     Arguments:
-        end: where the last acknowledged commit ends in the log.
-        on_disk: where the last one ends that the disk was known to have.
-        checkpoint: where the log is read from at a start.
-        complete: the tables had been made.
-        closed: the store was closed, which leaves nothing in the log alone.
-        same_boot: the machine has run since.
+        end: the end of the last acknowledged commit in the log.
+        on_disk: the end of the last commit known to be on disk.
+        checkpoint: the position from which a start reads the log.
+        complete: the tables had been created.
+        closed: the store was closed, so that the tables contain everything.
+        same_boot: the machine has not been restarted since.
     """
 
     end: LogPosition
@@ -62,23 +62,23 @@ class Marks(NamedTuple):
 
     @property
     def required_end(self) -> LogPosition:
-        """How far the log must reach. A machine that stops may lose what the disk was not asked to keep."""
+        """The position that the log must reach. A machine that stops may lose data that was not synced to disk."""
         return self.end if self.same_boot else self.on_disk
 
 
 class LogMarks:
-    """The open file. Engine.open() makes it, and nobody else has the directory until it is closed.
+    """The open file, created by Engine.open(); it reserves the directory until it is closed.
 
     Arguments:
         directory: the storage directory.
 
-    Raises StorageError when another server has the directory or the file cannot be written; CommandError(14031) when the disk is full.
+    Raises StorageError if the directory is in use or the file cannot be written; CommandError(14031) if the disk is full.
     """
 
     def __init__(self, directory: Path) -> None:
         path = directory / NAME
         try:
-            # The mapping keeps a copy of its descriptor. The lock has one of its own, so that the child of a fork can give its copy up.
+            # The mapping duplicates its descriptor. The lock has a separate one, which a forked child can close.
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
@@ -92,7 +92,7 @@ class LogMarks:
             raise
 
     def _lock(self) -> None:
-        """Claim the directory; where the file system has no locks, WiredTiger's own lock has to do."""
+        """Lock the directory; on a file system without locks, WiredTiger's own lock must suffice."""
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -101,22 +101,22 @@ class LogMarks:
             return
 
     def _read(self) -> Marks | None:
-        """What the last opener has noted; None where there is nothing that can be read."""
+        """Return the marks of the last opener; None if nothing is readable."""
         content = os.pread(self._fd, _SIZE, 0)
         state = content[_AT_STATE : _AT_STATE + 1]
         if len(content) < _SIZE or not content.startswith(_MAGIC) or state not in (_MADE, _IN_USE, _CLOSED):
             return None
         words = _WORDS.unpack_from(content, _AT_WORDS)
-        # Each is noted twice. A crash between the two, or damage, makes them differ; then only the lower one is sure.
+        # Each position is stored twice. A crash between the two writes, or damage, makes them differ; then only the lower one is certain.
         end, on_disk, checkpoint = (_position(min(pair)) for pair in (words[0:2], words[2:4], words[4:6]))
         boot = content[_AT_BOOT : _AT_BOOT + _BOOT_SIZE]
         return Marks(end, on_disk, checkpoint, state != _MADE, state == _CLOSED, boot == _boot_id())
 
     def _prepare(self, path: Path) -> mmap.mmap:
-        """Map the file, with all its blocks on the disk: a page without one could not be written to when the disk is full."""
+        """Map the file after writing all its blocks: a page without a block could not be written once the disk is full."""
         try:
             if len(os.pread(self._fd, _SIZE, 0)) < _SIZE:
-                # At the process's limit on file sizes the first write is cut short, and only the next one fails.
+                # At the process's file size limit the first write is short, and only the next one fails.
                 written = os.pwrite(self._fd, b"\0" * _SIZE, 0)
                 os.pwrite(self._fd, b"\0" * (_SIZE - written), written)
             with path.open("r+b") as file:
@@ -125,7 +125,7 @@ class LogMarks:
             raise CommandError(14031, "The disk is full: the storage directory cannot take more data.") from error
 
     def begin(self) -> memoryview:
-        """Start anew once the store is open and has its tables; return the memory for the words of the log's end."""
+        """Start new marks once the store is open and has its tables; return the memory for the positions of the log's end."""
         self._map[:] = b"\0" * _SIZE
         self._map[: len(_MAGIC)] = _MAGIC
         self._map[_AT_BOOT : _AT_BOOT + _BOOT_SIZE] = _boot_id()
@@ -133,20 +133,20 @@ class LogMarks:
         return memoryview(self._map)[_AT_WORDS : _AT_WORDS + 32]
 
     def note_making(self) -> None:
-        """Note that the tables are about to be made: until that is done the directory holds nothing that could be lost."""
+        """Record that the tables are about to be created: until then the directory contains nothing that could be lost."""
         self._map[: len(_MAGIC)] = _MAGIC
         self._set_state(_MADE)
 
     def note_checkpoint(self, end: int) -> None:
-        """Note a checkpoint that began when the log ended at this place."""
+        """Record a checkpoint that began when the log ended at this position."""
         _CHECKPOINT.pack_into(self._map, _AT_CHECKPOINT, end, end)
 
     def note_closed(self) -> None:
-        """Note that the store has been closed: the log is no longer needed."""
+        """Record that the store has been closed: the log is no longer needed."""
         self._set_state(_CLOSED)
 
     def close(self) -> None:
-        """Give the directory up. The mapping ends with whoever still has a view of it."""
+        """Release the directory. The mapping lives until its last view is gone."""
         os.close(self._fd)
 
     def _set_state(self, state: bytes) -> None:
@@ -158,7 +158,7 @@ def _position(end: int) -> LogPosition:
 
 
 def _boot_id() -> bytes:
-    """Return the id of the machine's run, or blanks where the system does not tell."""
+    """Return the machine's boot id, or blanks if the system has none."""
     try:
         return _BOOT_ID.read_bytes()[:_BOOT_SIZE].ljust(_BOOT_SIZE)
     except OSError:

@@ -1,4 +1,4 @@
-"""Entries that nobody can reach any more - of dropped collections and indexes - and their removal in small batches."""
+"""Unreachable entries - of dropped collections and indexes - and their removal in small batches."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from secantus_server.system._clock import monotonic
 
 #: Keys removed in one transaction: about a quarter of a millisecond, for which a restore may have to wait.
 _BATCH: Final = 256
-#: Keys removed before their pages are rewritten, and live entries that this may walk over: about a millisecond.
+#: Keys removed before their pages are rewritten, which also walks over about as many live entries: about a millisecond.
 _SWEEP_AFTER: Final = 2048
 _NO_LIMIT: Final = (1 << 31) - 1
 
 
 class Orphans:
-    """The idents to be removed. The list is kept in `meta` too, so that a restart forgets none.
+    """The idents to remove. The list is also stored in `meta`, to survive a restart.
 
     Arguments:
-        sweeper: a unit that rewrites the pages it leaves. A removed key keeps its memory, and is in the way of scans, until its page is
-            rewritten, and in a store in memory nothing but this does that before the cache is full. None for a directory.
+        sweeper: a unit that rewrites the pages it leaves. A removed key occupies memory, and slows down scans, until its page is
+            rewritten; in an in-memory store nothing else does that before the cache is full. None for a directory.
     """
 
     def __init__(self, sweeper: RecoveryUnit | None) -> None:
@@ -39,19 +39,19 @@ class Orphans:
 
     @property
     def hold_memory(self) -> bool:
-        """Whether there are entries to remove, or pages to rewrite where some were removed."""
+        """Whether there are entries to remove, or pages to rewrite after a removal."""
         return bool(self._ranges or self._unswept)
 
     def load(self, unit: RecoveryUnit) -> None:
-        """Reads the list that an earlier process left."""
+        """Load the list stored by an earlier process."""
         self.add(unpack_range(key) for key, _ in unit.scan(META, *orphan_bounds()))
 
     def add(self, ranges: Iterable[IdentRange]) -> None:
-        """Takes over idents whose rows in `meta` are committed."""
+        """Add idents whose rows in `meta` are committed."""
         self._ranges.extend(ranges)
 
     def purge(self, unit: RecoveryUnit, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> bool:
-        """Removes entries for about so many milliseconds, or until somebody else wants to work; tells whether some are left."""
+        """Remove entries for about `budget_ms`, or until another thread needs the store; return whether any remain."""
         deadline = monotonic() + budget_ms / 1000
         while self._ranges:
             self._purge_batch(unit, self._ranges[0])
@@ -62,7 +62,7 @@ class Orphans:
         return bool(self._ranges)
 
     def reclaim(self, unit: RecoveryUnit) -> None:
-        """Remove all entries, and rewrite every page of the tables that hold documents, where keys may have been removed or changed."""
+        """Remove all entries, and rewrite all pages of the tables that grow with the documents."""
         self.purge(unit, math.inf, lambda: False)
         if self._sweeper is not None:
             for table in (*WITH_IDENTS, OPLOG):
@@ -70,7 +70,7 @@ class Orphans:
             self._forget_swept()
 
     def _purge_batch(self, unit: RecoveryUnit, orphan: IdentRange) -> None:
-        """One batch in one transaction; the range's row goes with its last entry."""
+        """Remove one batch in one transaction; the range's row is removed with its last entry."""
         unit.begin()
         try:
             removed = unit.purge(orphan.table, *orphan.bounds(), _BATCH)
@@ -78,12 +78,12 @@ class Orphans:
                 unit.remove(META, orphan.meta_key())
             unit.commit()
         except DamagedData:
-            # Entries behind the damage stay; their row in `meta` makes the next start try again.
+            # Entries after the damage stay; their row in `meta` makes the next start try again.
             unit.rollback()
             self._ranges.popleft()
             return
         except WriteConflict:
-            # A straggler writes to an ident dropped under it: what it leaves is removed at the next turn.
+            # A straggler may still write to an ident dropped under it; the next turn removes what it writes.
             if unit.in_transaction:
                 unit.rollback()
             self._ranges.rotate(-1)
@@ -93,13 +93,13 @@ class Orphans:
             self._ranges.popleft()
 
     def _note(self, orphan: IdentRange, removed: int) -> None:
-        """Remembers where keys were removed."""
+        """Record where keys were removed."""
         self._removed += removed
         before = self._unswept.get(orphan.table, orphan)
         self._unswept[orphan.table] = IdentRange(orphan.table, min(before.low, orphan.low), max(before.high, orphan.high))
 
     def _sweep(self, sweeper: RecoveryUnit) -> None:
-        """Rewrite the pages where keys were removed."""
+        """Rewrite the pages from which keys were removed."""
         for table, swept in self._unswept.items():
             sweeper.sweep(table, *swept.bounds(), _SWEEP_AFTER)
         self._forget_swept()

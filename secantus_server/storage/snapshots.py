@@ -1,8 +1,8 @@
-"""Snapshots: what the store held at a moment, to which it can be put back. They nest, and live in this process only.
+"""Snapshots: states of the store that can be restored. They nest, and exist in this process only.
 
-While one is open, the undo log keeps the first value of each key that is touched, in the innermost snapshot. A
-restore writes those values back in one transaction; idents made since are given up whole, and the oplog is cut off after its newest
-entry of then. An ident dropped while a snapshot is open keeps its entries until no snapshot can need them.
+While a snapshot is open, the undo log records the first value of each written key in the innermost one. A restore writes these values back
+in one transaction, drops idents created since, and truncates the oplog after the newest entry of that time. An ident dropped while a
+snapshot is open keeps its entries until no snapshot can need them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Values = dict[bytes, bytes | None]
 
 
 class Restored(NamedTuple):
-    """What a restore changed, for those who keep something in memory about it.
+    """The changes made by a restore, for those who cache parts of the store.
 
-    `touched_catalog_keys` are the rows of the catalog that were put back or removed, `touched_idents` the older
-    collections and indexes with changed entries, and `dropped_idents` those made since, which are gone. `more_records` says of
-    idents of older collections how many more records they have than before the restore.
+    `touched_catalog_keys` are the catalog rows that were restored or removed, `touched_idents` the older collections and indexes with
+    changed entries, and `dropped_idents` those created since the snapshot. `more_records` maps idents of older collections to the change in
+    their number of records.
     """
 
     touched_catalog_keys: tuple[bytes, ...]
@@ -40,7 +40,7 @@ NOTHING = Restored((), frozenset(), range(0), False)
 
 
 class Touched(NamedTuple):
-    """What was written since a snapshot, besides what was made since: keys, each with its value at the snapshot."""
+    """The keys written since a snapshot with their values at the snapshot, without those of idents created since."""
 
     catalog: Values
     records: Values
@@ -48,7 +48,7 @@ class Touched(NamedTuple):
 
 @dataclass(eq=False)
 class Snapshot:
-    """A moment of the store. Its fields belong to this module."""
+    """A state of the store. Its fields are private to this module."""
 
     watermark: int
     oplog_end: bytes
@@ -57,7 +57,7 @@ class Snapshot:
     oplog_written: bool = False
 
     def take_over(self, inner: Snapshot) -> list[IdentRange]:
-        """Merges a snapshot taken later, which ends; returns the dropped idents that this one does not need."""
+        """Merge a later snapshot, which ends; return its dropped idents that this one does not need."""
         for mine, later in zip(self.values, inner.values, strict=True):
             for key, value in later.items():
                 mine.setdefault(key, value)
@@ -66,12 +66,12 @@ class Snapshot:
         return [dropped for dropped in inner.deferred if dropped.low >= self.watermark]
 
     def is_clean(self, next_ident: int) -> bool:
-        """Whether nothing was written since."""
+        """Return whether nothing was written since the snapshot."""
         return not (self.oplog_written or self.deferred or next_ident > self.watermark or any(self.values))
 
 
 class SnapshotStack:
-    """The open snapshots of an engine, outermost first. The caller has the store for himself."""
+    """The open snapshots of an engine, outermost first. The caller has exclusive access to the store."""
 
     def __init__(self, undo: UndoLog) -> None:
         self._undo = undo
@@ -79,30 +79,30 @@ class SnapshotStack:
 
     @property
     def innermost(self) -> Snapshot | None:
-        """The snapshot that writes are noted for."""
+        """The snapshot that records writes."""
         return self._open[-1] if self._open else None
 
     @property
     def open(self) -> tuple[Snapshot, ...]:
-        """All of them."""
+        """All open snapshots."""
         return tuple(self._open)
 
     def written_since(self, snapshot: Snapshot, next_ident: int) -> bool:
-        """Whether anything was written since a snapshot."""
+        """Return whether anything was written since a snapshot."""
         self._keep_oplog_flag()
         return any(not later.is_clean(next_ident) for later in self._open[self._level(snapshot) :])
 
     def touched(self, snapshot: Snapshot) -> Touched:
-        """What was written since the innermost snapshot."""
+        """Return what was written since the innermost snapshot."""
         assert snapshot is self.innermost, "only the innermost snapshot knows all that was written since"
         return Touched(dict(snapshot.values[CATALOG]), dict(snapshot.values[RECORDS]))
 
     def push(self, unit: RecoveryUnit, next_ident: int) -> Snapshot:
-        """Takes a snapshot.
+        """Take a snapshot.
 
         Arguments:
             unit: a recovery unit with a transaction, to read with.
-            next_ident: the lowest ident not given out yet.
+            next_ident: the lowest unused ident.
         """
         self._keep_oplog_flag()
         newest = next(unit.scan(OPLOG, b"", None, reverse=True), None)
@@ -112,7 +112,7 @@ class SnapshotStack:
         return snapshot
 
     def pop(self, snapshot: Snapshot) -> list[IdentRange]:
-        """Ends a snapshot, and those taken after it; returns the dropped idents that no snapshot needs any more."""
+        """End a snapshot and all later ones; return the dropped idents that no snapshot needs any more."""
         self._keep_oplog_flag()
         level = self._level(snapshot)
         unneeded: list[IdentRange] = []
@@ -123,17 +123,17 @@ class SnapshotStack:
         return unneeded
 
     def unwind(self, snapshot: Snapshot) -> None:
-        """Ends the snapshots taken after this one, which takes over what they know."""
+        """End the snapshots taken after this one, which inherits their records."""
         self._keep_oplog_flag()
         level = self._level(snapshot)
         while len(self._open) > level + 1:
             ended = self._open.pop()
-            # Idents that the outer one does not need are among those it gives up whole, and their rows in `meta` go with that.
+            # Idents created since the outer snapshot are dropped as a range, and their rows in `meta` with them.
             self._open[-1].deferred += self._open[-1].take_over(ended)
         self._record()
 
     def settle(self, snapshot: Snapshot, next_ident: int) -> None:
-        """Notes that the store is again what it was at the snapshot, which stays open."""
+        """Note that the store is back in the state of the snapshot, which stays open."""
         for values in snapshot.values:
             values.clear()
         snapshot.deferred.clear()
@@ -142,18 +142,18 @@ class SnapshotStack:
         self._record()
 
     def _level(self, snapshot: Snapshot) -> int:
-        """The snapshot's place; an ended one is the caller's error."""
+        """Return the snapshot's index; raise if it has ended."""
         if snapshot not in self._open:
             raise StorageError("This snapshot has ended: it was popped, or an outer one was restored.")
         return self._open.index(snapshot)
 
     def _keep_oplog_flag(self) -> None:
-        """Takes the undo log's note about the oplog over into the innermost snapshot."""
+        """Copy the undo log's oplog flag into the innermost snapshot."""
         if self._open:
             self._open[-1].oplog_written = self._undo.oplog_written
 
     def _record(self) -> None:
-        """Points the undo log at the innermost snapshot."""
+        """Direct the undo log to the innermost snapshot."""
         if self._open:
             top = self._open[-1]
             self._undo.record_into(top.values, top.watermark, top.oplog_written)
@@ -162,10 +162,10 @@ class SnapshotStack:
 
 
 def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange]) -> Restored:
-    """Puts the store back, in the unit's transaction.
+    """Restore the store to a snapshot, in the unit's transaction.
 
     Arguments:
-        made: the idents given out since, as ranges to be removed later.
+        made: the idents created since, as ranges to remove later.
     """
     more_records: Counter[int] = Counter()
     for table, values in zip(WITH_UNDO, snapshot.values, strict=True):

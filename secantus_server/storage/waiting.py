@@ -1,4 +1,4 @@
-"""Waits that end when the operation of the waiting thread is killed or its time is over."""
+"""Waits that end when the waiting thread's operation is killed or times out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, RLock
 from secantus_server.system.conditions import Condition
 
-#: Pauses between two checks grow from the first value to the second, so that many waiting threads cost little.
+#: The interval between two checks grows from the first value to the second, so that many waiting threads cost little.
 _FIRST_PAUSE_S: Final = 0.002
 _LONGEST_PAUSE_S: Final = 0.05
 
@@ -21,9 +21,9 @@ class Waits:
     """The waits of one store.
 
     Arguments:
-        check: raises when the operation of the calling thread is to end; it returns for a thread without an operation.
+        check: raises if the calling thread's operation is interrupted; does nothing for a thread without an operation.
 
-    Threads: `_condition` guards the sleep of those who wait for a predicate.
+    Threads: `_condition` guards the threads that wait for a predicate.
     """
 
     def __init__(self, check: Check) -> None:
@@ -34,13 +34,13 @@ class Waits:
         """Wait until the predicate holds; `notify_all` makes every waiting thread test it again.
 
         Arguments:
-            timeout: seconds to wait, or None for as long as it takes.
+            timeout: seconds to wait, or None to wait indefinitely.
 
         Returns:
             whether the predicate holds.
 
         Raises:
-            CommandError: what `check` raises.
+            CommandError: the error of `check`.
         """
         deadline = None if timeout is None else monotonic() + timeout
         pause = _FIRST_PAUSE_S
@@ -55,7 +55,7 @@ class Waits:
         return True
 
     def notify_all(self) -> None:
-        """Wake everybody in `wait_for`."""
+        """Wake all threads in `wait_for`."""
         with self._condition:
             self._condition.notify_all()
 
@@ -64,7 +64,7 @@ class Waits:
         """Hold the lock for a block.
 
         Raises:
-            CommandError: what `check` raises; the lock is not held then.
+            CommandError: the error of `check`; the lock is not held then.
         """
         pause = _FIRST_PAUSE_S
         if not lock.acquire(blocking=False):

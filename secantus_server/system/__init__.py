@@ -1,7 +1,7 @@
-"""Time, threads, locks and sockets as the operating system gives them, beneath what a test's tools replace.
+"""The operating system's time, threads, locks and sockets, at a level below what test tools patch.
 
-A server that shares a process with a test suite shares its modules too. gevent and eventlet replace `threading`, `_thread`,
-`socket`, `select` and `time` by cooperative versions, before or after the server has started. freezegun and time-machine stop `time` and
-`datetime`. pytest-socket forbids `socket.socket`. The server uses none of them: its clocks, locks, threads, waits and sockets are those
+A server that shares a process with a test suite also shares its modules. gevent and eventlet replace `threading`, `_thread`,
+`socket`, `select` and `time` with cooperative versions, before or after the server has started. freezegun and time-machine stop `time` and
+`datetime`. pytest-socket disables `socket.socket`. The server uses none of them: its clocks, locks, threads, waits and sockets are those
 of this package.
 """

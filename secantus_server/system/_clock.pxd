@@ -1,4 +1,4 @@
-# The clock for durations, for compiled modules.
+# The monotonic clock, for compiled modules.
 
 from libc.stdint cimport int64_t
 

@@ -1,8 +1,7 @@
 # cython: language_level=3
-"""Threads and locks, made with the interpreter's C interface.
+"""Threads and locks, built on the interpreter's C interface.
 
-They do what those of `threading` do. `threading` itself, and `_thread` below it, are what gevent and eventlet replace; eventlet even exchanges
-the locks that exist already.
+They behave like those of `threading`, which gevent and eventlet replace together with `_thread`; eventlet even replaces existing locks.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
@@ -38,17 +37,17 @@ cdef extern from *:
     """
     void name_this_thread(const char* name) nogil
 
-# The longest name that Linux takes.
+# The longest thread name on Linux.
 NAME_BYTES = 15
 
 
 def get_ident():
-    """The number of the running thread."""
+    """Return the current thread's identifier."""
     return PyThread_get_thread_ident()
 
 
 cdef class Lock:
-    """A lock that any thread may release, as `threading.Lock`. The interpreter's lock guards `held`."""
+    """A lock that any thread may release, like `threading.Lock`. The GIL guards `held`."""
 
     cdef PyThread_type_lock lock
     cdef bint held
@@ -65,7 +64,7 @@ cdef class Lock:
             PyThread_free_lock(self.lock)
 
     cdef bint take(self, double timeout_s) except -1:
-        """Acquire the lock; wait for ever if the timeout is negative. Signal handlers run meanwhile."""
+        """Acquire the lock; wait indefinitely if the timeout is negative. Signal handlers run while waiting."""
         cdef PyThread_type_lock lock = self.lock
         cdef int64_t deadline = 0
         cdef int64_t left_us = -1
@@ -88,7 +87,7 @@ cdef class Lock:
         return True
 
     def acquire(self, bint blocking=True, double timeout=-1):
-        """Acquire the lock; tells whether it could be had in time. The timeout is in seconds, negative for none."""
+        """Acquire the lock; return whether it was acquired in time. The timeout is in seconds; negative means none."""
         return self.take(timeout if blocking else 0)
 
     cdef int give(self) except -1:
@@ -103,7 +102,7 @@ cdef class Lock:
         self.give()
 
     def locked(self):
-        """Whether some thread holds the lock."""
+        """Return whether some thread holds the lock."""
         return bool(self.held)
 
     def __enter__(self):
@@ -115,7 +114,7 @@ cdef class Lock:
 
 
 cdef class RLock:
-    """A lock that its holder may acquire again, as `threading.RLock`. Only the holder writes `owner` and `depth`."""
+    """A lock that its holder may acquire again, like `threading.RLock`. Only the holder writes `owner` and `depth`."""
 
     cdef Lock lock
     cdef unsigned long owner
@@ -125,7 +124,7 @@ cdef class RLock:
         self.lock = Lock()
 
     def acquire(self, bint blocking=True, double timeout=-1):
-        """Acquire the lock; tells whether it could be had in time."""
+        """Acquire the lock; return whether it was acquired in time."""
         cdef unsigned long me = PyThread_get_thread_ident()
         if self.depth == 0 or self.owner != me:
             if not self.lock.take(timeout if blocking else 0):
@@ -155,8 +154,8 @@ cdef class Thread:
     It is not in `threading.enumerate()`, and neither `threading.settrace` nor a patched `threading` sees it.
 
     Arguments:
-        target: what it runs.
-        args: the arguments of that.
+        target: the function to run.
+        args: the arguments of `target`.
         name: for debuggers and `top`, which show its first 15 bytes.
     """
 
@@ -176,7 +175,7 @@ cdef class Thread:
         self.running = Lock()
 
     def start(self):
-        """Start the thread. Raises RuntimeError if there cannot be another one."""
+        """Start the thread. Raises RuntimeError if the system cannot create another one."""
         assert self.target is not None, "a thread is started once"
         self.running.take(-1)
         Py_INCREF(self)
@@ -186,21 +185,21 @@ cdef class Thread:
             raise RuntimeError("can't start new thread")
 
     def is_alive(self):
-        """Whether the thread has been started and has not ended."""
+        """Return whether the thread has been started and has not ended."""
         return bool(self.running.held)
 
     def is_current(self):
-        """Whether the thread is the one that asks."""
+        """Return whether this is the calling thread."""
         return self.ident == PyThread_get_thread_ident()
 
     def join(self, timeout=None):
-        """Wait for the thread's end, for at most so many seconds."""
+        """Wait for the thread's end, for at most `timeout` seconds."""
         if self.running.take(-1 if timeout is None else timeout):
             self.running.release()
 
 
 cdef void run(void* argument) noexcept with gil:
-    """What the new thread runs: its target, whose exception is reported as that of a finalizer is."""
+    """Run the target in the new thread; an exception is reported like that of a finalizer."""
     cdef Thread thread = <Thread>argument
     Py_DECREF(thread)
     name_this_thread(thread.short_name)

@@ -1,4 +1,4 @@
-"""Conditions and events, as those of `threading`, over the locks of `_threads`."""
+"""Conditions and events like those of `threading`, based on the locks of `_threads`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from secantus_server.system._threads import Lock
 
 
 class Condition:
-    """Lets threads wait until another one says that something has changed; used as a context manager it is its lock.
+    """Lets threads wait for a change; as a context manager it acts as its lock.
 
-    Threads: `_lock` guards `_waiters`. Each waiter sleeps on a lock of its own, which `notify_all` releases.
+    Threads: `_lock` guards `_waiters`. Each waiter blocks on its own lock, which `notify_all` releases.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Condition:
         self._lock.release()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Release the lock until `notify_all` is called or the timeout is over; tells whether it was called."""
+        """Release the lock until `notify_all` is called or the timeout expires; return whether it was called."""
         waiter = Lock()
         waiter.acquire()
         self._waiters.append(waiter)
@@ -43,7 +43,7 @@ class Condition:
         return notified
 
     def wait_for(self, holds: Callable[[], bool], timeout_s: float | None = None) -> bool:
-        """Wait until `holds()` is true or the timeout is over; gives the last answer."""
+        """Wait until `holds()` is true or the timeout expires; return its last result."""
         deadline = None if timeout_s is None else monotonic() + timeout_s
         while not (held := holds()):
             left = None if deadline is None else deadline - monotonic()
@@ -53,14 +53,14 @@ class Condition:
         return held
 
     def notify_all(self) -> None:
-        """Wake everybody who waits; the caller holds the lock."""
+        """Wake all waiting threads; the caller holds the lock."""
         assert self._lock.locked(), "notify_all() is called with the lock held"
         while self._waiters:
             self._waiters.popleft().release()
 
 
 class Event:
-    """A flag that threads wait for.
+    """A flag that threads can wait for.
 
     Threads: `_changed` guards `_is_set`.
     """
@@ -70,20 +70,20 @@ class Event:
         self._is_set = False
 
     def is_set(self) -> bool:
-        """Whether the flag is set."""
+        """Return whether the flag is set."""
         return self._is_set
 
     def set(self) -> None:
-        """Set the flag and wake who waits for it."""
+        """Set the flag and wake the waiting threads."""
         with self._changed:
             self._is_set = True
             self._changed.notify_all()
 
     def clear(self) -> None:
-        """Take the flag back."""
+        """Clear the flag."""
         self._is_set = False
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the flag; tells whether it is set."""
+        """Wait for the flag; return whether it is set."""
         with self._changed:
             return self._changed.wait_for(self.is_set, timeout_s)

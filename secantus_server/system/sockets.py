@@ -1,4 +1,4 @@
-"""Blocking TCP sockets beneath the module `socket`, whose class a test's tools replace or forbid."""
+"""Blocking TCP sockets below the module `socket`, whose class test tools replace or disable."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import _socket
 import os
 import sys
 
-#: How many connections may wait to be accepted.
+#: Maximum number of connections waiting to be accepted.
 BACKLOG = 512
 
 
 class Socket(_socket.socket):
-    """A socket of the operating system. `with`, timeouts and files are not needed here."""
+    """A socket of the operating system, without context manager, timeouts and file objects."""
 
     def accept(self) -> tuple[Socket, tuple[str, int]]:
-        """Wait for a connection; gives its socket, which blocks, and the address of the other end."""
+        """Wait for a connection; return its blocking socket and the peer's address."""
         descriptor, address = self._accept()  # type: ignore[attr-defined]
         accepted = Socket(self.family, self.type, self.proto, descriptor)
-        # `socket.setdefaulttimeout` holds for all new sockets of the process.
+        # `socket.setdefaulttimeout` applies to all new sockets of the process.
         accepted.setblocking(True)
         return accepted, (address[0], address[1])
 
 
 def listen(host: str, port: int) -> Socket:
-    """Listen on an address of the host, on an IPv4 one rather than on one of IPv6, as clients try those too.
+    """Listen on one of the host's addresses, preferring IPv4: clients that resolve the name to IPv6 also try IPv4.
 
     Raises:
-        OSError: the host's name cannot be resolved (`socket.gaierror`), or the address cannot be listened on.
+        OSError: the host name cannot be resolved (`socket.gaierror`), or the address cannot be bound.
     """
     found = _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
     family, _, _, _, address = min(found, key=lambda one: one[0] != _socket.AF_INET)

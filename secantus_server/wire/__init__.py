@@ -1,1 +1,1 @@
-"""The wire protocol, without any input or output: bytes to messages and back."""
+"""The wire protocol without I/O: parsing and building messages."""

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The sections of an OP_MSG: walked, checked and decoded in place; and a reply, written in one piece; and the checksum of either.
+"""The sections of an OP_MSG: parsed, validated and decoded in place; replies written in one pass; the checksum of both.
 
 https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md#sections
 """
@@ -24,18 +24,18 @@ cdef enum:
 
 
 cdef int32_t section_size(const uint8_t* p, const uint8_t* end) except -1:
-    """The length that a section or a document of a sequence says it has."""
+    """Return the length field of a section or of a document in a sequence, after checking it."""
     cdef int32_t size
     if end - p < 5:
-        raise ProtocolError("a section of an OP_MSG is cut off")
+        raise ProtocolError("a section of an OP_MSG is truncated")
     size = read_int32(p)
     if size < 5 or size > end - p:
-        raise ProtocolError("a section of an OP_MSG has a wrong length")
+        raise ProtocolError("a section of an OP_MSG has an invalid length")
     return size
 
 
 cdef int check_size(Py_ssize_t size) except -1:
-    """Hold a document of a message to MongoDB's limit."""
+    """Raise if a document of a message exceeds MongoDB's limit."""
     if size > SIZE_LIMIT:
         raise CommandError(
             10334, f"BSONObj size: {size} (0x{size:X}) is invalid. Size must be between 0 and {SIZE_LIMIT}({SIZE_LIMIT // 1048576}MB)"
@@ -44,7 +44,7 @@ cdef int check_size(Py_ssize_t size) except -1:
 
 
 cdef list read_sequence(const uint8_t* p, const uint8_t* end):
-    """The documents from here to the end of the section, as bytes."""
+    """Return the documents from here to the end of the section as bytes."""
     cdef int32_t size
     cdef list documents = []
     while p < end:
@@ -69,15 +69,15 @@ cdef int add_sequence(dict sequences, const uint8_t* p, int32_t size) except -1:
 
 
 def read_sections(bytes raw not None, Py_ssize_t end_position):
-    """The body of a message and its document sequences by name.
+    """Return the body of a message and its document sequences by name.
 
     Arguments:
         raw: the whole message.
-        end_position: where its sections end.
+        end_position: the end of its sections.
 
     Raises:
-        ProtocolError: these are no sections.
-        CommandError: 22, 15 or 10334, a document in them is not valid; 40413 or 238, the body has two fields of one name.
+        ProtocolError: the sections are malformed.
+        CommandError: 22, 15 or 10334 for an invalid document; 40413 or 238 if the body has a duplicate field name.
     """
     cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(raw) + BODY_START - 1
     cdef const uint8_t* end = <const uint8_t*>PyBytes_AS_STRING(raw) + end_position
@@ -91,7 +91,7 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
         size = section_size(p, end)
         if kind == 0:
             if body != NULL:
-                raise ProtocolError("an OP_MSG has two bodies")
+                raise ProtocolError("an OP_MSG has two body sections")
             body = p
         elif kind == 1:
             add_sequence(sequences, p, size)
@@ -99,7 +99,7 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
             raise ProtocolError(f"an OP_MSG has a section of unknown kind {kind}")
         p += size
     if body == NULL:
-        raise ProtocolError("an OP_MSG has no body")
+        raise ProtocolError("an OP_MSG has no body section")
     size = read_int32(body)
     check_size(size)
     check_whole(body, size)
@@ -107,10 +107,10 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
 
 
 def write_message(dict reply not None, int32_t request_id, int32_t response_to, uint32_t flags):
-    """A whole OP_MSG of one body section.
+    """Return a complete OP_MSG with one body section.
 
     Raises:
-        CommandError: 10334 for a reply that is too large for a message.
+        CommandError: 10334 if the reply exceeds the message limit.
     """
     cdef Writer out = Writer.__new__(Writer)
     cdef int32_t[4] header
@@ -132,7 +132,7 @@ def write_message(dict reply not None, int32_t request_id, int32_t response_to, 
     return out.finish()
 
 
-# CRC-32C (Castagnoli), the checksum that an OP_MSG may carry; the polynomial's bits are in reversed order.
+# CRC-32C (Castagnoli), the optional checksum of an OP_MSG, with the polynomial's bits in reversed order.
 cdef uint32_t POLYNOMIAL = 0x82F63B78
 cdef uint32_t[256] crc_table
 
@@ -150,7 +150,7 @@ fill_crc_table()
 
 
 def crc32c(const uint8_t[::1] data not None):
-    """Return the CRC-32C of the bytes. The GIL is released meanwhile: a message may be long."""
+    """Return the CRC-32C of the bytes. The GIL is released, because a message may be long."""
     cdef uint32_t crc = 0xFFFFFFFF
     cdef Py_ssize_t i
     with nogil:

@@ -1,4 +1,4 @@
-"""A command as it came in, whatever message carried it."""
+"""A received command, independent of the message type that carried it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from secantus_server.errors import CommandError
 
 @dataclass(slots=True)
 class Message:
-    """One request.
+    """A request.
 
     Arguments:
-        request_id: what the reply's `responseTo` names.
+        request_id: the id for the reply's `responseTo`.
         body: the command document; its first key is the command's name.
-        sequences: documents sent beside the body (`documents`, `updates`, `deletes`, `ops`, ...), as valid BSON bytes.
-        more_to_come: the client wants no reply.
+        sequences: document sequences outside the body (`documents`, `updates`, `deletes`, `ops`, ...), as valid BSON bytes.
+        more_to_come: the client expects no reply.
         exhaust_allowed: the server may send several replies.
-        legacy: it was an OP_QUERY and is answered by an OP_REPLY.
-        compressor: the id of the compressor it came in, to answer with the same; None if it was not compressed.
-        error: what is wrong with the documents in it; then there is nothing to run, and this is the answer.
+        legacy: the request was an OP_QUERY and is answered by an OP_REPLY.
+        compressor: the id of the request's compressor, which the reply uses too; None if it was not compressed.
+        error: the error of an invalid document in the request, to be returned instead of running a command.
     """
 
     request_id: int

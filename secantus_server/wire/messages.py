@@ -1,4 +1,4 @@
-"""From the bytes of any message to a command, and from a reply to bytes."""
+"""Parsing any message type into a command, and building the reply."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from secantus_server.wire.op_query import build_op_reply, parse_op_query
 
 
 def parse_message(header: Header, raw: bytes) -> Message:
-    """Read a whole message.
+    """Parse a complete message.
 
     Raises:
-        ProtocolError: the bytes are no message that a server answers.
+        ProtocolError: the bytes are not a message that a server handles.
     """
     compressor = None
     if header.op_code == OP_COMPRESSED:
@@ -25,21 +25,21 @@ def parse_message(header: Header, raw: bytes) -> Message:
     elif header.op_code == OP_QUERY:
         message = parse_op_query(header, raw)
     else:
-        raise ProtocolError(f"the op code {header.op_code} is not one that a server answers")
+        raise ProtocolError(f"op code {header.op_code} is not supported in requests")
     if not message.body and message.error is None:
-        raise ProtocolError("a command document is empty")
+        raise ProtocolError("the command document is empty")
     message.compressor = compressor
     return message
 
 
 def build_reply(message: Message, reply: dict[str, Any], request_id: int, more_to_come: bool = False) -> bytes:
-    """The bytes that answer a message, in the form in which it came.
+    """Return the bytes of a reply, in the message type of the request.
 
     Arguments:
-        message: what is answered.
+        message: the request.
         reply: the reply document.
-        request_id: the new message's own id.
-        more_to_come: another reply will follow without a request.
+        request_id: the id of the new message.
+        more_to_come: another reply follows without a request.
     """
     if message.legacy:
         return build_op_reply(reply, request_id, message.request_id)

@@ -1,6 +1,6 @@
-"""OP_COMPRESSED: another message, compressed.
+"""OP_COMPRESSED: a compressed message of another type.
 
-zlib is part of Python; zstd and snappy are offered where their packages are installed (the extra `compression`).
+zlib is part of Python; zstd and snappy are available if their packages are installed (the extra `compression`).
 https://github.com/mongodb/specifications/blob/master/source/compression/OP_COMPRESSED.md
 """
 
@@ -17,7 +17,7 @@ _PREFIX = struct.Struct("<iiB")
 
 
 def available_compressors() -> tuple[str, ...]:
-    """The compressors this installation can offer, in the order of preference."""
+    """Return the available compressors in order of preference."""
     names = ["zlib"]
     if importlib.util.find_spec("zstandard"):
         names.insert(0, "zstd")
@@ -27,25 +27,25 @@ def available_compressors() -> tuple[str, ...]:
 
 
 def decompress_message(header: Header, raw: bytes) -> tuple[Header, bytes, int]:
-    """The message inside: its header, its bytes, and the compressor's id.
+    """Decompress a message; return its header, its bytes, and the compressor's id.
 
     Raises:
-        ProtocolError: it cannot be decompressed, or is not what it says.
+        ProtocolError: the data cannot be decompressed, or does not match its header.
     """
     if len(raw) < HEADER_SIZE + _PREFIX.size:
-        raise ProtocolError("an OP_COMPRESSED is cut off")
+        raise ProtocolError("an OP_COMPRESSED is truncated")
     op_code, size, compressor = _PREFIX.unpack_from(raw, HEADER_SIZE)
     if not 0 <= size <= MAX_MESSAGE_SIZE - HEADER_SIZE or op_code == OP_COMPRESSED:
-        raise ProtocolError("an OP_COMPRESSED has a wrong prefix")
+        raise ProtocolError("an OP_COMPRESSED has an invalid header")
     body = _decompress(compressor, raw[HEADER_SIZE + _PREFIX.size :], size)
     if len(body) != size:
-        raise ProtocolError("an OP_COMPRESSED does not hold as much as it says")
+        raise ProtocolError("the data of an OP_COMPRESSED does not match its uncompressed size")
     inner = build_header(size, header.request_id, header.response_to, op_code)
     return Header(HEADER_SIZE + size, header.request_id, header.response_to, op_code), inner + body, compressor
 
 
 def _decompress(compressor: int, data: bytes, size: int) -> bytes:
-    """At most one byte more than `size` is ever produced, so that a small message cannot fill the memory."""
+    """Decompress data, producing at most one byte more than `size`, so that a small message cannot exhaust memory."""
     if compressor == IDS["noop"]:
         return data
     if compressor == IDS["zlib"]:
@@ -75,14 +75,14 @@ def _decompress_snappy(data: bytes, size: int) -> bytes:
 
     try:
         if cramjam.snappy.decompress_raw_len(data) != size:
-            raise ProtocolError("an OP_COMPRESSED does not hold as much as it says")
+            raise ProtocolError("the data of an OP_COMPRESSED does not match its uncompressed size")
         return bytes(cramjam.snappy.decompress_raw(data))
     except cramjam.DecompressionError as error:
         raise ProtocolError(f"snappy: {error}") from None
 
 
 def compress_message(message: bytes, compressor: int) -> bytes:
-    """Wrap a whole message; the compressor is one that a client's message came in."""
+    """Compress a complete message with the compressor that the client used."""
     _, request_id, response_to, op_code = struct.unpack_from("<iiii", message)
     body = message[HEADER_SIZE:]
     data = _compress(body, compressor)

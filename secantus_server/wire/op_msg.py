@@ -1,4 +1,4 @@
-"""OP_MSG: the message that carries every command and reply.
+"""OP_MSG: the message type of all commands and replies.
 
 https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md
 """
@@ -22,17 +22,17 @@ _UINT32 = struct.Struct("<I")
 
 
 def parse_op_msg(header: Header, raw: bytes) -> Message:
-    """Read a whole OP_MSG.
+    """Parse a complete OP_MSG.
 
     Arguments:
         header: its header.
-        raw: the whole message, header included.
+        raw: the whole message, including the header.
 
     Raises:
-        ProtocolError: it is no OP_MSG.
+        ProtocolError: the message is malformed.
     """
     if len(raw) < 26:
-        raise ProtocolError("an OP_MSG is cut off")
+        raise ProtocolError("an OP_MSG is truncated")
     (flags,) = _UINT32.unpack_from(raw, 16)
     if flags & _UNKNOWN_REQUIRED:
         raise ProtocolError(f"an OP_MSG has unknown required flags: {flags & _UNKNOWN_REQUIRED:#06x}")
@@ -53,9 +53,9 @@ def _end_before_checksum(raw: bytes) -> int:
 
 
 def build_op_msg(reply: dict[str, Any], request_id: int, response_to: int, flags: int = 0) -> bytes:
-    """A whole OP_MSG of one body section.
+    """Return a complete OP_MSG with one body section.
 
     Raises:
-        CommandError: 10334 for a reply that is too large for a message.
+        CommandError: 10334 if the reply exceeds the message limit.
     """
     return write_message(reply, request_id, response_to, flags)

@@ -1,4 +1,4 @@
-"""OP_QUERY and OP_REPLY: the message of old in which a driver may still send its first hello.
+"""OP_QUERY and OP_REPLY: the legacy message types that drivers may still use for their first hello.
 
 https://www.mongodb.com/docs/manual/legacy-opcodes/
 """
@@ -17,22 +17,22 @@ _REPLY_PREFIX = struct.Struct("<iqii")
 
 
 def parse_op_query(header: Header, raw: bytes) -> Message:
-    """Read a whole OP_QUERY that runs a command.
+    """Parse a complete OP_QUERY that runs a command.
 
     Raises:
-        ProtocolError: it is cut off, or it is not a command on `<database>.$cmd`.
+        ProtocolError: the message is truncated, or is not a command on `<database>.$cmd`.
     """
     stop = raw.find(b"\0", 20)
     if stop < 0 or len(raw) < stop + 9 + 5:
-        raise ProtocolError("an OP_QUERY is cut off")
+        raise ProtocolError("an OP_QUERY is truncated")
     namespace = raw[20:stop].decode("utf-8", "replace")
     database, _, collection = namespace.partition(".")
     if collection != "$cmd":
-        raise ProtocolError("an OP_QUERY may only carry a command; use OP_MSG")
+        raise ProtocolError("an OP_QUERY may only contain a command; use OP_MSG")
     start = stop + 9
     (size,) = struct.unpack_from("<i", raw, start)
     if not 5 <= size <= len(raw) - start:
-        raise ProtocolError("the query of an OP_QUERY has a wrong length")
+        raise ProtocolError("the query of an OP_QUERY has an invalid length")
     document = raw[start : start + size]
     message = Message(header.request_id, {}, legacy=True)
     try:
@@ -47,13 +47,13 @@ def parse_op_query(header: Header, raw: bytes) -> Message:
 
 
 def _unwrap(query: dict[str, Any]) -> dict[str, Any]:
-    """A command may be wrapped as {$query: command, $readPreference: ...}."""
+    """Unwrap a command of the form {$query: command, $readPreference: ...}."""
     inner = query.get("$query", query.get("query"))
     return inner if type(inner) is dict and next(iter(query)) in ("$query", "query") else query
 
 
 def build_op_reply(reply: dict[str, Any], request_id: int, response_to: int) -> bytes:
-    """A whole OP_REPLY of one document."""
+    """Return a complete OP_REPLY with one document."""
     document = encode(reply)
     prefix = _REPLY_PREFIX.pack(8, 0, 0, 1)
     return build_header(len(prefix) + len(document), request_id, response_to, OP_REPLY) + prefix + document

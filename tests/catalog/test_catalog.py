@@ -1,4 +1,4 @@
-"""The catalog: what is made is found, by name and after a restart, and a restored snapshot takes it back."""
+"""The catalog: created entries are found by name and after a restart, and a restored snapshot removes them."""
 
 from __future__ import annotations
 

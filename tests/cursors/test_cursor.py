@@ -1,4 +1,4 @@
-"""Cursors: batches by number and by size, limits, and the registry that lends and closes them."""
+"""Cursors: batch limits by number and by bytes, total limits, and the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A collection in memory for each test."""
+"""An in-memory collection for each test."""
 
 from __future__ import annotations
 

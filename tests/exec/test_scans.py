@@ -1,4 +1,4 @@
-"""Scans pause and go on in another transaction, tell what they examined, and stop when asked to."""
+"""Scans: pausing and continuing in another transaction, counters, and interruption."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_an_index_that_becomes_multikey_gives_each_document_once(filled: MemoryC
     filled.insert({"_id": 9, "a": [7, 8]})
     with transaction(filled) as unit:
         scan.attach(unit)
-        # Its entries do not show the whole value, so that the document itself is read.
+        # The entries do not contain the whole value, so the document is fetched.
         assert list(map(decode, scan))[-2:] == [{"a": 5}, {"_id": 9, "a": [7, 8]}]
         scan.close()
 

@@ -1,4 +1,4 @@
-"""The oplog: entries in the write's own transaction, in an order without holes; none on a standalone server."""
+"""The oplog: entries in the write's own transaction, in an order without gaps; none on a standalone server."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def put_meta(engine: Engine) -> None:
 
 
 def test_readers_never_see_a_hole(engine: Engine) -> None:
-    """Whatever a reader sees is all of what was written before it, with four threads writing."""
+    """With four writing threads, a reader that sees an entry sees every earlier one."""
     oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
     first = oplog.last_timestamp().inc + 1
     writers = [threading.Thread(target=lambda: [write(engine, oplog, ("i", {"_id": 1})) for _ in range(100)]) for _ in range(4)]

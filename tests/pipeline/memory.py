@@ -1,4 +1,4 @@
-"""An in-memory server for pipelines: collections are lists of BSON documents."""
+"""In-memory `PipelineOperations` for tests: collections are lists of BSON documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Namespace = tuple[str, str]
 
 
 class MemoryOperations:
-    """Implements `PipelineOperations` without indexes; a `collections` entry exists once it is created."""
+    """`PipelineOperations` without indexes; a collection exists once `collections` has an entry."""
 
     def __init__(self) -> None:
         self.collections: dict[Namespace, list[bytes]] = {}
@@ -32,7 +32,7 @@ class MemoryOperations:
         return CommandError(27, "text index required for $text query")
 
     def check(self) -> None:
-        """Nothing interrupts a pipeline in memory."""
+        """Never interrupt."""
 
     def resolve(self, db: str, collection: str) -> Resolved:
         pipeline: list[dict[str, Any]] = []
@@ -134,12 +134,12 @@ class MemoryOperations:
         return "localhost:27017"
 
     def fill(self, db: str, collection: str, documents: list[Any]) -> None:
-        """Puts documents into a collection."""
+        """Add documents to a collection."""
         self.collections.setdefault((db, collection), []).extend(map(encode, documents))
 
 
 class MemoryTarget:
-    """Implements `WriteTarget`; a RecordId is a document's place in the list."""
+    """`WriteTarget` over a list; a RecordId is an index into the list."""
 
     def __init__(self, server: MemoryOperations, db: str, collection: str) -> None:
         self.server = server
@@ -163,7 +163,7 @@ class MemoryTarget:
 
 
 def run(stages: list[Any], documents: list[Any], *, server: MemoryOperations | None = None) -> list[dict[str, Any]]:
-    """The output of a pipeline over the collection `test.source`, which gets these documents."""
+    """Return the output of a pipeline over `test.source` after filling it with the documents."""
     server = server or MemoryOperations()
     server.fill("test", "source", documents)
     pipeline = parse_pipeline(stages, context(server))
@@ -171,12 +171,12 @@ def run(stages: list[Any], documents: list[Any], *, server: MemoryOperations | N
 
 
 def context(server: MemoryOperations | None = None, collection: str | None = "source", db: str = "test") -> PipelineContext:
-    """The surroundings of a pipeline over `test.source`."""
+    """Return a context for a pipeline over `test.source`."""
     return PipelineContext(ParseContext(), db, server or MemoryOperations(), collection)
 
 
 def error(stages: list[Any], ctx: PipelineContext | None = None) -> CommandError:
-    """The error that parsing a pipeline raises."""
+    """Return the error raised by parsing a pipeline."""
     with pytest.raises(CommandError) as caught:
         parse_pipeline(stages, ctx or context())
     return caught.value

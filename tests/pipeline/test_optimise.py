@@ -1,4 +1,4 @@
-"""What the query layer gets of a pipeline."""
+"""The leading query that is split off a pipeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parsing of pipelines: names, places, containers."""
+"""Parsing pipelines: stage names, positions, containers."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     path = tmp_path / "file" / "data"
-    assert complaint("--port", "0", "--storage-path", path) == f"The storage directory {path} cannot be made: Not a directory."
+    assert complaint("--port", "0", "--storage-path", path) == f"The storage directory {path} cannot be created: Not a directory."
 
 
 # Root may write everywhere unless it gives up that capability.

@@ -82,4 +82,4 @@ def test_a_damaged_log_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     fill(tmp_path)
     (tmp_path / "records.wt").unlink()
-    assert complaint("--port", "0", "--storage-path", tmp_path).endswith("lacks records.wt: put the directory back from a copy.")
+    assert complaint("--port", "0", "--storage-path", tmp_path).endswith("without records.wt: restore the directory from a backup.")

@@ -193,7 +193,7 @@ def test_a_path_that_is_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("")
     for path_of_file in (path, path / "below"):
-        with pytest.raises(StorageError, match=r"The storage directory .*cannot be made"):
+        with pytest.raises(StorageError, match=r"The storage directory .*cannot be created"):
             SecantusDBServer(port=0, storage_path=str(path_of_file)).start()
 
 

@@ -1,4 +1,4 @@
-"""Which logical sessions a server knows, and until when."""
+"""The logical sessions known to a server, and their expiry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_session_lives_from_its_use_to_its_end() -> None:
 
 
 def runs(registry: SessionRegistry, session: bytes, number: int) -> bool:
-    """Whether a write of this number may run."""
+    """Return whether a write with this number may run."""
     write = RetryableWrite(number, ("insert", 1))
     return registry.begin_write(session, write) is write
 

@@ -1,4 +1,4 @@
-"""Stores to test with: real ones, in memory and in a directory."""
+"""Fixtures: stores in memory and in a directory."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A process that fills a store and ends without closing it; test_damaged_files.py runs it.
+"""A process that fills a store and exits without closing it; run by test_damaged_files.py.
 
-Arguments: the directory. It writes 20 records of ident 1, makes a checkpoint, and writes 200 more, each in a transaction of its own. The
-values end in a zero byte, as a BSON document does: WiredTiger takes such a record for a half-written one when it is damaged.
+Arguments: the directory. It writes 20 records of ident 1 and a checkpoint, then 200 more records, each in its own transaction. The
+values end in a zero byte, like BSON documents: WiredTiger treats a damaged record of that form as a half-written one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from secantus_server.storage import RECORDS, Engine, pack_ident
 
 
 def main(path: str) -> None:
-    """Write, and end as a killed process does."""
+    """Write records, and exit like a killed process."""
     engine = Engine.open(path)
     for number in range(220):
         with engine.transaction() as unit:

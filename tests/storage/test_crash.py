@@ -1,4 +1,4 @@
-"""A process killed while it writes loses nothing that it had acknowledged."""
+"""A killed process loses no acknowledged write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WRITER = Path(__file__).with_name("writer.py")
 
 
 def write_and_kill(path: Path, start: int, lines: int) -> int:
-    """Runs the writer, kills it after so many acknowledgements, and returns the last one."""
+    """Run the writer, kill it after `lines` acknowledgements, and return the last one."""
     command = [sys.executable, str(WRITER), str(path), str(start)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -33,5 +33,5 @@ def test_acknowledged_writes_survive_a_kill(tmp_path: Path) -> None:
             assert records == [key for key, _ in unit.scan(INDEX_ENTRIES, b"", None)]
         engine.close()
         last = len(records)
-        # The last transaction may have been committed without its line having been written.
+        # The last transaction may have been committed but not yet acknowledged.
         assert acknowledged <= last <= acknowledged + 1

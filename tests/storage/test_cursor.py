@@ -13,7 +13,7 @@ def fill(engine: Engine) -> None:
     with engine.transaction() as unit:
         for key in [*KEYS, b"a-", b"cx", b"z-"]:
             unit.put(CATALOG, key, key + b"!")
-    # Deleted keys at the ends and in the middle must not be met.
+    # Scans must skip deleted keys, at the ends and in the middle.
     with engine.transaction() as unit:
         for key in (b"a-", b"cx", b"z-"):
             unit.remove(CATALOG, key)

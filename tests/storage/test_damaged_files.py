@@ -1,4 +1,4 @@
-"""Damaged, cut off and missing files: each is told in one sentence, and nothing acknowledged is lost in silence."""
+"""Damaged, truncated and missing files are reported in one sentence, and no acknowledged write is lost silently."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNIT = 128
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory whose process has ended without closing it."""
+    """Return a directory whose process ended without closing it."""
     path = tmp_path_factory.mktemp("killed")
     subprocess.run([sys.executable, str(WRITER), str(path)], check=True)
     return path
@@ -31,7 +31,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(killed: Path, tmp_path: Path) -> Path:
-    """A copy of it to damage."""
+    """Return a copy of it to damage."""
     return Path(shutil.copytree(killed, tmp_path / "store"))
 
 
@@ -47,7 +47,7 @@ def last_log(store: Path) -> Path:
 
 
 def end_of_log(path: Path) -> int:
-    """Behind the last byte of the file that is not zero, at a whole unit."""
+    """Return the position after the last non-zero byte of the file, rounded up to a whole unit."""
     used = len(path.read_bytes().rstrip(b"\0"))
     return (used + UNIT - 1) // UNIT * UNIT
 
@@ -125,7 +125,7 @@ def test_a_record_that_a_crash_left_half_written(store: Path) -> None:
 
 
 def test_the_log_may_be_given_up(store: Path) -> None:
-    """What the refusal recommends: the store goes on from its checkpoint, and later crashes lose nothing."""
+    """Follow the refusal's advice: the store continues from its checkpoint, and later crashes lose nothing."""
     for path in (store / marks.NAME, *log_files(store).values()):
         path.unlink()
     assert records(store) == 20
@@ -167,7 +167,7 @@ def test_damaged_marks_are_made_anew(store: Path, damage: Callable[[Path], None]
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file(store: Path, name: str) -> None:
     (store / name).unlink()
-    assert f"lacks {name}: put the directory back from a copy" in refusal(store)
+    assert f"without {name}: restore the directory from a backup" in refusal(store)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "WiredTiger"])
@@ -191,7 +191,7 @@ def test_an_older_version(store: Path) -> None:
 
 
 def filled(path: Path) -> list[int]:
-    """A closed store with three idents, each on pages of its own."""
+    """Create a closed store with three idents, each on its own pages."""
     engine = Engine.open(str(path))
     idents = []
     for _ in range(3):
@@ -216,7 +216,7 @@ def test_a_damaged_page_is_an_error_of_what_it_belongs_to(tmp_path: Path) -> Non
 
     assert (count(first), count(third)) == (2000, 2000)
     for _ in range(2):
-        with pytest.raises(DamagedData, match=rf"A part of the collection c{second} cannot be read: the data file records.wt is damaged"):
+        with pytest.raises(DamagedData, match=rf"Part of the collection c{second} cannot be read: the data file records.wt is damaged"):
             count(second)
     with engine.transaction() as unit:
         unit.put(RECORDS, pack_ident(third) + b"new", b"value")

@@ -1,4 +1,4 @@
-"""Who has the store for himself waits for others, and others wait for him."""
+"""Exclusive access waits for running transactions, and new transactions wait for its end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_transaction_waits_to_begin(memory: Engine) -> None:
 
 
 def test_a_thread_with_a_transaction_may_begin_another(memory: Engine) -> None:
-    """Otherwise the one who waits for the first transaction would wait for ever."""
+    """A thread with an open transaction must not block at the gate, else closing the gate would deadlock."""
     unit = memory.acquire()
     unit.begin()
     thread = start(lambda: memory.restore(memory.push_snapshot()))
@@ -76,7 +76,7 @@ def test_the_wait_has_an_end(memory: Engine) -> None:
 
     thread = start(hold)
     begun.wait()
-    with pytest.raises(StorageError, match="cannot be had alone: 1 transactions"), memory.exclusive(0.01):
+    with pytest.raises(StorageError, match="exclusive access to the store: 1 transactions"), memory.exclusive(0.01):
         pass
     assert not memory._gate.closed
     finish.set()
@@ -91,7 +91,7 @@ def test_waiting_for_oneself_is_a_mistake(memory: Engine) -> None:
 
 
 def test_many_writers_and_restores(memory: Engine) -> None:
-    """Writers add pairs of keys; whoever is alone sees whole pairs, and a restore leaves none."""
+    """Writers add pairs of keys; exclusive access sees only complete pairs, and a restore removes all of them."""
     snapshot = memory.push_snapshot()
     stop = threading.Event()
 
@@ -117,7 +117,7 @@ def test_many_writers_and_restores(memory: Engine) -> None:
 
 
 class Ended(Exception):
-    """Why nobody waits any longer."""
+    """The error of an interrupted wait."""
 
 
 def test_a_wait_ends_when_its_operation_does() -> None:
@@ -145,7 +145,7 @@ def test_a_wait_ends_when_its_operation_does() -> None:
     ends.set()
     for thread in threads:
         thread.join()
-    # The one that began a transaction may have done so before the gate was closed.
+    # The thread with a transaction may have begun it before the gate was closed.
     assert sorted(steps) in (["ended", "ended", "ended"], ["ended", "ended", "transaction"])
     assert not engine._gate.closed
     ends.clear()

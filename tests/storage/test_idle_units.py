@@ -1,4 +1,4 @@
-"""A unit that nobody uses at the moment is in nobody's way."""
+"""An idle recovery unit does not slow down others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_page_that_a_committed_unit_has_read_can_be_split(memory: Engine, us
     use(idle)
     idle.commit()
     slowest = 0.0
-    # Ten megabytes on the page; a page that cannot be split makes each write wait from five megabytes on.
+    # Ten megabytes on one page: if it cannot be split, writes begin to wait from five megabytes on.
     for start in range(2, 2002, 20):
         before = time.perf_counter()
         with memory.transaction() as unit:

@@ -1,4 +1,4 @@
-"""Opening and reopening a store, and the one sentence for each way in which that fails."""
+"""Opening and reopening a store, and the error message of each failure."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"")
     for below in (path, path / "data"):
-        with pytest.raises(StorageError, match=r"The storage directory .* cannot be made: (File exists|Not a directory)\."):
+        with pytest.raises(StorageError, match=r"The storage directory .* cannot be created: (File exists|Not a directory)\."):
             Engine.open(str(below))
 
 

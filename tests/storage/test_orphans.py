@@ -1,4 +1,4 @@
-"""Dropped entries go bit by bit, and a restart forgets none."""
+"""Dropped entries are removed in small batches, and a restart continues with them."""
 
 from __future__ import annotations
 

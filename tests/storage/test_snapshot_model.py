@@ -1,4 +1,4 @@
-"""Snapshots against a model: dictionaries, copied at each snapshot."""
+"""Snapshots compared with a model of dictionaries that are copied at each snapshot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ numbers = st.integers(0, 3)
 
 
 class Snapshots(RuleBasedStateMachine):
-    """Writes, rollbacks, drops, purges, nested snapshots and restores, in any order."""
+    """Writes, rollbacks, drops, purges, nested snapshots and restores in random order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Snapshots(RuleBasedStateMachine):
             self.idents.append(self.engine.new_ident())
 
     def pick(self, number: int) -> int:
-        """One of the idents that are in use."""
+        """Return one of the idents in use."""
         return self.idents[number % len(self.idents)]
 
     @rule(table=tables, number=numbers, suffix=suffixes, value=values, known_absent=st.booleans())
@@ -93,7 +93,7 @@ class Snapshots(RuleBasedStateMachine):
     @precondition(lambda self: len(self.idents) > 1)
     @rule(number=numbers)
     def drop_ident(self, number: int) -> None:
-        """Dropped entries are out of everybody's reach: the model forgets them, but not its older copies."""
+        """Dropped entries become unreachable: remove them from the model, but not from its older copies."""
         ident = self.pick(number)
         self.idents.remove(ident)
         for table in (RECORDS, INDEX_ENTRIES):
@@ -130,7 +130,7 @@ class Snapshots(RuleBasedStateMachine):
 
     @invariant()
     def reachable_contents_are_the_models(self) -> None:
-        """All that the model has is there; all that is there beyond it belongs to orphans."""
+        """Check that the store has all of the model's entries, and beyond them only those of orphans."""
         self.compare(purged=False)
 
     def compare(self, purged: bool) -> None:
@@ -143,7 +143,7 @@ class Snapshots(RuleBasedStateMachine):
                     assert found | expected == found
 
     def teardown(self) -> None:
-        """With every snapshot popped and the orphans purged, nothing is left beyond the model."""
+        """Check that after popping all snapshots and purging, the store equals the model."""
         if self.open:
             self.engine.pop_snapshot(self.open[0][0])
         self.purge()

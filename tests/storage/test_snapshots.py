@@ -1,4 +1,4 @@
-"""Snapshots by example; test_snapshot_model.py tries the combinations."""
+"""Examples of snapshots; test_snapshot_model.py covers combinations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TABLES = (CATALOG, RECORDS, INDEX_ENTRIES, OPLOG, META)
 
 
 def dump(engine: Engine) -> dict[int, list[tuple[bytes, bytes]]]:
-    """Everything but the engine's own rows."""
+    """Return all entries except the engine's own rows."""
     with engine.transaction() as unit:
         return {table: list(unit.scan(table, b"\1" if table == META else b"", None)) for table in TABLES}
 
@@ -23,7 +23,7 @@ def purge(engine: Engine) -> None:
 
 @pytest.fixture
 def ident(engine: Engine) -> bytes:
-    """An ident with two records and a catalog row."""
+    """Create an ident with two records and a catalog row."""
     with engine.transaction() as unit:
         prefix = pack_ident(engine.new_ident())
         unit.put(CATALOG, b"c", b"old")

@@ -1,4 +1,4 @@
-"""Transactions and operations on single keys."""
+"""Transactions and single-key operations."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_two_writers_of_one_key_conflict(engine: Engine, operation: str, first_c
 
 
 def test_threads_that_retry_lose_no_increment(memory: Engine) -> None:
-    """Four threads count to one hundred on the same key."""
+    """Four threads increment the same key up to one hundred."""
 
     def add_one() -> None:
         while True:

@@ -1,6 +1,6 @@
-"""A process that writes until it is killed, and says on its output what has been acknowledged; test_crash.py runs it.
+"""A process that writes until it is killed, printing what has been acknowledged; run by test_crash.py.
 
-Arguments: the directory, and the number to start with. Each transaction writes one number into two tables.
+Arguments: the directory and the first number. Each transaction writes one number to two tables.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from secantus_server.storage import INDEX_ENTRIES, RECORDS, Engine, pack_ident
 
 
 def main(path: str, start: str) -> None:
-    """Writes numbers, a checkpoint after every three hundred."""
+    """Write numbers, with a checkpoint after every three hundred."""
     engine = Engine.open(path)
     number = int(start)
     while True:

@@ -1,4 +1,4 @@
-"""Threads and locks of the server: what they promise, and that waits end."""
+"""The server's threads and locks: their semantics and timeouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Message headers: lengths, kinds, and the limits a message is held to."""
+"""Message headers: lengths, message types, and size limits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_a_header_comes_back() -> None:
 
 @pytest.mark.parametrize("length", [-1, 0, 15, MAX_MESSAGE_SIZE + 1, 2**31 - 1, -(2**31)])
 def test_an_impossible_length_is_refused(length: int) -> None:
-    with pytest.raises(ProtocolError, match=f"a message of {length} bytes is not possible"):
+    with pytest.raises(ProtocolError, match=f"invalid message length: {length} bytes"):
         parse_header(struct.pack("<iiii", length, 1, 0, 2013))
 
 
@@ -28,8 +28,8 @@ def test_the_limits_themselves_are_allowed(length: int) -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (bytes.fromhex("160301020001000001fc0303") + bytes(20), "a TLS handshake came"),
-        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "an HTTP request came"),
+        (bytes.fromhex("160301020001000001fc0303") + bytes(20), "received a TLS handshake"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "received an HTTP request"),
     ],
 )
 def test_other_protocols_are_recognised(data: bytes, expected: str) -> None:

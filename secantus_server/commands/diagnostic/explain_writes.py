@@ -16,7 +16,7 @@ from secantus_server.query.explain import Runner, drain, projection_name, subpla
 from secantus_server.query.express import ExpressScan, express_by_id, id_plan
 from secantus_server.query.plan import Plan
 from secantus_server.query.planner import plan_query
-from secantus_server.query.stages import Stage, stage
+from secantus_server.query.stages import PlanStage, stage
 from secantus_server.work.reading import command_context
 from secantus_server.work.writing import check_not_view, statements
 
@@ -64,7 +64,7 @@ def explain_find_and_modify(request: Request, args: dict[str, Any], runner: Runn
     return runner.result(f"{request.db}.{name}", collection, query, _projected(root, args["fields"], projection))
 
 
-def _projected(below: Stage, fields: dict[str, Any], projection: Projection | None) -> Stage:
+def _projected(below: PlanStage, fields: dict[str, Any], projection: Projection | None) -> PlanStage:
     """A write's stage with the projection of what a findAndModify gives on top."""
     if projection is None or below.name == "EOF":
         return below
@@ -83,7 +83,7 @@ def _collection(request: Request, name: str) -> Collection | None:
     return collection
 
 
-def _run_update(collection: Collection | None, statement: update.UpdateStatement, runner: Runner, *, shown: bool = False) -> Stage:
+def _run_update(collection: Collection | None, statement: update.UpdateStatement, runner: Runner, *, shown: bool = False) -> PlanStage:
     plan = _write_plan(collection, statement.query, express=statement.sole and not statement.upsert and not shown)
     matched = modified = 0
     if runner.runs:
@@ -101,7 +101,7 @@ def _run_update(collection: Collection | None, statement: update.UpdateStatement
     return _write_stage("UPDATE", plan, statement.query, counts, runner)
 
 
-def _run_delete(collection: Collection | None, query: CanonicalQuery, runner: Runner, *, shown: bool = False) -> Stage:
+def _run_delete(collection: Collection | None, query: CanonicalQuery, runner: Runner, *, shown: bool = False) -> PlanStage:
     plan = _write_plan(collection, query, express=query.limit == 1 and not shown)
     found = 0
     if runner.runs:
@@ -123,7 +123,7 @@ def _write_plan(collection: Collection | None, query: CanonicalQuery, *, express
     return by_id or id_plan(plan, query)
 
 
-def _write_stage(name: str, plan: Plan, query: CanonicalQuery, counts: dict[str, Any], runner: Runner) -> Stage:
+def _write_stage(name: str, plan: Plan, query: CanonicalQuery, counts: dict[str, Any], runner: Runner) -> PlanStage:
     below = subplanned(plan.describe(), query)
     express = isinstance(plan, ExpressScan)
     return stage(

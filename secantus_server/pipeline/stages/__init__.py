@@ -1,4 +1,4 @@
-"""The stages: one file for each; importing this package registers them all."""
+"""The stages, one file each; importing this package registers all of them."""
 
 from secantus_server.pipeline.stages import (  # noqa: F401
     add_fields,

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""`$group`'s kernel: evaluates the group's value for each document, finds the group, and feeds its accumulators.
+"""`$group`'s kernel: evaluates the group key of each document, finds the group, and feeds its accumulators.
 
-Groups are found in a dict. Its keys are such that values equal in MongoDB's order are equal keys, whatever their type: strings and
-numbers are keys themselves (Python compares int, float and Decimal exactly), everything else by its key string.
+Groups are stored in a dict whose keys are equal exactly for values that are equal in MongoDB's order, whatever their types: strings and
+numbers are used as they are (Python compares int, float and Decimal exactly), all other values as key strings.
 """
 
 from secantus_server.mql.accumulators._states cimport State, size_of
@@ -38,20 +38,20 @@ cdef object key_of(object value, object collation):
 
 
 def group_key(object value, object collation=None):
-    """A hashable key; two values have equal keys if they are equal in MongoDB's order.
+    """Return a hashable key; two keys are equal if the values are equal in MongoDB's order.
 
     Arguments:
         value: any value, MISSING included.
-        collation: replaces the order of strings.
+        collation: the collation of strings.
     """
     return key_of(value, collation)
 
 
 cdef class GroupMemory:
-    """Counts the memory that groups take where they may not use the disk.
+    """Tracks the memory used by groups when disk use is not allowed.
 
     Arguments:
-        max_bytes: the most memory to use.
+        max_bytes: the memory limit.
     """
 
     cdef Py_ssize_t used
@@ -61,14 +61,14 @@ cdef class GroupMemory:
         self.max_bytes = max_bytes
 
     cpdef int begin(self, object value, list states) except -1:
-        """Count a new group with this value."""
+        """Add the memory of a new group."""
         self.used += size_of(value)
         for state in states:
             self.used += (<State>state).memory()
         return self.check()
 
     cpdef int feed(self, list states, bytes doc) except -1:
-        """Let the states of a group take a document in, and count what they grow by."""
+        """Feed a document to the states of a group, and add their growth."""
         for state in states:
             self.used -= (<State>state).memory()
             (<State>state).add(doc)
@@ -87,11 +87,11 @@ cdef class Grouper:
     """The groups of one run.
 
     Arguments:
-        expressions: what the group's value is made of.
-        names: the fields of a group's value that is an object, or None for the bare value of the only expression.
-        starts: for each accumulator the function that makes its state.
-        collation: of strings in the group's value.
-        memory: counts what the groups take, or None where they may use the disk.
+        expressions: the parts of the group key.
+        names: the field names if the group key is an object; None if it is the value of the only expression.
+        starts: for each accumulator the function that creates its state.
+        collation: the collation of strings in the group key.
+        memory: tracks the memory of the groups; None if disk use is allowed.
     """
 
     cdef tuple expressions
@@ -110,7 +110,7 @@ cdef class Grouper:
         self.memory = memory
 
     def consume(self, source):
-        """Put all documents into their groups."""
+        """Assign all documents to their groups."""
         cdef bytes doc
         for doc in source:
             if self.names is None:
@@ -119,7 +119,7 @@ cdef class Grouper:
                 self.add_object(doc)
 
     def results(self):
-        """For each group, in the order of their first documents, its value and the list of its states."""
+        """Yield the key and the list of states of each group, in order of first appearance."""
         return list(self.groups.values())
 
     cdef int add_bare(self, bytes doc) except -1:

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""`$lookup`'s loop: the outer documents, each with what was found for it."""
+"""`$lookup`'s loop: attaches the joined documents to each outer document."""
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
@@ -11,11 +11,11 @@ from secantus_server.pipeline._paths cimport JoinPath
 
 
 cdef class PointJoin:
-    """Finds an outer document's partner by the key of a unique index.
+    """Joins each outer document through a unique index.
 
     Arguments:
         path: the local field.
-        finder: asked for a value that equals nothing but itself; only one document can have it.
+        finder: finds the only document for values that equal nothing but themselves.
         otherwise: finds the documents for any other value.
     """
 
@@ -29,7 +29,7 @@ cdef class PointJoin:
         self.otherwise = otherwise
 
     cdef bytes join(self, bytes document, FieldSetter setter):
-        """The outer document with what was found for it."""
+        """Return the outer document with the joined documents."""
         cdef const uint8_t* found = NULL
         cdef size_t size = 0
         if not self.path.plain_key(document, self.finder.index.prefix):
@@ -40,15 +40,15 @@ cdef class PointJoin:
 
 
 cdef class Joined:
-    """An iterator over the outer documents with what was found in a field.
+    """An iterator over the outer documents with the joined documents in a field.
 
     Arguments:
         source: the outer documents.
-        field: where the found documents go.
-        find: a function from an outer document to a list, or a PointJoin.
-        bind: called with each outer document before that, or None.
-        max_bytes: the most bytes to be found for one document.
-        error: makes the error for more.
+        field: the field for the joined documents.
+        find: a function that returns the list for an outer document, or a PointJoin.
+        bind: called with each outer document before `find`, or None.
+        max_bytes: the byte limit of the joined documents of one outer document.
+        error: builds the error for exceeding it.
     """
 
     cdef object source

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""`$unwind`'s kernel: a document for each element of an array, made by copying bytes."""
+"""`$unwind`'s kernel: builds a document for each array element by copying bytes."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, uint8_t, uint32_t
@@ -15,18 +15,18 @@ cdef enum:
 
 
 cdef class Unwinder:
-    """Takes one document apart.
+    """Unwinds one document at a time.
 
     Arguments:
         path: the array's path without `$`.
-        index_path: where the element's position goes, or None.
-        preserve: whether documents without elements stay.
+        index_path: the field for the element's index, or None.
+        preserve: whether to keep documents without elements.
     """
 
     cdef tuple names
     cdef FieldSetter index_field
     cdef bint preserve
-    # Where the documents that hold the array begin, and where its own element does.
+    # The start offsets of the documents that contain the array, then of the array's own element.
     cdef Py_ssize_t[MAX_DEPTH] ancestors
     cdef Py_ssize_t depth
 
@@ -37,7 +37,7 @@ cdef class Unwinder:
         assert len(self.names) < MAX_DEPTH
 
     def unwind(self, bytes doc not None):
-        """The documents that one document becomes."""
+        """Return the documents that one document unwinds to."""
         cdef Element array
         if not self.find(<const uint8_t*>PyBytes_AS_STRING(doc), &array):
             return self.without_elements(doc)
@@ -50,7 +50,7 @@ cdef class Unwinder:
         return (self.indexed(doc, None),)
 
     cdef bint find(self, const uint8_t* doc, Element* found):
-        """Walk to the element at the path; only documents are walked through."""
+        """Find the element at the path, traversing documents only."""
         cdef const uint8_t* top = doc
         cdef bytes name
         self.depth = 0
@@ -81,7 +81,7 @@ cdef class Unwinder:
         return doc if self.index_field is None else self.index_field.set(doc, index)
 
     cdef bytes replaced(self, bytes doc, const Element* array, const Element* element):
-        """The document with an element in the array's place, or with nothing there."""
+        """Return the document with an element in place of the array, or without the array."""
         cdef const uint8_t* source = <const uint8_t*>PyBytes_AS_STRING(doc)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(doc)
         cdef Py_ssize_t head = array.start - source

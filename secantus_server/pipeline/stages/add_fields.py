@@ -1,4 +1,4 @@
-"""`$addFields` and its other name `$set`: new or changed fields.
+"""`$addFields` and its alias `$set`: new or changed fields.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/addFields/
 """
@@ -17,11 +17,11 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$addFields", "$set")
 class AddFields(Stage):
-    """Computed fields.
+    """The fields to compute.
 
     Arguments:
-        paths: what is written, as the user named it.
-        projection: what writes it.
+        paths: the paths to write, as given by the user.
+        projection: writes the fields.
     """
 
     one_to_one = True
@@ -33,19 +33,19 @@ class AddFields(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> AddFields:
-        """Reads `{$addFields: {path: expression}}`.
+        """Parse `{$addFields: {path: expression}}`.
 
         Raises:
-            CommandError: 40272 for what is no document, and the errors of paths and expressions.
+            CommandError: 40272 if the argument is not a document, and the errors of paths and expressions.
         """
         if type(spec) is not dict:
             raise CommandError(40272, "$addFields specification stage must be an object")
         return cls(list(spec), parse_add_fields(spec, ctx.parse))
 
     def changed_fields(self) -> frozenset[str]:
-        """The fields that are written."""
+        """Return the fields to write."""
         return frozenset(path.partition(".")[0] for path in self.paths)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents with their new fields."""
+        """Return the documents with the new fields."""
         return map(self.projection.apply, source)

@@ -1,4 +1,4 @@
-"""`$bucket`: groups by ranges between given boundaries.
+"""`$bucket`: groups documents into ranges between given boundaries.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/bucket/
 """
@@ -29,7 +29,7 @@ NO_DEFAULT = object()
 
 @dataclass(frozen=True)
 class Boundaries:
-    """Constant values in ascending order, and the name of what is outside of them."""
+    """Constant boundaries in ascending order, and the `_id` of the bucket for values outside them."""
 
     values: list[Any]
     keys: list[bytes]
@@ -37,10 +37,10 @@ class Boundaries:
     collation: Collation | None
 
     def place(self, value: Any) -> Any:
-        """The lower boundary of a value's bucket, or the default.
+        """Return the lower boundary of a value's bucket, or the default bucket's `_id`.
 
         Raises:
-            CommandError: 40066 for a value outside when there is no default.
+            CommandError: 40066 for a value outside the boundaries without a default.
         """
         index = bisect_right(self.keys, key_string(value, self.collation)) - 1
         if 0 <= index < len(self.keys) - 1:
@@ -52,7 +52,7 @@ class Boundaries:
 
 @stage("$bucket")
 class Bucket(Stage):
-    """Ranges and accumulators; `max_bytes` is the most memory for the buckets, None where they may use the disk for more."""
+    """Boundaries and accumulators; `max_bytes` is the memory limit of the buckets, None if disk use is allowed."""
 
     makes_many = True
 
@@ -65,7 +65,7 @@ class Bucket(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Bucket:
-        """Reads `{$bucket: {groupBy, boundaries, default, output}}`.
+        """Parse `{$bucket: {groupBy, boundaries, default, output}}`.
 
         Raises:
             CommandError: 40191 to 40202 for a malformed argument, and the errors of expressions and accumulators.
@@ -81,10 +81,10 @@ class Bucket(Stage):
         return cls(parse_expression(spec["groupBy"], ctx.parse), boundaries, fields, ctx.kept_at_most(ctx.parse.limits.group))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return a document for each bucket that is not empty, in ascending order.
+        """Yield a document for each non-empty bucket, in ascending order.
 
         Raises:
-            CommandError: 40066 for a value outside of the boundaries, 292 QueryExceededMemoryLimitNoDiskUseAllowed.
+            CommandError: 40066 for a value outside the boundaries without a default, 292 QueryExceededMemoryLimitNoDiskUseAllowed.
         """
         buckets: dict[bytes, tuple[Any, list[Any]]] = {}
         place = self.boundaries.place
@@ -103,15 +103,15 @@ class Bucket(Stage):
 
 
 def is_expression(spec: Any) -> bool:
-    """Whether a `groupBy` is a path or an expression in an object."""
+    """Return whether a `groupBy` is a field path or an expression object."""
     return (type(spec) is str and spec.startswith("$")) or (type(spec) is dict and bool(spec))
 
 
 def parse_output(spec: dict[str, Any] | None, ctx: ParseContext) -> dict[str, Accumulator]:
-    """The accumulators of `output`; a count if it is left out.
+    """Return the accumulators of `output`; by default a count.
 
     Raises:
-        CommandError: those of accumulated fields.
+        CommandError: the errors of accumulated fields.
     """
     return {name: parse_accumulated_field(name, value, ctx) for name, value in ({"count": {"$sum": 1}} if spec is None else spec).items()}
 

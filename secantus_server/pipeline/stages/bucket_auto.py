@@ -1,4 +1,4 @@
-"""`$bucketAuto`: groups into so many ranges of about equal size.
+"""`$bucketAuto`: groups documents into a given number of ranges of about equal size.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/bucketAuto/
 """
@@ -21,17 +21,17 @@ from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.pipeline.arguments import whole_number
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.memory import within_memory
+from secantus_server.pipeline.preferred_numbers import Rounder, find_rounder
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages.bucket import is_expression, parse_output
-from secantus_server.pipeline.stages.granularity import Rounder, find_rounder
 
 Item = tuple[Any, bytes]
 
 
 @stage("$bucketAuto")
 class BucketAuto(Stage):
-    """How many buckets, of what, rounded how; `max_bytes` of documents are sorted, None where they may use the disk for more."""
+    """The number of buckets, the key and the rounding; `max_bytes` limits the bytes of documents to sort, None if disk use is allowed."""
 
     makes_many = True
 
@@ -54,7 +54,7 @@ class BucketAuto(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> BucketAuto:
-        """Reads `{$bucketAuto: {groupBy, buckets, output, granularity}}`.
+        """Parse `{$bucketAuto: {groupBy, buckets, output, granularity}}`.
 
         Raises:
             CommandError: 40239 to 40246, 40257, 40261 for a malformed argument, and the errors of expressions and accumulators.
@@ -74,7 +74,7 @@ class BucketAuto(Stage):
         return cls(group_by, whole_number(spec["buckets"], 40242, ""), rounder, fields, ctx.parse.collation, max_bytes)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """A document for each bucket.
+        """Yield a document for each bucket.
 
         Raises:
             CommandError: 40258 to 40260 for a value that a granularity cannot round, 292 QueryExceededMemoryLimitNoDiskUseAllowed.
@@ -101,7 +101,7 @@ class BucketAuto(Stage):
         return value, document
 
     def _divide(self, items: list[Item]) -> list[tuple[Any, Any, list[Item]]]:
-        """The lowest value, the highest value and the members of each bucket."""
+        """Return the lower bound, upper bound and members of each bucket."""
         size = max(int(len(items) / self.buckets + 0.5), 1)
         buckets: list[tuple[Any, Any, list[Item]]] = []
         start = 0
@@ -125,7 +125,7 @@ class BucketAuto(Stage):
         return end
 
     def _absorb_rounded(self, items: list[Item], end: int) -> tuple[Any, int]:
-        """The rounded upper boundary, and where the values below it end."""
+        """Return the rounded upper bound, and the index of the first item beyond it."""
         assert self.rounder is not None, "called with a granularity only"
         high = self.rounder(items[end - 1][0], True)
         while end < len(items) and (compare_values(items[end][0], high) < 0 or compare_values(items[end][0], items[end - 1][0]) == 0):

@@ -1,4 +1,4 @@
-"""`$changeStream`: what the user wrote is checked, and its place in a pipeline, though there are no change streams yet.
+"""`$changeStream`: its argument and position are validated, but change streams are not supported yet.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStream/
 """
@@ -27,7 +27,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(TOKENS, ("object",)),
     "startAtOperationTime": ("timestamp",),
 }
-# What may follow it: an event stays an event.
+# The stages allowed after it: those that turn each event into at most one event.
 FOLLOWERS = frozenset(
     ["$match", "$project", "$addFields", "$set", "$unset", "$replaceRoot", "$replaceWith", "$redact", "$changeStreamSplitLargeEvent"]
 )
@@ -46,7 +46,7 @@ class ChangeStream(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ChangeStream:
-        """Reads `{$changeStream: {fullDocument, resumeAfter, ...}}`; it watches a collection, or with `aggregate: 1` a database.
+        """Parse `{$changeStream: {fullDocument, resumeAfter, ...}}`; it watches a collection, or with `aggregate: 1` a database.
 
         Raises:
             CommandError: 6188500, 40415, 14, 2, 40647, 40648, 40649, 50811, 9 for a malformed argument, 323 under the Stable API, 73.
@@ -73,7 +73,7 @@ class ChangeStream(Stage):
         return stream
 
     def check_view(self, namespace: str) -> None:
-        """A view has no changes of its own.
+        """Raise: a view has no changes.
 
         Raises:
             CommandError: 166.
@@ -81,7 +81,7 @@ class ChangeStream(Stage):
         raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
 
     def check_follower(self, follower: Stage) -> None:
-        """Only stages that look at one event at a time may follow.
+        """Raise unless the follower processes each event independently.
 
         Raises:
             CommandError: 20.
@@ -90,7 +90,7 @@ class ChangeStream(Stage):
             raise CommandError(20, f"{follower.name} is not permitted in a $changeStream pipeline")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Never any documents.
+        """Raise: change streams are not supported yet.
 
         Raises:
             CommandError: 238, or on a standalone server 40573.
@@ -101,7 +101,7 @@ class ChangeStream(Stage):
 
 
 def _check_token(token: dict[str, Any]) -> None:
-    """The form of a resume token: hexadecimal digits, which say more than nothing."""
+    """Validate the form of a resume token. Only that it consists of hexadecimal digits can be checked."""
     data = token.get("_data")
     if type(data) is not str:
         raise CommandError(40647, f"Bad resume token: _data of missing or of wrong type {token}")

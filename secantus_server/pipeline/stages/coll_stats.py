@@ -25,13 +25,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "queryExecStats": ("object",),
     "operationStats": ("object",),
 }
-# The numbers of `storageStats` that `scale` divides.
+# The fields of `storageStats` that `scale` divides.
 SCALED = frozenset(["size", "storageSize", "freeStorageSize", "totalIndexSize", "totalSize", "maxSize"])
 
 
 @stage("$collStats")
 class CollStats(Stage):
-    """Which statistics are wanted."""
+    """The requested statistics."""
 
     position = Position.FIRST
     in_facet = False
@@ -44,7 +44,7 @@ class CollStats(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> CollStats:
-        """Reads `{$collStats: {latencyStats, storageStats, count, queryExecStats}}`.
+        """Parse `{$collStats: {latencyStats, storageStats, count, queryExecStats}}`.
 
         Raises:
             CommandError: 5447000, 40415, 14, 31170, 2 for a malformed argument.
@@ -57,7 +57,7 @@ class CollStats(Stage):
         return cls(fields, ctx)
 
     def check_view(self, namespace: str) -> None:
-        """A view has no storage and no count of its own.
+        """Raise for a view if storage statistics or a count are requested.
 
         Raises:
             CommandError: 166.
@@ -66,7 +66,7 @@ class CollStats(Stage):
             raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document.
+        """Yield one document.
 
         Raises:
             CommandError: 26 if the collection does not exist.
@@ -100,7 +100,7 @@ class CollStats(Stage):
 
 
 def _check_options(name: str, options: dict[str, Any]) -> None:
-    """The options of one kind of statistics."""
+    """Check the options of one kind of statistics."""
     if name == "latencyStats":
         named_fields("$collStats.latencyStats", options, {"histograms": ()})
         if "histograms" in options:
@@ -115,7 +115,7 @@ def _check_options(name: str, options: dict[str, Any]) -> None:
 
 
 def _latency(latencies: dict[str, tuple[int, int]], histograms: bool) -> dict[str, Any]:
-    """The sums of the latencies; single ones are not kept, so that histograms are empty."""
+    """Return the total latencies. Histograms are empty, since single latencies are not kept."""
     shown: dict[str, Any] = {}
     for name, (ops, micros) in {**latencies, "transactions": (0, 0)}.items():
         start: dict[str, Any] = {"histogram": []} if histograms else {}
@@ -124,7 +124,7 @@ def _latency(latencies: dict[str, tuple[int, int]], histograms: bool) -> dict[st
 
 
 def _scaled(stats: dict[str, Any], scale: Any) -> dict[str, Any]:
-    """Sizes divided by the scale, which is shown beside them."""
+    """Divide the sizes by the scale, and report the scale."""
     factor = 1 if scale is None else min(truncated(scale), INT32_MAX)
     found: dict[str, Any] = {
         name: int_value(int(value) // factor) if name in SCALED and is_number(value) else value for name, value in stats.items()

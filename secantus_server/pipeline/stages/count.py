@@ -1,4 +1,4 @@
-"""`$count`: how many documents there are.
+"""`$count`: the number of documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/count/
 """
@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$count")
 class Count(Stage):
-    """A count under a name."""
+    """A count, returned in a named field."""
 
     def __init__(self, field: str) -> None:
         super().__init__()
@@ -25,10 +25,10 @@ class Count(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Count:
-        """Reads `{$count: name}`.
+        """Parse `{$count: name}`.
 
         Raises:
-            CommandError: 40156 to 40160 for what is no name, 9039800 for `_id`.
+            CommandError: 40156 to 40160 for an invalid field name, 9039800 for `_id`.
         """
         if type(spec) is not str:
             raise CommandError(40156, "the count field must be a non-empty string")
@@ -45,7 +45,7 @@ class Count(Stage):
         return cls(spec)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document, or none if there were no documents."""
+        """Yield one document with the count, or none if the input is empty."""
         count = sum(1 for _ in source)
         if count:
             yield encode({self.field: int_value(count)})

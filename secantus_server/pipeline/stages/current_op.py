@@ -1,4 +1,4 @@
-"""`$currentOp`: what the server is doing.
+"""`$currentOp`: the server's running operations.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
 """
@@ -22,14 +22,14 @@ OPTIONS = frozenset(
 
 @stage("$currentOp")
 class CurrentOp(ServerStage):
-    """Which operations are wanted."""
+    """The options that select operations."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> CurrentOp:
-        """Reads `{$currentOp: {allUsers, idleConnections, ...}}`.
+        """Parse `{$currentOp: {allUsers, idleConnections, ...}}`.
 
         Raises:
-            CommandError: 14 and 9 for a malformed argument, 73 on another database than `admin`.
+            CommandError: 14 and 9 for a malformed argument, 73 outside the database `admin`.
         """
         if type(spec) is not dict:
             raise CommandError(14, "$currentOp options must be specified in an object")
@@ -42,5 +42,5 @@ class CurrentOp(ServerStage):
         return cls(spec, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document for each operation."""
+        """Yield one document for each operation."""
         yield from map(encode, self.ctx.operations.current_operations(self.options))

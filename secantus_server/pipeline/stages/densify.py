@@ -1,4 +1,4 @@
-"""`$densify`: new documents where a sequence of numbers or dates has gaps.
+"""`$densify`: fills the gaps in a sequence of numbers or dates with new documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/densify/
 """
@@ -37,13 +37,13 @@ EMPTY_DOCUMENT = encode({})
 
 @dataclass(frozen=True)
 class Range:
-    """The grid of a densification.
+    """The grid of values to fill in.
 
     Arguments:
-        step: the distance of two values.
+        step: the distance between two values.
         unit: the unit of the step, for dates.
         mode: `full`, `partition` or `explicit`.
-        low, high: the explicit bounds; the upper one is not reached.
+        low, high: the explicit bounds; the upper one is exclusive.
     """
 
     step: Any
@@ -53,16 +53,16 @@ class Range:
     high: Any = None
 
     def value(self, start: Any, index: int) -> Any:
-        """The value so many steps after the first one."""
+        """Return the value `index` steps after the start."""
         if self.unit is None:
             return start if index == 0 else add(start, multiply(self.step, index))
         return Date(add_units(start.ms, self.unit, int(self.step) * index, find_timezone("UTC")))
 
     def check(self, value: Any) -> None:
-        """Whether a document's value can stand on the grid.
+        """Raise if a document's value does not fit the grid's type.
 
         Raises:
-            CommandError: 6053600 and 6586400 for numbers among dates and the other way round, 5733201 for anything else.
+            CommandError: 6053600 for a number on a date grid, 6586400 for a date on a numeric grid, 5733201 for other types.
         """
         if type(value) is Date:
             if self.unit is None:
@@ -75,7 +75,7 @@ class Range:
 
 @stage("$densify")
 class Densify(Stage):
-    """A field, partitions and a grid; `max_bytes` of documents are sorted, None where they may use the disk for more."""
+    """The field, partitions and grid; `max_bytes` limits the bytes of documents to sort, None if disk use is allowed."""
 
     makes_many = True
 
@@ -91,7 +91,7 @@ class Densify(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Densify:
-        """Reads `{$densify: {field, partitionByFields, range: {step, unit, bounds}}}`.
+        """Parse `{$densify: {field, partitionByFields, range: {step, unit, bounds}}}`.
 
         Raises:
             CommandError: 9, 14, 40414, 40415, 5733401 to 5733409, 5946802 and 8993000 for a malformed argument.
@@ -116,11 +116,11 @@ class Densify(Stage):
         return cls(fields["field"], partition_by, grid, ctx.parse.collation, ctx.kept_at_most(ctx.parse.limits.sort))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents in the order of partition and field, and new ones between them.
+        """Yield the documents ordered by partition and field, with new ones in between.
 
         Raises:
-            CommandError: 5897900 for too many new documents, 292 for more documents than may be sorted without the disk, and what a
-                value is told by `Range.check`.
+            CommandError: 5897900 for too many new documents, 292 QueryExceededMemoryLimitNoDiskUseAllowed, and the errors of
+                `Range.check`.
         """
         documents = [
             (self._partition(fields), get_path(fields, self.names), fields, document)
@@ -157,7 +157,7 @@ class Densify(Stage):
             yield from self._fill(members, low, high)
 
     def _fill(self, members: list[tuple[bytes, Any, dict[str, Any], bytes]], low: Any, high: Any) -> Iterator[bytes]:
-        """One partition: its documents and, between them, the values of the grid that none of them has."""
+        """Yield the documents of one partition and, between them, new documents for the grid values that none of them has."""
         template = self._template(members[0][2] if members else {})
         setter = FieldSetter(self.field)
         grid = self._grid(low, high)
@@ -174,7 +174,7 @@ class Densify(Stage):
             following = next(grid, MISSING)
 
     def _grid(self, low: Any, high: Any) -> Iterator[Any]:
-        """The values from `low` on; the explicit upper bound is left out, the greatest value of the documents is not."""
+        """Yield the grid values from `low` on. An explicit upper bound is exclusive, the greatest value of the documents is inclusive."""
         last = -1 if self.range.mode == "explicit" else 0
         index = 0
         while compare_values(value := self.range.value(low, index), high) <= last:

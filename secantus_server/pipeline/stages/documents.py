@@ -1,4 +1,4 @@
-"""`$documents`: documents written in the pipeline itself.
+"""`$documents`: literal documents in the pipeline itself.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/documents/
 """
@@ -20,7 +20,7 @@ EMPTY_DOCUMENT = encode({})
 
 @stage("$documents")
 class Documents(Stage):
-    """An expression that gives an array of documents."""
+    """An expression that returns an array of documents."""
 
     position = Position.FIRST
     collectionless = True
@@ -33,10 +33,10 @@ class Documents(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Documents:
-        """Reads `{$documents: expression}`.
+        """Parse `{$documents: expression}`.
 
         Raises:
-            CommandError: 5858203 for a constant that is no array, and the expression's errors.
+            CommandError: 5858203 for a constant that is not an array, and the expression's errors.
         """
         expression = parse_expression(spec, ctx.parse)
         if expression.is_constant:
@@ -44,10 +44,10 @@ class Documents(Stage):
         return cls(expression)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents.
+        """Yield the documents.
 
         Raises:
-            CommandError: 5858203 if the expression gives no array, 40228 for an element that is no document.
+            CommandError: 5858203 if the expression does not return an array, 40228 for an element that is not a document.
         """
         for value in _check_array(self.expression.evaluate(EMPTY_DOCUMENT)):
             if type(value) is not dict:

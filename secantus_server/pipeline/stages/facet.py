@@ -21,7 +21,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$facet")
 class Facet(Stage):
-    """Pipelines by name."""
+    """Named sub-pipelines."""
 
     in_facet = False
 
@@ -32,10 +32,10 @@ class Facet(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Facet:
-        """Reads `{$facet: {name: [stage, ...], ...}}`.
+        """Parse `{$facet: {name: [stage, ...], ...}}`.
 
         Raises:
-            CommandError: 40169 to 40171 for a malformed argument, 40600 for a stage that no facet may hold.
+            CommandError: 40169 to 40171 for a malformed argument, 40600 for a stage that is not allowed in a facet.
         """
         if type(spec) is not dict or not spec:
             raise CommandError(40169, "the $facet specification must be a non-empty object")
@@ -47,10 +47,10 @@ class Facet(Stage):
         return cls(pipelines, ctx.parse.limits.facet)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return one document with the output of every pipeline. It may be larger than a document of a result.
+        """Yield one document with the output of every pipeline. It may exceed the size limit of stored documents.
 
         Raises:
-            CommandError: 4031700 if it is larger than what the stage may make.
+            CommandError: 4031700 if it exceeds the stage's own size limit.
         """
         documents = list(source)
         found = {name: RawArray(list(pipeline.run(Checked(documents, self.check)))) for name, pipeline in self.pipelines.items()}

@@ -28,7 +28,7 @@ METHODS = {"linear": "$linearFill", "locf": "$locf"}
 
 @stage("$fill")
 class Fill(Stage):
-    """Window functions for the methods, then new fields for the values."""
+    """A `$fill`, run as `$setWindowFields` for its methods followed by `$addFields` for its values."""
 
     makes_many = True
 
@@ -38,7 +38,7 @@ class Fill(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Fill:
-        """Reads `{$fill: {partitionBy, partitionByFields, sortBy, output}}`.
+        """Parse `{$fill: {partitionBy, partitionByFields, sortBy, output}}`.
 
         Raises:
             CommandError: 9, 14, 40414, 40415 and 6050200 to 6050204 for a malformed argument, and the errors of expressions.
@@ -59,14 +59,14 @@ class Fill(Stage):
         return cls(steps)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents, filled."""
+        """Return the documents with the fields filled."""
         for step in self.steps:
             source = step.run(source)
         return iter(source)
 
 
 def _sort_out(path: str, how: Any, windows: dict[str, Any], values: dict[str, Any]) -> None:
-    """Enters one field of the output where it is computed."""
+    """Add one output field to the window functions or to the values."""
     if type(how) is not dict or len(how) != 1:
         raise CommandError(6050202, "The output of $fill must specify exactly one of 'method' or 'value' for each field")
     if "value" in how:
@@ -93,7 +93,7 @@ def _window_spec(fields: dict[str, Any], windows: dict[str, Any]) -> dict[str, A
 
 
 def _partition(paths: list[Any]) -> dict[str, Any]:
-    """The partition of a list of fields."""
+    """Return the partition expression for a list of fields."""
     found = {}
     for path in paths:
         if type(path) is not str:

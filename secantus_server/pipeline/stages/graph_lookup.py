@@ -1,4 +1,4 @@
-"""`$graphLookup`: the documents that can be reached from one by following a field again and again.
+"""`$graphLookup`: the documents reachable from each document by following a field repeatedly.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/graphLookup/
 """
@@ -19,7 +19,7 @@ from secantus_server.pipeline._fields import FieldSetter
 from secantus_server.pipeline._paths import JoinPath
 from secantus_server.pipeline.arguments import check_path, whole_number
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.join import HashJoin
+from secantus_server.pipeline.joins.hash_join import HashJoin
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stage import Stage
@@ -29,12 +29,12 @@ REQUIRED = ("from", "startWith", "connectFromField", "connectToField", "as")
 
 @dataclass(frozen=True)
 class Walk:
-    """How far a search goes and what it notes.
+    """The parameters of a search.
 
     Arguments:
         connect_from: the field whose values are followed.
-        connect_to: the field where they are found.
-        max_depth: the last depth, or None.
+        connect_to: the field that must have those values.
+        max_depth: the maximum depth, or None.
         depth_field: the field for the depth, or None.
     """
 
@@ -61,7 +61,7 @@ class GraphLookup(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> GraphLookup:
-        """Reads `{$graphLookup: {from, startWith, connectFromField, connectToField, as, maxDepth, depthField, restrictSearchWithMatch}}`.
+        """Parse `{$graphLookup: {from, startWith, connectFromField, connectToField, as, maxDepth, depthField, restrictSearchWithMatch}}`.
 
         Raises:
             CommandError: 40103, 40104, 40185, 40327, 40100 to 40102, 40105 for a malformed argument, and the errors of paths,
@@ -88,11 +88,11 @@ class GraphLookup(Stage):
         return cls(spec["as"], parse_expression(spec["startWith"], ctx.parse), walk, reachable.documents, ctx)
 
     def changed_fields(self) -> frozenset[str]:
-        """Where the found documents go."""
+        """Return the field for the found documents."""
         return frozenset([self.field.partition(".")[0]])
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents, each with all that can be reached from it."""
+        """Yield the documents, each with all documents reachable from it."""
         max_bytes = self.ctx.kept_at_most(self.ctx.parse.limits.graph_lookup)
         table = HashJoin(self.documents, self.walk.connect_to, self.ctx.parse)
         follow = JoinPath(self.walk.connect_from, False, self.ctx.parse.collation)
@@ -106,10 +106,10 @@ class GraphLookup(Stage):
         return [key_string(item, self.ctx.parse.collation) for item in values if item is not MISSING]
 
     def _search(self, keys: Iterable[bytes], table: HashJoin, follow: JoinPath, max_bytes: int | None) -> list[bytes]:
-        """Search breadth first; a document that was found once is not followed again.
+        """Search breadth first, visiting each document once.
 
         Raises:
-            CommandError: 292 for more documents than may be kept without the disk, which MongoDB uses here since 8.2.
+            CommandError: 292 if the documents exceed the memory limit and disk use (in MongoDB since 8.2) is not allowed.
         """
         found: dict[bytes, bytes] = {}
         asked: set[bytes] = set()

@@ -24,13 +24,13 @@ UNKNOWN_ACCUMULATOR = 15952
 
 @stage("$group")
 class Group(Stage):
-    """A grouping.
+    """The group key and the accumulators.
 
     Arguments:
-        id: the group's value.
-        fields: accumulators by the name of their field.
-        collation: of strings in the group's value.
-        max_bytes: the most memory for the groups; None where they may use the disk for more.
+        id: the group key.
+        fields: the accumulators by field name.
+        collation: the collation of strings in the group key.
+        max_bytes: the memory limit of the groups; None if disk use is allowed.
     """
 
     makes_many = True
@@ -44,10 +44,10 @@ class Group(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Group:
-        """Reads `{$group: {_id: expression, field: {$accumulator: expression}}}`.
+        """Parse `{$group: {_id: expression, field: {$accumulator: expression}}}`.
 
         Raises:
-            CommandError: 15947 for what is no document, 15955 without `_id`, and those of `parse_accumulated_field`.
+            CommandError: 15947 if the argument is not a document, 15955 without `_id`, and those of `parse_accumulated_field`.
         """
         if type(spec) is not dict:
             raise CommandError(15947, "a group's fields must be specified in an object")
@@ -63,7 +63,7 @@ class Group(Stage):
         return cls(group_id, fields, ctx.parse.collation, ctx.kept_at_most(ctx.parse.limits.group))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return one document for each group.
+        """Yield one document for each group.
 
         Raises:
             CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed, 146 ExceededMemoryLimit, and the errors of the expressions.
@@ -94,12 +94,12 @@ def _parse_id(spec: Any, ctx: ParseContext) -> Expression:
 
 
 def parse_accumulated_field(name: str, spec: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `name: {$accumulator: argument}` of `$group`, `$bucket` and `$bucketAuto`.
+    """Parse `name: {$accumulator: argument}` of `$group`, `$bucket` and `$bucketAuto`.
 
     Arguments:
         name: the field.
-        spec: what stands after it.
-        ctx: variables in scope.
+        spec: the field's value.
+        ctx: the parse context.
 
     Raises:
         CommandError: 40234 to 40238 for a malformed field, 15952 for an unknown accumulator, and the accumulator's own errors.

@@ -1,4 +1,4 @@
-"""`$indexStats`: how often each index was used.
+"""`$indexStats`: usage counts of the indexes.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/indexStats/
 """
@@ -29,7 +29,7 @@ class IndexStats(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> IndexStats:
-        """Reads `{$indexStats: {}}`.
+        """Parse `{$indexStats: {}}`.
 
         Raises:
             CommandError: 28803 for any other argument.
@@ -39,7 +39,7 @@ class IndexStats(Stage):
         return cls(ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document for each index; of a view, those of the collection beneath it."""
+        """Yield one document for each index; for a view, the indexes of the underlying collection."""
         assert self.ctx.collection is not None, "the parser has checked that there is a collection"
         operations = self.ctx.operations
         host = operations.host()

@@ -17,13 +17,13 @@ from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 
-# What itertools counts to; no server has as many documents.
+# The maximum of itertools.islice, above any possible number of documents.
 MAX_COUNT = 2**63 - 1
 
 
 @stage("$limit")
 class Limit(Stage):
-    """How many documents pass."""
+    """The number of documents to pass through."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -31,10 +31,10 @@ class Limit(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Limit:
-        """Reads `{$limit: n}`.
+        """Parse `{$limit: n}`.
 
         Raises:
-            CommandError: 5107201 for what is no whole number or is negative, 15958 for zero.
+            CommandError: 5107201 unless it is a non-negative whole number, 15958 for zero.
         """
         subject = "invalid argument to $limit stage: "
         count = whole_number(spec, 5107201, subject, text=show("$limit", spec))
@@ -45,9 +45,9 @@ class Limit(Stage):
         return cls(count)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The first documents."""
+        """Return the first documents."""
         return islice(source, min(self.count, MAX_COUNT))
 
     def explain(self) -> dict[str, Any]:
-        """The stage as explain shows it."""
+        """Return the stage in explain's format."""
         return {self.name: Int64(self.count)}

@@ -1,4 +1,4 @@
-"""`$listCatalog` and `$listClusterCatalog`: the collections and views that there are.
+"""`$listCatalog` and `$listClusterCatalog`: all collections and views.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/listClusterCatalog/
 """
@@ -18,14 +18,14 @@ from secantus_server.pipeline.stage import ServerStage
 
 @stage("$listClusterCatalog")
 class ListClusterCatalog(ServerStage):
-    """What is shown of each collection."""
+    """The catalog entries of a database or of the server."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListClusterCatalog:
-        """Reads `{$listClusterCatalog: {shards: bool, balancingConfiguration: bool}}`.
+        """Parse `{$listClusterCatalog: {shards: bool, balancingConfiguration: bool}}`.
 
         Raises:
-            CommandError: 9621302 for what is no document, 14 and 40415 for its fields, 9621301 in a sub-pipeline.
+            CommandError: 9621302 if the argument is not a document, 14 and 40415 for its fields, 9621301 in a sub-pipeline.
         """
         if type(spec) is not dict:
             raise CommandError(9621302, f"$listClusterCatalog must take a nested object but found: {type_name(spec)}")
@@ -38,7 +38,7 @@ class ListClusterCatalog(ServerStage):
         return cls(spec, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document for each collection and view; on the database `admin` those of all databases."""
+        """Yield one document for each collection and view; on the database `admin`, of all databases."""
         for entry in self.ctx.operations.catalog_entries(None if self.ctx.db == "admin" else self.ctx.db):
             document = {**entry, "sharded": False}
             if self.options.get("shards"):
@@ -48,11 +48,11 @@ class ListClusterCatalog(ServerStage):
 
 @stage("$listCatalog")
 class ListCatalog(ListClusterCatalog):
-    """The same of this server alone."""
+    """`$listCatalog`, which returns the same entries and takes no options."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListCatalog:
-        """Reads `{$listCatalog: {}}`.
+        """Parse `{$listCatalog: {}}`.
 
         Raises:
             CommandError: 6200600 for any other argument.

@@ -1,4 +1,4 @@
-"""`$listLocalSessions` and `$listSessions`: the logical sessions the server knows.
+"""`$listLocalSessions` and `$listSessions`: the server's logical sessions.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/listLocalSessions/
 """
@@ -18,11 +18,11 @@ from secantus_server.pipeline.stage import ServerStage
 
 @stage("$listLocalSessions")
 class ListLocalSessions(ServerStage):
-    """Whose sessions are wanted."""
+    """The users whose sessions to list."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListLocalSessions:
-        """Reads `{$listLocalSessions: {users: [{user, db}], allUsers: bool}}`.
+        """Parse `{$listLocalSessions: {users: [{user, db}], allUsers: bool}}`.
 
         Raises:
             CommandError: 14, 40414, 40415 for a malformed argument, 2 for both options together.
@@ -30,7 +30,7 @@ class ListLocalSessions(ServerStage):
         return cls(_parse_options(cls.name, spec), ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document for each session."""
+        """Yield one document for each session."""
         yield from map(encode, self.ctx.operations.sessions(self.options))
 
 
@@ -42,7 +42,7 @@ class ListSessions(ListLocalSessions):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListSessions:
-        """Reads `{$listSessions: {users: [{user, db}], allUsers: bool}}`.
+        """Parse `{$listSessions: {users: [{user, db}], allUsers: bool}}`.
 
         Raises:
             CommandError: as `$listLocalSessions`, and 73 on another collection.

@@ -1,4 +1,4 @@
-"""`$lookup`: an array of documents of another collection.
+"""`$lookup`: adds an array of matching documents from another collection.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/lookup/
 """
@@ -18,18 +18,18 @@ from secantus_server.mql.expressions.paths import validate_variable_name
 from secantus_server.pipeline._paths import JoinPath
 from secantus_server.pipeline.arguments import check_path, named_fields
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.join import NULL_KEY, HashJoin
+from secantus_server.pipeline.joins.correlated_join import CorrelatedJoin
+from secantus_server.pipeline.joins.hash_join import NULL_KEY, HashJoin
+from secantus_server.pipeline.joins.index_join import IndexJoin
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.source import SubPipeline
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._lookup import Joined, PointJoin
-from secantus_server.pipeline.stages.lookup_by_index import IndexJoin
-from secantus_server.pipeline.stages.lookup_correlated import CorrelatedJoin
 from secantus_server.pipeline.stages.unwind import Unwind
 
-# Gives the documents found for an outer document.
+# Returns the joined documents of an outer document.
 Find = Callable[[bytes], list[bytes]] | PointJoin
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -44,13 +44,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Variables:
-    """The `let` of a `$lookup`: cells and what they are set to for each outer document."""
+    """The `let` of a `$lookup`: variables and the expressions they are bound to for each outer document."""
 
     cells: dict[str, Cell]
     expressions: dict[str, Expression]
 
     def bind(self, document: bytes) -> None:
-        """Sets the cells; all values are computed before the first one is set."""
+        """Bind the variables; all expressions are evaluated before the first variable is set."""
         values = {name: expression.evaluate(document) for name, expression in self.expressions.items()}
         for name, value in values.items():
             self.cells[name].value = value
@@ -61,11 +61,11 @@ class Lookup(Stage):
     """A join.
 
     Arguments:
-        field: where the found documents go.
-        variables: what the sub-pipeline sees of the outer document.
-        finder: opens a run: gives what finds the documents for an outer document.
+        field: the field for the joined documents.
+        variables: the variables through which the sub-pipeline sees the outer document.
+        finder: starts a run; returns the function that finds the documents for an outer document.
         origin: the name of the collection.
-        max_bytes: the most bytes to be found for one document.
+        max_bytes: the byte limit of the joined documents of one outer document.
     """
 
     one_to_one = True
@@ -80,7 +80,7 @@ class Lookup(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Lookup:
-        """Reads `{$lookup: {from, localField, foreignField, let, pipeline, as}}`.
+        """Parse `{$lookup: {from, localField, foreignField, let, pipeline, as}}`.
 
         Raises:
             CommandError: 9, 14, 40414, 40415 for a malformed argument, and the errors of paths, variables and the sub-pipeline.
@@ -95,20 +95,20 @@ class Lookup(Stage):
         return cls(fields["as"], variables, finder, fields.get("from", ""), ctx.parse.limits.lookup)
 
     def changed_fields(self) -> frozenset[str]:
-        """Where the found documents go."""
+        """Return the field for the joined documents."""
         return frozenset([self.field.partition(".")[0]])
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents, each with what was found for it.
+        """Return the documents with their joined documents.
 
         Raises:
-            CommandError: 4568, too much was found for one document.
+            CommandError: 4568 if the joined documents of one document exceed the limit.
         """
         bind = self.variables.bind if self.variables.cells else None
         return Joined(source, self.field, self.finder(), bind, self.max_bytes, self._too_much)
 
     def precede(self, follower: Stage) -> None:
-        """Lift the limit if the next stage unwinds what was found: then MongoDB never makes one document of all of it."""
+        """Lift the size limit if the next stage unwinds the joined documents: MongoDB then never builds the whole array."""
         if isinstance(follower, Unwind) and follower.path == self.field:
             self.max_bytes = sys.maxsize
 
@@ -119,7 +119,7 @@ class Lookup(Stage):
 
 
 def _check_source(spec: dict[str, Any]) -> None:
-    """What `from` is, and whether it may be left out."""
+    """Validate `from`, and raise if it is missing where it is required."""
     pipeline = spec.get("pipeline")
     if "pipeline" in spec and type(pipeline) is not list:
         raise CommandError(14, f"'pipeline' option must be specified as an array, but found {type_name(pipeline)}")
@@ -147,7 +147,7 @@ def _parse_let(spec: dict[str, Any], ctx: PipelineContext) -> Variables:
 
 
 def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Find]:
-    """The right kind of join."""
+    """Return the join for the given combination of options."""
     local, foreign = fields.get("localField") or None, fields.get("foreignField") or None
     pipeline = fields.get("pipeline")
     if (local is None) != (foreign is None):
@@ -164,7 +164,7 @@ def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineConte
 
 
 def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Find]:
-    """The sub-pipeline runs for each document, or once if it does not depend on it."""
+    """Return a join that runs the sub-pipeline for each document, or only once if it is independent of the outer document."""
     sub = SubPipeline.parse("$lookup", fields.get("from"), fields["pipeline"], ctx, variables.cells)
 
     def start() -> Callable[[bytes], list[bytes]]:
@@ -185,8 +185,8 @@ def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineCo
 def _field_join(
     origin: str | None, local: str, foreign: str, pipeline: list[Any], variables: Variables, ctx: PipelineContext
 ) -> Callable[[], Find]:
-    """Equality of two fields, and a sub-pipeline over what it finds."""
-    # Without a collection the sub-pipeline's `$documents` are what is looked through.
+    """Return a join by equality of two fields, followed by the sub-pipeline, if any."""
+    # Without a collection, the sub-pipeline's leading `$documents` is the source.
     sources = pipeline[:1] if origin is None else []
     base = SubPipeline.parse("$lookup", origin, sources, ctx, {})
     after = parse_pipeline(pipeline[len(sources) :], ctx.sub_pipeline("$lookup", origin or "", variables.cells))

@@ -1,4 +1,4 @@
-"""`$match`: lets the documents through that a filter matches.
+"""`$match`: passes only documents that match a filter.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/match/
 """
@@ -20,8 +20,8 @@ class Match(Stage):
     """A filter.
 
     Arguments:
-        filter: as the user wrote it.
-        ctx: the surroundings, kept so that filters can be joined.
+        filter: as given by the user.
+        ctx: the parse context, kept so that filters can be combined.
     """
 
     def __init__(self, filter: dict[str, Any], ctx: PipelineContext) -> None:
@@ -32,10 +32,10 @@ class Match(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Match:
-        """Reads `{$match: filter}`.
+        """Parse `{$match: filter}`.
 
         Raises:
-            CommandError: 15959 for what is no document, 5626500 for `$near` and the filter's own errors.
+            CommandError: 15959 if the argument is not a document, 5626500 for `$near`, and the filter's own errors.
         """
         if type(spec) is not dict:
             raise CommandError(15959, "the match filter must be an expression in an object")
@@ -44,18 +44,18 @@ class Match(Stage):
 
     @classmethod
     def all_of(cls, matches: list[Match]) -> Match | None:
-        """One filter for several; None for none."""
+        """Return one filter equivalent to several; None for an empty list."""
         if len(matches) < 2:
             return matches[0] if matches else None
         return cls({"$and": [match.filter for match in matches]}, matches[0].ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents that match."""
+        """Return the documents that match."""
         return filter(self.match.matches, source)
 
 
 def _refuse_operators(spec: Any) -> None:
-    """What a filter may hold in a query but not in a pipeline."""
+    """Raise for operators that are allowed in a query but not in a pipeline."""
     if type(spec) is list:
         for item in spec:
             _refuse_operators(item)

@@ -1,4 +1,4 @@
-"""`$merge`: writes the pipeline's documents into a collection, many in one transaction.
+"""`$merge`: writes the pipeline's output into a collection, many documents per transaction.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/merge/
 """
@@ -17,20 +17,20 @@ from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.operations import WriteTarget
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
-from secantus_server.pipeline.stages.merge_spec import MergeSpec, parse_merge
-from secantus_server.pipeline.stages.new_ids import with_ids
+from secantus_server.pipeline.targets.merge_spec import MergeSpec, parse_merge
+from secantus_server.pipeline.targets.new_ids import with_ids
 
-# The bytes of a batch. A document counts for its length and its cost.
+# The size of a batch. Each document counts with its length plus DOCUMENT_COST.
 BATCH_BYTES = 4 << 20
 DOCUMENT_COST = 4096
 
-# A document, and the values at the paths of `on`.
+# A document, and its values at the paths of `on`.
 Keyed = tuple[bytes, dict[str, Any]]
 
 
 @stage("$merge")
 class Merge(Stage):
-    """A collection to write into, and what to do with documents that are or are not there."""
+    """The target collection, and the actions for matching and new documents."""
 
     position = Position.LAST
     in_facet = False
@@ -45,19 +45,19 @@ class Merge(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Merge:
-        """Reads `{$merge: {into, on, let, whenMatched, whenNotMatched}}`.
+        """Parse `{$merge: {into, on, let, whenMatched, whenNotMatched}}`.
 
         Raises:
-            CommandError: those of `parse_merge`.
+            CommandError: the errors of `parse_merge`.
         """
         return cls(parse_merge(spec, ctx), ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Nothing, after the documents are written. All are tried; the first error is raised after that.
+        """Write all documents and yield nothing. A failing document does not stop the others; the first error is raised at the end.
 
         Raises:
-            CommandError: 51132 and 51185 for what cannot be looked for, 10334 for a document too large to write, 13113, 66, 11000,
-                121, 17419 for what cannot be written.
+            CommandError: 51132 and 51185 for values that cannot be matched, 10334 for a document that is too large, 13113, 66, 11000,
+                121, 17419 for failed writes.
         """
         merge = self.merge
         failure: CommandError | None = None
@@ -71,7 +71,7 @@ class Merge(Stage):
         yield from ()
 
     def _batches(self, source: Iterable[bytes]) -> Iterator[list[Keyed]]:
-        """The documents, each with what it is looked for by; those before one that cannot be had are given before the error is raised."""
+        """Yield batches of documents with their `on` values; if the source raises, yield the incomplete batch first."""
         batch: list[Keyed] = []
         room = BATCH_BYTES
         try:
@@ -90,7 +90,7 @@ class Merge(Stage):
             yield batch
 
     def _values(self, document: bytes) -> dict[str, Any]:
-        """What finds the document's counterpart."""
+        """Return the values that identify the matching document."""
         if self.merge.on == ("_id",):
             document = id_document(document)
         fields = decode(document)
@@ -112,7 +112,7 @@ class Merge(Stage):
         """Write one document."""
         document, values = item
         merge = self.merge
-        # A stage that only inserts does not look for a counterpart.
+        # Skip the search if every match would fail: the insert reports the duplicate key.
         found = None if merge.when_matched == "fail" else target.find(values)
         if found is None:
             self._write_new(target, document, values)
@@ -135,7 +135,7 @@ class Merge(Stage):
             target.insert(complete)
 
     def _changed(self, old: bytes, document: bytes) -> bytes:
-        """What the existing document becomes; its `_id` stays."""
+        """Return the new version of an existing document; its `_id` is kept."""
         before = decode(old)
         if self.merge.when_matched == "merge":
             after = {**before, **decode(document)}
@@ -157,7 +157,7 @@ class Merge(Stage):
 
 
 def _with_nulls(document: bytes, values: dict[str, Any]) -> bytes:
-    """The document with null where it was looked for as null: these two modes insert as an update with upsert does."""
+    """Return the document with null for missing `on` fields: these two modes insert like an update with upsert."""
     empty = [path for path, value in values.items() if value is None and "." not in path]
     if not empty:
         return document
@@ -167,7 +167,7 @@ def _with_nulls(document: bytes, values: dict[str, Any]) -> bytes:
 
 
 def _value_at(document: dict[str, Any], path: str) -> Any:
-    """What is at a path of documents; an array on the way is given as it is, for nothing can be looked for then."""
+    """Return the value at a path; return an array along the path as it is, since no match is possible then."""
     value: Any = document
     for name in path.split("."):
         if type(value) is list:

@@ -1,4 +1,4 @@
-"""`$out`: replaces a collection by the pipeline's documents.
+"""`$out`: replaces a collection with the pipeline's output.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/out/
 """
@@ -14,8 +14,8 @@ from secantus_server.pipeline.arguments import named_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
-from secantus_server.pipeline.stages.new_ids import with_ids
-from secantus_server.pipeline.stages.out_timeseries import check_timeseries, check_timeseries_target
+from secantus_server.pipeline.targets.new_ids import with_ids
+from secantus_server.pipeline.targets.timeseries import check_timeseries, check_timeseries_target
 
 MAX_NAMESPACE_BYTES = 255
 INVALID_DATABASE_CHARACTERS = frozenset('/\\. "$\0')
@@ -23,11 +23,11 @@ INVALID_DATABASE_CHARACTERS = frozenset('/\\. "$\0')
 
 @stage("$out")
 class Out(Stage):
-    """The collection to be replaced.
+    """The collection to replace.
 
     Arguments:
-        db, collection: its name.
-        ctx: the pipeline's surroundings.
+        db, collection: the namespace.
+        ctx: the context of the pipeline.
     """
 
     position = Position.LAST
@@ -44,10 +44,10 @@ class Out(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Out:
-        """Reads `{$out: "collection"}` or `{$out: {db, coll, timeseries}}`.
+        """Parse `{$out: "collection"}` or `{$out: {db, coll, timeseries}}`.
 
         Raises:
-            CommandError: 16990, 14, 40414, 40415 for a malformed argument, 73, 20, 17385, 31321 for a name that cannot be, 166,
+            CommandError: 16990, 14, 40414, 40415 for a malformed argument, 73, 20, 17385, 31321 for an invalid name, 166,
                 17152, 7268700, 7406103 for a collection that cannot be replaced, 238 for a time-series collection.
         """
         db, collection, timeseries = _target(spec, ctx)
@@ -60,10 +60,10 @@ class Out(Stage):
         return cls(db, collection, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Nothing, after the documents are written.
+        """Write all documents and yield nothing.
 
         Raises:
-            CommandError: 11000, 121 and whatever else a write may raise; the collection is unchanged then.
+            CommandError: 11000, 121 and the other errors of a write; the collection is unchanged then.
         """
         documents = with_ids(source, self.ctx.parse.generate_object_id)
         bypass = self.ctx.bypass_document_validation
@@ -71,7 +71,7 @@ class Out(Stage):
         yield from ()
 
     def explain(self) -> dict[str, Any]:
-        """The stage as explain shows it."""
+        """Return the stage in explain's format."""
         return {self.name: {"coll": self.collection, "db": self.db}}
 
 

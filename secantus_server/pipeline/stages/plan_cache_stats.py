@@ -1,4 +1,4 @@
-"""`$planCacheStats`: the plans that are remembered for a collection.
+"""`$planCacheStats`: the cached plans of a collection.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/planCacheStats/
 """
@@ -30,10 +30,10 @@ class PlanCacheStats(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> PlanCacheStats:
-        """Reads `{$planCacheStats: {allHosts: bool}}`.
+        """Parse `{$planCacheStats: {allHosts: bool}}`.
 
         Raises:
-            CommandError: 9 for what is no document, 13111 for an option that is no bool, 4503200 for `allHosts: true`.
+            CommandError: 9 if the argument is not a document, 13111 for an option that is not a bool, 4503200 for `allHosts: true`.
         """
         if type(spec) is not dict:
             raise CommandError(9, f"$planCacheStats value must be an object. Found: {type_name(spec)}")
@@ -47,7 +47,7 @@ class PlanCacheStats(Stage):
         return cls(ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document for each remembered plan.
+        """Yield one document for each cached plan.
 
         Raises:
             CommandError: 50933 if the collection does not exist.

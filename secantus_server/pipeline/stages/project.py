@@ -1,4 +1,4 @@
-"""`$project` and `$unset`: which fields a document keeps or gets.
+"""`$project` and `$unset`: the fields to keep, drop or compute.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/project/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/unset/
@@ -29,11 +29,11 @@ class Project(Stage):
 
     @property
     def is_plain_inclusion(self) -> bool:
-        """Whether it keeps fields and computes none; then a query's projection does the same."""
+        """Whether it only keeps fields, as a query's projection can."""
         return self.projection.is_inclusion and self.projection.required_fields is not None
 
     def kept_fields(self) -> frozenset[str] | None:
-        """The top-level fields that alone stay, whole; None where other fields may stay too, or are computed."""
+        """Return the top-level fields if exactly these are kept, unchanged; None if other fields may stay or any are computed."""
         if not self.is_plain_inclusion:
             return None
         kept = {name for name, value in self.spec.items() if _is_flag(value) and value and "." not in name}
@@ -41,21 +41,21 @@ class Project(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Project:
-        """Reads `{$project: {field: 1, other: expression}}`.
+        """Parse `{$project: {field: 1, other: expression}}`.
 
         Raises:
-            CommandError: 15969 for what is no document, 51272 for an empty one, and the projection's own errors.
+            CommandError: 15969 if the argument is not a document, 51272 for an empty one, and the projection's own errors.
         """
         if type(spec) is not dict:
             raise CommandError(15969, "$project specification must be an object")
         return cls(parse_projection(spec, ctx.parse, for_find=False))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The projected documents."""
+        """Return the projected documents."""
         return map(self.projection.apply, source)
 
     def explain(self) -> dict[str, Any]:
-        """The stage as explain shows it: its flags are bools, and an inclusion says whether it keeps `_id`."""
+        """Return the stage in explain's format: flags are bools, and an inclusion states whether it keeps `_id`."""
         if type(self.spec) is not dict:
             return super().explain()
         shown = {name: bool(value) if _is_flag(value) else value for name, value in self.spec.items()}
@@ -73,9 +73,9 @@ class Unset(Project):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Unset:
-        """Reads `{$unset: "path"}` or `{$unset: ["path", ...]}`.
+        """Parse `{$unset: "path"}` or `{$unset: ["path", ...]}`.
 
         Raises:
-            CommandError: 31002, 31119, 31120 for what is no path or list of paths, and the errors of paths.
+            CommandError: 31002, 31119, 31120 unless it is a path or a list of paths, and the errors of paths.
         """
         return cls(parse_unset(spec, ctx.parse))

@@ -1,4 +1,4 @@
-"""`$querySettings`: the settings that `setQuerySettings` made; there are none on this server.
+"""`$querySettings`: the settings of `setQuerySettings`; always empty on this server.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/querySettings/
 """
@@ -18,7 +18,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$querySettings")
 class QuerySettings(Stage):
-    """Nothing."""
+    """An empty list of settings."""
 
     position = Position.FIRST
     collectionless = True
@@ -27,10 +27,10 @@ class QuerySettings(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> QuerySettings:
-        """Reads `{$querySettings: {showDebugQueryShape: bool}}`.
+        """Parse `{$querySettings: {showDebugQueryShape: bool}}`.
 
         Raises:
-            CommandError: 7746800 for what is no document, 14 and 40415 for its fields.
+            CommandError: 7746800 if the argument is not a document, 14 and 40415 for its fields.
         """
         if type(spec) is not dict:
             raise CommandError(7746800, f"$querySettings stage expects a document as argument, but found: {type_name(spec)}")
@@ -41,5 +41,5 @@ class QuerySettings(Stage):
         return cls()
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """No documents."""
+        """Yield no documents."""
         return iter(())

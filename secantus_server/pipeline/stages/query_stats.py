@@ -1,4 +1,4 @@
-"""`$queryStats`: statistics of queries; as on a MongoDB server that was not told otherwise, none are collected.
+"""`$queryStats`: query statistics. None are collected, as on a MongoDB server with default settings.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/queryStats/
 """
@@ -18,7 +18,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$queryStats")
 class QueryStats(Stage):
-    """Nothing."""
+    """Empty statistics."""
 
     position = Position.FIRST
     collectionless = True
@@ -27,10 +27,10 @@ class QueryStats(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> QueryStats:
-        """Reads `{$queryStats: {transformIdentifiers: {algorithm, hmacKey}}}`.
+        """Parse `{$queryStats: {transformIdentifiers: {algorithm, hmacKey}}}`.
 
         Raises:
-            CommandError: 9 for what is no document, 40415 and 14 for its fields.
+            CommandError: 9 if the argument is not a document, 40415 and 14 for its fields.
         """
         if type(spec) is not dict:
             raise CommandError(9, f"$queryStats value must be an object. Found: {type_name(spec)}")
@@ -38,5 +38,5 @@ class QueryStats(Stage):
         return cls()
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """No documents."""
+        """Yield no documents."""
         return iter(())

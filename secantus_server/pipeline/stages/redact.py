@@ -1,4 +1,4 @@
-"""`$redact`: decides level by level which sub-documents stay.
+"""`$redact`: decides at each level which subdocuments to keep.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/redact/
 """
@@ -23,10 +23,10 @@ KEEP, PRUNE, DESCEND = "keep", "prune", "descend"
 
 @stage("$redact")
 class Redact(Stage):
-    """An expression that gives one of three verdicts.
+    """An expression that returns KEEP, PRUNE or DESCEND.
 
     Arguments:
-        expression: evaluated for each level; its paths begin there.
+        expression: evaluated at each level, with paths relative to it.
         root: `$$ROOT`, the whole document.
     """
 
@@ -37,7 +37,7 @@ class Redact(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Redact:
-        """Reads `{$redact: expression}`.
+        """Parse `{$redact: expression}`.
 
         Raises:
             CommandError: the expression's errors.
@@ -47,10 +47,10 @@ class Redact(Stage):
         return cls(parse_expression(spec, scope), root)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """What stays of the documents.
+        """Yield the redacted documents.
 
         Raises:
-            CommandError: 17053 for another verdict.
+            CommandError: 17053 if the expression returns anything else.
         """
         for document in source:
             fields = decode(document)
@@ -60,7 +60,7 @@ class Redact(Stage):
                 yield document if kept is fields else encode(kept)
 
     def _level(self, fields: dict[str, Any], document: bytes) -> Any:
-        """What stays of one document, or MISSING."""
+        """Return the redacted form of one subdocument, or MISSING if it is pruned."""
         verdict = self.expression.evaluate(document)
         if verdict == KEEP:
             return fields

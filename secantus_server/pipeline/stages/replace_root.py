@@ -1,4 +1,4 @@
-"""`$replaceRoot` and `$replaceWith`: a document in the place of each document.
+"""`$replaceRoot` and `$replaceWith`: replace each document by another one.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/replaceRoot/
 """
@@ -20,7 +20,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$replaceRoot")
 class ReplaceRoot(Stage):
-    """The expression that gives the new documents."""
+    """The expression that returns the new document."""
 
     one_to_one = True
 
@@ -30,10 +30,10 @@ class ReplaceRoot(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ReplaceRoot:
-        """Reads `{$replaceRoot: {newRoot: expression}}`.
+        """Parse `{$replaceRoot: {newRoot: expression}}`.
 
         Raises:
-            CommandError: 40229 for what is no document, 40414 and 40415 for its fields, and the expression's errors.
+            CommandError: 40229 if the argument is not a document, 40414 and 40415 for its fields, and the expression's errors.
         """
         if type(spec) is not dict:
             raise CommandError(40229, f"expected an object as specification for $replaceRoot stage, got {type_name(spec)}")
@@ -41,10 +41,10 @@ class ReplaceRoot(Stage):
         return cls(parse_expression(spec["newRoot"], ctx.parse))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The new documents.
+        """Yield the new documents.
 
         Raises:
-            CommandError: 40228 if the expression gives anything but a document.
+            CommandError: 40228 if the expression does not return a document.
         """
         evaluate = self.expression.evaluate
         for document in source:
@@ -56,11 +56,11 @@ class ReplaceRoot(Stage):
 
 @stage("$replaceWith")
 class ReplaceWith(ReplaceRoot):
-    """The short form."""
+    """The short form of `$replaceRoot`."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ReplaceWith:
-        """Reads `{$replaceWith: expression}`.
+        """Parse `{$replaceWith: expression}`.
 
         Raises:
             CommandError: the expression's errors.

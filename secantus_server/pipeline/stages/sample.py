@@ -1,4 +1,4 @@
-"""`$sample`: some documents at random.
+"""`$sample`: randomly selected documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sample/
 """
@@ -21,9 +21,9 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$sample")
 class Sample(Stage):
-    """How many documents are drawn, and the source of randomness.
+    """The sample size and the source of randomness.
 
-    MongoDB draws them by a sort, which `max_bytes` of documents may be in; None where it may use the disk for more.
+    MongoDB sorts the documents to sample them. `max_bytes` is the memory limit of that sort, None if disk use is allowed.
     """
 
     makes_many = True
@@ -36,7 +36,7 @@ class Sample(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Sample:
-        """Reads `{$sample: {size: n}}`.
+        """Parse `{$sample: {size: n}}`.
 
         Raises:
             CommandError: 28745 to 28749 for a malformed argument.
@@ -56,7 +56,7 @@ class Sample(Stage):
         return cls(size, ctx.parse.random, ctx.kept_at_most(ctx.parse.limits.sort))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the drawn documents in random order; each document is drawn once at most.
+        """Return the sampled documents in random order, each at most once.
 
         Raises:
             CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed.

@@ -1,4 +1,4 @@
-"""The stages of MongoDB Search: a server without it answers them as the commands for search indexes, with 31082 SearchNotEnabled.
+"""The stages of MongoDB Search. As a server without Search does, they raise 31082 SearchNotEnabled, like the search index commands.
 
 https://www.mongodb.com/docs/atlas/atlas-search/
 """
@@ -27,11 +27,11 @@ class SearchStage(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> SearchStage:
-        """Reads anything; the search server would check it."""
+        """Accept any argument: only a search server would validate it."""
         return cls()
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Never any documents.
+        """Raise: there is no search server.
 
         Raises:
             CommandError: 31082.
@@ -41,17 +41,17 @@ class SearchStage(Stage):
 
 @stage("$search")
 class Search(SearchStage):
-    """Full text."""
+    """Full-text search."""
 
 
 @stage("$searchMeta")
 class SearchMeta(SearchStage):
-    """Full text: counts and facets."""
+    """Counts and facets of a full-text search."""
 
 
 @stage("$vectorSearch")
 class VectorSearch(SearchStage):
-    """Nearest vectors."""
+    """Vector search."""
 
 
 @stage("$listSearchIndexes")
@@ -66,13 +66,13 @@ class ListSearchIndexes(SearchStage):
 
 @stage("$rankFusion")
 class RankFusion(SearchStage):
-    """Several rankings in one; they need no search, so that MongoDB runs them."""
+    """Combines several rankings. MongoDB runs it without a search server, so it is not SearchNotEnabled here."""
 
     in_facet = True
     misplaced = (10170100, "$rankFusion must be the first stage of the pipeline")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Never any documents.
+        """Raise: not supported yet.
 
         Raises:
             CommandError: 238 NotImplemented.

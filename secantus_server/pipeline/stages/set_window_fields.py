@@ -1,4 +1,4 @@
-"""`$setWindowFields`: fields computed from the documents around each document.
+"""`$setWindowFields`: fields computed over a window of documents around each document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFields/
 """
@@ -29,16 +29,16 @@ Keyed = tuple[bytes, bytes, bytes]
 
 @stage("$setWindowFields")
 class SetWindowFields(Stage):
-    """Partitions, their order and the functions over them.
+    """Partitions, their sort order, and the window functions.
 
     Arguments:
-        partition_by: what documents of one partition have in common, or None.
+        partition_by: the expression whose value identifies a partition, or None.
         order: the order within a partition.
         functions: the window functions, in the order of `cells`.
-        cells: where each function's value is put for the projection.
+        cells: the variables that pass each function's value to the projection.
         projection: writes the cells' values into a document.
-        collation: of strings in `partition_by`.
-        ctx: how much memory there is.
+        collation: the collation of strings in `partition_by`.
+        ctx: supplies the memory limits.
     """
 
     makes_many = True
@@ -64,7 +64,7 @@ class SetWindowFields(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> SetWindowFields:
-        """Reads `{$setWindowFields: {partitionBy, sortBy, output}}`.
+        """Parse `{$setWindowFields: {partitionBy, sortBy, output}}`.
 
         Raises:
             CommandError: 9, 14, 40414, 40415 for a malformed argument, and the errors of expressions, sort and window functions.
@@ -79,10 +79,10 @@ class SetWindowFields(Stage):
         return cls(partition_by, order, functions, cells, projection, ctx.parse.collation, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents, partition by partition in order, with the new fields.
+        """Yield the documents with the new fields, partition by partition, sorted.
 
         Raises:
-            CommandError: 14 for a partition that is an array, 292 and 5643011 for more documents than may be kept without the disk,
+            CommandError: 14 for a partition that is an array, 292 and 5643011 if the memory limit is exceeded without disk use,
                 and the errors of the functions.
         """
         for documents in self._partitions(source):
@@ -100,7 +100,7 @@ class SetWindowFields(Stage):
             yield [document for _, _, document in members]
 
     def _within_memory(self, source: Iterable[bytes]) -> Iterable[bytes]:
-        """Sort the documents where there is an order; without one they are only kept."""
+        """Apply the memory limit: that of a sort if there is a partition or an order, else that of window functions."""
         limits = self.ctx.parse.limits
         if self.partition_by is None and self.order.pattern is None:
             return within_memory(source, self.ctx.kept_at_most(limits.window), _too_much_to_keep)
@@ -125,7 +125,7 @@ def _too_much_to_keep(used: int, max_bytes: int) -> CommandError:
 
 
 def _parse_output(paths: list[str], ctx: ParseContext) -> tuple[list[Cell], Projection]:
-    """The projection that writes the functions' values, and the cells it reads them from."""
+    """Return the projection that writes the functions' values, and the variables it reads them from."""
     cells = {f"field{index}": Cell() for index in range(len(paths))}
     spec = {path: f"$${name}" for path, name in zip(paths, cells, strict=True)}
     return list(cells.values()), parse_add_fields(spec, ctx.child(**cells), stage="$setWindowFields")

@@ -1,4 +1,4 @@
-"""`$skip`: all but the first documents.
+"""`$skip`: drops the first documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/skip/
 """
@@ -20,7 +20,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$skip")
 class Skip(Stage):
-    """How many documents are left out."""
+    """The number of documents to skip."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -28,10 +28,10 @@ class Skip(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Skip:
-        """Reads `{$skip: n}`.
+        """Parse `{$skip: n}`.
 
         Raises:
-            CommandError: 5107200 for what is no whole number or is negative.
+            CommandError: 5107200 unless it is a non-negative whole number.
         """
         subject = "invalid argument to $skip stage: "
         count = whole_number(spec, 5107200, subject, text=show("$skip", spec))
@@ -40,9 +40,9 @@ class Skip(Stage):
         return cls(count)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents after the first ones."""
+        """Return the documents after the first ones."""
         return islice(source, self.count, None)
 
     def explain(self) -> dict[str, Any]:
-        """The stage as explain shows it."""
+        """Return the stage in explain's format."""
         return {self.name: Int64(self.count)}

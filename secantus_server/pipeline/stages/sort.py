@@ -1,4 +1,4 @@
-"""`$sort`: orders the documents.
+"""`$sort`: sorts the documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sort/
 """
@@ -20,13 +20,13 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$sort")
 class Sort(Stage):
-    """An order.
+    """A sort.
 
     Arguments:
-        pattern: the parsed sort.
-        max_bytes: the most bytes of documents to keep; None where it may use the disk for more.
+        pattern: the parsed sort pattern.
+        max_bytes: the maximum bytes of documents to hold; None if disk use is allowed.
 
-    `limit` is how many documents a later stage wants at most.
+    `limit` is the upper bound on the documents that later stages read.
     """
 
     makes_many = True
@@ -39,17 +39,17 @@ class Sort(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Sort:
-        """Reads `{$sort: {path: 1, other: -1}}`.
+        """Parse `{$sort: {path: 1, other: -1}}`.
 
         Raises:
-            CommandError: 15973 for what is no document, 15974 to 15976 and the errors of paths.
+            CommandError: 15973 if the argument is not a document, 15974 to 15976 for an invalid pattern, and the errors of paths.
         """
         if type(spec) is not dict:
             raise CommandError(15973, "the $sort key specification must be an object")
         return cls(SortPattern.parse(spec, ctx.parse), ctx.kept_at_most(ctx.parse.limits.sort))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents in order.
+        """Return the documents in sorted order.
 
         Raises:
             CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed.
@@ -64,5 +64,5 @@ class Sort(Stage):
         yield from sorted(source, key=self.pattern.key)
 
     def explain(self) -> dict[str, Any]:
-        """The stage as explain shows it."""
+        """Return the stage in explain's format."""
         return {self.name: {"sortKey": self.spec}}

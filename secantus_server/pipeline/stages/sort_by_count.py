@@ -1,4 +1,4 @@
-"""`$sortByCount`: how often each value of an expression comes, the most frequent first.
+"""`$sortByCount`: the number of occurrences of each value of an expression, most frequent first.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sortByCount/
 """
@@ -29,10 +29,10 @@ class SortByCount(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> SortByCount:
-        """Reads `{$sortByCount: expression}`.
+        """Parse `{$sortByCount: expression}`.
 
         Raises:
-            CommandError: 40147 to 40149 for what is no expression, and the expression's errors.
+            CommandError: 40147 to 40149 unless it is an expression, and the expression's errors.
         """
         if type(spec) is dict:
             if not spec or not next(iter(spec)).startswith("$"):
@@ -47,5 +47,5 @@ class SortByCount(Stage):
         return cls(Group.parse({"_id": spec, "count": {"$sum": 1}}, ctx), Sort.parse({"count": -1}, ctx))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One document for each value."""
+        """Yield one document for each value."""
         return self.sort.run(self.group.run(source))

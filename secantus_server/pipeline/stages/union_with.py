@@ -1,4 +1,4 @@
-"""`$unionWith`: the documents of another collection after one's own.
+"""`$unionWith`: appends the documents of another collection.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/unionWith/
 """
@@ -20,7 +20,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$unionWith")
 class UnionWith(Stage):
-    """The other documents."""
+    """The sub-pipeline to append."""
 
     def __init__(self, other: SubPipeline) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class UnionWith(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> UnionWith:
-        """Reads `{$unionWith: "collection"}` or `{$unionWith: {coll, pipeline}}`.
+        """Parse `{$unionWith: "collection"}` or `{$unionWith: {coll, pipeline}}`.
 
         Raises:
             CommandError: 9, 14, 40415 for a malformed argument, and the errors of the sub-pipeline.
@@ -44,7 +44,7 @@ class UnionWith(Stage):
         return cls(SubPipeline.parse("$unionWith", fields.get("coll"), stages, ctx, {}))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """One's own documents, then the other ones."""
+        """Yield the input documents, then those of the sub-pipeline."""
         return chain(source, self._others())
 
     def _others(self) -> Iterator[bytes]:

@@ -21,12 +21,12 @@ from secantus_server.pipeline.stages._unwind import Unwinder
 
 @stage("$unwind")
 class Unwind(Stage):
-    """An array's path.
+    """The path of the array to unwind.
 
     Arguments:
         path: without `$`.
-        index_path: where the position goes, or None.
-        preserve: whether documents without elements stay.
+        index_path: the field for the element's index, or None.
+        preserve: whether to keep documents without elements.
     """
 
     def __init__(self, path: str, index_path: str | None, preserve: bool) -> None:
@@ -37,7 +37,7 @@ class Unwind(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Unwind:
-        """Reads `{$unwind: "$path"}` or `{$unwind: {path, includeArrayIndex, preserveNullAndEmptyArrays}}`.
+        """Parse `{$unwind: "$path"}` or `{$unwind: {path, includeArrayIndex, preserveNullAndEmptyArrays}}`.
 
         Raises:
             CommandError: 15981, 28808 to 28812, 28818, 28822 for a malformed argument, and the errors of paths.
@@ -57,15 +57,15 @@ class Unwind(Stage):
         return cls(path, index_path, spec.get("preserveNullAndEmptyArrays", False))
 
     def changed_fields(self) -> frozenset[str]:
-        """The array, and where the position goes."""
+        """Return the fields of the array and of the index."""
         return frozenset(path.partition(".")[0] for path in (self.path, self.index_path) if path is not None)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """The documents of all elements."""
+        """Return a document for each element."""
         return chain.from_iterable(CheckedRuns(map(self.unwinder.unwind, source), self.check))
 
     def explain(self) -> dict[str, Any]:
-        """The stage as explain shows it."""
+        """Return the stage in explain's format."""
         return {self.name: {"path": self.spec} if type(self.spec) is str else self.spec}
 
 

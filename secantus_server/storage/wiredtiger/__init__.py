@@ -1,1 +1,1 @@
-"""The binding to WiredTiger's C API: the only package that calls it."""
+"""The binding to WiredTiger's C API; no other package calls it."""

@@ -19,12 +19,12 @@ cdef struct Events:
     char text[ERROR_TEXT_SIZE]
     int cause
     bint stopped
-    # The first thing said, and the last that named a damaged file, since open() or the last error.
+    # The first message since open() or the last error, and the last one that named a damaged file.
     char first[ERROR_TEXT_SIZE]
     bint damaged
 
 cdef struct Handles:
-    # Scan cursors of one table that nobody uses at the moment.
+    # Unused scan cursors of one table.
     WT_CURSOR **items
     int count
     int size
@@ -39,12 +39,12 @@ cdef class Connection:
     # The most bytes that one transaction may write.
     cdef size_t change_limit
     cdef bint usable
-    # A write was refused because the store in memory is full; whoever makes room clears it.
+    # A write was refused because the in-memory store is full; cleared once room has been made.
     cdef public bint was_full
-    # Where the log's end is noted after each commit, twice, or NULL; the memory belongs to `log_marks`.
+    # Memory of `log_marks` in which the log's end is recorded after each commit, twice; or NULL.
     cdef uint64_t *log_mark
     cdef object log_marks
-    # Says what an ident of a table stands for; None until there is a catalog.
+    # Returns the name behind an ident of a table; None until there is a catalog.
     cdef object describe
     cdef void mark_log(self) noexcept
     cdef int fail(self, int code) except -1
@@ -55,12 +55,12 @@ cdef class Session:
     cdef WT_CURSOR *writers[TABLE_COUNT]
     cdef WT_CURSOR *inserters[TABLE_COUNT]
     cdef Handles spare[TABLE_COUNT]
-    # Bit by table: the writer stands on a key it has read, and so holds the key's page in its place.
+    # Bit by table: the writer is positioned on a key it has read, and so pins the key's page.
     cdef unsigned int standing
     cdef readonly bint in_transaction
-    # The code of an operation that failed in the transaction, which WiredTiger then rolls back and does not commit; or 0.
+    # The code of a failed operation in the transaction, after which WiredTiger rolls back instead of committing; or 0.
     cdef int failure
-    # Counts the transactions: a scan knows by it that its position is gone.
+    # Number of transactions, by which a scan detects that its position is no longer valid.
     cdef uint64_t generation
 
     cdef void end_session(self) noexcept

@@ -1,4 +1,4 @@
-"""Owners of WiredTiger's handles, and a reader of its log."""
+"""Owners of WiredTiger's handles: Connection, and Session with the cursors opened in it."""
 
 from collections.abc import Callable
 from mmap import mmap
@@ -6,10 +6,10 @@ from mmap import mmap
 Buffer = bytes | bytearray | memoryview | mmap
 
 def log_records_end(data: Buffer, position: int) -> int:
-    """Where the log records end that begin at a position of a log file: at the file's end, or where no record is whole."""
+    """Return the end of the sequence of whole log records that starts at a position of a log file."""
 
 def has_log_record(data: Buffer, position: int) -> bool:
-    """Whether a whole log record begins at any unit from a position on."""
+    """Return whether a whole log record begins at any unit from a position on; it may be contained in an earlier record."""
 
 class Connection:
     """An open WiredTiger database."""
@@ -18,33 +18,33 @@ class Connection:
     was_full: bool
     def __init__(self, home: bytes, config: bytes, in_memory: bool, change_limit: int = 0) -> None: ...
     def reconfigure(self, config: bytes) -> None:
-        """Changes settings of the open database."""
+        """Change settings of the open database."""
     def statistics(self) -> dict[str, int]:
-        """Return WiredTiger's statistics of the whole database by their descriptions; counters are 0."""
+        """Return WiredTiger's database statistics by description ("cache: bytes currently in the cache")."""
     def log_end(self) -> int:
-        """Where the log's last record ends: the number of its file in the upper half, the offset in the lower."""
+        """Return the end of the log's last record: the file number in the upper half, the offset in the lower."""
     def describe_idents(self, describe: Callable[[int, int], str]) -> None:
-        """Sets what says which collection or index an ident of a table stands for, for errors."""
+        """Set the function that returns the name of the collection or index behind an ident, for error messages."""
     def keep_log_marks(self, marks: Buffer) -> None:
-        """Notes in this memory how far the log reaches: its end twice, and the end of what is on the disk twice."""
+        """Record the log's end in this memory, four words of 64 bits."""
     def retire(self) -> None:
-        """No session touches the database from here on, so that close() may run in another thread."""
+        """Stop all use by sessions, so that close() may run in another thread."""
     def abandon(self) -> None:
-        """Leaves the database to the process that opened it: this one is a fork's child, without the threads that serve it."""
+        """Leave the database to the parent process: this process is a forked child, without the threads that serve the database."""
     def close(self) -> None:
-        """Closes the database; its sessions end with it. A second call does nothing."""
+        """Close the database and its sessions. A second call does nothing."""
 
 class Session:
-    """One WiredTiger session, its transaction, and its cursors."""
+    """A WiredTiger session, its transaction, and its cursors: per table one that overwrites, one that does not, and the scan cursors."""
 
     connection: Connection
     in_transaction: bool
     def __init__(self, connection: Connection) -> None: ...
     def close(self) -> None:
-        """Ends the session and rolls back what is open in it. A second call does nothing."""
+        """End the session, rolling back an open transaction. A second call does nothing."""
     def create_tables(self, configs: list[bytes]) -> None:
-        """Creates the tables that do not exist yet; `configs` has the settings of each."""
+        """Create the missing tables; `configs` contains the settings of each table."""
     def checkpoint(self) -> None:
-        """Writes a checkpoint, without the GIL."""
+        """Write a checkpoint, without the GIL."""
     def flush_log(self) -> None:
-        """Waits, without the GIL, until the log is on the disk; callers at the same time share one fsync."""
+        """Wait, without the GIL, until the log is on disk; concurrent callers share one fsync."""

@@ -1,8 +1,8 @@
 # cython: language_level=3
 """Owners of WiredTiger's handles: Connection, and Session with the cursors opened in it.
 
-Each handle belongs to one object, is NULL until it is open, and is closed once: by `close()` or with its owner.
-A connection's end closes its sessions, so a Session asks whether its connection is usable before it touches its own handle.
+Each handle belongs to one object, is NULL until it is opened, and is closed once: by `close()` or with its owner. Closing a connection
+closes its sessions, so a Session checks that its connection is usable before it uses its own handle.
 """
 
 import re
@@ -22,13 +22,13 @@ from secantus_server.errors import CommandError
 from secantus_server.storage.errors import CacheTooSmall, DamagedData, StorageError, WriteConflict
 from secantus_server.storage.tables import NAMES, WITH_IDENTS
 
-# The files that a message of WiredTiger may be about, what stands before the message itself, and how it names a version that it cannot read.
+# The files that a message of WiredTiger may name, the prefix of its messages, and its wording for an unreadable version.
 FILE = re.compile(r"WiredTiger(?:HS)?\.wt|WiredTiger\.turtle|WiredTigerLog\.\d+|(?:" + "|".join(NAMES) + r")\.wt")
 PREFIX = re.compile(r"^\[.*?\[ERROR\]: (?:__\w+, \d+: )?")
 VERSION = re.compile(r"unsupported WiredTiger|incompatible|[Vv]ersion.*(?:minimum|only supports)|(?:minimum|only supports).*version")
 
 cdef enum:
-    # The log's records: all sizes are multiples of this one, and each begins with a header.
+    # The unit of the log: all record sizes are multiples of it, and each record begins with a header.
     LOG_UNIT = 128
     LOG_HEADER = 16
 
@@ -37,7 +37,7 @@ cdef bytes URIS = b"".join(b"file:%s.wt\0" % name.encode() for name in NAMES)
 
 
 cdef const char *uri_of(int table) noexcept:
-    """The table's address, in the zero-terminated list above."""
+    """Return the table's URI from the zero-terminated list above."""
     cdef const char *uri = URIS
     for _ in range(table):
         uri += strlen(uri) + 1
@@ -45,7 +45,7 @@ cdef const char *uri_of(int table) noexcept:
 
 
 cdef int keep_error(WT_EVENT_HANDLER *handler, WT_SESSION *session, int code, const char *text) noexcept nogil:
-    """Keeps what WiredTiger would print; it completes the sentence of an error nobody expected. Any thread may call it."""
+    """Keep the text that WiredTiger would print, to complete the message of an unexpected error. Any thread may call it."""
     cdef Events *events = <Events *>handler
     strncpy(events.text, text, ERROR_TEXT_SIZE - 1)
     if events.first[0] == 0:
@@ -60,7 +60,7 @@ cdef int keep_error(WT_EVENT_HANDLER *handler, WT_SESSION *session, int code, co
 
 
 cdef int drop_message(WT_EVENT_HANDLER *handler, WT_SESSION *session, const char *text) noexcept nogil:
-    """WiredTiger's progress reports are of no use to our user."""
+    """Drop WiredTiger's progress reports, which are of no use to our users."""
     return 0
 
 
@@ -70,11 +70,11 @@ cdef class Connection:
 
     Arguments:
         home: its directory; ignored for a store in memory.
-        config: the text handed to wiredtiger_open.
-        in_memory: whether `config` asks for a store in memory.
-        change_limit: the most bytes that one transaction may write; 0 is no limit.
+        config: the configuration string for wiredtiger_open.
+        in_memory: whether `config` selects an in-memory store.
+        change_limit: the most bytes that one transaction may write; 0 means no limit.
 
-    Raises StorageError, or CommandError(14031) where the disk is full.
+    Raises StorageError, or CommandError(14031) if the disk is full.
     """
 
     def __cinit__(self, bytes home, bytes config, bint in_memory, size_t change_limit=0):
@@ -99,7 +99,7 @@ cdef class Connection:
         self.usable = True
 
     def _compile_bound(self, bytes bound, bint inclusive):
-        """Parses one setting of WT_CURSOR.bound ahead of its many uses."""
+        """Compile a setting of WT_CURSOR.bound, because it is used often."""
         cdef const char *compiled
         cdef bytes text = b"action=set,bound=%s,inclusive=%s" % (bound, b"true" if inclusive else b"false")
         self.fail(self.handle.compile_configuration(self.handle, b"WT_CURSOR.bound", text, &compiled))
@@ -109,13 +109,13 @@ cdef class Connection:
             self.upper_bound[inclusive] = compiled
 
     def reconfigure(self, bytes config):
-        """Changes settings of the open database."""
+        """Change settings of the open database."""
         self.fail(self.handle.reconfigure(self.handle, config))
 
     def statistics(self):
-        """Return WiredTiger's statistics of the whole database by their descriptions ("cache: bytes currently in the cache").
+        """Return WiredTiger's database statistics by description ("cache: bytes currently in the cache").
 
-        They are switched on for the moment, for otherwise counting would cost every operation a little: gauges are right, counters are 0.
+        Statistics are enabled only for this call, because counting would slow down every operation: gauges are correct, counters are 0.
         """
         cdef WT_SESSION *session = NULL
         cdef WT_CURSOR *cursor = NULL
@@ -138,20 +138,21 @@ cdef class Connection:
         return found
 
     def log_end(self):
-        """Where the log's last record ends: the number of its file in the upper half, the offset in the lower."""
+        """Return the end of the log's last record: the file number in the upper half, the offset in the lower."""
         cdef uint32_t number = 0
         cdef uint32_t offset = 0
         secantus_log_end(self.handle, &number, &offset)
         return (<uint64_t>number << 32) | offset
 
     def describe_idents(self, describe):
-        """Sets what says which collection or index an ident of a table stands for: a function that gives a text, for errors."""
+        """Set the function that returns the name of the collection or index behind an ident, for error messages."""
         self.describe = describe
 
     def keep_log_marks(self, unsigned char[::1] marks):
-        """Notes in this memory how far the log reaches: four words of 64 bits.
+        """Record the log's end in this memory, four words of 64 bits.
 
-        The first two are both its end, noted now and after each commit that wrote; the others are both the end of what is on the disk.
+        The first two are both the log's end, recorded now and after each commit that wrote; the last two are both the end of the synced
+        log.
         """
         assert marks.shape[0] >= 32, "the marks are four words"
         self.log_marks = marks
@@ -159,7 +160,7 @@ cdef class Connection:
         self.mark_log()
 
     cdef void mark_log(self) noexcept:
-        """Notes the log's end. The GIL keeps threads from each other; the second word is never ahead of the first."""
+        """Record the log's end. The GIL excludes other threads; the second word is never ahead of the first."""
         cdef uint32_t number = 0
         cdef uint32_t offset = 0
         cdef uint64_t end
@@ -171,16 +172,16 @@ cdef class Connection:
         self.log_mark[1] = end
 
     def retire(self):
-        """No session touches the database from here on, so that close() may run in another thread."""
+        """Stop all use by sessions, so that close() may run in another thread."""
         self.usable = False
 
     def abandon(self):
-        """Leaves the database to the process that opened it: this one is a fork's child, without the threads that serve it."""
+        """Leave the database to the parent process: this process is a forked child, without the threads that serve the database."""
         self.usable = False
         self.handle = NULL
 
     def close(self):
-        """Closes the database; its sessions end with it. A second call does nothing."""
+        """Close the database and its sessions. A second call does nothing."""
         cdef WT_CONNECTION *handle = self.handle
         cdef int code
         if handle == NULL:
@@ -196,7 +197,7 @@ cdef class Connection:
             self.handle.close(self.handle, NULL)
 
     cdef int fail(self, int code) except -1:
-        """Raises what an error code of WiredTiger stands for; 0 is no error."""
+        """Raise the exception for an error code of WiredTiger; 0 is no error."""
         if code == 0:
             return 0
         if code == WT_ROLLBACK or code == WT_PREPARE_CONFLICT:
@@ -209,10 +210,10 @@ cdef class Connection:
 
 
 def log_records_end(const unsigned char[::1] data, size_t position):
-    """Where the log records end that begin at a position of a log file: at the file's end, or where no record is whole.
+    """Return the end of the sequence of whole log records that starts at a position of a log file.
 
-    A record is its length and its checksum (CRC-32C of the record with the checksum as zero), then its contents, and takes whole
-    units of 128 bytes.
+    A record is its length and its checksum (CRC-32C of the record with the checksum set to zero), then its contents, padded to units of 128
+    bytes.
     """
     cdef size_t size = data.shape[0]
     cdef size_t length
@@ -228,7 +229,7 @@ def log_records_end(const unsigned char[::1] data, size_t position):
 
 
 def has_log_record(const unsigned char[::1] data, size_t position):
-    """Whether a whole log record begins at any unit from a position on; it may be one that an earlier record contains."""
+    """Return whether a whole log record begins at any unit from a position on; it may be contained in an earlier record."""
     cdef size_t size = data.shape[0]
     cdef bint found = False
     if size == 0:
@@ -246,7 +247,7 @@ crc32c = wiredtiger_crc32c_with_seed_func()
 
 
 cdef size_t log_record_length(const uint8_t *data, size_t size, size_t position) noexcept nogil:
-    """The length of the whole log record at a position, or 0 where there is none."""
+    """Return the length of the whole log record at a position, or 0 if there is none."""
     cdef uint32_t length, checksum
     cdef uint32_t zero = 0
     if position + LOG_HEADER > size:
@@ -261,12 +262,12 @@ cdef size_t log_record_length(const uint8_t *data, size_t size, size_t position)
 
 
 def explain(int code, int cause, str first, str detail):
-    """The exception that stands for an error code, as one sentence.
+    """Return the exception for an error code, with a one-sentence message.
 
     Arguments:
-        cause: the system's last error number, which tells why WiredTiger has stopped.
-        first: the first thing that WiredTiger said since the last error.
-        detail: the last.
+        cause: the last errno of the system, the reason why WiredTiger has stopped.
+        first: WiredTiger's first message since the last error.
+        detail: WiredTiger's last message.
     """
     if code == WT_CACHE_FULL:
         return CommandError(14031, "The in-memory store is full: nothing more can be written until data is removed; "
@@ -285,28 +286,28 @@ def explain(int code, int cause, str first, str detail):
                             "use the version of Secantus that wrote it.", fatal=fatal)
     file = FILE.search(first) or FILE.search(detail)
     if file is not None and code in (ENOENT, ENOTDIR):
-        return StorageError(f"The file {file[0]} is missing in the storage directory: put the directory back from a copy.", 301, fatal=fatal)
+        return StorageError(f"The file {file[0]} is missing from the storage directory: restore the directory from a backup.", 301, fatal=fatal)
     if code in (ENOENT, ENOTDIR):
-        return StorageError("The storage directory does not exist and cannot be made.", fatal=fatal)
+        return StorageError("The storage directory does not exist and cannot be created.", fatal=fatal)
     if file is not None:
-        return StorageError(f"The file {file[0]} in the storage directory is damaged: put the directory back from a copy.", 301, fatal=fatal)
+        return StorageError(f"The file {file[0]} in the storage directory is damaged: restore the directory from a backup.", 301, fatal=fatal)
     if fatal:
-        return StorageError(f"The storage engine has stopped after an error it cannot go on from; restart the server. ({abridge(detail)})",
+        return StorageError(f"The storage engine has stopped after an unrecoverable error; restart the server. ({abridge(detail)})",
                             fatal=True)
     if code == WT_TRY_SALVAGE:
-        return StorageError(f"The storage directory holds damaged files: put it back from a copy. ({abridge(detail)})", 301)
+        return StorageError(f"The storage directory contains damaged files: restore it from a backup. ({abridge(detail)})", 301)
     name = wiredtiger_strerror(code).decode()
     return StorageError(f"The storage engine reports {name}. ({abridge(detail)})" if detail else f"The storage engine reports {name}.")
 
 
 def abridge(str detail):
-    """What WiredTiger said, without the time, the thread and the place in its source."""
+    """Return WiredTiger's message without its time, thread and source location."""
     return PREFIX.sub("", detail)[:120]
 
 
 @cython.no_gc_clear
 cdef class Session:
-    """One WiredTiger session, its transaction, and its cursors: for each table one that overwrites, one that does not, and those of scans."""
+    """A WiredTiger session, its transaction, and its cursors: per table one that overwrites, one that does not, and the scan cursors."""
 
     def __cinit__(self, Connection connection, *unused):
         self.connection = connection
@@ -328,12 +329,12 @@ cdef class Session:
             free(self.spare[table].items)
 
     def close(self):
-        """Ends the session and rolls back what is open in it. A second call does nothing."""
+        """End the session, rolling back an open transaction. A second call does nothing."""
         self.end_session()
 
     @cython.final
     cdef void end_session(self) noexcept:
-        """Closes the session unless it is closed, or went with its connection."""
+        """Close the session unless it is closed already, or was closed with its connection."""
         cdef WT_SESSION *handle = self.handle
         self.handle = NULL
         self.in_transaction = False
@@ -342,20 +343,20 @@ cdef class Session:
             handle.close(handle, NULL)
 
     def create_tables(self, list configs):
-        """Creates the tables that do not exist yet; `configs` has the settings of each."""
+        """Create the missing tables; `configs` contains the settings of each table."""
         cdef int table
         for table in range(TABLE_COUNT):
             self.fail(self.handle.create(self.handle, uri_of(table), <bytes>configs[table]))
 
     def checkpoint(self):
-        """Writes a checkpoint, without the GIL."""
+        """Write a checkpoint, without the GIL."""
         cdef int code
         with nogil:
             code = self.handle.checkpoint(self.handle, NULL)
         self.fail(code)
 
     def flush_log(self):
-        """Waits, without the GIL, until the log is on the disk; callers at the same time share one fsync."""
+        """Wait, without the GIL, until the log is on disk; concurrent callers share one fsync."""
         cdef uint64_t *mark = self.connection.log_mark
         cdef uint64_t end = 0 if mark == NULL else mark[0]
         cdef int code
@@ -367,7 +368,7 @@ cdef class Session:
             mark[3] = end
 
     cdef int fail(self, int code) except -1:
-        """Raises what a code stands for; 0 is no error."""
+        """Raise the exception for a code; 0 is no error."""
         cdef const char *reason
         if code == WT_ROLLBACK:
             reason = self.handle.get_rollback_reason(self.handle)
@@ -380,7 +381,7 @@ cdef class Session:
         return 0
 
     cdef int fail_at(self, int code, int table, const uint8_t *key, size_t size) except -1:
-        """Raises what a code stands for; where data is damaged, the error names what the key belongs to."""
+        """Raise the exception for a code; for damaged data, the error names the collection or index of the key."""
         cdef Events *events = &self.connection.events
         if code == 0:
             return 0
@@ -392,7 +393,7 @@ cdef class Session:
         return self.fail(code)
 
     cdef WT_CURSOR *open_handle(self, int table, const char *config) except NULL:
-        """Opens a cursor, which the session closes at its own end."""
+        """Open a cursor, which is closed with the session."""
         cdef WT_CURSOR *handle = NULL
         if self.handle == NULL or not self.connection.usable:
             raise StorageError("The storage engine is closed.", 91)
@@ -400,19 +401,19 @@ cdef class Session:
         return handle
 
     cdef WT_CURSOR *writer(self, int table) except NULL:
-        """The cursor for point reads and for writes whether or not the key exists."""
+        """Return the cursor for point reads and for writes whether or not the key exists."""
         if self.writers[table] == NULL:
             self.writers[table] = self.open_handle(table, b"overwrite=true")
         return self.writers[table]
 
     cdef WT_CURSOR *inserter(self, int table) except NULL:
-        """The cursor whose writes tell whether the key existed."""
+        """Return the cursor whose inserts fail if the key exists."""
         if self.inserters[table] == NULL:
             self.inserters[table] = self.open_handle(table, b"overwrite=false")
         return self.inserters[table]
 
     cdef WT_CURSOR *borrow(self, int table) except NULL:
-        """A scan cursor of its own for the caller, who gives it back."""
+        """Lend a scan cursor to the caller, to be returned with give_back()."""
         cdef Handles *spare = &self.spare[table]
         if spare.count == 0:
             return self.open_handle(table, b"overwrite=true")
@@ -420,9 +421,9 @@ cdef class Session:
         return spare.items[spare.count]
 
     cdef void give_back(self, int table, WT_CURSOR *handle) noexcept:
-        """Keeps a scan cursor for the next scan.
+        """Keep a scan cursor for the next scan.
 
-        This may run in any thread (the garbage collector's), so it calls nothing of the session: the next user resets the cursor.
+        Any thread may call this (such as the garbage collector's), so it does not use the session: the next user resets the cursor.
         """
         cdef Handles *spare = &self.spare[table]
         cdef WT_CURSOR **items
@@ -438,10 +439,10 @@ cdef class Session:
         spare.count += 1
 
     cdef void let_go(self) noexcept:
-        """Lets the writers go from the keys that they stand on.
+        """Reset the writers' positions.
 
-        A commit does not do that, as a rollback does. A page that an idle session stands on cannot be split, and whoever writes to it
-        once it is large waits for that in vain, some milliseconds each time.
+        A rollback does that itself, a commit does not. A page on which an idle session is positioned cannot be split: each writer to the
+        page, once it is large, would wait some milliseconds for that without success.
         """
         cdef int table
         for table in range(TABLE_COUNT):
@@ -450,7 +451,7 @@ cdef class Session:
         self.standing = 0
 
     cdef int start(self) except -1:
-        """Begins a transaction at snapshot isolation."""
+        """Begin a transaction at snapshot isolation."""
         assert not self.in_transaction, "a recovery unit has one transaction at a time"
         if self.handle == NULL or not self.connection.usable:
             raise StorageError("The storage engine is closed.", 91)
@@ -461,12 +462,12 @@ cdef class Session:
         return 0
 
     cdef int finish(self, bint keep, bint is_long) except -1:
-        """End the transaction; where a commit fails, WiredTiger has rolled it back.
+        """End the transaction; if a commit fails, WiredTiger has rolled it back.
 
-        A transaction in which an operation has failed cannot be committed. It is rolled back, and the commit raises that error again.
+        A transaction with a failed operation cannot be committed. It is rolled back, and the operation's error is raised again.
 
         Arguments:
-            is_long: this takes a while, in which others may have the GIL.
+            is_long: release the GIL, because this takes a while.
         """
         cdef int code
         cdef int failure = self.failure if keep else 0
@@ -487,10 +488,10 @@ cdef class Session:
         else:
             code = self.end_transaction(keep)
         if code == 0 and keep and self.connection.events.stopped:
-            # When another thread has met a full disk, a commit may succeed whose log record was not written any more.
+            # If another thread has met a full disk, a commit may succeed although its log record was not written.
             code = WT_PANIC
         return self.fail(code or failure)
 
     cdef int end_transaction(self, bint keep) noexcept nogil:
-        """Commits or rolls back; gives WiredTiger's code."""
+        """Commit or roll back; return WiredTiger's code."""
         return self.handle.commit_transaction(self.handle, NULL) if keep else self.handle.rollback_transaction(self.handle, NULL)

@@ -1,4 +1,4 @@
-# The part of wiredtiger.h that the binding calls.
+# The part of wiredtiger.h that the binding uses.
 
 from libc.stdint cimport uint8_t, uint32_t
 

@@ -14,7 +14,7 @@ from tests.pipeline.memory import MemoryOperations, error, run
 
 
 class Indexed(MemoryOperations):
-    """Has an index on everything, and counts what it was asked."""
+    """Pretends to have an index on every path, and counts its lookups."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Stages about the server itself: `$collStats`, `$indexStats`, `$planCacheStats`, `$currentOp`, sessions, catalog."""
+"""Stages that report on the server: `$collStats`, `$indexStats`, `$planCacheStats`, `$currentOp`, sessions, catalog."""
 
 from __future__ import annotations
 

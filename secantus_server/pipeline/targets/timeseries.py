@@ -1,4 +1,4 @@
-"""The `timeseries` options of `$out`: their types, and whether they are those of the collection that is there.
+"""The `timeseries` options of `$out`: validation, and comparison with an existing collection.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/out/#time-series-collections
 """
@@ -24,10 +24,10 @@ DEFAULT_SPANS = {"seconds": 3600, "minutes": 86_400, "hours": 2_592_000}
 
 
 def check_timeseries(spec: dict[str, Any]) -> None:
-    """Checks the options.
+    """Validate the options.
 
     Raises:
-        CommandError: 40414, 40415, 14 for names and types, 2 for values, 72 for a combination that cannot be.
+        CommandError: 40414, 40415, 14 for names and types, 2 for values, 72 for an invalid combination.
     """
     fields = named_fields("$out.timeseries", spec, OPTIONS, ("timeField",))
     if fields.get("granularity") not in (None, *GRANULARITIES):
@@ -53,10 +53,10 @@ def _check_field(name: str, value: str) -> None:
 
 
 def check_timeseries_target(db: str, collection: str, spec: dict[str, Any], target: TargetInfo) -> None:
-    """Checks that the collection that is there has the same options.
+    """Check that the existing collection has the same options.
 
     Raises:
-        CommandError: 7268700 for another kind of collection, 7406103 for other options.
+        CommandError: 7268700 if it is not a time-series collection, 7406103 if its options differ.
     """
     if target.kind != "timeseries":
         raise CommandError(7268700, f"Cannot create a time-series collection from a non time-series collection: {db}.{collection}")

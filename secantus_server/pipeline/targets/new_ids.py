@@ -1,4 +1,4 @@
-"""Gives documents that are about to be written the `_id` they lack."""
+"""Adding a missing `_id` to documents before they are written."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from secantus_server.bson import decode, encode
 
 
 def with_ids(source: Iterable[bytes], generate: Callable[[], Any]) -> Iterator[bytes]:
-    """The same documents, each with `_id` as its first field.
+    """Yield the documents, each with `_id` as its first field.
 
     Arguments:
         source: the documents.
-        generate: makes an id.
+        generate: returns a new id.
     """
     for document in source:
-        # Behind the length and a type comes the first name.
+        # The first field's name follows the length and a type byte.
         if document[5:9] == b"_id\0":
             yield document
         else:

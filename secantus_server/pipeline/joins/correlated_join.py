@@ -1,8 +1,7 @@
-"""A `$lookup` whose sub-pipeline depends on the outer document: what does not depend on it is computed once.
+"""`$lookup` with a sub-pipeline that depends on the outer document; the independent part is computed once.
 
-The stages before the first one that mentions a variable run once, and their documents are kept. If that stage is a `$match` with
-`{$expr: {$eq: ["$path", "$$variable"]}}`, the documents are found by an index or in a table instead of one by one.
-https://www.mongodb.com/docs/manual/reference/operator/aggregation/lookup/#correlated-subqueries
+The stages before the first one that mentions a variable run once and their output is kept. If that stage is a `$match` with `{$expr: {$eq:
+["$path", "$$variable"]}}`, documents are found through an index or a hash table instead of a scan.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ EMPTY_DOCUMENT = encode({})
 
 @dataclass(frozen=True)
 class Equality:
-    """A condition `field == variable`.
+    """A predicate `field == variable`.
 
     Arguments:
         path: the field's path.
@@ -39,18 +38,18 @@ class Equality:
 
 
 class CorrelatedJoin:
-    """One run of such a lookup.
+    """One run of a correlated `$lookup`.
 
     Arguments:
         sub: the sub-pipeline.
-        cells: the variables it may depend on; they are bound before each `find`.
-        ctx: the surroundings in which the sub-pipeline was parsed.
+        cells: the variables it may depend on, bound before each `find`.
+        ctx: the context in which the sub-pipeline was parsed.
     """
 
     def __init__(self, sub: SubPipeline, cells: dict[str, Cell], ctx: ParseContext) -> None:
         stages = sub.own.stages
         names = tuple(f"$${name}" for name in cells)
-        # A variable named CURRENT is what every path begins with.
+        # Every path implicitly starts at CURRENT, so redefining it makes all stages dependent.
         always = "CURRENT" in cells
         split = next((index for index, stage in enumerate(stages) if always or mentions(stage.spec, names)), len(stages))
         self.sub = sub
@@ -66,14 +65,14 @@ class CorrelatedJoin:
             self.finder = sub.equality_finder(self.equality.path, ctx.collation)
 
     def find(self, _: bytes) -> list[bytes]:
-        """The sub-pipeline's documents for the outer document whose variables are bound now."""
+        """Return the sub-pipeline's documents for the outer document whose variables are currently bound."""
         found = self._by_index()
         if found is None and self._keep():
             found = self._by_table()
         return list(self.sub.documents() if found is None else self.rest.run(found))
 
     def _by_index(self) -> Iterable[bytes] | None:
-        """A superset of what the leading `$match` lets through; None if no index helps."""
+        """Return a superset of the documents that the leading `$match` accepts; None if no index helps."""
         if self.finder is None or self.equality is None:
             return None
         value = self.equality.variable.evaluate(EMPTY_DOCUMENT)
@@ -82,7 +81,7 @@ class CorrelatedJoin:
         return self.finder(None if value is MISSING else value)
 
     def _by_table(self) -> Iterable[bytes]:
-        """The same from the documents that are kept."""
+        """Return the kept documents that the leading `$match` may accept, found in the hash table if there is an equality."""
         assert self.kept is not None, "the documents are kept"
         if self.equality is None:
             return self.kept
@@ -93,7 +92,7 @@ class CorrelatedJoin:
         return self.table.get(key_string(self.equality.variable.evaluate(EMPTY_DOCUMENT), self.collation), ())
 
     def _keep(self) -> bool:
-        """Whether the prefix's documents are kept; they are not if they take too much memory."""
+        """Keep the prefix's documents and return True; return False if they take too much memory."""
         if self.kept is not None or self.is_too_large:
             return not self.is_too_large
         used = 0
@@ -109,11 +108,11 @@ class CorrelatedJoin:
 
 
 def mentions(spec: Any, names: tuple[str, ...]) -> bool:
-    """Whether a specification contains one of the variables, wherever it stands.
+    """Return whether a specification mentions one of the variables anywhere.
 
     Arguments:
         spec: any value.
-        names: the variables with their `$$`.
+        names: the variables, including `$$`.
     """
     if type(spec) is str:
         return spec.startswith("$$") and any(spec == name or spec.startswith(name + ".") for name in names)
@@ -125,7 +124,7 @@ def mentions(spec: Any, names: tuple[str, ...]) -> bool:
 
 
 def _find_equality(rest: Pipeline, names: tuple[str, ...], ctx: ParseContext) -> Equality | None:
-    """An equality of a field and a variable that the first stage demands."""
+    """Return an equality of a field and a variable that the first stage requires, or None."""
     first = rest.stages[0] if rest.stages else None
     if not isinstance(first, Match):
         return None
@@ -137,7 +136,7 @@ def _find_equality(rest: Pipeline, names: tuple[str, ...], ctx: ParseContext) ->
 
 
 def _equalities(spec: Any) -> Iterator[list[Any]]:
-    """The operands of all `$eq` that must hold for an expression to hold."""
+    """Yield the operands of every `$eq` that the expression requires to hold."""
     if type(spec) is not dict:
         return
     operands = spec.get("$eq")

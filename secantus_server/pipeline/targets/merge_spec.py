@@ -1,4 +1,4 @@
-"""What the user wrote after `$merge`, parsed.
+"""The parsed argument of `$merge`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/merge/#syntax
 """
@@ -32,13 +32,13 @@ class MergeSpec:
     """A parsed `$merge`.
 
     Arguments:
-        db, collection: where to.
+        db, collection: the target namespace.
         on: the paths that identify a document.
-        nullable: whether they may be null or missing.
+        nullable: whether the values at these paths may be null or missing.
         when_matched: `replace`, `merge`, `keepExisting`, `fail` or `pipeline`.
         when_not_matched: `insert`, `discard` or `fail`.
         stages: the pipeline, as the user wrote it.
-        cells, variables: what the pipeline sees of the new document.
+        cells, variables: the variables through which the pipeline sees the new document, and their expressions.
     """
 
     db: str
@@ -54,7 +54,7 @@ class MergeSpec:
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """The pipeline; MongoDB looks at it when it meets the first document that needs it."""
+        """The parsed pipeline. MongoDB parses it only when the first document needs it."""
         return self._parse_pipeline(self.cells)
 
     def _parse_pipeline(self, cells: dict[str, Cell]) -> Pipeline:
@@ -66,16 +66,16 @@ class MergeSpec:
         return parse_pipeline(self.stages, replace(ctx, parse=replace(ctx.parse, defers_constant_errors=True)))
 
     def apply_pipeline(self, old: bytes, new: bytes) -> bytes:
-        """The existing document after the pipeline.
+        """Return the existing document after applying the pipeline.
 
         Arguments:
             old: the existing document.
-            new: what it is merged with: `$$new` and the `let` variables.
+            new: the document to merge, the source of `$$new` and the `let` variables.
         """
         values = {name: expression.evaluate(new) for name, expression in self.variables.items()}
         for name, value in values.items():
             self.cells[name].value = value
-        # A variable without a value is not defined at all.
+        # A variable without a value is undefined, so that using it is an error.
         known = {name: cell for name, cell in self.cells.items() if cell.value is not MISSING}
         pipeline = self.pipeline if len(known) == len(self.cells) else self._parse_pipeline(known)
         [after] = pipeline.run([old])
@@ -83,7 +83,7 @@ class MergeSpec:
 
 
 def parse_merge(spec: Any, ctx: PipelineContext) -> MergeSpec:
-    """Parses `$merge`'s argument.
+    """Parse `$merge`'s argument.
 
     Raises:
         CommandError: 14, 40414, 40415 for a malformed argument, and the codes of each option.
@@ -126,7 +126,7 @@ def _parse_into(spec: Any, ctx: PipelineContext) -> tuple[str, str]:
 
 
 def _parse_when_matched(value: Any) -> tuple[str, list[Any]]:
-    """The mode, and the pipeline if it is one."""
+    """Return the mode, and the pipeline if given."""
     if type(value) is list:
         for item in value:
             if type(item) is not dict:
@@ -140,7 +140,7 @@ def _parse_when_matched(value: Any) -> tuple[str, list[Any]]:
 
 
 def _parse_let(fields: dict[str, Any], matched: str, ctx: PipelineContext) -> tuple[dict[str, Cell], dict[str, Expression]]:
-    """The variables of the pipeline: `$$new` and those of `let`."""
+    """Return the pipeline's variables: `$$new` and those of `let`."""
     if "let" in fields and matched != "pipeline":
         raise CommandError(51199, f"Cannot use 'let' variables with 'whenMatched: {matched}' mode")
     spec = {"new": "$$ROOT", **fields.get("let", {})}
@@ -176,7 +176,7 @@ def _check_target(db: str, collection: str, ctx: PipelineContext) -> None:
 
 
 def _check_index(db: str, collection: str, on: tuple[str, ...], ctx: PipelineContext) -> bool:
-    """Whether the index that finds documents also holds those without the fields."""
+    """Raise unless a unique index covers the paths; return whether it also contains documents without them."""
     if on == ("_id",):
         return True
     index = ctx.operations.unique_index(db, collection, on, ctx.parse.collation)

@@ -1,6 +1,6 @@
-"""Finds the documents of a collection that have a given value at a path, for `$lookup` and `$graphLookup`.
+"""A hash join for `$lookup` and `$graphLookup`, used where no index helps.
 
-Where no index helps, a table of the whole collection is built when it is first needed.
+The hash table of the whole collection is built on the first lookup.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ NULL_KEY = key_string(None)
 
 
 class HashJoin:
-    """A table of a collection by the values at a path.
+    """A hash table of a collection by the values at a path.
 
     Arguments:
-        documents: opens the collection.
-        path: the path that is looked up.
-        ctx: collation.
+        documents: returns an iterator over the collection.
+        path: the path to look up.
+        ctx: supplies the collation.
     """
 
     def __init__(self, documents: Callable[[], Iterable[bytes]], path: str, ctx: ParseContext) -> None:
@@ -33,10 +33,10 @@ class HashJoin:
         self.nulls: list[int] | None = None
 
     def find(self, keys: Sequence[bytes]) -> list[bytes]:
-        """The documents that have one of the keys, in the collection's order.
+        """Return the documents that have one of the keys, in collection order.
 
         Arguments:
-            keys: key strings of values; null stands for a missing value too.
+            keys: key strings of values; null also matches a missing value.
         """
         if self.table is None:
             self.table = self._build()

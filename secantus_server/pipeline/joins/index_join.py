@@ -1,6 +1,6 @@
-"""A `$lookup` by fields through an index of the other collection.
+"""`$lookup` by fields, through an index of the other collection.
 
-What was found is remembered for a while, because outer documents often look for the same values.
+Results are cached, because outer documents often look up the same values.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ MAX_REMEMBERED_DOCUMENTS = 10_000
 
 
 class IndexJoin:
-    """One run of such a lookup.
+    """One run of a `$lookup` through an index.
 
     Arguments:
-        finder: finds the documents that match one value.
+        finder: returns the documents that match one value.
         path: the local field.
-        collation: of strings.
+        collation: the collation of strings.
     """
 
     def __init__(self, finder: Callable[[Any], Iterator[bytes]], path: str, collation: Collation | None) -> None:
@@ -32,15 +32,15 @@ class IndexJoin:
         self.room = MAX_REMEMBERED_DOCUMENTS
 
     def find(self, document: bytes) -> list[bytes]:
-        """The documents that match one of the outer document's values, each once."""
+        """Return the distinct documents that match any of the outer document's values."""
         keys = tuple(self.path.keys(document))
         found = self.remembered.get(keys)
         if found is None:
-            found = self._ask(local_values(document, self.names))
+            found = self._search(local_values(document, self.names))
             self._remember(keys, found)
         return found
 
-    def _ask(self, values: list[Any]) -> list[bytes]:
+    def _search(self, values: list[Any]) -> list[bytes]:
         if len(values) == 1:
             return list(self.finder(values[0]))
         found: dict[bytes, None] = {}
@@ -57,7 +57,7 @@ class IndexJoin:
 
 
 def local_values(document: bytes, names: tuple[str, ...]) -> list[Any]:
-    """What is at a path, the elements in the place of an array; null if there is nothing.
+    """Return the values at a path, with arrays replaced by their elements; null if there are none.
 
     Arguments:
         document: the outer document.

@@ -47,7 +47,7 @@ SERIES_TEXT: dict[str, str] = {
 
 
 def _normalised(text: str) -> tuple[Decimal, ...]:
-    """A series as numbers from 1 up to 10."""
+    """Return a series scaled to numbers from 1 (included) to 10 (excluded)."""
     numbers = sorted(Decimal(item) for item in text.split())
     return tuple(number.scaleb(-number.adjusted()) for number in numbers)
 
@@ -58,12 +58,12 @@ Rounder = Callable[[Any, bool], Any]
 
 
 def find_rounder(name: str) -> Rounder | None:
-    """The function that rounds a number to a neighbour in a series, or None for an unknown series.
+    """Return the function that rounds a number to a neighbour in a series, or None for an unknown series.
 
-    It takes a number that is not negative and whether to round up; the result is strictly above or below it, and zero for zero.
+    The function takes a non-negative number and whether to round up. Its result is strictly above or below the number; zero stays zero.
 
     Arguments:
-        name: as the user writes it: `R5`, `E24`, `1-2-5`, `POWERSOF2`...
+        name: the name of the series: `R5`, `E24`, `1-2-5`, `POWERSOF2`...
     """
     if name == POWERS_OF_TWO:
         return _round_to_power_of_two

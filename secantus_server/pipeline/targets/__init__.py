@@ -1,0 +1,1 @@
+"""The targets of `$merge` and `$out`: parsed arguments, checks, and `_id` for new documents."""

@@ -8,8 +8,8 @@ from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import not_supported
 from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.find_output import Skipping, WithRecordId
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.exec.shown import Skipping, WithRecordId
 from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery, PointQuery
 from secantus_server.query.plan import Documents, IndexedScan, Sort, Source
@@ -36,15 +36,15 @@ def find_documents(
     plan: Source, collection: Collection | None, query: CanonicalQuery, projection: Projection | None, scope: ReadScope
 ) -> Iterator[bytes]:
     """Return the documents of a find: matched, sorted, skipped and projected. The caller applies the limit."""
-    shown = keys_of(plan) if query.return_key else None if projection is None else projection.apply
+    project = keys_of(plan) if query.return_key else None if projection is None else projection.apply
     documents: Iterator[bytes] = plan.open(scope)
     if query.skip:
         documents = Skipping(documents, query.skip)
     if query.show_record_id:
         if collection is not None and collection.is_clustered:
             raise not_supported("showRecordId with a clustered collection", "leave it out: there it stands for the _id")
-        return WithRecordId(documents, shown or _whole)
-    return documents if shown is None else map(shown, documents)
+        return WithRecordId(documents, project or _whole)
+    return documents if project is None else map(project, documents)
 
 
 def _whole(document: bytes) -> bytes:
@@ -55,7 +55,7 @@ def keys_of(plan: Source) -> Callable[[bytes], bytes]:
     """Return what `returnKey` shows of a document: its key in the index that the plan reads, or an empty document.
 
     Raises:
-        CommandError: 238, a document may have several keys.
+        CommandError: 238 NotImplemented for a multikey index.
     """
     source = plan.child if isinstance(plan, Sort) else plan
     if not isinstance(source, IndexedScan):

@@ -30,7 +30,7 @@ class ListedSource(Source):
             raise not_supported("min and max over a system collection", "use a filter")
 
     def open(self, scope: ReadScope) -> Documents:
-        """Begin to read."""
+        """Start to read in a scope."""
         return ListedDocuments(self.compute, self.query)
 
 

@@ -1,4 +1,4 @@
-"""Plans for `$near` and `$nearSphere`: an index that they need, and the order of distance.
+"""Plans for `$near` and `$nearSphere`, which require a geospatial index and sort by distance.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/near/
 """
@@ -22,15 +22,15 @@ NearKind: TypeAlias = IndexKind
 
 
 def near_of(match: Any) -> Any:
-    """The node of a filter that asks for nearness, or None."""
+    """Return the `$near` or `$nearSphere` node of a filter, or None."""
     return next((node for node in conjuncts(match) if type(node) is GeoNear), None)
 
 
 def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: Index | None) -> Near:
-    """The documents in the order of their distance, unless the query has a sort of its own.
+    """Return the plan of a `$near` query, in the order of distance unless the query has a sort.
 
     Raises:
-        CommandError: 291 NoQueryExecutionPlans, there is no index for it.
+        CommandError: 291 NoQueryExecutionPlans if no index measures such distances.
     """
     geojson = is_geojson(next((value for name, value in near.spec.items() if name in ("$near", "$nearSphere", "$geoNear")), None))
     nodes = conjuncts(query.match)

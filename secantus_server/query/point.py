@@ -43,7 +43,7 @@ class PointLookup(Source):
         return find_by_key(unit, self.index, self.key, self.collection.ident)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Begin to read."""
+        """Start to read in a scope."""
         return PointDocuments(self, scope)
 
 

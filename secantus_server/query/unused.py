@@ -1,4 +1,4 @@
-"""Indexes that MongoDB would use for a query and that keep no entries here: explain names them.
+"""Notes of explain on indexes that MongoDB would use for a query, but that store no entries here.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2dsphere/
@@ -20,11 +20,11 @@ _SCANS = frozenset(["COLLSCAN", *(kind.near_stage for kind in near_kinds())])
 
 
 def notes_on_unused_indexes(collection: Collection | None, match: Any, root: PlanStage) -> list[str]:
-    """One sentence for each index that would spare the query its scan of the whole collection if it had entries.
+    """Return a sentence for each index that would avoid the query's collection scan if it had entries.
 
     Arguments:
         match: the query's filter, or None.
-        root: the stages of its plan.
+        root: the top stage of its plan.
     """
     if collection is None or match is None or not any(stage.name in _SCANS for stage in root.stages()):
         return []

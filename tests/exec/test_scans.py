@@ -12,8 +12,8 @@ from secantus_server.bson import decode, encode
 from secantus_server.errors import CommandError
 from secantus_server.exec._covered import EntryShape
 from secantus_server.exec._scan import IndexScan, RecordScan, Scan, next_prefix
+from secantus_server.exec.find_output import Skipping, WithRecordId
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.exec.shown import Skipping, WithRecordId
 from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match

@@ -97,7 +97,7 @@ def _run_update(collection: Collection | None, statement: update.UpdateStatement
                 break
     counts = {"nMatched": matched, "nWouldModify": modified, "nWouldUpsert": int(statement.upsert and not matched)}
     if collection is None and not statement.upsert:
-        return plan.describe()
+        return plan.explain()
     return _write_stage("UPDATE", plan, statement.query, counts, runner)
 
 
@@ -108,7 +108,7 @@ def _run_delete(collection: Collection | None, query: CanonicalQuery, runner: Ru
         documents = plan.open(runner.scope)
         found = drain(islice(documents, query.limit or None))
     if collection is None:
-        return plan.describe()
+        return plan.explain()
     return _write_stage("DELETE", plan, query, {"nWouldDelete": found}, runner)
 
 
@@ -124,7 +124,7 @@ def _write_plan(collection: Collection | None, query: CanonicalQuery, *, express
 
 
 def _write_stage(name: str, plan: Plan, query: CanonicalQuery, counts: dict[str, Any], runner: Runner) -> PlanStage:
-    below = subplanned(plan.describe(), query)
+    below = subplanned(plan.explain(), query)
     express = isinstance(plan, ExpressScan)
     return stage(
         f"EXPRESS_{name}" if express else name,

@@ -1,4 +1,4 @@
-"""The definition of an index as a user writes it: checked, and completed to what is stored.
+"""Index definitions: validated, and completed to the form that is stored.
 
 https://www.mongodb.com/docs/manual/reference/command/createIndexes/
 """

@@ -13,7 +13,7 @@ from secantus_server.query.plan import Documents, Found, Source
 
 @dataclass
 class ListedSource(Source):
-    """The documents of a query over a list.
+    """The source of a query over a computed list of documents.
 
     Arguments:
         compute: returns all documents; it is called at the first document that is read.
@@ -35,7 +35,7 @@ class ListedSource(Source):
 
 
 class ListedDocuments(Iterator[bytes]):
-    """An iterator over the documents of a list that match, in the query's order; their RecordIds are their places in the list."""
+    """An iterator over the matching documents of a list, in the query's order. A document's position is its RecordId."""
 
     def __init__(self, compute: Callable[[], list[bytes]], query: CanonicalQuery) -> None:
         self.record_id = 0

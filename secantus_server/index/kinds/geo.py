@@ -1,8 +1,8 @@
-"""What the kinds of geospatial index have in common.
+"""The common part of the geospatial kinds of index.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-geospatial/
 
-They store no entries yet, but they refuse what cannot be indexed.
+They store no entries yet, but they refuse documents that cannot be indexed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from secantus_server.mql.walk import values_at
 
 
 class GeoKind(IndexKind):
-    """A kind of index over geometries. It is sparse: a document without any geometry is not in it."""
+    """A kind of index on geometries. It is always sparse: a document without a geometry is not in the index."""
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression:
         """Return a filter for the documents that have a geometry."""

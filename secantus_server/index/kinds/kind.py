@@ -1,8 +1,8 @@
-"""What a kind of index is to the rest of the server, and the registry of kinds.
+"""The interface of a kind of index, and the registry of kinds.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/
 
-A kind without a key generator stores no entries: it keeps its definition, refuses what it could not index, and serves no query yet.
+A kind without a key generator stores no entries: its indexes are definitions that refuse invalid documents and serve no query yet.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Guard = Callable[[bytes], None]
 class IndexKind(Protocol):
     """A kind of index. The defaults are those of a kind that stores no entries and has no restrictions."""
 
-    #: As the catalog, explain and error messages call it; in a key pattern it may take the place of a direction.
+    #: The name in the catalog, in error messages and, for most kinds, in place of a direction in key patterns.
     name: str
     #: The options that only this kind of definition has, and their types (see `index.spec`).
     options: Mapping[str, str] = MappingProxyType({})
-    #: Those of them that are an error in a definition of another kind: the code and the text.
+    #: Those of `options` that are an error in a definition of another kind, with the error's code and text.
     exclusive_options: Mapping[str, tuple[int, str]] = MappingProxyType({})
     #: The entries hold the values of all fields in the order of those values. Only then can a scan sort, cover a query, list distinct
     #: values, expire documents, and filter entries before it reads documents.
@@ -38,11 +38,11 @@ class IndexKind(Protocol):
     one_per_collection: bool = False
     #: `$text` needs an index of this kind.
     serves_text: bool = False
-    #: A hint of the index is an error where it could serve no predicate of the filter.
+    #: Hinting the index is an error if it cannot serve any predicate of the filter.
     needs_predicate: bool = False
-    #: explain's name of a `$near` by this kind of index, or None if there is no such thing.
+    #: The name of explain's stage for `$near` by this kind of index, or None if it does not serve `$near`.
     near_stage: str | None = None
-    #: Its distances are those of the plane.
+    #: Distances are measured in the plane.
     is_flat: bool = False
 
     def claims(self, path: str, direction: Any) -> bool:
@@ -86,15 +86,15 @@ class IndexKind(Protocol):
         return None
 
     def is_transformed(self, direction: Any) -> bool:
-        """Return whether the entries are found by a function of this field's value, which then serves equality only, and never exactly."""
+        """Return whether the index stores a function of this field's value. Such a field serves only equality, and never exactly."""
         return False
 
     def transformed(self, value: Any) -> Any:
-        """Return that function of a value, as explain shows it in bounds."""
+        """Return the function of a value that `is_transformed` means; explain shows it in bounds."""
         return value
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:
-        """Return what a document in the index matches beside the partial filter, or None if every document does."""
+        """Return a filter for the documents in the index, in addition to its partial filter, or None if it holds all."""
         return None
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:

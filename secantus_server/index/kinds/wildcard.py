@@ -1,4 +1,4 @@
-"""The wildcard index, alone or compound.
+"""The wildcard index, simple or compound.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 

@@ -32,6 +32,7 @@ from secantus_server.settings import Settings, check_names
 from secantus_server.snapshots import SetAside, Snapshot, Snapshots
 from secantus_server.storage import Engine
 from secantus_server.system.conditions import Event
+from secantus_server.work.auto_commit import AutoCommit
 
 load_commands()
 
@@ -132,6 +133,7 @@ class SecantusDBServer:
             log=Log(settings.log_level),
             request_stop=self.request_stop,
         )
+        services.work = AutoCommit(services)
         services.interceptors.install(SlowLog(services), Profiler(services))
         return services
 

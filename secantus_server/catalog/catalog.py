@@ -1,62 +1,23 @@
 """The catalog of collections, views and indexes.
 
-The catalog table is mirrored in memory. A change writes its rows in a transaction and updates memory when that transaction commits. After a
-snapshot is restored, the rows that changed are reloaded.
+The rows of the catalog table are mirrored in memory. A unit of work writes rows in its transaction and applies the change to memory after
+the commit. After a snapshot is restored, the rows that changed are reloaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 from bson.binary import Binary
 
+from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.definitions import KeptDefinition, KeptDefinitions, LostIndexes
-from secantus_server.catalog.rows import decode_row, encode_row, row_key, split_key
+from secantus_server.catalog.rows import decode_row, split_key
+from secantus_server.catalog.view import CatalogView
 from secantus_server.clock import Clock
-from secantus_server.index._index import Index
-from secantus_server.index.build import make_index
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored
-from secantus_server.system._threads import Lock, RLock, get_ident
-
-
-@dataclass
-class Change:
-    """A catalog change in progress: its transaction, and the updates to memory that follow the commit.
-
-    Arguments:
-        unit: the recovery unit; other writes may share its transaction.
-    """
-
-    unit: RecoveryUnit
-    put: list[Collection] = field(default_factory=list)
-    removed: list[tuple[str, str]] = field(default_factory=list)
-    dropped: list[Index] = field(default_factory=list)
-
-    def save(self, collection: Collection) -> None:
-        """Write a collection's current row."""
-        self.unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection))
-        self.put.append(collection)
-
-    def remove(self, collection: Collection) -> None:
-        """Remove a collection's row and drop its documents and indexes."""
-        self.remove_row(collection)
-        if not collection.is_view:
-            self.unit.drop_ident(RECORDS, collection.ident)
-        for index in collection.indexes:
-            self.drop_index(index)
-
-    def remove_row(self, collection: Collection) -> None:
-        """Remove a collection's row only; its documents stay, to be taken over by another row."""
-        self.unit.remove(CATALOG, row_key(collection.db, collection.name))
-        self.removed.append((collection.db, collection.name))
-
-    def drop_index(self, index: Index) -> None:
-        """Drop an index's entries; after the commit, a scan positioned in the index fails."""
-        self.dropped.append(index)
-        self.unit.drop_ident(INDEX_ENTRIES, index.ident)
+from secantus_server.system._threads import Lock
 
 
 class Catalog:
@@ -64,20 +25,23 @@ class Catalog:
 
     `keeps_definitions`: whether a restore keeps the definitions of the collections it removes; see `definitions.py`.
 
-    Threads: `_lock` guards `_databases`; `changing` lets one thread at a time change the catalog and `_definitions`.
+    Threads: `view` is replaced whole, so that readers need no lock. `change_lock` is held by the one thread that changes the catalog; it
+    guards `_definitions`, too. `_lock` guards the replacement of `view`.
     """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
         self._lock = Lock()
-        self._change_lock = RLock()
-        self._changer = 0
-        self._databases: dict[str, dict[str, Collection]] = {}
+        self.change_lock = Lock()
         self._definitions = KeptDefinitions()
         self.keeps_definitions = False
         with engine.transaction() as unit:
-            self._load(unit)
+            databases: dict[str, dict[str, Collection]] = {}
+            for key, row in unit.scan(CATALOG, b"", None):
+                collection = decode_row(key, row)
+                databases.setdefault(collection.db, {})[collection.name] = collection
+        self.view = CatalogView(databases, self._definitions)
         engine.describe_idents(self.describe)
 
     def describe(self, table: int, ident: int) -> str:
@@ -91,128 +55,37 @@ class Catalog:
                         return f"the index {index.name} of the collection {collection.namespace}"
         return ""
 
-    def _load(self, unit: RecoveryUnit) -> None:
-        for key, row in unit.scan(CATALOG, b"", None):
-            self._remember(decode_row(key, row))
-
-    def _remember(self, collection: Collection) -> None:
-        with self._lock:
-            self._databases.setdefault(collection.db, {})[collection.name] = collection
-
-    def _forget(self, db: str, name: str) -> None:
-        with self._lock:
-            collections = self._databases.get(db, {})
-            collections.pop(name, None)
-            if not collections:
-                self._databases.pop(db, None)
-
     def find(self, db: str, name: str) -> Collection | None:
-        """Return the collection or view of this namespace, or None. A view whose definition was kept is restored first."""
-        collections = self._databases.get(db)
-        found = None if collections is None else collections.get(name)
-        if found is None and self._definitions and (kept := self._definitions.of(db, name)) is not None and kept.is_view:
-            return self.recall(db, name)
-        return found
-
-    def recall(self, db: str, name: str) -> Collection | None:
-        """Return the collection or view of this namespace, or None. If a restore kept its definition, create it again, empty, unless this
-        thread is already changing the catalog.
-        """
-        collections = self._databases.get(db)
-        found = None if collections is None else collections.get(name)
-        if found is not None or self._definitions.of(db, name) is None or self._changer == get_ident():
-            return found
-        with self.changing() as change:
-            found, kept = self.find(db, name), self._definitions.of(db, name)
-            if found is None and kept is not None:
-                found = self._made_again(db, name, kept)
-                change.save(found)
-        return found
-
-    def _made_again(self, db: str, name: str, kept: KeptDefinition) -> Collection:
-        new_ident = self._engine.new_ident
-        ident = 0 if kept.is_view else new_ident()
-        collection = Collection(db, name, kept.uuid, ident, kept.options, [make_index(spec, new_ident()) for spec in kept.indexes])
-        collection.begin_record_ids()
-        collection.remember_count(0, 0)
-        return collection
-
-    def forget_definitions(self, db: str) -> None:
-        """Forget the definitions kept for a dropped database. Must be called inside a change."""
-        self._definitions.forget_database(db)
+        """Return the collection or view of this namespace as it is now, or None."""
+        return self.view.find(db, name)
 
     def collections(self, db: str) -> list[Collection]:
-        """Return the collections and views of a database, sorted by name."""
-        with self._lock:
-            return [collection for _, collection in sorted(self._databases.get(db, {}).items())]
+        """Return the collections and views that a database has now, by name."""
+        return self.view.collections(db)
 
     def databases(self) -> list[str]:
-        """Return the names of all databases with at least one collection or view."""
-        with self._lock:
-            return sorted(self._databases)
+        """Return the names of the databases that have a collection or view now."""
+        return self.view.databases()
 
     def find_uuid(self, db: str, uuid: Binary) -> Collection | None:
-        """Return the collection with this UUID in a database, or None."""
-        return next((collection for collection in self.collections(db) if collection.uuid == uuid), None)
+        """Return the collection that has this UUID in a database now, or None."""
+        return self.view.find_uuid(db, uuid)
 
-    @contextmanager
-    def changing(self, unit: RecoveryUnit | None = None) -> Iterator[Change]:
-        """Open a catalog change; it is committed at the end of the block unless the block has committed it.
+    def kept_definition(self, db: str, name: str) -> KeptDefinition | None:
+        """Return the definition kept for a namespace that has no collection, or None."""
+        kept = self._definitions.of(db, name)
+        return kept if kept is None or self.view.is_missing(db, name) else None
 
-        Arguments:
-            unit: a recovery unit whose transaction the change joins and the caller commits; None begins a new transaction.
-
-        Raises:
-            CommandError: the operation was killed or timed out while waiting.
-        """
-        with self._pass_gate(unit), self._engine.hold(self._change_lock):
-            outer, self._changer = self._changer, get_ident()
-            try:
-                yield from self._change(unit)
-            finally:
-                self._changer = outer
-
-    def _change(self, unit: RecoveryUnit | None) -> Iterator[Change]:
-        """Run one change and apply it in memory; the caller holds the lock."""
-        if unit is not None:
-            change = Change(unit)
-            yield change
-        else:
-            own = self._engine.acquire()
-            try:
-                own.begin()
-                change = Change(own)
-                yield change
-                if own.in_transaction:
-                    own.commit()
-            finally:
-                self._engine.release(own)
-        for index in change.dropped:
+    def apply(self, changes: CatalogChanges) -> None:
+        """Take over changes whose transaction has committed; the caller holds `change_lock`."""
+        for index in changes.dropped:
             index.dropped = True
-        for db, name in change.removed:
-            self._forget(db, name)
+        for db, name in changes.removed:
             self._definitions.forget(db, name)
-        for collection in change.put:
-            self._remember(collection)
-
-    @contextmanager
-    def _pass_gate(self, unit: RecoveryUnit | None) -> Iterator[None]:
-        """Pass the storage gate before waiting for the catalog lock, by opening a transaction that does nothing else.
-
-        Lock order: gate, then catalog. A thread that waited for the gate while holding the catalog lock could deadlock with one that has
-        closed the gate and waits for the lock.
-        """
-        if unit is not None:
-            yield
-            return
-        if self._engine.was_full:
-            self._engine.make_room()
-        guard = self._engine.acquire()
-        try:
-            guard.begin()
-            yield
-        finally:
-            self._engine.release(guard)
+        for db in changes.databases:
+            self._definitions.forget_database(db)
+        with self._lock:
+            self.view = self.view.changed(changes.put, changes.removed)
 
     def new_uuid(self) -> Binary:
         """Return a UUID for a new collection."""
@@ -230,7 +103,7 @@ class Catalog:
         with self._engine.transaction() as unit:
             for key in restored.touched_catalog_keys:
                 place, row = split_key(key), unit.get(CATALOG, key)
-                gone = self._databases.get(place[0], {}).get(place[1])
+                gone = None if self.view.is_missing(*place) else self.view.find(*place)
                 if gone is not None and row is None:
                     self._definitions.keep(gone)
                 elif gone is not None and row is not None:
@@ -246,19 +119,21 @@ class Catalog:
             return
         with self._engine.transaction() as unit:
             self._reload_rows(unit, restored.touched_catalog_keys)
-        for collections in list(self._databases.values()):
-            for collection in collections.values():
-                if collection.ident in restored.touched_idents:
-                    collection.documents_changed(restored.more_records.get(collection.ident, 0))
+        for collection in self.view.all():
+            if collection.ident in restored.touched_idents:
+                collection.documents_changed(restored.more_records.get(collection.ident, 0))
 
     def _reload_rows(self, unit: RecoveryUnit, keys: Iterable[bytes]) -> None:
+        put, removed = [], []
         for key in keys:
-            row = unit.get(CATALOG, key)
             db, name = split_key(key)
+            row = unit.get(CATALOG, key)
             if row is None:
-                self._forget(db, name)
+                removed.append((db, name))
                 continue
             collection, before = decode_row(key, row), self.find(db, name)
             if before is not None and before.ident == collection.ident:
                 collection.take_count_of(before)
-            self._remember(collection)
+            put.append(collection)
+        with self._lock:
+            self.view = self.view.changed(put, removed)

@@ -131,6 +131,14 @@ class Collection:
         self._size = size
         self.document_count.change(difference, begun)
 
+    def replaced(self, *, options: dict[str, Any] | None = None, indexes: list[Index] | None = None) -> Collection:
+        """Return the collection with other options or indexes, for the catalog change that puts it in this one's place."""
+        kept_options = self.options if options is None else options
+        kept_indexes = self.indexes if indexes is None else indexes
+        collection = Collection(self.db, self.name, self.uuid, self.ident, kept_options, kept_indexes)
+        collection.take_count_of(self)
+        return collection
+
     def take_count_of(self, other: Collection) -> None:
         """Share the document count of the collection that this one replaces in the catalog; both have the same documents."""
         self.document_count = other.document_count

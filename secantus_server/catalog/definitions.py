@@ -55,6 +55,11 @@ class KeptDefinitions:
         """Return the definition kept for a namespace, or None."""
         return self._kept.get((db, name))
 
+    def view(self, db: str, name: str) -> Collection | None:
+        """Return the view whose definition is kept for a namespace, or None."""
+        kept = self._kept.get((db, name))
+        return Collection(db, name, kept.uuid, 0, kept.options, []) if kept is not None and kept.is_view else None
+
     def keep(self, collection: Collection) -> None:
         """Keep a collection's definition, replacing an older one; the server's internal collections are skipped."""
         if collection.db not in _OWN_DATABASES and not collection.name.startswith("system."):

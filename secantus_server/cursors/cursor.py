@@ -10,7 +10,7 @@ from typing import Any
 
 from secantus_server.cursors._pull import pull
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.storage import Engine
+from secantus_server.storage import RecoveryUnit
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 DEFAULT_FIRST_BATCH = 101
@@ -85,36 +85,33 @@ class Cursor:
 
     def next_batch(
         self,
-        engine: Engine,
+        unit: RecoveryUnit,
         size: int | None,
         verify: Callable[[Any], None] | None = None,
         check: Callable[[], None] | None = None,
+        catalog: Any = None,
     ) -> list[bytes]:
-        """Return the next documents, read in a new transaction.
+        """Return the next batch, read in another transaction.
 
         A batch that reaches the limit leaves the cursor open, as in MongoDB since 5.0; the empty batch after it closes the cursor.
 
         Arguments:
-            engine: the storage engine.
+            unit: the recovery unit; its transaction has begun.
             size: how many at most; None leaves it to the batch's bytes.
             verify: raises if a collection that the cursor still reads was dropped.
             check: the interrupt check of the operation that reads; None keeps that of the operation before.
+            catalog: the catalog as that transaction sees it.
 
         Raises:
             CommandError: as `first_batch`, and the errors of `verify`.
         """
-        unit = engine.acquire()
+        if verify is not None and self.collection is not None:
+            verify(self.collection)
         try:
-            unit.begin()
-            if verify is not None and self.collection is not None:
-                verify(self.collection)
-            self._scope.attach(unit, verify, check)
-            try:
-                return self._fill(size or 1 << 60)
-            finally:
-                self.pause()
+            self._scope.attach(unit, verify, check, catalog)
+            return self._fill(size or 1 << 60)
         finally:
-            engine.release(unit)
+            self.pause()
 
     def pause(self) -> None:
         """Detach from the transaction until the next batch."""

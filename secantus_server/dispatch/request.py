@@ -19,6 +19,7 @@ from secantus_server.wire.message import Message
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
+    from secantus_server.dispatch.unit_of_work import UnitOfWork
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +34,7 @@ class Request:
         client: the connection.
         operation: its entry among the running operations; ask it regularly whether to go on.
         body: the command document.
+        work: how it reads and writes.
         session: the UUID of the logical session that it runs in, or None.
         seconds: how long it worked, without waits for data; set when it has ended.
         is_slow: whether it counts as slow, once `Observer.is_slow` has been asked.
@@ -46,6 +48,7 @@ class Request:
     client: ClientInfo
     operation: Operation
     body: dict[str, Any] = field(init=False)
+    work: UnitOfWork = field(init=False)
     session: bytes | None = None
     next_body: dict[str, Any] | None = None
     seconds: float = 0.0
@@ -55,6 +58,7 @@ class Request:
 
     def __post_init__(self) -> None:
         self.body = self.message.body
+        self.work = self.services.work
 
     @property
     def sequences(self) -> dict[str, list[bytes]]:

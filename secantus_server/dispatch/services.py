@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from secantus_server.diagnostics.counters import Counters
     from secantus_server.diagnostics.log import Log
     from secantus_server.dispatch.topology import Topology
+    from secantus_server.dispatch.unit_of_work import UnitOfWork
     from secantus_server.oplog.oplog import Oplog
     from secantus_server.sessions.registry import SessionRegistry
     from secantus_server.storage import Engine, StorageError
@@ -35,6 +36,7 @@ class Services:
         parameters: what setParameter has set; replaced whole, since snapshots keep it.
         connections: the clients that are connected.
         interceptors: what is done around every command.
+        work: how commands read and write outside multi-document transactions; `server.py` sets it.
         observer: which commands are profiled and logged.
         index_filters: what planCacheSetFilter has set, by the collection's UUID and the query shape's hash.
         started: when, on the monotonic clock.
@@ -58,6 +60,7 @@ class Services:
     parameters: dict[str, Any] = field(default_factory=dict)
     connections: Connections = field(default_factory=Connections)
     interceptors: Interceptors = field(default_factory=Interceptors)
+    work: UnitOfWork = field(init=False)
     observer: Observer = field(init=False)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     started: float = field(init=False)

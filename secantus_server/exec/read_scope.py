@@ -69,11 +69,13 @@ class ReadScope:
     Arguments:
         unit: the first recovery unit; its transaction has begun.
         check: the interrupt check of the operation.
+        catalog: the catalog as that transaction sees it.
     """
 
-    def __init__(self, unit: RecoveryUnit | None = None, check: Callable[[], None] = uninterrupted) -> None:
+    def __init__(self, unit: RecoveryUnit | None = None, check: Callable[[], None] = uninterrupted, catalog: Any = None) -> None:
         self._unit = unit
         self._check = check
+        self.catalog = catalog
         self._scans: list[Reader] = []
 
     def check(self) -> None:
@@ -101,14 +103,22 @@ class ReadScope:
         scan.close()
         self._scans.remove(scan)
 
-    def attach(self, unit: RecoveryUnit, verify: Callable[[Any], None] | None = None, check: Callable[[], None] | None = None) -> None:
+    def attach(
+        self,
+        unit: RecoveryUnit,
+        verify: Callable[[Any], None] | None = None,
+        check: Callable[[], None] | None = None,
+        catalog: Any = None,
+    ) -> None:
         """Continue in this unit's transaction.
 
         Arguments:
             verify: called with the collection of each scan that is not finished; it raises if the collection was dropped.
             check: the interrupt check of the operation that reads now; None keeps the present one.
+            catalog: the catalog as that transaction sees it.
         """
         self._unit = unit
+        self.catalog = catalog
         if check is not None:
             self._check = check
         self._scans = [scan for scan in self._scans if not scan.finished]

@@ -6,6 +6,7 @@ One lock covers both taking a timestamp and committing, so that a reader who see
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from bson.binary import Binary
@@ -41,6 +42,8 @@ class Entry(NamedTuple):
 
 # A change of a document: "i", "u" or "d", and the new document, or the removed one for "d".
 Change = tuple[str, bytes]
+# What every entry says of its collection, a BSON document of its `ns` and `ui`, and what happened to its documents.
+Writes = tuple[bytes, list[Change]]
 
 
 class Oplog:
@@ -77,18 +80,19 @@ class Oplog:
         entries.close()
         return self._last if newest is None else Timestamp(*_last_of(*newest))
 
-    def commit(self, unit: RecoveryUnit, entries: list[Entry], identity: bytes = b"", changes: list[Change] | None = None) -> None:
+    def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes]) -> None:
         """Write entries and commit the unit's transaction.
 
         Arguments:
-            entries: commands; they precede the changes.
-            identity: a BSON document of the collection's `ns` and `ui`, copied into the entry of each change.
-            changes: changes of that collection's documents.
+            entries: changes of collections; they precede the changes of documents.
+            writes: the changes of documents, by collection.
 
         Raises:
             WriteConflict: another transaction wrote the same key; nothing was written.
         """
-        count = len(entries) + len(changes or ())
+        count = len(entries)
+        for _, changes in writes:
+            count += len(changes)
         if not self._enabled or not count:
             unit.commit()
             return
@@ -100,8 +104,11 @@ class Oplog:
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, entries, stamp, now_ms)
-            if changes:
-                self._untrimmed_bytes += append_changes(unit, identity, changes, stamp + len(entries), now_ms)
+                stamp += len(entries)
+            for identity, changes in writes:
+                if changes:
+                    self._untrimmed_bytes += append_changes(unit, identity, changes, stamp, now_ms)
+                    stamp += len(changes)
             unit.commit()
             self._seconds, self._increment = seconds, increment + count - 1
             self._last = make_timestamp(self._seconds, self._increment)

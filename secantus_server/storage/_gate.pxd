@@ -7,6 +7,8 @@ cdef class Gate:
     cdef object waits
     cdef object holder
     cdef readonly list units
+    # Units whose transaction is open while no command uses it.
+    cdef readonly list idle
     # Approximate bytes written and removed by committed transactions.
     cdef readonly size_t changed
     # The value of `changed` at which note_change() calls `_wake`, once per call of wake_at().

@@ -18,7 +18,7 @@ class Gate:
         """Call `wake` once when `changed` reaches a value, in the committing thread."""
     def is_held(self) -> bool:
         """Return whether this thread has an open transaction."""
-    def close(self, timeout: float | None) -> None:
+    def close(self, timeout: float | None, aborts_idle: bool = True) -> None:
         """Block new transactions and wait for the running ones to end."""
     def open(self) -> None:
         """Let new transactions begin."""

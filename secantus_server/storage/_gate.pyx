@@ -4,7 +4,7 @@
 A transaction passes the gate when it begins and leaves it when it ends: an addition and a comparison, atomic because this code holds the
 GIL throughout. `waits` is only touched while the gate is closed. Locking:
 
-- the GIL guards `running`, `entered` (the number of transactions ever begun), `changed` and `closed`;
+- the GIL guards `running`, `entered` (the number of transactions ever begun), `idle`, `changed` and `closed`;
 - `waits` blocks the threads that wait for `running` or `closed` to change, until their operation is interrupted (see `waiting`);
 - Engine.exclusive() has a lock, so that only one thread at a time closes the gate.
 """
@@ -27,6 +27,7 @@ cdef class Gate:
         self.waits = waits
         self.holder = None
         self.units = []
+        self.idle = []
         self.changed = 0
         self._wake_at = <size_t>-1
         self._wake = None
@@ -72,11 +73,12 @@ cdef class Gate:
         me = get_ident()
         return any(unit.in_transaction and unit.thread == me for unit in self.units)
 
-    def close(self, timeout):
+    def close(self, timeout, bint aborts_idle=True):
         """Block new transactions and wait for the running ones to end.
 
         Arguments:
             timeout: seconds to wait, or None to wait indefinitely.
+            aborts_idle: roll back the transactions that are open while no command uses them; otherwise wait for them, too.
 
         Raises StorageError on timeout, or the error of this thread's interrupted operation; the gate is reopened in both cases.
         """
@@ -85,14 +87,16 @@ cdef class Gate:
         self.closed = True
         done = False
         try:
-            done = self.waits.wait_for(lambda: self.running == 0, timeout)
+            done = self.waits.wait_for(lambda: self.running == 0 and (aborts_idle or not self.idle), timeout)
         finally:
             if not done:
                 self.open()
         if not done:
             raise StorageError(
-                f"Could not get exclusive access to the store: {self.running} transactions were still open after {timeout:g} s.", 262
-            )
+                f"Could not get exclusive access to the store: {self.running + len(self.idle)} transactions were still open after "
+                f"{timeout:g} s.", 262)
+        for unit in self.idle[:]:
+            unit.abort()
 
     def open(self):
         """Let new transactions begin."""

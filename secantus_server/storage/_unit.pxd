@@ -15,12 +15,16 @@ cdef class RecoveryUnit(Session):
     # Approximate bytes removed by it.
     cdef size_t removed
     cdef readonly unsigned long thread
+    # Whether another thread has rolled the transaction back while it was idle.
+    cdef readonly bint aborted
     cdef list drops
     cdef object on_drop
 
     cpdef begin(self)
     cpdef commit(self)
     cpdef rollback(self)
+    cpdef leave(self)
+    cpdef enter(self)
     # Read a value: return 0 and its bytes, valid until the unit's next operation, or WT_NOTFOUND, or a code for fail().
     cdef int find_raw(self, WT_CURSOR *handle, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) noexcept nogil
     # Read a value: return 1 and its bytes, or 0 if the key does not exist.

@@ -21,7 +21,15 @@ class RecoveryUnit(Session):
     def begin(self) -> None:
         """Begin a transaction; wait while another thread has exclusive access to the store."""
     def commit(self) -> None:
-        """Commit. For a directory, the log record has then been passed to the operating system, or synced to disk if so configured."""
+        """Commit. For a directory, the log record has then been passed to the operating system, or synced to disk if so configured.
+
+        Raises:
+            WriteConflict: another transaction has written the same keys; nothing has been written then.
+            StorageError: the store's error; nothing has been written then.
+        """
+    def leave(self) -> None: ...
+    def enter(self) -> None: ...
+    def abort(self) -> None: ...
     def rollback(self) -> None:
         """Undo the transaction's writes and end it."""
     def get(self, table: int, key: bytes) -> bytes | None:

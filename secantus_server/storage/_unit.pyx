@@ -14,7 +14,7 @@ from secantus_server.storage._undo cimport UndoLog
 from secantus_server.storage.wiredtiger._binding cimport META, RECORDS, Connection, Session
 from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR, WT_DUPLICATE_KEY, WT_ITEM, WT_NOTFOUND
 
-from secantus_server.storage.errors import CacheTooSmall
+from secantus_server.storage.errors import CacheTooSmall, WriteConflict
 from secantus_server.storage.keys import IdentRange
 
 # A commit of LONG_COMMIT bytes takes about a millisecond; from this size on it releases the GIL. Each key counts KEY_COST bytes, and a
@@ -42,6 +42,7 @@ cdef class RecoveryUnit(Session):
         self.on_drop = on_drop
         self.written = 0
         self.removed = 0
+        self.aborted = False
         self.drops = []
 
     cpdef begin(self):
@@ -68,6 +69,37 @@ cdef class RecoveryUnit(Session):
 
     cpdef rollback(self):
         """Undo the transaction's writes and end it."""
+        self._end(False)
+
+    cpdef leave(self):
+        """Leave the transaction open after a command; it no longer counts as running, and any thread may enter it.
+
+        Whoever gets exclusive access to the store may abort it meanwhile.
+        """
+        assert self.in_transaction, "only an open transaction can be left"
+        self.thread = 0
+        self.gate.idle.append(self)
+        self.gate.leave()
+
+    cpdef enter(self):
+        """Continue a transaction that was left; waits while a thread has exclusive access to the store.
+
+        Raises WriteConflict if it was aborted meanwhile; it has ended then.
+        """
+        self.gate.enter()
+        if self.aborted:
+            self.aborted = False
+            self.gate.leave()
+            raise WriteConflict()
+        self.thread = PyThread_get_thread_ident()
+        self.gate.idle.remove(self)
+
+    def abort(self):
+        """Roll back an idle transaction; for the thread that has closed the gate."""
+        self.gate.idle.remove(self)
+        self.aborted = True
+        # _end() leaves the gate.
+        self.gate.running += 1
         self._end(False)
 
     def _end(self, bint keep):

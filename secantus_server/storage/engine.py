@@ -213,15 +213,19 @@ class Engine:
             self.release(unit)
 
     @contextmanager
-    def exclusive(self, timeout: float | None = None) -> Iterator[None]:
+    def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = True) -> Iterator[None]:
         """Provide exclusive access for a block: wait until no transaction runs, and block new ones. It nests.
+
+        Arguments:
+            timeout: seconds to wait, or None to wait indefinitely.
+            aborts_idle: roll back transactions that are open between two commands; otherwise wait for their end, too.
 
         Raises StorageError if the running transactions do not end in time; AssertionError if the caller has one; the error of
         `check_waiting` if this thread's operation is interrupted.
         """
         with self._waits.hold(self._exclusive_lock):
             if self._exclusive_depth == 0:
-                self._gate.close(timeout)
+                self._gate.close(timeout, aborts_idle)
             self._exclusive_depth += 1
             try:
                 yield
@@ -229,6 +233,11 @@ class Engine:
                 self._exclusive_depth -= 1
                 if self._exclusive_depth == 0:
                     self._gate.open()
+
+    def acquire_lock(self, lock: Lock) -> None:
+        """Acquire a lock; the wait for it ends with this thread's operation, as every wait for the store does."""
+        if not lock.acquire(blocking=False):
+            self._waits.acquire(lock)
 
     def hold(self, lock: Lock | RLock) -> AbstractContextManager[None]:
         """Hold a lock for a block; like every wait in the store, the wait for it ends if this thread's operation is interrupted."""

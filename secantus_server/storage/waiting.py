@@ -59,6 +59,17 @@ class Waits:
         with self._condition:
             self._condition.notify_all()
 
+    def acquire(self, lock: Lock | RLock) -> None:
+        """Acquire the lock.
+
+        Raises:
+            CommandError: what `check` raises; the lock is not held then.
+        """
+        pause = _FIRST_PAUSE_S
+        while not lock.acquire(timeout=pause):
+            self._check()
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
     @contextmanager
     def hold(self, lock: Lock | RLock) -> Iterator[None]:
         """Hold the lock for a block.
@@ -66,11 +77,8 @@ class Waits:
         Raises:
             CommandError: the error of `check`; the lock is not held then.
         """
-        pause = _FIRST_PAUSE_S
         if not lock.acquire(blocking=False):
-            while not lock.acquire(timeout=pause):
-                self._check()
-                pause = min(2 * pause, _LONGEST_PAUSE_S)
+            self.acquire(lock)
         try:
             yield
         finally:

@@ -14,14 +14,11 @@ from secantus_server.bson.values import type_name
 from secantus_server.dispatch.concerns import waits_for_disk
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransaction, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.uninterrupted import uninterrupted
-from secantus_server.storage import RecoveryUnit
-from secantus_server.work.collections import create_collection
 from secantus_server.work.document_writer import DocumentWriter
-from secantus_server.work.reading import read_transaction
-from secantus_server.work.writing import write_transaction
 
 USERS = "system.users"
 ROLES = "system.roles"
@@ -52,17 +49,17 @@ def builtin_roles(db: str) -> list[str]:
 
 def read_documents(services: Services, collection: str) -> Documents:
     """Return all users or roles."""
-    with read_transaction(services.engine) as unit:
-        return {key: document for key, (document, _) in _stored(services, collection, unit).items()}
+    with services.work.reading() as transaction:
+        return {key: document for key, (document, _) in _stored(transaction, collection).items()}
 
 
-def _stored(services: Services, collection: str, unit: RecoveryUnit) -> dict[str, tuple[dict[str, Any], tuple[bytes, int]]]:
+def _stored(transaction: ReadTransaction | Transaction, collection: str) -> dict[str, tuple[dict[str, Any], tuple[bytes, int]]]:
     """The documents, each with its bytes and its RecordId."""
-    found = services.catalog.find("admin", collection)
+    found = transaction.catalog.find("admin", collection)
     if found is None:
         return {}
     scan = RecordScan(found.ident, None, uninterrupted)
-    scan.attach(unit)
+    scan.attach(transaction.unit)
     documents = {}
     for raw in scan:
         document = decode(raw)
@@ -82,20 +79,17 @@ def change_documents(request: Request, collection: str, change: Callable[[Docume
         CommandError: whatever `change` raises; nothing is written then.
     """
     services = request.services
-    if services.catalog.find("admin", collection) is None:
-        found: Documents = {}
-        result = change(found)
-        if not found:
-            return result
-        create_collection(services, "admin", collection, {}, if_missing=True)
 
-    def work(unit: RecoveryUnit) -> T:
-        stored = _stored(services, collection, unit)
+    def body(transaction: Transaction) -> T:
+        stored = _stored(transaction, collection)
         documents = {key: document for key, (document, _) in stored.items()}
         result = change(documents)
-        target = services.catalog.find("admin", collection)
-        assert target is not None, "it was made above, and a snapshot's restore waits for transactions"
-        writer = DocumentWriter(services, unit, target)
+        target = transaction.catalog.find("admin", collection)
+        if target is None and documents:
+            raise MissingCollection("admin", collection)
+        if target is None:
+            return result
+        writer = DocumentWriter(services, transaction, target)
         for key, (_, place) in stored.items():
             if key not in documents:
                 writer.delete(*place)
@@ -104,10 +98,9 @@ def change_documents(request: Request, collection: str, change: Callable[[Docume
                 writer.insert(encode(document))
             elif document is not stored[key][0]:
                 writer.update(stored[key][1][0], encode(document), stored[key][1][1])
-        writer.commit()
         return result
 
-    result = write_transaction(services, request.operation.check, work)
+    result = request.work.write(body, request.operation.check)
     if waits_for_disk(request.body.get("writeConcern")) or services.settings.sync_on_commit:
         services.engine.flush_log()
     return result

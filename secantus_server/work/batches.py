@@ -14,6 +14,7 @@ from bson.binary import Binary
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._point import fetch
 from secantus_server.exec._scan import RecordScan
@@ -103,7 +104,12 @@ class Targets:
         """Whether the batch that was read last is the last one."""
         return self._scan_ended and not self._pending
 
-    def read(self, unit: RecoveryUnit) -> list[Target]:
+    @property
+    def has_begun(self) -> bool:
+        """Whether a batch has been committed."""
+        return self._begun
+
+    def read(self, transaction: Transaction) -> list[Target]:
         """Read the next batch, or what is left of one that conflicted; `collection` is then what the transaction sees, or None.
 
         Raises:
@@ -111,7 +117,8 @@ class Targets:
             WriteConflict: the transaction is to be tried again.
         """
         self._retry()
-        self.collection = self._services.catalog.find(*self._namespace)
+        unit = transaction.unit
+        self.collection = transaction.catalog.find(*self._namespace)
         self._check_collection()
         if self.collection is None:
             self._scan_ended, self._batch = True, []

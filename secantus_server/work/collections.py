@@ -6,40 +6,62 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
-from secantus_server.catalog.catalog import Catalog, Change
+from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.names import check_new_collection_name
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 
 
 def create_collection(services: Services, db: str, name: str, options: dict[str, Any], *, if_missing: bool = False) -> Collection:
-    """Make a collection or view, with its index on `_id`.
+    """Create a collection or view, with its index on `_id`.
 
     Arguments:
-        if_missing: a collection of this name is given back as it is.
+        if_missing: return an existing collection of this name as it is.
 
     Raises:
         CommandError: 48 NamespaceExists, 73 InvalidNamespace.
     """
     check_new_collection_name(db, name)
     check_database_case(services.catalog, db)
-    if if_missing and (recalled := services.catalog.recall(db, name)) is not None:
+    if if_missing and (recalled := recall(services, db, name)) is not None:
         return recalled
-    with services.catalog.changing() as change:
-        existing = services.catalog.find(db, name)
+
+    def body(transaction: CatalogTransaction) -> Collection:
+        existing = transaction.catalog.find(db, name)
         if existing is not None:
-            if if_missing:
-                return existing
-            _check_same(existing, options)
+            if not if_missing:
+                _check_same(existing, options)
             return existing
         collection = new_collection(services, db, name, options)
-        change.save(collection)
-        entry = Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options}))
-        services.oplog.commit(change.unit, [entry])
-    return collection
+        transaction.changes.save(collection)
+        transaction.log(Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options})))
+        return collection
+
+    return services.work.change_catalog(body, services.operations.check_waiting)
+
+
+def recall(services: Services, db: str, name: str) -> Collection | None:
+    """Return the collection or view of a namespace, or None; create one whose definition a restore has kept, empty."""
+    if services.catalog.kept_definition(db, name) is None:
+        return services.catalog.find(db, name)
+
+    def body(transaction: CatalogTransaction) -> Collection | None:
+        kept = services.catalog.kept_definition(db, name)
+        if kept is None:
+            return transaction.catalog.find(db, name)
+        new_ident = services.engine.new_ident
+        ident = 0 if kept.is_view else new_ident()
+        collection = Collection(db, name, kept.uuid, ident, kept.options, [make_index(spec, new_ident()) for spec in kept.indexes])
+        collection.begin_record_ids()
+        collection.remember_count(0, 0)
+        transaction.changes.save(collection)
+        return collection
+
+    return services.work.change_catalog(body, services.operations.check_waiting)
 
 
 def new_collection(services: Services, db: str, name: str, options: dict[str, Any]) -> Collection:
@@ -80,8 +102,7 @@ def _check_same(existing: Collection, options: dict[str, Any]) -> None:
         raise CommandError(48, f"namespace {existing.namespace} already exists, but with different options: {shown}")
 
 
-def drop_collection(services: Services, change: Change, collection: Collection) -> None:
-    """Drop a collection in a change of the catalog, which is committed with it."""
-    change.remove(collection)
-    entry = Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name}))
-    services.oplog.commit(change.unit, [entry])
+def drop_collection(transaction: CatalogTransaction, collection: Collection) -> None:
+    """Stage the removal of a collection or view."""
+    transaction.changes.remove(collection)
+    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))

@@ -1,4 +1,4 @@
-"""The documents that one transaction writes to a collection: records, index entries, oplog entries, validation, caps."""
+"""The documents that one transaction writes to a collection: records, index entries, validation, caps."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 from secantus_server.bson import decode
 from secantus_server.bson.values import timestamp_seconds
+from secantus_server.catalog.changes import save_row
 from secantus_server.catalog.collection import Collection
 from secantus_server.clock import Clock
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import Transaction, concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document, prepare_document
 from secantus_server.exec._scan import RecordScan
@@ -17,9 +19,7 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.oplog.oplog import Entry
 from secantus_server.query.clustered import natural_scan
-from secantus_server.storage import RecoveryUnit, WriteConflict
 from secantus_server.work.cap import Cap
 from secantus_server.work.special_collections import check_shown
 from secantus_server.work.validation import validation_of
@@ -35,29 +35,37 @@ def prepare_made_document(document: bytes, clock: Clock) -> bytes:
 
 
 class DocumentWriter:
-    """Writes documents of one collection in one transaction; `commit` ends it.
+    """Writes documents of one collection in a transaction, and stages them for its commit.
 
     Arguments:
-        unit: a recovery unit whose transaction has begun.
-        collection: as the catalog had it after the transaction began.
-        bypass_validation: the collection's validator is not asked.
-        replicated: the oplog gets entries.
+        collection: as the transaction's catalog has it.
+        bypass_validation: skip the collection's validator.
+        replicated: whether the oplog gets entries.
     """
 
     def __init__(
-        self, services: Services, unit: RecoveryUnit, collection: Collection, *, bypass_validation: bool = False, replicated: bool = True
+        self,
+        services: Services,
+        transaction: Transaction,
+        collection: Collection,
+        *,
+        bypass_validation: bool = False,
+        replicated: bool = True,
     ) -> None:
+        unit = transaction.unit
         self._services = services
-        self._replicated = replicated
+        self.replicated = replicated
         self.unit = unit
         self.collection = collection
+        self.identity = collection.identity
         self._writer = CollectionWriter(unit, collection.ident, collection.indexes)
-        self._preceding: list[Entry] = []
-        self._changes: list[tuple[str, bytes]] = []
+        self.changes: list[tuple[str, bytes]] = []
         self._difference = 0
+        self._uncounted = False
         self._validation = None if bypass_validation else validation_of(collection, services)
         self._cap = Cap(collection, unit) if collection.is_capped else None
         self._removed_up_to = 0
+        transaction.writes.append(self)
 
     def insert(self, document: bytes) -> None:
         """Store a prepared document.
@@ -72,7 +80,7 @@ class DocumentWriter:
             self._writer.insert(document, next(self.collection.record_ids(self._newest_record_id)))
         except DuplicateKey as error:
             raise self._duplicate(error) from None
-        self._changes.append(("i", document))
+        self.changes.append(("i", document))
         self._difference += 1
         if self._cap is not None:
             self._cap.added(document)
@@ -95,39 +103,35 @@ class DocumentWriter:
             WriteConflict: the transaction is to be tried again.
         """
         if self._validation is None and self._cap is None:
-            return self._insert_compiled(documents, start, stop, make_timestamp, check)
+            return self._insert_compiled(documents, start, stop, make_timestamp)
         position = start
         try:
             while position < stop:
                 check()
                 self.insert(prepare_document(documents[position], self._services.clock.object_id, make_timestamp))
                 position += 1
-        except WriteConflict:
-            raise
         except CommandError as error:
+            if concerns_store(error):
+                raise
             return position, error
         return stop, None
 
     def _insert_compiled(
-        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
     ) -> tuple[int, CommandError | None]:
         """The same where nothing but storage has a say: one call of compiled code."""
-        try:
-            check()
-        except CommandError as error:
-            return start, error
-        known = len(self._changes)
+        known = len(self.changes)
         record_ids = self.collection.record_ids(self._newest_record_id)
         try:
-            self._writer.insert_run(documents, start, stop, record_ids, self._services.clock.object_id, make_timestamp, self._changes)
-        except WriteConflict:
-            raise
+            self._writer.insert_run(documents, start, stop, record_ids, self._services.clock.object_id, make_timestamp, self.changes)
         except DuplicateKey as error:
             return self._writer.position, self._duplicate(error)
         except CommandError as error:
+            if concerns_store(error):
+                raise
             return self._writer.position, error
         finally:
-            self._difference += len(self._changes) - known
+            self._difference += len(self.changes) - known
         return stop, None
 
     def _duplicate(self, error: DuplicateKey) -> CommandError:
@@ -154,14 +158,14 @@ class DocumentWriter:
         if self._cap is not None:
             self._cap.removed(old)
             self._cap.added(new)
-        self._changes.append(("u", new))
+        self.changes.append(("u", new))
 
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a stored document."""
         self._writer.delete(document, record_id)
         if self._cap is not None:
             self._cap.removed(document)
-        self._changes.append(("d", document))
+        self.changes.append(("d", document))
         self._difference -= 1
 
     def copy_from(self, source: Collection, check: Callable[[], None]) -> None:
@@ -178,49 +182,28 @@ class DocumentWriter:
             self.insert(document)
         scope.close()
 
-    def precede(self, entry: Entry) -> None:
-        """Put an oplog entry before those of the documents: the collection that they are in was made with them."""
-        self._preceding.append(entry)
-
-    @property
-    def wrote(self) -> bool:
-        """Whether anything was written."""
-        return bool(self._changes or self._preceding)
-
-    def commit(self) -> None:
-        """Commit the transaction with its oplog entries, then let memory know.
-
-        Raises:
-            WriteConflict: nothing was written.
-        """
+    def before_commit(self) -> None:
+        """Write which indexes became multikey, and note the change of a count that is not known yet."""
         if self._writer.became_multikey:
-            self._save_multikey()
-        services, count = self._services, self.collection.document_count
-        uncounted = count.value is None
-        if uncounted:
+            # The flag is set before the commit: a reader that sees the entries also sees the flag.
+            for index in self._writer.became_multikey:
+                index.multikey = True
+            save_row(self.unit, self.collection)
+        count = self.collection.document_count
+        self._uncounted = count.value is None
+        if self._uncounted:
             count.begin_change()
-        try:
-            if self._replicated:
-                services.oplog.commit(self.unit, self._preceding, self.collection.identity, self._changes)
-            else:
-                self.unit.commit()
-        except BaseException:
-            if uncounted:
-                count.cancel_change()
-            raise
-        if self._changes or uncounted:
-            self.collection.documents_changed(self._difference, self._cap.size if self._cap else None, begun=uncounted)
-        if self._changes:
-            if self._difference < 0:
-                services.engine.note_removal()
-            services.writes.notify()
 
-    def _save_multikey(self) -> None:
-        """The flag is set before the commit: whoever can see the entries also sees the flag."""
-        for index in self._writer.became_multikey:
-            index.multikey = True
-        with self._services.catalog.changing(self.unit) as change:
-            change.save(self.collection)
+    def commit_failed(self) -> None:
+        """Forget what `before_commit` noted."""
+        if self._uncounted:
+            self.collection.document_count.cancel_change()
+
+    def after_commit(self) -> None:
+        """Update the collection's count and size in memory."""
+        self.collection.documents_changed(self._difference, self._cap.size if self._cap else None, begun=self._uncounted)
+        if self._difference < 0:
+            self._services.engine.note_removal()
 
     def _newest_record_id(self) -> int:
         scan = RecordScan(self.collection.ident, None, uninterrupted, True)

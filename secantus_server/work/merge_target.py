@@ -6,19 +6,18 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/merge/
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction, concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Collation
 from secantus_server.pipeline.operations import Found, WriteTarget
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.query.point import value_lookup
-from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
-from secantus_server.work.collections import create_collection
 from secantus_server.work.document_writer import DocumentWriter, prepare_made_document
-from secantus_server.work.writing import check_not_view, write_transaction
+from secantus_server.work.writing import check_not_view
 
 T = TypeVar("T")
 
@@ -27,20 +26,20 @@ class MergeTarget:
     """Implements `pipeline.operations.WriteTarget`.
 
     Arguments:
-        unit: a recovery unit whose transaction has begun.
+        transaction: the transaction that it reads and writes in.
         collation: of the values that are looked for.
     """
 
-    def __init__(self, request: Request, unit: RecoveryUnit, db: str, name: str, collation: Collation | None, bypass: bool) -> None:
+    def __init__(self, request: Request, transaction: Transaction, db: str, name: str, collation: Collation | None, bypass: bool) -> None:
         self._request = request
-        self._unit = unit
+        self._unit = transaction.unit
         self._namespace = (db, name)
         self._collation = collation
-        self._collection = request.services.catalog.find(db, name)
+        self._collection = transaction.catalog.find(db, name)
         check_not_view(self._collection)
         self.writer: DocumentWriter | None = None
         if self._collection is not None:
-            self.writer = DocumentWriter(request.services, unit, self._collection, bypass_validation=bypass)
+            self.writer = DocumentWriter(request.services, transaction, self._collection, bypass_validation=bypass)
 
     def find(self, values: dict[str, Any]) -> Found | None:
         """The document that has these values at these paths."""
@@ -64,9 +63,7 @@ class MergeTarget:
             WriteConflict: the transaction is to be tried again.
         """
         if self.writer is None:
-            self._unit.rollback()
-            create_collection(self._request.services, *self._namespace, {}, if_missing=True)
-            raise WriteConflict
+            raise MissingCollection(*self._namespace)
         self.writer.insert(prepare_made_document(document, self._request.services.clock))
 
     def replace(self, found: Found, new: bytes) -> None:
@@ -81,7 +78,7 @@ class MergeTarget:
 
 
 def merge_documents(
-    request: Request, make_target: Callable[[RecoveryUnit], MergeTarget], documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
+    request: Request, make_target: Callable[[Transaction], MergeTarget], documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
 ) -> CommandError | None:
     """Write documents to a target, many in one transaction.
 
@@ -99,41 +96,44 @@ def merge_documents(
     failure: CommandError | None = None
     position = 0
 
-    def run(unit: RecoveryUnit) -> tuple[int, CommandError | None]:
-        return _merge_some(request, make_target(unit), unit, documents[position:], merge)
+    def body(transaction: Transaction) -> Merged:
+        return _merge_some(request, make_target(transaction), transaction, documents[position:], merge)
 
     while position < len(documents):
-        count, failed = write_transaction(request.services, request.operation.check, run)
-        position += count
-        failure = failure or failed
+        merged = request.work.write(body, request.operation.check)
+        if merged.interruption is not None:
+            raise merged.interruption
+        position += merged.merged
+        failure = failure or merged.failure
     return failure
 
 
+class Merged(NamedTuple):
+    """How many documents were merged, the first error of one of them, and why no more were."""
+
+    merged: int
+    failure: CommandError | None
+    interruption: CommandError | None = None
+
+
 def _merge_some(
-    request: Request, target: MergeTarget, unit: RecoveryUnit, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
-) -> tuple[int, CommandError | None]:
-    """Merge documents until the transaction is large, and commit; return how many, and the first error."""
+    request: Request, target: MergeTarget, transaction: Transaction, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
+) -> Merged:
+    """Merge documents until the transaction is large."""
     reached = 0
     failed: CommandError | None = None
     try:
-        while reached < len(documents) and (not reached or not unit.is_large):
+        while reached < len(documents) and (not reached or not transaction.unit.is_large):
             request.operation.check()
             try:
                 merge(target, documents[reached])
             except CommandError as error:
-                if isinstance(error, WriteConflict) or request.operation.is_ended_by(error):
+                if concerns_store(error) or request.operation.is_ended_by(error):
                     raise
                 failed = failed or error
             reached += 1
-    except (StorageError, WriteConflict):
-        raise
-    except CommandError:
-        _commit(target)
-        raise
-    _commit(target)
-    return reached, failed
-
-
-def _commit(target: MergeTarget) -> None:
-    if target.writer is not None and target.writer.wrote:
-        target.writer.commit()
+    except CommandError as error:
+        if concerns_store(error):
+            raise
+        return Merged(reached, failed, error)
+    return Merged(reached, failed)

@@ -14,7 +14,9 @@ from bson.binary import Binary
 
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._point import PointFinder
 from secantus_server.exec.read_scope import ReadScope, Tie
@@ -28,7 +30,7 @@ from secantus_server.query.canonical import CanonicalQuery, natural_direction
 from secantus_server.query.equality import EqualityFinder, equality_finder
 from secantus_server.query.find import count_all
 from secantus_server.query.point import point_index
-from secantus_server.storage import RecoveryUnit
+from secantus_server.work.collections import recall
 from secantus_server.work.current_operations import current_operations
 from secantus_server.work.document_writer import prepare_made_document
 from secantus_server.work.merge_target import MergeTarget, merge_documents
@@ -44,15 +46,19 @@ class ServerOperations:
     """The server as one command's pipeline sees it.
 
     Arguments:
-        scope: the scans of the command's cursor; reads use its transaction.
+        scope: the scans of the command's cursor; reads use its transaction and the catalog that this sees.
+        transaction: the transaction of the command itself; None where the pipeline is only parsed.
         parse: the surroundings that the pipeline's stages are parsed in.
         hint: the command's hint, which holds for the first collection that is read.
     """
 
-    def __init__(self, request: Request, scope: ReadScope, parse: ParseContext, hint: Any = None) -> None:
+    def __init__(
+        self, request: Request, scope: ReadScope, parse: ParseContext, hint: Any = None, transaction: ReadTransaction | None = None
+    ) -> None:
         self._request = request
         self._services = request.services
         self._scope = scope
+        self._transaction = transaction
         self._parse = parse
         self._hint = hint
         self._is_first_read = True
@@ -61,7 +67,8 @@ class ServerOperations:
         self._tied: set[int] = set()
 
     def _collection(self, db: str, name: str) -> Collection | None:
-        return self._services.catalog.find(db, name)
+        catalog: CatalogView = self._scope.catalog or self._services.catalog.view
+        return catalog.find(db, name)
 
     def text_error(self, db: str, collection: str | None) -> CommandError:
         """Return the error that a valid `$text` over this collection gets."""
@@ -139,14 +146,14 @@ class ServerOperations:
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
         """What is known about a collection to be written to; None if there is none."""
-        found = self._services.catalog.recall(db, collection)
+        found = recall(self._services, db, collection)
         if found is None:
             return None
         return TargetInfo("view" if found.is_view else "collection", found.is_capped)
 
     def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
         """The unique index over exactly these paths."""
-        found = self._services.catalog.recall(db, collection)
+        found = recall(self._services, db, collection)
         if found is None:
             return UniqueIndex() if list(paths) == ["_id"] else None
         for index in found.indexes:
@@ -160,30 +167,31 @@ class ServerOperations:
     ) -> CommandError | None:
         """Merge documents into a collection, many in one transaction; return the first error. The other documents are written."""
 
-        def make_target(unit: RecoveryUnit) -> MergeTarget:
-            return MergeTarget(self._request, unit, db, collection, self._parse.collation, bypass_validation)
+        def make_target(transaction: Transaction) -> MergeTarget:
+            return MergeTarget(self._request, transaction, db, collection, self._parse.collation, bypass_validation)
 
         return self._between_reads(lambda: merge_documents(self._request, make_target, documents, merge))
 
     def _between_reads(self, write: Callable[[], R]) -> R:
-        """A thread has one transaction at a time: the reading one pauses while another writes."""
-        unit = self._scope.unit
+        """Write while the reading transaction pauses, since a thread has one transaction at a time."""
+        transaction = self._transaction
+        assert transaction is not None, "only a running pipeline writes"
         self._scope.detach()
-        unit.rollback()
+        transaction.pause()
         try:
             return write()
         finally:
-            unit.begin()
-            self._scope.attach(unit)
+            transaction.resume()
+            self._scope.attach(transaction.unit, catalog=transaction.catalog)
 
     def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
         """Replaces a collection's documents by these, all at once, and keeps its indexes and options."""
         prepared = [prepare_made_document(document, self._services.clock) for document in documents]
-        self._between_reads(lambda: replace_collection(self._services, self._scope.check, db, collection, prepared, bypass_validation))
+        self._between_reads(lambda: replace_collection(self._request, db, collection, prepared, bypass_validation))
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
         """The fields of `storageStats` of a collection; None if there is none."""
-        found = self._services.catalog.recall(db, collection)
+        found = recall(self._services, db, collection)
         return None if found is None or found.is_view else collection_statistics(found, self._scope)
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
@@ -192,12 +200,12 @@ class ServerOperations:
 
     def collection_count(self, db: str, collection: str) -> int | None:
         """The number of documents in a collection; None if there is none."""
-        found = self._services.catalog.recall(db, collection)
+        found = recall(self._services, db, collection)
         return None if found is None else count_all(found, self._scope)
 
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
         """One document for each index."""
-        found = self._services.catalog.recall(db, collection)
+        found = recall(self._services, db, collection)
         return [] if found is None else index_statistics(found, self._services.started_at())
 
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:

@@ -12,11 +12,13 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawArray
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.cursors.cursor import Cursor
 from secantus_server.dispatch.concerns import write_concern_error
 from secantus_server.dispatch.memory_limits import may_use_disk
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.pipeline.context import PipelineContext
@@ -28,14 +30,19 @@ from secantus_server.work.snapshot_reads import materialized, snapshot_time
 
 
 def make_context(
-    request: Request, name: str | None, collection: Collection | None, args: dict[str, Any], scope: ReadScope
+    request: Request,
+    name: str | None,
+    collection: Collection | None,
+    args: dict[str, Any],
+    scope: ReadScope,
+    transaction: ReadTransaction | None = None,
 ) -> PipelineContext:
     """The surroundings of the command's pipeline."""
     parse = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     return PipelineContext(
         parse,
         request.db,
-        ServerOperations(request, scope, parse, args.get("hint")),
+        ServerOperations(request, scope, parse, args.get("hint"), transaction),
         name,
         allow_disk_use=may_use_disk(request.services.parameters, args.get("allowDiskUse")),
         bypass_document_validation=bool(args.get("bypassDocumentValidation")),
@@ -62,35 +69,31 @@ class OpenPipeline:
 
 
 @contextmanager
-def open_pipeline(request: Request, name: str | None, collection: Collection | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
+def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
     """Open a pipeline over a collection, a view or nothing; what it reads is one state of the store until the block ends.
 
     Raises:
         CommandError: the pipeline is not valid.
     """
-    scope = ReadScope(check=request.operation.check)
-    ctx = make_context(request, name, collection, args, scope)
-    stages, source = resolve_view(request, name, args["pipeline"])
-    pipeline = parse_pipeline(args["pipeline"], ctx)
-    if stages is not args["pipeline"]:
-        if pipeline.stages:
-            pipeline.stages[0].check_view(f"{request.db}.{name}")
-        pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope))
-    unit = request.services.engine.acquire()
-    try:
-        unit.begin()
-        scope.attach(unit)
-        at = snapshot_time(request, unit)
+    with request.work.reading() as transaction:
+        scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
+        collection = transaction.catalog.find(request.db, name) if name is not None else None
+        ctx = make_context(request, name, collection, args, scope, transaction)
+        stages, source = resolve_view(transaction.catalog, request.db, name, args["pipeline"])
+        pipeline = parse_pipeline(args["pipeline"], ctx)
+        if stages is not args["pipeline"]:
+            if pipeline.stages:
+                pipeline.stages[0].check_view(f"{request.db}.{name}")
+            pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope, transaction))
+        at = snapshot_time(request, transaction.unit)
         documents: Iterator[bytes]
         documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
         yield OpenPipeline(pipeline, materialized(documents, None if pipeline.writes else at), scope, at)
-    finally:
-        request.services.engine.release(unit)
 
 
-def run_aggregate(request: Request, name: str | None, collection: Collection | None, args: dict[str, Any], batch_size: int | None) -> Reply:
+def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:
     """Run a pipeline over a collection, a view or nothing, and return its first batch."""
-    with open_pipeline(request, name, collection, args) as opened:
+    with open_pipeline(request, name, args) as opened:
         namespace = f"{request.db}.{'$cmd.aggregate' if name is None else name}"
         cursor = Cursor(namespace, opened.documents, opened.scope, session=request.session, comment=request.body.get("comment"))
         if opened.pipeline.writes:
@@ -110,10 +113,10 @@ def _run_writing(request: Request, cursor: Cursor) -> Reply:
     return reply
 
 
-def resolve_view(request: Request, name: str | None, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
-    """The whole pipeline over the collection that a view, or a view of views, reads in the end."""
+def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the whole pipeline over the collection that a view, or a view of views, reads, and that collection's name."""
     while name is not None:
-        collection = request.services.catalog.find(request.db, name)
+        collection = catalog.find(db, name)
         if collection is None or not collection.is_view:
             break
         stages = [*collection.options["pipeline"], *stages]
@@ -121,10 +124,10 @@ def resolve_view(request: Request, name: str | None, stages: list[dict[str, Any]
     return stages, name
 
 
-def run_view(request: Request, view: Collection, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
-    """What a find does over a view."""
-    arguments = {"pipeline": stages, **{name: args.get(name) for name in ("let", "collation", "hint", "allowDiskUse")}}
-    return run_aggregate(request, view.name, view, arguments, args["batchSize"])
+def run_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
+    """Read a view by a pipeline, as find does."""
+    arguments = {"pipeline": stages, **{option: args.get(option) for option in ("let", "collation", "hint", "allowDiskUse")}}
+    return run_aggregate(request, name, arguments, args["batchSize"])
 
 
 def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]]) -> None:

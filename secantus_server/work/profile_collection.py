@@ -9,12 +9,12 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.uninterrupted import uninterrupted
-from secantus_server.storage import RecoveryUnit, StorageError
+from secantus_server.storage import StorageError
 from secantus_server.work.collections import create_collection
 from secantus_server.work.document_writer import DocumentWriter
-from secantus_server.work.writing import write_transaction
 
 PROFILE = "system.profile"
 MAX_BYTES = 1024 * 1024
@@ -29,17 +29,14 @@ def write_profile_entry(services: Services, db: str, entry: dict[str, Any]) -> N
     """Store a document of the profiler. A failure is only logged, since the command itself has succeeded."""
     document = encode({"_id": services.clock.object_id(), **entry})
 
-    def work(unit: RecoveryUnit) -> None:
-        collection = services.catalog.find(db, PROFILE)
-        if collection is None or collection.is_view:
-            return
-        writer = DocumentWriter(services, unit, collection, bypass_validation=True, replicated=False)
-        writer.insert(document)
-        writer.commit()
+    def body(transaction: Transaction) -> None:
+        collection = transaction.catalog.find(db, PROFILE)
+        if collection is not None and not collection.is_view:
+            DocumentWriter(services, transaction, collection, bypass_validation=True, replicated=False).insert(document)
 
     try:
         make_profile_collection(services, db)
-        write_transaction(services, uninterrupted, work)
+        services.work.write(body, uninterrupted)
     except StorageError as error:
         if error.fatal:
             raise

@@ -1,4 +1,4 @@
-"""How commands read: a recovery unit for a while, the collection behind a name, and a cursor as the reply shows it."""
+"""What the commands that read share: the context of their expressions, and a cursor as the reply shows it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.expressions.paths import reads_document, validate_variable_name
-from secantus_server.storage import Engine, RecoveryUnit
 
 _EMPTY_DOCUMENT = b"\5\0\0\0\0"
 
@@ -28,27 +27,6 @@ _EMPTY_DOCUMENT = b"\5\0\0\0\0"
 NO_CURSOR = Int64(0)
 
 _CURSOR = a.Arguments("cursor", {"batchSize": a.number(None, minimum=0)}, generic=False)
-
-
-class read_transaction:  # noqa: N801 - it is used like a function, and is a class only to be quick
-    """A recovery unit whose transaction is only read in, for as long as the block runs."""
-
-    __slots__ = ("_engine", "_unit")
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def __enter__(self) -> RecoveryUnit:
-        self._unit = self._engine.acquire()
-        try:
-            self._unit.begin()
-        except BaseException:
-            self._engine.release(self._unit)
-            raise
-        return self._unit
-
-    def __exit__(self, *error: object) -> None:
-        self._engine.release(self._unit)
 
 
 def command_context(

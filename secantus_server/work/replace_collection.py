@@ -2,50 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.names import check_new_collection_name
+from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import check_database_case, new_collection
+from secantus_server.work.collections import check_database_case, new_collection, recall
 from secantus_server.work.document_writer import DocumentWriter
 from secantus_server.work.writing import check_not_view
 
 
-def replace_collection(
-    services: Services, check: Callable[[], None], db: str, name: str, documents: list[bytes], bypass_validation: bool
-) -> None:
-    """Give a collection these documents and no others; its options and indexes stay. It is made if it is not there, with its documents.
+def replace_collection(request: Request, db: str, name: str, documents: list[bytes], bypass_validation: bool) -> None:
+    """Give a collection these documents and no others; its options and indexes stay. It is created with them if it does not exist.
 
     Arguments:
-        check: raises when the operation is to end.
         documents: prepared documents.
 
     Raises:
-        CommandError: 11000 or 121, or the operation was interrupted; the collection is as it was.
+        CommandError: 11000 or 121, or the operation was interrupted; the collection is unchanged.
     """
+    services, check = request.services, request.operation.check
     check_new_collection_name(db, name)
     check_database_case(services.catalog, db)
-    services.catalog.recall(db, name)
-    with services.catalog.changing() as change:
-        existing = services.catalog.find(db, name)
+    recall(services, db, name)
+
+    def body(transaction: CatalogTransaction) -> None:
+        existing = transaction.catalog.find(db, name)
         check_not_view(existing)
         if existing is None:
             fresh = new_collection(services, db, name, {})
         else:
             fresh = emptied(services, existing)
-            change.remove(existing)
-            change.removed.clear()
-        change.save(fresh)
-        writer = DocumentWriter(services, change.unit, fresh, bypass_validation=bypass_validation)
+            transaction.changes.remove(existing)
+            transaction.changes.removed.clear()
+        transaction.changes.save(fresh)
+        transaction.log(Entry(f"{db}.$cmd", fresh.uuid, encode({"create": name, **fresh.options})))
+        writer = DocumentWriter(services, transaction, fresh, bypass_validation=bypass_validation)
         for document in documents:
             check()
             writer.insert(document)
-        writer.precede(Entry(f"{db}.$cmd", fresh.uuid, encode({"create": name, **fresh.options})))
-        writer.commit()
+
+    request.work.change_catalog(body, check)
 
 
 def emptied(services: Services, collection: Collection) -> Collection:

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from bson.binary import Binary
 
 from secantus_server.bson import decode, encode
-from secantus_server.catalog.catalog import Change
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.definitions import LostIndexes
 from secantus_server.catalog.rows import decode_row, split_key
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import CatalogTransaction, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
@@ -31,7 +31,6 @@ from secantus_server.query.point import id_lookup
 from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
 from secantus_server.work.collections import drop_collection
 from secantus_server.work.document_writer import DocumentWriter
-from secantus_server.work.writing import write_transaction
 
 #: A document before and after; None where there was none.
 DocumentChange = tuple[bytes | None, bytes | None]
@@ -136,7 +135,7 @@ def put_back(services: Services, changes: list[NamespaceChange]) -> None:
     for change in changes:
         collection = put_back_definition(services, change)
         if collection is not None and change.documents:
-            write_transaction(services, uninterrupted, partial(write_documents, services, collection, change.documents))
+            services.work.write(partial(write_documents, services, collection, change.documents), uninterrupted)
 
 
 def put_back_definition(services: Services, change: NamespaceChange) -> Collection | None:
@@ -144,8 +143,7 @@ def put_back_definition(services: Services, change: NamespaceChange) -> Collecti
     current = services.catalog.find(change.db, change.name)
     after = change.after
     if current is not None and (change.was_replaced or (after is not None and current.is_view != ("viewOn" in after.options))):
-        with services.catalog.changing() as catalog_change:
-            drop_collection(services, catalog_change, current)
+        services.work.change_catalog(partial(drop_collection, collection=current), uninterrupted)
         current = None
     if after is None:
         return None
@@ -155,15 +153,18 @@ def put_back_definition(services: Services, change: NamespaceChange) -> Collecti
 
 def create(services: Services, db: str, name: str, definition: Definition) -> Collection:
     """Make a collection or view anew; it has its identity again, and its indexes are empty."""
-    with services.catalog.changing() as change:
+
+    def body(transaction: CatalogTransaction) -> Collection:
         new_ident = services.engine.new_ident
         ident = 0 if "viewOn" in definition.options else new_ident()
         indexes = [make_index(spec, new_ident()) for spec in definition.indexes]
         collection = Collection(db, name, definition.uuid, ident, definition.options, indexes)
         collection.remember_count(0, 0)
-        change.save(collection)
-        services.oplog.commit(change.unit, [Entry(f"{db}.$cmd", definition.uuid, encode({"create": name, **definition.options}))])
-    return collection
+        transaction.changes.save(collection)
+        transaction.log(Entry(f"{db}.$cmd", definition.uuid, encode({"create": name, **definition.options})))
+        return collection
+
+    return services.work.change_catalog(body, uninterrupted)
 
 
 def merge(services: Services, current: Collection, change: NamespaceChange) -> Collection:
@@ -176,8 +177,8 @@ def merge(services: Services, current: Collection, change: NamespaceChange) -> C
     options = current.options if change.before is None or change.before.options == change.after.options else change.after.options
     if not missing and len(kept) == len(current.indexes) and options is current.options:
         return current
-    with services.engine.exclusive(), services.catalog.changing() as catalog_change:
-        return save_merged(services, catalog_change, current, options, kept, missing)
+    body = partial(save_merged, services, current, options, kept, missing)
+    return services.work.change_catalog(body, uninterrupted, exclusive=True)
 
 
 def build_again(services: Services, lost: LostIndexes) -> None:
@@ -186,20 +187,25 @@ def build_again(services: Services, lost: LostIndexes) -> None:
         collection = services.catalog.find(lost.db, lost.name)
         assert collection is not None, "the restore left it there"
         try:
-            with services.catalog.changing() as change:
-                save_merged(services, change, collection, collection.options, collection.indexes, [spec])
+            body = partial(save_merged, services, collection, collection.options, collection.indexes, [spec])
+            services.work.change_catalog(body, uninterrupted)
         except (CommandError, DuplicateKey) as error:
             services.log.warning(f"the index {spec['name']} of {collection.namespace} is not kept, documents there do not fit it: {error}")
 
 
 def save_merged(
-    services: Services, change: Change, current: Collection, options: dict[str, Any], kept: list[Index], missing: list[dict[str, Any]]
+    services: Services,
+    current: Collection,
+    options: dict[str, Any],
+    kept: list[Index],
+    missing: list[dict[str, Any]],
+    transaction: CatalogTransaction,
 ) -> Collection:
     """Write a collection's row with these options and indexes, and build the indexes that are missing."""
     made = [make_index(spec, services.engine.new_ident()) for spec in missing]
-    writer = CollectionWriter(change.unit, current.ident, [index for index in current.indexes if index.is_id])
+    writer = CollectionWriter(transaction.unit, current.ident, [index for index in current.indexes if index.is_id])
     scan = RecordScan(current.ident, None, uninterrupted)
-    scan.attach(change.unit)
+    scan.attach(transaction.unit)
     try:
         for document in scan:
             for index in made:
@@ -210,20 +216,19 @@ def save_merged(
         index.multikey = True
     for index in current.indexes:
         if index not in kept:
-            change.drop_index(index)
-    merged = Collection(current.db, current.name, current.uuid, current.ident, options, [*kept, *made])
-    merged.take_count_of(current)
-    change.save(merged)
+            transaction.changes.drop_index(index)
+    merged = current.replaced(options=options, indexes=[*kept, *made])
+    transaction.changes.save(merged)
     return merged
 
 
-def write_documents(services: Services, collection: Collection, documents: list[DocumentChange], unit: RecoveryUnit) -> None:
+def write_documents(services: Services, collection: Collection, documents: list[DocumentChange], transaction: Transaction) -> None:
     """Insert, replace and remove documents, found by their _id, in one transaction."""
-    writer = DocumentWriter(services, unit, collection, bypass_validation=True)
+    writer = DocumentWriter(services, transaction, collection, bypass_validation=True)
     for old, new in documents:
         document = new if new is not None else old
         assert document is not None
-        found = id_lookup(collection, decode(id_document(document))["_id"]).find(unit)
+        found = id_lookup(collection, decode(id_document(document))["_id"]).find(transaction.unit)
         if new is None:
             if found is not None:
                 writer.delete(found[1], found[0])
@@ -231,4 +236,3 @@ def write_documents(services: Services, collection: Collection, documents: list[
             writer.insert(new)
         elif found[1] != new:
             writer.update(found[1], new, found[0])
-    writer.commit()

@@ -60,7 +60,7 @@ def _delete_expired(
     query = parse_query({"$and": [{path: {"$lte": limit}}, partial or {}]}, ParseContext())
     targets = Targets(services, collection.db, collection.name, query, check, stay=False)
     try:
-        return delete_matches(services, targets, check)
+        return delete_matches(services, services.work, targets, check)
     except CommandError as error:
         if error.code != QUERY_PLAN_KILLED:
             raise

@@ -1,13 +1,8 @@
-"""How commands write: transactions that are tried again on a conflict, and what the write commands share.
-
-A statement's failure keeps what the statements before it wrote, as in MongoDB; a conflict with another transaction is never seen by
-the client.
-"""
+"""What the write commands share: the collection they write to, their statements, their replies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from bson.int64 import Int64
 
@@ -16,68 +11,24 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.concerns import is_unacknowledged, waits_for_disk
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError
-from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
-from secantus_server.work.collections import create_collection
 
-T = TypeVar("T")
 WriteErrors = list[dict[str, Any]]
 
 MAX_STATEMENTS = 100_000
-# What the cache has no room for is tried again so often, for others may have filled it.
-CACHE_TRIES = 3
-OUT_OF_SPACE = 14031
 
 
-def write_transaction(services: Services, check: Callable[[], None], work: Callable[[RecoveryUnit], T]) -> T:
-    """Do some work in a transaction, again if it conflicts with another one, or if a full store can give back room.
-
-    Arguments:
-        check: asked before each try whether to go on.
-        work: reads and writes through the unit and commits; it may be called several times.
+def writable(transaction: Transaction, db: str, name: str) -> Collection:
+    """Return the collection to write to.
 
     Raises:
-        CommandError: what the work raises; 14031 OutOfDiskSpace where the store has no room for it.
-    """
-    unit = services.engine.acquire()
-    too_large = 0
-    has_made_room = False
-    try:
-        while True:
-            check()
-            try:
-                unit.begin()
-                return work(unit)
-            except WriteConflict as error:
-                services.counters.add("writeConflicts")
-                too_large += isinstance(error, CacheTooSmall)
-                if too_large == CACHE_TRIES:
-                    raise
-            except CommandError as error:
-                if error.code != OUT_OF_SPACE or has_made_room:
-                    raise
-                if unit.in_transaction:
-                    unit.rollback()
-                has_made_room = services.engine.make_room()
-                if not has_made_room:
-                    raise
-            finally:
-                if unit.in_transaction:
-                    unit.rollback()
-    finally:
-        services.engine.release(unit)
-
-
-def writable_collection(request: Request, name: str) -> Collection:
-    """The collection to write to, made if it is not there.
-
-    Raises:
+        MissingCollection: it does not exist; the unit of work creates it.
         CommandError: 166 CommandNotSupportedOnView, 73 InvalidNamespace.
     """
-    collection = request.services.catalog.find(request.db, name)
+    collection = transaction.catalog.find(db, name)
     if collection is None:
-        collection = create_collection(request.services, request.db, name, {}, if_missing=True)
+        raise MissingCollection(db, name)
     check_not_view(collection)
     return collection
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from bson.binary import Binary
 
 from secantus_server.bson import decode, encode
 from secantus_server.catalog.catalog import Catalog
+from secantus_server.catalog.changes import CatalogChanges, save_row
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.rows import database_range, decode_row, encode_row, row_key, split_key
 from secantus_server.clock import SettableClock
@@ -27,16 +29,24 @@ def engine() -> Iterator[Engine]:
     opened.close()
 
 
+@contextmanager
+def changing(engine: Engine, catalog: Catalog) -> Iterator[CatalogChanges]:
+    with engine.transaction() as unit:
+        changes = CatalogChanges(unit)
+        yield changes
+    catalog.apply(changes)
+
+
 def create(engine: Engine, catalog: Catalog, db: str, name: str, **options: object) -> Collection:
-    with catalog.changing() as change:
+    with changing(engine, catalog) as change:
         index = make_index({"v": 2, "key": {"_id": 1}, "name": "_id_"}, engine.new_ident())
         collection = Collection(db, name, catalog.new_uuid(), engine.new_ident(), dict(options), [index])
         change.save(collection)
     return collection
 
 
-def drop(catalog: Catalog, collection: Collection) -> None:
-    with catalog.changing() as change:
+def drop(engine: Engine, catalog: Catalog, collection: Collection) -> None:
+    with changing(engine, catalog) as change:
         change.remove(collection)
 
 
@@ -70,7 +80,7 @@ def test_what_is_dropped_is_gone(engine: Engine) -> None:
     key = pack_ident(made.ident) + b"1"
     with engine.transaction() as unit:
         unit.put(RECORDS, key, b"document")
-    drop(catalog, made)
+    drop(engine, catalog, made)
     assert catalog.find("db", "c") is None
     assert catalog.databases() == []
     engine.purge_orphans(1000)
@@ -81,7 +91,7 @@ def test_what_is_dropped_is_gone(engine: Engine) -> None:
 def test_a_change_that_fails_changes_nothing(engine: Engine) -> None:
     catalog = Catalog(engine, CLOCK)
     kept = create(engine, catalog, "db", "kept")
-    with pytest.raises(ValueError, match="no"), catalog.changing() as change:
+    with pytest.raises(ValueError, match="no"), changing(engine, catalog) as change:
         change.remove(kept)
         change.save(Collection("db", "new", catalog.new_uuid(), engine.new_ident(), {}, []))
         raise ValueError("no")
@@ -89,11 +99,22 @@ def test_a_change_that_fails_changes_nothing(engine: Engine) -> None:
     assert names(Catalog(engine, CLOCK), "db") == ["kept"]
 
 
-def test_a_change_can_join_a_transaction(engine: Engine) -> None:
+def test_a_row_can_be_saved_in_any_transaction(engine: Engine) -> None:
     catalog = Catalog(engine, CLOCK)
-    with engine.transaction() as unit, catalog.changing(unit) as change:
-        change.save(Collection("db", "c", catalog.new_uuid(), engine.new_ident(), {}, []))
+    with engine.transaction() as unit:
+        save_row(unit, Collection("db", "c", catalog.new_uuid(), engine.new_ident(), {}, []))
     assert names(Catalog(engine, CLOCK), "db") == ["c"]
+
+
+def test_a_view_does_not_change(engine: Engine) -> None:
+    catalog = Catalog(engine, CLOCK)
+    made = create(engine, catalog, "db", "c")
+    before = catalog.view
+    drop(engine, catalog, made)
+    create(engine, catalog, "db", "d")
+    assert before.find("db", "c") is made
+    assert [collection.name for collection in before.all()] == ["c"]
+    assert [collection.name for collection in catalog.view.all()] == ["d"]
 
 
 def test_a_restart_finds_everything(tmp_path: Path) -> None:
@@ -119,9 +140,9 @@ def test_a_restored_snapshot_takes_changes_back(engine: Engine) -> None:
     catalog = Catalog(engine, CLOCK)
     old, changed = create(engine, catalog, "db", "old"), create(engine, catalog, "db", "changed")
     snapshot = engine.push_snapshot()
-    drop(catalog, old)
+    drop(engine, catalog, old)
     create(engine, catalog, "db", "new")
-    with catalog.changing() as change:
+    with changing(engine, catalog) as change:
         change.save(Collection("db", "changed", changed.uuid, changed.ident, {"capped": True}, changed.indexes))
     assert names(catalog, "db") == ["changed", "new"]
     catalog.reload(engine.restore(snapshot))

@@ -83,7 +83,7 @@ def test_behind_one_who_has_the_store_for_himself(waiting: Database[dict[str, An
 
 @pytest.mark.parametrize("name", ["create", "drop", "out", "renameCollection"])
 def test_behind_a_change_of_the_catalog(waiting: Database[dict[str, Any]], server: SecantusDBServer, name: str) -> None:
-    with server.services.catalog.changing():
+    with server.services.catalog.change_lock:
         fails(waiting, OTHERS[name], 50, maxTimeMS=1)
 
 

@@ -33,6 +33,11 @@ def numbered(number: int, size: int = 0) -> Iterator[bytes]:
     return (encode({"_id": place, "x": "x" * size}) for place in range(number))
 
 
+def next_batch(cursor: Cursor, engine: Engine, size: int | None) -> list[bytes]:
+    with engine.transaction() as unit:
+        return cursor.next_batch(unit, size)
+
+
 def over(documents: Iterator[bytes], limit: int = 0) -> Cursor:
     return Cursor("db.c", documents, ReadScope(), limit=limit)
 
@@ -45,7 +50,7 @@ def test_the_first_batch_has_101_documents(engine: Engine) -> None:
     cursor = over(numbered(150))
     assert len(cursor.first_batch(None)) == DEFAULT_FIRST_BATCH == 101
     assert not cursor.exhausted
-    assert ids(cursor.next_batch(engine, None)) == list(range(101, 150))
+    assert ids(next_batch(cursor, engine, None)) == list(range(101, 150))
     assert cursor.exhausted
 
 
@@ -53,14 +58,14 @@ def test_the_first_batch_has_101_documents(engine: Engine) -> None:
 def test_batches_of_a_size(engine: Engine, size: int) -> None:
     cursor = over(numbered(5))
     assert ids(cursor.first_batch(size)) == list(range(size))
-    assert ids(cursor.next_batch(engine, 2)) == list(range(size, min(size + 2, 5)))
+    assert ids(next_batch(cursor, engine, 2)) == list(range(size, min(size + 2, 5)))
 
 
 def test_a_cursor_that_gave_its_last_document_does_not_know_it(engine: Engine) -> None:
     cursor = over(numbered(2))
     cursor.first_batch(2)
     assert not cursor.exhausted, "whether there is more shows with the next batch"
-    assert cursor.next_batch(engine, 2) == []
+    assert next_batch(cursor, engine, 2) == []
     assert cursor.exhausted
 
 
@@ -74,10 +79,10 @@ def test_a_first_batch_that_reaches_the_limit_ends_the_cursor(limit: int, size: 
 @pytest.mark.parametrize(("limit", "sizes"), [(3, [2, 1]), (4, [2, 2]), (5, [4, 4]), (3, [0, 3])])
 def test_a_later_batch_that_reaches_the_limit_leaves_the_cursor_open(engine: Engine, limit: int, sizes: list[int]) -> None:
     cursor = over(numbered(10), limit)
-    found = [*cursor.first_batch(sizes[0]), *cursor.next_batch(engine, sizes[1])]
+    found = [*cursor.first_batch(sizes[0]), *next_batch(cursor, engine, sizes[1])]
     assert ids(found) == list(range(limit))
     assert not cursor.exhausted, "the server tells the end with the next batch"
-    assert cursor.next_batch(engine, None) == []
+    assert next_batch(cursor, engine, None) == []
     assert cursor.exhausted
 
 
@@ -94,7 +99,7 @@ def test_a_batch_holds_16_megabytes(engine: Engine) -> None:
     cursor = over(numbered(12, 3 * MEGABYTE))
     batches = [cursor.first_batch(100)]
     while not cursor.exhausted:
-        batches.append(cursor.next_batch(engine, None))
+        batches.append(next_batch(cursor, engine, None))
     assert [len(batch) for batch in batches] == [5, 5, 2]
     assert [one for batch in batches for one in ids(batch)] == list(range(12)), "what did not fit came first in the next batch"
 
@@ -102,7 +107,7 @@ def test_a_batch_holds_16_megabytes(engine: Engine) -> None:
 def test_a_document_as_large_as_a_batch_still_comes(engine: Engine) -> None:
     cursor = over(numbered(2, 16 * MEGABYTE))
     assert ids(cursor.first_batch(10)) == [0]
-    assert ids(cursor.next_batch(engine, 10)) == [1]
+    assert ids(next_batch(cursor, engine, 10)) == [1]
 
 
 def stored(engine: Engine, number: int, size: int) -> None:
@@ -121,7 +126,7 @@ def test_a_scan_goes_on_in_another_transaction(engine: Engine, number: int, size
         found = ids(cursor.first_batch(7))
         cursor.pause()
     while not cursor.exhausted:
-        batch = cursor.next_batch(engine, 7)
+        batch = next_batch(cursor, engine, 7)
         assert sum(map(len, batch)) <= 16 * MEGABYTE or len(batch) == 1
         found += ids(batch)
     assert found == list(range(number))

@@ -43,7 +43,7 @@ def commit(engine: Engine, oplog: Oplog, commands: list[Entry], changes: list[Ch
     try:
         unit.begin()
         unit.put(META, b"written", b"yes")
-        oplog.commit(unit, commands, IDENTITY, changes)
+        oplog.commit(unit, commands, [(IDENTITY, changes or [])])
     finally:
         engine.release(unit)
 
@@ -127,7 +127,7 @@ def test_a_write_that_fails_leaves_no_entry(engine: Engine) -> None:
         winner.join()
         with pytest.raises(WriteConflict):
             loser.put(META, b"k", b"mine")
-            oplog.commit(loser, [], IDENTITY, [("i", encode({"_id": 1}))])
+            oplog.commit(loser, [], [(IDENTITY, [("i", encode({"_id": 1}))])])
     finally:
         engine.release(loser)
     assert entries(engine) == []

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from secantus_server.storage import CATALOG, Engine, StorageError
+from secantus_server.storage import CATALOG, META, Engine, StorageError, WriteConflict
 
 
 def start(target: object) -> threading.Thread:
@@ -154,3 +154,54 @@ def test_a_wait_ends_when_its_operation_does() -> None:
     with engine.exclusive():
         pass
     engine.close()
+
+
+def test_a_transaction_that_was_left_is_continued_by_another_thread(memory: Engine) -> None:
+    unit = memory.acquire()
+    unit.begin()
+    unit.put(META, b"k", b"v")
+    unit.leave()
+    assert memory.is_idle
+    found: list[bytes | None] = []
+
+    def go_on() -> None:
+        unit.enter()
+        found.append(unit.get(META, b"k"))
+        unit.commit()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    thread.join()
+    memory.release(unit)
+    assert found == [b"v"]
+    with memory.transaction() as reader:
+        assert reader.get(META, b"k") == b"v"
+
+
+def test_exclusive_access_aborts_a_transaction_that_was_left(memory: Engine) -> None:
+    unit = memory.acquire()
+    unit.begin()
+    unit.put(META, b"k", b"v")
+    unit.leave()
+    with memory.exclusive(), memory.transaction() as reader:
+        assert reader.get(META, b"k") is None
+    with pytest.raises(WriteConflict):
+        unit.enter()
+    assert memory.is_idle
+    unit.begin()
+    unit.commit()
+    memory.release(unit)
+
+
+def test_exclusive_access_can_wait_for_a_transaction_that_was_left(memory: Engine) -> None:
+    unit = memory.acquire()
+    unit.begin()
+    unit.put(META, b"k", b"v")
+    unit.leave()
+    with pytest.raises(StorageError, match="1 transactions were still open"), memory.exclusive(0.01, aborts_idle=False):
+        pass
+    unit.enter()
+    unit.commit()
+    memory.release(unit)
+    with memory.exclusive(0.01, aborts_idle=False), memory.transaction() as reader:
+        assert reader.get(META, b"k") == b"v"

@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.mql.context import ParseContext
@@ -117,14 +118,14 @@ class Statement:
     """A delete whose batches are written by the test, so that others can write between them."""
 
     def __init__(self, db: Database[dict[str, Any]], server: SecantusDBServer, filter: dict[str, Any]) -> None:
-        self.engine = server.services.engine
+        self.engine, self.catalog = server.services.engine, server.services.catalog
         query = parse_query(filter, ParseContext())
         self.targets = Targets(server.services, db.name, "c", query, uninterrupted, stay=True)
 
     def read(self, done: int | None = None) -> list[int]:
         """The RecordIds of the next batch; `done` of them, or all, count as written."""
         with self.engine.transaction() as unit:
-            found = self.targets.read(unit)
+            found = self.targets.read(Transaction(unit, self.catalog.view))
         self.targets.done(len(found) if done is None else done)
         return [record_id for record_id, _ in found]
 
@@ -132,7 +133,7 @@ class Statement:
         """The RecordIds of a batch whose transaction conflicts."""
         found: list[tuple[int, bytes]] = []
         with pytest.raises(WriteConflict), self.engine.transaction() as unit:
-            found = self.targets.read(unit)
+            found = self.targets.read(Transaction(unit, self.catalog.view))
             write(unit)
             raise WriteConflict
         return [record_id for record_id, _ in found]

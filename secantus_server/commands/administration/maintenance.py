@@ -13,6 +13,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.version import FEATURE_COMPATIBILITY
+from secantus_server.work.collections import recall
 from secantus_server.work.writing import check_not_view
 
 # What 8.2 can be downgraded to.
@@ -77,7 +78,7 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
 def compact(request: Request, args: dict[str, Any]) -> Reply:
     """Give back the room of deleted documents: the store does so by itself, so nothing is freed here."""
     name = collection_name("compact", request.db, request.body[request.name])
-    collection = request.services.catalog.recall(request.db, name)
+    collection = recall(request.services, request.db, name)
     if collection is None:
         raise CommandError(26, f"collection {request.db}.{name} does not exist")
     check_not_view(collection)

@@ -16,6 +16,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.query.explain import shape_hash, shape_of
+from secantus_server.work.collections import recall
 
 Filters = dict[str, dict[str, Any]]
 
@@ -30,7 +31,7 @@ def _collection(request: Request) -> Collection | None:
     if type(value) is not str:
         raise CommandError(73, f"Collection name must be provided as a string to {request.name}")
     name = collection_name(request.name, request.db, value)
-    collection = request.services.catalog.recall(request.db, name)
+    collection = recall(request.services, request.db, name)
     if collection is not None and (collection.is_view or "timeseries" in collection.options):
         raise CommandError(166, f"Namespace {collection.namespace} is a view, not a collection")
     return collection

@@ -47,8 +47,7 @@ def aggregate(request: Request, args: dict[str, Any]) -> Reply:
         if request.body.get("apiStrict"):
             raise CommandError(323, "aggregate with explain:true is not in API Version 1: use the explain command")
         return explain_command(request, {**request.body, "cursor": {}}, "queryPlanner")
-    collection = request.services.catalog.find(request.db, name) if name is not None else None
-    return run_aggregate(request, name, collection, args, batch_size)
+    return run_aggregate(request, name, args, batch_size)
 
 
 def _target(request: Request) -> str | None:

@@ -15,7 +15,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import count_documents
 from secantus_server.work.pipelines import run_view
-from secantus_server.work.reading import read_transaction, timeless_context
+from secantus_server.work.reading import timeless_context
 from secantus_server.work.statistics import number
 from secantus_server.work.system_collections import source_of
 
@@ -50,9 +50,9 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
     if collection is not None and collection.is_view:
         found = _count_view(request, collection, args)
     else:
-        with read_transaction(request.services.engine) as unit:
-            scope = ReadScope(unit, request.operation.check)
-            collection = request.services.catalog.find(request.db, name)
+        with request.work.reading() as transaction:
+            scope = ReadScope(transaction.unit, request.operation.check)
+            collection = transaction.catalog.find(request.db, name)
             found = count_documents(source_of(request.services, request.db, name, collection, query), collection, query, scope)
             scope.close()
     return {"n": number(windowed(found, args["skip"], args["limit"]))}
@@ -67,6 +67,6 @@ def windowed(found: int, skip: int, limit: int) -> int:
 def _count_view(request: Request, view: Any, args: dict[str, Any]) -> int:
     stages = [{"$match": args["query"]}, {"$count": "n"}]
     arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": None}
-    reply = run_view(request, view, stages, arguments)
+    reply = run_view(request, view.name, stages, arguments)
     documents = reply["cursor"]["firstBatch"].documents
     return int(decode(documents[0])["n"]) if documents else 0

@@ -18,7 +18,7 @@ from secantus_server.mql.context import Collation
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.work.pipelines import open_pipeline
-from secantus_server.work.reading import read_transaction, timeless_context
+from secantus_server.work.reading import timeless_context
 from secantus_server.work.snapshot_reads import snapshot_time
 from secantus_server.work.system_collections import source_of
 
@@ -44,14 +44,14 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
     if collection is not None and collection.is_view:
         arguments = {"pipeline": [{"$match": args["query"]}], "let": {}, "collation": args["collation"], "hint": args["hint"]}
-        with open_pipeline(request, name, collection, arguments) as opened:
+        with open_pipeline(request, name, arguments) as opened:
             values = distinct_values(opened.documents, path, ctx.collation)
             opened.scope.close()
         return _reply(values, opened.at)
-    with read_transaction(request.services.engine) as unit:
-        scope = ReadScope(unit, request.operation.check)
-        at = snapshot_time(request, unit)
-        collection = request.services.catalog.find(request.db, name)
+    with request.work.reading() as transaction:
+        scope = ReadScope(transaction.unit, request.operation.check)
+        at = snapshot_time(request, transaction.unit)
+        collection = transaction.catalog.find(request.db, name)
         plan = plan_distinct(collection, query, args["key"])
         if isinstance(plan, DistinctPlan):
             values = in_order(plan.values(scope), ctx.collation)

@@ -6,7 +6,6 @@ from typing import Any
 
 from bson.int64 import Int64
 
-from secantus_server.catalog.catalog import Change
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change
 from secantus_server.commands.collections.create_options import MAX_CAPPED_COUNT, MAX_CAPPED_SIZE, check_pre_images
@@ -16,8 +15,10 @@ from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
+from secantus_server.work.collections import recall
 from secantus_server.work.special_collections import check_buckets, check_expiry
 from secantus_server.work.statistics import number
 
@@ -55,18 +56,20 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
     """Change a collection's or a view's options, or one of its indexes."""
     name = collection_name("collMod", request.db, request.body[request.name])
     _check_arguments(request, name, args)
-    services = request.services
-    services.catalog.recall(request.db, name)
+    recall(request.services, request.db, name)
+
     # No transaction runs meanwhile, so that each works with the collection as it is before or after.
-    with services.engine.exclusive(), services.catalog.changing() as change:
-        collection = services.catalog.find(request.db, name)
+    def body(transaction: CatalogTransaction) -> Reply:
+        collection = transaction.catalog.find(request.db, name)
         if collection is None:
             raise CommandError(26, f"ns does not exist: {request.db}.{name}")
         _check_kind(collection, args)
         options = _view_options(request, collection, args) if collection.is_view else _options(collection, args)
-        reply = _save(request, change, collection, options, args)
-        services.oplog.commit(change.unit, [Entry(f"{request.db}.$cmd", collection.uuid, oplog_command(name, request.body))])
-    return reply
+        reply = _save(request, transaction, collection, options, args)
+        transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, oplog_command(name, request.body)))
+        return reply
+
+    return request.work.change_catalog(body, request.operation.check, exclusive=True)
 
 
 def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
@@ -157,14 +160,14 @@ def _change_expiry(options: dict[str, Any], seconds: int | str) -> None:
         raise CommandError(72, f"Invalid string value for the 'clusteredIndex::expireAfterSeconds' option. Got: '{seconds}'")
 
 
-def _save(request: Request, change: Change, collection: Collection, options: dict[str, Any], args: dict[str, Any]) -> Reply:
+def _save(
+    request: Request, transaction: CatalogTransaction, collection: Collection, options: dict[str, Any], args: dict[str, Any]
+) -> Reply:
     reply: Reply = {}
     indexes = collection.indexes
     if args["index"] is not None:
-        old, new, reply = change_index(request, change, collection, args["index"], dry_run=args["dryRun"])
+        old, new, reply = change_index(request, transaction, collection, args["index"], dry_run=args["dryRun"])
         if old is not None and new is not None:
             indexes = [new if index is old else index for index in indexes]
-    changed = Collection(collection.db, collection.name, collection.uuid, collection.ident, options, indexes)
-    changed.take_count_of(collection)
-    change.save(changed)
+    transaction.changes.save(collection.replaced(options=options, indexes=indexes))
     return reply

@@ -10,11 +10,11 @@ from typing import Any
 from bson.int64 import Int64
 
 from secantus_server.bson import decode, encode
-from secantus_server.catalog.catalog import Change
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
@@ -64,7 +64,9 @@ def parse_change(spec: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     return args
 
 
-def change_index(request: Request, change: Change, collection: Collection, args: dict[str, Any], *, dry_run: bool) -> Outcome:
+def change_index(
+    request: Request, transaction: CatalogTransaction, collection: Collection, args: dict[str, Any], *, dry_run: bool
+) -> Outcome:
     """Find the index and make it anew with the changes.
 
     Returns:
@@ -86,7 +88,7 @@ def change_index(request: Request, change: Change, collection: Collection, args:
     if "prepareUnique_new" in reply and len([name for name in _CHANGES if args[name] is not None]) > 1:
         raise CommandError(72, "prepareUnique cannot be combined with any other modification")
     if args["unique"] and not index.unique:
-        return _convert(request, change, collection, index, spec, dry_run=dry_run)
+        return _convert(request, transaction, collection, index, spec, dry_run=dry_run)
     if not reply:
         return None, None, reply
     return index, make_index(spec, index.ident, index.multikey), reply
@@ -137,27 +139,29 @@ def _change_flag(index: Index, spec: dict[str, Any], option: str, value: bool, r
     reply[f"{option}_old"], reply[f"{option}_new"] = old, value
 
 
-def _convert(request: Request, change: Change, collection: Collection, index: Index, spec: dict[str, Any], *, dry_run: bool) -> Outcome:
+def _convert(
+    request: Request, transaction: CatalogTransaction, collection: Collection, index: Index, spec: dict[str, Any], *, dry_run: bool
+) -> Outcome:
     """Build the index anew as a unique one, whose entries are of another form."""
     if not index.spec.get("prepareUnique"):
         raise CommandError(72, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.")
-    _check_duplicates(request, change, collection, index)
+    _check_duplicates(request, transaction, collection, index)
     if dry_run:
         return None, None, {}
     del spec["prepareUnique"]
     spec["unique"] = True
     unique = make_index(spec, request.services.engine.new_ident(), index.multikey)
-    writer = CollectionWriter(change.unit, collection.ident, [])
+    writer = CollectionWriter(transaction.unit, collection.ident, [])
     scan = RecordScan(collection.ident, None, request.operation.check)
-    scan.attach(change.unit)
+    scan.attach(transaction.unit)
     for document in scan:
         writer.add_to_index(unique, document, scan.record_id)
     scan.close()
-    change.drop_index(index)
+    transaction.changes.drop_index(index)
     return index, unique, {"unique_new": True}
 
 
-def _check_duplicates(request: Request, change: Change, collection: Collection, index: Index) -> None:
+def _check_duplicates(request: Request, transaction: CatalogTransaction, collection: Collection, index: Index) -> None:
     """Look for documents with an equal key.
 
     Raises:
@@ -165,7 +169,7 @@ def _check_duplicates(request: Request, change: Change, collection: Collection, 
     """
     owners: dict[bytes, list[Any]] = {}
     scan = RecordScan(collection.ident, None, request.operation.check)
-    scan.attach(change.unit)
+    scan.attach(transaction.unit)
     for document in scan:
         entries, _ = index.entries(document, scan.record_id)
         for key, _ in entries:

@@ -9,16 +9,17 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.bson.values import is_number
-from secantus_server.catalog.catalog import Change
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.create_options import MAX_CAPPED_SIZE
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_new_collection_name, collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
+from secantus_server.work.collections import recall
 from secantus_server.work.document_writer import DocumentWriter
 from secantus_server.work.statistics import number
 from secantus_server.work.writing import check_not_view
@@ -30,12 +31,14 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     name = collection_name("convertToCapped", request.db, request.body[request.name])
     size = _size(request.body.get("size"))
     _check_system(request.db, name)
-    services = request.services
-    services.catalog.recall(request.db, name)
-    with services.engine.exclusive(), services.catalog.changing() as change:
-        collection = _source(request, name)
-        change.remove(collection)
-        _copy(request, change, collection, name, size)
+    recall(request.services, request.db, name)
+
+    def body(transaction: CatalogTransaction) -> None:
+        collection = _source(transaction, request.db, name)
+        transaction.changes.remove(collection)
+        _copy(request, transaction, collection, name, size)
+
+    request.work.change_catalog(body, request.operation.check, exclusive=True)
     return {}
 
 
@@ -51,15 +54,18 @@ def clone_collection_as_capped(request: Request, _args: dict[str, Any]) -> Reply
         _check_buckets(request.db, each)
     size = _size(request.body.get("size"))
     services = request.services
-    services.catalog.recall(request.db, name)
-    services.catalog.recall(request.db, target)
-    with services.catalog.changing() as change:
-        collection = _source(request, name)
-        existing = services.catalog.find(request.db, target)
+    recall(services, request.db, name)
+    recall(services, request.db, target)
+
+    def body(transaction: CatalogTransaction) -> None:
+        collection = _source(transaction, request.db, name)
+        existing = transaction.catalog.find(request.db, target)
         check_not_view(existing)
         if existing is not None:
             raise CommandError(48, f"cloneCollectionAsCapped failed - destination collection {request.db}.{target} already exists")
-        _copy(request, change, collection, target, size)
+        _copy(request, transaction, collection, target, size)
+
+    request.work.change_catalog(body, request.operation.check)
     return {}
 
 
@@ -83,15 +89,15 @@ def _check_system(db: str, name: str) -> None:
         raise CommandError(2, f"cannot make a system collection capped: {db}.{name}")
 
 
-def _source(request: Request, name: str) -> Collection:
-    collection = request.services.catalog.find(request.db, name)
+def _source(transaction: CatalogTransaction, db: str, name: str) -> Collection:
+    collection = transaction.catalog.find(db, name)
     if collection is None:
-        raise CommandError(26, f"source collection {request.db}.{name} does not exist")
+        raise CommandError(26, f"source collection {db}.{name} does not exist")
     check_not_view(collection)
     return collection
 
 
-def _copy(request: Request, change: Change, collection: Collection, name: str, size: int) -> None:
+def _copy(request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int) -> None:
     """Make the capped collection of this name and fill it, the oldest documents first, which it may lose again."""
     services = request.services
     options = {"capped": True, "size": number(size)}
@@ -99,8 +105,6 @@ def _copy(request: Request, change: Change, collection: Collection, name: str, s
     capped = Collection(request.db, name, services.catalog.new_uuid(), services.engine.new_ident(), options, [id_index])
     capped.begin_record_ids()
     capped.remember_count(0, 0)
-    change.save(capped)
-    writer = DocumentWriter(services, change.unit, capped, bypass_validation=True)
-    writer.copy_from(collection, request.operation.check)
-    writer.precede(Entry(f"{request.db}.$cmd", capped.uuid, encode({"create": name, **options})))
-    writer.commit()
+    transaction.changes.save(capped)
+    transaction.log(Entry(f"{request.db}.$cmd", capped.uuid, encode({"create": name, **options})))
+    DocumentWriter(services, transaction, capped, bypass_validation=True).copy_from(collection, request.operation.check)

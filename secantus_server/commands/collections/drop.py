@@ -8,29 +8,37 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import encode
+from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import drop_collection
+from secantus_server.work.collections import drop_collection, recall
 
 
 @command("drop", {}, in_api_v1=True, is_write=True)
 def drop(request: Request, args: dict[str, Any]) -> Reply:
     """Drop a collection or view."""
     name = collection_name("drop", request.db, request.body[request.name])
-    request.services.catalog.recall(request.db, name)
-    with request.services.catalog.changing() as change:
-        collection = request.services.catalog.find(request.db, name)
+    recall(request.services, request.db, name)
+
+    def body(transaction: CatalogTransaction) -> Collection | None:
+        collection = transaction.catalog.find(request.db, name)
         if collection is None:
-            return {}
+            return None
         if name.startswith("system.") and name not in ("system.profile", "system.js", "system.views"):
             raise CommandError(20, f"can't drop system collection {request.db}.{name}")
         if name == "system.profile" and request.db in request.services.observer.profiling.levels:
             raise CommandError(20, "turn off profiling before dropping system.profile collection")
-        drop_collection(request.services, change, collection)
+        drop_collection(transaction, collection)
+        return collection
+
+    collection = request.work.change_catalog(body, request.operation.check)
+    if collection is None:
+        return {}
     request.services.connections.forget(request.db, name)
     if collection.is_view:
         return {"ns": collection.namespace}
@@ -44,13 +52,15 @@ def drop_database(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(5255100, "Have to pass 1 as 'dropDatabase' parameter")
     if request.db in ("admin", "local", "config"):
         raise CommandError(20, f"Dropping the '{request.db}' database is prohibited.")
-    services = request.services
-    with services.catalog.changing() as change:
-        services.catalog.forget_definitions(request.db)
-        collections = services.catalog.collections(request.db)
+
+    def body(transaction: CatalogTransaction) -> None:
+        transaction.changes.databases.append(request.db)
+        collections = transaction.catalog.collections(request.db)
         for collection in collections:
-            change.remove(collection)
+            transaction.changes.remove(collection)
         if collections:
-            services.oplog.commit(change.unit, [Entry(f"{request.db}.$cmd", None, encode({"dropDatabase": 1}))])
-    services.connections.forget(request.db)
+            transaction.log(Entry(f"{request.db}.$cmd", None, encode({"dropDatabase": 1})))
+
+    request.work.change_catalog(body, request.operation.check)
+    request.services.connections.forget(request.db)
     return {}

@@ -11,10 +11,10 @@ from secantus_server.commands.collections.validator import check_operators
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
-from secantus_server.work.reading import read_transaction
 from secantus_server.work.statistics import document_bytes
 
 # Every replica set member has these.
@@ -34,14 +34,15 @@ def list_databases(request: Request, args: dict[str, Any]) -> Reply:
     names = sorted({*request.services.catalog.databases(), *OWN_DATABASES})
     if args["nameOnly"]:
         return {"databases": [info for info in ({"name": name} for name in names) if match.matches(encode(info))]}
-    with read_transaction(request.services.engine) as unit:
-        infos = [_info(request, name, ReadScope(unit, request.operation.check)) for name in names]
+    with request.work.reading() as transaction:
+        infos = [_info(request, name, transaction) for name in names]
     found = [info for info in infos if match.matches(encode(info))]
     total = sum(int(info["sizeOnDisk"]) for info in found)
     return {"databases": found, "totalSize": Int64(total), "totalSizeMb": Int64(total // 1048576)}
 
 
-def _info(request: Request, name: str, scope: ReadScope) -> dict[str, Any]:
-    collections = [collection for collection in request.services.catalog.collections(name) if not collection.is_view]
+def _info(request: Request, name: str, transaction: ReadTransaction) -> dict[str, Any]:
+    collections = [collection for collection in transaction.catalog.collections(name) if not collection.is_view]
+    scope = ReadScope(transaction.unit, request.operation.check)
     size = sum(document_bytes(collection, scope)[1] for collection in collections)
     return {"name": name, "sizeOnDisk": Int64(size), "empty": not collections}

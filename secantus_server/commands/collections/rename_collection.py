@@ -8,17 +8,16 @@ from typing import Any
 from bson.binary import Binary
 
 from secantus_server.bson import encode
-from secantus_server.catalog.catalog import Change
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_collection_uuid, check_database_name, check_length, collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import check_database_case
+from secantus_server.work.collections import check_database_case, recall
 from secantus_server.work.document_writer import DocumentWriter
 from secantus_server.work.writing import check_not_view
 
@@ -58,16 +57,19 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
     if type(args["dropTarget"]) is not bool and source.db != target.db:
         raise CommandError(72, "dropTarget may not be a UUID when a collection moves to another database")
     services = request.services
-    services.catalog.recall(source.db, source.name)
+    recall(services, source.db, source.name)
+
     # No transaction runs meanwhile, so that nobody writes to the collection under its old name.
-    with services.engine.exclusive(), services.catalog.changing() as change:
-        collection = _source(services, source, args)
-        dropped = _make_room(services, change, target, args["dropTarget"])
+    def body(transaction: CatalogTransaction) -> None:
+        collection = _source(transaction, source, args)
+        dropped = _make_room(transaction, target, args["dropTarget"])
         if source.db == target.db:
-            _rename(services, change, collection, target, dropped)
+            _rename(transaction, collection, target, dropped)
         else:
             check_database_case(services.catalog, target.db)
-            _move(request, change, collection, target)
+            _move(request, transaction, collection, target)
+
+    request.work.change_catalog(body, request.operation.check, exclusive=True)
     return {}
 
 
@@ -91,20 +93,20 @@ def _check_places(source: _Place, target: _Place) -> None:
         check_length(place.db, place.name)
 
 
-def _source(services: Services, place: _Place, args: dict[str, Any]) -> Collection:
-    collection = services.catalog.find(place.db, place.name)
+def _source(transaction: CatalogTransaction, place: _Place, args: dict[str, Any]) -> Collection:
+    collection = transaction.catalog.find(place.db, place.name)
     if type(args["dropTarget"]) is not bool and collection is None:
         raise CommandError(361, "Collection UUID does not match that specified")
-    check_collection_uuid(services.catalog, place.db, place.name, args["collectionUUID"])
+    check_collection_uuid(transaction.catalog, place.db, place.name, args["collectionUUID"])
     if collection is None:
         raise CommandError(26, f"Source collection {place} does not exist")
     check_not_view(collection)
     return collection
 
 
-def _make_room(services: Services, change: Change, place: _Place, drop: bool | Binary) -> Binary | None:
+def _make_room(transaction: CatalogTransaction, place: _Place, drop: bool | Binary) -> Binary | None:
     """Drop what is in the new place, if that is allowed; gives its identity."""
-    existing = services.catalog.find(place.db, place.name)
+    existing = transaction.catalog.find(place.db, place.name)
     if type(drop) is not bool and (existing is None or existing.uuid != drop):
         raise CommandError(361, "Collection UUID does not match that specified")
     if existing is None:
@@ -113,32 +115,30 @@ def _make_room(services: Services, change: Change, place: _Place, drop: bool | B
         raise CommandError(48, f"a view already exists with that name: {place}")
     if drop is False:
         raise CommandError(48, "target namespace exists")
-    change.remove(existing)
+    transaction.changes.remove(existing)
     return existing.uuid
 
 
-def _rename(services: Services, change: Change, collection: Collection, place: _Place, dropped: Binary | None) -> None:
+def _rename(transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None) -> None:
     renamed = Collection(place.db, place.name, collection.uuid, collection.ident, collection.options, collection.indexes)
     renamed.take_count_of(collection)
-    change.remove_row(collection)
-    change.save(renamed)
+    transaction.changes.remove_row(collection)
+    transaction.changes.save(renamed)
     entry: dict[str, Any] = {"renameCollection": collection.namespace, "to": str(place)}
     if dropped is not None:
         entry["dropTarget"] = dropped
-    services.oplog.commit(change.unit, [Entry(f"{collection.db}.$cmd", collection.uuid, encode(entry))])
+    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode(entry)))
 
 
-def _move(request: Request, change: Change, collection: Collection, place: _Place) -> None:
+def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place) -> None:
     """To another database: the documents are copied, as MongoDB does, and the collection gets another identity."""
     services = request.services
     indexes = [make_index(index.spec, services.engine.new_ident()) for index in collection.indexes]
     moved = Collection(place.db, place.name, services.catalog.new_uuid(), services.engine.new_ident(), collection.options, indexes)
     moved.begin_record_ids()
     moved.remember_count(0, 0)
-    change.remove(collection)
-    change.save(moved)
-    writer = DocumentWriter(services, change.unit, moved, bypass_validation=True)
-    writer.copy_from(collection, request.operation.check)
-    writer.precede(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
-    writer.precede(Entry(f"{place.db}.$cmd", moved.uuid, encode({"create": place.name, **moved.options})))
-    writer.commit()
+    transaction.changes.remove(collection)
+    transaction.changes.save(moved)
+    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
+    transaction.log(Entry(f"{place.db}.$cmd", moved.uuid, encode({"create": place.name, **moved.options})))
+    DocumentWriter(services, transaction, moved, bypass_validation=True).copy_from(collection, request.operation.check)

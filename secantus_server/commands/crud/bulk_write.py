@@ -12,15 +12,15 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.bson.values import MISSING
 from secantus_server.commands.crud.bulk_operations import BulkOperation, parse_operations, parse_targets
-from secantus_server.commands.crud.delete import parse_delete, run_delete
+from secantus_server.commands.crud.delete import run_delete
 from secantus_server.commands.crud.insert import insert_documents
-from secantus_server.commands.crud.update import parse_statement, run_update
+from secantus_server.commands.crud.update import run_update
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.work.reading import list_reply
-from secantus_server.work.writing import check_not_view, finish_write, statements
+from secantus_server.work.writing import finish_write, statements
 
 _TOTALS = ("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted")
 
@@ -116,9 +116,8 @@ class _Bulk:
     def _update(self, operation: BulkOperation) -> None:
         request, name, args = operation.target.request, operation.target.name, operation.args
         request.forget_cluster_time()
-        check_not_view(request.services.catalog.find(request.db, name))
         spec = {**args, "q": args["filter"], "u": args["updateMods"], "c": args["constants"]}
-        outcome = run_update(request, name, parse_statement(request, name, spec, self._let), bypass_validation=self._bypass)
+        outcome = run_update(request, name, spec, self._let, bypass_validation=self._bypass)
         if outcome.upserted_id is MISSING:
             self._done(operation, outcome.matched, nMatched=outcome.matched, nModified=outcome.modified)
             self.results[-1]["nModified"] = outcome.modified
@@ -128,9 +127,8 @@ class _Bulk:
 
     def _delete(self, operation: BulkOperation) -> None:
         request, name, args = operation.target.request, operation.target.name, operation.args
-        check_not_view(request.services.catalog.find(request.db, name))
         spec = {**args, "q": args["filter"], "limit": 0 if args["multi"] else 1}
-        deleted = run_delete(request, name, parse_delete(request, name, spec, self._let))
+        deleted = run_delete(request, name, spec, self._let)
         self._done(operation, deleted, nDeleted=deleted)
 
     def _check_fatal(self, error: CommandError) -> None:

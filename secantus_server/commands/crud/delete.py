@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import check_single
+from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import plan_of
-from secantus_server.storage import RecoveryUnit
 from secantus_server.work.batches import Targets
-from secantus_server.work.delete_documents import delete_documents, delete_matches
+from secantus_server.work.delete_documents import Deleted, delete_documents, delete_matches
 from secantus_server.work.reading import command_context
-from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, statements, write_error, write_transaction
+from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, statements, write_error
 
 FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
 
@@ -43,7 +44,7 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
         try:
-            count += run_delete(request, name, parse_delete(request, name, spec, args["let"]))
+            count += run_delete(request, name, spec, args["let"])
         except CommandError as error:
             if request.operation.is_ended_by(error):
                 raise
@@ -53,8 +54,11 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
     return finish_write(request, {"n": count}, errors)
 
 
-def parse_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> CanonicalQuery:
+def parse_delete(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> CanonicalQuery:
     """Parse one statement.
+
+    Arguments:
+        collection: the collection that it is about.
 
     Raises:
         CommandError: whatever MongoDB rejects before it looks at a document.
@@ -63,26 +67,32 @@ def parse_delete(request: Request, name: str, spec: dict[str, Any], let: dict[st
     if limit not in (0, 1):
         raise CommandError(9, f"The limit field in delete objects must be 0 or 1. Got {limit}")
     check_single(request, limit == 0, "limit=0")
-    collection = request.services.catalog.find(request.db, name)
     ctx = command_context(request, let=let, collation=spec["collation"], collection=collection)
     return parse_query(spec["q"], ctx, hint=spec["hint"], limit=limit)
 
 
-def run_delete(request: Request, name: str, query: CanonicalQuery) -> int:
-    """Delete what matches, or one document if the query has a limit; return how many.
+def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
+    """Parse a statement, and delete what matches, or one document if it has a limit; return how many.
 
     Raises:
-        CommandError: the operation was interrupted; the documents before stay deleted.
+        CommandError: the statement is not valid, or the operation was interrupted; the documents before stay deleted.
     """
     services, check = request.services, request.operation.check
-    if not query.limit:
-        return delete_matches(services, Targets(services, request.db, name, query, check, stay=False), check)
 
-    def work(unit: RecoveryUnit) -> int:
-        collection = services.catalog.find(request.db, name)
+    def body(transaction: Transaction) -> CanonicalQuery | Deleted:
+        collection = transaction.catalog.find(request.db, name)
+        check_not_view(collection)
+        query = parse_delete(request, collection, spec, let)
+        if not query.limit:
+            return query
         if collection is None:
-            return 0
-        first = plan_of(collection, query).first(unit, check)
-        return 0 if first is None else delete_documents(services, unit, collection, [first], check)
+            return Deleted()
+        first = plan_of(collection, query).first(transaction.unit, check)
+        return delete_documents(services, transaction, collection, [] if first is None else [first], check)
 
-    return write_transaction(services, check, work)
+    outcome = request.work.write(body, check)
+    if isinstance(outcome, CanonicalQuery):
+        return delete_matches(services, request.work, Targets(services, request.db, name, outcome, check, stay=False), check)
+    if outcome.failure is not None:
+        raise outcome.failure
+    return outcome.deleted

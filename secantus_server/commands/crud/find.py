@@ -13,6 +13,7 @@ from secantus_server.dispatch.memory_limits import may_use_disk
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
@@ -20,9 +21,9 @@ from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import count_all, find_documents
 from secantus_server.query.plan import Found, Source
-from secantus_server.storage import RecoveryUnit
+from secantus_server.work.collections import recall
 from secantus_server.work.pipelines import run_view
-from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply, read_transaction
+from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
 from secantus_server.work.snapshot_reads import materialized, snapshot_time
 from secantus_server.work.system_collections import source_of
 
@@ -55,22 +56,21 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
     """Find documents."""
     name = collection_name("find", request.db, request.body[request.name])
     if args["tailable"] or "$text" in args["filter"]:
-        request.services.catalog.recall(request.db, name)
-    collection = request.services.catalog.find(request.db, name)
-    ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
-    query, projection = parse_find(args, ctx)
-    if query.sort is not None and not may_use_disk(request.services.parameters, args["allowDiskUse"]):
-        query.sort_bytes = ctx.limits.sort
-    _check_options(args, collection)
-    if collection is not None and collection.is_view:
-        return run_view(request, collection, view_stages(args), args)
-    with read_transaction(request.services.engine) as unit:
-        collection = request.services.catalog.find(request.db, name)
-        plan = source_of(request.services, request.db, name, collection, query)
-        if plan.is_lookup and _is_one_batch(query, args) and "readConcern" not in request.body:
-            found = plan.first(unit, request.operation.check)
-            return _lookup_reply(f"{request.db}.{name}", found, projection)
-        return _open_cursor(request, f"{request.db}.{name}", collection, plan, query, projection, args, unit)
+        recall(request.services, request.db, name)
+    with request.work.reading() as transaction:
+        collection = transaction.catalog.find(request.db, name)
+        ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+        query, projection = parse_find(args, ctx)
+        if query.sort is not None and not may_use_disk(request.services.parameters, args["allowDiskUse"]):
+            query.sort_bytes = ctx.limits.sort
+        _check_options(args, collection)
+        if collection is None or not collection.is_view:
+            plan = source_of(request.services, request.db, name, collection, query)
+            if plan.is_lookup and _is_one_batch(query, args) and "readConcern" not in request.body:
+                found = plan.first(transaction.unit, request.operation.check)
+                return _lookup_reply(f"{request.db}.{name}", found, projection)
+            return _open_cursor(request, f"{request.db}.{name}", collection, plan, query, projection, args, transaction)
+    return run_view(request, name, view_stages(args), args)
 
 
 def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
@@ -94,11 +94,11 @@ def _open_cursor(
     query: CanonicalQuery,
     projection: Projection | None,
     args: dict[str, Any],
-    unit: RecoveryUnit,
+    transaction: ReadTransaction,
 ) -> Reply:
     """Return the first batch, and a cursor for the rest."""
-    scope = ReadScope(unit, request.operation.check)
-    at = snapshot_time(request, unit)
+    scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
+    at = snapshot_time(request, transaction.unit)
     documents = materialized(find_documents(plan, collection, query, projection, scope), at)
     cursor = Cursor(
         namespace,

@@ -12,6 +12,7 @@ from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
@@ -19,10 +20,9 @@ from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.mql.update import upsert_document
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import plan_of
-from secantus_server.storage import RecoveryUnit, WriteConflict
 from secantus_server.work.document_writer import DocumentWriter, prepared_id
 from secantus_server.work.reading import command_context
-from secantus_server.work.writing import check_not_view, finish_write, writable_collection, write_transaction
+from secantus_server.work.writing import check_not_view, finish_write
 
 FIELDS = {
     "query": a.document({}),
@@ -47,11 +47,19 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     """Change or remove one document and return it."""
     name = collection_name("findAndModify", request.db, request.body[request.name])
     check_arguments(args)
-    collection = request.services.catalog.find(request.db, name)
-    check_not_view(collection)
-    ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
-    job = _Remove(request, name, args, ctx) if args["remove"] else _Modify(request, name, args, ctx)
-    value, last = write_transaction(request.services, request.operation.check, job.run)
+
+    def body(transaction: Transaction) -> Outcome:
+        collection = transaction.catalog.find(request.db, name)
+        check_not_view(collection)
+        ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+        job = _Remove(request, args, ctx) if args["remove"] else _Modify(request, args, ctx)
+        if collection is not None:
+            return job.run(transaction, collection)
+        if args["upsert"]:
+            raise MissingCollection(request.db, name)
+        return job.nothing
+
+    value, last = request.work.write(body, request.operation.check)
     shown = None if value is None else RawDocument(value)
     return finish_write(request, {"lastErrorObject": last, "value": shown}, [], silent=False)
 
@@ -81,9 +89,8 @@ Outcome = tuple[bytes | None, dict[str, Any]]
 class _Job:
     """What both kinds share: the query, and the projection of the document given back."""
 
-    def __init__(self, request: Request, name: str, args: dict[str, Any], query: CanonicalQuery) -> None:
+    def __init__(self, request: Request, args: dict[str, Any], query: CanonicalQuery) -> None:
         self.request = request
-        self.name = name
         self.args = args
         self.query = query
         self.projection: Projection | None = None
@@ -100,57 +107,45 @@ class _Job:
             return document
         return check_result_size(self.projection.apply(document))
 
-    def target(self, collection: Collection, unit: RecoveryUnit) -> tuple[int, bytes] | None:
-        """The document to change, with its RecordId."""
-        return plan_of(collection, self.query).first(unit, self.request.operation.check)
+    def target(self, transaction: Transaction, collection: Collection) -> tuple[int, bytes] | None:
+        """Return the document to change, with its RecordId."""
+        return plan_of(collection, self.query).first(transaction.unit, self.request.operation.check)
 
 
 class _Remove(_Job):
     """findAndModify with `remove`."""
 
-    def __init__(self, request: Request, name: str, args: dict[str, Any], ctx: ParseContext) -> None:
-        super().__init__(request, name, args, parse_query(args["query"], ctx, sort=args["sort"], hint=args["hint"], limit=1))
+    nothing: Outcome = (None, {"n": 0})
 
-    def run(self, unit: RecoveryUnit) -> Outcome:
-        """Remove the document; gives it."""
-        services = self.request.services
-        collection = services.catalog.find(self.request.db, self.name)
-        found = self.target(collection, unit) if collection is not None else None
-        if collection is None or found is None:
-            return None, {"n": 0}
-        writer = DocumentWriter(services, unit, collection)
+    def __init__(self, request: Request, args: dict[str, Any], ctx: ParseContext) -> None:
+        super().__init__(request, args, parse_query(args["query"], ctx, sort=args["sort"], hint=args["hint"], limit=1))
+
+    def run(self, transaction: Transaction, collection: Collection) -> Outcome:
+        """Remove the document and return it."""
+        found = self.target(transaction, collection)
+        if found is None:
+            return self.nothing
         shown = self.shown(found[1])
-        writer.delete(found[1], found[0])
-        writer.commit()
+        DocumentWriter(self.request.services, transaction, collection).delete(found[1], found[0])
         return shown, {"n": 1}
 
 
 class _Modify(_Job):
     """findAndModify with an update."""
 
-    def __init__(self, request: Request, name: str, args: dict[str, Any], ctx: ParseContext) -> None:
-        self.statement: UpdateStatement = make_statement({**args, "q": args["query"], "u": args["update"], "multi": False}, ctx)
-        super().__init__(request, name, args, self.statement.query)
-        if args["upsert"]:
-            writable_collection(request, name)
+    nothing: Outcome = (None, {"n": 0, "updatedExisting": False})
 
-    def run(self, unit: RecoveryUnit) -> Outcome:
-        """Change the document, or insert one; gives it as it was or, with `new`, as it is."""
-        services, args = self.request.services, self.args
-        collection = services.catalog.find(self.request.db, self.name)
-        if collection is None:
-            if args["upsert"]:
-                unit.rollback()
-                writable_collection(self.request, self.name)
-                raise WriteConflict
-            return None, {"n": 0, "updatedExisting": False}
-        writer = DocumentWriter(services, unit, collection, bypass_validation=args["bypassDocumentValidation"])
-        found = self.target(collection, unit)
+    def __init__(self, request: Request, args: dict[str, Any], ctx: ParseContext) -> None:
+        self.statement: UpdateStatement = make_statement({**args, "q": args["query"], "u": args["update"], "multi": False}, ctx)
+        super().__init__(request, args, self.statement.query)
+
+    def run(self, transaction: Transaction, collection: Collection) -> Outcome:
+        """Change the document, or insert one; return it as it was or, with `new`, as it is."""
+        bypass = self.args["bypassDocumentValidation"]
+        writer = DocumentWriter(self.request.services, transaction, collection, bypass_validation=bypass)
+        found = self.target(transaction, collection)
         value, last = self._insert(writer) if found is None else self._change(writer, *found)
-        value = self.shown(value)
-        if writer.wrote:
-            writer.commit()
-        return value, last
+        return self.shown(value), last
 
     def _change(self, writer: DocumentWriter, record_id: int, old: bytes) -> Outcome:
         changes = self.statement.update
@@ -162,7 +157,7 @@ class _Modify(_Job):
 
     def _insert(self, writer: DocumentWriter) -> Outcome:
         if not self.args["upsert"]:
-            return None, {"n": 0, "updatedExisting": False}
+            return self.nothing
         match = self.query.match if self.query.match is not None else parse_match({}, self.query.context)
         document = upsert_document(match, self.statement.update, self.query.context)
         writer.insert(document)

@@ -78,20 +78,24 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
         CommandError: 175 QueryPlanKilled, 136 CappedPositionLost, or what the cursor's documents raise.
     """
     services = request.services
-    verify = partial(check_still_there, services.catalog)
-    check = request.operation.check
-    batch = cursor.next_batch(services.engine, args["batchSize"], verify, check)
+    batch = _next_batch(request, cursor, args["batchSize"])
     if batch or not cursor.await_data:
         return batch
     wait_ms = AWAIT_DATA_MS if args["maxTimeMS"] is None else args["maxTimeMS"]
     began = services.clock.monotonic()
     deadline = began + wait_ms / 1000
     while not batch and (left := deadline - services.clock.monotonic()) > 0:
-        check()
+        request.operation.check()
         services.writes.wait(left)
-        batch = cursor.next_batch(services.engine, args["batchSize"], verify, check)
+        batch = _next_batch(request, cursor, args["batchSize"])
     request.operation.waited = services.clock.monotonic() - began
     return batch
+
+
+def _next_batch(request: Request, cursor: Cursor, size: int | None) -> list[bytes]:
+    with request.work.reading() as transaction:
+        verify = partial(check_still_there, transaction.catalog)
+        return cursor.next_batch(transaction.unit, size, verify, request.operation.check, transaction.catalog)
 
 
 @command("killCursors", {"cursors": a.array(required=True)}, in_api_v1=True)

@@ -7,19 +7,19 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, Transaction
 from secantus_server.errors import CommandError
-from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
+from secantus_server.storage import StorageError
 from secantus_server.work.document_writer import DocumentWriter
 from secantus_server.work.writing import (
-    OUT_OF_SPACE,
     WriteErrors,
     check_statement_count,
     finish_write,
-    writable_collection,
+    writable,
     write_error,
-    write_transaction,
 )
 
 # The documents of one transaction at most; fewer if they are large.
@@ -62,19 +62,20 @@ def insert_documents(
     Returns:
         how many were inserted, and the errors of the others.
     """
-    writable_collection(request, name)
     total, position = 0, 0
     errors: WriteErrors = []
     while position < len(documents) and not (errors and ordered):
         chunk = _Chunk(request, name, documents, position, ordered, bypass_validation)
         try:
-            total += write_transaction(request.services, request.operation.check, chunk.run)
+            total += request.work.write(chunk.run, request.operation.check)
             errors += chunk.errors
         except CommandError as error:
             # After a full disk the store has stopped: that is the command's error, and the server's end.
             if error.code != OUT_OF_SPACE or isinstance(error, StorageError):
                 raise
             errors += chunk.refused(error)
+        if chunk.interruption is not None:
+            raise chunk.interruption
         position = chunk.reached
     return total, errors
 
@@ -90,36 +91,34 @@ class _Chunk:
         self._ordered = ordered
         self._bypass_validation = bypass_validation
         self.errors: WriteErrors = []
+        # Why the command has to end; what was inserted before stays.
+        self.interruption: CommandError | None = None
         self._timestamps = 0
 
-    def run(self, unit: RecoveryUnit) -> int:
-        """Insert them and commit; gives how many it were."""
+    def run(self, transaction: Transaction) -> int:
+        """Insert them and return how many there were."""
         services = self._request.services
-        # The collection as it is now that the transaction has begun; somebody may have dropped it a moment ago.
-        collection = services.catalog.find(self._request.db, self._name)
-        if collection is None:
-            unit.rollback()
-            writable_collection(self._request, self._name)
-            raise WriteConflict
-        writer = DocumentWriter(services, unit, collection, bypass_validation=self._bypass_validation)
+        collection = writable(transaction, self._request.db, self._name)
+        writer = DocumentWriter(services, transaction, collection, bypass_validation=self._bypass_validation)
         self.errors = []
         position, stop, count = self._start, min(self._start + CHUNK, len(self._documents)), 0
         operation = self._request.operation
-        while position < stop and not unit.is_large:
+        while position < stop and not transaction.unit.is_large:
+            if position > self._start and (interruption := _interruption(operation)) is not None:
+                self.interruption = interruption
+                break
             end = min(position + RUN, stop)
             reached, error = writer.insert_run(self._documents, position, end, self._timestamp, operation.check)
             count += reached - position
             position = reached
             if error is not None:
                 if operation.is_ended_by(error):
-                    # What was inserted before stays.
-                    writer.commit()
-                    raise error
+                    self.interruption = error
+                    break
                 self.errors.append(write_error(reached, error))
                 position += 1
                 if self._ordered:
                     break
-        writer.commit()
         self.reached = position
         return count
 
@@ -135,3 +134,12 @@ class _Chunk:
         last = self._request.services.oplog.last_timestamp()
         self._timestamps += 1
         return int(last.time) << 32 | int(last.inc) + self._timestamps
+
+
+def _interruption(operation: Operation) -> CommandError | None:
+    """Return why the operation has to end, or None."""
+    try:
+        operation.check()
+    except CommandError as error:
+        return error
+    return None

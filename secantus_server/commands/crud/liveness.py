@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import uuid
 
-from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.errors import CommandError
 
 
-def check_still_there(catalog: Catalog, collection: Collection) -> None:
+def check_still_there(catalog: CatalogView, collection: Collection) -> None:
     """Return if the documents that a cursor began to read are still those of its namespace.
 
     Arguments:
-        catalog: as it is now.
+        catalog: as the transaction of the getMore sees it.
         collection: as the catalog had it when the cursor was opened.
 
     Raises:

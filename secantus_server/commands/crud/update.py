@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson.values import MISSING, type_name
+from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import check_single
+from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction, concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
@@ -20,7 +22,6 @@ from secantus_server.mql.update.pipeline import check_stage_names
 from secantus_server.mql.update.upsert import check_upsert_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import plan_of
-from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.document_writer import DocumentWriter, prepared_id
 from secantus_server.work.reading import command_context
@@ -29,9 +30,7 @@ from secantus_server.work.writing import (
     check_not_view,
     finish_write,
     statements,
-    writable_collection,
     write_error,
-    write_transaction,
 )
 
 FIELDS = {
@@ -101,8 +100,7 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
         try:
-            statement = parse_statement(request, name, spec, args["let"])
-            outcome = run_update(request, name, statement, bypass_validation=args["bypassDocumentValidation"])
+            outcome = run_update(request, name, spec, args["let"], bypass_validation=args["bypassDocumentValidation"])
         except CommandError as error:
             if request.operation.is_ended_by(error):
                 raise
@@ -120,13 +118,15 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
     return finish_write(request, reply, errors)
 
 
-def parse_statement(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> UpdateStatement:
+def parse_statement(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> UpdateStatement:
     """Parse one statement.
+
+    Arguments:
+        collection: the collection that it is about.
 
     Raises:
         CommandError: whatever MongoDB rejects before it looks at a document.
     """
-    collection = request.services.catalog.find(request.db, name)
     if spec["c"] is not None and type(spec["u"]) is not list:
         raise CommandError(51198, "Constant values may only be specified for pipeline updates")
     ctx = command_context(request, let={**let, **(spec["c"] or {})}, collation=spec["collation"], collection=collection)
@@ -147,78 +147,109 @@ def make_statement(spec: dict[str, Any], ctx: ParseContext) -> UpdateStatement:
     return UpdateStatement(query, changes, spec["upsert"], not spec["multi"])
 
 
-def run_update(request: Request, name: str, statement: UpdateStatement, *, bypass_validation: bool) -> UpdateOutcome:
-    """Change what matches, or insert.
+def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any], *, bypass_validation: bool) -> UpdateOutcome:
+    """Parse a statement, and change what matches or insert.
 
     Raises:
-        CommandError: a document could not be changed, or the operation was interrupted; the documents before stay changed.
+        CommandError: the statement is not valid, a document could not be changed, or the operation was interrupted; the documents
+            before stay changed.
     """
-    services, check = request.services, request.operation.check
-    if statement.upsert:
-        writable_collection(request, name)
-    if not statement.sole:
-        return _update_many(request, name, statement, bypass_validation)
+    kind = _ManyUpdates if spec["multi"] else _OneUpdate
+    return kind(request, name, spec, let, bypass_validation).run()
 
-    def work(unit: RecoveryUnit) -> UpdateOutcome:
-        collection = services.catalog.find(request.db, name)
+
+class _OneUpdate:
+    """A statement about one document."""
+
+    def __init__(self, request: Request, name: str, spec: dict[str, Any], let: dict[str, Any], bypass_validation: bool) -> None:
+        self._request = request
+        self._name = name
+        self._spec = spec
+        self._let = let
+        self._bypass_validation = bypass_validation
+        self._failure: CommandError | None = None
+
+    def run(self) -> UpdateOutcome:
+        """Run the statement."""
+        return self._request.work.write(self._body, self._request.operation.check)
+
+    def _body(self, transaction: Transaction) -> UpdateOutcome:
+        collection = transaction.catalog.find(self._request.db, self._name)
+        statement = parse_statement(self._request, collection, self._spec, self._let)
         if collection is None:
-            return _without_collection(request, name, statement, unit)
-        first = plan_of(collection, statement.query).first(unit, check)
+            return self._without_collection(statement)
+        check_not_view(collection)
+        check = self._request.operation.check
+        first = plan_of(collection, statement.query).first(transaction.unit, check)
         found = [] if first is None else [first]
-        writer = DocumentWriter(services, unit, collection, bypass_validation=bypass_validation)
-        return _write(writer, statement, found, check, statement.upsert and not found)
-
-    return write_transaction(services, check, work)
-
-
-def _update_many(request: Request, name: str, statement: UpdateStatement, bypass_validation: bool) -> UpdateOutcome:
-    """Change every document that matches, a batch at a time."""
-    services, check = request.services, request.operation.check
-    targets = Targets(services, request.db, name, statement.query, check, stay=True)
-    total = UpdateOutcome()
-
-    def work(unit: RecoveryUnit) -> UpdateOutcome:
-        found = targets.read(unit)
-        if targets.collection is None:
-            return _without_collection(request, name, statement, unit)
-        writer = DocumentWriter(services, unit, targets.collection, bypass_validation=bypass_validation)
-        return _write(writer, statement, found, check, statement.upsert and targets.at_end and not found and not total.matched)
-
-    while True:
-        outcome = write_transaction(services, check, work)
-        targets.done(outcome.matched)
-        total.matched += outcome.matched
-        total.modified += outcome.modified
-        total.upserted_id = outcome.upserted_id
-        if targets.at_end:
-            return total
-
-
-def _without_collection(request: Request, name: str, statement: UpdateStatement, unit: RecoveryUnit) -> UpdateOutcome:
-    """Return that nothing matched; an upsert makes the collection, which was dropped a moment ago, and is tried again."""
-    if statement.upsert:
-        unit.rollback()
-        writable_collection(request, name)
-        raise WriteConflict
-    return UpdateOutcome()
-
-
-def _write(
-    writer: DocumentWriter, statement: UpdateStatement, found: list[Target], check: Callable[[], None], upsert: bool
-) -> UpdateOutcome:
-    """Write in the unit's transaction and commit."""
-    try:
+        writer = self._writer(transaction, collection)
         outcome = change_documents(writer, statement, found, check)
-        if upsert:
+        if statement.upsert and not found:
             outcome.upserted_id = insert_upsert(writer, statement)
-    except (StorageError, WriteConflict):
-        raise
-    except CommandError:
-        # What was changed before the document that could not be changed stays, though nobody counts it.
-        writer.commit()
-        raise
-    writer.commit()
-    return outcome
+        return outcome
+
+    def _without_collection(self, statement: UpdateStatement) -> UpdateOutcome:
+        """Return that nothing matched; an upsert needs the collection."""
+        if statement.upsert:
+            raise MissingCollection(self._request.db, self._name)
+        return UpdateOutcome()
+
+    def _writer(self, transaction: Transaction, collection: Collection) -> DocumentWriter:
+        return DocumentWriter(self._request.services, transaction, collection, bypass_validation=self._bypass_validation)
+
+
+class _ManyUpdates(_OneUpdate):
+    """A statement about every document that matches; it is run in batches, each in a transaction of its own."""
+
+    _statement: UpdateStatement
+    _targets: Targets | None = None
+    # The collection that the statement was parsed for.
+    _collection: Collection | None = None
+
+    def run(self) -> UpdateOutcome:
+        """Run the statement."""
+        total = UpdateOutcome()
+        while True:
+            self._matched = total.matched
+            outcome = super().run()
+            total.matched += outcome.matched
+            total.modified += outcome.modified
+            total.upserted_id = outcome.upserted_id
+            if self._targets is not None:
+                self._targets.done(outcome.matched)
+            if self._failure is not None:
+                raise self._failure
+            if self._targets is None or self._targets.at_end:
+                return total
+
+    def _body(self, transaction: Transaction) -> UpdateOutcome:
+        targets = self._begun(transaction)
+        found = targets.read(transaction)
+        if targets.collection is None:
+            return self._without_collection(self._statement)
+        check_not_view(targets.collection)
+        writer = self._writer(transaction, targets.collection)
+        try:
+            outcome = change_documents(writer, self._statement, found, self._request.operation.check)
+            if self._statement.upsert and targets.at_end and not found and not self._matched:
+                outcome.upserted_id = insert_upsert(writer, self._statement)
+        except CommandError as error:
+            if concerns_store(error):
+                raise
+            # Documents updated before the failing one stay updated but are not counted, as in MongoDB.
+            self._failure = error
+            return UpdateOutcome()
+        return outcome
+
+    def _begun(self, transaction: Transaction) -> Targets:
+        """Return the targets; parse the statement before the first batch, again if that conflicted and the collection is another one."""
+        collection = transaction.catalog.find(self._request.db, self._name)
+        if self._targets is None or (not self._targets.has_begun and collection is not self._collection):
+            self._collection = collection
+            self._statement = parse_statement(self._request, collection, self._spec, self._let)
+            check, query = self._request.operation.check, self._statement.query
+            self._targets = Targets(self._request.services, self._request.db, self._name, query, check, stay=True)
+        return self._targets
 
 
 def change_documents(

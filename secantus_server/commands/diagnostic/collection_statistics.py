@@ -19,7 +19,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.bounds import EVERYTHING, IndexBounds
-from secantus_server.work.reading import read_transaction
+from secantus_server.work.collections import recall
 from secantus_server.work.statistics import collection_statistics, document_bytes, index_bytes
 from secantus_server.work.writing import check_not_view
 
@@ -29,24 +29,25 @@ def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
     """Tell how large a collection is."""
     name = collection_name("collStats", request.db, request.body[request.name])
     reply: Reply = {"ns": f"{request.db}.{name}"}
-    with read_transaction(request.services.engine) as unit:
-        collection = request.services.catalog.recall(request.db, name)
+    recall(request.services, request.db, name)
+    with request.work.reading() as transaction:
+        collection = transaction.catalog.find(request.db, name)
         if collection is None:
             empty: Reply = {"size": 0, "count": 0, "storageSize": 0, "totalSize": 0, "nindexes": 0, "totalIndexSize": 0}
             return reply | empty | {"indexDetails": {}, "indexSizes": {}, "scaleFactor": args["scale"]}
         check_not_view(collection)
-        return reply | collection_statistics(collection, ReadScope(unit, request.operation.check), args["scale"])
+        return reply | collection_statistics(collection, ReadScope(transaction.unit, request.operation.check), args["scale"])
 
 
 @command("dbStats", {"scale": a.number(1, minimum=1), "freeStorage": a.boolean()}, aliases=("dbstats",))
 def db_stats(request: Request, args: dict[str, Any]) -> Reply:
     """Tell how large a database is."""
-    collections = request.services.catalog.collections(request.db)
-    stored = [collection for collection in collections if not collection.is_view]
-    views = len(collections) - len(stored)
     objects = data = index_size = 0
-    with read_transaction(request.services.engine) as unit:
-        scope = ReadScope(unit, request.operation.check)
+    with request.work.reading() as transaction:
+        collections = transaction.catalog.collections(request.db)
+        stored = [collection for collection in collections if not collection.is_view]
+        views = len(collections) - len(stored)
+        scope = ReadScope(transaction.unit, request.operation.check)
         for collection in stored:
             count, size = document_bytes(collection, scope)
             objects, data = objects + count, data + size
@@ -93,11 +94,13 @@ def data_size(request: Request, args: dict[str, Any]) -> Reply:
     if (args["min"] is None) != (args["max"] is None):
         raise CommandError(2, "only one of min or max specified")
     started = request.services.clock.monotonic()
-    with read_transaction(request.services.engine) as unit:
-        collection = request.services.catalog.recall(db, name)
+    recall(request.services, db, name)
+    with request.work.reading() as transaction:
+        collection = transaction.catalog.find(db, name)
         if collection is not None and collection.is_view:
             raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
-        count, size = _measure(collection, args, ReadScope(unit, request.operation.check)) if collection is not None else (0, 0)
+        scope = ReadScope(transaction.unit, request.operation.check)
+        count, size = _measure(collection, args, scope) if collection is not None else (0, 0)
     millis = int((request.services.clock.monotonic() - started) * 1000)
     return {"estimate": args["estimate"], "size": Int64(size), "numObjects": Int64(count), "millis": Int64(millis)}
 

@@ -6,22 +6,22 @@ import hashlib
 from typing import Any
 
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.work.reading import read_transaction
 
 
 @command("dbHash", lenient=True)
 def db_hash(request: Request, _args: dict[str, Any]) -> Reply:
     """Give a hash of each collection's documents in the order of their _id."""
     started = request.services.clock.monotonic()
-    chosen = _chosen(request)
     hashes: dict[str, str] = {}
-    with read_transaction(request.services.engine) as unit:
-        scope = ReadScope(unit, request.operation.check)
+    with request.work.reading() as transaction:
+        chosen = _chosen(request, transaction.catalog)
+        scope = ReadScope(transaction.unit, request.operation.check)
         for collection in chosen:
             hashes[collection.name] = _hash(collection, scope)
         scope.close()
@@ -36,12 +36,12 @@ def db_hash(request: Request, _args: dict[str, Any]) -> Reply:
     }
 
 
-def _chosen(request: Request) -> list[Collection]:
+def _chosen(request: Request, catalog: CatalogView) -> list[Collection]:
     wanted = request.body.get("collections")
     wanted = wanted if type(wanted) is list else []
     if any(type(name) is not str for name in wanted):
         raise CommandError(2, "collections entries have to be strings")
-    collections = request.services.catalog.collections(request.db)
+    collections = catalog.collections(request.db)
     return [collection for collection in collections if not collection.is_view and (not wanted or collection.name in wanted)]
 
 

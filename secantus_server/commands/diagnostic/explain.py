@@ -22,7 +22,6 @@ from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.explain import VERBOSITIES, Runner, shape_hash, shape_of
 from secantus_server.version import VERSION
-from secantus_server.work.reading import read_transaction
 
 Explainer = Callable[[Request, dict[str, Any], Runner], dict[str, Any]]
 
@@ -87,8 +86,8 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
     arguments = found.arguments.parse(body, name)
     services = request.services
     begun = services.clock.monotonic()
-    with read_transaction(services.engine) as unit:
-        scope = ReadScope(unit, request.operation.check)
+    with request.work.reading() as transaction:
+        scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
         runner = Runner(scope, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000))
         sections = explainer(inner, arguments, runner)
         scope.close()

@@ -17,6 +17,7 @@ from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages.project import Project
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.explain import Runner, run_count, run_distinct, run_find
+from secantus_server.work.collections import recall
 from secantus_server.work.pipeline_operations import query_of
 from secantus_server.work.pipelines import make_context, resolve_view
 from secantus_server.work.reading import command_context
@@ -27,7 +28,7 @@ Sections = dict[str, Any]
 def explain_find(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
     """The sections for a find; one over a view is the aggregation that it becomes."""
     name = collection_name("find", request.db, request.body[request.name])
-    collection = request.services.catalog.recall(request.db, name)
+    collection = recall(request.services, request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     query, projection = parse_find(args, ctx)
     if collection is not None and collection.is_view:
@@ -44,7 +45,7 @@ def _explain_view(request: Request, name: str, stages: list[dict[str, Any]], arg
 def explain_count(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
     """The sections for a count."""
     name = collection_name("count", request.db, request.body[request.name])
-    collection = request.services.catalog.recall(request.db, name)
+    collection = recall(request.services, request.db, name)
     if collection is not None and collection.is_view:
         return _explain_view(request, name, [{"$match": args["query"]}, {"$count": "count"}], args, runner)
     ctx = command_context(request, collation=args["collation"], collection=collection)
@@ -55,7 +56,7 @@ def explain_count(request: Request, args: dict[str, Any], runner: Runner) -> Sec
 def explain_distinct(request: Request, args: dict[str, Any], runner: Runner) -> Sections:
     """The sections for a distinct."""
     name = collection_name("distinct", request.db, request.body[request.name])
-    collection = request.services.catalog.recall(request.db, name)
+    collection = recall(request.services, request.db, name)
     if collection is not None and collection.is_view:
         return _explain_view(request, name, [{"$match": args["query"]}], args, runner)
     ctx = command_context(request, collation=args["collation"], collection=collection)
@@ -82,9 +83,9 @@ def explain_stages(request: Request, name: str | None, args: dict[str, Any], run
         name: what it reads, or None.
         args: `pipeline`, `let`, `collation` and `hint` of the command.
     """
-    collection = request.services.catalog.recall(request.db, name) if name is not None else None
+    collection = recall(request.services, request.db, name) if name is not None else None
     ctx = make_context(request, name, collection, args, runner.scope)
-    stages, source = resolve_view(request, name, args["pipeline"])
+    stages, source = resolve_view(request.services.catalog.view, request.db, name, args["pipeline"])
     pipeline = parse_pipeline(args["pipeline"], ctx)
     if stages is not args["pipeline"]:
         pipeline = parse_pipeline(stages, make_context(request, source, collection, args, runner.scope))
@@ -96,7 +97,7 @@ def explain_stages(request: Request, name: str | None, args: dict[str, Any], run
     plain = rest[0] if rest and isinstance(rest[0], Project) and rest[0].is_plain_inclusion else None
     rest = rest[1:] if plain else rest
     projection = None if plain is None else plain.explain()[plain.name]
-    found = request.services.catalog.recall(request.db, source)
+    found = recall(request.services, request.db, source)
     root = run_find(found, query, projection, plain.projection if plain else None, runner)
     cursor = runner.result(f"{request.db}.{source}", found, query, root, whole_pipeline=not rest)
     if not rest:

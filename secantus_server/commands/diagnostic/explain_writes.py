@@ -17,6 +17,7 @@ from secantus_server.query.express import ExpressScan, express_by_id, id_plan
 from secantus_server.query.plan import Plan
 from secantus_server.query.planner import plan_query
 from secantus_server.query.stages import PlanStage, stage
+from secantus_server.work.collections import recall
 from secantus_server.work.reading import command_context
 from secantus_server.work.writing import check_not_view, statements
 
@@ -28,7 +29,7 @@ def explain_update(request: Request, args: dict[str, Any], runner: Runner) -> Se
     name = collection_name("update", request.db, request.body[request.name])
     spec = update.STATEMENT.parse(_sole(statements(request, "updates", args["updates"]), "update"))
     collection = _collection(request, name)
-    statement = update.parse_statement(request, name, spec, args["let"])
+    statement = update.parse_statement(request, collection, spec, args["let"])
     root = _run_update(collection, statement, runner)
     return runner.result(f"{request.db}.{name}", collection, statement.query, root)
 
@@ -38,7 +39,7 @@ def explain_delete(request: Request, args: dict[str, Any], runner: Runner) -> Se
     name = collection_name("delete", request.db, request.body[request.name])
     spec = delete.STATEMENT.parse(_sole(statements(request, "deletes", args["deletes"]), "delete"))
     collection = _collection(request, name)
-    query = delete.parse_delete(request, name, spec, args["let"])
+    query = delete.parse_delete(request, collection, spec, args["let"])
     return runner.result(f"{request.db}.{name}", collection, query, _run_delete(collection, query, runner))
 
 
@@ -78,7 +79,7 @@ def _sole(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def _collection(request: Request, name: str) -> Collection | None:
-    collection = request.services.catalog.recall(request.db, name)
+    collection = recall(request.services, request.db, name)
     check_not_view(collection)
     return collection
 

@@ -21,7 +21,7 @@ from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.index._index import Index
 from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit, pack_ident
-from secantus_server.work.reading import read_transaction
+from secantus_server.work.collections import recall
 from secantus_server.work.statistics import number
 from secantus_server.work.writing import check_not_view
 
@@ -52,12 +52,13 @@ def validate_command(request: Request, _args: dict[str, Any]) -> Reply:
     value = body[request.name]
     name = value if type(value) is str and value.startswith("$") else collection_name("validate", request.db, value)
     _check_options(body)
-    with read_transaction(request.services.engine) as unit:
-        collection = request.services.catalog.recall(request.db, name)
+    recall(request.services, request.db, name)
+    with request.work.reading() as transaction:
+        collection = transaction.catalog.find(request.db, name)
         if collection is None:
             raise CommandError(26, f"Collection '{request.db}.{name}' does not exist to validate.")
         check_not_view(collection)
-        return _Validation(collection, unit, request).run()
+        return _Validation(collection, transaction.unit, request).run()
 
 
 def _check_options(body: dict[str, Any]) -> None:

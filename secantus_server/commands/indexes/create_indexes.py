@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bson.binary import Binary
@@ -9,12 +10,12 @@ from bson.binary import Binary
 from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number, type_name
-from secantus_server.catalog.catalog import Change
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
@@ -28,7 +29,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
 from secantus_server.query.predicates import conjuncts
-from secantus_server.work.collections import create_collection
+from secantus_server.work.collections import create_collection, recall
 from secantus_server.work.writing import check_not_view
 
 MAX_INDEXES = 64
@@ -55,7 +56,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
         given = list(map(known_options, given))
     specs = [check_requested(spec) for spec in given]
     check_commit_quorum(args["commitQuorum"])
-    check_not_view(request.services.catalog.recall(request.db, name))
+    check_not_view(recall(request.services, request.db, name))
     services = request.services
     # No transaction runs meanwhile, so that no writer misses an index that it did not know of.
     with services.engine.exclusive():
@@ -64,8 +65,8 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
         count = len(collection.counted_indexes)
         new = choose_new(collection, [_with_collation(collection, spec) for spec in specs])
         if new:
-            with services.catalog.changing() as change:
-                build_indexes(request, change, collection, new)
+            build = partial(build_indexes, request, collection, new)
+            request.work.change_catalog(build, request.operation.check)
     reply: Reply = {"numIndexesBefore": count, "numIndexesAfter": count + len(new), "createdCollectionAutomatically": before is None}
     if not new:
         reply["note"] = "all indexes already exist"
@@ -186,17 +187,17 @@ def _different(start: str, spec: dict[str, Any], other: dict[str, Any], names: b
     return f"{start} Requested index: {document_text(spec)}, existing index: {document_text(other)}"
 
 
-def build_indexes(request: Request, change: Change, collection: Collection, specs: list[dict[str, Any]]) -> None:
-    """Make the indexes and fill them, all or none.
+def build_indexes(request: Request, collection: Collection, specs: list[dict[str, Any]], transaction: CatalogTransaction) -> None:
+    """Create the indexes and fill them, all or none.
 
     Raises:
         CommandError: 11000 for a unique index over equal keys, or a document cannot be indexed.
     """
     services = request.services
     made = [make_index(spec, services.engine.new_ident()) for spec in specs]
-    writer = CollectionWriter(change.unit, collection.ident, [index for index in collection.indexes if index.is_id])
+    writer = CollectionWriter(transaction.unit, collection.ident, [index for index in collection.indexes if index.is_id])
     scan = RecordScan(collection.ident, None, request.operation.check)
-    scan.attach(change.unit)
+    scan.attach(transaction.unit)
     try:
         _fill(writer, collection, made, scan)
     except CommandError as error:
@@ -209,13 +210,9 @@ def build_indexes(request: Request, change: Change, collection: Collection, spec
         scan.close()
     for index in writer.became_multikey:
         index.multikey = True
-    changed = Collection(
-        collection.db, collection.name, collection.uuid, collection.ident, collection.options, [*collection.indexes, *made]
-    )
-    changed.take_count_of(collection)
-    change.save(changed)
-    entries = [Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})) for index in made]
-    services.oplog.commit(change.unit, entries)
+    transaction.changes.save(collection.replaced(indexes=[*collection.indexes, *made]))
+    for index in made:
+        transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})))
 
 
 def _text(uuid: Binary) -> str:

@@ -12,9 +12,11 @@ from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.oplog.oplog import Entry
+from secantus_server.work.collections import recall
 from secantus_server.work.writing import check_not_view
 
 
@@ -31,22 +33,22 @@ FIELDS = {"index": a.Field(_index, None, True, null_is_absent=False)}
 def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """Drop indexes."""
     name = collection_name("dropIndexes", request.db, request.body[request.name])
-    services = request.services
-    services.catalog.recall(request.db, name)
-    with services.engine.exclusive(), services.catalog.changing() as change:
-        collection = services.catalog.find(request.db, name)
+    recall(request.services, request.db, name)
+
+    def body(transaction: CatalogTransaction) -> int:
+        collection = transaction.catalog.find(request.db, name)
         if collection is None:
             raise CommandError(26, f"ns not found {request.db}.{name}")
         check_not_view(collection)
         gone = choose_indexes(collection, args["index"])
-        count = len(collection.counted_indexes)
+        for index in gone:
+            transaction.changes.drop_index(index)
+            transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, encode({"dropIndexes": name, "index": index.name})))
         if gone:
-            for index in gone:
-                change.drop_index(index)
-            collection.indexes = [index for index in collection.indexes if index not in gone]
-            change.save(collection)
-            entries = [Entry(f"{request.db}.$cmd", collection.uuid, encode({"dropIndexes": name, "index": index.name})) for index in gone]
-            services.oplog.commit(change.unit, entries)
+            transaction.changes.save(collection.replaced(indexes=[index for index in collection.indexes if index not in gone]))
+        return len(collection.counted_indexes)
+
+    count = request.work.change_catalog(body, request.operation.check, exclusive=True)
     reply: Reply = {"nIndexesWas": count}
     if args["index"] == "*":
         reply["msg"] = "non-_id indexes dropped for collection"

@@ -10,6 +10,7 @@ from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.work.collections import recall
 from secantus_server.work.reading import cursor_batch_size, list_reply
 from secantus_server.work.writing import check_not_view
 
@@ -20,7 +21,7 @@ def list_indexes(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("listIndexes", request.db, request.body[request.name])
     if args["includeBuildUUIDs"] and args["includeIndexBuildInfo"]:
         raise CommandError(72, "includeBuildUUIDs and includeIndexBuildInfo cannot both be true")
-    collection = request.services.catalog.recall(request.db, name)
+    collection = recall(request.services, request.db, name)
     if collection is None:
         raise CommandError(26, f"ns does not exist: {request.db}.{name}")
     check_not_view(collection)

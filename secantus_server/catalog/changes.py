@@ -1,0 +1,58 @@
+"""The changes of the catalog that one transaction makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.rows import encode_row, row_key
+from secantus_server.index._index import Index
+from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, RecoveryUnit
+
+
+@dataclass
+class CatalogChanges:
+    """Rows written in a transaction, and what memory takes over once it has committed.
+
+    Arguments:
+        unit: the transaction's recovery unit.
+        databases: the databases that are dropped whole.
+    """
+
+    unit: RecoveryUnit
+    put: list[Collection] = field(default_factory=list)
+    removed: list[tuple[str, str]] = field(default_factory=list)
+    dropped: list[Index] = field(default_factory=list)
+    databases: list[str] = field(default_factory=list)
+
+    def save(self, collection: Collection) -> None:
+        """Write a collection's row as it is now."""
+        save_row(self.unit, collection)
+        self.put.append(collection)
+
+    def remove(self, collection: Collection) -> None:
+        """Remove a collection's row, and drop its documents and indexes."""
+        self.remove_row(collection)
+        if not collection.is_view:
+            self.unit.drop_ident(RECORDS, collection.ident)
+        for index in collection.indexes:
+            self.drop_index(index)
+
+    def remove_row(self, collection: Collection) -> None:
+        """Remove a collection's row only: its documents stay for another row."""
+        self.unit.remove(CATALOG, row_key(collection.db, collection.name))
+        self.removed.append((collection.db, collection.name))
+
+    def drop_index(self, index: Index) -> None:
+        """Drop an index's entries; once that is committed, a scan of the index ends in an error."""
+        self.dropped.append(index)
+        self.unit.drop_ident(INDEX_ENTRIES, index.ident)
+
+
+def save_row(unit: RecoveryUnit, collection: Collection) -> None:
+    """Write a collection's row as it is now; nothing that memory has to take over has changed.
+
+    Raises:
+        WriteConflict: another transaction has replaced the row.
+    """
+    unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection))

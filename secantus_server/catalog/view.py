@@ -1,0 +1,78 @@
+"""The catalog as one transaction sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from bson.binary import Binary
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.definitions import KeptDefinitions
+
+Databases = Mapping[str, Mapping[str, Collection]]
+
+
+class CatalogView:
+    """All collections and views at one moment; a change makes another view.
+
+    Arguments:
+        databases: the collections by database and name; never changed once they are here.
+        kept: the definitions that a restore has left; a view among them can be read although no listing shows it.
+    """
+
+    __slots__ = ("_databases", "_kept")
+
+    def __init__(self, databases: Databases, kept: KeptDefinitions) -> None:
+        self._databases = databases
+        self._kept = kept
+
+    def find(self, db: str, name: str) -> Collection | None:
+        """Return the collection or view of this namespace, or None."""
+        collections = self._databases.get(db)
+        found = None if collections is None else collections.get(name)
+        return self._kept.view(db, name) if found is None and self._kept else found
+
+    def is_missing(self, db: str, name: str) -> bool:
+        """Return whether the catalog has no row for a namespace; a kept view has none."""
+        return name not in self._databases.get(db, {})
+
+    def all(self) -> Iterator[Collection]:
+        """Iterate over the collections and views of all databases."""
+        for collections in self._databases.values():
+            yield from collections.values()
+
+    def collections(self, db: str) -> list[Collection]:
+        """Return the collections and views of a database, by name."""
+        return [collection for _, collection in sorted(self._databases.get(db, {}).items())]
+
+    def databases(self) -> list[str]:
+        """Return the names of the databases that have a collection or view."""
+        return sorted(self._databases)
+
+    def find_uuid(self, db: str, uuid: Binary) -> Collection | None:
+        """Return the collection of this UUID in a database, or None."""
+        return next((collection for collection in self.collections(db) if collection.uuid == uuid), None)
+
+    def changed(self, put: Iterable[Collection], removed: Iterable[tuple[str, str]]) -> CatalogView:
+        """Return the view after a change.
+
+        Arguments:
+            put: the collections that are created or replaced.
+            removed: the namespaces that are removed before.
+        """
+        changed: dict[str, dict[str, Collection]] = {}
+        for db, name in removed:
+            self._copied(changed, db).pop(name, None)
+        for collection in put:
+            self._copied(changed, collection.db)[collection.name] = collection
+        databases = {**self._databases, **changed}
+        for db, collections in changed.items():
+            if not collections:
+                del databases[db]
+        return CatalogView(databases, self._kept)
+
+    def _copied(self, changed: dict[str, dict[str, Collection]], db: str) -> dict[str, Collection]:
+        """Return the changed collections of a database, which begin as a copy."""
+        if db not in changed:
+            changed[db] = dict(self._databases.get(db, {}))
+        return changed[db]

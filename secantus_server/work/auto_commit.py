@@ -1,0 +1,167 @@
+"""The unit of work of commands outside multi-document transactions: every write commits by itself.
+
+A statement's failure keeps what the statements before it wrote, as in MongoDB; the client never sees a conflict with another transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from secantus_server.catalog.catalog import Catalog
+from secantus_server.catalog.view import CatalogView
+from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, CatalogTransaction, Check, MissingCollection, StagedWrites, Transaction
+from secantus_server.errors import CommandError
+from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
+from secantus_server.work.collections import create_collection
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.services import Services
+
+T = TypeVar("T")
+AnyTransaction = TypeVar("AnyTransaction", bound=Transaction)
+
+# How often a write that the cache has no room for is tried: other transactions may have filled the cache.
+CACHE_TRIES = 3
+
+
+class Reading:
+    """Implements `dispatch.unit_of_work.ReadTransaction`; enter it to begin."""
+
+    __slots__ = ("_catalog", "_engine", "catalog", "unit")
+
+    def __init__(self, engine: Engine, catalog: Catalog) -> None:
+        self._engine = engine
+        self._catalog = catalog
+
+    def __enter__(self) -> Reading:
+        self.unit = self._engine.acquire()
+        try:
+            self.resume()
+        except BaseException:
+            self._engine.release(self.unit)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self._engine.release(self.unit)
+
+    def pause(self) -> None:
+        """End the transaction, so that this thread can write."""
+        self.unit.rollback()
+
+    def resume(self) -> None:
+        """Begin a transaction on the present state."""
+        self.unit.begin()
+        self.catalog = self._catalog.view
+
+
+class AutoCommit:
+    """Implements `dispatch.unit_of_work.UnitOfWork` for one server.
+
+    Threads: it has no state of its own; each call borrows a recovery unit.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._engine = services.engine
+        self._catalog = services.catalog
+
+    def reading(self) -> Reading:
+        """See `UnitOfWork.reading`."""
+        return Reading(self._engine, self._catalog)
+
+    def write(self, body: Callable[[Transaction], T], check: Check) -> T:
+        """See `UnitOfWork.write`."""
+        unit = self._engine.acquire()
+        try:
+            return self._try(unit, Transaction, body, check)
+        finally:
+            self._engine.release(unit)
+
+    def change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False) -> T:
+        """See `UnitOfWork.change_catalog`."""
+        if exclusive:
+            with self._engine.exclusive():
+                return self.change_catalog(body, check)
+        if self._engine.was_full:
+            self._engine.make_room()
+        passage, unit = self._engine.acquire(), self._engine.acquire()
+        try:
+            # Lock order: gate, then catalog. The thread that holds the lock never waits for the gate, since it has passed it already.
+            passage.begin()
+            self._engine.acquire_lock(self._catalog.change_lock)
+            try:
+                return self._try(unit, CatalogTransaction, body, check)
+            finally:
+                self._catalog.change_lock.release()
+        finally:
+            self._engine.release(unit)
+            self._engine.release(passage)
+
+    def _try(
+        self,
+        unit: RecoveryUnit,
+        make: Callable[[RecoveryUnit, CatalogView], AnyTransaction],
+        body: Callable[[AnyTransaction], T],
+        check: Check,
+    ) -> T:
+        """Run a body until it commits or fails."""
+        too_large, has_made_room = 0, False
+        while True:
+            check()
+            try:
+                unit.begin()
+                transaction = make(unit, self._catalog.view)
+                result = body(transaction)
+                self._commit(transaction)
+                return result
+            except WriteConflict as error:
+                self._services.counters.add("writeConflicts")
+                too_large += isinstance(error, CacheTooSmall)
+                if too_large == CACHE_TRIES:
+                    raise
+            except MissingCollection as missing:
+                unit.rollback()
+                create_collection(self._services, missing.db, missing.name, {}, if_missing=True)
+            except CommandError as error:
+                if error.code != OUT_OF_SPACE or has_made_room:
+                    raise
+                if unit.in_transaction:
+                    unit.rollback()
+                has_made_room = self._engine.make_room()
+                if not has_made_room:
+                    raise
+            finally:
+                if unit.in_transaction:
+                    unit.rollback()
+
+    def _commit(self, transaction: Transaction) -> None:
+        """Commit what a transaction has staged; one that has staged nothing just ends."""
+        writes = transaction.writes
+        changes = transaction.changes if isinstance(transaction, CatalogTransaction) else None
+        staged = [one for one in writes if one.changes]
+        if not staged and not transaction.entries and changes is None:
+            return
+        self._commit_storage(transaction, staged)
+        if changes is not None:
+            self._catalog.apply(changes)
+        for one in staged:
+            one.after_commit()
+        if staged:
+            self._services.writes.notify()
+
+    def _commit_storage(self, transaction: Transaction, staged: list[StagedWrites]) -> None:
+        """Commit the recovery unit with its oplog entries."""
+        begun: list[StagedWrites] = []
+        try:
+            for one in staged:
+                begun.append(one)
+                one.before_commit()
+            logged = [(one.identity, one.changes) for one in staged if one.replicated]
+            self._services.oplog.commit(transaction.unit, transaction.entries, logged)
+        except BaseException:
+            for one in begun:
+                one.commit_failed()
+            raise

@@ -1,0 +1,140 @@
+"""The unit of work outside multi-document transactions: what a body stages is committed once, or not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from secantus_server.bson import decode, encode
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.unit_of_work import CatalogTransaction, MissingCollection, Transaction
+from secantus_server.errors import CommandError
+from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.oplog._entries import entries_of
+from secantus_server.oplog.oplog import Entry
+from secantus_server.server import SecantusDBServer
+from secantus_server.storage import OPLOG, WriteConflict
+from secantus_server.work.collections import create_collection
+from secantus_server.work.document_writer import DocumentWriter
+
+
+@pytest.fixture
+def server() -> Iterator[SecantusDBServer]:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as running:
+        create_collection(running.services, "d", "c", {})
+        yield running
+
+
+def insert(server: SecantusDBServer, transaction: Transaction, name: str, document: dict[str, Any]) -> None:
+    collection = transaction.catalog.find("d", name)
+    if collection is None:
+        raise MissingCollection("d", name)
+    DocumentWriter(server.services, transaction, collection).insert(encode(document))
+
+
+def count(server: SecantusDBServer, name: str = "c") -> int | None:
+    collection = server.services.catalog.find("d", name)
+    assert collection is not None
+    return collection.count()[0]
+
+
+def logged(server: SecantusDBServer) -> list[tuple[str, str]]:
+    with server.services.work.reading() as transaction:
+        rows = [row for _, row in transaction.unit.scan(OPLOG, b"", None)]
+    entries = [decode(entry) for row in rows for entry in entries_of(row)]
+    return [(entry["op"], entry["ns"]) for entry in entries]
+
+
+def test_one_commit_holds_what_was_staged(server: SecantusDBServer) -> None:
+    create_collection(server.services, "d", "e", {})
+    before = len(logged(server))
+
+    def body(transaction: Transaction) -> str:
+        insert(server, transaction, "c", {"_id": 1})
+        insert(server, transaction, "e", {"_id": 1})
+        transaction.log(Entry("d.$cmd", None, encode({"first": 1})))
+        return "done"
+
+    assert server.services.work.write(body, uninterrupted) == "done"
+    assert logged(server)[before:] == [("c", "d.$cmd"), ("i", "d.c"), ("i", "d.e")]
+    assert (count(server), count(server, "e")) == (1, 1)
+
+
+def test_a_body_that_fails_leaves_nothing(server: SecantusDBServer) -> None:
+    before = logged(server)
+
+    def body(transaction: Transaction) -> None:
+        insert(server, transaction, "c", {"_id": 1})
+        raise CommandError(2, "no")
+
+    with pytest.raises(CommandError, match="no"):
+        server.services.work.write(body, uninterrupted)
+    assert count(server) == 0
+    assert logged(server) == before
+
+
+def test_a_conflict_runs_the_body_again(server: SecantusDBServer) -> None:
+    tries = 0
+
+    def body(transaction: Transaction) -> None:
+        nonlocal tries
+        tries += 1
+        insert(server, transaction, "c", {"_id": tries})
+        if tries == 1:
+            raise WriteConflict
+
+    server.services.work.write(body, uninterrupted)
+    assert tries == 2
+    assert count(server) == 1
+
+
+def test_a_missing_collection_is_created(server: SecantusDBServer) -> None:
+    server.services.work.write(lambda transaction: insert(server, transaction, "new", {"_id": 1}), uninterrupted)
+    assert count(server, "new") == 1
+    assert logged(server)[-2:] == [("c", "d.$cmd"), ("i", "d.new")]
+
+
+def test_a_body_that_stages_nothing_commits_nothing(server: SecantusDBServer) -> None:
+    before = logged(server)
+    assert server.services.work.write(lambda transaction: transaction.catalog.find("d", "none"), uninterrupted) is None
+    assert logged(server) == before
+
+
+def test_a_transaction_keeps_its_view_of_the_catalog(server: SecantusDBServer) -> None:
+    with server.services.work.reading() as transaction:
+        created = threading.Thread(target=create_collection, args=(server.services, "d", "later", {}))
+        created.start()
+        created.join()
+        assert transaction.catalog.find("d", "later") is None
+        transaction.pause()
+        transaction.resume()
+        assert transaction.catalog.find("d", "later") is not None
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_change_of_the_catalog_is_seen_once_committed(server: SecantusDBServer, exclusive: bool) -> None:
+    collection = server.services.catalog.find("d", "c")
+    assert collection is not None
+    seen: list[Collection | None] = []
+
+    def body(transaction: CatalogTransaction) -> None:
+        transaction.changes.remove(collection)
+        seen.append(server.services.catalog.find("d", "c"))
+
+    server.services.work.change_catalog(body, uninterrupted, exclusive=exclusive)
+    assert seen == [collection]
+    assert server.services.catalog.find("d", "c") is None
+
+
+def test_a_change_of_the_catalog_that_fails_changes_nothing(server: SecantusDBServer) -> None:
+    def body(transaction: CatalogTransaction) -> None:
+        transaction.changes.remove_row(Collection("d", "c", server.services.catalog.new_uuid(), 0, {}, []))
+        raise CommandError(2, "no")
+
+    with pytest.raises(CommandError, match="no"):
+        server.services.work.change_catalog(body, uninterrupted)
+    assert server.services.catalog.find("d", "c") is not None
+    assert not server.services.catalog.change_lock.locked()

@@ -180,7 +180,19 @@ def test_the_plugin_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["bson.shell", "storage", "mql.sort", "mql.match", "mql.update", "index.spec", "exec.sorting", "query.find", "pipeline"]
+    "module",
+    [
+        "bson.shell",
+        "storage",
+        "mql.sort",
+        "mql.match",
+        "mql.expressions",
+        "mql.update",
+        "index.spec",
+        "exec.sorting",
+        "query.find",
+        "pipeline",
+    ],
 )
 def test_a_package_can_be_imported_first(module: str) -> None:
     line = [sys.executable, "-c", f"import secantus_server.{module}"]

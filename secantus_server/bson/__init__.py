@@ -1,4 +1,4 @@
-"""Raw BSON: the Python forms of its values, and walking, building, comparing and ordering it.
+"""Raw BSON: the Python types of its values, and code to walk, build, compare and order it.
 
 https://bsonspec.org/spec.html
 """

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Between BSON bytes and values: what other compiled modules use of `_codec`."""
+"""Conversion between BSON bytes and values, for other compiled modules."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
@@ -15,7 +15,7 @@ cdef int write_decimal(char* out, Py_ssize_t n) noexcept
 
 
 cdef class Writer:
-    """Grows a buffer of BSON bytes; a document is written between `open` and `close`."""
+    """A growing buffer of BSON bytes; a document is written between `open` and `close`."""
 
     cdef uint8_t* buffer
     cdef size_t size

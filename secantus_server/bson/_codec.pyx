@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Between BSON bytes and values, without loss: decode and encode.
+"""Lossless conversion between BSON bytes and values: decode and encode.
 
-One file because the two are one table of types seen from both sides: a type is added to both at once.
+Both are in one file because they share one table of types: a type is added to both at once.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -47,7 +47,7 @@ cdef inline str decode_text(const char* text, Py_ssize_t length):
 
 
 cdef object decode_object_id(const uint8_t* value):
-    # A valid 12-byte id needs none of the checks of ObjectId's constructor.
+    # A valid 12-byte id needs none of the checks in ObjectId's constructor.
     oid = new_object_id(ObjectId)
     set_object_id(oid, PyBytes_FromStringAndSize(<const char*>value, 12))
     return oid
@@ -60,7 +60,7 @@ cdef object decode_date(int64_t ms):
 
 
 cdef object decode_binary(const uint8_t* value):
-    # Every command of a driver brings some; the checks of the constructor cost more than all the rest.
+    # Bypasses the constructor, whose checks cost more than the rest of the work.
     binary = new_bytes(Binary, PyBytes_FromStringAndSize(<const char*>(value + 5), read_int32(value)))
     binary._Binary__subtype = value[4]
     return binary
@@ -71,7 +71,7 @@ cdef object decode_timestamp(const uint8_t* value):
 
 
 def make_timestamp(uint32_t seconds, uint32_t increment):
-    """A Timestamp of two numbers that are known to be right; its constructor's checks cost more than all the rest."""
+    """Return a Timestamp of two valid numbers without the constructor's checks, which cost more than the rest of the work."""
     timestamp = new_timestamp(Timestamp)
     set_time(timestamp, seconds)
     set_increment(timestamp, increment)
@@ -95,7 +95,7 @@ cdef object decode_pointer(const uint8_t* value):
 
 
 cdef object decode_value(uint8_t type, const uint8_t* value, uint32_t length):
-    """The value of one element's bytes."""
+    """Decode a value of the given type."""
     if type == 16:
         return read_int32(value)
     if type == 2:
@@ -142,7 +142,7 @@ cdef object decode_rare_value(uint8_t type, const uint8_t* value):
 
 
 cdef object decode_element(const Element* element):
-    """The value of an element."""
+    """Decode the value of an element."""
     return decode_value(element.type, element.value, element.value_len)
 
 
@@ -150,12 +150,12 @@ cdef enum:
     MEMO_SIZE = 512
     MEMO_LONGEST = 32
 
-# Field names met lately, by a hash of their bytes: the same few come in every command. The GIL guards it.
+# Recently decoded field names, indexed by a hash of their bytes: commands repeat the same few names. Guarded by the GIL.
 cdef list remembered_names = [""] * MEMO_SIZE
 
 
 cdef str decode_name(const char* name, Py_ssize_t length):
-    """A field's name; most are ASCII, short and known."""
+    """Return a field's name, from the cache if it is short and was decoded recently."""
     cdef uint32_t place = <uint32_t>length
     cdef Py_ssize_t i
     cdef str known
@@ -173,12 +173,12 @@ cdef str decode_name(const char* name, Py_ssize_t length):
     return known
 
 
-# Whether a document had two fields of one name since `decode_unique` last looked. The GIL is held while anything is decoded.
+# Set when a decoded document has duplicate field names; the `decode_unique` functions reset and check it. Guarded by the GIL.
 cdef bint met_duplicate = False
 
 
 cdef dict decode_document(const uint8_t* doc):
-    """A document's fields; of fields with the same name the last one stays."""
+    """Return a document's fields; of duplicate fields the last one wins."""
     global met_duplicate
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
@@ -202,7 +202,7 @@ cdef list decode_array(const uint8_t* doc):
 
 
 def decode(bytes data not None):
-    """The values of a valid document.
+    """Decode a valid document.
 
     Arguments:
         data: BSON that `validate` accepted or that the server wrote.
@@ -211,7 +211,7 @@ def decode(bytes data not None):
 
 
 cdef dict decode_unique_document(const uint8_t* doc):
-    """A document's fields; two fields of one name are an error, in it or in a document inside."""
+    """Return a document's fields; raise if it or a nested document has duplicate field names."""
     global met_duplicate
     met_duplicate = False
     cdef dict out = decode_document(doc)
@@ -221,7 +221,10 @@ cdef dict decode_unique_document(const uint8_t* doc):
 
 
 cdef dict decode_command(const uint8_t* doc):
-    """The same for a command. What every driver sends and hardly anybody reads stays as it is, a RawDocument: cluster time and session."""
+    """Decode a command and refuse duplicate field names.
+
+    `$clusterTime` and `lsid` stay RawDocuments: drivers send them with every command, but few commands read them.
+    """
     global met_duplicate
     met_duplicate = False
     cdef Element element
@@ -244,13 +247,13 @@ cdef dict decode_command(const uint8_t* doc):
 
 
 def decode_unique(bytes data not None):
-    """The values of what a client asks for: one of two fields of the same name would be lost without a word.
+    """Decode a document from a client and refuse duplicate field names, since decoding would silently drop one of the values.
 
     Arguments:
         data: BSON that `validate` accepted.
 
     Raises:
-        CommandError: 40413 for two fields of one name, 238 where they are in a document inside.
+        CommandError: 40413 for duplicate fields at the top level, 238 for duplicates in a nested document.
     """
     return decode_unique_document(<const uint8_t*>PyBytes_AS_STRING(data))
 
@@ -284,7 +287,7 @@ cdef class Writer:
         PyMem_Free(self.buffer)
 
     cdef int reserve(self, size_t more) except -1:
-        """Make room for so many further bytes."""
+        """Make room for this many more bytes."""
         cdef size_t wanted = self.size + more
         cdef void* grown
         if wanted <= self.capacity:
@@ -316,7 +319,7 @@ cdef class Writer:
         return self.put_bytes(&n, 8)
 
     cdef int put_name(self, uint8_t type, const char* name, size_t name_len) except -1:
-        """The head of an element: its type and name."""
+        """Write the head of an element: its type and name."""
         self.reserve(name_len + 2)
         self.buffer[self.size] = type
         memcpy(self.buffer + self.size + 1, name, name_len)
@@ -325,11 +328,11 @@ cdef class Writer:
         return 0
 
     cdef int put_raw_element(self, const Element* element) except -1:
-        """An element of another document as it stands."""
+        """Copy an element of another document unchanged."""
         return self.put_bytes(element.start, element.value + element.value_len - element.start)
 
     cdef size_t open(self) except? 0:
-        """Begin a document; give the mark to `close`."""
+        """Begin a document; return the mark for `close`."""
         cdef size_t mark = self.size
         self.put_int32(0)
         return mark
@@ -343,7 +346,7 @@ cdef class Writer:
         return 0
 
     cdef bytes finish(self):
-        """What was written."""
+        """Return the bytes written so far."""
         return PyBytes_FromStringAndSize(<const char*>self.buffer, self.size)
 
     cdef void clear(self) noexcept:
@@ -374,7 +377,7 @@ cdef class Writer:
         return self.close(mark)
 
     cdef int put_value(self, const char* name, size_t name_len, object value, int depth) except -1:
-        """An element of this name and value; MISSING writes nothing."""
+        """Write an element with this name and value; MISSING writes nothing."""
         cdef object kind = type(value)
         cdef double number
         if kind is str:
@@ -412,7 +415,7 @@ cdef class Writer:
 
 
 cdef int write_decimal(char* out, Py_ssize_t n) noexcept:
-    """The decimal digits of a small number, NUL-terminated; gives their count."""
+    """Write the decimal digits of a small number, NUL-terminated; return their count."""
     cdef char[24] reversed_digits
     cdef int length = 0
     cdef int i
@@ -429,7 +432,7 @@ cdef int write_decimal(char* out, Py_ssize_t n) noexcept:
 
 
 cdef const char* field_name(Writer writer, object key, Py_ssize_t* length) except NULL:
-    """Return the bytes of a field name; one that came in as invalid UTF-8 goes out as the same bytes."""
+    """Return the bytes of a field name; a name that was decoded from invalid UTF-8 is encoded to the same bytes."""
     cdef const char* name
     try:
         name = PyUnicode_AsUTF8AndSize(key, length)
@@ -449,7 +452,7 @@ cdef int put_text(Writer writer, str text) except -1:
     try:
         data = PyUnicode_AsUTF8AndSize(text, &length)
     except UnicodeEncodeError:
-        # Text that came in as invalid UTF-8 goes out as the same bytes.
+        # Text that was decoded from invalid UTF-8 is encoded to the same bytes.
         escaped = text.encode("utf-8", "surrogateescape")
         data = PyBytes_AS_STRING(escaped)
         length = PyBytes_GET_SIZE(escaped)
@@ -461,7 +464,7 @@ cdef int put_int(Writer writer, const char* name, size_t name_len, object value)
     if -0x80000000 <= value <= 0x7FFFFFFF:
         writer.put_name(16, name, name_len)
         return writer.put_int32(value)
-    # A server-made count may outgrow an int32; a value of the language never does: it is an Int64 then.
+    # Only the server's own counters exceed an int32 here: values of the query language beyond int32 are Int64.
     writer.put_name(18, name, name_len)
     return writer.put_int64(value)
 
@@ -553,7 +556,7 @@ cdef int put_raw_array(Writer writer, list documents) except -1:
 
 
 cdef class RawDocument:
-    """A document given to `encode` as the bytes it already is."""
+    """A document passed to `encode` in its encoded form."""
 
     cdef readonly bytes data
 
@@ -562,18 +565,18 @@ cdef class RawDocument:
 
 
 cdef class RawArray:
-    """An array of documents given to `encode` as bytes: a cursor's batch."""
+    """An array of encoded documents passed to `encode`, such as a cursor's batch."""
 
     def __init__(self, list documents not None):
         self.documents = documents
 
 
 def encode(dict document not None):
-    """The BSON bytes of a document; a field whose value is MISSING is left out.
+    """Encode a document; a field whose value is MISSING is omitted.
 
     Raises:
-        CommandError: a field name holds a NUL, or the document is nested too deeply.
-        TypeError: something in it is not a value.
+        CommandError: a field name contains a NUL, or the document is nested too deeply.
+        TypeError: it contains something that is not a BSON value.
     """
     cdef Writer writer = Writer()
     writer.put_document(document, 1)

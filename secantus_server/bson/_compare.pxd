@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""MongoDB's order of values on raw elements."""
+"""MongoDB's comparison order on raw elements."""
 
 from libc.stdint cimport uint8_t
 

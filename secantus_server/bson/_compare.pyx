@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""MongoDB's order of values, on raw elements and on Python values.
+"""MongoDB's comparison order, on raw elements and on Python values.
 
 https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
 """
@@ -22,7 +22,7 @@ for _code in range(256):
 
 
 cdef int canonical_rank(uint8_t type) noexcept nogil:
-    """The rank of a BSON type; 0 for a byte that is none."""
+    """Return the rank of a BSON type; 0 for an invalid type byte."""
     return RANKS[type]
 
 
@@ -35,7 +35,7 @@ cdef inline int compare_longs(int64_t a, int64_t b) noexcept nogil:
 
 
 cdef inline int compare_doubles(double a, double b) noexcept nogil:
-    """NaN equals NaN and is less than every number."""
+    """Compare two doubles; NaN equals NaN and is less than every number."""
     if a == b:
         return 0
     if a != a:
@@ -46,7 +46,7 @@ cdef inline int compare_doubles(double a, double b) noexcept nogil:
 
 
 cdef int compare_long_double(int64_t a, double b) noexcept nogil:
-    """Exact, also where the long has no double of its own value."""
+    """Compare a long and a double exactly, even if the long cannot be represented as a double."""
     cdef int64_t whole
     if b != b:
         return 1
@@ -78,7 +78,7 @@ cdef int compare_numbers(uint8_t a_type, const uint8_t* a, uint8_t b_type, const
 
 
 cdef int compare_keys(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uint8_t* b) except -2:
-    """The slow and complete way: by key strings."""
+    """Compare by key strings: slow, but correct for every type."""
     cdef Writer left = Writer()
     cdef Writer right = Writer()
     put_key(left, a_type, a, None)
@@ -94,7 +94,7 @@ cdef int compare_bytes(const uint8_t* a, size_t a_len, const uint8_t* b, size_t 
 
 
 cdef int compare_objects(const uint8_t* a, const uint8_t* b, bint named) except -2:
-    """Element by element: type, name, value; the shorter one is less."""
+    """Compare documents element by element: by type, name, then value; a prefix of the other document is less."""
     cdef Element x
     cdef Element y
     cdef const uint8_t* a_cursor = first_element(a)
@@ -124,7 +124,7 @@ cdef int compare_binaries(const uint8_t* a, const uint8_t* b) noexcept nogil:
 
 
 cdef int compare_raw(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uint8_t* b) except -2:
-    """-1, 0 or 1: the order of two values."""
+    """Return the order of two values: -1, 0 or 1."""
     cdef int found = RANKS[a_type] - RANKS[b_type]
     if found != 0:
         return 1 if found > 0 else -1
@@ -151,12 +151,12 @@ cdef int compare_raw(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uin
 
 
 cdef int compare_elements(const Element* a, const Element* b) except -2:
-    """-1, 0 or 1: the order of two elements' values; their names do not count."""
+    """Return the order of two elements' values: -1, 0 or 1; their names are ignored."""
     return compare_raw(a.type, a.value, b.type, b.value)
 
 
 def compare_values(a, b):
-    """-1, 0 or 1: MongoDB's order of two values; MISSING is less than null.
+    """Return MongoDB's order of two values: -1, 0 or 1; MISSING is less than null.
 
     Arguments:
         a, b: any values.
@@ -187,5 +187,5 @@ cdef int compare_missing(a, b) except -2:
 
 
 def values_equal(a, b):
-    """Whether two values are equal in MongoDB's order: numbers by value, documents with their field order."""
+    """Return whether two values are equal in MongoDB's order: numbers by value, documents including their field order."""
     return compare_values(a, b) == 0

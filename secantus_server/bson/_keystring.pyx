@@ -1,12 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Key strings: bytes whose memcmp order is MongoDB's order of values, and where equal numbers of any type are equal.
+"""Key strings: bytes whose memcmp order is MongoDB's comparison order; equal numbers of different types have equal keys.
 
-Each value is a rank byte (the canonical type) and a payload that ends itself, so that the keys of several fields
-simply follow one another. A descending field has all its bytes inverted.
+Each value is a rank byte (the canonical type) and a self-terminating payload, so the keys of several fields are simply
+concatenated. For a descending field all bits are inverted.
 
 Numbers: a class byte (NaN, negative, zero, positive), the bits of the largest double not above the magnitude, and a
-byte that says whether a remainder follows. Only longs beyond 2^53 and decimals that no double holds have one; it is written as
-a decimal exponent and digits, so that a long and a decimal of the same value agree. Negative magnitudes are inverted.
+byte that says whether a remainder follows. Only longs beyond 2^53 and decimals that no double represents have a remainder. It is
+written as a decimal exponent and digits, so that a long and a decimal of equal value have equal keys. Negative magnitudes are
+inverted.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -34,7 +35,7 @@ cdef enum:
 
 cdef double LARGEST = 1.7976931348623157e308
 
-# Wide enough for the exact difference of any decimal128 and any double.
+# Enough precision for the exact difference of any decimal128 and any double.
 cdef object EXACT = decimal.Context(prec=8000, Emax=999999, Emin=-999999)
 
 
@@ -47,7 +48,7 @@ cdef inline int put_big_endian(Writer out, uint64_t n) except -1:
 
 
 cdef void invert(Writer out, size_t start) noexcept:
-    """Turn the order of what was written since `start` around."""
+    """Invert all bits written since `start`, which reverses their order."""
     cdef size_t i
     for i in range(start, out.size):
         out.buffer[i] = ~out.buffer[i]
@@ -64,7 +65,7 @@ cdef int put_magnitude(Writer out, double magnitude, object remainder) except -1
 
 
 cdef int put_remainder(Writer out, object remainder) except -1:
-    """A positive decimal below one unit of the double it belongs to."""
+    """Write the positive decimal by which a magnitude exceeds its double."""
     cdef int biased = remainder.adjusted() + EXPONENT_BIAS
     out.put_byte(<uint8_t>(biased >> 8))
     out.put_byte(<uint8_t>(biased & 255))
@@ -99,7 +100,7 @@ cdef int put_long(Writer out, int64_t number) except -1:
         return put_double(out, <double>number)
     magnitude = <uint64_t>number if number > 0 else <uint64_t>0 - <uint64_t>number
     nearest = <double>magnitude
-    # The largest double not above the magnitude: 2^64 itself cannot be the nearest of an int64.
+    # Round down to the largest double not above the magnitude. The cast is safe: no int64 magnitude rounds up to 2^64.
     if <uint64_t>nearest > magnitude:
         nearest = nextafter(nearest, 0)
     out.put_byte(POSITIVE if number > 0 else NEGATIVE)
@@ -135,7 +136,7 @@ cdef int put_decimal(Writer out, const uint8_t* value) except -1:
 
 
 cdef int put_text(Writer out, const uint8_t* text, size_t length) except -1:
-    """Bytes that may hold NULs: a NUL is written 00 FF, the end 00 01."""
+    """Write bytes that may contain NULs: a NUL becomes 00 FF, the end is 00 01."""
     cdef size_t i
     if memchr(text, 0, length) == NULL:
         out.put_bytes(text, length)
@@ -158,7 +159,7 @@ cdef int put_string(Writer out, const uint8_t* value, object collation) except -
 
 
 cdef int put_object(Writer out, const uint8_t* doc, object collation) except -1:
-    """Field by field: type, name, value; the shorter document is less."""
+    """Write field by field: type, name, value; a prefix of another document sorts first."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
     while next_element(&cursor, &element):
@@ -177,7 +178,7 @@ cdef int put_array(Writer out, const uint8_t* doc, object collation) except -1:
 
 
 cdef int put_binary(Writer out, const uint8_t* value) except -1:
-    """By length, subtype, then bytes."""
+    """Write length, subtype, then bytes, in comparison order."""
     cdef uint32_t length = <uint32_t>read_int32(value)
     cdef int shift
     for shift in (24, 16, 8, 0):
@@ -228,7 +229,7 @@ cdef int put_rare_payload(Writer out, uint8_t type, const uint8_t* value, object
         length = read_int32(value)
         put_big_endian(out, length)
         return out.put_bytes(value + 4, length + 12)
-    return 0   # minKey, undefined, null and maxKey are their rank alone
+    return 0   # minKey, undefined, null and maxKey consist of the rank only
 
 
 cdef int put_key(Writer out, uint8_t type, const uint8_t* value, object collation) except -1:
@@ -238,26 +239,26 @@ cdef int put_key(Writer out, uint8_t type, const uint8_t* value, object collatio
 
 
 cdef int put_missing_key(Writer out) except -1:
-    """What a missing value is in an expression's order: less than null."""
+    """Write the key of a missing value in an expression: less than null."""
     return out.put_byte(MISSING_RANK)
 
 
 cdef int put_null_key(Writer out) except -1:
-    """What a missing field is in an index and in a sort."""
+    """Write the key of a missing field in an index or a sort: null."""
     return out.put_byte(<uint8_t>canonical_rank(10))
 
 
 cdef int put_empty_array_key(Writer out) except -1:
-    """What an empty array is in an index and in a sort: undefined, less than null."""
+    """Write the key of an empty array in an index or a sort: undefined, which is less than null."""
     return out.put_byte(<uint8_t>canonical_rank(6))
 
 
 def key_string(value, collation=None):
-    """The key of one value.
+    """Return the key of one value.
 
     Arguments:
         value: any value, MISSING included.
-        collation: replaces the order of strings; None compares their UTF-8 bytes.
+        collation: defines the order of strings; None compares their UTF-8 bytes.
     """
     cdef Writer raw
     cdef Writer out = Writer()

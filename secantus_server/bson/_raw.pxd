@@ -1,8 +1,8 @@
 # cython: language_level=3
-"""Walking BSON bytes without making Python objects.
+"""Functions that walk BSON bytes without creating Python objects.
 
-Every document a kernel sees was validated when it came in (`validate`), so these functions trust its lengths.
-They read only, and hold no state: they may run without the GIL.
+Every document that compiled code reads was validated on receipt (`validate`), so these functions trust its lengths.
+They are read-only and stateless, and may run without the GIL.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
@@ -37,12 +37,12 @@ cdef inline double read_double(const uint8_t* p) noexcept nogil:
 
 
 cdef inline uint32_t document_length(const uint8_t* doc) noexcept nogil:
-    """The length of a document, its four length bytes and final NUL included."""
+    """Return the length of a document, including its four length bytes and final NUL."""
     return <uint32_t>read_int32(doc)
 
 
 cdef inline uint32_t value_length(uint8_t type, const uint8_t* value) noexcept nogil:
-    """How many bytes the value of an element takes."""
+    """Return the number of bytes of an element's value."""
     cdef uint32_t n
     if type == 16:
         return 4
@@ -69,12 +69,12 @@ cdef inline uint32_t value_length(uint8_t type, const uint8_t* value) noexcept n
 
 
 cdef inline const uint8_t* first_element(const uint8_t* doc) noexcept nogil:
-    """Where the first element of a document begins."""
+    """Return the start of a document's first element."""
     return doc + 4
 
 
 cdef inline bint next_element(const uint8_t** cursor, Element* out) noexcept nogil:
-    """Read the element at the cursor and move past it; false at the document's end."""
+    """Read the element at the cursor and advance; return false at the end of the document."""
     cdef const uint8_t* p = cursor[0]
     if p[0] == 0:
         return False
@@ -89,7 +89,7 @@ cdef inline bint next_element(const uint8_t** cursor, Element* out) noexcept nog
 
 
 cdef inline bint find_field(const uint8_t* doc, const char* name, uint32_t name_len, Element* out) noexcept nogil:
-    """Read the first element of this name; false if there is none."""
+    """Read the first element of this name; return false if there is none."""
     cdef const uint8_t* cursor = doc + 4
     while next_element(&cursor, out):
         if out.name_len == name_len and memcmp(out.name, name, name_len) == 0:

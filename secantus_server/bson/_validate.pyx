@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The validation of what a client sends: whatever walks a document later trusts its lengths.
+"""The validation of client documents: all code that walks a document later trusts its lengths.
 
-Text need not be valid UTF-8: MongoDB stores the bytes of a string or a field name as they came, and so does this server.
+Text need not be valid UTF-8: like MongoDB, this server stores the bytes of strings and field names unchanged.
 """
 
 from libc.stdint cimport int32_t, uint8_t
@@ -19,7 +19,7 @@ cdef int fail(str why) except -1:
 
 
 cdef int check_text(const uint8_t* p, const uint8_t* end) except -1:
-    """A length-prefixed string that ends, with its NUL, before `end`."""
+    """Check that a length-prefixed string, including its NUL, ends before `end`."""
     cdef int32_t length
     if end - p < 5:
         fail("a string is cut off")
@@ -30,7 +30,7 @@ cdef int check_text(const uint8_t* p, const uint8_t* end) except -1:
 
 
 cdef Py_ssize_t check_name(const uint8_t* p, const uint8_t* end) except -1:
-    """The length of a NUL-terminated text, its NUL included."""
+    """Return the length of a NUL-terminated text, including its NUL."""
     cdef const void* nul = memchr(p, 0, end - p) if end > p else NULL
     if nul == NULL:
         fail("a field name is not terminated")
@@ -129,17 +129,17 @@ cdef Py_ssize_t check_document(const uint8_t* p, const uint8_t* end, int depth) 
 
 
 cdef int check_whole(const uint8_t* data, Py_ssize_t size) except -1:
-    """Check that so many bytes are one whole valid document."""
+    """Check that the bytes are exactly one valid document."""
     if size < 5:
         fail("a document is cut off")
-    # The outermost document, a command, does not count.
+    # The depth starts at 0: the outermost document does not count.
     if check_document(data, data + size, 0) != size:
         fail("a document has a wrong length")
     return 0
 
 
 def validate(const uint8_t[::1] data not None):
-    """Check that the bytes are one whole valid document, as deep as MongoDB allows.
+    """Check that the bytes are exactly one valid document within MongoDB's nesting limit.
 
     Raises:
         CommandError: 22 InvalidBSON, or 15 Overflow for a document nested too deeply.

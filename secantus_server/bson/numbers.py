@@ -1,4 +1,4 @@
-"""The width of numbers: which BSON type the result of arithmetic has."""
+"""Numeric types: the BSON type of the result of arithmetic."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bson.int64 import Int64
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
-# 34 digits, half to even: the arithmetic of decimal128.
+# The arithmetic of decimal128: 34 digits, round half to even.
 DECIMAL_CONTEXT: decimal.Context = create_decimal128_context()
 
 
 def int_value(number: int) -> int | Int64 | float:
-    """The narrowest of int, long and double that holds a whole number."""
+    """Return an integer as the narrowest of int, long and double that can represent it."""
     if INT32_MIN <= number <= INT32_MAX:
         return int(number)
     if INT64_MIN <= number <= INT64_MAX:
@@ -25,7 +25,7 @@ def int_value(number: int) -> int | Int64 | float:
 
 
 def to_decimal(number: Any) -> decimal.Decimal:
-    """The decimal of a number for arithmetic; a double is first rounded to 15 significant digits, as MongoDB does.
+    """Convert a number to a decimal for arithmetic; like MongoDB, round a double to 15 significant digits first.
 
     Arguments:
         number: an int, long, double or decimal value.

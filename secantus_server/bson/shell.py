@@ -1,4 +1,4 @@
-"""Values as MongoDB writes them in its messages and in explain: `{ a: 1, b: "x" }`."""
+"""Values as MongoDB prints them in messages and in explain: `{ a: 1, b: "x" }`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symbol, Undefined
 
-# MongoDB counts the NUL behind a text, too: the longest that it shows whole has 159 bytes.
+# MongoDB counts the terminating NUL, so the longest text it prints in full has 159 bytes.
 MAX_TEXT_BYTES = 160
 SHORTENED_BYTES = 150
 MAX_BINARY_BYTES = 80
@@ -22,7 +22,7 @@ SHORTENED_BINARY_BYTES = 70
 
 
 def shell_text(value: Any) -> str:
-    """The text of a value in a message."""
+    """Return the text of a value in a message."""
     if type(value) is dict:
         return document_text(value)
     if type(value) is list:
@@ -39,13 +39,13 @@ def shell_text(value: Any) -> str:
 
 
 def document_text(document: dict[str, Any]) -> str:
-    """The text of a document in a message."""
+    """Return the text of a document in a message."""
     inner = ", ".join(f"{name}: {shell_text(value)}" for name, value in document.items())
     return f"{{ {inner} }}" if inner else "{}"
 
 
 def _shortened(text: str) -> str:
-    """A text of 160 bytes or more is cut to its first 150; a character is not cut in two."""
+    """Cut a text of 160 bytes or more to its first 150 without splitting a character."""
     if len(text) * 4 < MAX_TEXT_BYTES:
         return text
     data = text.encode("utf-8", "surrogateescape")

@@ -1,7 +1,7 @@
-"""The Python forms of BSON values that pymongo's `bson` has no lossless class for, and the names of all types.
+"""Python types of the BSON values for which pymongo's `bson` has no lossless class, and the names of all types.
 
 pymongo decodes dates to datetimes (a smaller range), regular expressions to `re` flags, and symbol, undefined and
-dbPointer to something else; a server must give back what it was given.
+dbPointer to other types; a server must return exactly what it was given.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ class Date:
         return f"Date({self.ms})"
 
 
-# The last second that a timestamp can hold is one of February 2106.
+# The last second that a timestamp can represent, in February 2106.
 MAX_SECONDS = 2**32 - 1
 
 
 def timestamp_seconds(ms: int) -> int:
-    """The seconds of a timestamp for a time in milliseconds since the epoch: the nearest that it can hold."""
+    """Convert milliseconds since the epoch to a timestamp's seconds; clamp them to what a timestamp can represent."""
     return min(max(ms // 1000, 0), MAX_SECONDS)
 
 
 class Regex(NamedTuple):
-    """A BSON regular expression; `options` are its letters in the stored order."""
+    """A BSON regular expression; `options` are its letters in stored order."""
 
     pattern: str
     options: str = ""
@@ -81,7 +81,7 @@ class Undefined:
 
 
 class Missing:
-    """No value at all: what a path gives where a document has no such field; `MISSING` is its only instance."""
+    """No value: the result of a path to a field that does not exist. `MISSING` is its only instance."""
 
     __slots__ = ()
 
@@ -95,7 +95,7 @@ class Missing:
 UNDEFINED = Undefined()
 MISSING = Missing()
 
-# BSON type byte and alias of each Python form. https://bsonspec.org/spec.html
+# BSON type byte of each Python type. https://bsonspec.org/spec.html
 TYPE_CODES: dict[type, int] = {
     float: 1,
     str: 2,
@@ -142,7 +142,7 @@ TYPE_NAMES: dict[int, str] = {
     127: "maxKey",
 }
 
-# MongoDB's comparison order of types; types of one class compare by value.
+# MongoDB's comparison order of types; types of the same rank compare by value.
 # https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
 CANONICAL_TYPES: dict[int, int] = {
     255: 10,  # minKey
@@ -171,10 +171,10 @@ MISSING_CANONICAL_TYPE = 25  # below null, above minKey
 
 
 def type_code(value: Any) -> int:
-    """The BSON type byte of a value (255 for minKey).
+    """Return the BSON type byte of a value (255 for minKey).
 
     Raises:
-        KeyError: the value is MISSING or not a value of the table above.
+        KeyError: the value is MISSING or its type is not in `TYPE_CODES`.
     """
     if type(value) is JavaScript:
         return 13 if value.scope is None else 15
@@ -182,16 +182,16 @@ def type_code(value: Any) -> int:
 
 
 def type_name(value: Any) -> str:
-    """MongoDB's alias of a value's type; "missing" for MISSING."""
+    """Return MongoDB's alias of a value's type; "missing" for MISSING."""
     return "missing" if value is MISSING else TYPE_NAMES[type_code(value)]
 
 
 def canonical_type(value: Any) -> int:
-    """The rank of a value's type in MongoDB's comparison order."""
+    """Return the rank of a value's type in MongoDB's comparison order."""
     return MISSING_CANONICAL_TYPE if value is MISSING else CANONICAL_TYPES[type_code(value)]
 
 
 def is_number(value: Any) -> bool:
-    """True for int, long, double and decimal; false for bool."""
+    """Return whether a value is an int, long, double or decimal; false for bool."""
     kind = type(value)
     return kind is int or kind is float or kind is Int64 or kind is Decimal128

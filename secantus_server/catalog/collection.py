@@ -25,7 +25,8 @@ class Collection:
         options: the options of `create`, as listCollections reports them.
         indexes: all its indexes, the one on `_id` first.
 
-    `identity` is its form in the oplog: a BSON document of its namespace and UUID.
+    `is_view`: it has no documents of its own. `is_capped`: old documents make room for new ones. `is_clustered`: documents are kept in the
+    order of their `_id`s. `identity` is how the oplog names it: a BSON document of its namespace and UUID.
 
     Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced whole,
     either while no transaction runs or inside a catalog change.
@@ -38,6 +39,9 @@ class Collection:
         self.ident = ident
         self.options = options
         self.indexes = indexes
+        self.is_view = "viewOn" in options
+        self.is_capped = bool(options.get("capped"))
+        self.is_clustered = "clusteredIndex" in options
         self.identity = encode({"ns": f"{db}.{name}", "ui": uuid})
         self._lock = Lock()
         self._record_ids: Iterator[int] | None = None
@@ -48,21 +52,6 @@ class Collection:
     def namespace(self) -> str:
         """The namespace, `db.name`."""
         return f"{self.db}.{self.name}"
-
-    @property
-    def is_view(self) -> bool:
-        """Whether this is a view, which has no documents."""
-        return "viewOn" in self.options
-
-    @property
-    def is_capped(self) -> bool:
-        """Whether the collection is capped."""
-        return bool(self.options.get("capped"))
-
-    @property
-    def is_clustered(self) -> bool:
-        """Whether the documents are stored in `_id` order."""
-        return "clusteredIndex" in self.options
 
     @property
     def counted_indexes(self) -> list[Index]:

@@ -23,12 +23,12 @@ MAX_DRIFT_S = 365 * 24 * 60 * 60
 NO_SIGNATURE = RawDocument(encode({"hash": Binary(b"\0" * 20, 0), "keyId": Int64(0)}))
 
 
-def check_cluster_time(value: Any, own: Timestamp | None, clock: Clock) -> None:
+def check_cluster_time(value: Any, own: int | None, clock: Clock) -> None:
     """Validate the `$clusterTime` of a command.
 
     Arguments:
         value: the field as decoded.
-        own: the server's cluster time, which may be ahead of its clock; None for a standalone server, which has none.
+        own: the seconds of the server's cluster time, which may be ahead of its clock; None for a standalone server, which has none.
         clock: the server's clock.
 
     Raises:
@@ -44,7 +44,7 @@ def check_cluster_time(value: Any, own: Timestamp | None, clock: Clock) -> None:
     if seconds is None:
         raise _malformed(decode(data))
     # Drivers send back the newest time that they were given, so that the clock is seldom asked.
-    if own is not None and seconds > own.time and seconds > (now_s := clock.now_ms() // 1000) + MAX_DRIFT_S:
+    if own is not None and seconds > own and seconds > (now_s := clock.now_ms() // 1000) + MAX_DRIFT_S:
         raise CommandError(205, f"New cluster time, {seconds}, is too far from this node's wall clock time, {now_s}.")
 
 

@@ -75,7 +75,7 @@ def _account(command: Command, request: Request, outcome: Outcome | None) -> Non
     target = body.get("collection") if command.name == "getMore" else body[request.name]
     key = (request.db, target if type(target) is str else "", command.name)
     request.client.usage.record(key, command.counter, request.seconds)
-    if outcome is not None:
+    if outcome is not None and request.seconds > services.interceptors.threshold_s:
         for after in services.interceptors.after:
             after(request, outcome)
 
@@ -92,8 +92,7 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         raise CommandError(13, f"{command.name} may only be run against the admin database.")
     if "$clusterTime" in body:
         services = request.services
-        own = services.oplog.last_timestamp() if services.settings.replica_set else None
-        check_cluster_time(body["$clusterTime"], own, services.clock)
+        check_cluster_time(body["$clusterTime"], services.oplog.seconds if services.settings.replica_set else None, services.clock)
     if "txnNumber" in body and type(body["txnNumber"]) is not Int64:
         raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")
     if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:
@@ -173,7 +172,7 @@ def finish_reply(reply: Reply, services: Services) -> Reply:
     """Add what every reply has: ok, and the cluster's time on a replica set."""
     reply.setdefault("ok", 1.0)
     if services.settings.replica_set:
-        time: Timestamp = services.oplog.last_timestamp()
+        time: Timestamp = services.oplog.newest
         reply["$clusterTime"] = {"clusterTime": time, "signature": NO_SIGNATURE}
         reply["operationTime"] = time
     return reply

@@ -5,6 +5,7 @@ A server's interceptors are in the package `interceptors`, one file each.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -45,6 +46,11 @@ class Interceptor:
         """Whether commands pass it at present; call `Interceptors.refresh` when that changes."""
         return True
 
+    @property
+    def threshold_s(self) -> float:
+        """How many seconds a command must exceed for `after` to be called."""
+        return -math.inf
+
     def before(self, call: Call) -> None:
         """Act on a command whose arguments are valid and which has not begun.
 
@@ -63,15 +69,17 @@ class Interceptor:
 class Interceptors:
     """The interceptors of one server, in the order in which they act before a command; after it the last one acts first.
 
-    `before` and `after` hold the methods of the active ones, so that dispatch pays nothing for the others.
+    `before` and `after` hold the methods of the active ones. `after` need not be called for a command that took no longer than
+    `threshold_s`: dispatch pays nothing for an interceptor that has nothing to do.
 
-    Threads: both are replaced whole; the commands' threads only read.
+    Threads: all are replaced whole; the commands' threads only read.
     """
 
     def __init__(self) -> None:
         self._installed: tuple[Interceptor, ...] = ()
         self.before: tuple[Callable[[Call], None], ...] = ()
         self.after: tuple[Callable[[Call, Outcome], None], ...] = ()
+        self.threshold_s = math.inf
 
     def install(self, *interceptors: Interceptor) -> None:
         """Add interceptors behind those that are installed."""
@@ -82,4 +90,6 @@ class Interceptors:
         """Take over which interceptors are active now."""
         active = [interceptor for interceptor in self._installed if interceptor.is_active]
         self.before = tuple(one.before for one in active if type(one).before is not Interceptor.before)
-        self.after = tuple(one.after for one in reversed(active) if type(one).after is not Interceptor.after)
+        late = [one for one in reversed(active) if type(one).after is not Interceptor.after]
+        self.after = tuple(one.after for one in late)
+        self.threshold_s = min((one.threshold_s for one in late), default=math.inf)

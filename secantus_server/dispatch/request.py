@@ -88,7 +88,7 @@ class Request:
         """
         services = self.services
         if self._cluster_time is None and services.settings.replica_set:
-            self._cluster_time = services.oplog.last_timestamp()
+            self._cluster_time = services.oplog.newest
         return ParseContext(
             self.now,
             self._cluster_time,

@@ -14,7 +14,7 @@ from uuid import UUID
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.sessions.retryable import RetryableWrite
+from secantus_server.sessions.retryable import RetryableWrite, Shape
 
 # The argument that holds a command's statements.
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
@@ -44,35 +44,28 @@ def run_once(
     session, sessions = request.session, request.services.sessions
     if session is None or number < 0 or not command.is_retryable or not request.services.settings.replica_set:
         raise _no_number(command, request)
-    write = RetryableWrite(number, (command.name, _statement_count(command, request), _statement_ids(request)))
+    write = RetryableWrite(number, _shape(command.name, request))
     newest = sessions.begin_write(session, write)
     if newest is not write:
         return _answered_before(command, request, session, write, newest)
-    reply: Reply | None = None
     try:
-        reply = run(command, request, arguments)
+        write.reply = run(command, request, arguments)
     finally:
-        sessions.retries.finish(write, reply)
-    return reply
+        sessions.retries.finish(write)
+    return write.reply
 
 
-def _statement_count(command: Command, request: Request) -> int:
-    """How many statements a write command has; findAndModify has one."""
-    name = _STATEMENTS.get(command.name)
-    if name is None:
-        return 1
-    found = request.message.sequences.get(name) or request.body.get(name)
-    return len(found) if type(found) is list else 0
-
-
-def _statement_ids(request: Request) -> tuple[int, ...]:
-    """The numbers that a client gave the statements; mostly none, and they count from 0 then."""
-    body = request.body
-    ids = body.get("stmtIds")
+def _shape(name: str, request: Request) -> Shape:
+    """Return the command's name, the number of its statements and the numbers that the client gave them, mostly none."""
+    body, statements = request.body, 1
+    field = _STATEMENTS.get(name)
+    if field is not None:
+        found = request.message.sequences.get(field) or body.get(field)
+        statements = len(found) if type(found) is list else 0
+    first, ids = body.get("stmtId"), body.get("stmtIds")
     if type(ids) is list:
-        return tuple(ids)
-    first = body.get("stmtId")
-    return () if first is None else (first,)
+        return name, statements, tuple(ids)
+    return name, statements, () if first is None else (first,)
 
 
 def _answered_before(command: Command, request: Request, session: bytes, write: RetryableWrite, newest: RetryableWrite) -> Reply:

@@ -85,6 +85,9 @@ class Transaction:
 
     __slots__ = ("catalog", "entries", "unit", "writes")
 
+    #: The changes of the catalog; only a `CatalogTransaction` has any.
+    changes: CatalogChanges | None = None
+
     def __init__(self, unit: RecoveryUnit, catalog: CatalogView) -> None:
         self.unit = unit
         self.catalog = catalog
@@ -100,6 +103,8 @@ class CatalogTransaction(Transaction):
     """A transaction that changes the catalog; no other one does so meanwhile."""
 
     __slots__ = ("changes",)
+
+    changes: CatalogChanges
 
     def __init__(self, unit: RecoveryUnit, catalog: CatalogView) -> None:
         super().__init__(unit, catalog)

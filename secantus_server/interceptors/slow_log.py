@@ -17,6 +17,11 @@ class SlowLog(Interceptor):
         self._observer = services.observer
         self._log = services.log
 
+    @property
+    def threshold_s(self) -> float:
+        """Only slow commands are logged, unless all are."""
+        return self._observer.log_threshold_s
+
     def after(self, call: Call, outcome: Outcome) -> None:
         """Log the command if it was slow, or if all are logged."""
         if call.seconds <= self._observer.log_threshold_s or call.name in NEVER_OBSERVED:

@@ -1,1 +1,1 @@
-"""MongoDB's query language, pure: no input or output, no storage, no clock."""
+"""MongoDB's query language. It is pure: no I/O, no storage, no clock."""

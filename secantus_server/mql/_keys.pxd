@@ -8,12 +8,12 @@ from secantus_server.bson._raw cimport Element
 
 
 cdef enum Kind:
-    PENDING      # still to be looked up: `doc` and `rest`
-    VALUE        # `value`
+    PENDING      # not looked up yet; uses `doc` and `rest`
+    VALUE        # uses `value`
     ABSENT
-    EMPTY        # an empty array at the path's end
-    ARRAY        # `array`; `rest` is what follows it, NULL at the path's end
-    AMBIGUOUS    # a number in the path is both an element of an array and a field of its documents
+    EMPTY        # an empty array at the end of the path
+    ARRAY        # uses `array`; `rest` is the path after it, NULL at the end of the path
+    AMBIGUOUS    # a number in the path is both an array index and a field of the array's documents
 
 
 cdef struct Slot:
@@ -26,9 +26,9 @@ cdef struct Slot:
 
 cdef class Generation:
     cdef KeyGenerator generator
-    cdef list keys          # of all keys, or None
-    cdef bytes smallest     # of the smallest key, where `keys` is None
-    cdef bytes covered      # the values of the only key, where no array was met
+    cdef list keys          # all keys, or None if only the smallest is wanted
+    cdef bytes smallest     # the smallest key if `keys` is None
+    cdef bytes covered      # the values of the only key, if the paths meet no array
     cdef bint multikey
     cdef bint all_absent
     cdef Writer out

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The keys of a document under a key pattern: what an index stores and what a sort compares.
+"""The keys of a document under a key pattern, as an index stores them and a sort compares them.
 
-An array on the path makes one key for each element; fields that lead into the same array take their values from
-the same element. A missing field is null, an empty array is undefined. Two different arrays cannot share a pattern.
+An array on the path produces one key per element; fields that go through the same array take their values from the same
+element. A missing field is null, an empty array is undefined. A pattern cannot go through two different arrays.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -39,7 +39,7 @@ cdef bint array_element(const uint8_t* array, uint32_t index, Element* out) noex
 
 
 cdef bint names_a_field(const uint8_t* array, const char* name, uint32_t name_len) noexcept nogil:
-    """Whether a document in the array has a field of this name."""
+    """Return whether a document in the array has a field of this name."""
     cdef Element element
     cdef Element field
     cdef const uint8_t* cursor = first_element(array)
@@ -50,7 +50,7 @@ cdef bint names_a_field(const uint8_t* array, const char* name, uint32_t name_le
 
 
 cdef inline const char* split_component(const char* path, size_t* length) noexcept nogil:
-    """The length of the first component; gives what follows its dot, or NULL."""
+    """Set the length of the first component; return the path after its dot, or NULL."""
     cdef const char* dot = strchr(path, 46)
     if dot == NULL:
         length[0] = strlen(path)
@@ -73,7 +73,7 @@ cdef void look_up(Slot* slot) noexcept nogil:
             slot.kind = ABSENT
             return
         while element.type == 4 and slot.rest != NULL:
-            # A numeric component names an element, if the array has it, and goes no wider.
+            # A numeric component selects one element, if the array has it; the array is then not expanded.
             component = slot.rest
             split_component(component, &length)
             array = element.value
@@ -98,7 +98,7 @@ cdef void look_up(Slot* slot) noexcept nogil:
 
 
 cdef class Generation:
-    """The keys of one document while they are being made."""
+    """The state of generating the keys of one document."""
 
     cdef int expand(self, Slot* slots) except -1:
         cdef int i
@@ -173,7 +173,7 @@ cdef class Generation:
 
 
 cdef class KeySearch(Generation):
-    """Finds the values that one key of a document is made of."""
+    """A search for the values that make up one key of a document."""
 
     cdef bytes wanted
     cdef list values
@@ -198,7 +198,7 @@ cdef object slot_value(const Slot* slot):
 
 
 cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) except -1:
-    """Write the key of values that are found, none of them an array; tells whether all of them are absent."""
+    """Write the key of slots that hold no array; return whether all of them are absent."""
     cdef size_t start
     cdef int i
     cdef bint all_absent = True
@@ -218,7 +218,7 @@ cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) excep
 
 
 cdef int put_values(KeyGenerator generator, const Slot* slots, Writer out) except -1:
-    """Write the values that a key was made of: a type byte and the value for each field, 0 for an absent one."""
+    """Write the values of a key: a type byte and the value for each field, only 0 for an absent one."""
     cdef int i
     for i in range(generator.fields):
         if slots[i].kind == VALUE:
@@ -230,7 +230,7 @@ cdef int put_values(KeyGenerator generator, const Slot* slots, Writer out) excep
 
 
 cdef int look_up_all(KeyGenerator generator, const uint8_t* doc, Slot* slots) except -1:
-    """Find the values of a document that has only one key; 0 where it may have several, because an array is on a path."""
+    """Look up the values of a document that has a single key; return 0 if an array on a path may produce several."""
     cdef int i
     for i in range(generator.fields):
         slots[i].doc = doc
@@ -242,7 +242,7 @@ cdef int look_up_all(KeyGenerator generator, const uint8_t* doc, Slot* slots) ex
 
 
 cdef void enter(Slot* slot, const Element* element) noexcept nogil:
-    """Replace a slot's array by one of its elements."""
+    """Replace the array in a slot by one of its elements."""
     if slot.rest == NULL:
         slot.kind = VALUE
         slot.value = element[0]
@@ -274,11 +274,11 @@ cdef int generate_into(Generation run, KeyGenerator generator, const uint8_t* do
 
 
 cdef class KeyGenerator:
-    """Makes the keys of documents under one key pattern.
+    """A generator of the keys of documents under one key pattern.
 
     Arguments:
-        pattern: pairs of a dotted path and a direction, 1 or -1; 32 at most.
-        collation: replaces the order of strings.
+        pattern: pairs of a dotted path and a direction, 1 or -1; at most 32.
+        collation: defines the order of strings.
     """
 
     def __init__(self, pattern, collation=None):
@@ -297,18 +297,18 @@ cdef class KeyGenerator:
         return generate(self, doc, None).smallest
 
     def sort_key(self, bytes doc not None):
-        """The least of the document's keys: what a sort by this pattern compares.
+        """Return the smallest of the document's keys, which a sort by this pattern compares.
 
         Raises:
-            CommandError: 2, two different arrays lie on the paths.
+            CommandError: 2 if the paths go through two different arrays.
         """
         return self.smallest_key(<const uint8_t*>PyBytes_AS_STRING(doc))
 
     def values_of(self, bytes doc not None, bytes key):
-        """The values that a key of a document is made of: None for an absent field, undefined for an empty array.
+        """Return the values that make up a key of a document: None for an absent field, undefined for an empty array.
 
         Arguments:
-            key: one of the document's keys; None stands for the first.
+            key: one of the document's keys, or None for the first one.
         """
         cdef KeySearch search = KeySearch.__new__(KeySearch)
         search.wanted = key
@@ -318,7 +318,7 @@ cdef class KeyGenerator:
         return search.values
 
     def keys(self, bytes doc not None):
-        """All index keys of a document: (keys without repeats, whether an array was met, whether every field is absent).
+        """Return all index keys of a document: (distinct keys, whether an array was met, whether every field is absent).
 
         Raises:
             CommandError: 171 CannotIndexParallelArrays.

@@ -1,6 +1,6 @@
-"""What a parser of the language is given: the time, the variables in scope, collation, randomness.
+"""The context of the language's parsers: time, variables in scope, collation, randomness.
 
-The language itself reads no clock and has no state; whatever changes from run to run comes in here.
+The language itself reads no clock and has no state; everything that varies between runs comes from the context.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 
 
 class Collation(Protocol):
-    """Replaces the comparison of strings."""
+    """An order of strings."""
 
     def sort_key(self, text: str) -> bytes:
-        """Bytes whose order is the collation's order of texts."""
+        """Return bytes that sort in the collation's order."""
         ...
 
 
 class Cell:
-    """A variable's place: a parsed tree reads it, the operator that binds the variable sets it before evaluating."""
+    """The storage of a variable: a parsed tree reads it, and the operator that binds the variable sets it before evaluation."""
 
     __slots__ = ("value",)
 
@@ -37,20 +37,21 @@ class Cell:
 
 @dataclass(slots=True, eq=False)
 class ParseContext:
-    """The surroundings of one command's filter, expression, update or pipeline; nobody changes them.
+    """The context of one command's filter, expression, update or pipeline; treat as immutable.
 
     Arguments:
         now: `$$NOW`, the same for the whole command.
         cluster_time: `$$CLUSTER_TIME`, or None on a standalone server.
-        keeps_empty_timestamps: a replacement document's empty timestamps stay as they are.
-        defers_constant_errors: what goes wrong while a constant is computed is an error of the documents that need it, not of the parser.
-        knows_time: whether `$$NOW` and `$$CLUSTER_TIME` are there at all: not in `count`, `distinct`, the lists and partial filters.
+        keeps_empty_timestamps: whether a replacement document keeps its empty timestamps.
+        defers_constant_errors: whether an error in a constant is raised only for documents that need it, not by the parser.
+        knows_time: whether `$$NOW` and `$$CLUSTER_TIME` exist; they do not in `count`, `distinct`, the list commands and partial
+            filters.
         variables: user variables in scope (`let`, `$let`, `$map`, ...), without the `$$`.
-        collation: None is the simple collation: strings compare by their UTF-8 bytes.
+        collation: None for the simple collation, which compares strings by their UTF-8 bytes.
         random: the command's source of randomness (`$rand`, `$sample`).
-        generate_object_id: makes the `_id` of an upserted document.
-        text_error: makes the error of a valid `$text` from what text index the collection has; None where there is no collection.
-        limits: how much memory stages and accumulators may use.
+        generate_object_id: generates the `_id` of an upserted document.
+        text_error: returns the error for a valid `$text`, which depends on the collection's text index; None without a collection.
+        limits: the memory limits of stages and accumulators.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -66,5 +67,5 @@ class ParseContext:
     limits: MemoryLimits = DEFAULT_LIMITS
 
     def child(self, /, **cells: Cell) -> ParseContext:
-        """The same surroundings with more variables in scope."""
+        """Return the same context with more variables in scope."""
         return replace(self, variables={**self.variables, **cells})

@@ -17,25 +17,25 @@ from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symb
 
 
 def describe_value(value: Any) -> str:
-    """The text of one value."""
+    """Return the text of a value."""
     describe = _DESCRIPTIONS.get(type(value))
     return str(value) if describe is None else describe(value)
 
 
 def describe_element(field: str, value: Any) -> str:
-    """The text of a field: `name: value`."""
+    """Return the text of a field: `name: value`."""
     return f"{field}: {describe_value(value)}"
 
 
 def describe_document(document: dict[str, Any]) -> str:
-    """The text of a document: `{ a: 1 }`."""
+    """Return the text of a document: `{ a: 1 }`."""
     if not document:
         return "{}"
     return "{ " + ", ".join(describe_element(field, value) for field, value in document.items()) + " }"
 
 
 def describe_id(document: bytes) -> str:
-    """How a message names the document it is about: `{_id: 1}`, or `{no id}`."""
+    """Return the text by which a message identifies a document: `{_id: 1}`, or `{no id}`."""
     fields = decode(document)
     return "{" + describe_element("_id", fields["_id"]) + "}" if "_id" in fields else "{no id}"
 

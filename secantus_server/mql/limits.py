@@ -1,4 +1,4 @@
-"""How much memory a command's stages and accumulators may use. https://www.mongodb.com/docs/manual/core/aggregation-pipeline-limits/"""
+"""Memory limits of stages and accumulators. https://www.mongodb.com/docs/manual/core/aggregation-pipeline-limits/"""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class MemoryLimits:
     """Limits in bytes.
 
     Arguments:
-        sort, group, bucket_auto, window, graph_lookup: what a stage may keep that may not use the disk.
-        push, add_to_set, concat_arrays, set_union, several: what one state of an accumulator may keep, disk or not;
-            `several` is that of `$firstN`, `$topN` and their like.
-        facet: the document that `$facet` makes.
-        lookup: the documents that `$lookup` finds for one document.
+        sort, group, bucket_auto, window, graph_lookup: the memory of a stage that may not use the disk.
+        push, add_to_set, concat_arrays, set_union, several: the memory of one accumulator state, with or without disk use;
+            `several` is the limit of `$firstN`, `$topN` and the like.
+        facet: the size of the document that `$facet` returns.
+        lookup: the size of the documents that `$lookup` finds for one input document.
     """
 
     sort: int = DEFAULT_BYTES

@@ -1,4 +1,4 @@
-"""A sort's pattern: parsed once, then one byte key for each document.
+"""Sort patterns: parsed once, then applied to each document as a byte key.
 
 https://www.mongodb.com/docs/manual/reference/method/cursor.sort/
 """
@@ -19,15 +19,15 @@ from secantus_server.mql.expressions.value_text import value_text
 
 MAX_SORT_KEYS = 32
 UNSUPPORTED_META = frozenset(["textScore", "randVal", "geoNearDistance"])
-# What MongoDB accepts; documents have a search score only on a server with a search engine.
+# All metadata that MongoDB can sort by. The search scores are accepted: without a search engine no document has one.
 META_SORTS = UNSUPPORTED_META | {"searchScore", "vectorSearchScore"}
 
 
 class SortPattern:
-    """Fields and directions of a sort.
+    """The fields and directions of a sort.
 
-    `key` makes the bytes by which documents are ordered, `parts` are the (path, direction) pairs, which the planner
-    compares with the indexes.
+    `key` returns a document's sort key as bytes; `parts` are the (path, direction) pairs, which the planner compares with the
+    indexes.
     """
 
     def __init__(self, parts: list[tuple[str, int]], ctx: ParseContext) -> None:
@@ -37,10 +37,10 @@ class SortPattern:
 
     @classmethod
     def parse(cls, spec: dict[str, Any], ctx: ParseContext) -> SortPattern:
-        """Read a sort document such as `{a: 1, "b.c": -1}`; it must not be empty.
+        """Parse a sort document such as `{a: 1, "b.c": -1}`; it must not be empty.
 
         Raises:
-            CommandError: 15974, 15975, 15976, or a path that is not one.
+            CommandError: 15974, 15975, 15976, or the error of an invalid path.
         """
         if not spec:
             raise CommandError(15976, "$sort stage must have at least one sort key")
@@ -62,7 +62,7 @@ def _check_path(path: str) -> None:
 
 
 def _direction(path: str, value: Any) -> int:
-    """1 or -1; 0 for metadata that no document has, by which nothing is ordered."""
+    """Return 1 or -1; 0 for metadata that no document has, which orders nothing."""
     if type(value) is dict:
         return _meta(path, value)
     if type(value) not in (int, Int64, float, Decimal128):
@@ -74,7 +74,7 @@ def _direction(path: str, value: Any) -> int:
 
 
 def _whole(value: Any) -> int:
-    """A double is cut off toward zero, a decimal rounded half to even; what is not finite is 0."""
+    """Convert to an integer: a double is truncated, a decimal rounded half to even; a non-finite number becomes 0."""
     if type(value) is Decimal128:
         number = value.to_decimal()
         return round(number) if number.is_finite() else 0

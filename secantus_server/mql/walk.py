@@ -1,4 +1,4 @@
-"""The decoded values at a path, where speed does not matter."""
+"""The decoded values at a path, for code that is not performance-critical."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 
 def values_at(value: Any, path: list[str]) -> Iterator[Any]:
-    """The values at a path; arrays on the way stand for their elements, but are not reached by index.
+    """Yield the values at a path; arrays on the way are expanded, but cannot be addressed by index.
 
     Arguments:
         value: a decoded document.
-        path: its components.
+        path: the components of the path.
     """
     if not path:
         yield value

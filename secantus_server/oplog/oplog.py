@@ -49,7 +49,10 @@ Writes = tuple[bytes, list[Change]]
 class Oplog:
     """The oplog of one server.
 
-    Threads: `_lock` guards the newest timestamp and the order of commits; `_last` is replaced whole, so readers need no lock.
+    `newest` is the timestamp of the newest entry: the server's operation time.
+
+    Threads: `_lock` guards the newest timestamp and the order of commits; readers of `newest` and `seconds`, which are replaced whole, need
+    no lock.
 
     Arguments:
         enabled: False for a standalone server, which has no oplog.
@@ -60,8 +63,8 @@ class Oplog:
         self._clock = clock
         self._enabled = enabled
         self._lock = Lock()
-        self._seconds, self._increment = self._newest()
-        self._last = Timestamp(self._seconds, self._increment)
+        self.seconds, self._increment = self._newest()
+        self.newest = Timestamp(self.seconds, self._increment)
         self._untrimmed_bytes = 0
 
     def _newest(self) -> tuple[int, int]:
@@ -69,16 +72,12 @@ class Oplog:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
         return (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
 
-    def last_timestamp(self) -> Timestamp:
-        """Return the timestamp of the newest entry, which is the server's operation time."""
-        return self._last
-
     def timestamp_in(self, unit: RecoveryUnit) -> Timestamp:
         """Return the timestamp of the newest entry visible to a transaction."""
         entries = unit.scan(OPLOG, b"", None, reverse=True)
         newest = next(entries, None)
         entries.close()
-        return self._last if newest is None else Timestamp(*_last_of(*newest))
+        return self.newest if newest is None else Timestamp(*_last_of(*newest))
 
     def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes]) -> None:
         """Write entries and commit the unit's transaction.
@@ -98,7 +97,7 @@ class Oplog:
             return
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._seconds, self._increment + 1
+            seconds, increment = self.seconds, self._increment + 1
             if now_ms // 1000 > seconds and seconds < MAX_SECONDS:
                 seconds, increment = timestamp_seconds(now_ms), 1
             stamp = seconds << 32 | increment
@@ -110,8 +109,8 @@ class Oplog:
                     self._untrimmed_bytes += append_changes(unit, identity, changes, stamp, now_ms)
                     stamp += len(changes)
             unit.commit()
-            self._seconds, self._increment = seconds, increment + count - 1
-            self._last = make_timestamp(self._seconds, self._increment)
+            self.seconds, self._increment = seconds, increment + count - 1
+            self.newest = make_timestamp(self.seconds, self._increment)
 
     @property
     def is_large(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from bson.decimal128 import Decimal128
 
 from secantus_server.bson import int_value
-from secantus_server.mql.expressions.numbers import WIDE_CONTEXT, to_decimal128
+from secantus_server.mql.expressions.numbers.decimals import WIDE_CONTEXT, to_decimal128
 
 # Renard series (ISO 3), E series (IEC 60063) and 1-2-5, within one decade.
 SERIES_TEXT: dict[str, str] = {

@@ -18,6 +18,10 @@ from secantus_server.system.conditions import Condition
 PAUSE_S = 0.05
 
 
+# The name of a write command, the number of its statements and their ids.
+Shape = tuple[str, int, tuple[int, ...]]
+
+
 class RetryableWrite:
     """One retryable write.
 
@@ -30,7 +34,7 @@ class RetryableWrite:
 
     __slots__ = ("finished", "number", "reply", "shape")
 
-    def __init__(self, number: int, shape: tuple[str, int, tuple[int, ...]]) -> None:
+    def __init__(self, number: int, shape: Shape) -> None:
         self.number = number
         self.shape = shape
         self.reply: dict[str, Any] | None = None
@@ -63,11 +67,10 @@ class RetryLog:
             if newest is not None and write.number <= newest.number:
                 return newest
             self._newest[session] = write
-            return write
+        return write
 
-    def finish(self, write: RetryableWrite, reply: dict[str, Any] | None) -> None:
-        """Store the reply of a write; None if it failed."""
-        write.reply = reply
+    def finish(self, write: RetryableWrite) -> None:
+        """Note that a write has ended; it has a reply unless it failed."""
         write.finished = True
         if self._waiting:
             with self._ended:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.view import CatalogView
-from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, CatalogTransaction, Check, MissingCollection, StagedWrites, Transaction
+from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, CatalogTransaction, Check, MissingCollection, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
@@ -74,11 +74,7 @@ class AutoCommit:
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
         """See `UnitOfWork.write`."""
-        unit = self._engine.acquire()
-        try:
-            return self._try(unit, Transaction, body, check)
-        finally:
-            self._engine.release(unit)
+        return self._run(Transaction, body, check)
 
     def change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False) -> T:
         """See `UnitOfWork.change_catalog`."""
@@ -87,81 +83,78 @@ class AutoCommit:
                 return self.change_catalog(body, check)
         if self._engine.was_full:
             self._engine.make_room()
-        passage, unit = self._engine.acquire(), self._engine.acquire()
+        passage = self._engine.acquire()
         try:
             # Lock order: gate, then catalog. The thread that holds the lock never waits for the gate, since it has passed it already.
             passage.begin()
             self._engine.acquire_lock(self._catalog.change_lock)
             try:
-                return self._try(unit, CatalogTransaction, body, check)
+                return self._run(CatalogTransaction, body, check)
             finally:
                 self._catalog.change_lock.release()
         finally:
-            self._engine.release(unit)
             self._engine.release(passage)
 
-    def _try(
-        self,
-        unit: RecoveryUnit,
-        make: Callable[[RecoveryUnit, CatalogView], AnyTransaction],
-        body: Callable[[AnyTransaction], T],
-        check: Check,
-    ) -> T:
+    def _run(self, make: Callable[[RecoveryUnit, CatalogView], AnyTransaction], body: Callable[[AnyTransaction], T], check: Check) -> T:
         """Run a body until it commits or fails."""
         too_large, has_made_room = 0, False
-        while True:
-            check()
-            try:
-                unit.begin()
-                transaction = make(unit, self._catalog.view)
-                result = body(transaction)
-                self._commit(transaction)
-                return result
-            except WriteConflict as error:
-                self._services.counters.add("writeConflicts")
-                too_large += isinstance(error, CacheTooSmall)
-                if too_large == CACHE_TRIES:
-                    raise
-            except MissingCollection as missing:
-                unit.rollback()
-                create_collection(self._services, missing.db, missing.name, {}, if_missing=True)
-            except CommandError as error:
-                if error.code != OUT_OF_SPACE or has_made_room:
-                    raise
-                if unit.in_transaction:
+        unit = self._engine.acquire()
+        try:
+            while True:
+                check()
+                try:
+                    unit.begin()
+                    transaction = make(unit, self._catalog.view)
+                    result = body(transaction)
+                    self._commit(transaction)
+                    return result
+                except WriteConflict as error:
+                    self._services.counters.add("writeConflicts")
+                    too_large += isinstance(error, CacheTooSmall)
+                    if too_large == CACHE_TRIES:
+                        raise
+                except MissingCollection as missing:
                     unit.rollback()
-                has_made_room = self._engine.make_room()
-                if not has_made_room:
-                    raise
-            finally:
-                if unit.in_transaction:
-                    unit.rollback()
+                    create_collection(self._services, missing.db, missing.name, {}, if_missing=True)
+                except CommandError as error:
+                    if error.code != OUT_OF_SPACE or has_made_room or not self._make_room(unit):
+                        raise
+                    has_made_room = True
+                finally:
+                    if unit.in_transaction:
+                        unit.rollback()
+        finally:
+            self._engine.release(unit)
+
+    def _make_room(self, unit: RecoveryUnit) -> bool:
+        if unit.in_transaction:
+            unit.rollback()
+        return self._engine.make_room()
 
     def _commit(self, transaction: Transaction) -> None:
         """Commit what a transaction has staged; one that has staged nothing just ends."""
-        writes = transaction.writes
-        changes = transaction.changes if isinstance(transaction, CatalogTransaction) else None
-        staged = [one for one in writes if one.changes]
-        if not staged and not transaction.entries and changes is None:
+        changes = transaction.changes
+        writes, logged = [], []
+        for one in transaction.writes:
+            if one.changes:
+                writes.append(one)
+                if one.replicated:
+                    logged.append((one.identity, one.changes))
+        if not writes and not transaction.entries and changes is None:
             return
-        self._commit_storage(transaction, staged)
-        if changes is not None:
-            self._catalog.apply(changes)
-        for one in staged:
-            one.after_commit()
-        if staged:
-            self._services.writes.notify()
-
-    def _commit_storage(self, transaction: Transaction, staged: list[StagedWrites]) -> None:
-        """Commit the recovery unit with its oplog entries."""
-        begun: list[StagedWrites] = []
+        begun = 0
         try:
-            for one in staged:
-                begun.append(one)
+            for one in writes:
+                begun += 1
                 one.before_commit()
-            logged = [(one.identity, one.changes) for one in staged if one.replicated]
             self._services.oplog.commit(transaction.unit, transaction.entries, logged)
         except BaseException:
-            for one in begun:
+            for one in writes[:begun]:
                 one.commit_failed()
             raise
+        if changes is not None:
+            self._catalog.apply(changes)
+        for one in writes:
+            one.after_commit()
+        if writes:
+            self._services.writes.notify()

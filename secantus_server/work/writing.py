@@ -17,6 +17,8 @@ from secantus_server.errors import CommandError
 WriteErrors = list[dict[str, Any]]
 
 MAX_STATEMENTS = 100_000
+# CommandNotSupportedOnView, an error of the whole command.
+ON_VIEW = 166
 
 
 def writable(transaction: Transaction, db: str, name: str) -> Collection:
@@ -40,7 +42,7 @@ def check_not_view(collection: Collection | None) -> None:
         CommandError: 166 CommandNotSupportedOnView.
     """
     if collection is not None and collection.is_view:
-        raise CommandError(166, f"Namespace {collection.namespace} is a view, not a collection")
+        raise CommandError(ON_VIEW, f"Namespace {collection.namespace} is a view, not a collection")
 
 
 def statements(request: Request, key: str, body: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
@@ -91,5 +93,5 @@ def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent:
     if request.services.settings.replica_set:
         services = request.services
         reply["electionId"] = services.topology.election_id
-        reply["opTime"] = {"ts": services.oplog.last_timestamp(), "t": Int64(1)}
+        reply["opTime"] = {"ts": services.oplog.newest, "t": Int64(1)}
     return reply

@@ -1,4 +1,4 @@
-"""Two fields of one name in what a client asks for: one of them must not get lost without a word."""
+"""Duplicate field names in a client's request: an error, since decoding would silently drop one of the values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.errors import CommandError
 
 
 def raw(*fields: tuple[str, Any]) -> bytes:
-    """A document of these fields, whatever their names are."""
+    """Return a document of these fields; names may repeat."""
     body = b"".join(encode({name: value})[4:-1] for name, value in fields)
     return struct.pack("<i", len(body) + 5) + body + b"\0"
 

@@ -1,4 +1,4 @@
-"""Widths of numbers and their decimals."""
+"""Numeric types and decimal conversion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values as they stand in messages."""
+"""Values as MongoDB prints them in messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BSON values: what goes in comes out, and key strings order exactly as the comparison does."""
+"""BSON values: encoding is lossless, and key strings sort exactly as the comparison does."""
 
 from __future__ import annotations
 

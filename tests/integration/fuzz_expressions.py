@@ -13,7 +13,7 @@ from secantus_server.mql.accumulators.registry import PARSERS as ACCUMULATORS
 from secantus_server.mql.accumulators.registry import UNSUPPORTED as UNSUPPORTED_ACCUMULATORS
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
-from secantus_server.mql.expressions.registry import PARSERS as OPERATORS
+from secantus_server.mql.expressions.registry import OPERATORS
 from secantus_server.mql.expressions.registry import UNSUPPORTED as UNSUPPORTED_OPERATORS
 from secantus_server.mql.windows.registry import PARSERS as WINDOW_FUNCTIONS
 from tests.integration.fuzz_operators import KINDS, NAMED

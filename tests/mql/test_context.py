@@ -1,4 +1,4 @@
-"""A context inside another differs from it only in what is said."""
+"""A derived context differs from its parent only in the given fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys of documents: what an index stores and a sort compares, above all where arrays lie on the paths."""
+"""The keys of documents, as indexes store them and sorts compare them, mainly with arrays on the paths."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AB = [("a", 1), ("b", 1)]
 
 
 def key(*values: Any) -> bytes:
-    """The key of these values; an array stands for the key of an empty one."""
+    """Return the key of these values; an array stands for the key of an empty array."""
     return b"".join(map(key_string, values))
 
 
@@ -121,7 +121,7 @@ def test_a_sort_takes_an_arrays_least_value_or_its_greatest() -> None:
 
 
 class Backwards:
-    """A collation that compares texts from their ends."""
+    """A collation that compares reversed texts."""
 
     def sort_key(self, text: str) -> bytes:
         return text[::-1].encode()

@@ -1,4 +1,4 @@
-"""Sort specifications: what they may say, and the order that they make."""
+"""Sort specifications: validation, and the resulting order."""
 
 from __future__ import annotations
 

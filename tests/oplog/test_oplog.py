@@ -69,10 +69,10 @@ def test_timestamps_ascend_without_holes(engine: Engine) -> None:
     seconds = NOW_MS // 1000
     stamps = [one["ts"] for one in entries(engine)]
     assert all((one.time, one.inc) == (seconds, stamps[0].inc + place) for place, one in enumerate(stamps))
-    assert oplog.last_timestamp() == stamps[-1]
+    assert oplog.newest == stamps[-1]
     clock.advance(2000)
     write(engine, oplog, ("i", {"_id": 3}))
-    assert oplog.last_timestamp() == entries(engine)[-1]["ts"] == Timestamp(seconds + 2, 1)
+    assert oplog.newest == entries(engine)[-1]["ts"] == Timestamp(seconds + 2, 1)
 
 
 def test_a_large_commit_makes_several_rows_whose_timestamps_go_on(engine: Engine) -> None:
@@ -86,10 +86,10 @@ def test_a_large_commit_makes_several_rows_whose_timestamps_go_on(engine: Engine
         assert key == first.time.to_bytes(4, "big") + first.inc.to_bytes(4, "big")
     stamps = [one["ts"].inc for one in entries(engine)]
     assert stamps == list(range(stamps[0], stamps[0] + 100))
-    assert oplog.last_timestamp().inc == stamps[-1]
-    assert Oplog(engine, SettableClock(NOW_MS), enabled=True).last_timestamp() == oplog.last_timestamp()
+    assert oplog.newest.inc == stamps[-1]
+    assert Oplog(engine, SettableClock(NOW_MS), enabled=True).newest == oplog.newest
     with engine.transaction() as unit:
-        assert oplog.timestamp_in(unit) == oplog.last_timestamp()
+        assert oplog.timestamp_in(unit) == oplog.newest
 
 
 def test_a_clock_that_goes_back_does_not_take_the_oplog_along(engine: Engine) -> None:
@@ -110,15 +110,15 @@ def test_a_standalone_server_keeps_none(engine: Engine) -> None:
 
 def test_what_writes_nothing_is_no_entry(engine: Engine) -> None:
     oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
-    before = oplog.last_timestamp()
+    before = oplog.newest
     write(engine, oplog)
     assert entries(engine) == []
-    assert oplog.last_timestamp() == before
+    assert oplog.newest == before
 
 
 def test_a_write_that_fails_leaves_no_entry(engine: Engine) -> None:
     oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
-    before = oplog.last_timestamp()
+    before = oplog.newest
     loser, winner = engine.acquire(), threading.Thread(target=put_meta, args=(engine,))
     try:
         loser.begin()
@@ -131,7 +131,7 @@ def test_a_write_that_fails_leaves_no_entry(engine: Engine) -> None:
     finally:
         engine.release(loser)
     assert entries(engine) == []
-    assert oplog.last_timestamp() == before
+    assert oplog.newest == before
 
 
 def put_meta(engine: Engine) -> None:
@@ -142,7 +142,7 @@ def put_meta(engine: Engine) -> None:
 def test_readers_never_see_a_hole(engine: Engine) -> None:
     """With four writing threads, a reader that sees an entry sees every earlier one."""
     oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
-    first = oplog.last_timestamp().inc + 1
+    first = oplog.newest.inc + 1
     writers = [threading.Thread(target=lambda: [write(engine, oplog, ("i", {"_id": 1})) for _ in range(100)]) for _ in range(4)]
     for thread in writers:
         thread.start()

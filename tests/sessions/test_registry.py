@@ -46,7 +46,8 @@ def test_a_reply_is_kept_until_the_next_write() -> None:
     registry = SessionRegistry(SettableClock(0))
     first, again, second = (RetryableWrite(number, ("insert", 1)) for number in (1, 1, 2))
     registry.begin_write(b"a", first)
-    registry.retries.finish(first, {"n": 1})
+    first.reply = {"n": 1}
+    registry.retries.finish(first)
     kept = registry.begin_write(b"a", again)
     registry.retries.wait(kept, lambda: None)
     assert kept.reply == {"n": 1}

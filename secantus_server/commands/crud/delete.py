@@ -17,7 +17,7 @@ from secantus_server.query.find import plan_of
 from secantus_server.work.batches import Targets
 from secantus_server.work.delete_documents import Deleted, delete_documents, delete_matches
 from secantus_server.work.reading import command_context
-from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, statements, write_error
+from secantus_server.work.writing import ON_VIEW, WriteErrors, check_not_view, finish_write, statements, write_error
 
 FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
 
@@ -39,14 +39,13 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
     """Delete documents."""
     name = collection_name("delete", request.db, request.body[request.name])
     specs = [STATEMENT.parse(spec) for spec in statements(request, "deletes", args["deletes"])]
-    check_not_view(request.services.catalog.find(request.db, name))
     count = 0
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
         try:
             count += run_delete(request, name, spec, args["let"])
         except CommandError as error:
-            if request.operation.is_ended_by(error):
+            if request.operation.is_ended_by(error) or error.code == ON_VIEW:
                 raise
             errors.append(write_error(index, error))
             if args["ordered"]:

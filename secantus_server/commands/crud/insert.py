@@ -131,7 +131,7 @@ class _Chunk:
         """What takes the place of an empty timestamp: later than everything before, and each its own; or itself, if that is wanted."""
         if self._request.body.get("bypassEmptyTsReplacement"):
             return 0
-        last = self._request.services.oplog.last_timestamp()
+        last = self._request.services.oplog.newest
         self._timestamps += 1
         return int(last.time) << 32 | int(last.inc) + self._timestamps
 

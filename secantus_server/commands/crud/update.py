@@ -26,6 +26,7 @@ from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.document_writer import DocumentWriter, prepared_id
 from secantus_server.work.reading import command_context
 from secantus_server.work.writing import (
+    ON_VIEW,
     WriteErrors,
     check_not_view,
     finish_write,
@@ -91,7 +92,6 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
     """Update documents."""
     name = collection_name("update", request.db, request.body[request.name])
     specs = [STATEMENT.parse(spec) for spec in statements(request, "updates", args["updates"])]
-    check_not_view(request.services.catalog.find(request.db, name))
     for spec in specs:
         if type(spec["u"]) is list:
             check_stage_names(spec["u"])
@@ -102,7 +102,7 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
         try:
             outcome = run_update(request, name, spec, args["let"], bypass_validation=args["bypassDocumentValidation"])
         except CommandError as error:
-            if request.operation.is_ended_by(error):
+            if request.operation.is_ended_by(error) or error.code == ON_VIEW:
                 raise
             errors.append(write_error(index, error))
             if args["ordered"]:

@@ -72,7 +72,7 @@ def _describe(request: Request, primary_field: str) -> Reply:
 
 def _replica_set(request: Request) -> Reply:
     topology = request.services.topology
-    timestamp = request.services.oplog.last_timestamp()
+    timestamp = request.services.oplog.newest
     optime = {"ts": timestamp, "t": Int64(1)}
     written = Date(int(timestamp.time) * 1000)
     return {

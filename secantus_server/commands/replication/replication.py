@@ -25,7 +25,7 @@ def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
     """Tell the state of the replica set's members: the one there is, the primary."""
     _check_replica_set(request)
     services = request.services
-    timestamp = services.oplog.last_timestamp()
+    timestamp = services.oplog.newest
     optime = {"ts": timestamp, "t": Int64(1)}
     written = Date(int(timestamp.time) * 1000)
     uptime = int(services.clock.monotonic() - services.started)

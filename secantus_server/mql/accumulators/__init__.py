@@ -1,8 +1,8 @@
-"""Accumulators: what `$group` and its relatives compute over many documents.
+"""Accumulators of `$group`, `$bucket` and `$setWindowFields`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/
 
-Importing this package imports all its modules, and each registers its accumulators.
+Importing this package imports all its modules; each registers its accumulators.
 """
 
 from secantus_server.modules import import_modules

@@ -1,10 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""What one group keeps for one accumulator while its documents go by: the accumulators nearly every `$group` has.
+"""States of the most common accumulators: one per accumulator and group, updated with each document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#accumulator-operator
 """
 
-from secantus_server.mql.expressions._arithmetic cimport Sum
+from secantus_server.mql.expressions.numbers._arithmetic cimport Sum
 from secantus_server.mql.expressions._nodes cimport Expression, is_plain_number
 
 from secantus_server.bson import compare_values, key_string
@@ -16,23 +16,23 @@ cdef object NO_VALUE = MISSING
 cdef object order_of = compare_values
 cdef object key_of = key_string
 
-# A group tells these errors under other numbers than a projection does.
+# $group reports these errors under other codes than a projection does.
 cdef dict GROUP_CODES = {(2, "can't $divide by zero"): 4848401, (16610, "can't $mod by zero"): 4848403, (5733415, "can't $mod by zero"): 4848403}
 
 
 cdef object renumbered(object error):
-    """The error as a group reports it."""
+    """Return the error with the code that $group reports it under."""
     cdef object code = GROUP_CODES.get((error.code, error.message))
     return error if code is None else CommandError(code, error.message)
 
 
 cdef enum:
-    # What a value, a field or an item costs beside its bytes.
+    # Estimated overhead of a value in memory, in bytes.
     VALUE_COST = 16
 
 
 cpdef Py_ssize_t size_of(object value) except -1:
-    """About how many bytes of memory a value takes."""
+    """Return the approximate memory size of a value, in bytes."""
     cdef object kind = type(value)
     cdef Py_ssize_t size = VALUE_COST
     if kind is str:
@@ -49,21 +49,21 @@ cpdef Py_ssize_t size_of(object value) except -1:
 
 
 def memory_exceeded(str name not None, max_bytes):
-    """The error of an accumulator that holds more than it may: 146 ExceededMemoryLimit."""
+    """Return the error of an accumulator over its memory limit: 146 ExceededMemoryLimit."""
     return CommandError(146, f"{name} used too much memory and cannot spill to disk. Memory limit: {max_bytes} bytes")
 
 
 cdef class State:
-    """Takes the documents of one group in, one by one.
+    """The state of an accumulator in one group.
 
-    A class in Python may derive from it: define `take_value` and `result`.
+    A Python subclass defines `take_value` and `result`.
     """
 
     def __init__(self, Expression expression not None):
         self.expression = expression
 
     cpdef add(self, bytes doc):
-        """Takes a document in."""
+        """Add a document."""
         try:
             value = self.expression.evaluate(doc)
         except CommandError as error:
@@ -75,20 +75,20 @@ cdef class State:
         return 0
 
     def take_value(self, value):
-        """Takes an evaluated argument in."""
+        """Add an evaluated argument."""
         self.take(value)
 
     cpdef object result(self):
-        """The value for all documents so far; taking in more afterwards is allowed."""
+        """Return the value over all documents so far; more may be added afterwards."""
         raise NotImplementedError
 
     cpdef Py_ssize_t memory(self) except -1:
-        """About how many bytes of memory it takes."""
+        """Return the approximate memory used, in bytes."""
         return VALUE_COST
 
 
 cdef class SumState(State):
-    """`$sum`: of the numbers; other values count for nothing."""
+    """`$sum`: the sum of the numbers; other values are ignored."""
 
     cdef Sum sum
 
@@ -105,7 +105,7 @@ cdef class SumState(State):
 
 
 cdef class AvgState(State):
-    """`$avg`: of the numbers; null if there are none."""
+    """`$avg`: the mean of the numbers; null if there are none."""
 
     cdef Sum sum
 
@@ -122,7 +122,7 @@ cdef class AvgState(State):
 
 
 cdef class ExtremeState(State):
-    """`$min` (sign -1) and `$max` (sign 1); null and no value do not take part."""
+    """`$min` (sign -1) and `$max` (sign 1); null and missing values are ignored."""
 
     cdef int sign
     cdef object collation
@@ -157,7 +157,7 @@ cdef class ExtremeState(State):
 
 
 cdef class FirstState(State):
-    """`$first`: the first document's value; later documents are evaluated only for the errors they may raise."""
+    """`$first`: the first document's value. Later documents are evaluated only because they may raise errors."""
 
     cdef object found
     cdef bint filled
@@ -201,10 +201,10 @@ cdef class LastState(State):
 
 
 cdef class PushState(State):
-    """`$push`: all values in the order of the documents.
+    """`$push`: all values in document order.
 
     Arguments:
-        max_bytes: the most memory to use for them.
+        max_bytes: the memory limit.
     """
 
     cdef list values
@@ -232,11 +232,11 @@ cdef class PushState(State):
 
 
 cdef class AddToSetState(State):
-    """`$addToSet`: every value once, in the order in which each came first.
+    """`$addToSet`: the distinct values, in the order of their first occurrence.
 
     Arguments:
-        collation: of strings.
-        max_bytes: the most memory to use for them.
+        collation: the collation for comparing strings.
+        max_bytes: the memory limit.
     """
 
     cdef dict values

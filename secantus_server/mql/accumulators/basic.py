@@ -41,38 +41,38 @@ _register("$last", LastState)
 
 @accumulator("$min")
 def parse_min(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `$min`."""
+    """Parse `$min`."""
     expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: ExtremeState(expression, -1, ctx.collation))
 
 
 @accumulator("$max")
 def parse_max(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `$max`."""
+    """Parse `$max`."""
     expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: ExtremeState(expression, 1, ctx.collation))
 
 
 @accumulator("$push")
 def parse_push(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `$push`."""
+    """Parse `$push`."""
     expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: PushState(expression, ctx.limits.push))
 
 
 @accumulator("$addToSet")
 def parse_add_to_set(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `$addToSet`."""
+    """Parse `$addToSet`."""
     expression = parse_expression(argument, ctx)
     return Accumulator((expression,), lambda: AddToSetState(expression, ctx.collation, ctx.limits.add_to_set))
 
 
 @accumulator("$count")
 def parse_count(argument: Any, _ctx: ParseContext) -> Accumulator:
-    """Parses `{$count: {}}`: a sum of ones.
+    """Parse `{$count: {}}`, which is a sum of ones.
 
     Raises:
-        CommandError: 14 for what is no document, 9 for one that is not empty.
+        CommandError: 14 if the argument is not a document, 9 if it is not empty.
     """
     if type(argument) is not dict:
         raise CommandError(14, f"$count accumulator takes an empty object, but found: {type_name(argument)}")

@@ -1,4 +1,4 @@
-"""Where accumulators register themselves, and how a name is looked up.
+"""The registry of accumulators.
 
 @accumulator("$push")
 def parse_push(argument, ctx): ...      # returns an Accumulator
@@ -16,11 +16,11 @@ from secantus_server.mql.expressions import Expression
 
 
 class Accumulator:
-    """A parsed accumulator, from which every group starts its own state.
+    """A parsed accumulator.
 
     Arguments:
-        expressions: what it evaluates for each document.
-        start: makes the state of a new group.
+        expressions: the expressions it evaluates for each document.
+        start: returns the state of a new group.
     """
 
     def __init__(self, expressions: tuple[Expression, ...], start: Callable[[], State]) -> None:
@@ -33,21 +33,21 @@ ParserFunction = TypeVar("ParserFunction", bound=AccumulatorParser)
 
 PARSERS: dict[str, AccumulatorParser] = {}
 
-# What MongoDB has and Secantus does not, with what to do instead.
+# MongoDB's accumulators that Secantus does not support, each with the alternative to suggest.
 UNSUPPORTED: dict[str, str] = {
     "$accumulator": "server-side JavaScript does not run here; use the other accumulators",
 }
 
 
 def accumulator(name: str) -> Callable[[ParserFunction], ParserFunction]:
-    """Registers the parser of an accumulator.
+    """Register the parser of an accumulator.
 
     Arguments:
         name: the accumulator with its `$`.
     """
 
     def register(parser: ParserFunction) -> ParserFunction:
-        assert name not in PARSERS, f"two parsers for {name}"
+        assert name not in PARSERS, f"{name} is registered twice"
         PARSERS[name] = parser
         return parser
 
@@ -55,11 +55,11 @@ def accumulator(name: str) -> Callable[[ParserFunction], ParserFunction]:
 
 
 def parse_accumulator(name: str, argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `{name: argument}`, the value of a field of `$group`.
+    """Parse `{name: argument}`, the value of a field of `$group`.
 
     Raises:
-        CommandError: 40237 for a list, whatever the name; 15952 for an unknown name, 238 for one we lack; and what the
-            accumulator's own parser raises.
+        CommandError: 40237 for a list, whatever the name; 15952 for an unknown name; 238 for an unsupported one; the errors
+            of the accumulator's own parser.
     """
     if type(argument) is list:
         raise CommandError(40237, f"The {name} accumulator is a unary operator")

@@ -1,4 +1,4 @@
-"""What `$firstN`, `$lastN`, `$minN`, `$maxN` and `$topN` share: `n` and the order of values.
+"""Helpers of `$firstN`, `$lastN`, `$minN`, `$maxN` and `$topN`: validation of `n`, and the order of values.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/firstN/
 """
@@ -11,16 +11,16 @@ from typing import Any
 from secantus_server.bson import compare_values, key_string, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Collation
-from secantus_server.mql.expressions.integers import to_int64
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import to_int64
 from secantus_server.mql.expressions.value_text import value_text
 
 
 def parse_fields(name: str, argument: Any) -> dict[str, Any]:
-    """Checks `{n, input}`.
+    """Validate `{n, input}`.
 
     Raises:
-        CommandError: 5787900 to 5787907 for another shape.
+        CommandError: 5787900 to 5787907 for a malformed argument.
     """
     if type(argument) is not dict:
         raise CommandError(5787900, f"specification must be an object; found {name}: {type_name(argument)}")
@@ -35,10 +35,10 @@ def parse_fields(name: str, argument: Any) -> dict[str, Any]:
 
 
 def checked_n(value: Any) -> int:
-    """How many values are wanted.
+    """Validate an evaluated `n`.
 
     Raises:
-        CommandError: 7548606 for what is no positive whole number.
+        CommandError: 7548606 if it is not a positive integer.
     """
     n = to_int64(value)
     if n is None or n <= 0:
@@ -47,7 +47,7 @@ def checked_n(value: Any) -> int:
 
 
 def in_order(values: list[Any], n: int, greatest: bool, collation: Collation | None) -> list[Any]:
-    """The n least or greatest values, that one first; null and missing values do not take part."""
+    """Return the n least (or greatest) values, sorted from that end; null and missing values are ignored."""
     present = [value for value in values if not is_nullish(value)]
     if collation is None:
         present.sort(key=cmp_to_key(compare_values), reverse=greatest)

@@ -12,28 +12,28 @@ from secantus_server.mql.accumulators._states import State
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
+from secantus_server.mql.expressions.numbers.statistics import Deviation, parse_fields, parse_points, percentiles
 from secantus_server.mql.expressions.parser import parse_expression
-from secantus_server.mql.expressions.statistics import Deviation, parse_fields, parse_points, percentiles
 
 
 class DeviationState(State):
-    """A standard deviation of the numbers of a group."""
+    """`$stdDevPop` and `$stdDevSamp`: the standard deviation of a group's numbers."""
 
     def __init__(self, expression: Expression, sample: bool) -> None:
         super().__init__(expression)
         self.deviation = Deviation(sample)
 
     def take_value(self, value: Any) -> None:
-        """Takes a number in."""
+        """Add a value; non-numbers are ignored."""
         self.deviation.add(value)
 
     def result(self) -> float | None:
-        """The deviation, or null of too few numbers."""
+        """Return the deviation, or null if there are too few numbers."""
         return self.deviation.result()
 
 
 class PercentilesState(State):
-    """The numbers of a group, of which percentiles are asked."""
+    """`$percentile`: keeps the numbers of a group."""
 
     def __init__(self, expression: Expression, points: list[float], method: str) -> None:
         super().__init__(expression)
@@ -42,20 +42,20 @@ class PercentilesState(State):
         self.values: list[Any] = []
 
     def take_value(self, value: Any) -> None:
-        """Keeps a number."""
+        """Keep a number; other values are ignored."""
         if is_number(value):
             self.values.append(value)
 
     def result(self) -> Any:
-        """One value for each point; null of no numbers."""
+        """Return one value per point, each null if there are no numbers."""
         return percentiles(self.values, self.points, self.method)
 
 
 class MedianState(PercentilesState):
-    """The number in the middle."""
+    """`$median`: the percentile at 0.5."""
 
     def result(self) -> Any:
-        """The median, or null of no numbers."""
+        """Return the median, or null if there are no numbers."""
         return super().result()[0]
 
 
@@ -72,7 +72,7 @@ _register_deviation("$stdDevSamp", True)
 
 @accumulator("$median")
 def parse_median(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `{input, method}`."""
+    """Parse `$median: {input, method}`."""
     fields = parse_fields("$median", argument, ("input", "method"))
     expression = parse_expression(fields["input"], ctx)
     return Accumulator((expression,), lambda: MedianState(expression, [0.5], fields["method"]))
@@ -80,7 +80,7 @@ def parse_median(argument: Any, ctx: ParseContext) -> Accumulator:
 
 @accumulator("$percentile")
 def parse_percentile(argument: Any, ctx: ParseContext) -> Accumulator:
-    """Parses `{input, p, method}`."""
+    """Parse `$percentile: {input, p, method}`."""
     fields = parse_fields("$percentile", argument, ("input", "p", "method"))
     points = parse_points(fields["p"], ctx)
     expression = parse_expression(fields["input"], ctx)

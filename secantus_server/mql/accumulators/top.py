@@ -1,4 +1,4 @@
-"""`$top`, `$topN`, `$bottom`, `$bottomN`: the first or last documents of a group in an order.
+"""`$top`, `$topN`, `$bottom`, `$bottomN`: the first or last documents of a group in sort order.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/topN/
 """
@@ -13,15 +13,15 @@ from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql import sort
 from secantus_server.mql.accumulators._states import size_of
+from secantus_server.mql.accumulators.first_n import NValuesState, constant_n
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
-from secantus_server.mql.accumulators.several import SeveralState, constant_n
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
 from secantus_server.mql.expressions.parser import parse_expression
 
 
-class OrderedState(SeveralState):
-    """The outputs of the first (or last) n documents; equal documents keep the order in which they came."""
+class OrderedState(NValuesState):
+    """The outputs of the first (or last) n documents in sort order; ties keep their input order."""
 
     def __init__(self, expression: Expression, pattern: sort.SortPattern, n: int, last: bool, name: str, max_bytes: int) -> None:
         super().__init__(expression, name, max_bytes)
@@ -32,7 +32,7 @@ class OrderedState(SeveralState):
         self.kept: list[tuple[bytes, int, Any]] = []
 
     def add(self, doc: bytes) -> None:
-        """Keeps the document's output if it is among those wanted so far."""
+        """Keep the document's output if it is among the first (or last) n so far."""
         self.seen += 1
         entry = (self.pattern.key(doc), self.seen)
         if len(self.kept) == self.n:
@@ -45,7 +45,7 @@ class OrderedState(SeveralState):
         insort(self.kept, (*entry, None if value is MISSING else value), key=lambda kept: kept[:2])
 
     def result(self) -> list[Any]:
-        """The outputs in order."""
+        """Return the outputs in sort order."""
         return [value for _, _, value in self.kept]
 
 
@@ -53,7 +53,7 @@ class SingleState(OrderedState):
     """The output of the first (or last) document."""
 
     def result(self) -> Any:
-        """The one output, or null of no documents."""
+        """Return the output, or null if there were no documents."""
         return self.kept[0][2] if self.kept else None
 
 

@@ -1,8 +1,8 @@
-"""Collations: what replaces the comparison of strings.
+"""Collations: locale-aware comparison of strings.
 
 https://www.mongodb.com/docs/manual/reference/collation/
-The order of texts is that of CLDR's root collation, with what the locales of `locales` change. Nothing of it is loaded before a
-collation is used. Ideographs sort by code point.
+The order is CLDR's root collation with the tailorings in `locales`. The data is loaded when the first collation is used.
+Ideographs sort by code point.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Collation:
-    """A collation that is not the simple one. Two with the same specification are equal.
+    """A collation other than the simple one. Collations with the same specification are equal.
 
     Arguments:
         spec: its options.
@@ -26,7 +26,7 @@ class Collation:
     def __init__(self, spec: CollationSpec) -> None:
         self.spec = spec
         self.sort_key = _sort_keys(spec).sort_key
-        """Bytes whose order is the collation's order of texts."""
+        """Return bytes that sort in the collation's order."""
 
     def document(self) -> dict[str, Any]:
         """The complete specification, as it is stored and listed."""
@@ -49,14 +49,14 @@ def _sort_keys(spec: CollationSpec) -> SortKeys:
 
 
 def parse_collation(document: dict[str, Any] | None, name: str = "collation") -> Collation | None:
-    """The collation of a command's or collection's option; None is the simple one.
+    """Parse the collation option of a command or collection; None stands for the simple collation.
 
     Arguments:
-        document: what the user wrote; None or an empty document is the simple collation.
-        name: what error messages call the document.
+        document: the option as the user wrote it; None or an empty document is the simple collation.
+        name: the name of the option, for messages.
 
     Raises:
-        CommandError: it is not a collation, or one that is not supported (see `parse_spec`).
+        CommandError: the collation is invalid or not supported (see `parse_spec`).
     """
     if not document:
         return None

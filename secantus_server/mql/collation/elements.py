@@ -1,4 +1,4 @@
-"""From a text to its collation elements: decomposition, contractions, tailoring.
+"""The conversion of a text to collation elements: decomposition, contractions, tailoring.
 
 https://www.unicode.org/reports/tr10/#Main_Algorithm (steps 1 and 2)
 """
@@ -12,12 +12,12 @@ from secantus_server.mql.collation.order import Elements, RootOrder
 
 
 class ElementReader:
-    """Gives the collation elements of texts in one order.
+    """A reader that converts texts to the collation elements of one collation.
 
     Arguments:
         root: the root order.
-        tailoring: what a locale changes: elements of characters and of contractions.
-        normalization: whether combining marks are put into canonical order first.
+        tailoring: the locale's changes: elements of characters and of contractions.
+        normalization: whether combining marks are first put into canonical order.
         without: contractions of the root order that the locale does not have.
     """
 
@@ -34,11 +34,11 @@ class ElementReader:
         self._continuing = {character for text in self._contractions for character in text[1:]}
 
     def continues(self, character: str) -> bool:
-        """Whether some contraction goes on with the character: without one a text has no contractions."""
+        """Return whether a contraction has the character after its first one; a text without such characters has no contractions."""
         return character in self._continuing
 
     def decompose(self, text: str) -> str:
-        """The text with each character taken apart; its marks stay as they are written unless they are to be put in order."""
+        """Decompose each character; combining marks are reordered only if normalization is on."""
         if text.isascii():
             return text
         if self._normalization:
@@ -46,7 +46,7 @@ class ElementReader:
         return "".join([normalize("NFD", character) for character in text])
 
     def units(self, text: str) -> Iterator[tuple[str, Elements]]:
-        """The characters and contractions of a decomposed text, each with its elements."""
+        """Yield the characters and contractions of a decomposed text, each with its elements."""
         characters = list(text)
         position = 0
         while position < len(characters):
@@ -57,12 +57,12 @@ class ElementReader:
             yield unit, self.elements(unit)
 
     def elements(self, unit: str) -> Elements:
-        """The elements of a character or contraction."""
+        """Return the elements of a character or contraction."""
         found = self._tailoring.get(unit)
         return self._root.elements(unit) if found is None else found
 
     def _unit(self, characters: list[str], position: int) -> str:
-        """The longest contraction that begins here, or the character."""
+        """Return the longest contraction that starts here, or else the character."""
         first = characters[position]
         for length in range(min(self._longest.get(first, 1), len(characters) - position), 1, -1):
             unit = "".join(characters[position : position + length])
@@ -71,9 +71,9 @@ class ElementReader:
         return first
 
     def _with_marks(self, unit: str, characters: list[str], position: int) -> str:
-        """The unit with those of the marks after it that form a longer contraction with it, though others stand between them.
+        """Extend the unit by later marks that form a longer contraction with it, even if other marks are in between.
 
-        The marks that it takes are removed from the characters.
+        The marks that are used are removed from `characters`.
         """
         last_class = 0
         while position < len(characters):

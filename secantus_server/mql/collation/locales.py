@@ -1,8 +1,9 @@
-"""The locales: which ones MongoDB knows, and how the alphabets of those that we support differ from the root order.
+"""The locales that MongoDB supports, and how the supported ones differ from the root order.
 
 https://www.mongodb.com/docs/manual/reference/collation-locales-defaults/
-A rule says what follows what, in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules:
-`&x` is the place, `<` a different letter, `<<` another accent, `<<<` another case, `x/y` an x that sorts as if y followed.
+A rule defines the order of letters in the notation of https://www.unicode.org/reports/tr35/tr35-collation.html#Rules:
+`&x` is the position, `<` a different letter, `<<` a different accent, `<<<` a different case, and `x/y` an x that sorts as if y
+followed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
 
 ROOT_LOCALES = frozenset("ca de de_AT dz en en_US fr fr_CA ga id it li lb ms nl pt sw wae zu".split())
-"""Those whose texts sort in the root order."""
+"""The locales that use the root order unchanged."""
 
 Move = tuple[str, str, str]
 _CYRILLIC_FIRST, _CYRILLIC_AFTER_LATIN = ("а", "ⰰ", "a"), ("а", "ⰰ", "α")
@@ -23,7 +24,7 @@ MOVED_SCRIPTS: dict[str, Move] = {
     **dict.fromkeys("be bg bs_Cyrl kk ky mk ru sr uk".split(), _CYRILLIC_FIRST),
     **dict.fromkeys("az bs hr sr_Latn".split(), _CYRILLIC_AFTER_LATIN),
 }
-"""Where a script is moved forward: its first letter, the first of the script after it, and the letter that it is put before."""
+"""Locales that move a script forward: its first letter, the first letter after the script, and the letter it is put before."""
 
 _NORDIC_D_T = "&D<<đ<<<Đ<<ð<<<Ð &t<<<þ/h &T<<<Þ/H &Y<<ü<<<Ü<<ű<<<Ű"
 _CARON = "&C<č<<<Č &S<š<<<Š &Z<ž<<<Ž"
@@ -34,7 +35,7 @@ _HUNGARIAN_PAIRS = ("cs", "dz", "dzs", "gy", "ly", "ny", "sz", "ty", "zs")
 
 
 def _hungarian() -> str:
-    """Letters of two signs, which are also doubled by doubling the first sign."""
+    """Build the rules for Hungarian digraphs, which are doubled by doubling their first letter only."""
     anchors = {"dzs": "DZ"}
     rules = [f"&{anchors.get(pair, pair[0].upper())}<{pair}<<<{pair.title()}<<<{pair.upper()}" for pair in _HUNGARIAN_PAIRS]
     for pair in _HUNGARIAN_PAIRS:
@@ -90,7 +91,7 @@ RULES: dict[str, str] = {
 
 SHORT_I = frozenset(["\u0438\u0306", "\u0418\u0306"])
 DROPPED_CONTRACTIONS = {"bs_Cyrl": SHORT_I, "mk": SHORT_I, "sr": SHORT_I}
-"""Where a letter of the root order is another letter with an accent."""
+"""Locales that sort a letter of the root order as another letter with an accent instead."""
 
 LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
     "da": {"case_first": "upper"},
@@ -99,7 +100,7 @@ LOCALE_DEFAULTS: dict[str, dict[str, Any]] = {
     "th": {"alternate": "shifted", "normalization": True},
     **{locale: {"normalization": True} for locale in ("el", "he", "vi", "yo")},
 }
-"""What an option is in a locale if the document does not say it, where that is not the general default."""
+"""A locale's defaults for options, where they differ from the general defaults."""
 
 _NOT_YET = frozenset(
     "af am ar as bn bo chr dsb ee en_US_POSIX fa fa_AF gu ha hi hy ig ja ka kl km kn ko kok lkt lo lt lv ml mn mr mt my ne om or pa ps"
@@ -112,10 +113,10 @@ _VARIANTS = frozenset(
 
 
 def check_locale(document: dict[str, Any]) -> bool:
-    """Whether the locale of a collation document is supported.
+    """Return whether the locale of a collation document is supported.
 
     Raises:
-        CommandError: 2, MongoDB does not know it.
+        CommandError: 2 if MongoDB does not know the locale.
     """
     name = document["locale"]
     base, _, keyword = name.partition("@")

@@ -1,8 +1,8 @@
-"""The root order: which weights each character has in CLDR's root collation.
+"""The root order: the weights of each character in CLDR's root collation.
 
 https://www.unicode.org/reports/tr35/tr35-collation.html#Root_Collation
-`root_order.z` holds it compressed, one line for a character, a contraction or a run of characters. It is read when the first
-collation is used, and a line is parsed when its character is first met. `tests/mql/collation/make_root_order.py` writes it.
+`root_order.z` is a compressed text with one line per character, contraction or run of characters. It is read when the first
+collation is used; a line is parsed when its character first occurs. `tests/mql/collation/make_root_order.py` writes the file.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
-# Ideographs and characters that have no place of their own follow all others, by code point.
+# Ideographs and unassigned characters sort after all others, by code point.
 _CORE_HAN_LEAD, _OTHER_HAN_LEAD, _UNASSIGNED_LEAD = b"\xf0", b"\xf1", b"\xf2"
 _CORE_HAN = ((0x4E00, 0x9FFF), (0xFA0E, 0xFA29))
 _OTHER_HAN = ((0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2EBE0), (0x2EBF0, 0x2EE5D), (0x30000, 0x323AF))
 
 LETTER_ROOM = 12
-"""How far apart the primary weights of Latin, Greek and Cyrillic letters are, so that a locale's letters fit between them."""
+"""The gap between the primary weights of Latin, Greek and Cyrillic letters; a locale's additional letters fit into it."""
 
 SECONDARY, TERTIARY = 0x100, 16
-"""The weights of a letter without accents, and of one in lower case."""
+"""The secondary weight of a letter without accents, and the tertiary weight of a lower-case letter."""
 
 
 class Weights(NamedTuple):
-    """A collation element: what a character is worth at each level; zero or empty where it is ignored.
+    """A collation element: the weights of a character at each level; zero or empty if the level ignores it.
 
     Arguments:
-        primary: no element's is the beginning of another's.
+        primary: prefix-free: no primary weight is a prefix of another one.
         case: 0 for lower case, 1 for mixed, 2 for upper.
     """
 
@@ -43,7 +43,7 @@ Elements = tuple[Weights, ...]
 
 
 class RootOrder:
-    """Looks up the weights of characters and contractions in the root order."""
+    """The weights of characters and contractions in the root order."""
 
     def __init__(self, text: str) -> None:
         runs, _, others = text.partition("\n\n")
@@ -51,17 +51,17 @@ class RootOrder:
         self._lines: dict[str, str] = dict([line.split(" ", 1) for line in others.splitlines()])
         self._known: dict[str, Elements] = {}
         self.contractions = {_characters(name) for name in self._lines if "_" in name}
-        """Strings of several characters that have weights of their own."""
+        """Sequences of several characters that have weights of their own."""
 
     def elements(self, characters: str) -> Elements:
-        """The weights of a character without canonical decomposition, or of a contraction."""
+        """Return the weights of a contraction, or of a character that has no canonical decomposition."""
         found = self._known.get(characters)
         if found is None:
             found = self._known[characters] = self._find(characters)
         return found
 
     def primary(self, character: str) -> bytes:
-        """The first primary weight of a character."""
+        """Return the first primary weight of a character."""
         return self.elements(character)[0].primary
 
     def _find(self, characters: str) -> Elements:
@@ -76,7 +76,7 @@ class RootOrder:
 
 
 def _parse_run(line: str) -> tuple[int, int, int, int]:
-    """A run's first character, its length, the step from one primary weight to the next, and the first of them."""
+    """Parse a run of characters: first character, length, step between primary weights, first primary weight."""
     start, count, step, primary = line.split(" ")
     return int(start, 16), int(count, 16), int(step, 16), int(primary, 16)
 
@@ -101,5 +101,5 @@ def _within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 @lru_cache(maxsize=1)
 def root_order() -> RootOrder:
-    """The root order, read once."""
+    """Return the root order, which is read only once."""
     return RootOrder(zlib.decompress(files(__package__).joinpath("root_order.z").read_bytes()).decode("ascii"))

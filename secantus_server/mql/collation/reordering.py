@@ -1,4 +1,4 @@
-"""Locales in which a script comes earlier than in the root order."""
+"""Locales that sort a script earlier than the root order does."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from secantus_server.mql.collation.order import RootOrder
 
 
 def moved_script(locale: str, root: RootOrder) -> Callable[[bytes], bytes] | None:
-    """What a locale does to primary weights: one script's letters come earlier, those before them further back.
+    """Return the function that reorders primary weights for a locale: one script moves forward, the scripts it passes move back.
 
     Returns:
-        None if the locale leaves the scripts in the root order.
+        None if the locale does not reorder scripts.
     """
     if locale not in MOVED_SCRIPTS:
         return None

@@ -1,6 +1,6 @@
-"""From collation elements to sort keys: bytes whose order is that of the texts.
+"""The conversion of collation elements to sort keys: bytes that sort in the order of the texts.
 
-A key is one level after the other, from the strongest difference to the weakest, with a zero byte before each but the first.
+A key is the concatenation of the levels, from the strongest difference to the weakest, separated by zero bytes.
 https://www.unicode.org/reports/tr10/#Step_3
 """
 
@@ -18,15 +18,15 @@ from secantus_server.mql.collation.spec import CollationSpec
 
 MAX_NUMBER_DIGITS = 254
 _COMMON_SECONDARY = SECONDARY.to_bytes(2, "big")
-# At the fourth level what is not shifted follows everything that is.
+# At the fourth level, elements that are not shifted sort after all shifted ones.
 _UNSHIFTED = b"\xff\xff"
-# Spaces that do not break a line count as punctuation where only spaces are shifted.
+# Non-breaking spaces count as punctuation if only spaces are shifted.
 _FIXED_SPACES = "\u00a0\u2007\u202f"
 
 
 @dataclass
 class _Levels:
-    """A key in the making."""
+    """The weights of a key under construction, by level."""
 
     primary: list[bytes] = field(default_factory=list)
     secondary: list[bytes] = field(default_factory=list)
@@ -37,12 +37,12 @@ class _Levels:
 
 
 class SortKeys:
-    """Makes the sort keys of one collation.
+    """The generator of one collation's sort keys.
 
     Arguments:
         spec: the collation.
         root: the root order.
-        tailoring: the elements that the locale changes.
+        tailoring: the locale's changes to the root order.
     """
 
     def __init__(self, spec: CollationSpec, root: RootOrder, tailoring: Mapping[str, Elements]) -> None:
@@ -60,7 +60,7 @@ class SortKeys:
         self._plain = _PlainRows(self)
 
     def sort_key(self, text: str) -> bytes:
-        """Bytes whose order is the collation's order of texts; equal for texts that the collation holds equal."""
+        """Return bytes that sort in the collation's order; texts that compare equal have equal keys."""
         if self._spec.normalization:
             text = self._reader.decompose(text)
         plain = self._plain
@@ -86,10 +86,10 @@ class SortKeys:
         return self._join(parts, levels.has_kana)
 
     def _join(self, parts: list[bytes], has_kana: bool) -> bytes:
-        """The key of the levels. Weights that nearly everything has are left out at a level's end, unless something weighs less.
+        """Join the levels into a key. Trailing common weights are dropped from a level unless some weight is smaller than the common one.
 
         Arguments:
-            has_kana: some letters are kana; their small forms weigh less than the normal ones.
+            has_kana: whether the text contains kana, whose small forms have a smaller tertiary weight than the common one.
         """
         number = 1
         if self._spec.strength >= 2:
@@ -113,7 +113,7 @@ class SortKeys:
         yield from self._number(digits)
 
     def _number(self, digits: list[int]) -> Iterable[Weights]:
-        """The elements of a sequence of digits, which counts as a number; very long ones are cut into several."""
+        """Yield the elements of a digit sequence, which sorts as a number; very long ones are split."""
         start = 0
         while start < len(digits):
             while start < len(digits) - 1 and digits[start] == 0:
@@ -153,7 +153,7 @@ class SortKeys:
         return bytes([weights.tertiary])
 
     def _is_plain(self, character: str) -> bool:
-        """Whether what a character adds to a key does not depend on its neighbours."""
+        """Return whether a character contributes the same weights to a key whatever its neighbours are."""
         spec = self._spec
         if spec.strength > 3 or spec.backwards or (spec.numeric_ordering and category(character) == "Nd"):
             return False
@@ -166,10 +166,10 @@ class SortKeys:
         return True
 
     def plain_row(self, character: str) -> list[bytes]:
-        """What a character adds to each level.
+        """Return the weights that a character contributes to each level.
 
         Raises:
-            _DependsOnOthersError: that depends on its neighbours.
+            _DependsOnOthersError: the weights depend on the character's neighbours.
         """
         if not self._is_plain(character):
             raise _DependsOnOthersError
@@ -179,18 +179,18 @@ class SortKeys:
         return [b"".join(level) for level in self._chosen(levels)]
 
     def _chosen(self, levels: _Levels) -> list[list[bytes]]:
-        """The levels that the key has, of those up to the third."""
+        """Return the levels up to the third that the collation's keys contain."""
         spec = self._spec
         chosen = [levels.primary] + [levels.secondary] * (spec.strength > 1)
         return chosen + [levels.case] * spec.case_level + [levels.tertiary] * (spec.strength > 2)
 
 
 class _DependsOnOthersError(Exception):
-    """What a character adds to a key depends on its neighbours."""
+    """The weights of a character depend on its neighbours."""
 
 
 class _PlainRows(dict[str, list[bytes]]):
-    """What each character adds to the levels of a key, worked out when it is first met."""
+    """A cache of the weights that each character contributes to a key, filled on first use."""
 
     def __init__(self, keys: SortKeys) -> None:
         self._keys = keys
@@ -202,14 +202,17 @@ class _PlainRows(dict[str, list[bytes]]):
 
 
 def _first_fixed(spec: CollationSpec, root: RootOrder) -> bytes:
-    """The first primary weight that is not shifted. The groups are: spaces, punctuation, symbols from "`" on, currency signs, digits."""
+    """Return the first primary weight that is not shifted.
+
+    The root order's groups are: spaces, punctuation, symbols from "`" on, currency signs, digits.
+    """
     if spec.alternate != "shifted":
         return b""
     return _after_spaces(root) if spec.max_variable == "space" else root.primary("`")
 
 
 def _after_spaces(root: RootOrder) -> bytes:
-    """A weight that nothing has, between spaces and punctuation."""
+    """Return an unused primary weight between spaces and punctuation."""
     return (int.from_bytes(root.primary(" "), "big") + 1).to_bytes(2, "big")
 
 

@@ -1,4 +1,4 @@
-"""The collation document: its fields, their types and values, the defaults of each locale.
+"""The collation document: its fields, their types and values, and the defaults of each locale.
 
 https://www.mongodb.com/docs/manual/reference/collation/
 """
@@ -16,7 +16,7 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.collation.locales import LOCALE_DEFAULTS, check_locale
 
 VERSION = "57.1"
-"""The version of ICU that MongoDB's collations are those of; part of every collation that is stored."""
+"""The ICU version of MongoDB's collations; part of every stored collation."""
 
 _ENUMERATIONS = {"caseFirst": ("upper", "lower", "off"), "alternate": ("non-ignorable", "shifted"), "maxVariable": ("punct", "space")}
 _BOOLEANS = ("caseLevel", "numericOrdering", "normalization", "backwards")
@@ -25,7 +25,7 @@ _FIELDS = frozenset(["locale", "strength", "version", *_ENUMERATIONS, *_BOOLEANS
 
 @dataclass(frozen=True)
 class CollationSpec:
-    """A complete collation. The fields' order is that of the stored document."""
+    """A complete collation. The fields are in the order of the stored document."""
 
     locale: str
     case_level: bool = False
@@ -38,23 +38,23 @@ class CollationSpec:
     backwards: bool = False
 
     def document(self) -> dict[str, Any]:
-        """The collation as listCollections and listIndexes show it."""
+        """Return the collation as listCollections and listIndexes report it."""
         return {**{_field_name(field.name): getattr(self, field.name) for field in fields(self)}, "version": VERSION}
 
 
 def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
-    """Check a collation document and complete it.
+    """Validate a collation document and fill in the defaults.
 
     Arguments:
-        document: what the user wrote.
-        name: what error messages call it.
+        document: the document as the user wrote it.
+        name: the name of the option, for messages.
 
     Returns:
-        None for the simple collation, whatever else the document says.
+        None for the simple collation, whatever other options the document has.
 
     Raises:
-        CommandError: 40414 or 40415 for a field that is missing or unknown, 14 for a wrong type, 2 for a value that is not one
-            or does not go with another, 161 for another version, 238 for a locale that is not supported.
+        CommandError: 40414 or 40415 for a missing or unknown field, 14 for a wrong type, 2 for an invalid value or combination, 161
+            for a version other than `VERSION`, 238 for a locale that is not supported.
     """
     given = {field: value for field, value in document.items() if value is not None or field == "backwards"}
     _check_types(given, name)
@@ -72,7 +72,7 @@ def parse_spec(document: dict[str, Any], name: str) -> CollationSpec | None:
     _check_combination(spec, defaults, document)
     if not supported:
         raise not_supported(
-            f"the collation of the locale '{spec.locale}'", "use a supported locale such as 'en', whose order is the general one"
+            f"the collation of the locale '{spec.locale}'", "use a supported locale such as 'en', which sorts in the root order"
         )
     return spec
 
@@ -104,7 +104,7 @@ def _check_value(holds: bool, field: str, value: Any) -> None:
 
 
 def _rounded(strength: Any) -> Any:
-    """Decimals are rounded, doubles cut; what is not finite stays as it is, and is no strength."""
+    """Convert a strength to an integer: decimals are rounded, doubles truncated; None if it is not finite."""
     if type(strength) is Decimal128:
         number = strength.to_decimal()
         return number.to_integral_value() if number.is_finite() else None
@@ -112,7 +112,7 @@ def _rounded(strength: Any) -> Any:
 
 
 def _check_combination(spec: CollationSpec, defaults: CollationSpec, document: dict[str, Any]) -> None:
-    """What differs from the locale's defaults must go with the strength."""
+    """Raise if an option that differs from the locale's default conflicts with the strength."""
     if spec.backwards and not defaults.backwards and spec.strength == 1:
         raise CommandError(2, f"'backwards' is invalid with 'strength' of 1 in: {document_text(document)}")
     if spec.case_first not in ("off", defaults.case_first) and not spec.case_level and spec.strength < 3:

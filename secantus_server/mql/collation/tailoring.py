@@ -1,8 +1,8 @@
-"""What a locale changes in the root order: the weights that follow from its rules.
+"""Tailoring: the weights that a locale's rules add to the root order.
 
 https://www.unicode.org/reports/tr35/tr35-collation.html#Rules
-The root order leaves room after each letter, accent and case variant; new weights are numbered into that room once all rules
-are read, since a later rule may put something between two earlier ones.
+The root order has a gap after each letter, accent and case variant. New weights are numbered into these gaps after all rules
+are read, since a later rule may insert a weight between two earlier ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SECONDARY_ROOM, _TERTIARY_ROOM = 64, 8
 
 
 class _Weight:
-    """A weight of one level in the making: one of the root order, or one that comes somewhere after one of them."""
+    """A weight of one level under construction: a weight of the root order, or a new one inserted after it."""
 
     def __init__(self, root: int, anchor: _Weight | None = None) -> None:
         self.root = root
@@ -29,33 +29,33 @@ class _Weight:
         self.followers: list[_Weight] = []
 
     def new_after(self) -> _Weight:
-        """A new weight right after this one."""
+        """Insert a new weight right after this one."""
         followers = self.anchor.followers
         new = _Weight(self.root, self.anchor)
         followers.insert(followers.index(self) + 1 if self is not self.anchor else 0, new)
         return new
 
     def new_last(self) -> _Weight:
-        """A new weight after this one of the root order and all that follow it."""
+        """Insert a new weight after this root weight and everything already inserted after it."""
         self.followers.append(new := _Weight(self.root, self))
         return new
 
     def value(self, room: int) -> int:
-        """The number that the weight has at last."""
+        """Return the final number of the weight."""
         place = 0 if self.anchor is self else self.anchor.followers.index(self) + 1
-        assert place < room, "the root order has no room for so many weights"
+        assert place < room, "the gap in the root order is too small for the new weights"
         return self.root + place
 
 
 class _Element:
-    """A collation element in the making."""
+    """A collation element under construction."""
 
     def __init__(self, primary: _Weight, secondary: _Weight, tertiary: _Weight, case: int, levels: dict[object, _Weight]) -> None:
         self.primary, self.secondary, self.tertiary, self.case = primary, secondary, tertiary, case
         self._levels = levels
 
     def next(self, strength: int) -> _Element:
-        """The element that differs from this one at the level, and follows it."""
+        """Return the element that follows this one and differs from it at the given level."""
         if strength == 1:
             return self._common(self.primary.new_after(), None)
         if strength == 2:
@@ -68,14 +68,14 @@ class _Element:
         return _Element(primary, secondary, tertiary, self.case, self._levels)
 
     def weights(self, case: int) -> Weights:
-        """The element at last."""
+        """Return the finished element."""
         primary = self.primary.value(LETTER_ROOM)
         secondary, tertiary = self.secondary.value(_SECONDARY_ROOM), self.tertiary.value(_TERTIARY_ROOM)
         return Weights(primary.to_bytes(2, "big") if primary else b"", secondary, tertiary, case)
 
 
 class _Builder:
-    """Follows rules."""
+    """A builder that turns rules into a tailoring."""
 
     def __init__(self, root: RootOrder) -> None:
         self._reader = ElementReader(root, {}, True)
@@ -83,7 +83,7 @@ class _Builder:
         self._tailored: dict[str, list[_Element]] = {}
 
     def follow(self, rules: str) -> None:
-        """Follow rules, written as in `locales`."""
+        """Apply rules in the notation of `locales`."""
         for before, place, steps in _RULE.findall(rules):
             elements = self._elements(normalize("NFD", place))
             if before:
@@ -98,11 +98,14 @@ class _Builder:
                 self._tailored[normalize("NFD", text)] = elements + tail
 
     def finish(self) -> dict[str, Elements]:
-        """The elements of everything that a rule named."""
+        """Return the elements of every text that a rule names."""
         return {text: self._finished(text, elements) for text, elements in self._tailored.items()}
 
     def _finished(self, text: str, elements: list[_Element]) -> Elements:
-        """Case is that of the text itself; what one element stands for alone is mixed if its letters differ."""
+        """Return the finished elements of a text.
+
+        Each element takes its case from its letter. The last one covers all remaining letters and is mixed if their case differs.
+        """
         cases = [weights.case for _, found in self._reader.units(text) for weights in found if weights.primary]
         finished = []
         letters = sum(1 for element in elements if element.primary.root)
@@ -124,13 +127,13 @@ class _Builder:
         return _Element(primary, secondary, tertiary, weights.case, self._levels)
 
     def _before(self, element: _Element) -> _Element:
-        """The letter of the root order before this one."""
+        """Return the letter of the root order before this one."""
         return self._element(Weights((element.primary.root - LETTER_ROOM).to_bytes(2, "big")))
 
 
 @cache
 def tailoring(locale: str) -> dict[str, Elements]:
-    """The elements that a supported locale changes."""
+    """Return the elements that a supported locale changes."""
     builder = _Builder(root_order())
     builder.follow(RULES.get(locale, ""))
     return builder.finish()

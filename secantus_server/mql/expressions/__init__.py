@@ -1,8 +1,8 @@
-"""Aggregation expressions: a value computed from a document.
+"""Aggregation expressions: parsed once, evaluated for each document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/
 
-Importing this package imports all its modules, and each registers its operators: a new family needs no entry here.
+Importing this package imports all its modules; each registers its operators, so a new family needs no entry here.
 """
 
 from secantus_server.modules import import_modules

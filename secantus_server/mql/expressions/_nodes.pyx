@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The nodes every expression tree is made of: constants, paths, variables, objects, arrays and calls of plain functions.
+"""The basic nodes of expression trees: constants, paths, variables, objects, arrays and calls of plain functions.
 
-A path reads the stored bytes and decodes only the leaf. No node changes a value it was given: values are shared.
+A path reads the stored bytes and decodes only the leaf. Nodes must not modify the values they are given: values are shared.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -22,7 +22,7 @@ cdef object DECIMAL = Decimal128
 
 
 cdef bint is_true(object value):
-    """MongoDB's truth: everything but false, zero, null, undefined and no value at all."""
+    """Return whether a value is true: anything but false, zero, null, undefined and missing."""
     if value is True:
         return True
     if value is False or value is None or value is NO_VALUE or value is UNDEFINED_VALUE:
@@ -36,18 +36,18 @@ cdef bint is_true(object value):
 
 
 cdef bint is_plain_number(object value):
-    """Whether Python orders the number as MongoDB does: true of all but decimals and NaN."""
+    """Return whether a value is a number that Python orders as MongoDB does; false for decimals and NaN."""
     kind = type(value)
     return kind is int or kind is LONG or (kind is float and value == value)
 
 
 def truthy(object value):
-    """MongoDB's truth of a value: false, zero, null, undefined and a missing value are false."""
+    """Return whether a value is true: anything but false, zero, null, undefined and missing."""
     return is_true(value)
 
 
 cdef object value_at(object value, tuple names, Py_ssize_t index):
-    """The value under the names from `index` on; arrays on the way are collected from."""
+    """Return the value at the path of the names from `index` on; arrays on the way are traversed."""
     cdef list found
     while index < len(names):
         if type(value) is dict:
@@ -67,27 +67,27 @@ cdef object value_at(object value, tuple names, Py_ssize_t index):
 
 
 def get_path(object value, tuple names):
-    """What a path finds in a value: documents by name, and of arrays the list of what their documents have."""
+    """Return the value at a path; an array on the way yields the list of its documents' values."""
     return value_at(value, names, 0)
 
 
 cdef class Expression:
-    """One node. `is_constant` says that `evaluate` needs no document, no variable and no randomness.
+    """A node of an expression tree. If `is_constant`, `evaluate` depends on no document, variable or random number.
 
-    A class in Python may derive from it: define `evaluate` and, if it holds other expressions, `children`.
+    A Python subclass defines `evaluate` and, if it holds other expressions, `children`.
     """
 
     cpdef object evaluate(self, bytes doc):
-        """The expression's value for a document, or MISSING."""
+        """Evaluate the expression for a document; the result may be MISSING."""
         raise NotImplementedError
 
     cpdef tuple children(self):
-        """The expressions this node evaluates."""
+        """Return the expressions this node evaluates."""
         return ()
 
 
 cdef class Operation(Expression):
-    """What is computed from any number of operands."""
+    """Base class of operators with any number of operands."""
 
     def __init__(self, operands):
         self.operands = tuple(operands)
@@ -97,7 +97,7 @@ cdef class Operation(Expression):
 
 
 cdef class BinaryOperation(Expression):
-    """What is computed from two operands."""
+    """Base class of operators with two operands."""
 
     def __init__(self, Expression first not None, Expression second not None):
         self.first = first
@@ -108,7 +108,7 @@ cdef class BinaryOperation(Expression):
 
 
 cdef class Constant(Expression):
-    """The same value for every document."""
+    """A constant value."""
 
     def __init__(self, object value):
         self.value = value
@@ -157,7 +157,7 @@ cdef class FieldPath(Expression):
             doc = element.value
 
     cdef list collect(self, const uint8_t* array, Py_ssize_t index):
-        """What the documents of an array have under the rest of the path."""
+        """Return the values that the documents of an array have at the rest of the path."""
         cdef Element element
         cdef const uint8_t* cursor = first_element(array)
         cdef list found = []
@@ -170,7 +170,7 @@ cdef class FieldPath(Expression):
 
 
 cdef class Variable(Expression):
-    """`$$name`: what the operator that bound the variable put into its cell."""
+    """`$$name`: reads the cell that the binding operator sets."""
 
     cdef readonly object cell
 
@@ -196,7 +196,7 @@ cdef class VariablePath(Expression):
 
 
 cdef class ObjectNode(Expression):
-    """`{a: expression, ...}`: fields without a value are left out."""
+    """`{a: expression, ...}`: fields with a missing value are omitted."""
 
     cdef readonly tuple names
     cdef tuple values
@@ -219,7 +219,7 @@ cdef class ObjectNode(Expression):
 
 
 cdef class ArrayNode(Expression):
-    """`[expression, ...]`: an item without a value becomes null."""
+    """`[expression, ...]`: a missing item becomes null."""
 
     cdef tuple items
 
@@ -238,7 +238,7 @@ cdef class ArrayNode(Expression):
 
 
 cdef class Let(Expression):
-    """`$let`: sets its cells, then evaluates its body; all values are computed before the first cell is set."""
+    """`$let`: evaluates all values, sets the cells, then evaluates the body."""
 
     cdef tuple cells, values
     cdef Expression body

@@ -1,4 +1,4 @@
-"""`$toHashedIndexKey`: the number that a hashed index keeps for a value.
+"""`$toHashedIndexKey`: the hash that a hashed index stores for a value.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/toHashedIndexKey/
 """
@@ -24,7 +24,7 @@ SEED = struct.pack("<i", 0)
 
 
 def _of_number(number: float) -> bytes:
-    """All numbers hash as longs: fractions are cut off, and what no long holds is the nearest one."""
+    """Encode a number for hashing: as a long, with the fraction truncated and out-of-range values clamped."""
     if math.isnan(number):
         return struct.pack("<q", 0)
     if not INT64_MIN <= number <= INT64_MAX:
@@ -37,7 +37,7 @@ def _of_string(text: str) -> bytes:
     return struct.pack("<i", len(data)) + data
 
 
-# For each type the number that stands for all types it is equal to, and the bytes that are hashed.
+# The canonical type number of each type (numeric types share one), and the encoder of the hashed bytes.
 HASHED: dict[type, tuple[int, Callable[[Any], bytes]]] = {
     int: (10, _of_number),
     Int64: (10, _of_number),
@@ -51,10 +51,10 @@ HASHED: dict[type, tuple[int, Callable[[Any], bytes]]] = {
 
 @operator("$toHashedIndexKey", arguments=1)
 def to_hashed_index_key(value: Any) -> Int64:
-    """The hash of a value: a long.
+    """Return the hash of a value as a long.
 
     Raises:
-        CommandError: 238 for the types that hashed indexes seldom have.
+        CommandError: 238 for types that are rare in hashed indexes.
     """
     if type(value) not in HASHED:
         raise not_supported(f"$toHashedIndexKey of a value of type {type_name(value)}", "hash a number, string, objectId, bool or date")

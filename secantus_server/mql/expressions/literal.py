@@ -1,4 +1,4 @@
-"""`$literal`: a value that is not parsed.
+"""`$literal`: returns its argument unparsed.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/literal/
 """
@@ -14,11 +14,11 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$literal")
 def parse_literal(argument: Any, _ctx: ParseContext) -> Expression:
-    """The argument as it stands."""
+    """Parse `$literal`: the argument becomes a constant."""
     return Constant(argument)
 
 
 @operator_parser("$const")
 def parse_const(argument: Any, _ctx: ParseContext) -> Expression:
-    """MongoDB's older name of `$literal`."""
+    """Parse `$const`, the old name of `$literal`."""
     return Constant(argument)

@@ -1,4 +1,4 @@
-"""`$meta`: what the server knows of a document beside its fields.
+"""`$meta`: a document's metadata.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/meta/
 """
@@ -13,13 +13,13 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.registry import operator_parser
 
-# What only certain queries produce, and what MongoDB calls it in its error.
+# Metadata that only certain queries produce, and its name in MongoDB's error message.
 FROM_THE_QUERY = {
     "textScore": "text score",
     "geoNearDistance": "$geoNear distance",
     "geoNearPoint": "$geoNear point",
 }
-# What only Atlas Search and time series produce: no document here has it.
+# Metadata that only Atlas Search and time series produce: always missing here.
 NEVER_THERE = (
     "score",
     "scoreDetails",
@@ -36,10 +36,11 @@ OTHERS = ("indexKey", "randVal", "recordId", "sortKey")
 
 @operator_parser("$meta")
 def parse_meta(argument: Any, _ctx: ParseContext) -> Expression:
-    """Parses a keyword; documents carry no metadata here, and no query makes a text score or distance.
+    """Parse `$meta: keyword`. Documents carry no metadata here, and no query produces a text score or distance.
 
     Raises:
-        CommandError: 17307 for what is no string, 17308 for an unknown keyword, 40218 and 238 for what MongoDB would have.
+        CommandError: 17307 if the keyword is not a string, 17308 if it is unknown, 40218 if MongoDB reports that the metadata is
+            not available, 238 if MongoDB would return it.
     """
     if type(argument) is not str:
         raise CommandError(17307, "$meta only supports string arguments")

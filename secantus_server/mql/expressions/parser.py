@@ -1,9 +1,9 @@
-"""Turns an expression as the user wrote it into a tree of nodes; every error that needs no document is raised here.
+"""Parser of expressions: builds the tree of nodes and raises every error that does not depend on a document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/
 
-What an operator's own parser needs is here too: `parse_arguments` for positional arguments, `call` to make a node of a
-plain function, `fold` to evaluate constants early.
+Helpers for the operators' own parsers: `parse_arguments` for positional arguments, `call` to build the node of a plain function,
+`fold` to evaluate constants early.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from secantus_server.mql.expressions._nodes import (
     ObjectNode,
 )
 from secantus_server.mql.expressions.paths import parse_path_string, validate_field_name
-from secantus_server.mql.expressions.registry import find_parser
+from secantus_server.mql.expressions.registry import PlainOperator, find_operator
 from secantus_server.mql.expressions.value_text import value_text
 
 EMPTY_DOCUMENT = b"\x05\x00\x00\x00\x00"
 
 
 class ConstantError(CommandError):
-    """What went wrong while a constant was evaluated early; no error where the expression would never be evaluated."""
+    """An error of constant folding. A parser catches it where the constant may never be evaluated."""
 
 
 class Failing(Expression):
-    """A constant that cannot be computed, where it may never be evaluated."""
+    """A constant whose folding failed: raises the error only if it is evaluated."""
 
     def __init__(self, error: ConstantError) -> None:
         self.error = error
@@ -47,23 +47,23 @@ class Failing(Expression):
 
 
 def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
-    """Parses one expression.
+    """Parse one expression.
 
     Arguments:
-        spec: a value: a string that begins with `$` is a path or variable, a document is an operator or an object, a
-            list an array of expressions, everything else a constant.
+        spec: a string that begins with `$` is a path or variable, a document is an operator or an object, a list is an array
+            of expressions, everything else is a constant.
         ctx: variables in scope, time, collation.
 
     Raises:
-        CommandError: for whatever MongoDB rejects while it parses; a ConstantError for what it rejects while it folds constants,
-            unless the context defers these.
+        CommandError: if MongoDB rejects the expression while parsing. A ConstantError if it does so while folding constants,
+            unless the context defers these errors.
     """
     kind = type(spec)
     if kind is str:
         return parse_path_string(spec, ctx) if spec[:1] == "$" else Constant(spec)
     if not spec or kind not in (dict, list):
         return Constant(spec)
-    # One call per level of the expression: a document may be 200 levels deep, and Python's stack is not.
+    # Few calls per level of nesting: a document may be 200 levels deep, and Python's stack is limited.
     if kind is list:
         return fold(ArrayNode(_parse_all(spec, ctx)))
     name = next(iter(spec))
@@ -71,8 +71,11 @@ def parse_expression(spec: Any, ctx: ParseContext) -> Expression:
         return _parse_object(spec, ctx)
     if len(spec) > 1:
         raise _too_many_operators(spec)
+    found = find_operator(name)
     try:
-        return find_parser(name)(spec[name], ctx)
+        if isinstance(found, PlainOperator):
+            return call(found.function, parse_arguments(name, spec[name], ctx, found.minimum, found.maximum))
+        return found(spec[name], ctx)
     except ConstantError as error:
         if ctx.defers_constant_errors:
             return Failing(error)
@@ -87,7 +90,7 @@ def _parse_all(specs: Iterable[Any], ctx: ParseContext) -> list[Expression]:
 
 
 def parse_arguments(name: str, argument: Any, ctx: ParseContext, minimum: int, maximum: int | None) -> list[Expression]:
-    """Parses the positional arguments of an operator; a single argument needs no list around it.
+    """Parse the positional arguments of an operator; a single argument needs no list around it.
 
     Raises:
         CommandError: 16020 or 28667 for a wrong number of arguments.
@@ -98,7 +101,7 @@ def parse_arguments(name: str, argument: Any, ctx: ParseContext, minimum: int, m
 
 
 def call(function: Callable[..., Any], arguments: Sequence[Expression]) -> Expression:
-    """The node that calls a pure function with evaluated arguments, or its result if all arguments are constant."""
+    """Return a node that calls a pure function with evaluated arguments, or its result if all arguments are constant."""
     count = len(arguments)
     node: Expression
     if count == 1:
@@ -115,9 +118,9 @@ def call(function: Callable[..., Any], arguments: Sequence[Expression]) -> Expre
 
 
 def fold(node: Expression) -> Expression:
-    """The node's value as a constant if all its children are constants, else the node itself.
+    """Return the node's value as a constant if all its children are constants, else the node itself.
 
-    Use it on nodes with a `children()` that names everything they depend on; a node without children is never folded.
+    The node's `children()` must include everything it depends on. A node without children is never folded.
     """
     children = node.children()
     if not children or not all(child.is_constant for child in children):

@@ -1,4 +1,4 @@
-"""Strings that begin with `$`: field paths and variables, and which names they may have.
+"""Parsing and validation of strings that begin with `$`: field paths and variables.
 
 https://www.mongodb.com/docs/manual/meta/aggregation-quick-reference/#field-paths
 https://www.mongodb.com/docs/manual/reference/aggregation-variables/
@@ -17,10 +17,10 @@ MAX_PATH_COMPONENTS = 200
 
 
 def parse_path_string(text: str, ctx: ParseContext) -> Expression:
-    """Parses `$a.b`, `$$variable` or `$$variable.a.b`.
+    """Parse `$a.b`, `$$variable` or `$$variable.a.b`.
 
     Raises:
-        CommandError: for an empty or malformed path, 17276 for a variable that nobody bound.
+        CommandError: for an empty or malformed path, 17276 for an undefined variable.
     """
     if text.startswith("$$"):
         return _parse_variable(text[2:], ctx)
@@ -32,10 +32,10 @@ def parse_path_string(text: str, ctx: ParseContext) -> Expression:
 
 
 def validate_path(path: str) -> None:
-    """Checks a dotted path without its `$`.
+    """Validate a dotted path without its `$`.
 
     Raises:
-        CommandError: 40353, 15998, 16410, 16411 for what no path may contain, 15 for a path that is too deep.
+        CommandError: 40353, 15998, 16410, 16411 for a malformed path, 15 for a path that is too deep.
     """
     if path.endswith("."):
         raise CommandError(40353, "FieldPath must not end with a '.'.")
@@ -47,7 +47,7 @@ def validate_path(path: str) -> None:
 
 
 def validate_field_name(name: str) -> None:
-    """Checks the name of a field of an object expression: one component of a path.
+    """Validate a field name of an object expression, which is a single path component.
 
     Raises:
         CommandError: as `validate_path`, and 16412 for a dot.
@@ -58,7 +58,7 @@ def validate_field_name(name: str) -> None:
 
 
 def validate_variable_name(name: str) -> None:
-    """Checks the name of a variable that the user binds.
+    """Validate the name of a user variable.
 
     Raises:
         CommandError: 9 for a name that begins with a capital or contains anything but letters, digits and `_`.
@@ -73,7 +73,7 @@ def validate_variable_name(name: str) -> None:
 
 
 def reads_document(spec: Any) -> bool:
-    """Whether an expression that a parser let through looks at the document it is evaluated for."""
+    """Return whether a valid expression depends on the document."""
     if type(spec) is str:
         return spec.startswith("$") and (not spec.startswith("$$") or spec[2:].partition(".")[0] in ("ROOT", "CURRENT"))
     if type(spec) is list:
@@ -87,7 +87,7 @@ def reads_document(spec: Any) -> bool:
 
 
 def reads_time(spec: Any) -> bool:
-    """Whether an expression uses `$$NOW` or `$$CLUSTER_TIME`: some stages take them for no constants."""
+    """Return whether an expression uses `$$NOW` or `$$CLUSTER_TIME`, which some stages do not accept as constants."""
     if type(spec) is str:
         return spec in ("$$NOW", "$$CLUSTER_TIME")
     if type(spec) is list:
@@ -147,7 +147,7 @@ def _parse_system_variable(name: str, path: str, ctx: ParseContext) -> Expressio
 
 
 def _current(path: str, ctx: ParseContext) -> Expression:
-    """A path into the document, or into what an operator bound `$$CURRENT` to."""
+    """Return the node of a path relative to `$$CURRENT`: the document, or what an operator bound it to."""
     cell = ctx.variables.get("CURRENT")
     return FieldPath(path) if cell is None else _path_into(cell, path)
 

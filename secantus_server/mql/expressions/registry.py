@@ -1,4 +1,4 @@
-"""Where expression operators register themselves, and how a name is looked up.
+"""The registry of expression operators.
 
 An operator is written once, in the file of its family:
 
@@ -6,19 +6,19 @@ An operator is written once, in the file of its family:
     def str_len_cp(value): ...                     # a plain function of evaluated arguments
 
     @operator("$round", arguments=(1, 2))
-    def round_(value, place=0): ...                # between one and two; (1, None) has no upper bound
+    def round_(value, place=0): ...                # one or two arguments; (1, None) has no upper bound
 
     @operator_parser("$cond")
     def parse_cond(argument, ctx): ...             # own syntax or lazy arguments: returns an Expression
 
-Missing arguments arrive as `values.MISSING`. A plain function must be pure: with constant arguments it is called once,
-when the expression is parsed.
+A missing argument is passed as `values.MISSING`. A plain function must be pure: with constant arguments it is called only
+once, while the expression is parsed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from secantus_server.errors import CommandError, not_supported
 
@@ -30,33 +30,36 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 OperatorParser = Callable[[Any, "ParseContext"], "Expression"]
 ParserFunction = TypeVar("ParserFunction", bound=OperatorParser)
 
-PARSERS: dict[str, OperatorParser] = {}
+
+class PlainOperator(NamedTuple):
+    """A pure function of evaluated arguments. `maximum` is None if their number has no upper bound."""
+
+    function: Callable[..., Any]
+    minimum: int
+    maximum: int | None
+
+
+OPERATORS: dict[str, PlainOperator | OperatorParser] = {}
 
 
 def operator(name: str, *, arguments: int | tuple[int, int | None]) -> Callable[[Function], Function]:
-    """Registers a plain function of evaluated arguments.
+    """Register a plain function of evaluated arguments.
 
     Arguments:
         name: the operator with its `$`.
-        arguments: how many it takes: exactly n, or (least, most) with None for no upper bound.
+        arguments: the number of arguments: exactly n, or (minimum, maximum) with None for no upper bound.
     """
     minimum, maximum = arguments if isinstance(arguments, tuple) else (arguments, arguments)
 
     def register(function: Function) -> Function:
-        def parse(argument: Any, ctx: ParseContext) -> Expression:
-            # The parser looks operators up in this module, which it therefore imports first.
-            from secantus_server.mql.expressions.parser import call, parse_arguments
-
-            return call(function, parse_arguments(name, argument, ctx, minimum, maximum))
-
-        _add(name, parse)
+        _add(name, PlainOperator(function, minimum, maximum))
         return function
 
     return register
 
 
 def operator_parser(name: str) -> Callable[[ParserFunction], ParserFunction]:
-    """Registers the parser of an operator that has its own syntax or evaluates its arguments lazily.
+    """Register the parser of an operator that has its own syntax or evaluates its arguments lazily.
 
     Arguments:
         name: the operator with its `$`.
@@ -69,28 +72,28 @@ def operator_parser(name: str) -> Callable[[ParserFunction], ParserFunction]:
     return register
 
 
-def find_parser(name: str) -> OperatorParser:
-    """The parser of an operator.
+def find_operator(name: str) -> PlainOperator | OperatorParser:
+    """Return a registered operator.
 
     Raises:
-        CommandError: 168 if MongoDB has no such operator, 238 if it has one that we lack.
+        CommandError: 168 if MongoDB has no such operator, 238 if Secantus does not support it.
     """
-    parser = PARSERS.get(name)
-    if parser is not None:
-        return parser
+    found = OPERATORS.get(name)
+    if found is not None:
+        return found
     if name in UNSUPPORTED:
         raise not_supported(f"The expression operator {name}", UNSUPPORTED[name])
     raise CommandError(168, f"Unrecognized expression '{name}'")
 
 
-def _add(name: str, parser: OperatorParser) -> None:
-    """Enters a parser; two of one name are our mistake."""
-    assert name not in PARSERS, f"two parsers for {name}"
+def _add(name: str, found: PlainOperator | OperatorParser) -> None:
+    """Add an operator to the registry; its name must be new."""
+    assert name not in OPERATORS, f"{name} is registered twice"
     assert name not in UNSUPPORTED, f"{name} is listed as unsupported"
-    PARSERS[name] = parser
+    OPERATORS[name] = found
 
 
-# What MongoDB has and Secantus does not, with what to do instead.
+# MongoDB's operators that Secantus does not support, each with the alternative to suggest.
 _IN_THE_CLIENT = "compute the value in the client"
 UNSUPPORTED: dict[str, str] = {
     "$accumulator": "server-side JavaScript does not run here; write the computation with other accumulators",

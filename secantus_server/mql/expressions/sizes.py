@@ -1,4 +1,4 @@
-"""`$binarySize` and `$bsonSize`: how many bytes a value takes.
+"""`$binarySize` and `$bsonSize`: the size of a value in bytes.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/bsonSize/
 """
@@ -11,13 +11,13 @@ from bson.binary import Binary
 
 from secantus_server.bson import encode, type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
 
 
 @operator("$binarySize", arguments=1)
 def binary_size(value: Any) -> int | None:
-    """The bytes of binary data or of a string in UTF-8.
+    """Return the size of binary data, or of a string in UTF-8, in bytes.
 
     Raises:
         CommandError: 51276 for any other type.
@@ -33,10 +33,10 @@ def binary_size(value: Any) -> int | None:
 
 @operator("$bsonSize", arguments=1)
 def bson_size(value: Any) -> int | None:
-    """The bytes of a document.
+    """Return the BSON size of a document in bytes.
 
     Raises:
-        CommandError: 31393 for what is no document.
+        CommandError: 31393 for a value that is not a document.
     """
     if is_nullish(value):
         return None

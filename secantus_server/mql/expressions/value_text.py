@@ -1,4 +1,4 @@
-"""How a value looks in an error message, and the strings that string operators make of numbers and dates."""
+"""The text of values in error messages, and the text of doubles that string operators use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from secantus_server.mql.expressions.dates.calendar import iso_text
 
 
 def value_text(value: Any) -> str:
-    """A value as MongoDB writes it into its messages."""
+    """Format a value as MongoDB's error messages do."""
     kind = type(value)
     if kind is str:
         return f'"{value}"'
@@ -32,7 +32,7 @@ def value_text(value: Any) -> str:
 
 
 def double_text(number: float) -> str:
-    """A double with six significant digits, as messages and the older string operators show it."""
+    """Format a double with six significant digits, as messages and the older string operators do."""
     return f"{number:g}"
 
 

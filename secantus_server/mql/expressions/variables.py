@@ -1,4 +1,4 @@
-"""`$let`: names values for one expression.
+"""`$let`: binds variables for one expression.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/let/
 """
@@ -18,10 +18,10 @@ from secantus_server.mql.expressions.registry import operator_parser
 
 @operator_parser("$let")
 def parse_let(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$let: {vars: {name: expression}, in: expression}}`.
+    """Parse `{$let: {vars: {name: expression}, in: expression}}`.
 
     Raises:
-        CommandError: 16874 to 16877 for a malformed argument, 10065 for `vars`, 9 for a name no variable may have.
+        CommandError: 16874 to 16877 for a malformed argument, 10065 for an invalid `vars`, 9 for an invalid variable name.
     """
     if type(argument) is not dict:
         raise CommandError(16874, "$let only supports an object as its argument")
@@ -42,7 +42,7 @@ def parse_let(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _variables(spec: Any) -> dict[str, Any]:
-    """The names and their expressions; a list has its indexes as names, none of which is allowed."""
+    """Return the expressions by name. The names of a list are its indexes, which are invalid variable names."""
     if type(spec) is dict:
         return spec
     if type(spec) is list:

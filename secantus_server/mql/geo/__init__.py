@@ -1,9 +1,8 @@
 """Geometry: GeoJSON and legacy coordinate pairs, on the sphere and in the plane.
 
 https://www.mongodb.com/docs/manual/geospatial-queries/
-
-`coordinates` and `geojson` read shapes from values; `sphere` and `planar` know single points, edges and rings;
-`relations` says whether shapes are within, or intersect, others, and how far they are.
+`coordinates` and `geojson` parse shapes; `sphere` and `planar` handle single points, edges and rings; `relations` computes
+containment, intersection and distance.
 """
 
 from secantus_server.mql.geo.coordinates import GeometryError, Position, parse_position

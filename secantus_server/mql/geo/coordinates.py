@@ -1,4 +1,4 @@
-"""Pairs of numbers: positions in the plane or longitudes and latitudes."""
+"""Pairs of numbers: positions in the plane, or longitude and latitude."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ Position = tuple[float, float]
 
 
 class GeometryError(Exception):
-    """A value is not the geometry it should be; the text says why."""
+    """A value is not the expected geometry; the message says why."""
 
 
 def to_float(value: Any) -> float:
-    """A number of any width as a float; a decimal beyond all floats is infinite."""
+    """Convert a number of any type to a float; a decimal beyond the range of doubles becomes infinite."""
     return float(value.to_decimal()) if type(value) is Decimal128 else float(value)
 
 
 def parse_position(value: Any, *, exact: bool = False) -> Position:
-    """Reads `[x, y]` or a document whose first two fields are x and y.
+    """Parse `[x, y]` or a document whose first two fields are x and y.
 
     Arguments:
-        value: the pair; more than two numbers are allowed unless `exact`.
-        exact: whether there may be nothing beside the pair.
+        value: the pair.
+        exact: whether further elements after the pair are an error.
 
     Raises:
-        GeometryError: it is no pair of finite numbers.
+        GeometryError: the value is not a pair of finite numbers.
     """
     if type(value) is dict:
         items = list(value.values())
@@ -48,7 +48,7 @@ def parse_position(value: Any, *, exact: bool = False) -> Position:
 
 
 def check_sphere(position: Position) -> Position:
-    """The position itself, if it is a longitude and a latitude.
+    """Return the position if it is a valid longitude and latitude.
 
     Raises:
         GeometryError: it is out of bounds.
@@ -60,7 +60,7 @@ def check_sphere(position: Position) -> Position:
 
 
 def parse_sphere_position(value: Any) -> Position:
-    """Reads a longitude and a latitude.
+    """Parse a longitude and a latitude.
 
     Raises:
         GeometryError: see `parse_position` and `check_sphere`.

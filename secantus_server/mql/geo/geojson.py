@@ -1,4 +1,4 @@
-"""Reads geometries from values: GeoJSON of all types, and legacy coordinate pairs.
+"""The parser of geometries: GeoJSON of all types, and legacy coordinate pairs.
 
 https://www.mongodb.com/docs/manual/reference/geojson/
 """
@@ -18,10 +18,10 @@ SYSTEMS = ("urn:ogc:def:crs:OGC:1.3:CRS84", "EPSG:4326", STRICT)
 
 
 def parse_geometry(value: Any) -> Geometry:
-    """Reads the `$geometry` of a query: GeoJSON, or a legacy pair of exactly two numbers on the sphere.
+    """Parse the `$geometry` of a query: GeoJSON, or a legacy pair of exactly two numbers on the sphere.
 
     Raises:
-        GeometryError: it is no valid geometry.
+        GeometryError: it is not a valid geometry.
     """
     if type(value) is dict and ("type" in value or "coordinates" in value or "geometries" in value):
         return _parse_geojson(value)
@@ -30,7 +30,7 @@ def parse_geometry(value: Any) -> Geometry:
 
 
 def parse_stored(value: Any) -> Geometry | None:
-    """The geometry in a document's field, or None if it is none; legacy pairs may lie outside the sphere."""
+    """Return the geometry in a document's field, or None if the value is not one; legacy pairs may lie outside the sphere."""
     try:
         if type(value) is dict and type(value.get("type")) is str:
             return _parse_geojson(value)
@@ -40,7 +40,7 @@ def parse_stored(value: Any) -> Geometry | None:
 
 
 def _parse_geojson(value: dict[str, Any]) -> Geometry:
-    # MongoDB takes coordinates without a type for a point.
+    # MongoDB treats coordinates without a type as a Point.
     kind = value.get("type", "Point")
     if kind == "GeometryCollection":
         return Geometry(kind, _parse_collection(value))
@@ -56,7 +56,7 @@ def _parse_geojson(value: dict[str, Any]) -> Geometry:
 
 
 def _parse_crs(value: dict[str, Any]) -> bool:
-    """Whether the coordinate reference system makes the order of a ring's corners count."""
+    """Return whether the coordinate reference system gives the order of a ring's corners a meaning (strict winding)."""
     if "crs" not in value:
         return False
     crs = value["crs"]
@@ -131,7 +131,7 @@ def _parse_ring(value: Any, strict: bool) -> Ring:
     positions = [parse_sphere_position(item) for item in _items(value, "Polygon", 1)]
     if positions[0] != positions[-1]:
         raise GeometryError("Loop is not closed, first vertex does not equal last vertex")
-    # At a pole all longitudes are one point.
+    # At a pole all longitudes denote the same point.
     corners = [to_vector(position) for position in positions[:-1]]
     positions = [position for index, position in enumerate(positions[:-1]) if not is_same(corners[index], corners[index - 1])]
     if len(positions) < 3:

@@ -1,4 +1,4 @@
-"""Shapes in the plane: boxes, circles and polygons of `$geoWithin` with legacy coordinates."""
+"""Shapes in the plane: the boxes, circles and polygons of `$geoWithin` with legacy coordinates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OUTSIDE, ON_EDGE, INSIDE = 0, 1, 2
 
 
 def locate(corners: Sequence[Position], point: Position) -> int:
-    """`INSIDE`, `ON_EDGE` or `OUTSIDE` of the polygon with these corners."""
+    """Return `INSIDE`, `ON_EDGE` or `OUTSIDE`: the position of a point relative to a polygon."""
     inside = False
     for a, b in zip(corners, [*corners[1:], corners[0]], strict=True):
         if _is_on_edge(a, b, point):
@@ -31,13 +31,13 @@ def _is_on_edge(a: Position, b: Position, point: Position) -> bool:
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle between two opposite corners, its edges included."""
+    """A rectangle given by two opposite corners, edges included."""
 
     first: Position
     second: Position
 
     def contains(self, point: Position) -> bool:
-        """Whether a point is in the box."""
+        """Return whether the box contains a point."""
         low_x, high_x = sorted((self.first[0], self.second[0]))
         low_y, high_y = sorted((self.first[1], self.second[1]))
         return low_x <= point[0] <= high_x and low_y <= point[1] <= high_y
@@ -51,18 +51,18 @@ class Circle:
     radius: float
 
     def contains(self, point: Position) -> bool:
-        """Whether a point is in the circle."""
+        """Return whether the circle contains a point."""
         return math.dist(self.center, point) <= self.radius
 
 
 @dataclass(frozen=True)
 class FlatPolygon:
-    """A polygon, with its corners, its horizontal and vertical edges, and of the slanting ones those to the right."""
+    """A polygon. It includes its corners, its horizontal and vertical edges, and its slanted edges only on the right-hand side."""
 
     corners: tuple[Position, ...]
 
     def contains(self, point: Position) -> bool:
-        """Whether a point is in the polygon."""
+        """Return whether the polygon contains a point."""
         x, y = point
         inside = False
         for a, b in zip(self.corners, [*self.corners[1:], self.corners[0]], strict=True):

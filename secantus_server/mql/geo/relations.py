@@ -1,4 +1,4 @@
-"""How geometries on the sphere lie to each other: within, intersecting, and how far apart."""
+"""Relations between geometries on the sphere: containment, intersection and distance."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from secantus_server.mql.geo.sphere import (
 
 @dataclass(frozen=True)
 class Cap:
-    """All points of the sphere within a distance: `$centerSphere`.
+    """A spherical cap: all points of the sphere within a distance of the centre (`$centerSphere`).
 
     Arguments:
         center: longitude and latitude.
@@ -39,23 +39,23 @@ class Cap:
 
     @cached_property
     def vector(self) -> Vector:
-        """The centre on the unit sphere."""
+        """The centre as a unit vector."""
         return to_vector(self.center)
 
     def contains(self, part: Part) -> bool:
-        """Whether a part of a geometry is in the cap altogether."""
+        """Return whether the cap contains a part of a geometry completely."""
         if isinstance(part, Point):
             return self._contains_point(part.vector)
         corners = part.vectors if isinstance(part, Line) else part.corners()
         if not all(self._contains_point(corner) for corner in corners):
             return False
-        # A cap smaller than a hemisphere holds the edges between its points; a larger one may lack what is opposite.
-        return self.radius <= math.pi / 2 or self._lacks_nothing_of(part)
+        # Up to a hemisphere, a cap that contains the corners contains the edges; a larger one may miss the point opposite its centre.
+        return self.radius <= math.pi / 2 or self._covers_edges_and_inside(part)
 
     def _contains_point(self, point: Vector) -> bool:
         return angle(point, self.vector) <= self.radius + SAME
 
-    def _lacks_nothing_of(self, part: Line | Polygon) -> bool:
+    def _covers_edges_and_inside(self, part: Line | Polygon) -> bool:
         opposite = scaled(self.vector, -1)
         if isinstance(part, Polygon) and part.contains(opposite):
             return self.radius >= math.pi
@@ -63,7 +63,7 @@ class Cap:
 
 
 def within(geometry: Geometry, region: Geometry | Cap) -> bool:
-    """Whether every part of a geometry lies in a cap or in one of a region's polygons."""
+    """Return whether every part of a geometry lies in a cap or in one of a region's polygons."""
     if isinstance(region, Cap):
         return all(region.contains(part) for part in geometry.parts)
     polygons = [part for part in region.parts if isinstance(part, Polygon)]
@@ -80,7 +80,7 @@ def _is_within(part: Part, polygon: Polygon) -> bool:
         return False
     if isinstance(part, Line):
         return True
-    # A hole of the region, or all that is outside it, may lie in the middle of the part.
+    # The part may still enclose a hole of the region, or everything outside the region.
     return all(polygon.contains(point) for point in part.inner_points()) and not any(part.locate(c) == INSIDE for c in polygon.corners())
 
 
@@ -89,7 +89,7 @@ def _any_edges_cross(a: Line | Polygon, b: Line | Polygon) -> bool:
 
 
 def intersects(a: Geometry, b: Geometry) -> bool:
-    """Whether two geometries have a point in common; two polygons need more than a common edge."""
+    """Return whether two geometries share a point; two polygons must share more than an edge."""
     return any(_parts_intersect(first, second) for first in a.parts for second in b.parts)
 
 
@@ -124,7 +124,7 @@ def _polygons_intersect(a: Polygon, b: Polygon) -> bool:
 
 
 def distance(geometry: Geometry, point: Vector) -> float:
-    """The distance of a point from the nearest part of a geometry, in radians."""
+    """Return the distance from a point to the nearest part of a geometry, in radians."""
     return min(_part_distance(part, point) for part in geometry.parts)
 
 

@@ -1,4 +1,4 @@
-"""What a geometry on the sphere is made of: points, lines and polygons."""
+"""The parts of a geometry on the sphere: points, lines and polygons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Point:
 
     @cached_property
     def vector(self) -> Vector:
-        """The point on the unit sphere."""
+        """The point as a unit vector."""
         return to_vector(self.position)
 
 
@@ -30,31 +30,31 @@ class Line:
 
     @cached_property
     def vectors(self) -> list[Vector]:
-        """The positions on the unit sphere."""
+        """The positions as unit vectors."""
         return [to_vector(position) for position in self.positions]
 
     def edges(self) -> list[tuple[Vector, Vector]]:
-        """The edges in order."""
+        """Return the edges in order."""
         return list(zip(self.vectors, self.vectors[1:], strict=False))
 
 
 @dataclass(frozen=True)
 class Polygon:
-    """An outer ring without the insides of some inner rings."""
+    """The inside of an outer ring minus the insides of its inner rings."""
 
     outer: Ring
     holes: tuple[Ring, ...] = ()
 
     def edges(self) -> list[tuple[Vector, Vector]]:
-        """The edges of all rings."""
+        """Return the edges of all rings."""
         return [edge for ring in (self.outer, *self.holes) for edge in ring.edges()]
 
     def corners(self) -> list[Vector]:
-        """The corners of all rings."""
+        """Return the corners of all rings."""
         return [corner for ring in (self.outer, *self.holes) for corner in ring.corners]
 
     def locate(self, point: Vector) -> int:
-        """`INSIDE`, `ON_EDGE` or `OUTSIDE`."""
+        """Return `INSIDE`, `ON_EDGE` or `OUTSIDE` for a point."""
         found = self.outer.locate(point)
         if found != INSIDE:
             return found
@@ -65,11 +65,11 @@ class Polygon:
         return INSIDE
 
     def contains(self, point: Vector) -> bool:
-        """Whether a point is inside or on an edge."""
+        """Return whether a point is inside or on an edge."""
         return self.locate(point) != OUTSIDE
 
     def inner_points(self) -> list[Vector]:
-        """Some points inside, beside the edges."""
+        """Return some points inside the polygon, close to its edges."""
         points = [point for ring in (self.outer, *self.holes) for point in ring.inner_points()]
         return [point for point in points if self.locate(point) == INSIDE]
 
@@ -79,12 +79,12 @@ Part = Point | Line | Polygon
 
 @dataclass(frozen=True)
 class Geometry:
-    """A geometry as its parts.
+    """A geometry as a list of parts.
 
     Arguments:
         kind: the GeoJSON type; `Point` for legacy coordinates.
         parts: points, lines and polygons.
-        is_legacy: whether it was written as a pair of coordinates, not as GeoJSON.
+        is_legacy: whether it was written as a coordinate pair rather than as GeoJSON.
     """
 
     kind: str
@@ -93,7 +93,7 @@ class Geometry:
 
     @property
     def position(self) -> Position:
-        """The position of a geometry that is one point."""
+        """The position of a geometry that is a single point."""
         [point] = self.parts
         assert isinstance(point, Point)
         return point.position

@@ -1,7 +1,7 @@
 """Points, edges and rings on the unit sphere; an edge is the shorter arc of a great circle.
 
-Points are unit vectors. A ring inside a hemisphere is looked at from the sphere's centre (the gnomonic projection, in
-which great circles are straight lines); a larger one by counting how often an arc to a known point crosses it.
+Points are unit vectors. A ring within a hemisphere is projected from the sphere's centre (the gnomonic projection, which maps
+great circles to straight lines). For a larger ring, a point is located by counting how often an arc to a known point crosses it.
 """
 
 from __future__ import annotations
@@ -14,98 +14,98 @@ from secantus_server.mql.geo.planar import INSIDE, ON_EDGE, OUTSIDE, locate
 
 Vector = tuple[float, float, float]
 
-# About a hundredth of a millimetre on the earth: points so close are the same.
+# Points closer than this are equal: about a hundredth of a millimetre on the earth.
 SAME = 1e-12
 
 
 def to_vector(position: Position) -> Vector:
-    """The unit vector of a longitude and a latitude."""
+    """Convert a longitude and latitude to a unit vector."""
     longitude, latitude = math.radians(position[0]), math.radians(position[1])
     across = math.cos(latitude)
     return across * math.cos(longitude), across * math.sin(longitude), math.sin(latitude)
 
 
 def dot(a: Vector, b: Vector) -> float:
-    """The scalar product."""
+    """Return the dot product."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def cross(a: Vector, b: Vector) -> Vector:
-    """The vector product."""
+    """Return the cross product."""
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
 def norm(a: Vector) -> float:
-    """The length of a vector."""
+    """Return the length of a vector."""
     return math.sqrt(dot(a, a))
 
 
 def scaled(a: Vector, factor: float) -> Vector:
-    """The vector, longer or shorter."""
+    """Multiply a vector by a factor."""
     return a[0] * factor, a[1] * factor, a[2] * factor
 
 
 def added(a: Vector, b: Vector) -> Vector:
-    """The sum of two vectors."""
+    """Return the sum of two vectors."""
     return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
 def unit(a: Vector) -> Vector:
-    """The vector of length one in the same direction; the zero vector stays."""
+    """Normalise a vector; the zero vector is returned unchanged."""
     length = norm(a)
     return scaled(a, 1 / length) if length > 0 else a
 
 
 def angle(a: Vector, b: Vector) -> float:
-    """The distance of two points, in radians."""
+    """Return the distance between two points, in radians."""
     return math.atan2(norm(cross(a, b)), dot(a, b))
 
 
 def is_same(a: Vector, b: Vector) -> bool:
-    """Whether two points are one."""
+    """Return whether two points are equal within the tolerance."""
     return angle(a, b) <= SAME
 
 
 def edge_distance(point: Vector, a: Vector, b: Vector) -> float:
-    """The distance of a point from an edge, in radians."""
+    """Return the distance from a point to an edge, in radians."""
     normal = unit(cross(a, b))
     to_ends = min(angle(point, a), angle(point, b))
     if norm(normal) == 0:
         return to_ends
-    # The foot of the perpendicular lies on the edge if the point is between the planes through its ends.
+    # The foot of the perpendicular is on the edge if the point is between the planes through the edge's ends.
     if dot(cross(normal, a), point) > 0 > dot(cross(normal, b), point):
         return abs(math.asin(max(-1.0, min(1.0, dot(normal, point)))))
     return to_ends
 
 
 def is_on_edge(point: Vector, a: Vector, b: Vector) -> bool:
-    """Whether a point lies on an edge."""
+    """Return whether a point is on an edge."""
     return edge_distance(point, a, b) <= SAME
 
 
 def edges_cross(a: Vector, b: Vector, c: Vector, d: Vector) -> bool:
-    """Whether two edges cross in a point that is an end of neither."""
+    """Return whether two edges cross at a point that is an end of neither."""
     first, second = cross(a, b), cross(c, d)
     sides = dot(first, c), dot(first, d), dot(second, a), dot(second, b)
     if any(abs(side) <= SAME for side in sides):
         return False
     if (sides[0] > 0) == (sides[1] > 0) or (sides[2] > 0) == (sides[3] > 0):
         return False
-    # The planes meet in two opposite points: both edges must have the same one of them.
+    # The two great circles meet in two opposite points; the edges cross if both contain the same one.
     meeting = cross(first, second)
     middle = dot(added(a, b), meeting), dot(added(c, d), meeting)
     return (middle[0] > 0) == (middle[1] > 0)
 
 
 def edges_touch(a: Vector, b: Vector, c: Vector, d: Vector) -> bool:
-    """Whether two edges have a point in common."""
+    """Return whether two edges share a point."""
     if edges_cross(a, b, c, d):
         return True
     return is_on_edge(a, c, d) or is_on_edge(b, c, d) or is_on_edge(c, a, b) or is_on_edge(d, a, b)
 
 
 class Ring:
-    """A closed line without crossings; its inside is the smaller side, or, if `strict`, the side on its left.
+    """A closed line that does not cross itself; its inside is the smaller side or, if `strict`, the side on its left.
 
     Arguments:
         positions: the corners; the first one is not repeated at the end.
@@ -129,11 +129,11 @@ class Ring:
         self.flat = [self._project(corner) for corner in self.corners] if self.fits_hemisphere else []
 
     def edges(self) -> list[tuple[Vector, Vector]]:
-        """The edges in order."""
+        """Return the edges in order."""
         return list(zip(self.corners, [*self.corners[1:], self.corners[0]], strict=True))
 
     def _project(self, point: Vector) -> Position:
-        """Where the line from the centre through the point meets the plane that touches the sphere at the pole."""
+        """Project a point from the sphere's centre onto the plane that touches the sphere at the ring's pole."""
         axis = (1.0, 0.0, 0.0) if abs(self.pole[0]) < 0.9 else (0.0, 1.0, 0.0)
         right = unit(cross(axis, self.pole))
         up = cross(self.pole, right)
@@ -141,7 +141,7 @@ class Ring:
         return dot(point, right) / depth, dot(point, up) / depth
 
     def locate(self, point: Vector) -> int:
-        """`INSIDE`, `ON_EDGE` or `OUTSIDE`."""
+        """Return `INSIDE`, `ON_EDGE` or `OUTSIDE` for a point."""
         if any(is_on_edge(point, a, b) for a, b in self.edges()):
             return ON_EDGE
         found = self._locate_on_smaller_side(point)
@@ -155,7 +155,10 @@ class Ring:
         return locate(self.flat, self._project(point))
 
     def _locate_by_crossings(self, point: Vector) -> int:
-        """For rings larger than a hemisphere: a point just left of the first edge is inside a ring that runs to the left."""
+        """Locate a point by counting edge crossings, for rings larger than a hemisphere.
+
+        The arc starts just left of the first edge, which is inside a ring that runs counterclockwise.
+        """
         a, b = self.edges()[0]
         start = unit(added(unit(added(a, b)), scaled(unit(cross(a, b)), 1e-9)))
         if angle(start, point) > math.pi - 1e-6:
@@ -164,7 +167,7 @@ class Ring:
         return INSIDE if crossings % 2 == 0 else OUTSIDE
 
     def inner_points(self) -> list[Vector]:
-        """Points a little inside, one beside the middle of each edge."""
+        """Return points just inside the ring, next to the middle of each edge."""
         found: list[Vector] = []
         for a, b in self.edges():
             middle = unit(added(a, b))

@@ -1,8 +1,8 @@
-"""The match language: filters of find, update, delete, `$match` and everything else that selects documents.
+"""The match language: filters of find, update, delete, `$match` and every other place that selects documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/
 
-`parse_match` makes a tree of nodes; the planner reads the nodes' attributes.
+`parse_match` builds a tree of nodes; the planner reads the nodes' attributes.
 """
 
 from secantus_server.mql.match import (  # noqa: F401

@@ -11,13 +11,13 @@ cdef class Comparison(PathMatch):
     cdef readonly str operator
     cdef readonly object operand
     cdef readonly object collation
-    cdef bytes encoded            # a document with the operand in it; `right` points into it
-    cdef bytes collation_key      # None unless the operand holds strings and there is a collation
+    cdef bytes encoded            # a document that contains the operand; `right` points into it
+    cdef bytes collation_key      # None unless the operand contains strings and there is a collation
     cdef Element right
-    cdef int kind                 # how the operand is compared
+    cdef int kind                 # which comparison applies to the operand
     cdef int accepted             # bit 0: less, bit 1: equal, bit 2: greater
-    cdef int64_t whole            # the operand where kind is LONG
-    cdef double real              # the operand where kind is LONG or DOUBLE
+    cdef int64_t whole            # the operand if kind is LONG
+    cdef double real              # the operand if kind is LONG or DOUBLE
 
     cdef int choose_kind(self) except -1
     cdef bint matches_other(self, const Element* element) except -1
@@ -28,11 +28,11 @@ cdef class In(PathMatch):
     cdef readonly list operands
     cdef readonly tuple regexes
     cdef readonly object collation
-    cdef bytes encoded            # a document with the operands, sorted, in it; `elements` points into it
+    cdef bytes encoded            # a document that contains the sorted operands; `elements` points into it
     cdef Element* elements
     cdef Py_ssize_t count
     cdef bint has_null
-    cdef set collation_keys       # None unless an operand holds strings and there is a collation
+    cdef set collation_keys       # None unless an operand contains strings and there is a collation
 
     cdef int set_elements(self) except -1
     cdef bint contains(self, const Element* element) except -1

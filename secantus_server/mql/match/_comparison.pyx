@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """`$eq`, `$lt`, `$lte`, `$gt`, `$gte` and `$in` on stored bytes.
 
-A value is compared with operands of its own kind only (numbers of all widths are one kind); minKey and maxKey compare
-with everything, null equals a missing field, and NaN only itself.
+Type bracketing: a value is compared only with operands of its own type bracket (all numeric types share one). minKey and
+maxKey compare with every type, null equals a missing field, and NaN equals only itself.
 https://www.mongodb.com/docs/manual/reference/operator/query-comparison/
 """
 
@@ -34,12 +34,12 @@ cdef int GREATER = 4
 
 ACCEPTED = {"$eq": EQUAL, "$lt": LESS, "$lte": LESS | EQUAL, "$gt": GREATER, "$gte": GREATER | EQUAL}
 
-# Whole numbers up to this size are doubles of the same value.
+# Integers up to this magnitude convert to double without loss.
 cdef int64_t EXACT = 9007199254740992
 
 
 def holds_text(value):
-    """Whether a value is or contains a string, so that a collation matters to it."""
+    """Return whether a value is or contains a string, so that a collation affects it."""
     if type(value) is dict:
         return any(holds_text(item) for item in value.values())
     if type(value) is list:
@@ -48,7 +48,7 @@ def holds_text(value):
 
 
 cdef bytes collated(const Element* element, object collation):
-    """The key string of an element under a collation."""
+    """Return the key string of an element under a collation."""
     cdef Writer out = Writer()
     put_key(out, element.type, element.value, collation)
     return out.finish()
@@ -74,13 +74,13 @@ cdef inline bint accepts(int accepted, bint less, bint equal) noexcept nogil:
 
 
 cdef class Comparison(PathMatch):
-    """A value at the path is equal to, less than or greater than the operand.
+    """Matches if a value at the path is equal to, less than or greater than the operand.
 
     Arguments:
         path: the dotted path.
         operator: `$eq`, `$lt`, `$lte`, `$gt` or `$gte`.
         operand: any value but undefined.
-        collation: None is the simple collation.
+        collation: None for the simple collation.
     """
 
     def __init__(self, str path not None, str operator not None, operand, collation=None):
@@ -98,7 +98,7 @@ cdef class Comparison(PathMatch):
         self.choose_kind()
 
     cdef int choose_kind(self) except -1:
-        """Notes operands that are compared without the general comparison."""
+        """Select a fast path for operands that do not need the general comparison."""
         self.kind = OTHER
         if self.right.type == 16 or self.right.type == 18:
             self.whole = read_int32(self.right.value) if self.right.type == 16 else read_int64(self.right.value)
@@ -140,7 +140,7 @@ cdef class Comparison(PathMatch):
         if element.type == 0 and self.right.type == 10:
             return (self.accepted & EQUAL) != 0
         if element.type == 0 or canonical_rank(element.type) != rank:
-            # minKey is less and maxKey greater than everything else, whatever its type.
+            # minKey is less than, and maxKey greater than, values of every other type.
             return self.accepted & GREATER != 0 and self.right.type == 255 or self.accepted & LESS != 0 and self.right.type == 127
         if rank == 40 and (is_nan(element) or is_nan(&self.right)):
             return self.accepted & EQUAL != 0 and is_nan(element) and is_nan(&self.right)
@@ -155,13 +155,13 @@ cdef class Comparison(PathMatch):
 
 
 cdef class In(PathMatch):
-    """A value at the path is equal to one of the operands or matches one of the regular expressions.
+    """Matches if a value at the path equals one of the operands or matches one of the regular expressions.
 
     Arguments:
         path: the dotted path.
-        operands: values, in any order; kept sorted and without duplicates.
+        operands: values in any order; stored sorted and deduplicated.
         regexes: `RegexMatch` nodes of the same path.
-        collation: None is the simple collation.
+        collation: None for the simple collation.
     """
 
     def __cinit__(self, *args, **kwargs):
@@ -229,7 +229,7 @@ cdef class In(PathMatch):
 
 
 def sorted_operands(operands):
-    """The operands in MongoDB's order, each once."""
+    """Return the operands in MongoDB's order without duplicates."""
     cdef list found = []
     cdef object last = MISSING
     for value in sorted(operands, key=cmp_to_key(compare_values)):

@@ -8,7 +8,7 @@ from secantus_server.mql.match._nodes cimport MatchExpression, PathMatch, as_nod
 
 
 cdef class ElemMatch(PathMatch):
-    """An array at the path has an element that fulfils everything at once; what is no array never matches."""
+    """Matches if one element of an array at the path satisfies every condition; a value that is not an array never matches."""
 
     cdef bint accepts(self, const Element* element) except -1:
         raise NotImplementedError
@@ -30,7 +30,7 @@ cdef class ElemMatch(PathMatch):
 
 
 cdef class ElemMatchObject(ElemMatch):
-    """`{$elemMatch: {field: ...}}`: a filter for the elements that are documents (or arrays, by their indexes)."""
+    """`{$elemMatch: {field: ...}}`: a filter on elements that are documents (or arrays, addressed by index)."""
 
     cdef readonly MatchExpression child
 
@@ -46,7 +46,7 @@ cdef class ElemMatchObject(ElemMatch):
 
 
 cdef class ElemMatchValue(ElemMatch):
-    """`{$elemMatch: {$gt: ...}}`: conditions for the elements themselves."""
+    """`{$elemMatch: {$gt: ...}}`: conditions on the elements themselves."""
 
     cdef readonly tuple children
 
@@ -58,7 +58,7 @@ cdef class ElemMatchValue(ElemMatch):
         found = {}
         for child in self.children:
             predicate = child.serialize().get(self.path)
-            # Two conditions of one name, or one that is no condition of the path, do not fit into one object.
+            # One object cannot hold two conditions with the same operator, or a condition that is not on the path itself.
             if type(predicate) is not dict or not found.keys().isdisjoint(predicate):
                 return {"$elemMatch": {"$and": [each.serialize() for each in self.children]}}
             found.update(predicate)

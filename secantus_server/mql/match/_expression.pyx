@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The match nodes of `$expr` and `$sampleRate`: they do not look at a path."""
+"""The match nodes of `$expr` and `$sampleRate`, which have no path."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t
@@ -10,11 +10,11 @@ from secantus_server.mql.match._nodes cimport MatchExpression
 
 
 cdef class ExprMatch(MatchExpression):
-    """`$expr`: an aggregation expression that is true for the document.
+    """`$expr`: matches if an aggregation expression is true for the document.
 
     Arguments:
-        expression: what to evaluate.
-        spec: how the user wrote it.
+        expression: the parsed expression.
+        spec: the expression as the user wrote it.
     """
 
     cdef readonly Expression expression
@@ -32,10 +32,10 @@ cdef class ExprMatch(MatchExpression):
 
 
 cdef class SampleRate(MatchExpression):
-    """`$sampleRate`: true for about this share of the documents.
+    """`$sampleRate`: matches a random share of the documents.
 
     Arguments:
-        rate: from 0 to 1.
+        rate: the share, from 0 to 1.
         random: a function that returns a number in [0, 1).
     """
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The match nodes of `$geoWithin`, `$geoIntersects`, `$near` and `$nearSphere`; the geometry itself is Python."""
+"""The match nodes of `$geoWithin`, `$geoIntersects`, `$near` and `$nearSphere`; the geometry code itself is Python."""
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport uint8_t
@@ -10,14 +10,14 @@ from secantus_server.mql.match._nodes cimport PathMatch
 
 
 cdef class GeoMatch(PathMatch):
-    """A geometry at the path is within a region or intersects it.
+    """Matches if a geometry at the path is within a region or intersects it.
 
     Arguments:
         path: the dotted path.
         operator: `$geoWithin` or `$geoIntersects`.
-        region: the geometry, box, circle, polygon or cap of the query.
-        test: whether a value is a geometry that fulfils the condition.
-        spec: how the user wrote the region.
+        region: the query's geometry, box, circle, polygon or spherical cap.
+        test: returns whether a value is a geometry that satisfies the condition.
+        spec: the region as the user wrote it.
     """
 
     cdef readonly str operator
@@ -41,15 +41,15 @@ cdef class GeoMatch(PathMatch):
 
 
 cdef class GeoNear(PathMatch):
-    """A geometry at the path is between two distances of a point; who runs the query sorts by `distance`.
+    """Matches if the distance from a point to a geometry at the path is within limits; the query's executor sorts by `distance`.
 
     Arguments:
         path: the dotted path.
         point: longitude and latitude, or x and y.
         spherical: whether distances are measured on the sphere.
-        min_distance, max_distance: both included.
-        measure: the distance of a value that is a geometry, else None.
-        spec: how the user wrote the operator.
+        min_distance, max_distance: the limits, both inclusive.
+        measure: returns the distance of a value, or None if the value is not a geometry.
+        spec: the operator as the user wrote it.
     """
 
     cdef readonly tuple point
@@ -73,12 +73,14 @@ cdef class GeoNear(PathMatch):
         return self.spec
 
     def distance(self, bytes doc not None):
-        """The distance of the nearest geometry at the path: metres for a GeoJSON point, radians for legacy coordinates
-        on the sphere, else the plane's unit; None for a document that does not match."""
+        """Return the distance of the nearest geometry at the path, or None if the document does not match.
+
+        The unit is metres for a GeoJSON point, radians for legacy coordinates on the sphere, else the plane's unit.
+        """
         return self.nearest_distance(<const uint8_t*>PyBytes_AS_STRING(doc))
 
     cdef object nearest_distance(self, const uint8_t* doc):
-        # `matches_element` never says yes, so that the walk goes on to every geometry.
+        # `matches_element` always returns false, so that the walk visits every geometry.
         self.nearest = None
         self.walk_document(doc, 0, NULL)
         if self.nearest is None or not (self.min_distance <= self.nearest <= self.max_distance):

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The base of the match nodes, for other compiled modules: a scan loop calls `matches_raw`."""
+"""The base classes of the match nodes, for other compiled modules: a scan loop calls `matches_raw`."""
 
 from libc.stdint cimport uint8_t, uint32_t
 

@@ -1,11 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The match nodes that join others, and the base of those that look at a path; they read the stored bytes.
+"""The logical match nodes and the base class of the nodes that have a path; all read the stored bytes.
 
-A node answers three questions: does a document match (`matches_raw`), does a single value match where the node stands
-inside `$elemMatch` (`matches_element`; type 0 stands for a field that is not there), and which array element made the
-document match (`position`, what the positional `$` of an update stands for).
-
-https://www.mongodb.com/docs/manual/tutorial/query-array-of-documents/ describes how paths go through arrays.
+A node has three operations: `matches_raw` tests a document; `matches_element` tests a single value for a node inside
+`$elemMatch` (an element of type 0 is a missing field); `position` returns the array element that made the document match,
+which the positional `$` of an update refers to.
+https://www.mongodb.com/docs/manual/tutorial/query-array-of-documents/ describes how paths traverse arrays.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -17,7 +16,7 @@ from secantus_server.bson._raw cimport Element, find_field, first_element, next_
 
 
 cdef class MatchExpression:
-    """One node of a parsed filter."""
+    """A node of a parsed filter."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         raise NotImplementedError
@@ -29,11 +28,11 @@ cdef class MatchExpression:
         return -1
 
     def matches(self, bytes doc not None):
-        """Whether a document matches."""
+        """Return whether a document matches."""
         return bool(self.matches_raw(<const uint8_t*>PyBytes_AS_STRING(doc)))
 
     def array_index(self, bytes doc not None):
-        """The index of the array element that made a document match, or None.
+        """Return the index of the array element that made a document match, or None.
 
         Arguments:
             doc: a document that matches.
@@ -42,7 +41,7 @@ cdef class MatchExpression:
         return None if found < 0 else found
 
     def serialize(self):
-        """The node as a filter, in explain's form."""
+        """Return the node as a filter, in explain's form."""
         raise NotImplementedError
 
     def __repr__(self):
@@ -50,7 +49,7 @@ cdef class MatchExpression:
 
 
 cdef class AlwaysTrue(MatchExpression):
-    """Every document."""
+    """Matches every document."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return True
@@ -63,7 +62,7 @@ cdef class AlwaysTrue(MatchExpression):
 
 
 cdef class AlwaysFalse(MatchExpression):
-    """No document."""
+    """Matches no document."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         return False
@@ -76,7 +75,7 @@ cdef class AlwaysFalse(MatchExpression):
 
 
 cdef tuple as_nodes(object children):
-    """The children as a tuple; the kernels rely on every one of them being a node."""
+    """Return the children as a tuple after checking their types: compiled code casts them to nodes unchecked."""
     cdef tuple nodes = tuple(children)
     for child in nodes:
         assert isinstance(child, MatchExpression), child
@@ -84,7 +83,7 @@ cdef tuple as_nodes(object children):
 
 
 cdef class ListMatch(MatchExpression):
-    """What joins several nodes."""
+    """A node with a list of children."""
 
     cdef readonly tuple children
 
@@ -92,12 +91,12 @@ cdef class ListMatch(MatchExpression):
         self.children = as_nodes(children)
 
     def serialize_children(self):
-        """The children's filters."""
+        """Return the children as filters."""
         return [child.serialize() for child in self.children]
 
 
 cdef class And(ListMatch):
-    """All children match; without children, everything."""
+    """Matches if all children match; without children it matches everything."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         for child in self.children:
@@ -112,7 +111,7 @@ cdef class And(ListMatch):
         return True
 
     cdef Py_ssize_t position(self, const uint8_t* doc) except -2:
-        # The last one that met an array wins, in the order in which MongoDB asks them, which is not the one they are written in.
+        # The last condition that matched an array element wins. MongoDB evaluates conditions in a fixed order, not as written.
         cdef Py_ssize_t found = -1
         cdef Py_ssize_t next_found
         for child in sorted(_flattened(self), key=_rank):
@@ -126,7 +125,7 @@ cdef class And(ListMatch):
 
 
 def _flattened(node):
-    """The conditions of an `$and` and of those in it."""
+    """Yield the conditions of an `$and`, those of nested `$and`s included."""
     for child in node.children:
         if isinstance(child, And):
             yield from _flattened(child)
@@ -141,20 +140,20 @@ cdef dict _RANKS = {
 
 
 def _rank(node):
-    """Where MongoDB puts a condition among others: by its kind, then by its path."""
+    """Sort key: MongoDB orders conditions by kind, then by path."""
     kind = getattr(node, "operator", None) or type(node).__name__
     return _RANKS.get(kind, -1 if kind == "Or" else len(_RANKS)), getattr(node, "path", "")
 
 
 def _is_list_of_values(children):
-    """Whether alternatives are what `$in` is: values or regular expressions for one path."""
+    """Return whether alternatives are equivalent to one `$in`: values or regular expressions for one path."""
     return len({getattr(child, "path", None) for child in children}) == 1 and all(
         type(child).__name__ == "RegexMatch" or getattr(child, "operator", None) == "$eq" for child in children
     )
 
 
 cdef class Or(ListMatch):
-    """At least one child matches."""
+    """Matches if at least one child matches."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         for child in self.children:
@@ -169,7 +168,7 @@ cdef class Or(ListMatch):
         return False
 
     cdef Py_ssize_t position(self, const uint8_t* doc) except -2:
-        # Alternatives say nothing of an array, unless they are one condition, which those of one path's values are.
+        # `$or` reports no array position unless its alternatives are equivalent to a single `$in`.
         cdef Py_ssize_t found = -1
         cdef Py_ssize_t next_found
         if len(self.children) > 1 and not _is_list_of_values(self.children):
@@ -186,7 +185,7 @@ cdef class Or(ListMatch):
 
 
 cdef class Nor(ListMatch):
-    """No child matches."""
+    """Matches if no child matches."""
 
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         for child in self.children:
@@ -205,7 +204,7 @@ cdef class Nor(ListMatch):
 
 
 cdef class Not(MatchExpression):
-    """The child does not match."""
+    """Matches if the child does not match."""
 
     cdef readonly MatchExpression child
 
@@ -226,10 +225,11 @@ cdef class Not(MatchExpression):
 
 
 cdef class PathMatch(MatchExpression):
-    """What looks at the values a dotted path leads to; a subclass says which value matches.
+    """The base of conditions on the values at a dotted path; a subclass defines which value matches.
 
-    An array in the middle of a path stands for each of its documents, and a number in the path for an index as well as
-    for a field name. An array at the path's end offers its elements and itself, unless the subclass wants it whole.
+    An array in the middle of a path stands for each of its documents, and a number in the path is an array index as well as a
+    field name. An array at the end of the path is tested element by element and as a whole, or only as a whole if `opens_arrays`
+    is false.
     """
 
     def __cinit__(self, *args, **kwargs):
@@ -239,7 +239,7 @@ cdef class PathMatch(MatchExpression):
         PyMem_Free(self.parts)
 
     cdef int set_path(self, str path, bint opens_arrays) except -1:
-        """Split the path; every subclass calls this when it is made."""
+        """Split the path; every subclass calls this in its constructor."""
         cdef int i
         cdef bytes name
         self.path = path
@@ -256,7 +256,7 @@ cdef class PathMatch(MatchExpression):
         return 0
 
     def predicate(self):
-        """What stands to the right of the path in a filter."""
+        """Return the right-hand side of the path in a filter."""
         raise NotImplementedError
 
     def serialize(self):
@@ -271,7 +271,7 @@ cdef class PathMatch(MatchExpression):
         return found
 
     cdef bint walk_document(self, const uint8_t* doc, int depth, Py_ssize_t* position) except -1:
-        """Whether the path's parts from `depth` on lead from a document to a value that matches."""
+        """Return whether the path's parts from `depth` on lead from a document to a matching value."""
         cdef Element element
         while find_field(doc, self.parts[depth].name, self.parts[depth].length, &element):
             depth += 1
@@ -288,7 +288,7 @@ cdef class PathMatch(MatchExpression):
         return self.matches_element(&element)
 
     cdef bint matches_array(self, const Element* array, Py_ssize_t* position) except -1:
-        """Whether an array at the path's end matches."""
+        """Return whether an array at the end of the path matches."""
         cdef Element element
         cdef const uint8_t* cursor
         cdef Py_ssize_t index = 0
@@ -303,7 +303,7 @@ cdef class PathMatch(MatchExpression):
         return self.matches_element(array)
 
     cdef bint walk_array(self, const uint8_t* array, int depth, Py_ssize_t* position) except -1:
-        """Whether the path's parts from `depth` on lead from an array to a value that matches."""
+        """Return whether the path's parts from `depth` on lead from an array to a matching value."""
         cdef Element element
         cdef const uint8_t* cursor = first_element(array)
         cdef Py_ssize_t index = 0
@@ -318,7 +318,7 @@ cdef class PathMatch(MatchExpression):
         return False
 
     cdef bint matches_at_index(self, const Element* element, int depth) except -1:
-        """Whether an element of an array in the middle of the path matches by its index; the positional `$` does not hear of that."""
+        """Return whether an element of an array in the middle of the path matches by its index; this sets no position for `$`."""
         if element.name_len != self.parts[depth].length or memcmp(element.name, self.parts[depth].name, element.name_len) != 0:
             return False
         depth += 1

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The match nodes that test one value without comparing it: `$exists`, `$type`, `$size`, `$mod` and the `$bits` family."""
+"""The match nodes that test a value without comparing it: `$exists`, `$type`, `$size`, `$mod` and the `$bits` family."""
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -13,7 +13,7 @@ from secantus_server.bson.numbers import INT64_MAX, INT64_MIN, int_value
 
 
 cdef bint read_whole(const Element* element, bint truncate, int64_t* out) except -1:
-    """Reads a number as a 64-bit integer; false for what is no number, too large, or (unless truncated) has a fraction."""
+    """Read a number as a 64-bit integer; return false if it is not a number, is too large, or has a fraction and `truncate` is off."""
     cdef double real
     if element.type == 16:
         out[0] = read_int32(element.value)
@@ -42,7 +42,7 @@ cdef bint read_whole_decimal(const Element* element, bint truncate, int64_t* out
 
 
 cdef class Exists(PathMatch):
-    """The field is there, whatever its value."""
+    """Matches if the field exists, whatever its value."""
 
     def __init__(self, str path not None):
         self.set_path(path, False)
@@ -55,11 +55,11 @@ cdef class Exists(PathMatch):
 
 
 cdef class TypeMatch(PathMatch):
-    """A value at the path has one of some BSON types.
+    """Matches if a value at the path has one of several BSON types.
 
     Arguments:
         path: the dotted path.
-        codes: the type bytes; 255 is minKey.
+        codes: the BSON type bytes; 255 is minKey.
     """
 
     cdef readonly list codes
@@ -80,7 +80,7 @@ cdef class TypeMatch(PathMatch):
 
 
 cdef class Size(PathMatch):
-    """The value at the path is an array of this length."""
+    """Matches if the value at the path is an array of this length."""
 
     cdef readonly int64_t size
 
@@ -104,7 +104,7 @@ cdef class Size(PathMatch):
 
 
 cdef class Mod(PathMatch):
-    """A number at the path, its fraction dropped, has this remainder; the remainder has the sign of the number."""
+    """Matches if a number at the path, truncated, has this remainder; the remainder takes the sign of the number."""
 
     cdef readonly int64_t divisor
     cdef readonly int64_t remainder
@@ -125,7 +125,7 @@ cdef class Mod(PathMatch):
 
 
 cdef inline int64_t remainder_of(int64_t number, int64_t divisor) noexcept:
-    # C's remainder, which has the number's sign; a divisor of -1 would trap for the smallest number.
+    # C's remainder takes the number's sign, as MongoDB's does. Unsigned operands avoid the trap of INT64_MIN % -1.
     cdef uint64_t size = -<uint64_t>number if number < 0 else <uint64_t>number
     cdef uint64_t by = -<uint64_t>divisor if divisor < 0 else <uint64_t>divisor
     cdef int64_t found = <int64_t>(size % by)
@@ -133,14 +133,14 @@ cdef inline int64_t remainder_of(int64_t number, int64_t divisor) noexcept:
 
 
 cdef class Bits(PathMatch):
-    """A whole number or binary data at the path has its bits set or clear at some positions.
+    """Matches if an integer or binary value at the path has its bits set or clear at some positions.
 
-    A negative number has all bits beyond its 64th set, as its sign; binary data has all bits beyond its end clear.
+    A negative number is sign-extended: all bits beyond its 64th are set. Bits beyond the end of binary data are clear.
 
     Arguments:
         path: the dotted path.
         operator: `$bitsAllSet`, `$bitsAllClear`, `$bitsAnySet` or `$bitsAnyClear`.
-        positions: the bits, 0 being the least significant.
+        positions: the bit positions; 0 is the least significant.
     """
 
     cdef readonly str operator

@@ -18,7 +18,7 @@ cdef enum:
 
 
 cdef bint contains(const uint8_t* text, Py_ssize_t length, const uint8_t* wanted, Py_ssize_t wanted_length) noexcept nogil:
-    """Whether bytes stand somewhere in a text."""
+    """Return whether a text contains a byte string."""
     cdef const uint8_t* last = text + length - wanted_length
     cdef const uint8_t* found
     if wanted_length == 0:
@@ -34,14 +34,14 @@ cdef bint contains(const uint8_t* text, Py_ssize_t length, const uint8_t* wanted
 
 
 cdef class RegexMatch(PathMatch):
-    """A string at the path matches a regular expression, or the value is that regular expression.
+    """Matches if a string at the path matches a regular expression, or the value is that regular expression.
 
     Arguments:
         path: the dotted path.
         pattern, options: as the user wrote them.
-        search: a function of a str; what it returns is true if the str matches.
-        literal: the text a pattern without any special character looks for, as bytes, or None.
-        anchored: whether `literal` has to stand at the beginning.
+        search: a function of a str; its result is truthy if the str matches.
+        literal: the bytes to search for if the pattern has no special characters, else None.
+        anchored: whether `literal` must be at the start.
     """
 
     cdef readonly str pattern
@@ -63,7 +63,7 @@ cdef class RegexMatch(PathMatch):
         self.raw_options = options.encode("utf-8", "surrogateescape")
 
     def as_value(self):
-        """The regular expression as a BSON value."""
+        """Return the regular expression as a BSON value."""
         return Regex(self.pattern, self.options)
 
     def predicate(self):

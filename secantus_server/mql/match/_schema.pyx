@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The rules of `$jsonSchema` on stored bytes.
 
-A rule says whether a value is as one keyword wants it; a rule about strings accepts everything that is no string, and so on.
+A rule checks a value against one keyword. A rule for one type accepts values of every other type, as JSON Schema requires.
 https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
 """
 
@@ -17,14 +17,14 @@ from secantus_server.mql.match.schema_values import is_multiple, without_order
 
 
 cdef class Rule:
-    """One requirement for a value."""
+    """One requirement on a value."""
 
     cdef bint accepts(self, const Element* value) except -1:
         raise NotImplementedError
 
 
 cdef tuple as_rules(object children):
-    """The children as a tuple; the rules rely on every one of them being a rule."""
+    """Return the children as a tuple after checking their types: compiled code casts them to rules unchecked."""
     cdef tuple rules = tuple(children)
     for child in rules:
         assert isinstance(child, Rule), child
@@ -32,11 +32,11 @@ cdef tuple as_rules(object children):
 
 
 cdef class JsonSchema(MatchExpression):
-    """The document is as a schema wants it.
+    """Matches if the document is valid against a schema.
 
     Arguments:
-        rule: the schema.
-        spec: how the user wrote it.
+        rule: the parsed schema.
+        spec: the schema as the user wrote it.
     """
 
     cdef readonly Rule rule
@@ -64,7 +64,7 @@ cdef class JsonSchema(MatchExpression):
 
 
 cdef class AllRule(Rule):
-    """All children accept the value: the keywords of a schema, and `allOf`."""
+    """All children accept the value: the keywords of one schema, and `allOf`."""
 
     cdef tuple children
 
@@ -79,7 +79,7 @@ cdef class AllRule(Rule):
 
 
 cdef class CountRule(Rule):
-    """So many of the children accept the value: `anyOf`, `oneOf` and `not`."""
+    """A number of children within limits accepts the value: `anyOf`, `oneOf` and `not`."""
 
     cdef tuple children
     cdef Py_ssize_t minimum
@@ -98,7 +98,7 @@ cdef class CountRule(Rule):
 
 
 cdef class TypeRule(Rule):
-    """`bsonType` and `type`: the value has one of some BSON types."""
+    """`bsonType` and `type`: the value has one of several BSON types."""
 
     cdef uint8_t[256] wanted
 
@@ -112,7 +112,7 @@ cdef class TypeRule(Rule):
 
 
 cdef class EnumRule(Rule):
-    """`enum`: the value is one of some values; the order of a document's fields does not count."""
+    """`enum`: the value equals one of the listed values, ignoring the field order of documents."""
 
     cdef frozenset keys
 
@@ -127,7 +127,7 @@ cdef class EnumRule(Rule):
 
 
 cdef class NumberRule(Rule):
-    """`minimum` and `maximum`: what a comparison accepts, for numbers."""
+    """`minimum` and `maximum`: a number satisfies a comparison."""
 
     cdef MatchExpression comparison
 
@@ -141,7 +141,7 @@ cdef class NumberRule(Rule):
 
 
 cdef class MultipleRule(Rule):
-    """`multipleOf`, for numbers."""
+    """`multipleOf`: a number is a multiple of the divisor."""
 
     cdef object divisor
 
@@ -155,7 +155,7 @@ cdef class MultipleRule(Rule):
 
 
 cdef class LengthRule(Rule):
-    """`minLength` and `maxLength`: the number of characters of a string."""
+    """`minLength` and `maxLength`: a string's number of characters is within limits."""
 
     cdef int64_t minimum
     cdef int64_t maximum
@@ -170,13 +170,13 @@ cdef class LengthRule(Rule):
         if value.type != 2:
             return True
         for i in range(read_int32(value.value) - 1):
-            # Every byte but UTF-8's continuation bytes begins a character.
+            # Count characters: every byte except UTF-8 continuation bytes starts one.
             count += (value.value[4 + i] & 0xC0) != 0x80
         return self.minimum <= count <= self.maximum
 
 
 cdef class PatternRule(Rule):
-    """`pattern`: what a regular expression matches, for strings."""
+    """`pattern`: a string matches a regular expression."""
 
     cdef MatchExpression regex
 
@@ -191,7 +191,7 @@ cdef class PatternRule(Rule):
 
 
 cdef class SizeRule(Rule):
-    """The number of elements of an array (`minItems`, `maxItems`) or of fields of a document (`minProperties`, ...)."""
+    """The number of an array's elements (`minItems`, `maxItems`) or of a document's fields (`minProperties`, `maxProperties`)."""
 
     cdef uint8_t type
     cdef int64_t minimum
@@ -215,7 +215,7 @@ cdef class SizeRule(Rule):
 
 
 cdef class UniqueRule(Rule):
-    """`uniqueItems`: no two elements of an array are equal; the order of a document's fields does not count."""
+    """`uniqueItems`: no two elements of an array are equal, ignoring the field order of documents."""
 
     cdef bint accepts(self, const Element* value) except -1:
         cdef Element element
@@ -232,7 +232,7 @@ cdef class UniqueRule(Rule):
 
 
 cdef class ItemsRule(Rule):
-    """`items` and `additionalItems`: rules for an array's first elements by their place, and one for the others.
+    """`items` and `additionalItems`: one rule per position for the first elements, and one for the rest.
 
     Arguments:
         first: the rules of the first elements.
@@ -269,7 +269,7 @@ cdef class ItemsRule(Rule):
 
 
 cdef class RequiredRule(Rule):
-    """`required`: a document has all of some fields."""
+    """`required`: a document has all the listed fields."""
 
     cdef tuple names
 
@@ -287,7 +287,7 @@ cdef class RequiredRule(Rule):
 
 
 cdef class DependencyRule(Rule):
-    """`dependencies`: if a document has the field, the rule holds for the document."""
+    """`dependencies`: a document that has the field satisfies the rule."""
 
     cdef bytes name
     cdef Rule rule
@@ -308,7 +308,7 @@ cdef class PropertiesRule(Rule):
 
     Arguments:
         named: the rule of each named field.
-        patterns: pairs of a function that finds out whether a field's name matches, and the rule of such fields.
+        patterns: pairs of a function that matches a field's name and the rule for the fields it matches.
         others: the rule of fields that are neither named nor match a pattern, or None.
     """
 

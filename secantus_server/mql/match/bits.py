@@ -20,7 +20,7 @@ from secantus_server.mql.match.registry import Clause, field_operator
 
 @field_operator("$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear")
 def parse_bits(clause: Clause) -> MatchExpression:
-    """The bits are named by a list of positions, a number, or binary data."""
+    """Parse a bit operator; the positions are a list, a bit mask as a number, or a bit mask as binary data."""
     return Bits(clause.path, clause.name, _positions(clause))
 
 

@@ -18,7 +18,7 @@ from secantus_server.mql.match.registry import Clause, field_operator
 
 
 def equality(clause: Clause, operand: Any) -> Comparison:
-    """The node of `{path: operand}`.
+    """Return the node of `{path: operand}`.
 
     Raises:
         CommandError: 2 for undefined.
@@ -34,13 +34,13 @@ def _check_operand(operand: Any) -> None:
 
 @field_operator("$eq")
 def parse_eq(clause: Clause) -> MatchExpression:
-    """`$eq`; a regular expression is compared as a value."""
+    """Parse `$eq`; a regular expression is compared as a value, not matched."""
     return equality(clause, clause.argument)
 
 
 @field_operator("$ne")
 def parse_ne(clause: Clause) -> MatchExpression:
-    """`$ne`, the negation of `$eq`."""
+    """Parse `$ne`, the negation of `$eq`."""
     if type(clause.argument) is Regex:
         raise CommandError(2, "Can't have regex as arg to $ne.")
     return Not(equality(clause, clause.argument))
@@ -48,7 +48,7 @@ def parse_ne(clause: Clause) -> MatchExpression:
 
 @field_operator("$gt", "$gte", "$lt", "$lte")
 def parse_order(clause: Clause) -> MatchExpression:
-    """The comparisons by order."""
+    """Parse `$gt`, `$gte`, `$lt` or `$lte`."""
     if type(clause.argument) is Regex:
         raise CommandError(2, f"Can't have RegEx as arg to predicate over field '{clause.path}'.")
     _check_operand(clause.argument)
@@ -57,7 +57,7 @@ def parse_order(clause: Clause) -> MatchExpression:
 
 @field_operator("$in")
 def parse_in(clause: Clause) -> MatchExpression:
-    """`$in`: equal to one of the values, or matching one of the regular expressions."""
+    """Parse `$in`: equal to one of the values, or matching one of the regular expressions."""
     if type(clause.argument) is not list:
         raise CommandError(2, f"{clause.name} needs an array")
     operands = []
@@ -85,5 +85,5 @@ def _membership(clause: Clause, operands: list[Any], regexes: list[RegexMatch]) 
 
 @field_operator("$nin")
 def parse_nin(clause: Clause) -> MatchExpression:
-    """`$nin`, the negation of `$in`."""
+    """Parse `$nin`, the negation of `$in`."""
     return Not(parse_in(clause))

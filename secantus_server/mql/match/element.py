@@ -20,7 +20,7 @@ CODES_BY_NAME: dict[str, set[int]] = {**{name: {code} for code, name in TYPE_NAM
 
 
 def is_true(value: Any) -> bool:
-    """Whether an argument means yes: everything but false, zero, null and undefined."""
+    """Return whether an argument is truthy: everything except false, zero, null and undefined."""
     if value is None or value is False or value is UNDEFINED:
         return False
     return not is_number(value) or plain_number(value) != 0
@@ -28,14 +28,14 @@ def is_true(value: Any) -> bool:
 
 @field_operator("$exists")
 def parse_exists(clause: Clause) -> MatchExpression:
-    """`$exists`: the field is there, or is not."""
+    """Parse `$exists`: the field exists, or does not."""
     node = Exists(clause.path)
     return node if is_true(clause.argument) else Not(node)
 
 
 @field_operator("$type")
 def parse_type(clause: Clause) -> MatchExpression:
-    """`$type`: one of some BSON types, by name or number."""
+    """Parse `$type`: one of several BSON types, by name or number."""
     wanted = clause.argument if type(clause.argument) is list else [clause.argument]
     if not wanted:
         raise CommandError(9, f"{clause.path} must match at least one type")
@@ -46,10 +46,10 @@ def parse_type(clause: Clause) -> MatchExpression:
 
 
 def type_codes(item: Any) -> set[int]:
-    """The BSON type bytes a name or number stands for.
+    """Return the BSON type bytes that a name or number stands for.
 
     Raises:
-        CommandError: 2 for an unknown one, 14 for what is neither a string nor a number.
+        CommandError: 2 for an unknown type, 14 if the argument is neither a string nor a number.
     """
     if type(item) is str:
         if item not in CODES_BY_NAME:

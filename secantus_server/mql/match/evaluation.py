@@ -1,4 +1,4 @@
-"""`$expr`, `$comment`, `$sampleRate`, and `$where`, which is refused.
+"""`$expr`, `$comment`, `$sampleRate`, and `$where`, which is not supported.
 
 https://www.mongodb.com/docs/manual/reference/operator/query-evaluation/
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from secantus_server.bson import is_number
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.match._expression import ExprMatch, SampleRate
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match.numbers import plain_number
@@ -16,10 +17,7 @@ from secantus_server.mql.match.registry import Clause, field_operator, filter_op
 
 @filter_operator("$expr")
 def parse_expr(clause: Clause) -> MatchExpression:
-    """`$expr`: an aggregation expression is true."""
-    # Imported here because expressions in turn use this package's regular expressions.
-    from secantus_server.mql.expressions import parse_expression
-
+    """Parse `$expr`: an aggregation expression is true."""
     check_top_level(clause)
     return ExprMatch(parse_expression(clause.argument, clause.scope.ctx), clause.argument)
 
@@ -27,13 +25,13 @@ def parse_expr(clause: Clause) -> MatchExpression:
 @filter_operator("$comment")
 @field_operator("$comment")
 def parse_comment(_clause: Clause) -> MatchExpression | None:
-    """`$comment` says nothing about documents."""
+    """Accept `$comment`, which does not affect the match."""
     return None
 
 
 @filter_operator("$sampleRate")
 def parse_sample_rate(clause: Clause) -> MatchExpression:
-    """`$sampleRate`: each document with this probability."""
+    """Parse `$sampleRate`: each document matches with this probability."""
     check_top_level(clause)
     if not is_number(clause.argument):
         raise CommandError(2, "argument to $sampleRate must be a numeric type")
@@ -45,6 +43,6 @@ def parse_sample_rate(clause: Clause) -> MatchExpression:
 
 @filter_operator("$where")
 def parse_where(clause: Clause) -> MatchExpression:
-    """`$where` is JavaScript, which this server does not run."""
+    """Refuse `$where`: it is JavaScript, which this server does not run."""
     check_top_level(clause)
     raise not_supported("$where", "there is no JavaScript engine; write the condition with $expr")

@@ -1,6 +1,6 @@
-"""Why a document does not match a filter, for the errInfo of a validator.
+"""Explanations of why a document does not match a filter, for a validator's errInfo.
 
-Each condition is asked by itself; that costs nothing until a document was refused.
+Each condition is parsed and evaluated on its own. That is slow, but runs only after a document has failed validation.
 https://www.mongodb.com/docs/manual/core/schema-validation/handle-invalid-documents/
 """
 
@@ -32,17 +32,17 @@ REASONS = {
     "$elemMatch": "array did not satisfy the child predicate",
     "$not": "child expression matched",
 }
-# They can refuse a document because it has a field.
+# For negations, "field was missing" is never the reason for a failure.
 NEGATIONS = frozenset(["$ne", "$nin", "$not"])
 
 
 def explain_failure(filter: dict[str, Any], document: dict[str, Any], ctx: ParseContext) -> dict[str, Any]:
-    """What errInfo says of a document that a filter refused.
+    """Return the errInfo details for a document that failed a filter.
 
     Arguments:
         filter: the filter as the user wrote it.
         document: a document that does not match.
-        ctx: what the filter was parsed in.
+        ctx: the context in which the filter was parsed.
     """
     clauses = list(_clauses(filter))
     if len(clauses) == 1:
@@ -51,7 +51,7 @@ def explain_failure(filter: dict[str, Any], document: dict[str, Any], ctx: Parse
 
 
 def _clauses(filter: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The conditions of a filter, several on one field apart."""
+    """Yield the conditions of a filter; several operators on one field are separate conditions."""
     for name, value in filter.items():
         if name.startswith("$") or not is_operator_document(value):
             yield name, value
@@ -87,7 +87,7 @@ def _explain(name: str, value: Any, document: dict[str, Any], ctx: ParseContext)
 
 
 def _explain_condition(condition: Any, values: list[Any]) -> dict[str, Any]:
-    """The part of an explanation that depends on the values at the condition's path."""
+    """Return the part of an explanation that depends on the values at the condition's path."""
     operator = next(iter(condition)) if is_operator_document(condition) else "$regex" if type(condition) is Regex else "$eq"
     if operator == "$exists":
         return {"operatorName": operator, "reason": "path does exist" if values else "path does not exist"}

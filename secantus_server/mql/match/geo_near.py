@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/query/near/
 
-A filter may have one of them, and only where every result must fulfil it; who runs the query needs a geospatial index
-and sorts by the distance.
+A filter may contain one of them, and only where every result must satisfy it. The query's executor needs a geospatial index
+and sorts by distance.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LIMITS = ("$minDistance", "$maxDistance")
 
 @dataclass(frozen=True)
 class Codes:
-    """The error numbers of a distance that is no number, or negative; legacy coordinates have their own."""
+    """The error codes for a distance that is not a number or is negative; legacy coordinates have their own."""
 
     wrong_type: int
     negative: int
@@ -43,9 +43,10 @@ LEGACY_CODES = {"$minDistance": Codes(16893, 16894), "$maxDistance": Codes(16895
 
 @field_operator(*NEAR)
 def parse_near(clause: Clause) -> MatchExpression:
-    """`$near` and `$nearSphere`: from a GeoJSON point, in metres, or from legacy coordinates.
+    """Parse `$near` or `$nearSphere`: distances from a GeoJSON point, in metres, or from legacy coordinates.
 
-    Beside `$near: {$geometry: ...}` a GeoJSON point may stand where legacy coordinates would, with the distances beside it.
+    A GeoJSON point is accepted in `$near: {$geometry: ...}` and also in place of legacy coordinates, with the distances next to
+    the operator.
     """
     _check_place(clause)
     argument = clause.argument
@@ -78,7 +79,7 @@ def _parse_geojson_near(clause: Clause) -> MatchExpression:
 
 
 def _geojson_near(clause: Clause, point: Any, limits: dict[str, Any], codes: dict[str, Codes]) -> MatchExpression:
-    """The distances from a GeoJSON point are metres on the sphere."""
+    """Return the node for a GeoJSON point; its distances are metres on the sphere."""
     geometry = parse_geometry(point)
     if geometry.kind != "Point":
         raise GeometryError("the point must be a GeoJSON Point")
@@ -88,9 +89,9 @@ def _geojson_near(clause: Clause, point: Any, limits: dict[str, Any], codes: dic
 
 
 def is_geojson(argument: Any) -> bool:
-    """Whether what stands behind `$near` or `$nearSphere` has a GeoJSON point: in `$geometry`, or as it is.
+    """Return whether the argument of `$near` or `$nearSphere` is a GeoJSON point, in `$geometry` or directly.
 
-    A document that begins with a number is a pair of legacy coordinates, whatever its fields are called.
+    A document whose first value is a number is a pair of legacy coordinates, whatever its fields are called.
     """
     if type(argument) is not dict or not argument or is_number(next(iter(argument.values()))):
         return False
@@ -113,7 +114,7 @@ def _parse_legacy_near(clause: Clause) -> MatchExpression:
 
 @field_operator(*LIMITS)
 def parse_limit(clause: Clause) -> MatchExpression | None:
-    """`$minDistance` and `$maxDistance`, which `$near` reads."""
+    """Check the position of `$minDistance` or `$maxDistance`; `$near` reads the value."""
     if not any(name in NEAR for name in clause.siblings):
         raise CommandError(2, f"{clause.name} must follow $near or $nearSphere")
     return None

@@ -36,7 +36,7 @@ Region = FlatRegion | Cap | Geometry
 
 @field_operator("$geoWithin", "$within", "$geoIntersects")
 def parse_region_match(clause: Clause) -> MatchExpression:
-    """The operators that compare with a region; they stand alone beside their field."""
+    """Parse a region operator; the field may have no other operator."""
     operator = "$geoIntersects" if clause.name == "$geoIntersects" else "$geoWithin"
     others = [name for name in clause.siblings if name != clause.name]
     if others:
@@ -86,13 +86,13 @@ def _test(operator: str, region: Region) -> Callable[[Any], bool]:
 
 
 def _is_in_plane(value: Any, region: FlatRegion) -> bool:
-    """Flat regions hold legacy pairs and GeoJSON points only."""
+    """Return whether a flat region contains a value; only legacy pairs and GeoJSON points qualify."""
     geometry = parse_stored(value)
     return geometry is not None and geometry.kind == "Point" and region.contains(geometry.position)
 
 
 def _is_on_sphere(geometry: Geometry) -> bool:
-    """Whether a legacy pair is a longitude and a latitude; GeoJSON always is."""
+    """Return whether a legacy pair is a valid longitude and latitude; GeoJSON always is."""
     if not geometry.is_legacy:
         return True
     try:

@@ -32,26 +32,26 @@ def _parse_entries(clause: Clause, *, conjunctive: bool = False) -> list[MatchEx
 
 @filter_operator("$and")
 def parse_and(clause: Clause) -> MatchExpression:
-    """`$and`: all entries match."""
+    """Parse `$and`: all entries match."""
     return conjunction(_parse_entries(clause, conjunctive=True))
 
 
 @filter_operator("$or")
 def parse_or(clause: Clause) -> MatchExpression:
-    """`$or`: at least one entry matches."""
+    """Parse `$or`: at least one entry matches."""
     children = _parse_entries(clause)
     return children[0] if len(children) == 1 else Or(children)
 
 
 @filter_operator("$nor")
 def parse_nor(clause: Clause) -> MatchExpression:
-    """`$nor`: no entry matches."""
+    """Parse `$nor`: no entry matches."""
     return Nor(_parse_entries(clause))
 
 
 @field_operator("$not")
 def parse_not(clause: Clause) -> MatchExpression:
-    """`$not`: the operators or the regular expression do not match."""
+    """Parse `$not`: the operators or the regular expression do not match."""
     argument = clause.argument
     if type(argument) is Regex:
         return Not(regex_match(clause.path, argument.pattern, argument.options))
@@ -64,7 +64,7 @@ def parse_not(clause: Clause) -> MatchExpression:
 
 @filter_operator("$alwaysTrue", "$alwaysFalse")
 def parse_always(clause: Clause) -> MatchExpression:
-    """`$alwaysTrue` and `$alwaysFalse`, whose only argument is 1."""
+    """Parse `$alwaysTrue` or `$alwaysFalse`, whose only valid argument is 1."""
     if not is_number(clause.argument) or plain_number(clause.argument) != 1:
         raise CommandError(9, f"{clause.name} must be an integer value of 1")
     return AlwaysTrue() if clause.name == "$alwaysTrue" else AlwaysFalse()

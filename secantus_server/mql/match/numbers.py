@@ -1,4 +1,4 @@
-"""Whole numbers as arguments of operators, with the messages MongoDB has for what is none."""
+"""Integer arguments of operators, with MongoDB's messages for invalid ones."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from secantus_server.mql.describe import describe_element
 
 
 def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int = 64) -> int:
-    """The value of a number without a fraction.
+    """Return the value of a number that has no fraction.
 
     Arguments:
         name: the operator or field, for the message.
         value: the argument.
-        code, prefix: the code and the beginning of the message of the error.
-        bits: 32 or 64: the size that the number must fit.
+        code, prefix: the error's code and the start of its message.
+        bits: 32 or 64: the width that the number must fit.
 
     Raises:
-        CommandError: `code` for what is no number, has a fraction or is too large.
+        CommandError: `code` if the value is not a number, has a fraction or is too large.
     """
     if not is_number(value):
         raise _error(code, prefix, "Expected a number in", name, value)
@@ -41,7 +41,7 @@ def parse_whole(name: str, value: Any, *, code: int, prefix: str = "", bits: int
 
 
 def parse_size(name: str, value: Any, *, code: int, prefix: str = "", bits: int = 64) -> int:
-    """The value of a whole number that is not negative.
+    """Return the value of a non-negative integer.
 
     Raises:
         CommandError: `code`, see `parse_whole`; also for a negative number.
@@ -53,10 +53,10 @@ def parse_size(name: str, value: Any, *, code: int, prefix: str = "", bits: int 
 
 
 def truncate(value: Any, what: str) -> int:
-    """The value of a number without its fraction, as a 64-bit integer.
+    """Return a number as a 64-bit integer, without its fraction.
 
     Raises:
-        CommandError: 2 for NaN, the infinities and numbers beyond 64 bits.
+        CommandError: 2 for NaN, infinities and numbers beyond 64 bits.
     """
     if not _is_finite(value):
         raise CommandError(2, f"{what} :: caused by :: Unable to coerce NaN/Inf to integral type")
@@ -75,5 +75,5 @@ def _error(code: int, prefix: str, why: str, name: str, value: Any) -> CommandEr
 
 
 def plain_number(value: Any) -> Any:
-    """A number as one that Python compares: an int, a float or a Decimal."""
+    """Convert a BSON number to one that Python can compare: an int, a float or a Decimal."""
     return value.to_decimal() if type(value) is Decimal128 else value

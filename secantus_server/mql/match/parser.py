@@ -1,4 +1,4 @@
-"""Turns a filter as the user wrote it into a tree of match nodes; every user error is raised here.
+"""The parser of filters: it builds a tree of match nodes and raises every user error.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/
 """
@@ -14,19 +14,19 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match._nodes import AlwaysTrue, And, MatchExpression
 from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS, Clause, Parser, Scope
 
-# The fields of a DBRef: a document that begins with one of them is a value, not a document of operators.
+# The fields of a DBRef: a document that starts with one of them is a value, not a document of operators.
 DBREF_FIELDS = ("$ref", "$id", "$db")
 
 MAX_DEPTH = 100
 
 
 def parse_match(spec: dict[str, Any], ctx: ParseContext, *, forbidden: frozenset[str] = frozenset()) -> MatchExpression:
-    """Parses a filter.
+    """Parse a filter.
 
     Arguments:
         spec: the filter; an empty one matches every document.
-        ctx: time, variables, collation and randomness for what the filter contains.
-        forbidden: operators this command does not allow (`$expr`, `$where`, `$text`, `$near`, ...).
+        ctx: time, variables, collation and randomness for the expressions in the filter.
+        forbidden: operators that this command does not allow (`$expr`, `$where`, `$text`, `$near`, ...).
 
     Raises:
         CommandError: 2 BadValue, 9 FailedToParse, 14 TypeMismatch and others, as MongoDB does.
@@ -35,7 +35,7 @@ def parse_match(spec: dict[str, Any], ctx: ParseContext, *, forbidden: frozenset
 
 
 def parse_filter(spec: dict[str, Any], scope: Scope) -> MatchExpression:
-    """Parses a filter that may stand inside another one.
+    """Parse a filter that may be nested inside another one.
 
     Raises:
         CommandError: see `parse_match`.
@@ -55,10 +55,10 @@ def parse_filter(spec: dict[str, Any], scope: Scope) -> MatchExpression:
 
 
 def parse_conditions(path: str, spec: dict[str, Any], scope: Scope) -> list[MatchExpression]:
-    """Parses a document of operators, such as `{$gt: 1, $lt: 5}`, for a field.
+    """Parse a document of operators, such as `{$gt: 1, $lt: 5}`, for a field.
 
     Raises:
-        CommandError: 2 for a key that is no operator of a field, and the errors of the operators.
+        CommandError: 2 for a key that is not a field operator, and the operators' own errors.
     """
     children: list[MatchExpression] = []
     for name, argument in spec.items():
@@ -74,7 +74,7 @@ def parse_conditions(path: str, spec: dict[str, Any], scope: Scope) -> list[Matc
 
 
 def conjunction(children: Iterable[MatchExpression]) -> MatchExpression:
-    """All of the children as one node, without needless levels."""
+    """Return the conjunction of the children as one node, flattening nested `And`s."""
     flat: list[MatchExpression] = []
     for child in children:
         if type(child) is And:
@@ -85,7 +85,7 @@ def conjunction(children: Iterable[MatchExpression]) -> MatchExpression:
 
 
 def is_operator_document(value: Any) -> bool:
-    """Whether a value is a document of operators rather than a value to compare with."""
+    """Return whether a value is a document of operators rather than a value to compare with."""
     if type(value) is not dict or not value:
         return False
     first = next(iter(value))
@@ -106,7 +106,7 @@ def _forbidden(name: str) -> CommandError:
 
 
 def check_top_level(clause: Clause) -> None:
-    """Refuses an operator for whole documents inside `$elemMatch`.
+    """Refuse an operator for whole documents inside `$elemMatch`.
 
     Raises:
         CommandError: 2 BadValue.

@@ -11,10 +11,10 @@ from secantus_server.mql.match.registry import Clause, field_operator
 
 
 def regex_match(path: str, pattern: str, options: str) -> RegexMatch:
-    """The node of a regular expression at a path.
+    """Return the node of a regular expression at a path.
 
     Raises:
-        CommandError: 2, 51091, 51108 or 238 for a pattern or options that cannot be used.
+        CommandError: 2, 51091, 51108 or 238 for an invalid or unsupported pattern or options.
     """
     compiled = compile_pattern(pattern, options)
     literal = None if compiled.literal is None else compiled.literal.encode("utf-8", "surrogateescape")
@@ -23,7 +23,7 @@ def regex_match(path: str, pattern: str, options: str) -> RegexMatch:
 
 @field_operator("$regex")
 def parse_regex(clause: Clause) -> MatchExpression:
-    """`$regex`, with the `$options` beside it."""
+    """Parse `$regex` together with its sibling `$options`."""
     argument = clause.argument
     if type(argument) is Regex:
         pattern, options = argument
@@ -48,7 +48,7 @@ def _parse_options(clause: Clause, options: str) -> str:
 
 @field_operator("$options")
 def parse_options(clause: Clause) -> MatchExpression | None:
-    """`$options`, which `$regex` reads."""
+    """Check that `$options` has a `$regex`, which reads it."""
     if "$regex" not in clause.siblings:
         raise CommandError(2, "$options needs a $regex")
     return None

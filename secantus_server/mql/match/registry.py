@@ -1,6 +1,6 @@
-"""Where the query operators register: those of a filter (`$and`) and those of a field (`{a: {$gt: 1}}`).
+"""The registry of query operators: filter operators (`$and`) and field operators (`{a: {$gt: 1}}`).
 
-A parser is given a `Clause` and returns a node, or None for an operator that another one has read or that says nothing.
+A parser receives a `Clause` and returns a node, or None for an operator that another one reads or that does not affect the match.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from secantus_server.mql.match._nodes import MatchExpression
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """Where in a filter a parser is; nobody changes it.
+    """A parser's position in a filter; treat as immutable.
 
     Arguments:
-        ctx: the surroundings of the command.
+        ctx: the command's context.
         forbidden: operators that the command does not allow, such as `$expr` in array filters.
         top_level: false inside `$elemMatch`, where operators for whole documents are not allowed.
-        conjunctive: whether every result must fulfil what stands here, as `$near` requires.
-        negated: whether it stands under `$nor`.
-        depth: how deep the filter is nested.
-        near: the `$near` operators met so far in the whole filter, which may have only one.
+        conjunctive: whether every result must satisfy the conditions here, as `$near` requires.
+        negated: whether the position is under `$nor`.
+        depth: the nesting depth in the filter.
+        near: the `$near` operators found so far; shared by the whole filter, which may contain only one.
     """
 
     ctx: ParseContext
@@ -36,21 +36,21 @@ class Scope:
     near: list[str] = field(default_factory=list)
 
     def deeper(self) -> Scope:
-        """The same place one level further down."""
-        # Every condition needs one: dataclasses.replace() would take a microsecond more.
+        """Return the scope one level deeper."""
+        # Not dataclasses.replace(): this runs for every condition, and replace() takes a microsecond longer.
         return Scope(self.ctx, self.forbidden, self.top_level, self.conjunctive, self.negated, self.depth + 1, self.near)
 
 
 @dataclass(slots=True, eq=False)
 class Clause:
-    """One operator with its argument; nobody changes it.
+    """One operator with its argument; treat as immutable.
 
     Arguments:
         name: the operator.
-        argument: what stands to its right.
-        scope: where it stands.
-        path: the field; empty for an operator of a filter.
-        siblings: the operators beside it, for those that belong together (`$regex` and `$options`).
+        argument: the operator's value.
+        scope: the position in the filter.
+        path: the field; empty for a filter operator.
+        siblings: all operators of the same field, for those that belong together (`$regex` and `$options`).
     """
 
     name: str
@@ -68,12 +68,12 @@ FIELD_OPERATORS: dict[str, Parser] = {}
 
 
 def filter_operator(*names: str) -> Callable[[_Parser], _Parser]:
-    """Registers the parser of operators that stand where field names stand."""
+    """Register a parser for operators used in place of a field name."""
     return _register(FILTER_OPERATORS, names)
 
 
 def field_operator(*names: str) -> Callable[[_Parser], _Parser]:
-    """Registers the parser of operators of a field."""
+    """Register a parser for operators on a field."""
     return _register(FIELD_OPERATORS, names)
 
 

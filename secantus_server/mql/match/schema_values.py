@@ -1,4 +1,4 @@
-"""What `$jsonSchema` needs to know about single values: equality without field order, and multiples."""
+"""Value helpers of `$jsonSchema`: equality without field order, and multiples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.bson import to_decimal
 
 
 def without_order(value: Any) -> Any:
-    """The value with the fields of all its documents sorted by name: JSON's objects have no order."""
+    """Return the value with the fields of all its documents sorted by name: JSON objects are unordered."""
     if type(value) is dict:
         return {name: without_order(value[name]) for name in sorted(value)}
     if type(value) is list:
@@ -21,7 +21,7 @@ def without_order(value: Any) -> Any:
 
 
 def is_multiple(value: Any, divisor: Any) -> bool:
-    """Whether a number is a whole multiple of another one; doubles count with 15 digits."""
+    """Return whether a number is an integer multiple of another one; doubles are compared to 15 significant digits."""
     if isinstance(value, int) and isinstance(divisor, int):
         return value % divisor == 0
     if not _is_finite(value) or not _is_finite(divisor):

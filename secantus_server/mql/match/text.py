@@ -1,5 +1,6 @@
-"""`$text`: its arguments are checked. The search itself is not supported; the collection says which error a valid one gets.
+"""The checks of `$text`'s arguments.
 
+The search itself is not supported; the collection decides which error a valid `$text` gets.
 https://www.mongodb.com/docs/manual/reference/operator/query/text/
 """
 
@@ -26,7 +27,7 @@ LANGUAGES = frozenset({
 
 @filter_operator("$text")
 def parse_text(clause: Clause) -> MatchExpression:
-    """`$text`: once in a filter, and not under `$nor`."""
+    """Check `$text`: at most once in a filter, and not under `$nor`."""
     _check_place(clause)
     if type(clause.argument) is not dict:
         raise CommandError(2, "$text expects an object")

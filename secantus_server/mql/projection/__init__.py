@@ -1,4 +1,4 @@
-"""Projections: which fields of a document stay, which go, and which are computed.
+"""Projections: which fields of a document are kept, dropped or computed.
 
 https://www.mongodb.com/docs/manual/reference/method/db.collection.find/#projection
 """

@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Applies a projection to one document: kept elements are copied as bytes, computed ones evaluated and encoded.
+"""The kernel that applies a projection to one document: kept elements are copied as bytes, computed ones evaluated and encoded.
 
-A projection is a tree of `Branch`es, one for each level of its paths; what happens to a field is one of the other nodes.
+A projection is a tree with one `Branch` per level of its paths; the leaves are the other nodes, one per projected field.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -21,23 +21,23 @@ cdef object NO_VALUE = MISSING
 
 
 cdef class Node:
-    """What happens to one field."""
+    """The action on one field."""
 
 
 cdef class Keep(Node):
-    """The field stays as it is."""
+    """An action that keeps the field unchanged."""
 
 
 cdef class Drop(Node):
-    """The field goes."""
+    """An action that drops the field."""
 
 
 cdef class Slice(Node):
-    """The field stays; of an array only a part.
+    """An action that keeps the field; of an array it keeps only a part.
 
     Arguments:
-        skip: where the part begins; a negative number counts from the end.
-        limit: how many elements it has at most.
+        skip: the start of the part; a negative number counts from the end.
+        limit: the maximum number of elements.
     """
 
     cdef readonly int64_t skip, limit
@@ -48,15 +48,15 @@ cdef class Slice(Node):
 
 
 cdef class Computed(Node):
-    """The field gets a new value, made of the document as it was before the projection."""
+    """An action that sets the field to a value computed from the original document."""
 
     cdef int put(self, const char* name, size_t name_len, bytes root, Writer out) except -1:
-        """Write the element; gives 0 if there is no value."""
+        """Write the element; return 0 if there is no value."""
         raise NotImplementedError
 
 
 cdef class Evaluated(Computed):
-    """An expression's value."""
+    """The value of an expression."""
 
     cdef readonly Expression expression
     cdef bytes source
@@ -85,10 +85,10 @@ cdef class Evaluated(Computed):
 
 
 cdef class FirstMatch(Computed):
-    """`$elemMatch`: an array with the first element that matches.
+    """`$elemMatch`: an array with only the first matching element.
 
     Arguments:
-        match: `{field: {$elemMatch: ...}}`, parsed.
+        match: the parsed filter `{field: {$elemMatch: ...}}`.
     """
 
     cdef readonly object match
@@ -115,8 +115,8 @@ cdef class Branch(Node):
 
     Arguments:
         children: field -> node.
-        additions: the fields that are computed, or have something computed below them, in the order they were written.
-        keeps_others: true if fields that are not named stay (exclusion, `$addFields`), false if they go (inclusion).
+        additions: the fields that are computed, or that contain computed fields, in the order written.
+        keeps_others: whether fields that are not listed are kept (exclusion, `$addFields`) or dropped (inclusion).
     """
 
     cdef readonly dict children
@@ -165,7 +165,7 @@ cdef class Branch(Node):
 
 
 cdef int put_element_at(const uint8_t* array, int64_t index, Writer out) except -1:
-    """Write one element of an array as element 0; gives 0 if there is no such element."""
+    """Write one element of an array as element 0; return 0 if there is no such element."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(array)
     while next_element(&cursor, &element):
@@ -178,7 +178,7 @@ cdef int put_element_at(const uint8_t* array, int64_t index, Writer out) except 
 
 
 cdef int put_fields(Branch branch, const uint8_t* doc, bytes root, Writer out) except -1:
-    """Write the fields of a document that the branch leaves, changes or adds."""
+    """Write the fields of a document that the branch keeps, changes or adds."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
     cdef Py_ssize_t i
@@ -196,7 +196,7 @@ cdef int put_fields(Branch branch, const uint8_t* doc, bytes root, Writer out) e
 
 
 cdef int put_named(Branch branch, Node node, const Element* element, bytes root, Writer out) except -1:
-    """Write a field that the branch names; gives 1 if its place is taken."""
+    """Write a field that the branch lists; return 1 if the field is done and must not be added at the end."""
     if isinstance(node, Keep):
         out.put_raw_element(element)
         return 1
@@ -205,7 +205,7 @@ cdef int put_named(Branch branch, Node node, const Element* element, bytes root,
     if isinstance(node, Branch):
         return put_value(<Branch>node, element.name, element.name_len, element, root, out)
     if isinstance(node, Computed):
-        # An inclusion puts what it computes behind the fields that it keeps.
+        # An inclusion appends computed fields after the fields that it keeps.
         if branch.keeps_others:
             (<Computed>node).put(element.name, element.name_len, root, out)
         return branch.keeps_others
@@ -213,7 +213,7 @@ cdef int put_named(Branch branch, Node node, const Element* element, bytes root,
 
 
 cdef int put_value(Branch branch, const char* name, size_t name_len, const Element* element, bytes root, Writer out) except -1:
-    """Write an element with a branch applied to it; gives 0 if nothing is left of it."""
+    """Apply a branch to an element and write the result; return 0 if nothing is left of it."""
     cdef size_t mark
     if element.type == 3:
         out.put_name(3, name, name_len)
@@ -253,7 +253,7 @@ cdef int put_array(Branch branch, const uint8_t* array, bytes root, Writer out) 
 
 
 cdef int put_additions(Branch branch, set written, bytes root, Writer out) except -1:
-    """Write what is computed and was not written in the place of an old field."""
+    """Write the computed fields that did not replace an existing field."""
     cdef Py_ssize_t i
     for i in branch.additions:
         if i in written:
@@ -267,7 +267,7 @@ cdef int put_additions(Branch branch, set written, bytes root, Writer out) excep
 
 
 cdef int put_new_document(Branch branch, const char* name, size_t name_len, bytes root, Writer out) except -1:
-    """Write a document of computed fields only."""
+    """Write a document that contains only computed fields."""
     cdef size_t mark
     out.put_name(3, name, name_len)
     mark = out.open()
@@ -276,7 +276,7 @@ cdef int put_new_document(Branch branch, const char* name, size_t name_len, byte
 
 
 cdef int put_slice(Slice slice, const Element* element, Writer out) except -1:
-    """Write a field, of an array only the part."""
+    """Write a field; of an array write only the requested part."""
     cdef Element item
     cdef const uint8_t* cursor
     cdef int64_t position, start, stop
@@ -314,7 +314,7 @@ cdef int64_t count_elements(const uint8_t* array) noexcept:
 
 
 cdef class Kernel:
-    """The root of a projection."""
+    """The tree of a projection, with the buffer that results are written to."""
 
     cdef readonly Branch root
     cdef Writer out
@@ -324,7 +324,7 @@ cdef class Kernel:
         self.out = Writer()
 
     def apply(self, bytes doc not None):
-        """The projected document."""
+        """Return the projected document."""
         cdef size_t mark
         self.out.clear()
         mark = self.out.open()
@@ -334,7 +334,7 @@ cdef class Kernel:
 
 
 cdef int narrow(const uint8_t* doc, tuple names, Py_ssize_t depth, object index, Writer out) except -1:
-    """Write the fields of a document, with one element of the first array on the path."""
+    """Write the fields of a document; of the first array on the path write only one element."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
     cdef bytes name = <bytes>names[depth]
@@ -360,7 +360,7 @@ cdef int narrow(const uint8_t* doc, tuple names, Py_ssize_t depth, object index,
 
 
 def narrow_array(bytes doc not None, tuple names not None, index):
-    """The document with only one element of the first array on a path.
+    """Return the document with only one element of the first array on a path.
 
     Raises:
         CommandError: 51246 if there is an array but no index (None), 51247 if the array has no such element.

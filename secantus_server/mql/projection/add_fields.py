@@ -18,15 +18,15 @@ from secantus_server.mql.projection.projections import Projection
 
 
 def parse_add_fields(spec: dict[str, Any], ctx: ParseContext, *, stage: str = "$addFields") -> Projection:
-    """Parses field -> expression; nested documents are paths.
+    """Parse field -> expression; nested documents are paths.
 
     Arguments:
         spec: the fields to set.
         ctx: variables, collation.
-        stage: how the stage was called, for messages.
+        stage: the name of the stage, for messages.
 
     Raises:
-        CommandError: whatever MongoDB rejects before it looks at a document.
+        CommandError: any error that MongoDB reports before it reads a document.
     """
     tree = PathTree()
     try:
@@ -67,10 +67,10 @@ def _add_expression(tree: PathTree, path: str, value: Any, ctx: ParseContext) ->
 
 
 def parse_unset(spec: Any, _ctx: ParseContext) -> Projection:
-    """Parses the field, or list of fields, that `$unset` removes.
+    """Parse the field, or list of fields, that `$unset` removes.
 
     Raises:
-        CommandError: 31002, 31119 or 31120 for anything else, or a path that is none.
+        CommandError: 31002, 31119 or 31120 for any other argument or an invalid path.
     """
     if type(spec) is str:
         spec = [spec]

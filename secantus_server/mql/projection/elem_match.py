@@ -17,11 +17,11 @@ _NEARNESS = ("$near", "$nearSphere", "$geoNear")
 
 
 def parse_elem_match(path: str, argument: Any, ctx: ParseContext) -> FirstMatch:
-    """The first element of an array that matches.
+    """Parse `$elemMatch`: keep the first matching element of an array.
 
     Raises:
-        CommandError: 31274 for an argument that is no document, 31275 for a dotted path, 5626500 for `$near`, and what else is wrong
-            with the condition.
+        CommandError: 31274 if the argument is not a document, 31275 for a dotted path, 5626500 for `$near`, and the errors of the
+            condition itself.
     """
     if type(argument) is not dict:
         raise CommandError(31274, f"elemMatch: Invalid argument, object required, but got {type_name(argument)}")

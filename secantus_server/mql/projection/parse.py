@@ -1,4 +1,4 @@
-"""Parses the projection of `find` and the specification of `$project`, which have most of their grammar in common.
+"""The parser of `find` projections and of `$project`, which share most of their grammar.
 
 https://www.mongodb.com/docs/manual/tutorial/project-fields-from-query-results/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/project/
@@ -15,7 +15,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_element
 from secantus_server.mql.expressions import parse_expression
-from secantus_server.mql.expressions.registry import find_parser
+from secantus_server.mql.expressions.registry import find_operator
 from secantus_server.mql.match import MatchExpression, parse_match
 from secantus_server.mql.projection._apply import Drop, Evaluated, Keep
 from secantus_server.mql.projection.elem_match import parse_elem_match
@@ -33,17 +33,17 @@ def parse_projection(
     for_find: bool = True,
     stage: str = "$project",
 ) -> Projection:
-    """Parses a projection.
+    """Parse a projection.
 
     Arguments:
         spec: field -> 1, 0, expression, ...
         ctx: variables, collation.
-        match: the query of a find, for the positional `$`; None where it has no conditions.
-        for_find: whether `$slice`, `$elemMatch` and the positional `$` have the meaning they have in a find.
-        stage: how an aggregation stage is called in messages.
+        match: the filter of a find, for the positional `$`; None if it has no conditions.
+        for_find: whether `$slice`, `$elemMatch` and the positional `$` have their meaning in a find.
+        stage: the name of the aggregation stage, for messages.
 
     Raises:
-        CommandError: whatever MongoDB rejects before it looks at a document.
+        CommandError: any error that MongoDB reports before it reads a document.
     """
     if for_find:
         return _Parser(ctx, match, for_find=True).parse(spec)
@@ -56,7 +56,7 @@ def parse_projection(
 
 
 class _Parser:
-    """Collects the fields of one projection; `includes` is None until one of them tells inclusion from exclusion."""
+    """The parser of one projection; `includes` is None until a field decides between inclusion and exclusion."""
 
     def __init__(self, ctx: ParseContext, match: MatchExpression | None, *, for_find: bool) -> None:
         self.ctx = ctx
@@ -90,7 +90,7 @@ class _Parser:
             self._compute(path, value)
 
     def _parse_flag(self, path: str, value: Any) -> None:
-        """A number or boolean: the field stays or goes."""
+        """Parse a number or boolean: the field is kept or dropped."""
         wanted = _truth(value)
         if path == "_id":
             self.keeps_id = wanted
@@ -121,7 +121,7 @@ class _Parser:
             self._compute(path, value)
 
     def _check_computed(self, code: int, path: str, value: Any) -> None:
-        """A computed field makes the projection an inclusion."""
+        """Make the projection an inclusion, as a computed field requires; raise if it is an exclusion."""
         if self.includes is False:
             raise CommandError(
                 code,
@@ -138,7 +138,7 @@ class _Parser:
         self.has_computed = True
 
     def _parse_slice(self, path: str, value: dict[str, Any]) -> None:
-        """The part of an array, or if it is not that, the expression `$slice`."""
+        """Parse `$slice` in its find form, else as an expression."""
         try:
             self.tree.add(path, parse_slice(value["$slice"]))
         except CommandError as error:
@@ -189,7 +189,7 @@ class _Parser:
         root = self.tree.build(keeps_others=not includes)
         if self.positional is None:
             return Projection(root, self._required_fields(includes))
-        # A query without conditions has no match expression, and finds no element of any array.
+        # A find without conditions has no match expression; its positional `$` matches no array element.
         match = parse_match({}, self.ctx) if self.match is None else self.match
         if contains_expr(match):
             raise CommandError(224, "$expr is not allowed in this context")
@@ -202,11 +202,11 @@ class _Parser:
 
 
 def _check_operator(name: str) -> None:
-    """Projections have their own error for an operator that does not exist; `$elemMatch` exists, though not in `$project`."""
+    """Raise the projection's own error for an unknown operator; `$elemMatch` is known, though not valid in `$project`."""
     if name == "$elemMatch":
         return
     try:
-        find_parser(name)
+        find_operator(name)
     except CommandError as error:
         raise CommandError(31325, f"Unknown expression {name}") if error.code == 168 else error from None
 

@@ -1,4 +1,4 @@
-"""The dotted names of a projection, and the tree they grow into."""
+"""The dotted paths of a projection, and the tree built from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MAX_DEPTH = 200
 
 
 def check_path(path: str) -> None:
-    """The path must be one that a field can have.
+    """Raise if the path is not a valid field path.
 
     Raises:
         CommandError: 40352, 40353, 15998, 16410, 9527900 or 15.
@@ -35,13 +35,13 @@ def _check_name(name: str) -> None:
 
 
 class PathTree:
-    """A projection's fields while they are collected."""
+    """The tree of a projection's fields while it is being built."""
 
     def __init__(self) -> None:
         self.children: dict[str, PathTree | Node] = {}
 
     def leaves(self, prefix: str = "") -> list[tuple[str, Node]]:
-        """Every (path, node)."""
+        """Return every leaf as (path, node)."""
         found: list[tuple[str, Node]] = []
         for name, child in self.children.items():
             if isinstance(child, PathTree):
@@ -51,10 +51,10 @@ class PathTree:
         return found
 
     def add(self, path: str, node: Node) -> None:
-        """Enters a node.
+        """Add a node at a path.
 
         Raises:
-            CommandError: 31249 or 31250 if the path or a part of it is there already.
+            CommandError: 31249 or 31250 if the path, a prefix of it or a longer path is already present.
         """
         tree = self
         names = path.split(".")
@@ -68,7 +68,7 @@ class PathTree:
         tree.children[names[-1]] = node
 
     def build(self, keeps_others: bool) -> Branch:
-        """The finished tree."""
+        """Return the finished tree."""
         children = {name: child.build(keeps_others) if isinstance(child, PathTree) else child for name, child in self.children.items()}
         return Branch(children, [name for name, child in children.items() if _computes(child)], keeps_others)
 

@@ -1,4 +1,4 @@
-"""What a projection is once it is parsed."""
+"""Parsed projections."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 class Projection:
-    """Makes a document of a document.
+    """A function from document to document.
 
-    `is_inclusion`: fields that are not named go. `required_fields`: the dotted paths it reads, or None for the whole document.
+    `is_inclusion`: fields that are not listed are dropped. `required_fields`: the dotted paths it reads, or None for the whole
+    document.
 
     Arguments:
         root: the tree of fields.
@@ -28,12 +29,12 @@ class Projection:
 
 
 class PositionalProjection(Projection):
-    """A projection with `array.$`: only the element that the query matched.
+    """A projection with `array.$`: of the array, only the element that the filter matched is kept.
 
     Arguments:
         root: the tree of fields.
         path: the array's path, without the `$`.
-        match: the query.
+        match: the filter.
     """
 
     def __init__(self, root: Branch, path: str, match: ArrayMatch) -> None:

@@ -1,4 +1,4 @@
-"""What a projection or an upsert must know of the query beside it."""
+"""Checks on the filter that belongs to a projection or an upsert."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from secantus_server.mql.match._expression import ExprMatch
 
 
 def contains_expr(match: MatchExpression) -> bool:
-    """Whether the query has an `$expr`, which says nothing of single array elements or of values to insert."""
+    """Return whether the filter has an `$expr`, which yields neither array positions nor values to insert."""
     if isinstance(match, And | Or | Nor):
         return any(map(contains_expr, match.children))
     if isinstance(match, Not):

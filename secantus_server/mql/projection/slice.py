@@ -18,10 +18,10 @@ from secantus_server.mql.projection._apply import Slice
 
 
 def parse_slice(argument: Any) -> Slice:
-    """The part of an array that the argument stands for.
+    """Parse `$slice` in its find form.
 
     Raises:
-        CommandError: 31273, 31272 or 31257 if it has not the form that a find knows; it may still be an expression.
+        CommandError: 31273, 31272 or 31257 if it does not have that form; it may still be a valid expression.
     """
     if is_number(argument):
         count = _int32(argument)
@@ -37,7 +37,7 @@ def parse_slice(argument: Any) -> Slice:
 
 
 def slice_error(spec: dict[str, Any], as_find: CommandError, as_expression: CommandError) -> CommandError:
-    """The error for a `$slice` that is neither a find's nor an expression."""
+    """Return the error for a `$slice` that is valid neither in its find form nor as an expression."""
     return CommandError(
         as_expression.code,
         f"Invalid $slice syntax. The given syntax {describe_document(spec)} did not match the find() syntax because :: "
@@ -47,7 +47,7 @@ def slice_error(spec: dict[str, Any], as_find: CommandError, as_expression: Comm
 
 
 def _int32(number: Any) -> int:
-    """The number cut off to a whole one that fits an int32."""
+    """Truncate a number and clamp it to the range of an int32."""
     value = float(number.to_decimal()) if type(number) is Decimal128 else number
     if math.isnan(value):
         return 0

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Applies a tree of update operators to one document, byte for byte: what no operator touches is copied as it stands."""
+"""The kernel that applies a tree of update operators to one document; bytes that no operator changes are copied as they are."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t
@@ -22,7 +22,7 @@ cdef size_t SIZE_LIMIT = MAX_DOCUMENT_SIZE
 
 
 cdef bint is_index(const char* name, uint32_t name_len, int64_t* index) noexcept:
-    """Whether the name is the canonical decimal form of an array index."""
+    """Return whether the name is an array index in canonical decimal form."""
     cdef uint32_t i
     if name_len == 0 or name_len > 10 or (name[0] == 48 and name_len > 1):
         return False
@@ -41,7 +41,7 @@ cdef int cannot_create(ObjectNode node, const Element* element, State state) exc
 
 
 cdef int apply_element(Node node, const Element* element, Writer out, State state) except -1:
-    """Write an existing element as the node changes it; nothing is written of what is KEPT or REMOVED."""
+    """Write an existing element as the node changes it; for KEPT and REMOVED nothing is written."""
     if isinstance(node, Leaf):
         if (<Leaf>node).sleeps(state.inserting):
             return KEPT
@@ -77,7 +77,7 @@ cdef int apply_nested(Node node, const Element* element, Writer out, State state
 
 
 cdef int apply_array(ArrayNode node, const uint8_t* array, Writer out, State state) except -1:
-    """Write the elements of an array; gives 1 if one changed."""
+    """Write the elements of an array; return 1 if one changed."""
     cdef Element element
     cdef const uint8_t* cursor = first_element(array)
     cdef Node chosen
@@ -90,12 +90,12 @@ cdef int apply_array(ArrayNode node, const uint8_t* array, Writer out, State sta
 
 
 cdef int settle(int outcome, const Element* element, bint in_array, Writer out) except -1:
-    """Write what an outcome leaves to the caller; gives 1 for a change."""
+    """Write a kept element, or a null for one removed from an array; return 1 for a change."""
     if outcome == KEPT:
         out.put_raw_element(element)
         return 0
     if outcome == REMOVED and in_array:
-        # Removing an element would move those behind it; MongoDB leaves a null.
+        # MongoDB sets a removed array element to null, so that later elements keep their index.
         if element.type == 10:
             out.put_raw_element(element)
             return 0
@@ -104,9 +104,9 @@ cdef int settle(int outcome, const Element* element, bint in_array, Writer out) 
 
 
 cdef int apply_fields(ObjectNode node, const Element* holder, const uint8_t* doc, Writer out, State state) except -1:
-    """Write the fields of a document, or the elements of an array; gives 1 if one changed.
+    """Write the fields of a document, or the elements of an array; return 1 if one changed.
 
-    `holder` is the element that holds the document, NULL for the whole.
+    `holder` is the element that contains the document, or NULL for the root.
     """
     cdef Element element
     cdef bint in_array = holder != NULL and holder.type == 4
@@ -138,7 +138,7 @@ cdef int apply_fields(ObjectNode node, const Element* holder, const uint8_t* doc
 
 
 cdef int append_fields(ObjectNode node, Writer out, State state) except -1:
-    """Write the fields that the document did not have."""
+    """Write the fields that the document does not have yet; return 1 if any was written."""
     cdef Py_ssize_t i
     cdef int changed = 0
     for i in range(node.count):
@@ -148,7 +148,7 @@ cdef int append_fields(ObjectNode node, Writer out, State state) except -1:
 
 
 cdef int append_elements(ObjectNode node, const Element* holder, int64_t count, Writer out, State state) except -1:
-    """Write the elements that the array did not have, and nulls in the gaps."""
+    """Write the elements that the array does not have yet, with nulls in the gaps; return 1 if any was written."""
     cdef Py_ssize_t i
     cdef int changed = 0
     cdef int64_t index
@@ -181,7 +181,7 @@ cdef int pad(int64_t count, int64_t index, Writer out) except -1:
 
 
 cdef int create(Node node, const char* name, size_t name_len, Writer out, State state) except -1:
-    """Write a field that did not exist, with the documents on the way to it; gives 1 if there is something to write."""
+    """Write a missing field with its parent documents; return 1 if anything was written."""
     if isinstance(node, Leaf):
         if not (<Leaf>node).creates or (<Leaf>node).sleeps(state.inserting):
             return 0
@@ -210,7 +210,7 @@ cdef int create_document(ObjectNode node, const char* name, size_t name_len, Wri
 
 
 cdef class Tree:
-    """The root of an update's operators."""
+    """The tree of an update's operators, with the buffer that results are written to."""
 
     cdef readonly ObjectNode root
     cdef Writer out
@@ -222,7 +222,7 @@ cdef class Tree:
         self.state = State()
 
     def apply(self, bytes document not None, array_index=None, bint inserting=False):
-        """The changed document, or the same object if nothing changed.
+        """Return the changed document, or the same object if nothing changed.
 
         Raises:
             CommandError: an operator cannot be applied to this document.
@@ -249,9 +249,9 @@ cdef class Tree:
 
 
 def lookup(bytes document not None, tuple names not None):
-    """What a path finds, with the name of the first array on the way: (value or MISSING, path of the array or None).
+    """Look up a path; return its value (or MISSING) and the path of the first array on the way (or None).
 
-    Array elements are found by index.
+    Array elements are addressed by index.
     """
     cdef const uint8_t* doc = <const uint8_t*>PyBytes_AS_STRING(document)
     cdef Element element
@@ -272,7 +272,7 @@ def lookup(bytes document not None, tuple names not None):
 
 
 def id_element(bytes document not None):
-    """The bytes of the `_id` element of a document, empty if it has none."""
+    """Return the bytes of a document's `_id` element, empty if it has none."""
     cdef Element element
     if not find_field(<const uint8_t*>PyBytes_AS_STRING(document), b"_id", 3, &element):
         return b""
@@ -280,7 +280,7 @@ def id_element(bytes document not None):
 
 
 def without_id(bytes document not None):
-    """The elements of a document but its `_id`, without length and final NUL."""
+    """Return a document's elements except `_id`, without the length prefix and the final NUL."""
     cdef const uint8_t* doc = <const uint8_t*>PyBytes_AS_STRING(document)
     cdef const uint8_t* end = doc + document_length(doc) - 1
     cdef Element element

@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element
 
-# What became of an element.
+# The outcome of applying a node to an element.
 cdef enum:
     KEPT = 0
     WRITTEN = 1

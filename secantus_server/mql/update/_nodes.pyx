@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The nodes of an update's tree: what happens to one value, and how a tree finds it.
+"""The nodes of an update's tree: the operators on values, and the paths to them.
 
-An `ObjectNode` has a child per field name (or array index), in the order in which MongoDB applies them; an `ArrayNode` stands
-for `$[]` and `$[identifier]`; a `Leaf` is an operator at the end of its path. A leaf sees only the old value and gives the new one.
+An `ObjectNode` has one child per field name (or array index), in the order in which MongoDB applies them. An `ArrayNode` stands
+for `$[]` and `$[identifier]`. A `Leaf` is an operator at the end of its path; it maps the old value to the new one.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -23,7 +23,7 @@ cdef object LONG = Int64
 
 
 class Unchanged:
-    """The type of `UNCHANGED`, which an operator returns instead of a new value that equals the old one."""
+    """The type of `UNCHANGED`, which an operator returns if the new value equals the old one."""
 
     def __repr__(self):
         return "UNCHANGED"
@@ -34,10 +34,10 @@ cdef object SAME = UNCHANGED
 
 
 cdef class State:
-    """What an operator may ask about the document it is applied to.
+    """The context an operator runs in.
 
-    `inserting` is true while an upsert makes a new document; `array_index` is what the positional `$` stands for;
-    `field` is the name of the field or the index that the operator is applied to.
+    `inserting` is true while an upsert creates a document; `array_index` is the value of the positional `$`; `field` is the name
+    or index of the field that the operator changes.
     """
 
     def __init__(self):
@@ -56,7 +56,7 @@ cdef class Node:
     """A node of the update tree."""
 
     cdef bint demands(self, bint inserting):
-        """Whether something below needs its path to exist or to be created."""
+        """Return whether an operator below this node requires its path to exist or to be created."""
         return True
 
 
@@ -64,12 +64,12 @@ cdef class Leaf(Node):
     """An operator at the end of its path.
 
     Arguments:
-        modify: called with the old value (or MISSING) and the `State`; gives the new value, MISSING to remove the field, or UNCHANGED.
-        creates: false if it does nothing where there is no value.
-        lenient: true if a scalar in the middle of the path is no error.
-        insert_only: true if it runs only while an upsert inserts.
+        modify: called with the old value (or MISSING) and the `State`; returns the new value, MISSING to remove the field, or UNCHANGED.
+        creates: false if the operator does nothing when the field is missing.
+        lenient: true if a scalar in the middle of the path is not an error.
+        insert_only: true if the operator runs only while an upsert inserts.
 
-    `idle` switches a leaf off for the next documents.
+    `idle` disables a leaf until it is reset.
     """
 
     def __init__(self, modify, bint creates=True, bint lenient=False, bint insert_only=False):
@@ -85,7 +85,7 @@ cdef class Leaf(Node):
         return not self.lenient and not self.sleeps(inserting)
 
     cdef int change(self, const Element* old, const char* name, size_t name_len, Writer out, State state) except -1:
-        """Write the new element, if there is one; `old` is NULL for a field that does not exist."""
+        """Write the new element, if there is one; `old` is NULL for a missing field."""
         cdef object value = NO_VALUE if old == NULL else decode_element(old)
         state.name = PyBytes_FromStringAndSize(name, name_len)
         value = self.modify(value, state)
@@ -98,7 +98,7 @@ cdef class Leaf(Node):
 
 
 cdef class SetLeaf(Leaf):
-    """`$set` and `$setOnInsert`: the value is encoded once."""
+    """`$set` and `$setOnInsert`; the value is encoded once, not per document."""
 
     def __init__(self, value, bint insert_only=False):
         super().__init__(None, insert_only=insert_only)
@@ -118,7 +118,7 @@ cdef class SetLeaf(Leaf):
 
 
 cdef class IncLeaf(Leaf):
-    """`$inc`: sums of ints, longs and doubles that do not overflow are made here, the rest by `modify`."""
+    """`$inc`; sums of two ints or two doubles are computed here, everything else by `modify`."""
 
     def __init__(self, modify, amount):
         super().__init__(modify)
@@ -149,12 +149,12 @@ cdef class IncLeaf(Leaf):
 
 
 cdef class ObjectNode(Node):
-    """Fields of a document, or indexes of an array, and below each what happens to it.
+    """The fields of a document, or the indexes of an array, each with a child node.
 
     Arguments:
         children: name -> node, in the order of application.
-        positional: what stands under `$`, or None.
-        merge: makes one node of two (node, node, path) -> node, where `$` meets an index that is also named.
+        positional: the child under `$`, or None.
+        merge: (node, node, path) -> node; combines the two nodes if `$` resolves to an index that is also named.
     """
 
     def __cinit__(self):
@@ -197,7 +197,7 @@ cdef class ObjectNode(Node):
         return -1
 
     cdef ObjectNode resolve(self, State state):
-        """This node with the positional `$` replaced by the index of the matched element."""
+        """Return this node with the positional `$` replaced by the index of the matched element."""
         if self.positional is None:
             return self
         if state.array_index is None:
@@ -227,12 +227,12 @@ cdef class ObjectNode(Node):
 
 
 cdef class ArrayNode(Node):
-    """Every element of an array, or those that match an array filter.
+    """All elements of an array, or those that match an array filter.
 
     Arguments:
-        children: identifier -> node; the identifier of `$[]` is empty.
+        children: identifier -> node; the identifier of `$[]` is the empty string.
         filters: identifier -> a match on a document whose only field is the identifier.
-        merge: makes one node of two, where an element belongs to several identifiers.
+        merge: (node, node, path) -> node; combines the nodes of an element that several identifiers match.
     """
 
     def __init__(self, dict children, dict filters, merge):
@@ -243,7 +243,7 @@ cdef class ArrayNode(Node):
         self.wrapped = Writer()
 
     cdef Node choose(self, const Element* element, str path):
-        """The node for one element, or None."""
+        """Return the node for one element, or None."""
         cdef list chosen = []
         for identifier in self.children:
             if not identifier or self.accepts(identifier, element):

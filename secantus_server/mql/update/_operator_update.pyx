@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""An update by operators once it is parsed: its tree, and what must hold of the documents that it makes."""
+"""A parsed operator update: its tree, and the checks on the resulting documents."""
 
 from secantus_server.bson import validate, values_equal
 from secantus_server.bson.values import MISSING
@@ -11,11 +11,11 @@ cdef class OperatorUpdate:
     """`{$set: ..., $inc: ...}`; see `updates.Update`.
 
     Arguments:
-        tree: the operators, by what they change.
-        paths: all paths that they name.
+        tree: the tree of operators.
+        paths: all paths in the update.
         modified: the paths that may change, cut off at array indexes and positional operators.
-        preparations: what must look at each document before the tree is applied to it.
-        deep: a document may become too deep.
+        preparations: the steps that read each document before the tree is applied to it.
+        deep: whether the result may exceed the maximum nesting depth and must be validated.
     """
 
     cdef readonly frozenset modified_paths
@@ -40,7 +40,7 @@ cdef class OperatorUpdate:
 
     @property
     def is_replacement(self):
-        """It changes documents and replaces none."""
+        """Return false: an operator update changes documents but does not replace them."""
         return False
 
     cdef int note_dollar(self, list components) except -1:

@@ -5,10 +5,10 @@ from secantus_server.mql.update._apply import Tree
 from secantus_server.mql.update._nodes import Leaf, Matcher, Node
 
 class Preparation(Protocol):
-    """Something that must look at each document before the tree is applied to it."""
+    """A step that reads each document before the tree is applied to it."""
 
     def prepare(self, document: bytes) -> None:
-        """Reads what it needs."""
+        """Read the parts of the document that the step needs."""
         ...
 
 class TreeBuilder:

@@ -1,4 +1,4 @@
-"""`arrayFilters`: which elements of an array `$[identifier]` stands for.
+"""`arrayFilters`: the conditions for the elements that `$[identifier]` updates.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/positional-filtered/
 """
@@ -20,10 +20,10 @@ _LOGICAL = ("$and", "$or", "$nor")
 
 
 def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, MatchExpression]:
-    """The filters by their identifiers; each matches a document whose only field is its identifier.
+    """Parse array filters into a dict of identifier -> match; the match tests a document whose only field is the identifier.
 
     Raises:
-        CommandError: 9 or 2 if a filter has no identifier, several, or one that another has too.
+        CommandError: 9 or 2 if a filter has no identifier, several identifiers, or a duplicate one.
     """
     parsed: dict[str, MatchExpression] = {}
     for spec in filters:
@@ -41,10 +41,10 @@ def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, 
 
 
 def check_used(filters: Iterable[str], used: set[str], update: dict[str, Any]) -> None:
-    """Every filter must be asked for by a path.
+    """Raise if no path uses the identifier of a filter.
 
     Raises:
-        CommandError: 9 for one that is not.
+        CommandError: 9 for an unused filter.
     """
     for identifier in filters:
         if identifier not in used:

@@ -1,4 +1,4 @@
-"""Tells the three styles of update apart and parses them.
+"""The parser of updates in all three styles: operators, replacement document, pipeline.
 
 https://www.mongodb.com/docs/manual/reference/command/update/#std-label-update-command-u
 """
@@ -23,7 +23,7 @@ from secantus_server.mql.update.pipeline import parse_pipeline
 from secantus_server.mql.update.registry import find_modifier
 from secantus_server.mql.update.updates import EMPTY, PipelineUpdate, ReplacementUpdate, Update
 
-# Nothing that is less deep can push a document over MongoDB's limit of 200 levels by more than the encoder checks.
+# An update no deeper than this stays below MongoDB's limit of 200 levels, so its result needs no depth check.
 _SAFE_DEPTH = 90
 
 
@@ -34,21 +34,21 @@ def parse_update(
     array_filters: Sequence[Any] = (),
     multi: bool = False,
 ) -> Update:
-    """Parses the update of one statement.
+    """Parse the update of one statement.
 
     Arguments:
         u: operators, a replacement document, or a pipeline.
         ctx: time, variables, collation.
         array_filters: the statement's `arrayFilters`.
-        multi: whether it changes all documents that match.
+        multi: whether the statement updates all matching documents.
 
     Raises:
-        CommandError: whatever MongoDB rejects before it looks at a document.
+        CommandError: any error that MongoDB reports before it reads a document.
     """
     if type(u) is list:
         if array_filters:
             raise CommandError(9, "arrayFilters may not be specified for pipeline-syle updates")
-        # MongoDB does not optimise this pipeline: a constant that cannot be computed is an error only of a document that matches.
+        # MongoDB does not fold constants in this pipeline: an invalid constant is an error only once a document matches.
         return PipelineUpdate(parse_pipeline(u, replace(ctx, defers_constant_errors=True)))
     if type(u) is not dict:
         raise CommandError(9, "Update argument must be either an object or an array")
@@ -91,7 +91,7 @@ def _parse_replacement(u: dict[str, Any], ctx: ParseContext, array_filters: Sequ
 
 
 def _depth(value: Any) -> int:
-    """How many levels of documents and arrays a value has."""
+    """Return the nesting depth of a value: its levels of documents and arrays."""
     if type(value) is dict:
         return 1 + max(map(_depth, value.values()), default=0)
     if type(value) is list:

@@ -1,4 +1,4 @@
-"""The dotted paths of an update: which ones are legal, and in which order they are applied.
+"""The dotted paths of an update: their validity, and the order in which they are applied.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/#update-operators-with-string-and-numeric-field-names
 """
@@ -9,15 +9,15 @@ from secantus_server.errors import CommandError
 
 
 def is_identifier(component: str) -> bool:
-    """True for `$[]` and `$[identifier]`."""
+    """Return whether a component is `$[]` or `$[identifier]`."""
     return component.startswith("$[") and component.endswith("]")
 
 
 def split_path(path: str) -> list[str]:
-    """The components of an update path.
+    """Split an update path into its components.
 
     Raises:
-        CommandError: 56 for empty components, 2 for a misplaced positional operator.
+        CommandError: 56 for an empty component, 2 for a misplaced positional operator.
     """
     if not path:
         raise CommandError(56, "An empty update path is not valid.")
@@ -38,7 +38,7 @@ def _check_positional(path: str, components: list[str]) -> None:
 
 
 def dollar_prefixed(name: str, path: str) -> CommandError:
-    """The error for a field name that begins with `$` where that is not allowed."""
+    """Return the error for a field name that must not begin with `$`."""
     return CommandError(
         52,
         f"The dollar ($) prefixed field '{name}' in '{path}' is not allowed in the context of an update's replacement document. "
@@ -47,19 +47,19 @@ def dollar_prefixed(name: str, path: str) -> CommandError:
 
 
 def altered_id(path: str) -> CommandError:
-    """The error for an operator that would change the `_id`."""
+    """Return the error for an operator that would change the `_id`."""
     return CommandError(66, f"Performing an update on the path '{path}' would modify the immutable field '_id'")
 
 
 def order_key(component: str) -> tuple[int, int, str]:
-    """Sorts the fields of one level: numbers by value, before the names, which go by their bytes."""
+    """Return the sort key of a field among its siblings: numbers first, by value, then names by their bytes."""
     if component.isascii() and component.isdigit():
         return 0, int(component), component
     return 1, 0, component
 
 
 def stable_prefix(components: list[str]) -> str:
-    """The path as far as it holds for every document: up to the first array index or positional operator."""
+    """Return the prefix of the path that is the same for every document: up to the first array index or positional operator."""
     kept = components[:1]
     for component in components[1:]:
         if component.startswith("$") or component.isdigit():

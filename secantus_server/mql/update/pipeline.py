@@ -1,4 +1,4 @@
-"""Updates written as an aggregation pipeline, of those stages that make one document of one document.
+"""Updates written as an aggregation pipeline of one-to-one stages.
 
 https://www.mongodb.com/docs/manual/tutorial/update-documents-with-aggregation-pipeline/
 """
@@ -18,7 +18,7 @@ from secantus_server.mql.projection import parse_add_fields, parse_projection, p
 
 Stage = Callable[[bytes], bytes]
 
-# Stages of aggregation that are not for updates; every other name is unknown.
+# Aggregation stages that an update may not use; any other name is unknown.
 _OTHER_STAGES = frozenset(
     [
         "$bucket",
@@ -65,16 +65,16 @@ _OTHER_STAGES = frozenset(
 
 
 def parse_pipeline(stages: list[Any], ctx: ParseContext) -> list[Stage]:
-    """The functions that the stages stand for.
+    """Parse the stages into functions from document to document.
 
     Raises:
-        CommandError: 72 for a stage that updates may not use, 40324 for an unknown one, and what a stage finds wrong in itself.
+        CommandError: 72 for a stage that updates may not use, 40324 for an unknown one, and the stages' own errors.
     """
     return [_parse_stage(stage, ctx) for stage in stages]
 
 
 def check_stage_names(stages: list[Any]) -> None:
-    """Look for stages that nobody has: an update command with one fails as a whole, before any statement runs.
+    """Raise if a stage name is unknown; MongoDB then fails the whole update command before it runs any statement.
 
     Raises:
         CommandError: 40324 for an unknown stage.

@@ -1,10 +1,10 @@
-"""Where update operators register themselves, and how a name is looked up.
+"""The registry of update operators:
 
 @modifier("$inc")
 def inc(argument, path, ctx): ...          # returns the Leaf to put at the path
 
 @tree_modifier("$rename")
-def rename(builder, path, argument, ctx):  # puts what it needs into the tree itself
+def rename(builder, path, argument, ctx):  # adds its leaves to the tree itself
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OPERATORS: dict[str, TreeParser] = {}
 
 
 def modifier(name: str) -> Callable[[LeafParser], LeafParser]:
-    """Registers an operator that acts at its own path only.
+    """Register an operator that changes only the value at its path.
 
     Arguments:
         name: the operator with its `$`.
@@ -41,7 +41,7 @@ def modifier(name: str) -> Callable[[LeafParser], LeafParser]:
 
 
 def tree_modifier(name: str) -> Callable[[TreeParser], TreeParser]:
-    """Registers an operator that acts at several paths.
+    """Register an operator that changes values at several paths.
 
     Arguments:
         name: the operator with its `$`.
@@ -55,10 +55,10 @@ def tree_modifier(name: str) -> Callable[[TreeParser], TreeParser]:
 
 
 def find_modifier(name: str) -> TreeParser:
-    """The parser of an operator.
+    """Return the parser of an operator.
 
     Raises:
-        CommandError: 9 for a name that is none.
+        CommandError: 9 for an unknown operator.
     """
     parser = _OPERATORS.get(name)
     if parser is None:

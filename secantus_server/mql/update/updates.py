@@ -1,4 +1,4 @@
-"""What an update is once it is parsed: something that makes a new document of an old one."""
+"""Parsed updates: each maps an old document to a new one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, id_element, wit
 
 
 class Update(Protocol):
-    """One parsed update of any style.
+    """A parsed update of any style.
 
-    `is_replacement`: it replaces whole documents. `modified_paths`: every path that may change, cut off at array indexes
-    and positional operators, or None for "anything". `needs_array_index`: a path has the positional `$`.
+    `is_replacement`: whether it replaces whole documents. `modified_paths`: every path that may change, cut off at array indexes
+    and positional operators, or None if any path may. `needs_array_index`: whether a path contains the positional `$`.
     """
 
     is_replacement: bool
@@ -25,12 +25,12 @@ class Update(Protocol):
     needs_array_index: bool
 
     def apply(self, doc: bytes, *, array_index: int | None = None, inserting: bool = False) -> bytes:
-        """The document after the update; the same object if nothing changed.
+        """Return the document after the update; the same object if nothing changed.
 
         Arguments:
             doc: the document.
-            array_index: which array element the query matched.
-            inserting: an upsert makes a new document.
+            array_index: the index of the array element that the query matched.
+            inserting: whether an upsert is creating the document.
 
         Raises:
             CommandError: the update cannot be applied to this document.
@@ -38,16 +38,16 @@ class Update(Protocol):
         ...
 
 
-# In the place of itself an empty timestamp stays.
+# As the replacement for empty timestamps, this leaves them as they are.
 EMPTY = Timestamp(0, 0)
 
 
 class ReplacementUpdate:
-    """A whole document in place of another; the `_id` stays.
+    """A replacement document; the old `_id` is kept.
 
     Arguments:
-        document: what to store.
-        now: takes the place of empty timestamps at the top level.
+        document: the new document.
+        now: replaces empty timestamps at the top level.
     """
 
     is_replacement = True
@@ -58,13 +58,13 @@ class ReplacementUpdate:
         self._document = encode({name: _filled(name, value, now) for name, value in document.items()})
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
-        """See `Update`; neither the array index nor inserting makes a difference."""
-        # Only the document's own bytes, its `_id` included, are no change: a replacement without the `_id` always counts as one.
+        """See `Update`; the array index and `inserting` are ignored."""
+        # Only an identical document, `_id` included, is no change: MongoDB counts a replacement without `_id` as a modification.
         return doc if doc == self._document else keep_id(doc, self._document)
 
 
 class PipelineUpdate:
-    """`[{$set: ...}, ...]`: stages that each make a document of a document."""
+    """`[{$set: ...}, ...]`: a pipeline of one-to-one stages."""
 
     is_replacement = False
     modified_paths: frozenset[str] | None = None
@@ -74,7 +74,7 @@ class PipelineUpdate:
         self._stages = stages
 
     def apply(self, doc: bytes, **_: Any) -> bytes:
-        """See `Update`; neither the array index nor inserting makes a difference."""
+        """See `Update`; the array index and `inserting` are ignored."""
         result = doc
         for stage in self._stages:
             result = stage(result)
@@ -86,7 +86,7 @@ class PipelineUpdate:
 
 
 def keep_id(old: bytes, new: bytes) -> bytes:
-    """The new document with an `_id` that is the old one's, at its front.
+    """Return the new document with the old `_id` as its first field.
 
     Raises:
         CommandError: 66 if the new document has another `_id`, 17419 if it is too large.

@@ -1,4 +1,4 @@
-"""The document that an upsert inserts where nothing matched.
+"""The document that an upsert inserts if nothing matches.
 
 https://www.mongodb.com/docs/manual/reference/method/db.collection.update/#insert-a-new-document-if-no-match-exists--upsert-
 """
@@ -19,7 +19,7 @@ from secantus_server.mql.update.updates import Update
 
 
 def check_upsert_filter(match: MatchExpression) -> None:
-    """An upsert must be able to take values from its filter.
+    """Raise if an upsert cannot take values from its filter.
 
     Raises:
         CommandError: 224 if the filter has an `$expr`.
@@ -29,16 +29,16 @@ def check_upsert_filter(match: MatchExpression) -> None:
 
 
 def upsert_document(match: MatchExpression, update: Update, ctx: ParseContext) -> bytes:
-    """Makes the new document: what the filter asks to be equal, then the update; `_id` comes first.
+    """Return the document to insert: the filter's equality conditions with the update applied, `_id` first.
 
     Arguments:
         match: the filter; a replacement takes only the `_id` from it.
-        update: what to apply.
-        ctx: makes the `_id` if there is none.
+        update: the update to apply.
+        ctx: generates the `_id` if there is none.
 
     Raises:
-        CommandError: 54 if the filter asks for two values at one place, 66 if the update changes the filter's `_id`, 53 for an
-            `_id` of a type that cannot be one, 17420 if the document is too large.
+        CommandError: 54 if the filter sets two values for one path, 66 if the update changes the filter's `_id`, 53 for an `_id` of
+            an invalid type, 17420 if the document is too large.
     """
     equalities = list(_equalities(match))
     if update.is_replacement:
@@ -59,7 +59,7 @@ def _with_id(document: bytes, ctx: ParseContext) -> bytes:
 
 
 def _equalities(match: MatchExpression) -> Iterator[tuple[str, Any]]:
-    """The (path, value) pairs that every matching document must have; `$or` and `$in` of one branch are parsed as equality."""
+    """Yield the (path, value) pairs that every matching document has; `$or` and `$in` with one branch are parsed as equality."""
     if isinstance(match, And):
         for child in match.children:
             yield from _equalities(child)
@@ -68,10 +68,10 @@ def _equalities(match: MatchExpression) -> Iterator[tuple[str, Any]]:
 
 
 def _nested(equalities: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The document that has these values at these paths.
+    """Build the document that has these values at these paths.
 
     Raises:
-        CommandError: 54 if one path is another's, or its beginning.
+        CommandError: 54 if a path equals another one or is a prefix of it.
     """
     document: dict[str, Any] = {}
     taken: set[str] = set()

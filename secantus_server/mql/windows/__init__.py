@@ -1,8 +1,8 @@
-"""Window functions: what `$setWindowFields` computes for each document from the documents around it.
+"""Window functions: `$setWindowFields` computes them for each document over a window of its partition.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFields/
 
-Importing this package imports all its modules, and each registers its functions.
+Importing this package imports all its modules; each registers its functions.
 """
 
 from secantus_server.modules import import_modules

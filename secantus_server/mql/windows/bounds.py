@@ -1,4 +1,4 @@
-"""The `window` of a window function: from where to where it reaches, for each document of a partition.
+"""The `window` of a window function: its bounds, and the frame they select for each document of a partition.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFields/#std-label-setWindowFields-window
 """
@@ -15,10 +15,10 @@ from bson.decimal128 import Decimal128
 from secantus_server.bson import compare_values, is_number, key_string, type_name
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions._arithmetic import add
 from secantus_server.mql.expressions.dates.add import add_units
 from secantus_server.mql.expressions.dates.timezones import find_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS
+from secantus_server.mql.expressions.numbers._arithmetic import add
 from secantus_server.mql.windows.partition import Partition, SortOrder
 
 UNBOUNDED, CURRENT = "unbounded", "current"
@@ -32,7 +32,7 @@ class Bounds:
     Arguments:
         kind: `documents` or `range`.
         lower, upper: `unbounded`, `current` or a number.
-        unit: the unit of a range of time.
+        unit: the time unit of a range over dates.
     """
 
     kind: str = "documents"
@@ -42,14 +42,14 @@ class Bounds:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every document sees the whole partition."""
+        """Whether the window of every document is the whole partition."""
         return (self.lower, self.upper) == (UNBOUNDED, UNBOUNDED)
 
     def frames(self, partition: Partition) -> Iterator[Frame]:
-        """For each document where its window begins and where it ends (not included).
+        """Return an iterator over the frames, one (start, end) per document; end is exclusive.
 
         Raises:
-            CommandError: 5429413, 5429414, 5429513 for a document that a range cannot be measured from.
+            CommandError: 5429413, 5429414, 5429513 if a document's sort value does not suit a range.
         """
         size = len(partition.documents)
         if self.is_whole:
@@ -75,7 +75,7 @@ class Bounds:
             yield start, max(end, start)
 
     def _moved(self, bound: Any, key: bytes, partition: Partition, index: int) -> bytes:
-        """The key of a document's own value moved by a bound."""
+        """Return the key of a document's sort value plus a bound."""
         if bound == CURRENT:
             return key
         value = partition.positions[index]
@@ -91,15 +91,15 @@ class Bounds:
 
 
 def parse_bounds(spec: Any, order: SortOrder) -> Bounds:
-    """Parses a window.
+    """Parse a window.
 
     Arguments:
         spec: `{documents: [lower, upper]}`, `{range: [lower, upper], unit: ...}` or an empty document.
         order: the stage's sort.
 
     Raises:
-        CommandError: 9 for a malformed window, 5339900 for bounds the wrong way round, 5339901, 5339902 and 8947401 for a sort
-            that does not suit it.
+        CommandError: 9 for a malformed window, 5339900 if the lower bound is above the upper one, 5339901, 5339902 and 8947401
+            for a sort that does not suit the window.
     """
     if type(spec) is not dict:
         raise CommandError(9, f"'window' field must be an object, but found type {type_name(spec)}")

@@ -1,4 +1,4 @@
-"""`$derivative` and `$integral`: the rate of change within a window, and the area under its curve.
+"""`$derivative` and `$integral`: the rate of change over a window, and the area under its curve.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/derivative/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/integral/
@@ -18,8 +18,8 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions.dates.units import LENGTHS
+from secantus_server.mql.windows.arithmetic import as_value, divided, has_decimal, numeric
 from secantus_server.mql.windows.bounds import Bounds
-from secantus_server.mql.windows.numbers import as_value, divided, has_decimal, numeric
 from secantus_server.mql.windows.partition import Partition
 from secantus_server.mql.windows.registry import Call, check_others, window_function
 
@@ -27,14 +27,14 @@ Points = list[tuple[Any, Any]]
 
 
 class Curve:
-    """A computation over the points (sort value, input) of each window.
+    """A window function over the points (sort value, input) of each window.
 
     Arguments:
-        name: the function, for messages.
-        input: gives the second coordinate.
-        unit: the milliseconds of the unit, or None for sort values that are numbers.
-        bounds: the windows.
-        compute_points: what is computed.
+        name: the function, for error messages.
+        input: the expression of the second coordinate.
+        unit: the length of the unit in milliseconds, or None if the sort values are numbers.
+        bounds: the window.
+        compute_points: computes the result from a window's points.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class Curve:
         self.compute_points = compute_points
 
     def compute(self, partition: Partition) -> list[Any]:
-        """One value for each document of a partition.
+        """Return one value per document of a partition.
 
         Raises:
-            CommandError: 5624900 to 5624902, 5423902 for coordinates that are no numbers or dates.
+            CommandError: 5624900 to 5624902, 5423902 for coordinates that are not numbers or dates.
         """
         xs = [self._position(value) for value in partition.positions]
         ys = [self.input.evaluate(document) for document in partition.documents]
@@ -83,14 +83,14 @@ def _no_rate(points: Points) -> None:
 
 
 def _rate(points: Points, unit: int) -> Any:
-    """The slope from the first point to the last."""
+    """Return the slope from the first point to the last."""
     if len(points) < 2 or points[0][0] == points[-1][0]:
         return None
     return as_value(divided((points[-1][1] - points[0][1]) * unit, points[-1][0] - points[0][0]))
 
 
 def _area(points: Points, unit: int) -> Any:
-    """The sum of the trapezoids between neighbours."""
+    """Return the area by the trapezoidal rule."""
     area: Any = 0.0
     for (x, y), (next_x, next_y) in pairwise(points):
         step = divided((next_x - x) * (y + next_y), 2)

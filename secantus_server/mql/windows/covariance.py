@@ -1,4 +1,4 @@
-"""`$covariancePop` and `$covarianceSamp`: how two numbers vary together.
+"""`$covariancePop` and `$covarianceSamp`: the covariance of two numbers.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/covariancePop/
 """
@@ -16,17 +16,17 @@ from secantus_server.bson.numbers import DECIMAL_CONTEXT
 from secantus_server.mql.accumulators import State
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
-from secantus_server.mql.windows.numbers import as_value, divided, has_decimal, numeric
-from secantus_server.mql.windows.over_frames import OverFrames
+from secantus_server.mql.windows.arithmetic import as_value, divided, has_decimal, numeric
 from secantus_server.mql.windows.registry import Call, check_others, window_function
+from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 
 
 class CovarianceState(State):
-    """Pairs of numbers, taken in one by one; a pair that is not finite is not counted, but makes the result infinite or NaN.
+    """A running covariance. A pair that is not finite is not counted, but makes the result infinite or NaN.
 
     Arguments:
-        expression: gives the pair; anything but two numbers is left out.
-        sample: whether the pairs are a sample of a larger population.
+        expression: the expression of the pair; anything but two numbers is ignored.
+        sample: whether to compute the sample covariance (divide by n - 1).
     """
 
     def __init__(self, expression: Expression, sample: bool) -> None:
@@ -40,7 +40,7 @@ class CovarianceState(State):
         self.product: Any = 0.0
 
     def take_value(self, value: Any) -> None:
-        """Takes a pair in."""
+        """Add a pair; any other value is ignored."""
         if type(value) is not list or len(value) != 2 or not is_number(value[0]) or not is_number(value[1]):
             return
         extremes = [float(str(number)) for number in value if not math.isfinite(float(str(number))) and not _is_finite_decimal(number)]
@@ -54,7 +54,7 @@ class CovarianceState(State):
             self._take(numeric(value[0], self.decimals), numeric(value[1], self.decimals))
 
     def _take(self, x: Any, y: Any) -> None:
-        """Adds the product of x's distance from the mean before it and y's from the mean after it."""
+        """Update the co-moment (Welford): x's distance from the previous mean times y's distance from the new one."""
         distance = x - divided(self.sum_x, self.count) if self.count else x
         self.count += 1
         self.sum_x += x
@@ -63,7 +63,7 @@ class CovarianceState(State):
         self.product += step
 
     def result(self) -> Any:
-        """The covariance, or null of too few pairs."""
+        """Return the covariance, or null if there are too few pairs."""
         if self.count < 2:
             return 0.0 if self.count == 1 and not self.sample else None
         if self.infinite is not None:
@@ -78,10 +78,10 @@ def _is_finite_decimal(number: Any) -> bool:
 
 def _register(name: str, sample: bool) -> None:
     @window_function(name)
-    def parse(call: Call, ctx: ParseContext) -> OverFrames:
+    def parse(call: Call, ctx: ParseContext) -> WindowAccumulator:
         check_others(name, call)
         expression = parse_expression(call.argument, ctx)
-        return OverFrames(lambda: CovarianceState(expression, sample), call.bounds())
+        return WindowAccumulator(lambda: CovarianceState(expression, sample), call.bounds())
 
 
 _register("$covariancePop", False)

@@ -1,4 +1,4 @@
-"""`$stdDevPop` and `$stdDevSamp` over windows that also lose documents.
+"""`$stdDevPop` and `$stdDevSamp` over windows whose lower bound moves.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/stdDevPop/
 """
@@ -11,12 +11,15 @@ from typing import Any
 from secantus_server.mql.accumulators import parse_accumulator
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.windows.bounds import UNBOUNDED
-from secantus_server.mql.windows.over_frames import OverFrames
 from secantus_server.mql.windows.registry import Call, as_expression, check_others, window_function
+from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 
 
-class SlidingDeviation(OverFrames):
-    """MongoDB has another implementation for such windows: it gives null instead of NaN, and the int 0 for one number."""
+class SlidingDeviation(WindowAccumulator):
+    """A standard deviation over sliding windows.
+
+    MongoDB implements these separately: the result is null instead of NaN, and the int 0 for a single number.
+    """
 
     def _of(self, documents: list[bytes]) -> Any:
         state: Any = self.start()
@@ -30,11 +33,11 @@ class SlidingDeviation(OverFrames):
 
 def _register(name: str) -> None:
     @window_function(name)
-    def parse(call: Call, ctx: ParseContext) -> OverFrames:
+    def parse(call: Call, ctx: ParseContext) -> WindowAccumulator:
         check_others(name, call)
         bounds = call.bounds()
         start = parse_accumulator(name, as_expression(call.argument), ctx).start
-        return OverFrames(start, bounds) if bounds.lower == UNBOUNDED else SlidingDeviation(start, bounds)
+        return WindowAccumulator(start, bounds) if bounds.lower == UNBOUNDED else SlidingDeviation(start, bounds)
 
 
 _register("$stdDevPop")

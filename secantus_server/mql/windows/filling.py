@@ -1,4 +1,4 @@
-"""`$locf` and `$linearFill`: values in the place of null and missing ones.
+"""`$locf` and `$linearFill`: replacements for null and missing values.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/locf/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/linearFill/
@@ -16,7 +16,7 @@ from secantus_server.bson.values import MISSING, UNDEFINED, Date
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
-from secantus_server.mql.windows.numbers import as_value, divided, has_decimal, numeric
+from secantus_server.mql.windows.arithmetic import as_value, divided, has_decimal, numeric
 from secantus_server.mql.windows.partition import Partition
 from secantus_server.mql.windows.registry import Call, check_others, window_function
 
@@ -26,13 +26,13 @@ def _is_gap(value: Any) -> bool:
 
 
 class LastCarriedForward:
-    """The last value that is not null or missing."""
+    """`$locf`: the last value that is neither null nor missing."""
 
     def __init__(self, input: Expression) -> None:
         self.input = input
 
     def compute(self, partition: Partition) -> list[Any]:
-        """One value for each document of a partition; null before the first value."""
+        """Return one value per document of a partition; null before the first value."""
         found: list[Any] = []
         last = None
         for document in partition.documents:
@@ -43,16 +43,16 @@ class LastCarriedForward:
 
 
 class LinearFill:
-    """Values on the straight line between their neighbours, by the value of the sort field."""
+    """`$linearFill`: linear interpolation between the nearest values, over the sort field."""
 
     def __init__(self, input: Expression) -> None:
         self.input = input
 
     def compute(self, partition: Partition) -> list[Any]:
-        """One value for each document of a partition; null outside of the known values.
+        """Return one value per document of a partition; null before the first value and after the last.
 
         Raises:
-            CommandError: 605001 for a sort value and 605000 for an input that is no number, 6050106 for a repeated sort value.
+            CommandError: 605001 or 605000 if a sort value or an input is not a number, 6050106 for a repeated sort value.
         """
         values = [self.input.evaluate(document) for document in partition.documents]
         for value in values:
@@ -93,7 +93,7 @@ def _check_distinct(keys: list[bytes]) -> None:
 
 @window_function("$locf")
 def parse_locf(call: Call, ctx: ParseContext) -> LastCarriedForward:
-    """Parses `{$locf: expression}`.
+    """Parse `{$locf: expression}`.
 
     Raises:
         CommandError: 9 for a window, and the expression's errors.
@@ -106,7 +106,7 @@ def parse_locf(call: Call, ctx: ParseContext) -> LastCarriedForward:
 
 @window_function("$linearFill")
 def parse_linear_fill(call: Call, ctx: ParseContext) -> LinearFill:
-    """Parses `{$linearFill: expression}`.
+    """Parse `{$linearFill: expression}`.
 
     Raises:
         CommandError: 9 for a window, 605001 without exactly one sort field, and the expression's errors.

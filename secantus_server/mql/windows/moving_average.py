@@ -1,4 +1,4 @@
-"""`$expMovingAvg`: an average in which older documents count less and less.
+"""`$expMovingAvg`: the exponential moving average.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/expMovingAvg/
 """
@@ -16,17 +16,17 @@ from secantus_server.bson.numbers import DECIMAL_CONTEXT
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
-from secantus_server.mql.windows.numbers import as_value, has_decimal, numeric
+from secantus_server.mql.windows.arithmetic import as_value, has_decimal, numeric
 from secantus_server.mql.windows.partition import Partition
 from secantus_server.mql.windows.registry import Call, check_others, window_function
 
 
 class ExpMovingAverage:
-    """A weight of the newest number.
+    """A parsed `$expMovingAvg`.
 
     Arguments:
-        input: gives the numbers; what is none is left out, and shows the average so far.
-        alpha: the weight as an exact fraction: numerator and denominator.
+        input: the expression of the numbers; a document without a number gets the average so far.
+        alpha: the weight of the newest number as an exact fraction: numerator and denominator.
     """
 
     def __init__(self, input: Expression, alpha: tuple[decimal.Decimal, int]) -> None:
@@ -34,7 +34,7 @@ class ExpMovingAverage:
         self.alpha = alpha
 
     def compute(self, partition: Partition) -> list[Any]:
-        """One average for each document of a partition."""
+        """Return one average per document of a partition."""
         values = [self.input.evaluate(document) for document in partition.documents]
         decimals = has_decimal(values)
         numerator, denominator = self.alpha
@@ -52,7 +52,7 @@ class ExpMovingAverage:
 
 @window_function("$expMovingAvg")
 def parse_exp_moving_avg(call: Call, ctx: ParseContext) -> ExpMovingAverage:
-    """Parses `{input, N}` or `{input, alpha}`.
+    """Parse `{input, N}` or `{input, alpha}`.
 
     Raises:
         CommandError: 9 for a malformed argument.

@@ -1,4 +1,4 @@
-"""The documents among which a window moves, and the order in which they stand."""
+"""A partition of `$setWindowFields`: its documents and their sort order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SortOrder:
 
     Arguments:
         spec: the sort as the user wrote it, or None.
-        ctx: collation.
+        ctx: the parse context; its collation applies.
 
     Raises:
         CommandError: the errors of a sort.
@@ -41,17 +41,17 @@ class SortOrder:
     @property
     def value(self) -> Expression:
         """The expression of the only field."""
-        assert self.is_single, "the parser has checked that there is one field"
+        assert self.is_single, "the parser checks that there is a single sort field"
         return FieldPath(next(iter(self.spec)))
 
 
 class Partition:
-    """Documents in their order.
+    """The documents of one partition, sorted.
 
     Arguments:
         documents: the documents.
-        order: how they were sorted.
-        check: raises when the computation is to end; it is called for each window.
+        order: their sort order.
+        check: called for each window; raises if the operation was interrupted.
     """
 
     def __init__(self, documents: list[bytes], order: SortOrder, check: Callable[[], None] = lambda: None) -> None:
@@ -62,11 +62,11 @@ class Partition:
     @cached_property
     def keys(self) -> list[bytes]:
         """The sort key of each document; documents with equal keys are peers."""
-        assert self.order.pattern is not None, "the parser has checked that there is a sort"
+        assert self.order.pattern is not None, "the parser checks that there is a sort"
         return [self.order.pattern.key(document) for document in self.documents]
 
     @cached_property
     def positions(self) -> list[Any]:
-        """The value by which each document was sorted, where that is one field."""
+        """The sort value of each document; requires a sort by a single field."""
         value = self.order.value
         return [value.evaluate(document) for document in self.documents]

@@ -18,22 +18,22 @@ Places = Callable[[Partition], Iterator[int]]
 
 
 class Ranking:
-    """A way of counting places.
+    """A parsed ranking function.
 
     Arguments:
-        places: gives the places of a partition's documents.
+        places: returns the place of each document of a partition.
     """
 
     def __init__(self, places: Places) -> None:
         self.places = places
 
     def compute(self, partition: Partition) -> list[Any]:
-        """One place for each document of a partition."""
+        """Return one place per document of a partition."""
         return [int_value(place) for place in self.places(partition)]
 
 
 def _ranks(partition: Partition) -> Iterator[int]:
-    """Peers share the place of the first of them."""
+    """Yield the ranks; peers share the place of the first of them."""
     place, last = 0, None
     for index, key in enumerate(partition.keys):
         if key != last:
@@ -42,7 +42,7 @@ def _ranks(partition: Partition) -> Iterator[int]:
 
 
 def _dense_ranks(partition: Partition) -> Iterator[int]:
-    """Peers share a place, and no place is left out."""
+    """Yield the dense ranks; peers share a place, and there are no gaps."""
     place, last = 0, None
     for key in partition.keys:
         if key != last:

@@ -1,9 +1,9 @@
-"""Where window functions register themselves, and how the fields of `output` are parsed.
+"""The registry of window functions, and the parser of a field of `output`.
 
     @window_function("$rank")
     def parse_rank(call, ctx): ...      # returns a WindowFunction
 
-A name without a function of its own is an accumulator of `$group`, which sees the documents of its window.
+Any other name is an accumulator of `$group`, evaluated over the window.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from secantus_server.mql.accumulators import parse_accumulator
 from secantus_server.mql.accumulators.registry import PARSERS as ACCUMULATORS
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.windows.bounds import Bounds, parse_bounds
-from secantus_server.mql.windows.over_frames import OverFrames
 from secantus_server.mql.windows.partition import Partition, SortOrder
+from secantus_server.mql.windows.window_accumulator import WindowAccumulator
 
 
 class WindowFunction(Protocol):
     """A parsed window function."""
 
     def compute(self, partition: Partition) -> list[Any]:
-        """One value for each document of a partition."""
+        """Return one value per document of a partition."""
         ...
 
 
@@ -34,11 +34,11 @@ class Call:
     """A window function as the user wrote it.
 
     Arguments:
-        name: with its `$`.
+        name: the function with its `$`.
         argument: its argument.
         window: its `window`, or None.
         order: the stage's sort.
-        others: what else the field's document names.
+        others: the other names in the field's document.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Call:
     others: tuple[str, ...] = ()
 
     def bounds(self) -> Bounds:
-        """The parsed window; the whole partition if there is none.
+        """Parse the window; without one it is the whole partition.
 
         Raises:
             CommandError: the errors of a window.
@@ -60,7 +60,7 @@ FunctionParser = Callable[[Call, ParseContext], WindowFunction]
 ParserFunction = TypeVar("ParserFunction", bound=FunctionParser)
 
 PARSERS: dict[str, FunctionParser] = {}
-# Accumulators that read their argument themselves; to all others a list is an array expression here.
+# Accumulators with their own argument syntax; for all others a list is an array expression here.
 OWN_SYNTAX = frozenset(
     ["$count", "$firstN", "$lastN", "$minN", "$maxN", "$top", "$topN", "$bottom", "$bottomN", "$median", "$percentile", "$accumulator"]
 )
@@ -69,14 +69,14 @@ UNSUPPORTED: dict[str, str] = {"$minMaxScaler": "compute it from $min and $max i
 
 
 def window_function(name: str) -> Callable[[ParserFunction], ParserFunction]:
-    """Registers the parser of a window function.
+    """Register the parser of a window function.
 
     Arguments:
         name: the function with its `$`.
     """
 
     def register(parser: ParserFunction) -> ParserFunction:
-        assert name not in PARSERS, f"two parsers for {name}"
+        assert name not in PARSERS, f"{name} is registered twice"
         PARSERS[name] = parser
         return parser
 
@@ -84,13 +84,13 @@ def window_function(name: str) -> Callable[[ParserFunction], ParserFunction]:
 
 
 def parse_window_field(field: str, spec: Any, order: SortOrder, ctx: ParseContext) -> WindowFunction:
-    """Parses `field: {$function: argument, window: {...}}`.
+    """Parse `field: {$function: argument, window: {...}}`.
 
     Arguments:
         field: the field's name.
-        spec: what stands after it.
+        spec: the field's value in `output`.
         order: the stage's sort.
-        ctx: variables in scope.
+        ctx: variables in scope, collation, limits.
 
     Raises:
         CommandError: 9 for a malformed field or an unknown function, and the function's own errors.
@@ -106,16 +106,16 @@ def parse_window_field(field: str, spec: Any, order: SortOrder, ctx: ParseContex
     check_others(field, call)
     argument = call.argument if call.name in OWN_SYNTAX else as_expression(call.argument)
     bounds = call.bounds()
-    return OverFrames(parse_accumulator(call.name, argument, ctx).start, bounds)
+    return WindowAccumulator(parse_accumulator(call.name, argument, ctx).start, bounds)
 
 
 def as_expression(argument: Any) -> Any:
-    """An accumulator's argument in a window: a list is an array expression here, not a list of arguments."""
+    """Return an accumulator's argument; a list is wrapped so that it parses as an array expression, not as a list of arguments."""
     return {"$let": {"vars": {}, "in": argument}} if type(argument) is list else argument
 
 
 def check_others(field: str, call: Call) -> None:
-    """A field's document names one function and its window, nothing else.
+    """Raise an error if a field's document names anything but one function and its window.
 
     Raises:
         CommandError: 9.

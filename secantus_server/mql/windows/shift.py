@@ -1,4 +1,4 @@
-"""`$shift`: the value of another document at a fixed distance.
+"""`$shift`: a value from the document at a fixed offset.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/shift/
 """
@@ -21,12 +21,12 @@ EMPTY_DOCUMENT = encode({})
 
 
 class Shift:
-    """A distance.
+    """A parsed `$shift`.
 
     Arguments:
-        output: what is taken of the other document.
-        by: how many documents further; negative is back.
-        default: what stands for a document that is not there.
+        output: the expression evaluated for the other document.
+        by: the offset in documents; negative is back.
+        default: the value if no document is at the offset.
     """
 
     def __init__(self, output: Expression, by: int, default: Any) -> None:
@@ -35,7 +35,7 @@ class Shift:
         self.default = default
 
     def compute(self, partition: Partition) -> list[Any]:
-        """One value for each document of a partition."""
+        """Return one value per document of a partition."""
         values = [self.output.evaluate(document) for document in partition.documents]
         values = [None if value is MISSING else value for value in values]
         places = range(self.by, self.by + len(values))
@@ -44,7 +44,7 @@ class Shift:
 
 @window_function("$shift")
 def parse_shift(call: Call, ctx: ParseContext) -> Shift:
-    """Parses `{output, by, default}`.
+    """Parse `{output, by, default}`.
 
     Raises:
         CommandError: 9 for a malformed argument, and the expressions' errors.

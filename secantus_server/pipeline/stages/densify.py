@@ -16,11 +16,11 @@ from secantus_server.errors import CommandError
 from secantus_server.exec.sorting import too_much_to_sort
 from secantus_server.mql.context import Collation
 from secantus_server.mql.expressions import parse_expression
-from secantus_server.mql.expressions._arithmetic import add, multiply
 from secantus_server.mql.expressions._nodes import Expression, get_path
 from secantus_server.mql.expressions.dates.add import add_units
 from secantus_server.mql.expressions.dates.timezones import find_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS
+from secantus_server.mql.expressions.numbers._arithmetic import add, multiply
 from secantus_server.mql.expressions.paths import reads_time
 from secantus_server.pipeline._fields import FieldSetter
 from secantus_server.pipeline.arguments import check_path, named_fields, whole_number

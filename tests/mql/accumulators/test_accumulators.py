@@ -1,4 +1,4 @@
-"""Every accumulator over a few documents: values, widths, nulls, errors."""
+"""Accumulators: values, number types, nulls, errors."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ NOTHING = object()
 
 
 class LowerCase:
-    """A collation that does not tell upper from lower case."""
+    """A case-insensitive collation."""
 
     def sort_key(self, text: str) -> bytes:
         return text.lower().encode()
 
 
 def accumulate(name: str, argument: Any, values: list[Any], ctx: ParseContext | None = None) -> Any:
-    """The accumulator's result over documents whose field `v` has these values."""
+    """Return the accumulator's result over documents with these values in the field `v`."""
     state = parse_accumulator(name, argument, ctx or ParseContext()).start()
     for index, value in enumerate(values):
         state.add(encode({"i": index} if value is NOTHING else {"i": index, "v": value}))

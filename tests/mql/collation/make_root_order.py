@@ -1,8 +1,9 @@
-"""Writes `secantus_server/mql/collation/root_order.z` from ICU's root collation, which is CLDR's.
+"""Generate `secantus_server/mql/collation/root_order.z` from ICU's root collation, which is CLDR's.
 
 usage: python make_root_order.py LIBRARY SUFFIX
-LIBRARY is ICU's libicui18n, SUFFIX what the names of its functions end with, such as 78. Run it only to make the order anew: the
-keys of stored indexes follow from it.
+
+LIBRARY is ICU's libicui18n; SUFFIX is the version suffix of its function names, such as 78. Run it only to adopt a new root
+order: the keys of stored indexes depend on the file.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from unicodedata import normalize
 
 TARGET = Path(__file__).parents[3] / "secantus_server/mql/collation/root_order.z"
 LETTER_ROOM, SECONDARY_ROOM, TERTIARY_ROOM = 12, 64, 8
-# Ideographs and Hangul syllables need no lines.
+# Neither needs lines: ideographs sort by code point, and Hangul syllables decompose.
 IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xFA0E, 0xFA29), (0x20000, 0x3FFFF))
 HANGUL = ((0xAC00, 0xD7A3),)
 COMMON = 0x500
@@ -44,7 +45,7 @@ class Icu:
         return ctypes.c_void_p(function(*arguments))
 
     def elements(self, text: str) -> list[Element]:
-        """The collation elements of a text: primary, secondary and tertiary weights, the last with the case's two bits."""
+        """Return the collation elements of a text: primary, secondary and tertiary weights, the last with two case bits."""
         units = text.encode("utf-16-le")
         iterator = self._pointer("ucol_openElements", self._collator, units, len(units) // 2, ctypes.byref(self._status))
         found: list[Element] = []
@@ -58,7 +59,7 @@ class Icu:
         return found
 
     def characters(self) -> Iterator[str]:
-        """All that have a line or a run: assigned, not taken apart by normalization, no ideographs."""
+        """Yield the characters that need a line or a run: assigned, without a decomposition, not ideographs."""
         for code in range(0x110000):
             skipped = any(first <= code <= last for first, last in IDEOGRAPHS + HANGUL)
             assigned = self._function("u_charType")(code) not in (0, 17, 18)
@@ -66,7 +67,7 @@ class Icu:
                 yield chr(code)
 
     def contractions(self) -> Iterator[str]:
-        """The strings that have elements of their own."""
+        """Yield the sequences that have collation elements of their own."""
         found = self._pointer("uset_openEmpty")
         self._function("ucol_getContractionsAndExpansions")(self._collator, found, None, 1, ctypes.byref(self._status))
         buffer, ends = ctypes.create_string_buffer(200), (ctypes.c_int(), ctypes.c_int())
@@ -78,7 +79,7 @@ class Icu:
 
 
 def number_weights(elements: dict[str, list[Element]]) -> dict[str, list[tuple[int, int, int, int]]]:
-    """The weights numbered anew: primary ones with room after the letters, a space and the last currency sign."""
+    """Renumber the weights; the primary ones get gaps after letters, the space and the last currency sign."""
     levels = [sorted({element[level] for found in elements.values() for element in found} - {0}) for level in (0, 1)]
     first, end, zero, space = (elements[character][0][0] for character in "aⰰ0 ")
     primary, place = {0: 0}, 0x100
@@ -92,7 +93,7 @@ def number_weights(elements: dict[str, list[Element]]) -> dict[str, list[tuple[i
 
 
 def lines(weights: dict[str, list[tuple[int, int, int, int]]]) -> Iterator[str]:
-    """Runs of characters with nothing but primary weights in equal steps, an empty line, and one line for each of the others."""
+    """Yield the runs of characters with only primary weights in equal steps, an empty line, then one line per remaining character."""
     common = weights["a"][0][1:]
     plain = {ord(text): found[0][0] for text, found in weights.items() if len(text) == 1 and len(found) == 1 and found[0][1:] == common}
     code = 0

@@ -1,4 +1,4 @@
-"""Alphabets that differ from the general order."""
+"""Alphabets that differ from the root order."""
 
 from __future__ import annotations
 

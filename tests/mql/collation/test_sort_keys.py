@@ -1,4 +1,4 @@
-"""The order of texts under collations, option by option."""
+"""The order of texts under each collation option."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_server.mql.collation import Collation, parse_collation
 
 
 def make(**options: Any) -> Collation:
-    """A collation of the general order with these options."""
+    """Return a collation of the root order with these options."""
     collation = parse_collation({"locale": "en", **options})
     assert collation is not None
     return collation

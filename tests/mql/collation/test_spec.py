@@ -1,4 +1,4 @@
-"""Collation documents: what they may hold, what is stored of them."""
+"""Collation documents: validation, and their stored form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluates one expression on one document, and compares values with their exact types."""
+"""Helpers that evaluate an expression for a document, and compare values including their types."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from secantus_server.mql.expressions import parse_expression
 
 
 def evaluate(spec: Any, doc: dict[str, Any] | None = None, ctx: ParseContext | None = None) -> Any:
-    """The value of an expression."""
+    """Evaluate an expression."""
     return parse_expression(spec, ctx or ParseContext()).evaluate(encode(doc or {}))
 
 
 def error_of(spec: Any, doc: dict[str, Any] | None = None, ctx: ParseContext | None = None) -> tuple[int, str]:
-    """The code and text of the error an expression raises."""
+    """Return the code and message of the error that an expression raises."""
     with pytest.raises(CommandError) as caught:
         evaluate(spec, doc, ctx)
     return caught.value.code, caught.value.message
 
 
 def parse_error_of(spec: Any, ctx: ParseContext | None = None) -> tuple[int, str]:
-    """The code and text of the error an expression raises before it sees a document."""
+    """Return the code and message of the error that parsing an expression raises."""
     with pytest.raises(CommandError) as caught:
         parse_expression(spec, ctx or ParseContext())
     return caught.value.code, caught.value.message
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two values are equal, their types and the sign of zero included; NaN is the same as NaN."""
+    """Return whether two values are equal, including their types and the sign of zero; NaN equals NaN."""
     if type(a) is not type(b):
         return False
     if type(a) is dict:

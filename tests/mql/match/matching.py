@@ -1,4 +1,4 @@
-"""Matches documents against filters."""
+"""Helpers that match documents against filters."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from secantus_server.mql.match import MatchExpression, parse_match
 
 
 def parse(spec: dict[str, Any], **options: Any) -> MatchExpression:
-    """The tree of a filter."""
+    """Parse a filter."""
     return parse_match(spec, ParseContext(**options))
 
 
 def matches(spec: dict[str, Any], doc: dict[str, Any], **options: Any) -> bool:
-    """Whether a document matches a filter."""
+    """Return whether a document matches a filter."""
     return parse(spec, **options).matches(encode(doc))
 
 
 def failure(spec: dict[str, Any], **options: Any) -> tuple[int, str]:
-    """Code and text of the error of a filter."""
+    """Return the code and message of a filter's error."""
     try:
         parse(spec, **options)
     except CommandError as error:

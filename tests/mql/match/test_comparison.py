@@ -179,7 +179,7 @@ def test_javascript_and_regex_compare_as_values() -> None:
 
 
 class LowerCase:
-    """A collation without case."""
+    """A case-insensitive collation."""
 
     def sort_key(self, text: str) -> bytes:
         return text.lower().encode()

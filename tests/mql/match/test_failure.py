@@ -1,4 +1,4 @@
-"""What errInfo says of a document that a validator refused."""
+"""errInfo for a document that failed validation."""
 
 from __future__ import annotations
 

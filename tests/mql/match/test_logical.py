@@ -1,4 +1,4 @@
-"""`$and`, `$or`, `$nor`, `$not`, `$comment`, and the form of the tree."""
+"""`$and`, `$or`, `$nor`, `$not`, `$comment`, and the shape of the tree."""
 
 from __future__ import annotations
 

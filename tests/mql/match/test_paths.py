@@ -1,4 +1,4 @@
-"""How dotted paths go through documents and arrays, and which array element made a document match."""
+"""Dotted paths through documents and arrays, and the array element that made a document match."""
 
 from __future__ import annotations
 

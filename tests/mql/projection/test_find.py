@@ -1,6 +1,6 @@
 """The projection of a find."""
 
-# A message stands on one line, so that it can be searched for.
+# Messages stay on one line so that they can be searched for.
 # ruff: noqa: E501
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DOCUMENT = {"_id": 1, "a": 5, "b": {"c": 1, "d": 2}, "e": [{"c": 1, "d": 2}, 3, 
 
 
 def project(document: dict[str, Any], spec: dict[str, Any], filter: dict[str, Any] | None = None) -> list[tuple[str, Any]]:
-    """The fields of the projected document, in order."""
+    """Return the fields of the projected document, in order."""
     match = parse_match(filter or {}, ParseContext())
     return list(decode(parse_projection(spec, ParseContext(), match=match).apply(encode(document))).items())
 

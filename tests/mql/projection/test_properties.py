@@ -1,4 +1,4 @@
-"""Projections of any document, against models that work on decoded values."""
+"""Projections of arbitrary documents, checked against models on decoded values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOTHING = object()
 
 
 def included(value: Any, path: list[str]) -> Any:
-    """What an inclusion leaves of a value."""
+    """Return the part of a value that an inclusion keeps."""
     if not path:
         return value
     if type(value) is list:
@@ -32,7 +32,7 @@ def included(value: Any, path: list[str]) -> Any:
 
 
 def excluded(value: Any, path: list[str]) -> Any:
-    """What an exclusion leaves of a value."""
+    """Return the part of a value that an exclusion keeps."""
     if type(value) is list:
         return [excluded(item, path) for item in value]
     if type(value) is not dict or path[0] not in value:
@@ -43,7 +43,7 @@ def excluded(value: Any, path: list[str]) -> Any:
 
 
 def added(value: Any, path: list[str], leaf: Any) -> Any:
-    """A value with another at a path of it."""
+    """Return a value with `leaf` set at a path."""
     if not path:
         return leaf
     if type(value) is list:

@@ -1,6 +1,6 @@
 """The specifications of `$project`, `$addFields` and `$unset`."""
 
-# A message stands on one line, so that it can be searched for.
+# Messages stay on one line so that they can be searched for.
 # ruff: noqa: E501
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from secantus_server.mql.projection import Projection, parse_add_fields, parse_p
 
 
 def fields(projection: Projection, document: dict[str, Any]) -> list[tuple[str, Any]]:
-    """The fields of the projected document, in order."""
+    """Return the fields of the projected document, in order."""
     return list(decode(projection.apply(encode(document))).items())
 
 

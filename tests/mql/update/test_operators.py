@@ -1,6 +1,6 @@
-"""What each update operator makes of one document."""
+"""The effect of each update operator on one document."""
 
-# A message stands on one line, so that it can be searched for.
+# Messages stay on one line so that they can be searched for.
 # ruff: noqa: E501
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ CONTEXT = ParseContext(now=NOW, cluster_time=Timestamp(1_700_000_000, 7))
 
 
 def apply(document: dict[str, Any], update: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """The document after the update."""
+    """Return the document after the update."""
     return decode(parse_update(update, CONTEXT).apply(encode(document), **options))
 
 
 def same(first: Any, second: Any) -> bool:
-    """Equal to the byte: types, widths and order of fields included."""
+    """Return whether two values are equal byte for byte: types, widths and field order included."""
     return encode({"": first}) == encode({"": second})
 
 

@@ -1,6 +1,6 @@
-"""What the parser of updates refuses, and how."""
+"""Updates that the parser rejects, with their errors."""
 
-# A message stands on one line, so that it can be searched for.
+# Messages stay on one line so that they can be searched for.
 # ruff: noqa: E501
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from secantus_server.mql.update import parse_update
 
 
 def apply(document: dict[str, Any], update: dict[str, Any], *, filters: Any = (), index: int | None = None) -> dict[str, Any]:
-    """The document after the update."""
+    """Return the document after the update."""
     return decode(parse_update(update, ParseContext(), array_filters=filters).apply(encode(document), array_index=index))
 
 

@@ -1,4 +1,4 @@
-"""Updates of any document, against a model that works on decoded values."""
+"""Updates of arbitrary documents, checked against a model on decoded values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 def model_set(holder: Any, path: list[str], value: Any) -> None:
-    """Sets one path the slow way."""
+    """Set one path in a decoded document."""
     name, rest = path[0], path[1:]
     if type(holder) is list:
         if not name.isdigit():
@@ -47,7 +47,7 @@ def model_set(holder: Any, path: list[str], value: Any) -> None:
 
 
 def model_unset(holder: Any, path: list[str]) -> None:
-    """Removes one path the slow way."""
+    """Remove one path from a decoded document."""
     name, rest = path[0], path[1:]
     if type(holder) is list:
         if not name.isdigit() or int(name) >= len(holder):
@@ -64,7 +64,7 @@ def model_unset(holder: Any, path: list[str]) -> None:
 
 
 def outcome(change: dict[str, Any], document: dict[str, Any]) -> bytes | int:
-    """The changed document, or the code of the error."""
+    """Return the changed document, or the code of the error."""
     try:
         return parse_update({"$set": change}, ParseContext()).apply(encode(document))
     except CommandError as error:
@@ -72,7 +72,7 @@ def outcome(change: dict[str, Any], document: dict[str, Any]) -> bytes | int:
 
 
 def model_outcome(path: str, value: Any, document: dict[str, Any]) -> bytes | int:
-    """What the model makes of it."""
+    """Return the model's result for the same update."""
     changed = deepcopy(document)
     try:
         model_set(changed, path.split("."), value)

@@ -1,4 +1,4 @@
-"""Replacement documents, pipelines, and the documents that upserts make."""
+"""Replacement documents, pipelines, and the documents that upserts insert."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTEXT = ParseContext(cluster_time=Timestamp(9, 1), generate_object_id=lambda: 
 
 
 def apply(document: dict[str, Any], update: Any) -> list[tuple[str, Any]]:
-    """The fields after the update, in order."""
+    """Return the fields after the update, in order."""
     return list(decode(parse_update(update, CONTEXT).apply(encode(document))).items())
 
 

@@ -1,4 +1,4 @@
-"""Arrays: their elements, slices, order, and expressions over each element.
+"""Array operators: elements, slices, sets, sorting, and expressions over each element.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#array-expression-operators
 """

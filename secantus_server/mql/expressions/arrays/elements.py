@@ -1,4 +1,4 @@
-"""Single elements and pieces of arrays: `$arrayElemAt`, `$first`, `$last`, `$slice`, `$size`, `$isArray`, `$reverseArray`, `$concatArrays`.
+"""`$arrayElemAt`, `$first`, `$last`, `$slice`, `$size`, `$isArray`, `$reverseArray`, `$concatArrays`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/arrayElemAt/
 """
@@ -10,15 +10,15 @@ from typing import Any
 from secantus_server.bson import is_number, type_name
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.integers import to_int32
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import to_int32
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.value_text import value_text
 
 
 @operator("$arrayElemAt", arguments=2)
 def array_elem_at(array: Any, index: Any) -> Any:
-    """The element at an index, which counts from the end if it is negative; null for null, no value out of range.
+    """Return the element at an index, counted from the end if negative; null for null, MISSING if out of range.
 
     Raises:
         CommandError: 28689, 28690 or 28691 for a bad argument.
@@ -37,30 +37,30 @@ def array_elem_at(array: Any, index: Any) -> Any:
 
 @operator("$first", arguments=1)
 def first(array: Any) -> Any:
-    """The first element; null for null, no value for an empty array.
+    """Return the first element; null for null, MISSING for an empty array.
 
     Raises:
-        CommandError: 28689 for a value that is no array.
+        CommandError: 28689 for a value that is not an array.
     """
     return _end("$first", array, 0)
 
 
 @operator("$last", arguments=1)
 def last(array: Any) -> Any:
-    """The last element; null for null, no value for an empty array.
+    """Return the last element; null for null, MISSING for an empty array.
 
     Raises:
-        CommandError: 28689 for a value that is no array.
+        CommandError: 28689 for a value that is not an array.
     """
     return _end("$last", array, -1)
 
 
 @operator("$size", arguments=1)
 def size(array: Any) -> int:
-    """The number of elements.
+    """Return the number of elements.
 
     Raises:
-        CommandError: 17124 for a value that is no array, null among them.
+        CommandError: 17124 for a value that is not an array, including null.
     """
     if type(array) is not list:
         raise CommandError(17124, f"The argument to $size must be an array, but was of type: {type_name(array)}")
@@ -69,16 +69,16 @@ def size(array: Any) -> int:
 
 @operator("$isArray", arguments=1)
 def is_array(value: Any) -> bool:
-    """True for an array."""
+    """Return whether a value is an array."""
     return type(value) is list
 
 
 @operator("$reverseArray", arguments=1)
 def reverse_array(array: Any) -> list[Any] | None:
-    """The elements in the opposite order; null for null.
+    """Return the elements in reverse order; null for null.
 
     Raises:
-        CommandError: 34435 for a value that is no array.
+        CommandError: 34435 for a value that is not an array.
     """
     if is_nullish(array):
         return None
@@ -89,10 +89,10 @@ def reverse_array(array: Any) -> list[Any] | None:
 
 @operator("$concatArrays", arguments=(0, None))
 def concat_arrays(*arrays: Any) -> list[Any] | None:
-    """The elements of all arrays; null at the first null.
+    """Return the concatenated arrays; null as soon as an array is null.
 
     Raises:
-        CommandError: 28664 for a value that is no array.
+        CommandError: 28664 for a value that is not an array.
     """
     found: list[Any] = []
     for array in arrays:
@@ -106,7 +106,9 @@ def concat_arrays(*arrays: Any) -> list[Any] | None:
 
 @operator("$slice", arguments=(2, 3))
 def slice_(array: Any, *numbers: Any) -> list[Any] | None:
-    """`[array, n]`: the first n elements, or the last ones if n is negative; `[array, position, n]`: n elements from there on.
+    """Return a slice of an array.
+
+    `numbers` is (n) or (position, n): the first n elements (the last if n is negative), or n elements from a position on.
 
     Raises:
         CommandError: 28724 to 28729 for a bad argument.

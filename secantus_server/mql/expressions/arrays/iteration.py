@@ -1,4 +1,4 @@
-"""`$filter`, `$map`, `$reduce`: the parsers; `_iteration` evaluates.
+"""Parsers of `$filter`, `$map` and `$reduce`; their nodes are in `_iteration`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/filter/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/map/
@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
-from secantus_server.mql.expressions._iteration import Filter, Map, Reduce
 from secantus_server.mql.expressions._nodes import Expression
-from secantus_server.mql.expressions.integers import to_int32
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.arrays._iteration import Filter, Map, Reduce
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import to_int32
 from secantus_server.mql.expressions.parser import fold, parse_expression
 from secantus_server.mql.expressions.paths import validate_variable_name
 from secantus_server.mql.expressions.registry import operator_parser
@@ -54,10 +54,10 @@ REDUCE = Signature(
 
 @operator_parser("$filter")
 def parse_filter(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$filter: {input, cond, as, limit}}`.
+    """Parse `{$filter: {input, cond, as, limit}}`.
 
     Raises:
-        CommandError: 28646 to 28650 for a malformed argument, 9 for a name no variable may have.
+        CommandError: 28646 to 28650 for a malformed argument, 9 for an invalid variable name.
     """
     given = FILTER.check(argument)
     source, cell = parse_expression(given["input"], ctx), Cell()
@@ -68,10 +68,10 @@ def parse_filter(argument: Any, ctx: ParseContext) -> Expression:
 
 @operator_parser("$map")
 def parse_map(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$map: {input, as, in}}`.
+    """Parse `{$map: {input, as, in}}`.
 
     Raises:
-        CommandError: 16878 to 16882 for a malformed argument, 9 for a name no variable may have.
+        CommandError: 16878 to 16882 for a malformed argument, 9 for an invalid variable name.
     """
     given = MAP.check(argument)
     source, cell = parse_expression(given["input"], ctx), Cell()
@@ -81,7 +81,7 @@ def parse_map(argument: Any, ctx: ParseContext) -> Expression:
 
 @operator_parser("$reduce")
 def parse_reduce(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$reduce: {input, initialValue, in}}`.
+    """Parse `{$reduce: {input, initialValue, in}}`.
 
     Raises:
         CommandError: 40075 to 40079 for a malformed argument.
@@ -94,7 +94,7 @@ def parse_reduce(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _variable(given: dict[str, Any]) -> str:
-    """The name of the variable for the element; anything but a string counts as an empty name."""
+    """Return the name of the element's variable; a value that is not a string counts as an empty name."""
     name = given.get("as", "this")
     name = name if type(name) is str else ""
     validate_variable_name(name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from secantus_server.bson import is_number, type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.integers import to_int32
+from secantus_server.mql.expressions.numbers.integers import to_int32
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.value_text import value_text
 
@@ -19,10 +19,10 @@ BYTES_PER_NUMBER = 16
 
 @operator("$range", arguments=(2, 3))
 def range_(start: Any, end: Any, step: Any = 1) -> list[int]:
-    """The ints from `start` to before `end`.
+    """Return the ints from `start` up to, but not including, `end`.
 
     Raises:
-        CommandError: 34443 to 34449 for a bad argument, 146 for an array that would not fit into memory.
+        CommandError: 34443 to 34449 for an invalid argument, 146 if the array would exceed the memory limit.
     """
     first = _number("starting value", "a starting value", start, 34443)
     last = _number("ending value", "an ending value", end, 34445)

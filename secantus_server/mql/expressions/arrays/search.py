@@ -13,22 +13,22 @@ from secantus_server.bson import key_string, type_name, values_equal
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
-from secantus_server.mql.expressions.integers import index_bound
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import index_bound
 from secantus_server.mql.expressions.parser import call, parse_arguments
 from secantus_server.mql.expressions.registry import operator_parser
 
 INDEX_CODES = (9711600, 9711601)
-# Stands for an end that was left out: the end of the array.
+# The default of an omitted `end`: the end of the array.
 TO_THE_END = 2**31 - 1
 
 
 @operator_parser("$in")
 def parse_in(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$in: [value, array]}`; a constant array is searched by its elements' keys.
+    """Parse `{$in: [value, array]}`; a constant array becomes a set of its elements' key strings.
 
     Raises:
-        CommandError: 16020 for a wrong number of arguments, 40081 for a constant that is no array.
+        CommandError: 16020 for a wrong number of arguments, 40081 for a constant that is not an array.
     """
     value, array = parse_arguments("$in", argument, ctx, 2, 2)
     if type(array) is not Constant:
@@ -39,7 +39,7 @@ def parse_in(argument: Any, ctx: ParseContext) -> Expression:
 
 @operator_parser("$indexOfArray")
 def parse_index_of_array(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$indexOfArray: [array, value, start, end]}`.
+    """Parse `{$indexOfArray: [array, value, start, end]}`.
 
     Raises:
         CommandError: 28667 for a wrong number of arguments.
@@ -62,7 +62,7 @@ def _array(value: Any) -> list[Any]:
 
 
 def _index_of(collation: Collation | None, array: Any, value: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
-    """The index of the first equal element between the bounds, -1 if there is none; null for null."""
+    """Return the index of the first equal element within the bounds, or -1; null for null."""
     if is_nullish(array):
         return None
     if type(array) is not list:
@@ -73,7 +73,7 @@ def _index_of(collation: Collation | None, array: Any, value: Any, start: Any = 
 
 
 def _find(collation: Collation | None, value: Any, array: list[Any], first: int, last: int) -> int:
-    """The index of the first element in a range that equals a value, or -1."""
+    """Return the index of the first equal element in a range of indexes, or -1."""
     if collation is None:
         for index in range(first, min(last, len(array))):
             if values_equal(array[index], value):

@@ -1,4 +1,4 @@
-"""`$sortArray`: by the whole elements, or by fields of elements that are documents.
+"""`$sortArray`: sorts by whole elements, or by fields of elements that are documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sortArray/
 """
@@ -14,8 +14,8 @@ from secantus_server.errors import CommandError
 from secantus_server.mql import sort
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Expression
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 
@@ -32,7 +32,7 @@ SIGNATURE = Signature(
 
 @operator_parser("$sortArray")
 def parse_sort_array(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$sortArray: {input, sortBy}}`; `sortBy` is 1, -1 or a sort pattern, not an expression.
+    """Parse `{$sortArray: {input, sortBy}}`; `sortBy` is 1, -1 or a sort pattern, not an expression.
 
     Raises:
         CommandError: 2942500 to 2942507 for a malformed argument.
@@ -57,7 +57,7 @@ def _sort(key: Callable[[Any], bytes], reverse: bool, array: Any) -> list[Any] |
 
 
 def _document_key(pattern: sort.SortPattern, element: Any) -> bytes:
-    """An element that is no document has none of the fields."""
+    """Return an element's sort key; an element that is not a document has none of the fields."""
     return pattern.key(encode(element if type(element) is dict else {}))
 
 
@@ -66,7 +66,7 @@ def _whole_key(ctx: ParseContext, element: Any) -> bytes:
 
 
 def _direction(value: Any) -> int | None:
-    """1 or -1 for a number that is one of them."""
+    """Return 1 or -1 if the value is that number of any type, else None."""
     if not is_number(value):
         return None
     return next((direction for direction in (1, -1) if key_string(value) == key_string(direction)), None)

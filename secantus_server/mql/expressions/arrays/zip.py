@@ -1,4 +1,4 @@
-"""`$zip`: the first elements of several arrays as one array, then the second ones, and so on.
+"""`$zip`: transposes several arrays into one array per index.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/zip/
 """
@@ -14,7 +14,7 @@ from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Expression
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
@@ -22,7 +22,7 @@ from secantus_server.mql.expressions.value_text import value_text
 
 @operator_parser("$zip")
 def parse_zip(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$zip: {inputs: [...], useLongestLength, defaults: [...]}}`.
+    """Parse `{$zip: {inputs: [...], useLongestLength, defaults: [...]}}`.
 
     Raises:
         CommandError: 34460 to 34467 for a malformed argument.
@@ -56,7 +56,7 @@ def _check_field(name: str, value: Any) -> None:
 
 
 def _zip(count: int, longest: bool, *values: Any) -> list[list[Any]] | None:
-    """The rows; the first `count` values are the arrays, the others what stands in where an array is at its end."""
+    """Return the rows. The first `count` values are the arrays, the others the defaults for arrays that are too short."""
     arrays = values[:count]
     if any(is_nullish(array) for array in arrays):
         return None

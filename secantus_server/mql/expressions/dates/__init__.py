@@ -1,4 +1,4 @@
-"""Dates: their parts, arithmetic, text, and time zones.
+"""Date operators: parts, arithmetic, formatting, parsing, and time zones.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#date-expression-operators
 """

@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateAdd/
 
-Units of a day and more move the clock of the time zone, so that the hour stays over a change to summer time; smaller units are
-a length of time.
+Days and longer units are added to local time in the time zone, so that the time of day stays the same across a daylight saving
+change. Shorter units are durations.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, day_numbe
 from secantus_server.mql.expressions.dates.coercion import milliseconds_of, to_date
 from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS, check_unit, to_unit
-from secantus_server.mql.expressions.integers import to_int64
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import to_int64
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 
 MS_PER_MONTH = 28 * MS_PER_DAY
-SPAN = 2**64  # no amount of time is longer than all the time there is
+SPAN = 2**64  # exceeds the distance between any two int64 dates
 
 
 def _signature(name: str) -> Signature:
@@ -44,7 +44,7 @@ def _signature(name: str) -> Signature:
 
 
 def _add_parser(name: str, sign: int) -> Callable[[Any, ParseContext], Expression]:
-    """The parser of the operator that adds `sign` times the amount."""
+    """Return the parser of an operator that adds `sign` times the amount."""
     signature = _signature(name)
     function = partial(_evaluate, name, sign)
 
@@ -76,7 +76,7 @@ def _evaluate(name: str, sign: int, start: Any, unit: Any, amount: Any, timezone
 
 
 def add_units(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
-    """A moment moved by a number of units, as a number that may be out of int64's range."""
+    """Return a time plus a number of units; the result may be out of int64's range."""
     if unit in MONTHS:
         return zone.moment(_add_months(zone.local(ms), MONTHS[unit] * amount))
     if unit in ("day", "week"):
@@ -85,7 +85,7 @@ def add_units(ms: int, unit: str, amount: int, zone: TimeZone) -> int:
 
 
 def _add_months(local: int, months: int) -> int:
-    """A day that the month does not have becomes its last one."""
+    """Add months to a local time; a day that the month does not have becomes its last day."""
     days, time_of_day = divmod(local, MS_PER_DAY)
     year, month, day = year_month_day(days)
     years, index = divmod(month - 1 + months, 12)

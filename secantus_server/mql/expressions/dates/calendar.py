@@ -1,6 +1,6 @@
-"""The proleptic Gregorian calendar over every int64 number of milliseconds, which `datetime` does not cover.
+"""The proleptic Gregorian calendar over the whole int64 range of milliseconds, which exceeds that of `datetime`.
 
-A moment is milliseconds since the epoch; a day is days since 1970-01-01. Neither knows of time zones.
+A moment is a number of milliseconds since the epoch, a day a number of days since 1970-01-01. Both ignore time zones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DAYS_BEFORE_EPOCH = 719468  # from 0000-03-01 to 1970-01-01
 
 
 class Parts(NamedTuple):
-    """A moment taken apart."""
+    """The parts of a moment."""
 
     year: int
     month: int
@@ -28,7 +28,7 @@ class Parts(NamedTuple):
 
 
 class IsoWeek(NamedTuple):
-    """A day as ISO 8601 counts it; Monday is 1."""
+    """An ISO 8601 week date; Monday is 1."""
 
     year: int
     week: int
@@ -36,9 +36,9 @@ class IsoWeek(NamedTuple):
 
 
 def day_number(year: int, month: int, day: int) -> int:
-    """Days since the epoch; a month or day out of its range carries over into the next larger unit."""
+    """Return the days since the epoch; a month or day out of range carries over into the next larger unit."""
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
-    # Years are counted from March, so that the leap day is the last one.
+    # Years are counted from March, so that the leap day is the last day of the year.
     shifted = year - 1 if month <= 2 else year
     era, year_of_era = divmod(shifted, 400)
     day_of_year = (153 * ((month + 9) % 12) + 2) // 5
@@ -47,7 +47,7 @@ def day_number(year: int, month: int, day: int) -> int:
 
 
 def year_month_day(days: int) -> tuple[int, int, int]:
-    """The civil date of a day number."""
+    """Return the year, month and day of a day number."""
     era, day_of_era = divmod(days + DAYS_BEFORE_EPOCH, DAYS_PER_ERA)
     year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096) // 365
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
@@ -58,7 +58,7 @@ def year_month_day(days: int) -> tuple[int, int, int]:
 
 
 def split(ms: int) -> Parts:
-    """Takes a moment apart."""
+    """Split a moment into its parts."""
     days, rest = divmod(ms, MS_PER_DAY)
     year, month, day = year_month_day(days)
     seconds, millisecond = divmod(rest, MS_PER_SECOND)
@@ -68,32 +68,32 @@ def split(ms: int) -> Parts:
 
 
 def join(days: int, hour: int = 0, minute: int = 0, second: int = 0, millisecond: int = 0) -> int:
-    """The moment of a day and a time of day; values out of range carry over."""
+    """Return the moment of a day and a time of day; out-of-range values carry over."""
     return days * MS_PER_DAY + hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * MS_PER_SECOND + millisecond
 
 
 def days_in_month(year: int, month: int) -> int:
-    """How many days a month has."""
+    """Return the number of days in a month."""
     return day_number(year, month + 1, 1) - day_number(year, month, 1)
 
 
 def day_of_year(days: int) -> int:
-    """1 for the first of January."""
+    """Return the day of the year, 1 for January 1."""
     return days - day_number(year_month_day(days)[0], 1, 1) + 1
 
 
 def day_of_week(days: int) -> int:
-    """1 for Sunday to 7 for Saturday."""
+    """Return the day of the week, 1 for Sunday to 7 for Saturday."""
     return (days + 4) % 7 + 1
 
 
 def week_of_year(days: int) -> int:
-    """Weeks begin on Sunday; days before the year's first Sunday are in week 0."""
+    """Return the week of the year. Weeks begin on Sunday; days before the year's first Sunday are in week 0."""
     return (day_of_year(days) - day_of_week(days) + 7) // 7
 
 
 def iso_week(days: int) -> IsoWeek:
-    """The ISO 8601 week: it belongs to the year that its Thursday is in."""
+    """Return the ISO 8601 week date of a day; a week belongs to the year of its Thursday."""
     weekday = (days + 3) % 7
     thursday = days - weekday + 3
     year = year_month_day(thursday)[0]
@@ -101,14 +101,14 @@ def iso_week(days: int) -> IsoWeek:
 
 
 def iso_day_number(year: int, week: int, day: int) -> int:
-    """Days since the epoch of an ISO week date; a week or day out of its range carries over."""
+    """Return the days since the epoch of an ISO week date; an out-of-range week or day carries over."""
     fourth = day_number(year, 1, 4)
     monday = fourth - (fourth + 3) % 7
     return monday + (week - 1) * 7 + day - 1
 
 
 def iso_text(ms: int) -> str:
-    """A moment as `2024-01-31T12:00:00.000Z`."""
+    """Format a moment as `2024-01-31T12:00:00.000Z`."""
     parts = split(ms)
     date = f"{parts.year:04d}-{parts.month:02d}-{parts.day:02d}"
     return f"{date}T{parts.hour:02d}:{parts.minute:02d}:{parts.second:02d}.{parts.millisecond:03d}Z"

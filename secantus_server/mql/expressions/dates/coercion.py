@@ -1,4 +1,4 @@
-"""What counts as a date: a date, a timestamp's seconds, or the moment in an ObjectId."""
+"""Conversion of date-like values: dates, timestamps (their seconds) and ObjectIds (their creation time)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secantus_server.mql.expressions.dates.calendar import MS_PER_SECOND
 
 
 def milliseconds_of(value: Any) -> int | None:
-    """Milliseconds since the epoch of a date-like value, None for any other."""
+    """Return the milliseconds since the epoch of a date-like value, or None for any other."""
     kind = type(value)
     if kind is Date:
         return int(value.ms)
@@ -27,10 +27,10 @@ def milliseconds_of(value: Any) -> int | None:
 
 
 def to_milliseconds(value: Any) -> int:
-    """Milliseconds since the epoch of a date-like value.
+    """Return the milliseconds since the epoch of a date-like value.
 
     Raises:
-        CommandError: 16006 for a value that is none.
+        CommandError: 16006 for any other value.
     """
     ms = milliseconds_of(value)
     if ms is None:
@@ -39,10 +39,10 @@ def to_milliseconds(value: Any) -> int:
 
 
 def to_date(ms: int, operator: str, code: int) -> Date:
-    """The date of a computed moment.
+    """Return the date of a computed moment.
 
     Raises:
-        CommandError: `code` if int64 cannot hold it.
+        CommandError: `code` if it overflows int64.
     """
     if not INT64_MIN <= ms <= INT64_MAX:
         raise CommandError(code, f"{operator} overflowed")

@@ -1,4 +1,4 @@
-"""`$dateDiff`: how many boundaries of a unit lie between two dates.
+"""`$dateDiff`: the number of unit boundaries between two dates.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateDiff/
 """
@@ -17,8 +17,8 @@ from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, year_mont
 from secantus_server.mql.expressions.dates.coercion import milliseconds_of
 from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS, check_unit, to_unit, to_weekday
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 
@@ -36,10 +36,10 @@ SIGNATURE = Signature(
 
 @operator_parser("$dateDiff")
 def parse_date_diff(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$dateDiff: {startDate, endDate, unit, timezone, startOfWeek}}`.
+    """Parse `{$dateDiff: {startDate, endDate, unit, timezone, startOfWeek}}`.
 
     Raises:
-        CommandError: 5166301 to 5166305, and for a constant that is no unit or time zone.
+        CommandError: 5166301 to 5166305 for a malformed argument; the errors of an invalid constant unit or time zone.
     """
     arguments = SIGNATURE.parse(argument, ctx)
     check_unit("$dateDiff", arguments[2])
@@ -48,7 +48,7 @@ def parse_date_diff(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def date_diff(start: Any, end: Any, unit: Any, timezone: Any, start_of_week: Any) -> Int64 | None:
-    """The number of units, negative if `end` is before `start`; null if anything needed is null."""
+    """Return the number of units, negative if `end` is before `start`; null if any argument is null."""
     if is_nullish(start) or is_nullish(end) or is_nullish(unit) or is_nullish(start_of_week):
         return None
     unit = to_unit("$dateDiff", unit)
@@ -68,7 +68,7 @@ def _moment(value: Any, which: str) -> int:
 
 
 def _index(ms: int, unit: str, zone: TimeZone, first_day: int) -> int:
-    """The number of the unit that a moment is in, counted from anywhere."""
+    """Return the ordinal of the unit that contains a moment; only differences of ordinals are meaningful."""
     offset = zone.offset(ms)
     if unit in MONTHS:
         year, month, _ = year_month_day((ms + offset) // MS_PER_DAY)
@@ -78,5 +78,5 @@ def _index(ms: int, unit: str, zone: TimeZone, first_day: int) -> int:
         return ((ms + offset) // MS_PER_DAY + 3 - first_day) // 7
     if unit == "day":
         return (ms + offset) // MS_PER_DAY
-    # Hours and less are a length of time: of the zone's offset only what moves their boundaries counts.
+    # Hours and shorter units are durations: only the part of the zone's offset that shifts their boundaries counts.
     return (ms + offset % LENGTHS[unit]) // LENGTHS[unit]

@@ -1,4 +1,4 @@
-"""Format strings such as `%Y-%m-%d`: cut into pieces, and written.
+"""Format strings such as `%Y-%m-%d`: tokenizer and formatter.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateToString/#format-specifiers
 """
@@ -35,7 +35,7 @@ PIECE = re.compile(r"%(.)|([^%]+)", re.DOTALL)
 
 
 class Moment(NamedTuple):
-    """What the clock of a zone shows: its parts, the day number, and the clock's offset from UTC in milliseconds."""
+    """A local time: its parts, the day number, and the zone's offset from UTC in milliseconds."""
 
     parts: Parts
     day: int
@@ -47,7 +47,7 @@ def _offset_text(offset: int) -> str:
     return f"{'-' if offset < 0 else '+'}{hours:02d}{minutes:02d}"
 
 
-# What each specifier writes.
+# The formatter of each specifier.
 FIELDS: dict[str, Callable[[Moment], str]] = {
     "Y": lambda moment: f"{moment.parts.year:04d}",
     "m": lambda moment: f"{moment.parts.month:02d}",
@@ -72,14 +72,14 @@ TO_STRING = "".join(FIELDS)
 
 @lru_cache(maxsize=256)
 def pieces(text: str, specifiers: str) -> tuple[tuple[str, str], ...]:
-    """Cuts a format into (specifier, "") and ("", literal text).
+    """Split a format into (specifier, "") and ("", literal text) pairs.
 
     Arguments:
         text: the format.
-        specifiers: the letters it may contain; `%%` is always taken.
+        specifiers: the allowed letters; `%%` is always allowed.
 
     Raises:
-        CommandError: 18535 or 18536 for a `%` without a letter or before one that is not taken.
+        CommandError: 18535 for a `%` at the end, 18536 for an unknown specifier.
     """
     found = []
     position = 0
@@ -97,10 +97,10 @@ def pieces(text: str, specifiers: str) -> tuple[tuple[str, str], ...]:
 
 
 def format_date(ms: int, text: str, zone: TimeZone) -> str:
-    """Writes a moment as the clock of a zone shows it.
+    """Format a moment in local time of a zone.
 
     Raises:
-        CommandError: 18535 or 18536 for a bad format, 18537 for a year that has not four digits.
+        CommandError: 18535 or 18536 for an invalid format, 18537 for a year that does not have four digits.
     """
     offset = zone.offset(ms)
     parts = calendar.split(ms + offset)

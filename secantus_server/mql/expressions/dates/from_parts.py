@@ -1,4 +1,4 @@
-"""`$dateFromParts`: a date from its year, month, day..., or from its ISO week.
+"""`$dateFromParts`: a date from calendar parts (year, month, day...) or an ISO week date.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateFromParts/
 """
@@ -17,9 +17,9 @@ from secantus_server.mql.expressions._nodes import Expression
 from secantus_server.mql.expressions.dates.calendar import day_number, iso_day_number, join
 from secantus_server.mql.expressions.dates.coercion import to_date
 from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
-from secantus_server.mql.expressions.integers import to_int64
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import to_int64
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
@@ -38,7 +38,7 @@ MAX_PART = 2**15
 
 @operator_parser("$dateFromParts")
 def parse_date_from_parts(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$dateFromParts: {year or isoWeekYear, ...}}`.
+    """Parse `{$dateFromParts: {year or isoWeekYear, ...}}`.
 
     Raises:
         CommandError: 40489, 40516, 40518 or 40519 for a malformed argument.
@@ -57,7 +57,7 @@ def parse_date_from_parts(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _date(number: Callable[[int, int, int], int], names: tuple[str, ...], *values: Any) -> Date | None:
-    """The date of three parts of a day, four of a time, and a time zone; null if any of them is null."""
+    """Return the date of three day parts, four time parts and a time zone; null if any of them is null."""
     *parts, timezone = values
     zone = to_timezone(timezone)
     if zone is None or any(is_nullish(value) for value in parts):

@@ -1,4 +1,4 @@
-"""`$dateFromString`.
+"""`$dateFromString`: parses a date.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateFromString/
 """
@@ -15,8 +15,8 @@ from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.formats import pieces
 from secantus_server.mql.expressions.dates.parse_text import CONVERSION_FAILURE, FROM_STRING, parse_date_text, parse_formatted_date
 from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import fold, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
@@ -30,7 +30,7 @@ SIGNATURE = Signature(
 
 
 class DateFromString(Expression):
-    """Evaluates `onNull` and `onError` only when they are needed; `format` and `on_error` may be None."""
+    """The node of `$dateFromString`. It evaluates `onNull` and `onError` only if needed; `format` and `on_error` may be None."""
 
     def __init__(
         self, text: Expression, form: Expression | None, timezone: Expression, on_null: Expression, on_error: Expression | None
@@ -42,7 +42,7 @@ class DateFromString(Expression):
         self.on_error = on_error
 
     def evaluate(self, doc: bytes) -> Any:
-        """The date, or what `onNull` or `onError` says, or null."""
+        """Return the date, the value of `onNull` or `onError`, or null."""
         form = None if self.format is None else self.format.evaluate(doc)
         _check_format(form)
         zone = to_timezone(self.timezone.evaluate(doc))
@@ -57,10 +57,10 @@ class DateFromString(Expression):
         return self.on_error.evaluate(doc)
 
     def date(self, text: Any, form: Any, zone: TimeZone | None) -> Date | None:
-        """The date in an evaluated text.
+        """Parse an evaluated string.
 
         Raises:
-            CommandError: 241 if there is none.
+            CommandError: 241 if it is not a date.
         """
         if type(text) is not str:
             found = f"{type_name(text)} with value {value_text(text)}"
@@ -70,17 +70,17 @@ class DateFromString(Expression):
         return Date(parse_date_text(text, zone) if self.format is None else parse_formatted_date(text, form, zone))
 
     def children(self) -> tuple[Expression, ...]:
-        """The arguments that are there."""
+        """Return the given arguments."""
         optional = (argument for argument in (self.format, self.on_error) if argument is not None)
         return (self.text, self.timezone, self.on_null, *optional)
 
 
 @operator_parser("$dateFromString")
 def parse_date_from_string(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$dateFromString: {dateString, format, timezone, onNull, onError}}`.
+    """Parse `{$dateFromString: {dateString, format, timezone, onNull, onError}}`.
 
     Raises:
-        CommandError: 40540 to 40542 for a malformed argument; 18535, 18536, 40485, 40517, 40684 for bad constants.
+        CommandError: 40540 to 40542 for a malformed argument; 18535, 18536, 40485, 40517, 40684 for invalid constants.
     """
     given = SIGNATURE.check(argument)
     form = parse_expression(given["format"], ctx) if "format" in given else None

@@ -1,4 +1,4 @@
-"""Reads a date out of a text: by a format string, or in any of the usual ways to write one.
+"""Date parsing: by a format string, or in any of the common notations.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateFromString/
 
@@ -38,7 +38,7 @@ FORMAT_FIELDS = {
     "Z": "([+-][0-9]{1,4})",
 }
 FROM_STRING = "".join(FORMAT_FIELDS)
-# Which part each specifier is.
+# The date part that each specifier sets.
 FORMAT_PARTS = {
     "Y": "year",
     "G": "year",
@@ -81,19 +81,19 @@ ZONE = "(?P<zone>[+-][0-9]{1,2}(?::?[0-9]{2})?|" + "|".join(ABBREVIATIONS) + ")"
 
 @cache
 def _texts() -> list[re.Pattern[str]]:
-    """The patterns of free-form dates; compiling them takes milliseconds, which the start of a server should not pay."""
+    """Return the patterns of free-form dates. Compiling them takes milliseconds, so it happens on first use, not at server start."""
     return [re.compile(rf"{WEEKDAY}{date}(?:(?:t|[ \t,]+)(?:{CLOCK}))?[ \t]*{ZONE}?", re.IGNORECASE | re.ASCII) for date in DATES]
 
 
 def parse_date_text(text: str, zone: TimeZone) -> int:
-    """Milliseconds since the epoch of a date written in one of the usual ways.
+    """Parse a date in a common notation and return its milliseconds since the epoch.
 
     Arguments:
-        text: what the user wrote, for instance `2017-02-08T12:10:40.787Z` or `oct 20 2020`.
-        zone: where the clock is if the text does not say it.
+        text: for example `2017-02-08T12:10:40.787Z` or `oct 20 2020`.
+        zone: the time zone if the text names none.
 
     Raises:
-        CommandError: 241 if the text is no date.
+        CommandError: 241 if the text is not a date.
     """
     stripped = text.strip(" \t\n\r")
     for pattern in _texts():
@@ -107,10 +107,10 @@ def parse_date_text(text: str, zone: TimeZone) -> int:
 
 
 def parse_formatted_date(text: str, form: str, zone: TimeZone) -> int:
-    """Milliseconds since the epoch of a date that is written as a format says.
+    """Parse a date by a format and return its milliseconds since the epoch.
 
     Raises:
-        CommandError: 241 if the text does not fit or is no date, 18535 or 18536 for a bad format.
+        CommandError: 241 if the text does not match or is not a date, 18535 or 18536 for an invalid format.
     """
     pattern, letters = _compiled(form)
     found = pattern.fullmatch(text)
@@ -135,7 +135,7 @@ def _compiled(form: str) -> tuple[re.Pattern[str], list[str]]:
 
 
 def _fitting(text: str, form: str) -> int:
-    """How many characters of a text fit the beginning of a format."""
+    """Return how many characters of a text match the beginning of a format."""
     source, position = "", 0
     for letter, literal in pieces(form, FROM_STRING):
         source += FORMAT_FIELDS[letter] if letter else re.escape(literal)
@@ -147,7 +147,7 @@ def _fitting(text: str, form: str) -> int:
 
 
 def _day(text: str, parts: dict[str, str]) -> int:
-    """Midnight of a calendar date, an ISO week date or a day of the year."""
+    """Return the midnight of a calendar date, an ISO week date or a day of the year."""
     if "year" not in parts:
         raise _incomplete(text)
     year = int(parts["year"])
@@ -164,7 +164,7 @@ def _day(text: str, parts: dict[str, str]) -> int:
 
 
 def _clock(text: str, parts: dict[str, str]) -> int:
-    """Milliseconds since midnight."""
+    """Return the time of day in milliseconds."""
     hour = int(parts.get("hour") or parts.get("hour12") or parts.get("hours") or 0)
     minute = int(parts.get("minute") or parts.get("minutes") or 0)
     second = int(parts.get("second") or parts.get("seconds") or 0)
@@ -177,7 +177,7 @@ def _clock(text: str, parts: dict[str, str]) -> int:
 
 
 def _in_zone(local: int, name: str | None, zone: TimeZone) -> int:
-    """The moment of a clock time, in the zone the text names or else the given one."""
+    """Return the moment of a local time, in the zone named in the text or else the given one."""
     if name is None:
         return zone.moment(local)
     if not zone.is_utc:

@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/year/
 
-All take a date, or a list of one, or `{date: ..., timezone: ...}`, and give null for null.
+All take a date, a list of one date, or `{date: ..., timezone: ...}`, and return null for null.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from secantus_server.mql.expressions.dates import calendar
 from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND
 from secantus_server.mql.expressions.dates.coercion import to_milliseconds
 from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
 
 Part = Callable[[int], Any]
 
-# What each operator takes out of a moment of local time.
+# The function of each operator, applied to a local time in milliseconds.
 PARTS: dict[str, Part] = {
     "$year": lambda ms: calendar.year_month_day(ms // MS_PER_DAY)[0],
     "$month": lambda ms: calendar.year_month_day(ms // MS_PER_DAY)[1],
@@ -45,11 +45,11 @@ PARTS: dict[str, Part] = {
 
 
 def part_parser(name: str, part: Part) -> Callable[[Any, ParseContext], Expression]:
-    """The parser of the operator that takes one part.
+    """Return the parser of an operator that extracts one part.
 
     Arguments:
         name: the operator with its `$`.
-        part: the part of a moment of local time.
+        part: computes the part from a local time in milliseconds.
     """
 
     def part_of(date: Any, timezone: Any) -> Any:
@@ -66,10 +66,10 @@ def part_parser(name: str, part: Part) -> Callable[[Any, ParseContext], Expressi
 
 
 def parse_date_argument(name: str, argument: Any, ctx: ParseContext) -> tuple[Expression, Expression]:
-    """The date and the time zone of an operator of this family.
+    """Parse the date and the time zone of an operator of this family.
 
     Raises:
-        CommandError: 40535, 40536 or 40539 for a malformed argument, 40485 or 40517 for a constant that names no zone.
+        CommandError: 40535, 40536 or 40539 for a malformed argument, 40485 or 40517 for an invalid constant time zone.
     """
     if type(argument) is list:
         if len(argument) != 1:

@@ -1,4 +1,4 @@
-"""`$tsSecond` and `$tsIncrement`: the two halves of a timestamp, as longs.
+"""`$tsSecond` and `$tsIncrement`: the two parts of a timestamp, as longs.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/tsSecond/
 """
@@ -12,13 +12,13 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
 
 
 @operator("$tsSecond", arguments=1)
 def ts_second(value: Any) -> Int64 | None:
-    """The seconds of a timestamp; null for null.
+    """Return the seconds of a timestamp; null for null.
 
     Raises:
         CommandError: 5687301 for any other type.
@@ -32,7 +32,7 @@ def ts_second(value: Any) -> Int64 | None:
 
 @operator("$tsIncrement", arguments=1)
 def ts_increment(value: Any) -> Int64 | None:
-    """The ordinal of a timestamp; null for null.
+    """Return the ordinal of a timestamp; null for null.
 
     Raises:
         CommandError: 5687302 for any other type.

@@ -1,4 +1,4 @@
-"""Time zones: an Olson identifier or an offset from UTC.
+"""Time zones, given as an Olson identifier or an offset from UTC.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateToString/ (argument `timezone`)
 """
@@ -16,68 +16,68 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_MINUTE
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 
 OFFSET = re.compile(r"([+-])([0-9]{2})(?::?([0-9]{2}))?")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# `datetime` ends at these; a zone's rules do not change before the first and repeat after the last.
+# The limits of `datetime`. A zone's offset is constant before the first; its last rules repeat after the second.
 FIRST_MS = -62135510400000
 LAST_MS = 253402214400000
 
 
 class TimeZone(ABC):
-    """A clock on the wall. What it shows is told as if it were UTC."""
+    """A time zone. A local time is the number of milliseconds that the same clock time has in UTC."""
 
     @property
     def is_utc(self) -> bool:
-        """True for UTC, whatever it was called."""
+        """Whether the zone is UTC, under any name."""
         return False
 
     @abstractmethod
     def local(self, ms: int) -> int:
-        """What the clock shows at a moment."""
+        """Return the local time of a moment."""
 
     @abstractmethod
     def moment(self, local_ms: int) -> int:
-        """The moment at which the clock shows a time."""
+        """Return the moment of a local time."""
 
     def offset(self, ms: int) -> int:
-        """How many milliseconds the clock is ahead of UTC at a moment."""
+        """Return how many milliseconds local time is ahead of UTC at a moment."""
         return self.local(ms) - ms
 
 
 class FixedZone(TimeZone):
-    """A clock that is always the same distance from UTC."""
+    """A zone at a fixed offset from UTC."""
 
     def __init__(self, offset_ms: int) -> None:
         self.offset_ms = offset_ms
 
     @property
     def is_utc(self) -> bool:
-        """True if there is no distance."""
+        """Whether the offset is zero."""
         return self.offset_ms == 0
 
     def local(self, ms: int) -> int:
-        """What the clock shows at a moment."""
+        """Return the local time of a moment."""
         return ms + self.offset_ms
 
     def moment(self, local_ms: int) -> int:
-        """The moment at which the clock shows a time."""
+        """Return the moment of a local time."""
         return local_ms - self.offset_ms
 
 
 class NamedZone(TimeZone):
-    """A zone of the time zone database, whose distance from UTC changes."""
+    """A zone of the time zone database; its offset from UTC changes over time."""
 
     def __init__(self, zone: zoneinfo.ZoneInfo) -> None:
         self.zone = zone
 
     def local(self, ms: int) -> int:
-        """What the clock shows at a moment."""
+        """Return the local time of a moment."""
         return ms + _milliseconds(_datetime(ms).astimezone(self.zone).utcoffset())
 
     def moment(self, local_ms: int) -> int:
-        """The first moment at which the clock shows a time; one that it skips is moved on by what it skips."""
+        """Return the first moment of a local time; a time skipped by a clock change is moved forward by the length of the gap."""
         wall = _datetime(local_ms).replace(tzinfo=self.zone)
         return local_ms - _milliseconds(wall.utcoffset())
 
@@ -87,10 +87,10 @@ UTC = FixedZone(0)
 
 @lru_cache(maxsize=256)
 def find_timezone(name: str) -> TimeZone:
-    """The zone of an identifier such as `Europe/Paris`, `+02:00`, `-0530`, `+03` or `UTC`.
+    """Return the time zone of an identifier such as `Europe/Paris`, `+02:00`, `-0530`, `+03` or `UTC`.
 
     Raises:
-        CommandError: 40485 if there is no such zone.
+        CommandError: 40485 if no such zone exists.
     """
     if name in ("UTC", "GMT"):
         return UTC
@@ -102,7 +102,7 @@ def find_timezone(name: str) -> TimeZone:
 
 
 def to_timezone(value: Any) -> TimeZone | None:
-    """The zone an evaluated `timezone` argument names, or None for null.
+    """Return the time zone of an evaluated `timezone` argument, or None for null.
 
     Raises:
         CommandError: 40517 for another type, 40485 for an unknown zone.
@@ -115,7 +115,7 @@ def to_timezone(value: Any) -> TimeZone | None:
 
 
 def check_timezone(expression: Expression) -> None:
-    """Complains about a constant time zone while the expression is parsed, so that an empty collection does not hide it."""
+    """Validate a constant time zone while parsing, so that the error is raised for an empty collection, too."""
     if type(expression) is Constant:
         to_timezone(expression.value)
 

@@ -1,4 +1,4 @@
-"""`$dateToParts`: a document of a date's parts.
+"""`$dateToParts`: the parts of a date as a document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateToParts/
 """
@@ -14,8 +14,8 @@ from secantus_server.mql.expressions._nodes import Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, iso_week, split
 from secantus_server.mql.expressions.dates.coercion import to_milliseconds
 from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 
@@ -29,7 +29,7 @@ SIGNATURE = Signature(
 
 @operator_parser("$dateToParts")
 def parse_date_to_parts(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$dateToParts: {date, timezone, iso8601}}`.
+    """Parse `{$dateToParts: {date, timezone, iso8601}}`.
 
     Raises:
         CommandError: 40520, 40522 or 40524 for a malformed argument.
@@ -40,10 +40,10 @@ def parse_date_to_parts(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def date_to_parts(date: Any, timezone: Any, iso8601: Any) -> dict[str, Any] | None:
-    """The parts on the zone's clock; null if any argument is null.
+    """Return the parts in local time; null if any argument is null.
 
     Raises:
-        CommandError: 40521 for an `iso8601` that is no bool, 16006 for a `date` that is none.
+        CommandError: 40521 for an `iso8601` that is not a bool, 16006 for a `date` that is not a date.
     """
     if is_nullish(date) or is_nullish(iso8601):
         return None

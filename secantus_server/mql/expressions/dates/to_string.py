@@ -1,4 +1,4 @@
-"""`$dateToString`.
+"""`$dateToString`: formats a date.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateToString/
 """
@@ -14,13 +14,13 @@ from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.coercion import to_milliseconds
 from secantus_server.mql.expressions.dates.formats import ISO_FORMAT, LOCAL_FORMAT, TO_STRING, format_date, pieces
 from secantus_server.mql.expressions.dates.timezones import check_timezone, to_timezone
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import fold
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
 
-# Stands for a format that was left out: which one it is depends on the time zone.
+# Marks an omitted format: the default depends on the time zone.
 DEFAULT_FORMAT = Constant(ISO_FORMAT)
 SIGNATURE = Signature(
     not_object=(18629, "$dateToString only supports an object as its argument"),
@@ -31,7 +31,7 @@ SIGNATURE = Signature(
 
 
 class DateToString(Expression):
-    """Evaluates `onNull` only when there is no date."""
+    """The node of `$dateToString`. It evaluates `onNull` only if the date is null."""
 
     def __init__(self, date: Expression, text: Expression, timezone: Expression, on_null: Expression) -> None:
         self.date = date
@@ -40,7 +40,7 @@ class DateToString(Expression):
         self.on_null = on_null
 
     def evaluate(self, doc: bytes) -> Any:
-        """The text, or what `onNull` says, or null."""
+        """Return the formatted date, the value of `onNull`, or null."""
         text = _checked_format(self.format.evaluate(doc))
         zone = to_timezone(self.timezone.evaluate(doc))
         date = self.date.evaluate(doc)
@@ -53,16 +53,16 @@ class DateToString(Expression):
         return format_date(to_milliseconds(date), text, zone)
 
     def children(self) -> tuple[Expression, ...]:
-        """All four arguments."""
+        """Return the four arguments."""
         return (self.date, self.format, self.timezone, self.on_null)
 
 
 @operator_parser("$dateToString")
 def parse_date_to_string(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$dateToString: {date, format, timezone, onNull}}`.
+    """Parse `{$dateToString: {date, format, timezone, onNull}}`.
 
     Raises:
-        CommandError: 18534, 18628, 18629 for a malformed argument; 18533, 18535, 18536, 40485, 40517 for bad constants.
+        CommandError: 18534, 18628, 18629 for a malformed argument; 18533, 18535, 18536, 40485, 40517 for invalid constants.
     """
     date, text, timezone, on_null = SIGNATURE.parse(argument, ctx)
     if "format" not in argument:

@@ -1,4 +1,4 @@
-"""`$dateTrunc`: the beginning of the bin of units that a date is in; bins are counted from 2000-01-01 of the time zone.
+"""`$dateTrunc`: the start of the bin that contains a date; bins are counted from 2000-01-01 in the time zone.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateTrunc/
 """
@@ -16,9 +16,9 @@ from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, day_numbe
 from secantus_server.mql.expressions.dates.coercion import milliseconds_of, to_date
 from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
 from secantus_server.mql.expressions.dates.units import LENGTHS, MONTHS, check_unit, to_unit, to_weekday
-from secantus_server.mql.expressions.integers import to_int64
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import to_int64
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
@@ -39,10 +39,10 @@ SIGNATURE = Signature(
 
 @operator_parser("$dateTrunc")
 def parse_date_trunc(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$dateTrunc: {date, unit, binSize, timezone, startOfWeek}}`.
+    """Parse `{$dateTrunc: {date, unit, binSize, timezone, startOfWeek}}`.
 
     Raises:
-        CommandError: 5439007 to 5439010, and for a constant that is no unit or time zone.
+        CommandError: 5439007 to 5439010 for a malformed argument; the errors of an invalid constant unit or time zone.
     """
     arguments = SIGNATURE.parse(argument, ctx)
     check_unit("$dateTrunc", arguments[1])
@@ -51,7 +51,7 @@ def parse_date_trunc(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def date_trunc(date: Any, unit: Any, bin_size: Any, timezone: Any, start_of_week: Any) -> Date | None:
-    """The beginning of the bin; null if anything needed is null."""
+    """Return the start of the bin; null if any argument is null."""
     if is_nullish(date) or is_nullish(unit) or is_nullish(bin_size) or is_nullish(start_of_week):
         return None
     unit = to_unit("$dateTrunc", unit)

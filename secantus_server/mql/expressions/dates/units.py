@@ -1,4 +1,4 @@
-"""Units of time and days of the week, as arguments.
+"""Arguments that name a time unit or a day of the week.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/dateAdd/
 """
@@ -11,9 +11,9 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 
-# Units of a fixed length; weeks and days are of fixed length on the clock of a zone, not between two moments.
+# Lengths in milliseconds. Weeks and days have a fixed length in local time only, not between two moments.
 LENGTHS = {
     "millisecond": 1,
     "second": MS_PER_SECOND,
@@ -27,10 +27,10 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 
 def to_unit(operator: str, value: Any) -> str:
-    """The unit of an evaluated argument that is not null.
+    """Validate an evaluated unit that is not null.
 
     Raises:
-        CommandError: 5439013 if it is no string, 9 if it is no unit.
+        CommandError: 5439013 if it is not a string, 9 if it is not a unit.
     """
     if type(value) is not str:
         raise CommandError(5439013, f"{operator} requires 'unit' to be a string, but got {type_name(value)}")
@@ -40,10 +40,10 @@ def to_unit(operator: str, value: Any) -> str:
 
 
 def to_weekday(operator: str, value: Any) -> int:
-    """The day a week begins with: 0 for Monday to 6 for Sunday; names may be shortened to three letters, in any case.
+    """Parse the first day of the week: 0 for Monday to 6 for Sunday. Case is ignored; three-letter abbreviations are allowed.
 
     Raises:
-        CommandError: 5439015 if it is no string, 5439016 if it is no day.
+        CommandError: 5439015 if it is not a string, 5439016 if it is not a day.
     """
     if type(value) is not str:
         raise CommandError(5439015, f"{operator} requires 'startOfWeek' to be a string, but got {type_name(value)}")
@@ -54,6 +54,6 @@ def to_weekday(operator: str, value: Any) -> int:
 
 
 def check_unit(operator: str, expression: Expression) -> None:
-    """Complains about a constant that is no unit while the expression is parsed."""
+    """Validate a constant unit while parsing."""
     if type(expression) is Constant and not is_nullish(expression.value):
         to_unit(operator, expression.value)

@@ -1,1 +1,1 @@
-"""Documents as values: merging them, their fields, and arrays of keys and values."""
+"""Operators on documents: merging, fields, and conversion to and from arrays."""

@@ -1,4 +1,4 @@
-"""`$objectToArray` and `$arrayToObject`: documents as arrays of keys and values.
+"""`$objectToArray` and `$arrayToObject`: conversion between documents and arrays of keys and values.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/arrayToObject/
 """
@@ -9,17 +9,17 @@ from typing import Any
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.value_text import value_text
 
 
 @operator("$objectToArray", arguments=1)
 def object_to_array(value: Any) -> list[dict[str, Any]] | None:
-    """`[{k, v}, ...]` in the order of the fields.
+    """Return `[{k, v}, ...]` in field order.
 
     Raises:
-        CommandError: 40390 for what is no document.
+        CommandError: 40390 for a value that is not a document.
     """
     if is_nullish(value):
         return None
@@ -30,10 +30,10 @@ def object_to_array(value: Any) -> list[dict[str, Any]] | None:
 
 @operator("$arrayToObject", arguments=1)
 def array_to_object(value: Any) -> dict[str, Any] | None:
-    """The document of `[{k, v}, ...]` or `[[k, v], ...]`; the first item says which it is.
+    """Return the document of `[{k, v}, ...]` or `[[k, v], ...]`; the first item determines the format.
 
     Raises:
-        CommandError: 40386 and 40391 to 40398 for other shapes.
+        CommandError: 40386 and 40391 to 40398 for a malformed array.
     """
     if is_nullish(value):
         return None

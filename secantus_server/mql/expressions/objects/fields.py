@@ -1,4 +1,4 @@
-"""`$getField`, `$setField`, `$unsetField`: fields whose names no path can say.
+"""`$getField`, `$setField`, `$unsetField`: fields whose names are not valid in paths.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/getField/
 """
@@ -12,14 +12,14 @@ from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 
 
 @operator_parser("$getField")
 def parse_get_field(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{field, input}`, or the field alone, which is then looked for in `$$CURRENT`.
+    """Parse `$getField: {field, input}`, or only the field; the default input is `$$CURRENT`.
 
     Raises:
         CommandError: 3041701 to 3041704 for a malformed argument.
@@ -48,10 +48,10 @@ def _check_field(field: Any) -> None:
 
 
 def get_field(field: Any, source: Any) -> Any:
-    """The value of a field; null of null, nothing of what is no document.
+    """Return the value of a field; null for null, MISSING for a value that is not a document.
 
     Raises:
-        CommandError: 3041704 if the name is no string.
+        CommandError: 3041704 if the name is not a string.
     """
     _check_field(field)
     if type(source) is dict:
@@ -61,7 +61,7 @@ def get_field(field: Any, source: Any) -> Any:
 
 @operator_parser("$setField")
 def parse_set_field(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{field, input, value}`; a value that is missing removes the field.
+    """Parse `$setField: {field, input, value}`; a missing value removes the field.
 
     Raises:
         CommandError: 4161100 to 4161109 for a malformed argument.
@@ -76,7 +76,7 @@ def parse_set_field(argument: Any, ctx: ParseContext) -> Expression:
 
 @operator_parser("$unsetField")
 def parse_unset_field(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{field, input}`.
+    """Parse `$unsetField: {field, input}`.
 
     Raises:
         CommandError: 4161100 to 4161109 for a malformed argument.
@@ -90,7 +90,7 @@ def parse_unset_field(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _parse_fields(name: str, argument: Any, ctx: ParseContext, required: dict[str, int]) -> str:
-    """Checks the arguments' names and answers with the field's name, which must be a constant."""
+    """Validate the arguments' names and return the field's name, which must be a constant."""
     if type(argument) is not dict:
         raise CommandError(4161100, f"{name} only supports an object as its argument")
     for found in argument:
@@ -99,7 +99,7 @@ def _parse_fields(name: str, argument: Any, ctx: ParseContext, required: dict[st
     for wanted, code in required.items():
         if wanted not in argument:
             raise CommandError(code, f"{name} requires '{wanted}' to be specified")
-    # An error inside any argument comes before one about the field.
+    # MongoDB reports an error inside any argument before one about the field.
     for spec in argument.values():
         parse_expression(spec, ctx)
     return _constant_name(name, argument["field"])

@@ -1,4 +1,4 @@
-"""`$mergeObjects`: documents on top of each other.
+"""`$mergeObjects`: merges documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/mergeObjects/
 """
@@ -9,14 +9,14 @@ from typing import Any
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.value_text import value_text
 
 
 @operator("$mergeObjects", arguments=(0, None))
 def merge_objects(*values: Any) -> dict[str, Any]:
-    """One document of all fields, the last value of each; a single array stands for its items.
+    """Merge documents; the last value of a field wins. A single array stands for its items.
 
     Raises:
         CommandError: 40400 for a value that is neither a document nor null.
@@ -30,7 +30,7 @@ def merge_objects(*values: Any) -> dict[str, Any]:
 
 
 def merge_into(merged: dict[str, Any], value: Any) -> None:
-    """Adds the fields of a document to another one; null adds nothing.
+    """Add the fields of a document to another document; null is ignored.
 
     Raises:
         CommandError: 40400 for any other value.

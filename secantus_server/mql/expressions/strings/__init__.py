@@ -1,4 +1,4 @@
-"""Strings: counted in bytes or in code points, cut, searched and replaced.
+"""String operators: length, substrings, search, replacement, case, regular expressions.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/#string-expression-operators
 """

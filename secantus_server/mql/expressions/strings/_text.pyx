@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""`$concat`, `$toUpper`, `$toLower`, `$substrCP`: what pipelines do most with the strings of every document, so they are compiled.
+"""`$concat`, `$toUpper`, `$toLower`, `$substrCP`: the most frequent string operators, compiled for speed.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/concat/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/toUpper/
@@ -11,23 +11,23 @@ import string
 
 from secantus_server.bson import is_number, type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.integers import to_int32
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.numbers.integers import to_int32
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.strings.coercion import to_text
 from secantus_server.mql.expressions.value_text import value_text
 
-# Only ASCII letters have a case for these operators.
+# These operators change the case of ASCII letters only.
 UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 @operator("$concat", arguments=(0, None))
 def concat(*values):
-    """All strings in a row; null at the first null.
+    """Return the concatenated strings; null as soon as a string is null.
 
     Raises:
-        CommandError: 16702 for a value that is no string.
+        CommandError: 16702 for a value that is not a string.
     """
     for value in values:
         if type(value) is str:
@@ -44,24 +44,24 @@ cdef str text_of(object value):
 
 @operator("$toUpper", arguments=1)
 def to_upper(value):
-    """The string with its ASCII letters in upper case."""
+    """Return the string with ASCII letters in upper case."""
     cdef str text = text_of(value)
     return text.upper() if text.isascii() else text.translate(UPPER)
 
 
 @operator("$toLower", arguments=1)
 def to_lower(value):
-    """The string with its ASCII letters in lower case."""
+    """Return the string with ASCII letters in lower case."""
     cdef str text = text_of(value)
     return text.lower() if text.isascii() else text.translate(LOWER)
 
 
 @operator("$substrCP", arguments=3)
 def substr_cp(value, start, length):
-    """The code points from `start` on, at most `length` of them.
+    """Return at most `length` code points from `start` on.
 
     Raises:
-        CommandError: 34450 to 34455 for a bad number.
+        CommandError: 34450 to 34455 for an invalid start or length.
     """
     cdef str text = text_of(value)
     cdef Py_ssize_t first = index_of("starting index", start, 34450)

@@ -16,10 +16,10 @@ from secantus_server.mql.expressions.strings.coercion import utf8
 
 @operator("$strLenBytes", arguments=1)
 def str_len_bytes(value: Any) -> int:
-    """The number of UTF-8 bytes.
+    """Return the number of UTF-8 bytes.
 
     Raises:
-        CommandError: 34473 for a value that is no string.
+        CommandError: 34473 for a value that is not a string.
     """
     if type(value) is not str:
         raise CommandError(34473, f"$strLenBytes requires a string argument, found: {type_name(value)}")
@@ -28,10 +28,10 @@ def str_len_bytes(value: Any) -> int:
 
 @operator("$strLenCP", arguments=1)
 def str_len_cp(value: Any) -> int:
-    """The number of code points.
+    """Return the number of code points.
 
     Raises:
-        CommandError: 34471 for a value that is no string.
+        CommandError: 34471 for a value that is not a string.
     """
     if type(value) is not str:
         raise CommandError(34471, f"$strLenCP requires a string argument, found: {type_name(value)}")
@@ -40,6 +40,6 @@ def str_len_cp(value: Any) -> int:
 
 @operator("$strcasecmp", arguments=2)
 def strcasecmp(first: Any, second: Any) -> int:
-    """-1, 0 or 1, without regard to the case of ASCII letters."""
+    """Compare two strings, ignoring the case of ASCII letters: -1, 0 or 1."""
     a, b = utf8(to_upper(first)), utf8(to_upper(second))
     return (a > b) - (a < b)

@@ -1,4 +1,4 @@
-"""The strings that `$toUpper`, `$substr` and the like make of other types; `$toString` has rules of its own.
+"""Conversion of other types to strings by `$toUpper`, `$substr` and similar operators; `$toString` converts differently.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/substr/
 """
@@ -16,20 +16,20 @@ from secantus_server.bson.values import Date, JavaScript, Symbol
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.dates.calendar import iso_text, split
 from secantus_server.mql.expressions.dates.formats import MONTH_NAMES
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.value_text import double_text
 
 
 def utf8(text: str) -> bytes:
-    """The bytes of a string; a stored string that is no valid UTF-8 keeps its bytes."""
+    """Encode a string as UTF-8; a stored string that is not valid UTF-8 keeps its bytes."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def to_text(value: Any) -> str:
-    """The string of a value; "" for null.
+    """Convert a value to a string; null becomes "".
 
     Raises:
-        CommandError: 16007 for a type that has none.
+        CommandError: 16007 for a type that cannot be converted.
     """
     kind = type(value)
     if kind is str:

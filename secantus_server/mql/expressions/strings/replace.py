@@ -14,15 +14,15 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Expression
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator, operator_parser
 from secantus_server.mql.expressions.value_text import value_text
 
 
 def _replace_parser(name: str, count: int) -> Callable[[Any, ParseContext], Expression]:
-    """The parser of the operator that replaces `count` occurrences; -1 stands for all."""
+    """Return the parser of an operator that replaces `count` occurrences; -1 means all."""
     signature = Signature(
         not_object=(51751, f"{name} requires an object as an argument, found: {{found}}"),
         unknown=(51750, f"{name} found an unknown argument: {{name}}"),
@@ -55,10 +55,10 @@ operator_parser("$replaceAll")(_replace_parser("$replaceAll", -1))
 
 @operator("$split", arguments=2)
 def split(text: Any, delimiter: Any) -> list[str] | None:
-    """The parts between the delimiters; null if either is null.
+    """Split a string at a delimiter; null if either is null.
 
     Raises:
-        CommandError: 40085, 40087 or 10503900 for a bad argument.
+        CommandError: 40085, 40087 or 10503900 for an invalid argument.
     """
     if is_nullish(text) or is_nullish(delimiter):
         return None

@@ -1,4 +1,4 @@
-"""`$indexOfBytes` and `$indexOfCP`: where a string first occurs in another.
+"""`$indexOfBytes` and `$indexOfCP`: the first occurrence of a string in another.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/indexOfBytes/
 """
@@ -9,21 +9,21 @@ from typing import Any
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.integers import index_bound
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.numbers.integers import index_bound
 from secantus_server.mql.expressions.registry import operator
 from secantus_server.mql.expressions.strings.coercion import utf8
 
-# Stands for an end that was left out: the end of the string.
+# The default of an omitted `end`: the end of the string.
 TO_THE_END = 2**31 - 1
 
 
 @operator("$indexOfBytes", arguments=(2, 4))
 def index_of_bytes(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
-    """The index in bytes, -1 if there is none, null if the text is null.
+    """Return the index in bytes, -1 if not found, null if the text is null.
 
     Raises:
-        CommandError: 40091, 40092, 40096 or 40097 for a bad argument.
+        CommandError: 40091, 40092, 40096 or 40097 for an invalid argument.
     """
     if is_nullish(text):
         return None
@@ -37,10 +37,10 @@ def index_of_bytes(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END)
 
 @operator("$indexOfCP", arguments=(2, 4))
 def index_of_cp(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) -> int | None:
-    """The index in code points, -1 if there is none, null if the text is null.
+    """Return the index in code points, -1 if not found, null if the text is null.
 
     Raises:
-        CommandError: 40093, 40094, 40096 or 40097 for a bad argument.
+        CommandError: 40093, 40094, 40096 or 40097 for an invalid argument.
     """
     if is_nullish(text):
         return None
@@ -48,7 +48,7 @@ def index_of_cp(text: Any, token: Any, start: Any = 0, end: Any = TO_THE_END) ->
     first, last = _bounds("$indexOfCP", start, end)
     if not text and not token:
         return 0 if first == 0 else -1
-    # Unlike with bytes, an occurrence needs only to begin before the bound, and none begins at the end of the text.
+    # Unlike $indexOfBytes, an occurrence only has to start before the bound, and none starts at the end of the text.
     found = text.find(token, first)
     return found if found < min(last, len(text)) else -1
 

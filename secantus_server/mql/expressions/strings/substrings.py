@@ -1,4 +1,4 @@
-"""`$substrBytes` with its old name `$substr`; `$substrCP` is in `_text`.
+"""`$substrBytes` and its old name `$substr`; `$substrCP` is in `_text`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/substrBytes/
 """
@@ -19,10 +19,10 @@ from secantus_server.mql.expressions.value_text import value_text
 
 
 def substr_bytes(value: Any, start: Any, length: Any) -> str:
-    """The bytes from `start` on, at most `length` of them; a negative length is the rest of the string.
+    """Return at most `length` bytes from `start` on; a negative length means the rest of the string.
 
     Raises:
-        CommandError: 16034, 16035, 31109 or 50752 for a bad number, 28656 or 28657 if a character would be cut.
+        CommandError: 16034, 16035, 31109 or 50752 for an invalid start or length, 28656 or 28657 if a character would be split.
     """
     text = to_text(value)
     if not is_number(start):
@@ -40,7 +40,7 @@ operator("$substr", arguments=3)(substr_bytes)
 
 
 def _to_long(value: Any) -> int:
-    """A number as a long: a double is cut off, a decimal rounded to even or, out of range, the lowest long."""
+    """Convert a number to a long: a double is truncated, a decimal rounded half to even; an out-of-range decimal is the minimum long."""
     if type(value) is float:
         if not INT64_MIN <= value <= INT64_MAX:
             raise CommandError(31109, f"Can't coerce out of range value {value_text(value)} to long")
@@ -64,5 +64,5 @@ def _slice(data: bytes, first: int, count: int) -> str:
 
 
 def _continues(byte: int) -> bool:
-    """True for a byte that does not begin a character."""
+    """Return whether a byte is a UTF-8 continuation byte."""
     return byte & 0xC0 == 0x80

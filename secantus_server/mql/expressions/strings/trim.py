@@ -13,8 +13,8 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Expression
-from secantus_server.mql.expressions.named import Signature
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.value_text import value_text
@@ -24,7 +24,7 @@ WHITESPACE = "\0 \t\n\v\f\r\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B
 
 
 def _trim_parser(name: str, strip: Callable[[str, str], str]) -> Callable[[Any, ParseContext], Expression]:
-    """The parser of the operator that trims with `strip`."""
+    """Return the parser of an operator that trims with `strip`."""
     signature = Signature(
         not_object=(50696, f"{name} only supports an object as an argument, found {{found}}"),
         unknown=(50694, f"{name} found an unknown argument: {{name}}"),

@@ -1,1 +1,1 @@
-"""Types of values: asking for them and converting between them."""
+"""Type operators: inspection and conversion."""

@@ -13,7 +13,7 @@ from secantus_server.bson.values import TYPE_NAMES
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
-from secantus_server.mql.expressions.numbers import is_nullish
+from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call, fold, parse_expression
 from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.types.failure import CONVERSION_FAILURE, unsupported
@@ -25,7 +25,7 @@ FORMATS = ("auto", "base64", "base64url", "hex", "utf8", "uuid")
 BYTE_ORDERS = ("big", "little")
 ALIASES = frozenset(TYPE_NAMES.values())
 
-# The conversions into each type, given what `$convert` says about bytes.
+# The conversions to each target type, given the options of `$convert`.
 CONVERSIONS: dict[str, Callable[[Options], dict[type, Callable[[Any], Any]]]] = {
     "int": lambda options: to_int(options.byte_order),
     "long": lambda options: to_long(options.byte_order),
@@ -39,11 +39,11 @@ CONVERSIONS: dict[str, Callable[[Options], dict[type, Callable[[Any], Any]]]] = 
 
 
 def converter(target: str, options: Options) -> Callable[[Any], Any]:
-    """The function that converts any value but null to a type.
+    """Return the function that converts any value but null to a type.
 
     Arguments:
         target: the alias of the type.
-        options: how bytes are written.
+        options: the byte order and binary format.
     """
     if target == "bool":
         return to_bool
@@ -59,7 +59,7 @@ def converter(target: str, options: Options) -> Callable[[Any], Any]:
 
 
 class Convert(Expression):
-    """Evaluates `onError` and `onNull` only when they are needed; the arguments that are not there are None."""
+    """The node of `$convert`. It evaluates `onError` and `onNull` only if needed; omitted arguments are None."""
 
     def __init__(self, arguments: dict[str, Expression]) -> None:
         self.arguments = arguments
@@ -71,11 +71,11 @@ class Convert(Expression):
         self.on_null = arguments.get("onNull")
 
     def children(self) -> tuple[Expression, ...]:
-        """The arguments that are there."""
+        """Return the given arguments."""
         return tuple(self.arguments.values())
 
     def evaluate(self, doc: bytes) -> Any:
-        """The converted value, null for null, or what `onError` and `onNull` say instead."""
+        """Return the converted value, the value of `onError` or `onNull`, or null for null."""
         value = self.input.evaluate(doc)
         to = self.to.evaluate(doc)
         if is_nullish(value):
@@ -98,7 +98,7 @@ class Convert(Expression):
 
 @operator_parser("$convert")
 def parse_convert(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `{$convert: {input, to, format, byteOrder, onError, onNull}}`.
+    """Parse `{$convert: {input, to, format, byteOrder, onError, onNull}}`.
 
     Raises:
         CommandError: 9 for a malformed argument.
@@ -115,7 +115,7 @@ def parse_convert(argument: Any, ctx: ParseContext) -> Expression:
 
 
 def _target(to: Any) -> tuple[str, int]:
-    """The alias of the type and the subtype of binary data."""
+    """Return the alias of the target type and the subtype for binary data."""
     if type(to) is dict:
         if "type" not in to:
             raise CommandError(9, "Missing 'type' parameter to $convert's 'to' argument")
@@ -177,7 +177,7 @@ def _format(value: Any) -> str | None:
 
 
 def _register(name: str, target: str) -> None:
-    """A short form: one argument, and null for null."""
+    """Register a short form, which has one argument and returns null for null."""
     convert = converter(target, Options(format="auto"))
 
     def convert_or_null(value: Any) -> Any:
@@ -206,7 +206,7 @@ for _name, _target_name in {
 
 @operator_parser("$toUUID")
 def parse_to_uuid(argument: Any, ctx: ParseContext) -> Expression:
-    """Parses `$toUUID`: a conversion of a string to binary data of subtype 4."""
+    """Parse `$toUUID`, which converts a string to binary data of subtype 4."""
     specs = argument if type(argument) is list else [argument]
     if len(specs) != 1:
         raise CommandError(50723, f"$toUUID requires a single argument, got {len(specs)}")

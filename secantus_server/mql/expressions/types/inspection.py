@@ -13,11 +13,11 @@ from secantus_server.mql.expressions.registry import operator
 
 @operator("$type", arguments=1)
 def type_(value: Any) -> str:
-    """The alias of the value's type; "missing" for no value."""
+    """Return the alias of the value's type; "missing" for a missing value."""
     return type_name(value)
 
 
 @operator("$isNumber", arguments=1)
 def is_number_(value: Any) -> bool:
-    """True for int, long, double and decimal."""
+    """Return whether a value is an int, long, double or decimal."""
     return is_number(value)

@@ -27,7 +27,7 @@ HEXADECIMAL_TEXT = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a
 
 MAX_DIGITS = 19  # of an int64
 
-# The digits that a text has beyond the 34 of a decimal128 are cut off.
+# Digits beyond the 34 of a decimal128 are truncated.
 TEXT_CONTEXT = DECIMAL_CONTEXT.copy()
 TEXT_CONTEXT.rounding = ROUND_DOWN
 
@@ -47,7 +47,7 @@ def _to_int64(number: int) -> Int64:
 
 
 def _truncate(number: float | Decimal) -> int:
-    """The whole part of a number that has one."""
+    """Truncate a number; NaN and infinity are conversion errors."""
     if math.isnan(number):
         raise failure("Attempt to convert NaN value to integer type")
     if math.isinf(number):
@@ -58,7 +58,7 @@ def _truncate(number: float | Decimal) -> int:
 def _whole_text(text: str) -> int:
     if not WHOLE.match(text):
         raise unparsable(text, "Did not consume whole string." if text[:1].isdigit() else "No digits" if not text else "Bad digit")
-    # Leading zeros would count towards Python's limit of digits.
+    # Leading zeros would count towards Python's limit on digits.
     digits = text.lstrip("+-").lstrip("0") or "0"
     if len(digits) > MAX_DIGITS:
         raise overflow(text)
@@ -114,14 +114,14 @@ def _decimal_text(text: str) -> Decimal128:
 
 
 def decimal_of_float(number: float) -> Decimal128:
-    """A double as a decimal of 15 significant digits."""
+    """Convert a double to a decimal of 15 significant digits."""
     if number == 0:
         return Decimal128("0" if math.copysign(1, number) > 0 else "-0")
     return Decimal128(to_decimal(number))
 
 
 def to_int(byte_order: str) -> dict[type, Conversion]:
-    """The conversions to int, by the type of what is converted."""
+    """Return the conversions to int, by source type."""
     return {
         bool: int,
         int: int,
@@ -134,7 +134,7 @@ def to_int(byte_order: str) -> dict[type, Conversion]:
 
 
 def to_long(byte_order: str) -> dict[type, Conversion]:
-    """The conversions to long, by the type of what is converted."""
+    """Return the conversions to long, by source type."""
     return {
         bool: Int64,
         int: Int64,
@@ -148,7 +148,7 @@ def to_long(byte_order: str) -> dict[type, Conversion]:
 
 
 def to_double(byte_order: str) -> dict[type, Conversion]:
-    """The conversions to double, by the type of what is converted."""
+    """Return the conversions to double, by source type."""
     return {
         bool: float,
         int: float,
@@ -161,7 +161,7 @@ def to_double(byte_order: str) -> dict[type, Conversion]:
     }
 
 
-# The conversions to decimal, by the type of what is converted.
+# The conversions to decimal, by source type.
 TO_DECIMAL: dict[type, Conversion] = {
     bool: lambda value: Decimal128(str(int(value))),
     int: lambda value: Decimal128(str(value)),

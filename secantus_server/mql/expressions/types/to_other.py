@@ -37,7 +37,7 @@ FIRST_YEAR_MS, AFTER_LAST_YEAR_MS = -62167219200000, 253402300800000
 
 
 class Options(NamedTuple):
-    """What `$convert` may say about strings and bytes; `format` is None if it says nothing."""
+    """The options of `$convert` for strings and binary data; `format` is None if omitted."""
 
     format: str | None = None
     byte_order: str = "little"
@@ -45,7 +45,7 @@ class Options(NamedTuple):
 
 
 def to_bool(value: Any) -> bool:
-    """MongoDB's truth of a value; every string is true."""
+    """Return whether a value is true; every string is."""
     return truthy(value)
 
 
@@ -60,7 +60,7 @@ def _date_of_number(value: Any) -> Date:
 
 
 def _seconds_of_id(value: ObjectId) -> int:
-    """An id begins with its seconds, a signed number."""
+    """Return the creation time of an ObjectId: its first four bytes as a signed number."""
     seconds: int = struct.unpack(">i", value.binary[:4])[0]
     return seconds
 
@@ -90,17 +90,17 @@ TO_OBJECT_ID: dict[type, Callable[[Any], Any]] = {ObjectId: lambda value: value,
 
 
 def float_text(number: float) -> str:
-    """A double with as many digits as it needs, and no fraction where there is none."""
+    """Format a double with the fewest digits that round-trip; a whole number has no fraction."""
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
     return repr(number).removesuffix(".0")
 
 
 def date_text(date: Date) -> str:
-    """A date in ISO 8601, in UTC.
+    """Format a date in ISO 8601, in UTC.
 
     Raises:
-        CommandError: 18537 for a year that has not four digits.
+        CommandError: 18537 for a year that does not have four digits.
     """
     if not FIRST_YEAR_MS <= date.ms < AFTER_LAST_YEAR_MS:
         raise CommandError(18537, f"Could not convert date to string: date component was outside the supported range of 0-9999: {date.ms}")
@@ -139,7 +139,7 @@ def _base64url_text(data: bytes) -> str:
 
 
 def to_string(options: Options) -> dict[type, Callable[[Any], Any]]:
-    """The conversions to string, by the type of what is converted."""
+    """Return the conversions to string, by source type."""
     return {
         str: lambda value: value,
         bool: lambda value: "true" if value else "false",
@@ -199,7 +199,7 @@ def _same_subtype(data: Any, options: Options) -> Any:
 
 
 def to_binary(options: Options) -> dict[type, Callable[[Any], Any]]:
-    """The conversions to binData, by the type of what is converted."""
+    """Return the conversions to binData, by source type."""
     order = ">" if options.byte_order == "big" else "<"
     return {
         Binary: lambda value: _same_subtype(value, options),

@@ -1,4 +1,4 @@
-"""`$jsonSchema`: JSON Schema draft 4 with MongoDB's `bsonType`. One file per family of keywords.
+"""`$jsonSchema`: JSON Schema draft 4 with MongoDB's `bsonType`, one file per family of keywords.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
 """
@@ -16,7 +16,7 @@ from secantus_server.mql.match.registry import Clause, filter_operator
 
 @filter_operator("$jsonSchema")
 def parse_json_schema(clause: Clause) -> MatchExpression:
-    """`$jsonSchema`: the document is as the schema wants it."""
+    """Parse `$jsonSchema`: the document is valid against the schema."""
     check_top_level(clause)
     if type(clause.argument) is not dict:
         raise CommandError(14, "$jsonSchema must be an object")

@@ -13,20 +13,20 @@ ARRAY = 4
 
 @register("minItems", "maxItems")
 def parse_items_count(keyword: Keyword) -> Rule:
-    """The number of elements."""
+    """Parse `minItems` or `maxItems`: limits on the number of elements."""
     return SizeRule(ARRAY, *parse_limits(keyword.name, keyword.argument))
 
 
 @register("uniqueItems")
 def parse_unique_items(keyword: Keyword) -> Rule | None:
-    """`uniqueItems: true`: no two equal elements."""
+    """Parse `uniqueItems`; `true` means that no two elements are equal."""
     expect(keyword.name, keyword.argument, bool, "a boolean")
     return UniqueRule() if keyword.argument else None
 
 
 @register("items")
 def parse_items(keyword: Keyword) -> Rule:
-    """`items`: one schema for all elements, or one for each of the first elements."""
+    """Parse `items`: one schema for all elements, or a list of schemas for the first elements."""
     if type(keyword.argument) is dict:
         return ItemsRule([], parse_schema(keyword.argument))
     expect(keyword.name, keyword.argument, list, "an array or an object")
@@ -36,12 +36,12 @@ def parse_items(keyword: Keyword) -> Rule:
 
 @register("additionalItems")
 def parse_additional_items(keyword: Keyword) -> None:
-    """`additionalItems`, which `items` uses if it is an array."""
+    """Check `additionalItems`; an `items` list uses its value."""
     parse_others(keyword.name, keyword.schema)
 
 
 def parse_others(name: str, schema: dict[str, Any]) -> Rule | None:
-    """The rule of `additionalItems` or `additionalProperties`; None if there is nothing to check.
+    """Return the rule of `additionalItems` or `additionalProperties`; None if everything is allowed.
 
     Raises:
         CommandError: 14 if it is neither a boolean nor a schema.

@@ -18,19 +18,19 @@ def _parse_alternatives(name: str, argument: Any) -> list[Rule]:
 
 @register("allOf")
 def parse_all_of(keyword: Keyword) -> Rule:
-    """`allOf`: every one of the schemas."""
+    """Parse `allOf`: every schema accepts the value."""
     return AllRule(_parse_alternatives(keyword.name, keyword.argument))
 
 
 @register("anyOf", "oneOf")
 def parse_any_of(keyword: Keyword) -> Rule:
-    """`anyOf`: at least one of the schemas; `oneOf`: exactly one."""
+    """Parse `anyOf` (at least one schema accepts the value) or `oneOf` (exactly one does)."""
     children = _parse_alternatives(keyword.name, keyword.argument)
     return CountRule(children, 1, len(children) if keyword.name == "anyOf" else 1)
 
 
 @register("not")
 def parse_not(keyword: Keyword) -> Rule:
-    """`not`: the schema does not hold."""
+    """Parse `not`: the schema does not accept the value."""
     expect(keyword.name, keyword.argument, dict, "an object")
     return CountRule([parse_schema(keyword.argument)], 0, 0)

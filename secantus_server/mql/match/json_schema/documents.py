@@ -27,7 +27,7 @@ FIELD_KEYWORDS = ("properties", "patternProperties", "additionalProperties")
 
 @register(*FIELD_KEYWORDS)
 def parse_properties(keyword: Keyword) -> Rule | None:
-    """The three keywords make one rule together, at the first of them."""
+    """Parse the three properties keywords into one rule, when the first of them is met."""
     if keyword.name != next(word for word in keyword.schema if word in FIELD_KEYWORDS):
         return None
     others = parse_others("additionalProperties", keyword.schema)
@@ -57,20 +57,20 @@ def _compile(pattern: str) -> Callable[[str], object]:
 
 @register("required")
 def parse_required(keyword: Keyword) -> Rule:
-    """`required`: fields that a document must have."""
+    """Parse `required`: fields that a document must have."""
     expect(keyword.name, keyword.argument, list, "an array")
     return RequiredRule(expect_strings(keyword.name, keyword.argument))
 
 
 @register("minProperties", "maxProperties")
 def parse_properties_count(keyword: Keyword) -> Rule:
-    """The number of fields."""
+    """Parse `minProperties` or `maxProperties`: limits on the number of fields."""
     return SizeRule(DOCUMENT, *parse_limits(keyword.name, keyword.argument))
 
 
 @register("dependencies")
 def parse_dependencies(keyword: Keyword) -> Rule:
-    """`dependencies`: what must hold if a field is there: further fields, or a schema."""
+    """Parse `dependencies`: if a field exists, further fields must exist or a schema must accept the document."""
     expect(keyword.name, keyword.argument, dict, "an object")
     return AllRule([DependencyRule(field, _parse_dependency(field, inner)) for field, inner in keyword.argument.items()])
 

@@ -1,6 +1,6 @@
-"""Why a value is not as a schema wants it, for the errInfo of a validator.
+"""Explanations of why a value is not valid against a schema, for a validator's errInfo.
 
-Each keyword is asked by itself; that costs nothing until a document was refused.
+Each keyword is parsed and evaluated on its own. That is slow, but runs only after a document has failed validation.
 https://www.mongodb.com/docs/manual/core/schema-validation/specify-json-schema/
 """
 
@@ -12,9 +12,9 @@ from secantus_server.bson import encode, type_name
 from secantus_server.mql.match._schema import JsonSchema
 from secantus_server.mql.match.json_schema.parser import parse_schema
 
-# Keywords that say nothing by themselves.
+# Keywords that check nothing on their own.
 NOTES = frozenset(["title", "description", "exclusiveMinimum", "exclusiveMaximum", "additionalItems"])
-# What a keyword needs beside it to mean what it does.
+# The keywords that change the meaning of another one and must be evaluated with it.
 COMPANIONS = {
     "minimum": ("exclusiveMinimum",),
     "maximum": ("exclusiveMaximum",),
@@ -41,17 +41,17 @@ REASONS = {
 
 
 def explain_schema(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """What errInfo says of a document that a schema refused.
+    """Return the errInfo details for a document that is not valid against a schema.
 
     Arguments:
-        schema: what stands to the right of `$jsonSchema`.
+        schema: the argument of `$jsonSchema`.
         document: the document.
     """
     return {"operatorName": "$jsonSchema", **_notes(schema), "schemaRulesNotSatisfied": rules_not_satisfied(schema, document)}
 
 
 def rules_not_satisfied(schema: dict[str, Any], value: Any) -> list[dict[str, Any]]:
-    """One document for each keyword that refuses the value."""
+    """Return one explanation for each keyword that rejects the value."""
     return [
         _explain(keyword, argument, schema, value)
         for keyword, argument in schema.items()

@@ -1,4 +1,4 @@
-"""Keywords that say nothing about documents: `title` and `description`; and those of client-side encryption."""
+"""Keywords without a rule: `title` and `description`, and those of client-side encryption."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from secantus_server.mql.match.json_schema.parser import Keyword, expect, regist
 
 @register("title", "description")
 def parse_note(keyword: Keyword) -> Rule | None:
-    """A text for people."""
+    """Check an annotation: `title` or `description`, a text for human readers."""
     expect(keyword.name, keyword.argument, str, "of type string")
     return None
 
 
 @register("encrypt", "encryptMetadata")
 def parse_encrypt(keyword: Keyword) -> Rule | None:
-    """Client-side field level encryption."""
-    raise not_supported(f"The $jsonSchema keyword '{keyword.name}'", "leave it out of the schema; encryption itself is the driver's work")
+    """Refuse the keywords of client-side field level encryption."""
+    raise not_supported(f"The $jsonSchema keyword '{keyword.name}'", "remove it from the schema; the driver does the encryption")

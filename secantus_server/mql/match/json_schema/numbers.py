@@ -20,7 +20,7 @@ def _expect_number(name: str, argument: Any) -> None:
 
 @register("minimum", "maximum")
 def parse_bound(keyword: Keyword) -> Rule:
-    """`minimum` and `maximum`; the bound itself is outside if the switch beside it says so."""
+    """Parse `minimum` or `maximum`; the matching `exclusive...` switch excludes the bound itself."""
     _expect_number(keyword.name, keyword.argument)
     exclusive = keyword.schema.get("exclusive" + keyword.name.title()) is True
     return NumberRule(Comparison("", OPERATORS[keyword.name, exclusive], keyword.argument))
@@ -28,7 +28,7 @@ def parse_bound(keyword: Keyword) -> Rule:
 
 @register("exclusiveMinimum", "exclusiveMaximum")
 def parse_exclusive(keyword: Keyword) -> None:
-    """The switches, which are booleans as in draft 4 and need the bound they belong to."""
+    """Check an `exclusive...` switch: a boolean, as in draft 4, that requires its bound."""
     bound = keyword.name.removeprefix("exclusive").lower()
     if bound not in keyword.schema:
         raise CommandError(9, f"$jsonSchema keyword '{bound}' must be a present if {keyword.name} is present")
@@ -37,7 +37,7 @@ def parse_exclusive(keyword: Keyword) -> None:
 
 @register("multipleOf")
 def parse_multiple_of(keyword: Keyword) -> Rule:
-    """`multipleOf`: a positive number."""
+    """Parse `multipleOf`: a positive number."""
     _expect_number(keyword.name, keyword.argument)
     if compare_values(keyword.argument, 0) <= 0:
         raise CommandError(9, f"$jsonSchema keyword '{keyword.name}' must have a positive value")

@@ -1,4 +1,4 @@
-"""Parses a schema: every keyword registers here with the function that makes its rule."""
+"""The parser of schemas: every keyword registers the function that parses its rule here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Keyword:
 
     Arguments:
         name: the keyword.
-        argument: what stands to its right.
+        argument: the keyword's value.
         schema: the whole schema, for keywords that belong together.
     """
 
@@ -30,12 +30,12 @@ KeywordParser = Callable[[Keyword], "Rule | None"]
 
 KEYWORDS: dict[str, KeywordParser] = {}
 
-# Keywords of JSON Schema that MongoDB knows and refuses.
+# Keywords of JSON Schema that MongoDB recognises and rejects.
 UNSUPPORTED = frozenset({"$ref", "$schema", "default", "definitions", "format", "id"})
 
 
 def register(*names: str) -> Callable[[KeywordParser], KeywordParser]:
-    """Registers the parser of keywords; it returns None for a keyword that another one reads or that says nothing."""
+    """Register a parser for keywords; it returns None for a keyword that another one reads or that checks nothing."""
 
     def add(parser: KeywordParser) -> KeywordParser:
         for name in names:
@@ -47,7 +47,7 @@ def register(*names: str) -> Callable[[KeywordParser], KeywordParser]:
 
 
 def parse_schema(schema: dict[str, Any]) -> Rule:
-    """Parses a schema.
+    """Parse a schema.
 
     Raises:
         CommandError: 9 FailedToParse, 14 TypeMismatch, 2 BadValue, as MongoDB does.
@@ -66,7 +66,7 @@ def parse_schema(schema: dict[str, Any]) -> Rule:
 
 
 def expect(name: str, argument: Any, kind: type, wanted: str) -> None:
-    """Refuses an argument of another type.
+    """Raise if an argument does not have the expected type.
 
     Raises:
         CommandError: 14 TypeMismatch.
@@ -76,15 +76,15 @@ def expect(name: str, argument: Any, kind: type, wanted: str) -> None:
 
 
 def wrong_type(name: str, wanted: str, found: Any) -> CommandError:
-    """The error of a keyword's argument that has a wrong type."""
+    """Return the error for a keyword's argument of the wrong type."""
     return CommandError(14, f"$jsonSchema keyword '{name}' must be {wanted}, but found an element of type {type_name(found)}")
 
 
 def expect_strings(name: str, items: list[Any]) -> list[str]:
-    """The items, which have to be different strings, at least one.
+    """Return the items after checking that they are distinct strings, at least one.
 
     Raises:
-        CommandError: 14 for what is no string, 9 for none or a repeated one.
+        CommandError: 14 for an item that is not a string, 9 for an empty list or a duplicate.
     """
     if not items:
         raise CommandError(9, f"$jsonSchema keyword '{name}' cannot be an empty array")
@@ -97,10 +97,10 @@ def expect_strings(name: str, items: list[Any]) -> list[str]:
 
 
 def parse_subschema(name: str, argument: Any) -> Rule:
-    """Parses a schema that stands inside another one.
+    """Parse a schema nested inside another one.
 
     Raises:
-        CommandError: 14 if it is no document; see `parse_schema`.
+        CommandError: 14 if it is not a document; see `parse_schema`.
     """
     if type(argument) is not dict:
         raise CommandError(14, f"Nested schema for $jsonSchema property '{name}' must be an object")

@@ -12,10 +12,10 @@ from secantus_server.mql.match.regex import regex_match
 
 
 def parse_limits(name: str, argument: Any) -> tuple[int, int]:
-    """The least and the greatest number that a `min...` or `max...` keyword allows.
+    """Return the lower and upper limit that a `min...` or `max...` keyword sets.
 
     Raises:
-        CommandError: 9 for what is no whole number, or negative.
+        CommandError: 9 if the argument is not an integer or is negative.
     """
     limit = parse_size(name, argument, code=9)
     return (limit, INT64_MAX) if name.startswith("min") else (0, limit)
@@ -23,12 +23,12 @@ def parse_limits(name: str, argument: Any) -> tuple[int, int]:
 
 @register("minLength", "maxLength")
 def parse_length(keyword: Keyword) -> Rule:
-    """The length of strings, in characters."""
+    """Parse `minLength` or `maxLength`: limits on a string's length in characters."""
     return LengthRule(*parse_limits(keyword.name, keyword.argument))
 
 
 @register("pattern")
 def parse_pattern(keyword: Keyword) -> Rule:
-    """`pattern`: a PCRE pattern that is found somewhere in the string."""
+    """Parse `pattern`: a PCRE pattern that matches anywhere in the string."""
     expect(keyword.name, keyword.argument, str, "a string")
     return PatternRule(regex_match("", keyword.argument, ""))

@@ -9,7 +9,7 @@ from secantus_server.mql.match.element import NUMBER_CODES, type_codes
 from secantus_server.mql.match.json_schema.parser import Keyword, expect, expect_strings, register, wrong_type
 from secantus_server.mql.match.schema_values import without_order
 
-# The types of JSON, which `type` takes.
+# The JSON types that `type` accepts.
 JSON_TYPES: dict[str, set[int]] = {
     "array": {4},
     "boolean": {8},
@@ -22,13 +22,13 @@ JSON_TYPES: dict[str, set[int]] = {
 
 @register("bsonType")
 def parse_bson_type(keyword: Keyword) -> Rule:
-    """`bsonType`: one name of a BSON type, or several."""
+    """Parse `bsonType`: one BSON type name, or several."""
     return TypeRule(set().union(*(type_codes(item) for item in _type_names(keyword))))
 
 
 @register("type")
 def parse_type(keyword: Keyword) -> Rule:
-    """`type`: one name of a JSON type, or several."""
+    """Parse `type`: one JSON type name, or several."""
     codes: set[int] = set()
     for item in _type_names(keyword):
         if item == "integer":
@@ -51,7 +51,7 @@ def _type_names(keyword: Keyword) -> list[str]:
 
 @register("enum")
 def parse_enum(keyword: Keyword) -> Rule:
-    """`enum`: one of some values."""
+    """Parse `enum`: the value equals one of the listed values."""
     expect(keyword.name, keyword.argument, list, "an array")
     if not keyword.argument:
         raise CommandError(9, "$jsonSchema keyword 'enum' cannot be an empty array")

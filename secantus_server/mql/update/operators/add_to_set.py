@@ -18,10 +18,10 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$addToSet")
 def parse_add_to_set(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Appends the values that the array does not have yet.
+    """Parse `$addToSet`: append the values that the array does not contain yet.
 
     Raises:
-        CommandError: 14 if `$each` has no array, 2 for other fields beside it.
+        CommandError: 14 if `$each` is not an array, 2 for unknown fields next to it.
     """
     values = _distinct(_parse_values(argument), ctx)
 
@@ -50,7 +50,7 @@ def _parse_values(argument: Any) -> list[Any]:
 
 
 def _distinct(values: list[Any], ctx: ParseContext) -> list[Any]:
-    """The values without repetitions; the first of equals stays."""
+    """Return the values without duplicates; the first of equal values is kept."""
     found: dict[bytes, Any] = {}
     for value in values:
         found.setdefault(key_string(value, ctx.collation), value)
@@ -58,7 +58,7 @@ def _distinct(values: list[Any], ctx: ParseContext) -> list[Any]:
 
 
 def _absent(values: list[Any], old: list[Any], ctx: ParseContext) -> list[Any]:
-    """The values that are not in the array."""
+    """Return the values that the array does not contain."""
     if ctx.collation is None and len(values) == 1:
         return [] if any(values_equal(values[0], element) for element in old) else values
     present = {key_string(element, ctx.collation) for element in old}

@@ -1,4 +1,4 @@
-"""`$inc` and `$mul`: the result is as wide as the wider operand, an int that overflows becomes a long.
+"""`$inc` and `$mul`: the result has the wider type of the two operands; an int that overflows becomes a long.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/inc/
 https://www.mongodb.com/docs/manual/reference/operator/update/mul/
@@ -28,7 +28,7 @@ _CPP_NAMES = {int: "NumberInt", Int64: "NumberLong"}
 
 
 def add(first: Any, second: Any) -> Any:
-    """The sum of two numbers; None if it overflows a long."""
+    """Return the sum of two numbers, or None if it overflows a long."""
     if type(first) is Decimal128 or type(second) is Decimal128:
         return Decimal128(DECIMAL_CONTEXT.add(to_decimal(first), to_decimal(second)))
     if type(first) is float or type(second) is float:
@@ -37,7 +37,7 @@ def add(first: Any, second: Any) -> Any:
 
 
 def multiply(first: Any, second: Any) -> Any:
-    """The product of two numbers; None if it overflows a long."""
+    """Return the product of two numbers, or None if it overflows a long."""
     if type(first) is Decimal128 or type(second) is Decimal128:
         return Decimal128(DECIMAL_CONTEXT.multiply(to_decimal(first), to_decimal(second)))
     if type(first) is float or type(second) is float:
@@ -52,7 +52,7 @@ def _fit(result: int, first: Any, second: Any) -> int | Int64 | None:
 
 
 def same_number(first: Any, second: Any) -> bool:
-    """True if two numbers are of one type and equal: then the old one stays, even a negative zero."""
+    """Return whether two numbers have the same type and value; the old one is then kept, even a negative zero."""
     if type(first) is not type(second):
         return False
     if type(first) is Decimal128:
@@ -61,7 +61,7 @@ def same_number(first: Any, second: Any) -> bool:
 
 
 def _arithmetic(name: str, operate: Callable[[Any, Any], Any], amount: Any, start: Callable[[], Any]) -> Modify:
-    """What the operator does to a value; `start` gives the value of a field that does not exist."""
+    """Return the function that applies the operator; `start` returns the value for a missing field."""
 
     def modify(old: Any, state: State) -> Any:
         if old is MISSING:
@@ -87,10 +87,10 @@ def _overflow(name: str, old: Any, state: State) -> CommandError:
 
 @modifier("$inc")
 def parse_inc(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
-    """Adds to a number, or sets a field that does not exist.
+    """Parse `$inc`: add to a number, or set a missing field.
 
     Raises:
-        CommandError: 14 for an argument that is no number.
+        CommandError: 14 if the argument is not a number.
     """
     if not is_number(argument):
         raise CommandError(14, f"Cannot increment with non-numeric argument: {{{describe_element(path, argument)}}}")
@@ -99,10 +99,10 @@ def parse_inc(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
 
 @modifier("$mul")
 def parse_mul(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
-    """Multiplies a number, or sets a field that does not exist to zero.
+    """Parse `$mul`: multiply a number, or set a missing field to zero.
 
     Raises:
-        CommandError: 14 for an argument that is no number.
+        CommandError: 14 if the argument is not a number.
     """
     if not is_number(argument):
         raise CommandError(14, f"Cannot multiply with non-numeric argument: {{{describe_element(path, argument)}}}")

@@ -1,4 +1,4 @@
-"""`$bit`: and, or and xor of whole numbers.
+"""`$bit`: bitwise and, or and xor of integers.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/bit/
 """
@@ -24,7 +24,7 @@ _OPERATIONS: dict[str, Callable[[int, int], int]] = {"and": operator.and_, "or":
 
 @modifier("$bit")
 def parse_bit(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Combines the bits of an int or long; a field that does not exist counts as the int 0.
+    """Parse `$bit`: apply bitwise operations to an int or long; a missing field counts as the int 0.
 
     Raises:
         CommandError: 2 for anything but `{and|or|xor: int|long}`.
@@ -70,7 +70,7 @@ def _parse_step(name: str, number: Any) -> tuple[Callable[[int, int], int], int]
 
 
 def _combine(value: Any, steps: list[tuple[Callable[[int, int], int], int]]) -> int:
-    """The value after all operations: a long as soon as one operand is a long."""
+    """Return the value after all operations: a long if any operand is a long."""
     for operation, number in steps:
         long = type(value) is Int64 or type(number) is Int64
         result = operation(int(value), int(number))

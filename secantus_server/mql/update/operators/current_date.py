@@ -19,10 +19,10 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$currentDate")
 def parse_current_date(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Sets the time of the command, as a date or a timestamp.
+    """Parse `$currentDate`: set the field to the command's time, as a date or a timestamp.
 
     Raises:
-        CommandError: 2 for an argument that is neither a boolean nor a `$type` expression.
+        CommandError: 2 if the argument is neither a boolean nor a `$type` expression.
     """
     value = current_timestamp(ctx) if _wants_timestamp(argument) else ctx.now
 
@@ -33,7 +33,7 @@ def parse_current_date(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
 
 
 def current_timestamp(ctx: ParseContext) -> Timestamp:
-    """The cluster's time, or on a standalone server the clock's as a timestamp."""
+    """Return the cluster time; on a standalone server, the clock's time as a timestamp."""
     return ctx.cluster_time if ctx.cluster_time is not None else Timestamp(timestamp_seconds(ctx.now.ms), 1)
 
 

@@ -1,4 +1,4 @@
-"""`$min` and `$max`: the smaller or greater of two values of any type, in MongoDB's order.
+"""`$min` and `$max`: the smaller or greater of two values of any type, in MongoDB's comparison order.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/min/
 https://www.mongodb.com/docs/manual/reference/operator/update/max/
@@ -15,8 +15,8 @@ from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
 
-def _better(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
-    """Takes the argument where it compares as `direction` with the old value."""
+def _extremum(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
+    """Return the leaf of `$min` (direction -1) or `$max` (direction 1)."""
 
     def modify(old: Any, _state: State) -> Any:
         return argument if old is MISSING or compare_values(argument, old) == direction else UNCHANGED
@@ -35,11 +35,11 @@ def _better(argument: Any, direction: int, ctx: ParseContext) -> Leaf:
 
 @modifier("$min")
 def parse_min(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Takes the argument if it is less than the old value."""
-    return _better(argument, -1, ctx)
+    """Parse `$min`: set the argument if it is less than the old value."""
+    return _extremum(argument, -1, ctx)
 
 
 @modifier("$max")
 def parse_max(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Takes the argument if it is greater than the old value."""
-    return _better(argument, 1, ctx)
+    """Parse `$max`: set the argument if it is greater than the old value."""
+    return _extremum(argument, 1, ctx)

@@ -17,7 +17,7 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$pop")
 def parse_pop(argument: Any, path: str, _ctx: ParseContext) -> Leaf:
-    """Takes the last (1) or first (-1) element away.
+    """Parse `$pop`: remove the last (1) or first (-1) element.
 
     Raises:
         CommandError: 9 for any other argument.

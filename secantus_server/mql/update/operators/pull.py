@@ -1,4 +1,4 @@
-"""`$pull` and `$pullAll`: take the elements away that match a condition, or that equal one of several values.
+"""`$pull` and `$pullAll`: remove the elements that match a condition, or that equal one of several values.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/pull/
 https://www.mongodb.com/docs/manual/reference/operator/update/pullAll/
@@ -22,20 +22,20 @@ Test = Callable[[Any], bool]
 
 @modifier("$pull")
 def parse_pull(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Takes away what matches: a document is a filter on elements that are documents, operators are a filter on each element.
+    """Parse `$pull`: remove the elements that match a filter (for elements that are documents) or operators (for any element).
 
     Raises:
-        CommandError: whatever is wrong with the filter.
+        CommandError: the filter is invalid.
     """
     return _cull(_parse_test(argument, ctx))
 
 
 @modifier("$pullAll")
 def parse_pull_all(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
-    """Takes away what equals one of the values.
+    """Parse `$pullAll`: remove the elements that equal one of the values.
 
     Raises:
-        CommandError: 2 for an argument that is no array.
+        CommandError: 2 if the argument is not an array.
     """
     if type(argument) is not list:
         raise CommandError(2, f"$pullAll requires an array argument but was given a {type_name(argument)}")
@@ -65,7 +65,7 @@ def _parse_test(argument: Any, ctx: ParseContext) -> Test:
 
 
 def _is_operators(argument: Any) -> bool:
-    """True for `{$gt: 5}` and the like, but not for a filter such as `{$or: [...]}` or a DBRef."""
+    """Return whether the argument is `{$gt: 5}` and the like, as opposed to a filter such as `{$or: [...]}` or a DBRef."""
     if type(argument) is not dict or not argument:
         return False
     first = next(iter(argument))

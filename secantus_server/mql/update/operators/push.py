@@ -1,4 +1,4 @@
-"""`$push` with `$each`, `$position`, `$sort` and `$slice`, which act in this order however they are written.
+"""`$push` with `$each`, `$position`, `$sort` and `$slice`, which apply in this order however they are written.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/push/
 """
@@ -19,14 +19,14 @@ from secantus_server.mql.describe import describe_id
 from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
-# Keys of elements: (path in the element, or () for the whole; descending).
+# Sort keys of elements: (path inside the element, or () for the whole element; descending).
 SortKeys = list[tuple[tuple[str, ...], bool]]
 _CLAUSES = ("$each", "$position", "$slice", "$sort")
 
 
 @dataclass(frozen=True)
 class _Push:
-    """What to push, and what to do with the array afterwards."""
+    """The values to push, and the modifiers to apply to the array."""
 
     values: list[Any]
     position: int | None = None
@@ -47,10 +47,10 @@ class _Push:
 
 @modifier("$push")
 def parse_push(argument: Any, path: str, ctx: ParseContext) -> Leaf:
-    """Appends a value, or with `$each` several, to an array.
+    """Parse `$push`: append one value to an array, or several with `$each`.
 
     Raises:
-        CommandError: 2 for a modifier that is not what it should be.
+        CommandError: 2 for an invalid modifier.
     """
     push = _parse_clauses(argument) if type(argument) is dict and "$each" in argument else _Push([argument])
 
@@ -117,7 +117,7 @@ def _sort_path(path: str) -> tuple[str, ...]:
 
 
 def _sorted(array: list[Any], keys: SortKeys, ctx: ParseContext) -> list[Any]:
-    """The array in order: sorted by the last key first, because each sort keeps the order of equals."""
+    """Return the sorted array. Each sort is stable, so sorting by the last key first gives the order by all keys."""
     for names, descending in reversed(keys):
         array = sorted(array, key=_sort_key(names, ctx), reverse=descending)
     return array
@@ -128,7 +128,7 @@ def _sort_key(names: tuple[str, ...], ctx: ParseContext) -> Callable[[Any], byte
 
 
 def _part(element: Any, names: tuple[str, ...]) -> Any:
-    """The value at a path of documents; null where there is none."""
+    """Return the value at a path of nested documents; null if it is missing."""
     for name in names:
         if type(element) is not dict or name not in element:
             return None

@@ -1,4 +1,4 @@
-"""`$rename`: the value of one field moves to another, unless the source does not exist.
+"""`$rename`: the value of one field moves to another; a missing source is ignored.
 
 https://www.mongodb.com/docs/manual/reference/operator/update/rename/
 """
@@ -21,7 +21,7 @@ from secantus_server.mql.update.registry import tree_modifier
 
 
 class Rename:
-    """One renaming: two leaves of the tree, which `prepare` must make ready for each document."""
+    """One renaming: two leaves of the tree, which `prepare` sets up for each document."""
 
     def __init__(self, source: str, destination: str) -> None:
         self._source, self._destination = source, destination
@@ -32,10 +32,10 @@ class Rename:
         self.arrival = Leaf(self._arrive)
 
     def prepare(self, document: bytes) -> None:
-        """Reads the source, before the tree is applied.
+        """Read the source value before the tree is applied.
 
         Raises:
-            CommandError: 2 if the source or the destination is inside an array, 66 if it would overwrite the `_id`.
+            CommandError: 2 if the source or the destination is inside an array, 66 if the `_id` would be overwritten.
         """
         self._value, array = lookup(document, self._source_names)
         self.removal.idle = self.arrival.idle = self._value is MISSING
@@ -65,10 +65,10 @@ def _in_array(which: str, path: str, array: str, document: bytes) -> CommandErro
 
 @tree_modifier("$rename")
 def enter_rename(builder: TreeBuilder, path: str, argument: Any, _ctx: ParseContext) -> None:
-    """Enters the removal at the old path and the arrival at the new one.
+    """Parse `$rename`: add the removal at the old path and the assignment at the new one.
 
     Raises:
-        CommandError: 2, 56, 52 or 9867600 for a name that cannot be used, 40 for a conflict.
+        CommandError: 2, 56, 52 or 9867600 for an invalid name, 40 for a conflict.
     """
     if type(argument) is not str:
         raise CommandError(2, f"The 'to' field for $rename must be a string: {describe_element(path, argument)}")

@@ -14,11 +14,11 @@ from secantus_server.mql.update.registry import modifier
 
 @modifier("$set")
 def parse_set(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Replaces the value; setting it to the same bytes changes nothing."""
+    """Parse `$set`: replace the value; setting it to the same bytes is not a change."""
     return SetLeaf(argument)
 
 
 @modifier("$setOnInsert")
 def parse_set_on_insert(argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Sets the value in a document that an upsert makes."""
+    """Parse `$setOnInsert`: set the value only in a document that an upsert inserts."""
     return SetLeaf(argument, insert_only=True)

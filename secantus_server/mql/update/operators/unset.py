@@ -14,11 +14,11 @@ from secantus_server.mql.update.registry import modifier
 
 
 def remove(_value: Any, _state: State) -> Any:
-    """Takes any value away; the kernel leaves a null in an array."""
+    """Remove any value; in an array the kernel leaves a null."""
     return MISSING
 
 
 @modifier("$unset")
 def parse_unset(_argument: Any, _path: str, _ctx: ParseContext) -> Leaf:
-    """Removes a field; its argument means nothing, and a path that does not exist is no error."""
+    """Parse `$unset`: remove a field. The argument is ignored, and a missing path is not an error."""
     return Leaf(remove, creates=False, lenient=True)

@@ -1,0 +1,1 @@
+"""Comparison, boolean and conditional operators."""

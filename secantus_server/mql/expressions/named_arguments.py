@@ -1,0 +1,61 @@
+"""Parsing of operators whose argument is a document of named expressions, such as `{input: ..., chars: ...}`.
+
+Error codes and texts differ between operators, so each passes its own for the three common mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import Constant, Expression
+from secantus_server.mql.expressions.parser import parse_expression
+
+Complaint = tuple[int, str]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The named arguments of an operator.
+
+    Arguments:
+        not_object: code and text of the error if the argument is not a document; `{found}` is replaced by its type.
+        unknown: code and text of the error for an unknown name; `{name}` is replaced by it.
+        required: the required names in the order they are checked, each with the code and text of the error if it is missing.
+        optional: the optional names with their default values.
+    """
+
+    not_object: Complaint
+    unknown: Complaint
+    required: Mapping[str, Complaint]
+    optional: Mapping[str, Any] = field(default_factory=dict)
+
+    def check(self, argument: Any) -> dict[str, Any]:
+        """Validate the argument's names and return it.
+
+        Raises:
+            CommandError: with the operator's code for each of the three mistakes.
+        """
+        if type(argument) is not dict:
+            code, text = self.not_object
+            raise CommandError(code, text.format(found=type_name(argument)))
+        for name in argument:
+            if name not in self.required and name not in self.optional:
+                code, text = self.unknown
+                raise CommandError(code, text.format(name=name))
+        for name, (code, text) in self.required.items():
+            if name not in argument:
+                raise CommandError(code, text)
+        return argument
+
+    def parse(self, argument: Any, ctx: ParseContext) -> list[Expression]:
+        """Parse all named expressions, the required ones first; an omitted name yields its default as a constant."""
+        given = self.check(argument)
+        found = [parse_expression(given[name], ctx) for name in self.required]
+        for name, default in self.optional.items():
+            found.append(parse_expression(given[name], ctx) if name in given else Constant(default))
+        return found

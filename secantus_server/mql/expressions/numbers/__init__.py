@@ -1,0 +1,1 @@
+"""Expression operators on numbers: arithmetic, rounding, powers, trigonometry, bits, `$rand`."""

@@ -1,0 +1,331 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The four arithmetic operations, and sums, with MongoDB's result types.
+
+An int32 result widens to long and a long to double on overflow. A double operand makes the result a double, a decimal128
+operand a decimal128 of 34 digits. https://www.mongodb.com/docs/manual/reference/operator/aggregation/add/
+"""
+
+import decimal as decimal_module
+
+from libc.math cimport INFINITY, isfinite, llround
+from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int64_t
+
+from secantus_server.mql.expressions._nodes cimport BinaryOperation, Expression, Operation
+
+from bson.decimal128 import Decimal128
+from bson.int64 import Int64
+
+from secantus_server.bson.numbers import DECIMAL_CONTEXT, int_value, to_decimal
+from secantus_server.bson.values import MISSING, UNDEFINED, Date, type_name
+from secantus_server.errors import CommandError
+
+cdef extern from *:
+    """
+    #define checked_add(a, b, out) __builtin_add_overflow(a, b, out)
+    #define checked_subtract(a, b, out) __builtin_sub_overflow(a, b, out)
+    #define checked_multiply(a, b, out) __builtin_mul_overflow(a, b, out)
+    """
+    bint checked_add(int64_t a, int64_t b, int64_t* out) nogil
+    bint checked_subtract(int64_t a, int64_t b, int64_t* out) nogil
+    bint checked_multiply(int64_t a, int64_t b, int64_t* out) nogil
+
+cdef enum:
+    NOT_A_NUMBER = 0
+    INT = 1
+    LONG = 2
+    DOUBLE = 3
+    DECIMAL = 4
+
+cdef object LONG_TYPE = Int64
+cdef object DECIMAL_TYPE = Decimal128
+cdef object DATE_TYPE = Date
+cdef object CONTEXT = DECIMAL_CONTEXT
+cdef object as_decimal = to_decimal
+
+
+cdef inline int width_of(object value):
+    """Return the number type of a value, or NOT_A_NUMBER; wider types are greater."""
+    kind = type(value)
+    if kind is int:
+        return INT
+    if kind is float:
+        return DOUBLE
+    if kind is LONG_TYPE:
+        return LONG
+    if kind is DECIMAL_TYPE:
+        return DECIMAL
+    return NOT_A_NUMBER
+
+
+cdef inline bint is_nullish(object value):
+    return value is None or value is MISSING or value is UNDEFINED
+
+
+cdef inline object whole_number(int64_t number, int width):
+    """Return an int if the operands were ints and the result fits, else a long."""
+    if width == INT and INT32_MIN <= number <= INT32_MAX:
+        return number
+    return LONG_TYPE(number)
+
+
+cdef object decimal_value(object number):
+    return DECIMAL_TYPE(number)
+
+
+cdef object date_of(object number, str operator):
+    """Convert a number of milliseconds to a date. Doubles round half away from zero, decimals half to even."""
+    cdef double milliseconds
+    kind = type(number)
+    if kind is float:
+        milliseconds = number
+        # 2**63 is the smallest double above all longs.
+        if not -9223372036854775808.0 <= milliseconds < 9223372036854775808.0:
+            raise CommandError(15, f"date overflow in {operator}")
+        return DATE_TYPE(llround(milliseconds))
+    if kind is DECIMAL_TYPE:
+        exact = number.to_decimal()
+        if not exact.is_finite():
+            raise CommandError(15, f"date overflow in {operator}")
+        number = int(exact.to_integral_value(decimal_module.ROUND_HALF_EVEN))
+    if not INT64_MIN <= number <= INT64_MAX:
+        raise CommandError(15, f"date overflow in {operator}")
+    return DATE_TYPE(int(number))
+
+
+cdef object add_numbers(object a, object b):
+    cdef int width = max(width_of(a), width_of(b))
+    cdef int64_t result
+    if width == DOUBLE:
+        return <double>a + <double>b
+    if width == DECIMAL:
+        return decimal_value(CONTEXT.add(as_decimal(a), as_decimal(b)))
+    if checked_add(<int64_t>a, <int64_t>b, &result):
+        return <double><int64_t>a + <double><int64_t>b
+    return whole_number(result, width)
+
+
+cdef object subtract_numbers(object a, object b):
+    cdef int width = max(width_of(a), width_of(b))
+    cdef int64_t result
+    if width == DOUBLE:
+        return <double>a - <double>b
+    if width == DECIMAL:
+        return decimal_value(CONTEXT.subtract(as_decimal(a), as_decimal(b)))
+    if checked_subtract(<int64_t>a, <int64_t>b, &result):
+        return <double><int64_t>a - <double><int64_t>b
+    return whole_number(result, width)
+
+
+cdef object multiply_numbers(object a, object b):
+    cdef int width = max(width_of(a), width_of(b))
+    cdef int64_t result
+    if width == DOUBLE:
+        return <double>a * <double>b
+    if width == DECIMAL:
+        return decimal_value(CONTEXT.multiply(as_decimal(a), as_decimal(b)))
+    if checked_multiply(<int64_t>a, <int64_t>b, &result):
+        return <double><int64_t>a * <double><int64_t>b
+    return whole_number(result, width)
+
+
+def add(a, b):
+    """Return the sum of two numbers, with MongoDB's result type."""
+    return add_numbers(a, b)
+
+
+def multiply(a, b):
+    """Return the product of two numbers, with MongoDB's result type."""
+    return multiply_numbers(a, b)
+
+
+cdef class Add(Operation):
+    """`$add`: the sum of numbers and at most one date."""
+
+    cpdef object evaluate(self, bytes doc):
+        cdef bint has_date = False
+        cdef object total = None
+        for operand in self.operands:
+            value = (<Expression>operand).evaluate(doc)
+            if is_nullish(value):
+                return None
+            if type(value) is DATE_TYPE:
+                if has_date:
+                    raise CommandError(16612, "only one date allowed in an $add expression")
+                has_date = True
+                value = LONG_TYPE(value.ms)
+            elif width_of(value) == NOT_A_NUMBER:
+                raise CommandError(14, f"$add only supports numeric or date types, not {type_name(value)}")
+            total = value if total is None else self.sum_of(total, value, has_date)
+        if total is None:
+            return 0
+        return date_of(total, "$add") if has_date else total
+
+    cdef object sum_of(self, object total, object value, bint has_date):
+        """Add to the total; with a date, overflow of int64 is an error instead of widening to double."""
+        cdef int64_t result
+        if has_date and width_of(total) <= LONG and width_of(value) <= LONG and checked_add(<int64_t>total, <int64_t>value, &result):
+            raise CommandError(15, "date overflow in $add")
+        return add_numbers(total, value)
+
+
+cdef class Subtract(BinaryOperation):
+    """`$subtract`: number - number, date - number, or date - date."""
+
+    cpdef object evaluate(self, bytes doc):
+        a = self.first.evaluate(doc)
+        b = self.second.evaluate(doc)
+        if width_of(a) and width_of(b):
+            return subtract_numbers(a, b)
+        if is_nullish(a) or is_nullish(b):
+            return None
+        if type(a) is DATE_TYPE:
+            if type(b) is DATE_TYPE:
+                return int_difference(a.ms, b.ms)
+            if width_of(b):
+                return date_minus(a.ms, b)
+        raise CommandError(14, f"can't $subtract {type_name(b)} from {type_name(a)}")
+
+
+cdef object int_difference(object a, object b):
+    """Return the milliseconds between two dates as a long."""
+    if not INT64_MIN <= a - b <= INT64_MAX:
+        raise CommandError(15, "date overflow in $subtract")
+    return LONG_TYPE(a - b)
+
+
+cdef object date_minus(object milliseconds, object number):
+    """Subtract a number of milliseconds, rounded to a whole number, from a date."""
+    return date_of(milliseconds - date_of(number, "$subtract").ms, "$subtract")
+
+
+cdef class Multiply(Operation):
+    """`$multiply`: the product of numbers."""
+
+    cpdef object evaluate(self, bytes doc):
+        cdef object product = 1
+        for operand in self.operands:
+            value = (<Expression>operand).evaluate(doc)
+            if is_nullish(value):
+                return None
+            if width_of(value) == NOT_A_NUMBER:
+                raise CommandError(14, f"$multiply only supports numeric types, not {type_name(value)}")
+            product = multiply_numbers(product, value)
+        return product
+
+
+cdef class Divide(BinaryOperation):
+    """`$divide`: the quotient of two numbers, a double unless one is a decimal."""
+
+    cpdef object evaluate(self, bytes doc):
+        a = self.first.evaluate(doc)
+        b = self.second.evaluate(doc)
+        cdef int width = max(width_of(a), width_of(b))
+        if width_of(a) and width_of(b):
+            if width == DECIMAL:
+                return divide_decimals(as_decimal(a), as_decimal(b))
+            if b == 0:
+                raise CommandError(2, "can't $divide by zero")
+            return <double>a / <double>b
+        if is_nullish(a) or is_nullish(b):
+            return None
+        raise CommandError(14, f"$divide only supports numeric types, not {type_name(a)} and {type_name(b)}")
+
+
+cdef object divide_decimals(object a, object b):
+    if b.is_zero():
+        raise CommandError(2, "can't $divide by zero")
+    return decimal_value(CONTEXT.divide(a, b))
+
+
+cdef class Sum:
+    """A running sum and average of numbers.
+
+    Whole numbers are summed exactly. Doubles use compensated summation: a second double holds the rounding errors, so that
+    the order of the values hardly matters. Decimals have a sum of their own.
+    """
+
+    def __init__(self):
+        self.whole = 0
+        self.big = None
+        self.high = self.low = self.special = 0.0
+        self.decimals = None
+        self.width = INT
+        self.count = 0
+
+    cpdef bint add(self, object value) except -1:
+        """Add a value; return False, without a change, if it is not a number."""
+        cdef int width = width_of(value)
+        if width == NOT_A_NUMBER:
+            return False
+        if width > self.width:
+            self.width = width
+        self.count += 1
+        if width == DOUBLE:
+            self.add_double(<double>value)
+        elif width == DECIMAL:
+            number = value.to_decimal()
+            self.decimals = number if self.decimals is None else CONTEXT.add(self.decimals, number)
+        elif checked_add(self.whole, <int64_t>value, &self.whole):
+            # The sum wrapped around by 2**64; `big` holds the difference.
+            self.big = (self.big or 0) + (2**64 if value > 0 else -(2**64))
+        return True
+
+    cpdef bint add_to_mean(self, object value) except -1:
+        """Add a value for `average`, which converts whole numbers to the nearest doubles."""
+        if INT <= width_of(value) <= LONG:
+            value = <double>value
+        return self.add(value)
+
+    cdef void add_double(self, double value) noexcept:
+        cdef double total, part
+        if not isfinite(value):
+            self.special += value
+            return
+        total = self.high + value
+        part = total - self.high
+        self.low += (self.high - (total - part)) + (value - part)
+        self.high = total
+
+    cdef object exact_whole(self):
+        return self.whole if self.big is None else self.whole + self.big
+
+    cdef double as_double(self):
+        cdef double high = self.high, low = self.low, total, part, whole
+        if self.special != 0.0 or self.special != self.special:
+            return self.special
+        exact = self.exact_whole()
+        if exact:
+            whole = float(exact)
+            total = high + whole
+            part = total - high
+            low += (high - (total - part)) + (whole - part) + float(exact - int(whole))
+            high = total
+        # After overflow the compensation is meaningless.
+        return high + low if isfinite(high) else high
+
+    cdef object as_decimal(self):
+        if self.special != 0.0 or self.special != self.special:
+            total = decimal_module.Decimal(self.special)
+        else:
+            total = CONTEXT.add(decimal_module.Decimal(self.exact_whole()), CONTEXT.create_decimal(self.high))
+            total = CONTEXT.add(total, CONTEXT.create_decimal(self.low))
+        return total if self.decimals is None else CONTEXT.add(self.decimals, total)
+
+    cpdef object total(self):
+        """Return the sum in the widest type added; on overflow an int widens to long, a long to double."""
+        if self.width == DECIMAL:
+            return decimal_value(self.as_decimal())
+        if self.width == DOUBLE:
+            return self.as_double()
+        exact = self.exact_whole()
+        if not INT64_MIN <= exact <= INT64_MAX:
+            return float(exact)
+        return whole_number(exact, self.width)
+
+    cpdef object average(self):
+        """Return the mean as a double or decimal; null if no number was added."""
+        if self.count == 0:
+            return None
+        if self.width == DECIMAL:
+            return decimal_value(CONTEXT.divide(self.as_decimal(), decimal_module.Decimal(self.count)))
+        return self.as_double() / self.count

@@ -1,0 +1,37 @@
+"""Conversions to decimal128 and between doubles and decimals.
+
+https://www.mongodb.com/docs/manual/reference/bson-types/#decimal128
+"""
+
+from __future__ import annotations
+
+import decimal
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson.numbers import DECIMAL_CONTEXT
+
+# Intermediate results carry more digits than the result's 34, so that the last of these is rounded correctly.
+WIDE_CONTEXT = DECIMAL_CONTEXT.copy()
+WIDE_CONTEXT.prec = 50
+
+
+def to_decimal128(number: decimal.Decimal) -> Decimal128:
+    """Round a decimal to a decimal128: 34 digits, half to even."""
+    return Decimal128(DECIMAL_CONTEXT.plus(number))
+
+
+def full_precision(number: decimal.Decimal) -> Decimal128:
+    """Return a decimal128 padded to 34 digits, as MongoDB's inexact functions return it."""
+    rounded = DECIMAL_CONTEXT.plus(number)
+    if not rounded.is_finite():
+        return Decimal128(rounded)
+    if rounded.is_zero():
+        return Decimal128("0E-6176")
+    padded = DECIMAL_CONTEXT.quantize(rounded, decimal.Decimal((0, (1,), max(rounded.adjusted() - 33, -6176))))
+    return Decimal128(padded if padded.is_finite() else rounded)
+
+
+def exact_decimal(number: float) -> decimal.Decimal:
+    """Convert a double to a decimal of up to 34 digits; arithmetic rounds it to 15 instead."""
+    return DECIMAL_CONTEXT.create_decimal(number)

@@ -1,0 +1,122 @@
+"""Standard deviation and percentiles, for expressions and accumulators.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/percentile/
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson import is_number, type_name
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import Constant
+from secantus_server.mql.expressions.parser import parse_expression
+
+METHODS = ("approximate", "discrete", "continuous")
+
+
+def as_float(value: Any) -> float:
+    """Convert a number of any type to a double."""
+    return float(value.to_decimal()) if type(value) is Decimal128 else float(value)
+
+
+class Deviation:
+    """A running standard deviation (Welford's algorithm).
+
+    Arguments:
+        sample: whether to divide by n - 1 instead of n.
+    """
+
+    def __init__(self, sample: bool) -> None:
+        self.sample = sample
+        self.count = 0
+        self.mean = 0.0
+        self.squares = 0.0
+
+    def add(self, value: Any) -> None:
+        """Add a value; a value that is not a number is ignored."""
+        if not is_number(value):
+            return
+        number = as_float(value)
+        self.count += 1
+        distance = number - self.mean
+        self.mean += distance / self.count
+        self.squares += distance * (number - self.mean)
+
+    def result(self) -> float | None:
+        """Return the deviation, or None if there are too few numbers."""
+        divisor = self.count - 1 if self.sample else self.count
+        return math.sqrt(self.squares / divisor) if divisor > 0 else None
+
+
+def percentiles(values: Iterable[Any], points: list[float], method: str) -> list[float | None]:
+    """Return the percentiles of the numbers among some values.
+
+    Arguments:
+        values: values of any type; those that are not numbers are ignored.
+        points: the percentiles, from 0 to 1.
+        method: "continuous" interpolates between two numbers; the other methods return one of the numbers.
+    """
+    numbers = sorted((as_float(value) for value in values if is_number(value)), key=_nan_first)
+    if not numbers:
+        return [None] * len(points)
+    at = _interpolated if method == "continuous" else _discrete
+    return [at(numbers, point) for point in points]
+
+
+def _nan_first(number: float) -> tuple[bool, float]:
+    return (False, 0.0) if math.isnan(number) else (True, number)
+
+
+def _discrete(numbers: list[float], point: float) -> float:
+    return numbers[max(0, math.ceil(point * len(numbers)) - 1)]
+
+
+def _interpolated(numbers: list[float], point: float) -> float:
+    rank = point * (len(numbers) - 1)
+    low, high = numbers[math.floor(rank)], numbers[math.ceil(rank)]
+    return low if low == high else low + (high - low) * (rank - math.floor(rank))
+
+
+def parse_fields(name: str, argument: Any, fields: tuple[str, ...]) -> dict[str, Any]:
+    """Validate the fields of `$median` or `$percentile`; all are required.
+
+    Raises:
+        CommandError: 7436200, 40414, 40415 for a malformed argument, 2 for an unknown method.
+    """
+    if type(argument) is not dict:
+        raise CommandError(7436200, f"specification must be an object; found {name} :{type_name(argument)}")
+    for field in argument:
+        if field not in fields:
+            raise CommandError(40415, f"BSON field '{name}.{field}' is an unknown field.")
+    for field in fields:
+        if field not in argument:
+            raise CommandError(40414, f"BSON field '{name}.{field}' is missing but a required field")
+    if argument["method"] not in METHODS:
+        raise CommandError(2, "Currently only 'approximate', 'discrete' and 'continuous' can be used as percentile 'method'.")
+    return argument
+
+
+def parse_points(spec: Any, ctx: ParseContext) -> list[float]:
+    """Parse the `p` of `$percentile`: constant numbers from 0 to 1.
+
+    Raises:
+        CommandError: 7750300 to 7750303 for anything else.
+    """
+    expression = parse_expression(spec, ctx)
+    if not isinstance(expression, Constant):
+        raise CommandError(7750300, "The $percentile 'p' field must be an array of constant values")
+    points = expression.value
+    if type(points) is not list or not points:
+        raise CommandError(7750301, "The $percentile 'p' field must be an array of numbers from [0.0, 1.0]")
+    for point in points:
+        if not is_number(point):
+            raise CommandError(7750302, f"The $percentile 'p' field must be an array of numbers from [0.0, 1.0], but found: {point}")
+        if not 0 <= as_float(point) <= 1:
+            raise CommandError(7750303, f"The $percentile 'p' field must be an array of numbers from [0.0, 1.0], but found: {point}")
+    return [as_float(point) for point in points]

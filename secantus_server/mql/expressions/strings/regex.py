@@ -1,0 +1,137 @@
+"""`$regexMatch`, `$regexFind`, `$regexFindAll`.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/regexMatch/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from secantus_server.bson.values import Regex
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.expressions._nodes import Constant, Expression
+from secantus_server.mql.expressions.named_arguments import Signature
+from secantus_server.mql.expressions.nullish import is_nullish
+from secantus_server.mql.expressions.parser import call
+from secantus_server.mql.expressions.registry import operator_parser
+from secantus_server.mql.match.pcre import BoundedPattern, compile_pattern
+
+# MongoDB's limit on a pattern of these operators, in bytes.
+MAX_PATTERN = 16384
+INVALID_PATTERN = 51091
+Pattern = re.Pattern[str] | BoundedPattern
+Answer = Callable[[Pattern | None, "str | None"], Any]
+
+
+def _matches(pattern: Pattern | None, text: str | None) -> bool:
+    return pattern is not None and text is not None and pattern.search(text) is not None
+
+
+def _first(pattern: Pattern | None, text: str | None) -> dict[str, Any] | None:
+    if pattern is None or text is None:
+        return None
+    return next((_description(found) for found in _all_matches(pattern, text)), None)
+
+
+def _all(pattern: Pattern | None, text: str | None) -> list[dict[str, Any]]:
+    if pattern is None or text is None:
+        return []
+    return [_description(found) for found in _all_matches(pattern, text)]
+
+
+def _all_matches(pattern: Pattern, text: str) -> Iterator[re.Match[str]]:
+    """Yield the matches from left to right. After an empty match the search continues one code point later; none starts at the end."""
+    position = 0
+    while position < len(text) or position == 0:
+        found = pattern.search(text, position)
+        if found is None:
+            return
+        yield found
+        position = found.end() if found.end() > found.start() else found.end() + 1
+
+
+def _description(found: re.Match[str]) -> dict[str, Any]:
+    return {"match": found.group(), "idx": found.start(), "captures": list(found.groups())}
+
+
+def _regex_parser(name: str, answer: Answer) -> Callable[[Any, ParseContext], Expression]:
+    """Return the parser of an operator that returns `answer(pattern, text)`; either argument is None for null."""
+    signature = Signature(
+        not_object=(51103, f"{name} expects an object of named arguments but found: {{found}}"),
+        unknown=(31024, f"{name} found an unknown argument: {{name}}"),
+        required={
+            "input": (31022, f"{name} requires 'input' parameter"),
+            "regex": (31023, f"{name} requires 'regex' parameter"),
+        },
+        optional={"options": None},
+    )
+    function = partial(_evaluate, name, answer)
+
+    def parse(argument: Any, ctx: ParseContext) -> Expression:
+        text, regex, options = signature.parse(argument, ctx)
+        if type(regex) is Constant and type(options) is Constant:
+            _compile(name, regex.value, options.value)
+        return call(function, [text, regex, options])
+
+    return parse
+
+
+def _evaluate(name: str, answer: Answer, text: Any, regex: Any, options: Any) -> Any:
+    pattern = _compile(name, regex, options)
+    if type(text) is not str and not is_nullish(text):
+        raise CommandError(51104, f"{name} needs 'input' to be of type string")
+    return answer(pattern, text if type(text) is str else None)
+
+
+def _compile(name: str, regex: Any, options: Any) -> Pattern | None:
+    """Compile the pattern of evaluated arguments; None for null.
+
+    Raises:
+        CommandError: 51105 to 51111 for an invalid pattern or invalid options.
+    """
+    pattern, flags = _pattern_and_flags(name, regex, options)
+    if pattern is None:
+        return None
+    if "\0" in pattern:
+        raise CommandError(51109, f"{name}: regular expression cannot contain an embedded null byte")
+    if "\0" in flags:
+        raise CommandError(51110, f"{name}: regular expression options cannot contain an embedded null byte")
+    for flag in flags:
+        if flag not in "imsxu":
+            raise CommandError(51108, f"{name} invalid flag in regex options: {flag}")
+    return _translate(name, pattern, flags)
+
+
+def _pattern_and_flags(name: str, regex: Any, options: Any) -> tuple[str | None, str]:
+    if type(regex) is not str and type(regex) is not Regex and not is_nullish(regex):
+        raise CommandError(51105, f"{name} needs 'regex' to be of type string or regex")
+    if type(options) is not str and not is_nullish(options):
+        raise CommandError(51106, f"{name} needs 'options' to be of type string")
+    flags = options if type(options) is str else ""
+    if type(regex) is not Regex:
+        return (regex if type(regex) is str else None), flags
+    if regex.options and type(options) is str:
+        raise CommandError(51107, f"{name} found regex option(s) specified in both 'regex' and 'option' fields")
+    return regex.pattern, regex.options or flags
+
+
+def _translate(name: str, pattern: str, flags: str) -> Pattern:
+    if len(pattern.encode("utf-8", "surrogateescape")) > MAX_PATTERN:
+        raise CommandError(51111, f"Invalid Regex in {name}: pattern string is longer than the limit set by the application")
+    try:
+        compiled = compile_pattern(pattern, flags)
+    except CommandError as error:
+        if error.code != INVALID_PATTERN:
+            raise
+        raise CommandError(51111, f"Invalid Regex in {name}: {error.message.removeprefix('Regular expression is invalid: ')}") from None
+    if compiled.keeps and name != "$regexMatch":
+        raise not_supported(f"\\K in the pattern of {name}", "use a lookbehind")
+    return compiled.regex
+
+
+for _name, _answer in (("$regexMatch", _matches), ("$regexFind", _first), ("$regexFindAll", _all)):
+    operator_parser(_name)(_regex_parser(_name, _answer))

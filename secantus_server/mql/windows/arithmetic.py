@@ -1,0 +1,40 @@
+"""Arithmetic of window functions: in doubles, or in decimals if any input is a decimal."""
+
+from __future__ import annotations
+
+import decimal
+from typing import Any
+
+from bson.decimal128 import Decimal128
+
+from secantus_server.bson import to_decimal
+from secantus_server.bson.numbers import DECIMAL_CONTEXT
+
+
+def has_decimal(values: list[Any]) -> bool:
+    """Return whether any value is a decimal."""
+    return any(type(value) is Decimal128 for value in values)
+
+
+def numeric(value: Any, decimals: bool) -> Any:
+    """Convert a number for arithmetic.
+
+    Arguments:
+        value: an int, long, double or decimal.
+        decimals: whether to compute with decimals instead of doubles.
+    """
+    return to_decimal(value) if decimals else float(value)
+
+
+def divided(dividend: Any, divisor: Any) -> Any:
+    """Divide two numbers of one type. An int divisor of a decimal is converted as a double is: to 15 digits, as in MongoDB."""
+    if type(dividend) is decimal.Decimal:
+        return DECIMAL_CONTEXT.divide(dividend, to_decimal(float(divisor)) if type(divisor) is int else divisor)
+    return dividend / divisor
+
+
+def as_value(number: Any) -> Any:
+    """Convert a computed number to a BSON value."""
+    if type(number) is decimal.Decimal:
+        return Decimal128(DECIMAL_CONTEXT.plus(number))
+    return number

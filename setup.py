@@ -26,14 +26,22 @@ BINDING = "secantus_server.storage.wiredtiger._binding"
 
 sys.path.insert(0, str(ROOT / "vendor"))
 from build_wiredtiger import BuildError, Library, build  # noqa: E402 - it lies beside this file
+from variants import PRODUCT, UnknownVariant, Variant, variant_of  # noqa: E402 - the same
 
 
 def compiled_modules() -> list[Extension]:
     """The extensions that pyproject.toml lists."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     names = settings["tool"]["secantus"]["compiled-modules"]
-    flags = ["-O2", "-g0", "-Wno-sign-compare", "-Wno-unused-function"]
-    return [Extension(name, [name.replace(".", "/") + ".pyx"], extra_compile_args=flags) for name in names]
+    return [Extension(name, [name.replace(".", "/") + ".pyx"]) for name in names]
+
+
+def variants_of(modules: list[Extension]) -> dict[str, Variant]:
+    """Return the variant of each module by the module's name; see docs/instrumented.md."""
+    try:
+        return {module.name: variant_of(module.name, os.environ) for module in modules}
+    except UnknownVariant as error:
+        sys.exit(str(error))
 
 
 def check_compiler(command: list[str]) -> None:
@@ -55,6 +63,7 @@ class BuildModules(build_ext):
     """Compiles WiredTiger once, then our modules: several at a time, and only those that changed.
 
     The built modules are put beside their sources as well. A Python started in the tree finds the tree's packages first, installed or not.
+    A module of another variant than the product is kept below `build` instead, so that the tree goes on with the product.
     """
 
     def build_extensions(self) -> None:
@@ -67,9 +76,15 @@ class BuildModules(build_ext):
             sys.exit(str(error))
         ingredients = common_ingredients(library)
         everything = self.extensions
-        stamps = {module.name: Stamp(ROOT / self.get_ext_filename(module.name), module, ingredients) for module in everything}
+        variants = variants_of(everything)
+        stamps = {}
+        for module in everything:
+            variant = variants[module.name]
+            kept = (BUILD / variant.name if variant.name else ROOT) / self.get_ext_filename(module.name)
+            stamps[module.name] = Stamp(kept, module, ingredients, variant)
         self.extensions = [module for module in everything if not stamps[module.name].holds()]
-        self._translate()
+        for variant in {variants[module.name] for module in self.extensions}:
+            self._translate([module for module in self.extensions if variants[module.name] == variant], variant)
         for module in self.extensions:
             self._connect(module, library)
         super().build_extensions()
@@ -79,14 +94,23 @@ class BuildModules(build_ext):
         for module in everything:
             stamps[module.name].give(Path(self.get_ext_fullpath(module.name)))
 
-    def _translate(self) -> None:
-        """Runs Cython, with its output below `build`."""
+    def _translate(self, modules: list[Extension], variant: Variant) -> None:
+        """Run Cython, with its output below `build`, and set the compiler's options."""
         from Cython.Build import cythonize
 
-        done = cythonize(self.extensions, build_dir=str(BUILD / "cython"), nthreads=self.parallel, force=True, quiet=True, language_level=3)
-        sources = {extension.name: extension.sources for extension in done}
-        for extension in self.extensions:
-            extension.sources = sources[extension.name]
+        if variant != PRODUCT:
+            for module in modules:
+                module.sources = [str(rewritten(Path(module.sources[0]), variant))]
+        output = None if variant != PRODUCT else str(BUILD / "cython")
+        done = cythonize(modules, build_dir=output, nthreads=self.parallel, force=True, quiet=True, language_level=3)
+        sources = {module.name: module.sources for module in done}
+        for module in modules:
+            module.sources = sources[module.name]
+            module.extra_compile_args += variant.compile_args
+            module.extra_link_args += variant.link_args
+            if variant != PRODUCT:
+                (c,) = map(Path, module.sources)
+                c.write_text(variant.translated(c.read_text(encoding="utf-8")), encoding="utf-8")
 
     def _connect(self, extension: Extension, library: Library) -> None:
         """Tells an extension where WiredTiger is; the binding alone is linked with it."""
@@ -97,6 +121,14 @@ class BuildModules(build_ext):
             if sys.platform == "linux":
                 # Another WiredTiger in the same process must not meet our symbols.
                 extension.extra_link_args.append("-Wl,--exclude-libs,ALL")
+
+
+def rewritten(source: Path, variant: Variant) -> Path:
+    """Write a module's source, as a variant has it, below `build`; return its place."""
+    copy = BUILD / variant.name / source
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(variant.source(source.read_text(encoding="utf-8")), encoding="utf-8")
+    return copy.relative_to(ROOT)
 
 
 def common_ingredients(library: Library) -> bytes:
@@ -112,15 +144,17 @@ def common_ingredients(library: Library) -> bytes:
 
 
 class Stamp:
-    """The note of what a module in the tree was made of.
+    """The note of what a kept module was made of.
 
     setuptools goes by the age of files, and a build environment is made anew each time, with Cython's own files in it.
     """
 
-    def __init__(self, module: Path, extension: Extension, ingredients: bytes) -> None:
+    def __init__(self, module: Path, extension: Extension, ingredients: bytes, variant: Variant) -> None:
         self._module = module
-        self._made_of = hashlib.sha256(ingredients + extension.name.encode() + Path(extension.sources[0]).read_bytes()).hexdigest()
-        self._note = BUILD / "stamps" / f"{extension.name}-{sys.implementation.cache_tag}"
+        digest = hashlib.sha256(ingredients + extension.name.encode() + Path(extension.sources[0]).read_bytes())
+        digest.update(repr(variant).encode())
+        self._made_of = digest.hexdigest()
+        self._note = BUILD / "stamps" / variant.name / f"{extension.name}-{sys.implementation.cache_tag}"
 
     def _content(self) -> str:
         return f"{self._made_of} {hashlib.sha256(self._module.read_bytes()).hexdigest()}"
@@ -130,14 +164,14 @@ class Stamp:
         return self._module.exists() and self._note.exists() and self._note.read_text(encoding="ascii") == self._content()
 
     def take(self, built: Path) -> None:
-        """Puts a module just built into the tree, and notes what it was made of.
+        """Puts a module just built into its place, and notes what it was made of.
 
         The old file is replaced, not written over: a process that has it mapped keeps it, where it would crash otherwise.
         """
         fresh = self._module.with_suffix(".new")
         shutil.copyfile(built, fresh)
         fresh.replace(self._module)
-        self._note.parent.mkdir(exist_ok=True)
+        self._note.parent.mkdir(parents=True, exist_ok=True)
         self._note.write_text(self._content(), encoding="ascii")
 
     def give(self, target: Path) -> None:

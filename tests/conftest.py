@@ -1,4 +1,4 @@
-"""Makes the helpers beside the tests importable.
+"""Makes the helpers beside the tests importable, and sets what holds for all property tests.
 
 The tree comes last on the path: what is tested is the installed package, and the tree itself only where that is installed in place.
 """
@@ -8,7 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 ROOT = Path(__file__).resolve().parent.parent
 for directory in (ROOT, ROOT / "conformance"):
     if str(directory) not in sys.path:
         sys.path.append(str(directory))
+
+# No deadline: how long an example takes depends on the machine's load, and on the variant of the compiled modules.
+settings.register_profile("secantus", deadline=None)
+settings.load_profile("secantus")

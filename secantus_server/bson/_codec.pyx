@@ -21,6 +21,7 @@ from bson.min_key import MinKey
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
+from secantus_server.bson.shortcuts import object_id_setter, takes_binary_subtype, timestamp_getters, timestamp_setters
 from secantus_server.bson.values import MISSING, UNDEFINED, Date, DBPointer, JavaScript, Regex, Symbol, Undefined
 from secantus_server.errors import CommandError, not_supported
 
@@ -28,15 +29,15 @@ cdef int MAX_DEPTH = 200
 cdef object MIN_KEY = MinKey()
 cdef object MAX_KEY = MaxKey()
 cdef object new_object_id = ObjectId.__new__
-cdef object set_object_id = ObjectId._ObjectId__id.__set__
+cdef object set_object_id = object_id_setter()  # None where pymongo has no such slot
 cdef object new_date = Date.__new__
 cdef object set_date = Date.ms.__set__
 cdef object new_bytes = bytes.__new__
 cdef object new_timestamp = Timestamp.__new__
-cdef object set_time = Timestamp._Timestamp__time.__set__
-cdef object set_increment = Timestamp._Timestamp__inc.__set__
-cdef object get_time = Timestamp._Timestamp__time.__get__
-cdef object get_increment = Timestamp._Timestamp__inc.__get__
+cdef object set_time, set_increment, get_time, get_increment
+set_time, set_increment = timestamp_setters() or (None, None)  # the same
+get_time, get_increment = timestamp_getters()
+cdef bint sets_subtype = takes_binary_subtype()
 
 
 # ---------------------------------------------------------------- decode
@@ -48,8 +49,11 @@ cdef inline str decode_text(const char* text, Py_ssize_t length):
 
 cdef object decode_object_id(const uint8_t* value):
     # A valid 12-byte id needs none of the checks in ObjectId's constructor.
+    cdef bytes data = PyBytes_FromStringAndSize(<const char*>value, 12)
+    if set_object_id is None:
+        return ObjectId(data)
     oid = new_object_id(ObjectId)
-    set_object_id(oid, PyBytes_FromStringAndSize(<const char*>value, 12))
+    set_object_id(oid, data)
     return oid
 
 
@@ -61,7 +65,10 @@ cdef object decode_date(int64_t ms):
 
 cdef object decode_binary(const uint8_t* value):
     # Bypasses the constructor, whose checks cost more than the rest of the work.
-    binary = new_bytes(Binary, PyBytes_FromStringAndSize(<const char*>(value + 5), read_int32(value)))
+    cdef bytes data = PyBytes_FromStringAndSize(<const char*>(value + 5), read_int32(value))
+    if not sets_subtype:
+        return Binary(data, value[4])
+    binary = new_bytes(Binary, data)
     binary._Binary__subtype = value[4]
     return binary
 
@@ -72,6 +79,8 @@ cdef object decode_timestamp(const uint8_t* value):
 
 def make_timestamp(uint32_t seconds, uint32_t increment):
     """Return a Timestamp of two valid numbers without the constructor's checks, which cost more than the rest of the work."""
+    if set_time is None:
+        return Timestamp(seconds, increment)
     timestamp = new_timestamp(Timestamp)
     set_time(timestamp, seconds)
     set_increment(timestamp, increment)

@@ -1,12 +1,17 @@
 """Ordered scans of a table between two bounds, in either direction."""
 
+from typing import final
+
+from typing_extensions import Self
+
 from secantus_server.storage.wiredtiger._binding import Session
 
+@final
 class Cursor:
     """A scan of [lower, upper) in one transaction, created by RecoveryUnit.scan()."""
 
     reverse: bool
-    def __init__(self, session: Session, table: int, lower: bytes, upper: bytes | None, reverse: bool) -> None: ...
+    def __new__(cls, session: Session, table: int, lower: bytes, upper: bytes | None, reverse: bool) -> Self: ...
     def __iter__(self) -> Cursor: ...
     def __next__(self) -> tuple[bytes, bytes]: ...
     def seek_at(self, key: bytes) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from typing_extensions import Self
+
 from secantus_server.storage.waiting import Waits
 
 class Gate:
@@ -13,7 +15,7 @@ class Gate:
     closed: bool
     units: list[Any]
     changed: int
-    def __init__(self, waits: Waits) -> None: ...
+    def __new__(cls, waits: Waits) -> Self: ...
     def wake_at(self, changed: int, wake: Callable[[], object]) -> None:
         """Call `wake` once when `changed` reaches a value, in the committing thread."""
     def is_held(self) -> bool:

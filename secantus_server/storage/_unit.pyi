@@ -1,6 +1,9 @@
 """The recovery unit: one session with at most one transaction; all reads and writes go through it."""
 
 from collections.abc import Callable
+from typing import final
+
+from typing_extensions import Self
 
 from secantus_server.storage._cursor import Cursor
 from secantus_server.storage._gate import Gate
@@ -8,16 +11,18 @@ from secantus_server.storage._undo import UndoLog
 from secantus_server.storage.keys import IdentRange
 from secantus_server.storage.wiredtiger._binding import Connection, Session
 
+@final
 class RecoveryUnit(Session):
     """A session with at most one transaction, obtained from Engine.acquire(); see the package docstring for its use."""
 
     thread: int
+    aborted: bool
     @property
     def is_large(self) -> bool:
         """Whether a statement that can be split should continue in a new transaction."""
-    def __init__(
-        self, connection: Connection, gate: Gate, undo: UndoLog, sync_on_commit: bool, on_drop: Callable[[IdentRange], None]
-    ) -> None: ...
+    def __new__(
+        cls, connection: Connection, gate: Gate, undo: UndoLog, sync_on_commit: bool, on_drop: Callable[[IdentRange], None]
+    ) -> Self: ...
     def begin(self) -> None:
         """Begin a transaction; wait while another thread has exclusive access to the store."""
     def commit(self) -> None:
@@ -27,9 +32,12 @@ class RecoveryUnit(Session):
             WriteConflict: another transaction has written the same keys; nothing has been written then.
             StorageError: the store's error; nothing has been written then.
         """
-    def leave(self) -> None: ...
-    def enter(self) -> None: ...
-    def abort(self) -> None: ...
+    def leave(self) -> None:
+        """Leave the transaction open after a command, so that any thread may enter it."""
+    def enter(self) -> None:
+        """Continue a transaction that was left; raise WriteConflict if it was aborted."""
+    def abort(self) -> None:
+        """Roll back an idle transaction; for the thread that has closed the gate."""
     def rollback(self) -> None:
         """Undo the transaction's writes and end it."""
     def get(self, table: int, key: bytes) -> bytes | None:

@@ -209,6 +209,7 @@ cdef class RecoveryUnit(Session):
         cdef const uint8_t *key
         cdef const uint8_t *value
         cdef size_t key_size, value_size
+        cdef size_t removed = 0
         cdef int code = 0
         cdef int count = 0
         with nogil:
@@ -219,8 +220,9 @@ cdef class RecoveryUnit(Session):
                 if code:
                     break
                 count += 1
-                self.written += KEY_COST
-                self.removed += value_size
+                removed += value_size
+        self.written += count * KEY_COST
+        self.removed += removed
         scan.fail(code)
         scan.close()
         return count

@@ -132,6 +132,18 @@ def test_a_process_that_dies(server: ChildServer) -> None:
         server.restore(snapshot)
 
 
+def test_a_crash_leaves_the_stacks_of_all_threads(capfd: pytest.CaptureFixture[str]) -> None:
+    server = ChildServer(port=0, storage_path=":memory:")
+    server.start()
+    pid = server.pid
+    os.kill(pid, signal.SIGABRT)
+    wait_until(lambda: not is_running(pid), "the server's process goes on after SIGABRT")
+    server.stop()
+    errors = capfd.readouterr().err
+    assert "Fatal Python error: Aborted" in errors
+    assert errors.count("hread 0x") >= 2, errors
+
+
 def test_ctrl_c_does_not_reach_it(server: ChildServer) -> None:
     assert os.getpgid(server.pid) != os.getpgid(0)
     os.kill(server.pid, signal.SIGINT)

@@ -54,6 +54,16 @@ def test_the_shutdown_command_stops_it() -> None:
         assert daemon.process.returncode == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS])
+def test_a_crash_leaves_the_stacks_of_all_threads(number: int) -> None:
+    with running() as daemon, daemon.client() as client:
+        client.admin.command("ping")
+        code, errors = daemon.stop(number)
+    assert code == -number
+    assert "Fatal Python error" in errors
+    assert errors.count("hread 0x") >= 2, errors
+
+
 def test_help_and_version() -> None:
     code, text, errors = run("--help")
     assert (code, errors) == (0, "")

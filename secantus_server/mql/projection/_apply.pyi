@@ -1,7 +1,8 @@
-from typing import Protocol
+from typing import Protocol, type_check_only
 
 from secantus_server.mql.expressions._nodes import Expression
 
+@type_check_only
 class ArrayMatch(Protocol):
     def matches(self, doc: bytes) -> bool: ...
     def array_index(self, doc: bytes) -> int | None: ...

@@ -1,10 +1,11 @@
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, type_check_only
 
 class Unchanged: ...
 
 UNCHANGED: Unchanged
 
+@type_check_only
 class Matcher(Protocol):
     def matches(self, doc: bytes) -> bool: ...
 
@@ -12,6 +13,7 @@ class State:
     document: bytes
     inserting: bool
     array_index: str | None
+    def __init__(self) -> None: ...
     @property
     def field(self) -> str: ...
 

@@ -1,9 +1,12 @@
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, type_check_only
+
+from typing_extensions import Self
 
 from secantus_server.mql.update._apply import Tree
 from secantus_server.mql.update._nodes import Leaf, Matcher, Node
 
+@type_check_only
 class Preparation(Protocol):
     """A step that reads each document before the tree is applied to it."""
 
@@ -17,7 +20,7 @@ class TreeBuilder:
     paths: list[str]
     modified: set[str]
     preparations: list[Preparation]
-    def __init__(self, filters: Mapping[str, Matcher]) -> None: ...
+    def __new__(cls, filters: Mapping[str, Matcher]) -> Self: ...
     def add(self, path: str, leaf: Leaf) -> None: ...
     def build(self) -> Tree: ...
 

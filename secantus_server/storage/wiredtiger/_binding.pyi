@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from mmap import mmap
 
-Buffer = bytes | bytearray | memoryview | mmap
+from typing_extensions import Self
 
-def log_records_end(data: Buffer, position: int) -> int:
+_Buffer = bytes | bytearray | memoryview | mmap
+
+def log_records_end(data: _Buffer, position: int) -> int:
     """Return the end of the sequence of whole log records that starts at a position of a log file."""
 
-def has_log_record(data: Buffer, position: int) -> bool:
+def has_log_record(data: _Buffer, position: int) -> bool:
     """Return whether a whole log record begins at any unit from a position on; it may be contained in an earlier record."""
 
 class Connection:
@@ -16,7 +18,7 @@ class Connection:
 
     in_memory: bool
     was_full: bool
-    def __init__(self, home: bytes, config: bytes, in_memory: bool, change_limit: int = 0) -> None: ...
+    def __new__(cls, home: bytes, config: bytes, in_memory: bool, change_limit: int = 0) -> Self: ...
     def reconfigure(self, config: bytes) -> None:
         """Change settings of the open database."""
     def statistics(self) -> dict[str, int]:
@@ -25,7 +27,7 @@ class Connection:
         """Return the end of the log's last record: the file number in the upper half, the offset in the lower."""
     def describe_idents(self, describe: Callable[[int, int], str]) -> None:
         """Set the function that returns the name of the collection or index behind an ident, for error messages."""
-    def keep_log_marks(self, marks: Buffer) -> None:
+    def keep_log_marks(self, marks: _Buffer) -> None:
         """Record the log's end in this memory, four words of 64 bits."""
     def retire(self) -> None:
         """Stop all use by sessions, so that close() may run in another thread."""
@@ -39,7 +41,7 @@ class Session:
 
     connection: Connection
     in_transaction: bool
-    def __init__(self, connection: Connection) -> None: ...
+    def __new__(cls, connection: Connection) -> Self: ...
     def close(self) -> None:
         """End the session, rolling back an open transaction. A second call does nothing."""
     def create_tables(self, configs: list[bytes]) -> None:

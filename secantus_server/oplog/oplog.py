@@ -80,11 +80,11 @@ class Oplog:
         return self.newest if newest is None else Timestamp(*_last_of(*newest))
 
     def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes]) -> None:
-        """Write entries and commit the unit's transaction with them.
+        """Write entries and commit the unit's transaction.
 
         Arguments:
-            entries: what happened to collections; it comes before the changes of documents.
-            writes: what happened to the documents of each collection.
+            entries: changes of collections; they precede the changes of documents.
+            writes: the changes of documents, by collection.
 
         Raises:
             WriteConflict: another transaction wrote the same key; nothing was written.

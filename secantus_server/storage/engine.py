@@ -214,10 +214,10 @@ class Engine:
 
     @contextmanager
     def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = True) -> Iterator[None]:
-        """Wait until no transaction runs, and keep others from beginning until the block ends. It nests.
+        """Provide exclusive access for a block: wait until no transaction runs, and block new ones. It nests.
 
         Arguments:
-            timeout: seconds to wait, or None for as long as it takes.
+            timeout: seconds to wait, or None to wait indefinitely.
             aborts_idle: roll back transactions that are open between two commands; otherwise wait for their end, too.
 
         Raises StorageError if the running transactions do not end in time; AssertionError if the caller has one; the error of

@@ -26,7 +26,7 @@ from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.work.pipeline_operations import ServerOperations
 from secantus_server.work.reading import command_context, cursor_reply
-from secantus_server.work.snapshot_reads import held, snapshot_time
+from secantus_server.work.snapshot_reads import materialized, snapshot_time
 
 
 def make_context(
@@ -76,7 +76,7 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
         CommandError: the pipeline is not valid.
     """
     with request.work.reading() as transaction:
-        scope = ReadScope(transaction.unit, transaction.catalog)
+        scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
         collection = transaction.catalog.find(request.db, name) if name is not None else None
         ctx = make_context(request, name, collection, args, scope, transaction)
         stages, source = resolve_view(transaction.catalog, request.db, name, args["pipeline"])
@@ -88,7 +88,7 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
         at = snapshot_time(request, transaction.unit)
         documents: Iterator[bytes]
         documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
-        yield OpenPipeline(pipeline, held(documents, None if pipeline.writes else at), scope, at)
+        yield OpenPipeline(pipeline, materialized(documents, None if pipeline.writes else at), scope, at)
 
 
 def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:

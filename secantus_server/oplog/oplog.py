@@ -48,6 +48,7 @@ class Oplog:
     """The oplog of one server.
 
     Threads: `_lock` guards the newest timestamp and the order of commits; `_last` is replaced whole, so that readers need no lock.
+    `_trimming` keeps two threads from removing the same rows.
 
     Arguments:
         enabled: a standalone server keeps none.
@@ -58,9 +59,11 @@ class Oplog:
         self._clock = clock
         self._enabled = enabled
         self._lock = Lock()
+        self._trimming = Lock()
         self._seconds, self._increment = self._newest()
         self._last = Timestamp(self._seconds, self._increment)
         self._untrimmed_bytes = 0
+        engine.call_when_crowded(self.trim_if_large)
 
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
@@ -116,14 +119,24 @@ class Oplog:
     def _max_bytes(self) -> int:
         return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
 
+    def trim_if_large(self) -> None:
+        """Trim if that is worth its while."""
+        if self.is_large:
+            self.trim()
+
     def trim(self) -> None:
-        """Remove the oldest rows beyond the limits; for the periodic thread."""
-        self._untrimmed_bytes = 0
-        with self._engine.transaction() as unit:
-            last = self._first_beyond_limits(unit)
-        if last is not None:
+        """Remove the oldest rows beyond the limits, unless another thread does so; for the periodic thread, and a store that is crowded."""
+        if not self._trimming.acquire(blocking=False):
+            return
+        try:
+            self._untrimmed_bytes = 0
             with self._engine.transaction() as unit:
-                unit.truncate(OPLOG, b"", last + b"\0")
+                last = self._first_beyond_limits(unit)
+            if last is not None:
+                with self._engine.transaction() as unit:
+                    unit.truncate(OPLOG, b"", last + b"\0")
+        finally:
+            self._trimming.release()
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
         """The key of the newest row that is too many; the newest of all always stays."""

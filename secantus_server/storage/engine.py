@@ -32,6 +32,8 @@ _OUT_OF_SPACE: Final = 14031
 _CLOSE_TIMEOUT: Final = 10.0
 #: How long make_room() waits for a purge in another thread, which takes some milliseconds.
 _PURGE_TIMEOUT: Final = 0.2
+#: How long relieve() works before a write: about as long as the write of one batch takes.
+_RELIEF_MS: Final = 50.0
 #: make_room() rests for this many times as long as it took.
 _SWEEP_PAUSE: Final = 5.0
 
@@ -74,6 +76,7 @@ class Engine:
         # How many were written, as serverStatus tells.
         self.checkpoints = 0
         self._next_sweep = 0.0
+        self._when_crowded: Callable[[], object] = _wait_on
         self._closed = False
         #: How often the store was put back to a snapshot; it changes only while no transaction runs.
         self.restores = 0
@@ -85,7 +88,7 @@ class Engine:
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
         sweeper = self._new_sweeper() if connection.in_memory else None
         self._orphans = Orphans(sweeper)
-        self._tidying = Tidying(sweeper, lambda: self._gate.changed) if sweeper is not None else None
+        self._tidying = Tidying(sweeper, lambda: self._gate.changed, lambda: connection.cache_bytes) if sweeper is not None else None
         with self.transaction() as unit:
             self._orphans.load(unit)
 
@@ -308,6 +311,35 @@ class Engine:
         with self._purge_lock:
             if not self._closed:
                 self._tidying.run(budget_ms, lambda: not self.is_idle)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether a store in memory holds so much that was overwritten or dropped that whoever writes calls relieve() first."""
+        return self._tidying is not None and self._connection.cache_bytes > self._tidying.crowded_at
+
+    def call_when_crowded(self, remove: Callable[[], object]) -> None:
+        """Set what relieve() calls first: it removes entries that may go."""
+        self._when_crowded = remove
+
+    def relieve(self) -> None:
+        """Give back some memory of what was overwritten or dropped, for about as long as a batch of writes takes.
+
+        The caller is about to write and has no transaction. The periodic thread cannot keep up with many writers; this makes them slower,
+        so that the store stays within bounds.
+        """
+        self._when_crowded()
+        # A thread that has the lock may wait for the gate, but never for what the caller holds. No more than for make_room().
+        if self._tidying is None or not self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
+            return
+        try:
+            if self._closed or not self.is_crowded:
+                return
+            deadline = monotonic() + _RELIEF_MS / 1000
+            if self.has_orphans:
+                self._purge(_RELIEF_MS, gives_way=False)
+            self._tidying.run((deadline - monotonic()) * 1000, lambda: False)
+        finally:
+            self._purge_lock.release()
 
     @property
     def has_orphans(self) -> bool:

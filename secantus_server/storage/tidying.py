@@ -3,6 +3,9 @@
 WiredTiger keeps what it has replaced on a page until the page is rewritten, and in memory it rewrites pages only when the store is
 nearly full. So a walk over all tables rewrites the changed pages once enough has changed. At its end the C library returns free memory
 to the system.
+
+The periodic thread walks, and gives way to others. Writers that leave more behind than it removes make the store crowded: then each of them
+walks a little before it writes, so that the memory stays within bounds while they work.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from secantus_server.system._clock import monotonic
 CHANGED_ENOUGH: Final = 4 * MEGABYTE
 #: While nobody works, it is due after this, or a thirty-second of the store.
 CHANGED_ENOUGH_WHEN_IDLE: Final = MEGABYTE // 4
+#: The store is crowded once its memory has grown by so much, and by a quarter, beyond what the last walk left.
+ROOM: Final = 24 * MEGABYTE
 #: Entries walked over at a time: about half a millisecond, or two where their pages are rewritten.
 _STEP: Final = 1024
 
@@ -30,16 +35,20 @@ class Tidying:
     Arguments:
         sweeper: a unit that rewrites the pages it leaves.
         changed: how many bytes have been changed since the store was opened.
+        memory: how many bytes the store takes.
     """
 
-    def __init__(self, sweeper: RecoveryUnit, changed: Callable[[], int]) -> None:
+    def __init__(self, sweeper: RecoveryUnit, changed: Callable[[], int], memory: Callable[[], int]) -> None:
         self._sweeper = sweeper
         self._changed = changed
+        self._memory = memory
         self._changed_before = changed()
         self._size = 0
         self._met = 0
         # The table and the key to go on from while a walk is under way.
         self._place: tuple[int, bytes] | None = None
+        #: How many bytes the store may take before it is crowded.
+        self.crowded_at = ROOM
 
     @property
     def due_at(self) -> int:
@@ -66,7 +75,16 @@ class Tidying:
                 break
         if self._place is None:
             self._size = self._met
+            self._note_what_is_left()
             give_back_memory()
+
+    def _note_what_is_left(self) -> None:
+        """Set the bounds for what comes after a walk.
+
+        What was changed during the walk may lie where it had been already. It does not count as left, for the next walk can remove it.
+        """
+        left = max(self._met, self._memory() - (self._changed() - self._changed_before))
+        self.crowded_at = left + left // 4 + ROOM
 
     def _step(self, table: int, lower: bytes) -> tuple[int, bytes] | None:
         """Walk over some entries; return the place to go on from."""

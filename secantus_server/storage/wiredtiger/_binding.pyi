@@ -21,6 +21,9 @@ class Connection:
         """Changes settings of the open database."""
     def statistics(self) -> dict[str, int]:
         """Return WiredTiger's statistics of the whole database by their descriptions; counters are 0."""
+    @property
+    def cache_bytes(self) -> int:
+        """The bytes in WiredTiger's cache."""
     def log_end(self) -> int:
         """Where the log's last record ends: the number of its file in the upper half, the offset in the lower."""
     def describe_idents(self, describe: Callable[[int, int], str]) -> None:

@@ -205,7 +205,7 @@ class Catalog:
             return
         if self._engine.was_full:
             self._engine.make_room()
-        if self._engine.is_crowded:
+        if self._engine.is_crowded():
             self._engine.relieve()
         guard = self._engine.acquire()
         try:

@@ -14,6 +14,9 @@ from secantus_server.commands.writing import check_not_view
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 
+# A document is written to the collection and to the oplog.
+WRITTEN_TWICE = 2
+
 
 def replace_collection(
     services: Services, check: Callable[[], None], db: str, name: str, documents: list[bytes], bypass_validation: bool
@@ -30,6 +33,8 @@ def replace_collection(
     check_new_collection_name(db, name)
     check_database_case(services.catalog, db)
     services.catalog.recall(db, name)
+    if services.engine.is_crowded(WRITTEN_TWICE * sum(map(len, documents))):
+        services.engine.relieve()
     with services.catalog.changing() as change:
         existing = services.catalog.find(db, name)
         check_not_view(existing)

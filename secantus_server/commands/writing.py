@@ -40,7 +40,7 @@ def write_transaction(services: Services, check: Callable[[], None], work: Calla
     Raises:
         CommandError: what the work raises; 14031 OutOfDiskSpace where the store has no room for it.
     """
-    if services.engine.is_crowded:
+    if services.engine.is_crowded():
         services.engine.relieve()
     unit = services.engine.acquire()
     too_large = 0

@@ -32,8 +32,10 @@ _OUT_OF_SPACE: Final = 14031
 _CLOSE_TIMEOUT: Final = 10.0
 #: How long make_room() waits for a purge in another thread, which takes some milliseconds.
 _PURGE_TIMEOUT: Final = 0.2
-#: How long relieve() works before a write: about as long as the write of one batch takes.
-_RELIEF_MS: Final = 50.0
+#: relieve() lets others have the purge lock after so long.
+_RELIEF_MS: Final = 20.0
+#: How long relieve() waits for transactions that keep orphans from being purged.
+_PURGE_PATIENCE: Final = 1.0
 #: make_room() rests for this many times as long as it took.
 _SWEEP_PAUSE: Final = 5.0
 
@@ -64,6 +66,7 @@ class Engine:
         self._memory_size_mb = memory_size_mb
         self._marks = marks
         self._sync_on_commit = sync_on_commit
+        self._check_waiting = check_waiting
         self._waits = Waits(check_waiting)
         self._gate = Gate(self._waits)
         self._undo = UndoLog()
@@ -312,32 +315,45 @@ class Engine:
             if not self._closed:
                 self._tidying.run(budget_ms, lambda: not self.is_idle)
 
-    @property
-    def is_crowded(self) -> bool:
-        """Whether a store in memory holds so much that was overwritten or dropped that whoever writes calls relieve() first."""
-        return self._tidying is not None and self._connection.cache_bytes > self._tidying.crowded_at
+    def is_crowded(self, incoming: int = 0) -> bool:
+        """Whether a store in memory holds so much that was overwritten or dropped that whoever writes calls relieve() first.
+
+        Arguments:
+            incoming: how many bytes the caller is about to write, if they are many.
+        """
+        return self._tidying is not None and self._connection.cache_bytes + incoming > self._tidying.crowded_at
 
     def call_when_crowded(self, remove: Callable[[], object]) -> None:
         """Set what relieve() calls first: it removes entries that may go."""
         self._when_crowded = remove
 
     def relieve(self) -> None:
-        """Give back some memory of what was overwritten or dropped, for about as long as a batch of writes takes.
+        """Give back the memory of what was overwritten or dropped. The caller is about to write and has no transaction.
 
-        The caller is about to write and has no transaction. The periodic thread cannot keep up with many writers; this makes them slower,
-        so that the store stays within bounds.
+        The periodic thread cannot keep up with everybody. This makes those wait who leave much behind, so that the store stays within bounds.
+
+        Raises what `check_waiting` raises when this thread's operation ends before.
         """
-        self._when_crowded()
-        # A thread that has the lock may wait for the gate, but never for what the caller holds. No more than for make_room().
-        if self._tidying is None or not self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
+        if self._tidying is None or self._gate.closed:
             return
+        self._when_crowded()
+        patience = monotonic() + _PURGE_PATIENCE
+        walks = self._tidying.walks
+        # Somebody else's walk may be under way; only the next one removes all that there is now.
+        while self._tidying.walks < walks + 2 and self._relieve_some(self._tidying, patience):
+            self._check_waiting()
+
+    def _relieve_some(self, tidying: Tidying, patience: float) -> bool:
+        """Purge orphans, or walk, for some milliseconds; tell whether to go on."""
+        # Whoever has the lock may wait for the gate, and the gate's owner for this thread.
+        if self._gate.closed or not self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
+            return False
         try:
-            if self._closed or not self.is_crowded:
-                return
-            deadline = monotonic() + _RELIEF_MS / 1000
-            if self.has_orphans:
-                self._purge(_RELIEF_MS, gives_way=False)
-            self._tidying.run((deadline - monotonic()) * 1000, lambda: False)
+            if self._closed:
+                return False
+            if not self.has_orphans or monotonic() >= patience or not self._purge(_RELIEF_MS, gives_way=False):
+                tidying.run(_RELIEF_MS, lambda: False)
+            return tidying.is_walking or self.has_orphans or self.is_crowded()
         finally:
             self._purge_lock.release()
 

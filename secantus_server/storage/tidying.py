@@ -4,8 +4,8 @@ WiredTiger keeps what it has replaced on a page until the page is rewritten, and
 nearly full. So a walk over all tables rewrites the changed pages once enough has changed. At its end the C library returns free memory
 to the system.
 
-The periodic thread walks, and gives way to others. Writers that leave more behind than it removes make the store crowded: then each of them
-walks a little before it writes, so that the memory stays within bounds while they work.
+The periodic thread walks, and gives way to others. Writers that leave more behind than it removes make the store crowded: then the next of
+them walks before it writes (`Engine.relieve`), so that the memory stays within bounds while they work.
 """
 
 from __future__ import annotations
@@ -49,6 +49,13 @@ class Tidying:
         self._place: tuple[int, bytes] | None = None
         #: How many bytes the store may take before it is crowded.
         self.crowded_at = ROOM
+        #: How many walks have come to their end.
+        self.walks = 0
+
+    @property
+    def is_walking(self) -> bool:
+        """Whether a walk is under way."""
+        return self._place is not None
 
     @property
     def due_at(self) -> int:
@@ -75,6 +82,7 @@ class Tidying:
                 break
         if self._place is None:
             self._size = self._met
+            self.walks += 1
             self._note_what_is_left()
             give_back_memory()
 

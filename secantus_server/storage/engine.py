@@ -91,7 +91,7 @@ class Engine:
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
         sweeper = self._new_sweeper() if connection.in_memory else None
         self._orphans = Orphans(sweeper)
-        self._tidying = Tidying(sweeper, lambda: self._gate.changed, lambda: connection.cache_bytes) if sweeper is not None else None
+        self._tidying = self._make_tidying(sweeper) if sweeper is not None else None
         with self.transaction() as unit:
             self._orphans.load(unit)
 
@@ -482,6 +482,9 @@ class Engine:
             return self._orphans.purge(unit, budget_ms, lambda: gives_way and not self.is_idle)
         finally:
             self.release(unit)
+
+    def _make_tidying(self, sweeper: RecoveryUnit) -> Tidying:
+        return Tidying(sweeper, lambda: self._gate.changed, lambda: self._connection.cache_bytes, lambda: self.has_orphans)
 
     def _new_sweeper(self) -> RecoveryUnit:
         """A session for Orphans, which does not pass the gate; the purge lock keeps it from the closing of the store."""

@@ -104,9 +104,10 @@ class Oplog:
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, entries, stamp, now_ms)
-            if changes:
-                self._untrimmed_bytes += append_changes(unit, identity, changes, stamp + len(entries), now_ms)
+            written = append_changes(unit, identity, changes, stamp + len(entries), now_ms) if changes else 0
             unit.commit()
+            # Only now can a trim see the rows.
+            self._untrimmed_bytes += written
             self._seconds, self._increment = seconds, increment + count - 1
             self._last = make_timestamp(self._seconds, self._increment)
 

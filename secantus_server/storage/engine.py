@@ -330,7 +330,7 @@ class Engine:
     def relieve(self) -> None:
         """Give back the memory of what was overwritten or dropped. The caller is about to write and has no transaction.
 
-        The periodic thread cannot keep up with everybody. This makes those wait who leave much behind, so that the store stays within bounds.
+        The periodic thread cannot keep up with everybody. Those who leave much behind wait here, so that the store stays within bounds.
 
         Raises what `check_waiting` raises when this thread's operation ends before.
         """

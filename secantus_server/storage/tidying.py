@@ -23,8 +23,8 @@ from secantus_server.system._clock import monotonic
 CHANGED_ENOUGH: Final = 4 * MEGABYTE
 #: While nobody works, it is due after this, or a thirty-second of the store.
 CHANGED_ENOUGH_WHEN_IDLE: Final = MEGABYTE // 4
-#: The store is crowded once its memory has grown by so much, and by an eighth, beyond what the last walk left.
-ROOM: Final = 16 * MEGABYTE
+#: The store is crowded once its memory has grown by so much, and by a quarter, beyond what the last walk left.
+ROOM: Final = 24 * MEGABYTE
 #: The C library returns free memory to the system after so many bytes were walked over, or an eighth of the store.
 GIVE_BACK_AFTER: Final = 4 * MEGABYTE
 #: Entries walked over at a time: about half a millisecond, or two where their pages are rewritten.
@@ -101,7 +101,7 @@ class Tidying:
         Nor do orphans, which relieve() purges.
         """
         left = max(self._met, self._memory() - (self._changed() - self._changed_before))
-        crowded_at = left + left // 8 + ROOM
+        crowded_at = left + left // 4 + ROOM
         self.crowded_at = min(self.crowded_at, crowded_at) if self._has_orphans() else crowded_at
 
     def _step(self, table: int, lower: bytes) -> tuple[int, bytes] | None:

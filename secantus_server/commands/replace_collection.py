@@ -33,8 +33,9 @@ def replace_collection(
     check_new_collection_name(db, name)
     check_database_case(services.catalog, db)
     services.catalog.recall(db, name)
-    if services.engine.is_crowded(WRITTEN_TWICE * sum(map(len, documents))):
-        services.engine.relieve()
+    incoming = WRITTEN_TWICE * sum(map(len, documents))
+    if services.engine.is_crowded(incoming):
+        services.engine.relieve(incoming)
     with services.catalog.changing() as change:
         existing = services.catalog.find(db, name)
         check_not_view(existing)

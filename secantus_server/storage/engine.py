@@ -327,8 +327,11 @@ class Engine:
         """Set what relieve() calls first: it removes entries that may go."""
         self._when_crowded = remove
 
-    def relieve(self) -> None:
+    def relieve(self, incoming: int = 0) -> None:
         """Give back the memory of what was overwritten or dropped. The caller is about to write and has no transaction.
+
+        Arguments:
+            incoming: see is_crowded().
 
         The periodic thread cannot keep up with everybody. Those who leave much behind wait here, so that the store stays within bounds.
 
@@ -339,23 +342,35 @@ class Engine:
         self._when_crowded()
         patience = monotonic() + _PURGE_PATIENCE
         walks = self._tidying.walks
-        # Somebody else's walk may be under way; only the next one removes all that there is now.
-        while self._tidying.walks < walks + 2 and self._relieve_some(self._tidying, patience):
+        # Another thread may make the room while this one waits for the lock.
+        going_on = self._take_purge_lock(incoming)
+        while going_on:
+            try:
+                # Somebody else's walk may be under way; only the next one removes all that there is now.
+                going_on = self._relieve_some(self._tidying, patience) and self._tidying.walks < walks + 2
+            finally:
+                self._purge_lock.release()
             self._check_waiting()
+            going_on = going_on and self._take_purge_lock(incoming)
+
+    def _take_purge_lock(self, incoming: int) -> bool:
+        """Wait for the purge lock, as long as the store is crowded; tell whether this thread has it."""
+        # Whoever has the lock may wait for the gate, and the gate's owner for this thread.
+        while self.is_crowded(incoming) and not self._gate.closed:
+            if self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
+                if self.is_crowded(incoming):
+                    return True
+                self._purge_lock.release()
+            self._check_waiting()
+        return False
 
     def _relieve_some(self, tidying: Tidying, patience: float) -> bool:
-        """Purge orphans, or walk, for some milliseconds; tell whether to go on."""
-        # Whoever has the lock may wait for the gate, and the gate's owner for this thread.
-        if self._gate.closed or not self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
+        """Purge orphans, or walk, for some milliseconds; tell whether to go on. The caller has the purge lock."""
+        if self._closed:
             return False
-        try:
-            if self._closed:
-                return False
-            if not self.has_orphans or monotonic() >= patience or not self._purge(_RELIEF_MS, gives_way=False):
-                tidying.run(_RELIEF_MS, lambda: False)
-            return tidying.is_walking or self.has_orphans or self.is_crowded()
-        finally:
-            self._purge_lock.release()
+        if not self.has_orphans or monotonic() >= patience or not self._purge(_RELIEF_MS, gives_way=False):
+            tidying.run(_RELIEF_MS, lambda: False)
+        return tidying.is_walking or self.has_orphans or self.is_crowded()
 
     @property
     def has_orphans(self) -> bool:

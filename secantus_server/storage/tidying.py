@@ -24,7 +24,7 @@ CHANGED_ENOUGH: Final = 4 * MEGABYTE
 #: While nobody works, it is due after this, or a thirty-second of the store.
 CHANGED_ENOUGH_WHEN_IDLE: Final = MEGABYTE // 4
 #: The store is crowded once its memory has grown by so much, and by a quarter, beyond what the last walk left.
-ROOM: Final = 24 * MEGABYTE
+ROOM: Final = 16 * MEGABYTE
 #: The C library returns free memory to the system after so many bytes were walked over, or an eighth of the store.
 GIVE_BACK_AFTER: Final = 4 * MEGABYTE
 #: Entries walked over at a time: about half a millisecond, or two where their pages are rewritten.

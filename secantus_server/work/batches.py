@@ -28,8 +28,8 @@ from secantus_server.system._clock import monotonic
 
 Target = tuple[int, bytes]  # RecordId, document
 
-# The bytes of a batch. A document counts for its length and DOCUMENT_COST, so that a batch has at most 16,384.
-BATCH_BYTES = 16 << 20
+# The bytes of a batch. A document counts for its length and DOCUMENT_COST, so that a batch has at most 8,192.
+BATCH_BYTES = 8 << 20
 DOCUMENT_COST = 1024
 # A loop that writes calls `check` after its first documents, then after ever more, up to the second number.
 FIRST_INTERVAL = 4

@@ -1,4 +1,4 @@
-"""Builds the compiled modules, and the WiredTiger library that the storage binding is linked with.
+"""Builds the compiled modules, and the two libraries that are linked into them: WiredTiger and PCRE2.
 
 `pyproject.toml` says everything else, the list of compiled modules included. docs/build.md tells how it works.
 """
@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import sysconfig
+from collections.abc import Iterable
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -22,10 +23,17 @@ else:
 
 ROOT = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
-BINDING = "secantus_server.storage.wiredtiger._binding"
 
 sys.path.insert(0, str(ROOT / "vendor"))
-from build_wiredtiger import BuildError, Library, build  # noqa: E402 - it lies beside this file
+from build_pcre2 import PCRE2  # noqa: E402 - in the directory beside this file
+from build_wiredtiger import WIREDTIGER  # noqa: E402
+from source_build import BuildError, Library, build  # noqa: E402
+
+# The modules that are linked with a library; the others reach it through them.
+LINKED = {
+    "secantus_server.mql.regex._pattern": PCRE2,
+    "secantus_server.storage.wiredtiger._binding": WIREDTIGER,
+}
 
 
 def compiled_modules() -> list[Extension]:
@@ -52,7 +60,7 @@ def remove_stale_modules() -> None:
 
 
 class BuildModules(build_ext):
-    """Compiles WiredTiger once, then our modules: several at a time, and only those that changed.
+    """Compiles the libraries once, then our modules: several at a time, and only those that changed.
 
     The built modules are put beside their sources as well. A Python started in the tree finds the tree's packages first, installed or not.
     """
@@ -62,16 +70,16 @@ class BuildModules(build_ext):
         check_compiler(self.compiler.compiler_so)
         self.parallel = self.parallel or min(4, os.cpu_count() or 1)
         try:
-            library = build(BUILD)
+            libraries = {module: build(recipe, BUILD) for module, recipe in LINKED.items()}
         except BuildError as error:
             sys.exit(str(error))
-        ingredients = common_ingredients(library)
+        ingredients = common_ingredients(libraries.values())
         everything = self.extensions
         stamps = {module.name: Stamp(ROOT / self.get_ext_filename(module.name), module, ingredients) for module in everything}
         self.extensions = [module for module in everything if not stamps[module.name].holds()]
         self._translate()
         for module in self.extensions:
-            self._connect(module, library)
+            self._connect(module, libraries)
         super().build_extensions()
         for module in self.extensions:
             stamps[module.name].take(Path(self.get_ext_fullpath(module.name)))
@@ -88,24 +96,24 @@ class BuildModules(build_ext):
         for extension in self.extensions:
             extension.sources = sources[extension.name]
 
-    def _connect(self, extension: Extension, library: Library) -> None:
-        """Tells an extension where WiredTiger is; the binding alone is linked with it."""
-        extension.include_dirs.append(str(library.include))
-        if extension.name == BINDING:
-            extension.extra_objects.append(str(library.archive))
+    def _connect(self, extension: Extension, libraries: dict[str, Library]) -> None:
+        """Tell an extension where the libraries' headers are, and link it with the library that is its own."""
+        extension.include_dirs += [str(library.include) for library in libraries.values()]
+        if extension.name in libraries:
+            extension.extra_objects.append(str(libraries[extension.name].archive))
             extension.libraries += ["pthread", "dl"]
             if sys.platform == "linux":
-                # Another WiredTiger in the same process must not meet our symbols.
+                # Another copy of the library in the same process must not meet our symbols.
                 extension.extra_link_args.append("-Wl,--exclude-libs,ALL")
 
 
-def common_ingredients(library: Library) -> bytes:
-    """A digest of what goes into every module: the declarations, the library, the tools and this file."""
+def common_ingredients(libraries: Iterable[Library]) -> bytes:
+    """Return a digest of what goes into every module: the declarations, the libraries, the tools and this file."""
     import Cython
 
     # Relative, so that a copied or moved tree keeps what it has built.
-    archive = library.archive.relative_to(ROOT)
-    digest = hashlib.sha256(f"{Cython.__version__} {sys.version} {archive}".encode())
+    archives = [library.archive.relative_to(ROOT).as_posix() for library in libraries]
+    digest = hashlib.sha256(f"{Cython.__version__} {sys.version} {archives}".encode())
     for declarations in (Path(__file__), *sorted(ROOT.glob("secantus_server/**/*.pxd"))):
         digest.update(declarations.read_bytes())
     return digest.digest()

@@ -18,7 +18,7 @@ from secantus_server.mql.match.json_schema.parser import (
     wrong_type,
 )
 from secantus_server.mql.match.json_schema.strings import parse_limits
-from secantus_server.mql.match.pcre import compile_pattern
+from secantus_server.mql.regex import compile_pattern
 
 DOCUMENT = 3
 
@@ -48,7 +48,7 @@ def _parse_patterns(schema: dict[str, Any]) -> list[tuple[Callable[[str], object
 
 def _compile(pattern: str) -> Callable[[str], object]:
     try:
-        return compile_pattern(pattern, "").regex.search
+        return compile_pattern(pattern, "").matches
     except CommandError as error:
         if error.code != 51091:
             raise

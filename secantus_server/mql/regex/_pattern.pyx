@@ -208,7 +208,9 @@ cdef class Pattern:
             return PCRE2_ERROR_MATCHLIMIT
         if self.searches_before_jit > 0:
             self.searches_before_jit -= 1
-            if self.searches_before_jit == 0:
+            # The interpreter and machine code differ where `$` follows an invalid sequence, so such a text never waits for machine code.
+            if self.searches_before_jit == 0 or not is_utf8(text, length):
+                self.searches_before_jit = 0
                 # Where memory cannot be made executable PCRE2 goes on interpreting.
                 pcre2_jit_compile(self.code, PCRE2_JIT_COMPLETE)
         pcre2_set_match_limit(self.context, QUICK_MATCH_LIMIT // <uint32_t>(length - start + 1) + 10)
@@ -447,6 +449,14 @@ cdef class Matches:
                 "(the pattern has a \\C, which stands for one byte)",
             )
         return PyUnicode_DecodeUTF8(<const char*>text + start, stop - start, "surrogateescape")
+
+
+cdef bint is_utf8(const uint8_t* text, size_t length) except -1:
+    try:
+        PyUnicode_DecodeUTF8(<const char*>text, length, NULL)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 cdef bint is_inside_character(const uint8_t* text, size_t length, size_t place) noexcept:

@@ -40,6 +40,7 @@ def test_matches(spec: dict[str, Any], stored: Any, expected: bool) -> None:
     [
         ("b", b"a\xffb", True),
         ("^a$", b"a\xff", False),
+        ("$", b"a\xff", True),
         (".", b"\xff\xfe", False),
         ("a.b", b"a\xffb", False),
         ("(?i)É", b"\xff\xc3\xa9", True),

@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Regular expressions compiled and run by PCRE2, MongoDB's engine, on UTF-8 bytes.
 
-Strings that are not valid UTF-8 are searched as well: PCRE2 takes an invalid sequence for a barrier that no match crosses.
+PCRE2 sees valid UTF-8 only. In a string that is not, each byte that belongs to no character is searched as U+FFFD: `.` matches it, `\\w` does
+not. PCRE2's own way, PCRE2_MATCH_INVALID_UTF, is not safe: in 10.47 `\\X{1,3}` and lookbehinds of variable length read other memory.
 https://www.pcre.org/current/doc/html/pcre2api.html
 
 Most searches are quick and keep the GIL. A search is quick if the pattern has so few quantifiers, and the text is so short, that
@@ -10,10 +11,10 @@ that limit, runs without the GIL at PCRE2's own default limit, which MongoDB has
 match may start, so the patient search goes through the text in windows and looks at the clock after each.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memchr, memcmp
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from secantus_server.mql.regex.capi cimport (
@@ -26,9 +27,9 @@ from secantus_server.mql.regex.capi cimport (
     PCRE2_EXTENDED,
     PCRE2_INFO_CAPTURECOUNT,
     PCRE2_JIT_COMPLETE,
-    PCRE2_MATCH_INVALID_UTF,
     PCRE2_MULTILINE,
     PCRE2_NO_JIT,
+    PCRE2_NO_UTF_CHECK,
     PCRE2_UNSET,
     PCRE2_USE_OFFSET_LIMIT,
     PCRE2_UTF,
@@ -90,7 +91,12 @@ cdef enum:
     TIME_LIMIT_MS = 5000
     # A window that took less than this is followed by a longer one.
     SHORT_WINDOW_NS = 1_000_000
+    # Beside PCRE2's own results.
     TIME_IS_UP = -999
+    NOT_UTF8 = -998
+    # PCRE2's errors for strings that are not UTF-8.
+    FIRST_UTF8_ERROR = -3
+    LAST_UTF8_ERROR = -23
 
 # Character steps that a quick search takes at most, 1 ns each: see `_quick_length`.
 STEPS = 100_000_000
@@ -100,6 +106,9 @@ MOST_QUANTIFIERS = 64
 # Recursion and subroutine calls repeat what the pattern has once.
 CALL = re.compile(rb"\(\?(?:[R0-9&+]|-[0-9]|P>)|\\g[<']")
 CALL_LENGTH = 32
+
+# Lone surrogates, which bytes are decoded to that are not UTF-8.
+REPLACEMENTS = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 OPTIONS = {"i": PCRE2_CASELESS, "m": PCRE2_MULTILINE, "s": PCRE2_DOTALL, "x": PCRE2_EXTENDED, "u": 0}
 
@@ -133,7 +142,7 @@ cdef class Pattern:
         self.source = source
         for letter in options:
             self.options |= <uint32_t>OPTIONS[letter]
-        self.options |= PCRE2_UTF | PCRE2_MATCH_INVALID_UTF
+        self.options |= PCRE2_UTF
         self.code = compile_code(source, self.options)
         pcre2_pattern_info(self.code, PCRE2_INFO_CAPTURECOUNT, &self.capture_count)
         self.data = new_match_data(self.code)
@@ -192,33 +201,47 @@ cdef class Pattern:
             if self.kind == PREFIX:
                 return length >= wanted and memcmp(text, PyBytes_AS_STRING(self.literal), wanted) == 0
             return contains(text, length, <const uint8_t*>PyBytes_AS_STRING(self.literal), wanted)
-        if self.data == NULL:
-            self.data = new_match_data(self.code)
-        found = self.search(text, length, 0, self.data)
-        if found == PCRE2_ERROR_MATCHLIMIT:
-            # The bytes may change hands while the GIL is released.
-            kept = PyBytes_FromStringAndSize(<const char*>text, length)
-            found = PatientSearch(self).search(self, <const uint8_t*>PyBytes_AS_STRING(kept), length, 0, NULL)
+        found = self.search(text, length, 0, NULL)
+        if found > 0 or found == PCRE2_ERROR_NOMATCH:
+            return found > 0
+        # The copy is valid UTF-8, and stays when the bytes change hands while the GIL is released.
+        kept = valid_copy(text, length)
+        if found == NOT_UTF8:
+            return self.matches_bytes(<const uint8_t*>PyBytes_AS_STRING(kept), PyBytes_GET_SIZE(kept))
+        found = PatientSearch(self).search(self, <const uint8_t*>PyBytes_AS_STRING(kept), PyBytes_GET_SIZE(kept), 0, NULL)
         return found > 0
 
     cdef int search(self, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data) except -1000:
-        """Search quickly: return 1, PCRE2_ERROR_NOMATCH, or PCRE2_ERROR_MATCHLIMIT if that takes a patient search."""
+        """Search quickly: return 1, PCRE2_ERROR_NOMATCH, or PCRE2_ERROR_MATCHLIMIT if that takes a patient search.
+
+        With `data`, which receives the match, the text has to be valid UTF-8; without, NOT_UTF8 is returned for one that is not.
+        """
         cdef int found
+        cdef uint32_t options
         if length - start > self.quick_length:
             return PCRE2_ERROR_MATCHLIMIT
         if self.searches_before_jit > 0:
             self.searches_before_jit -= 1
-            # The interpreter and machine code differ where `$` follows an invalid sequence, so such a text never waits for machine code.
-            if self.searches_before_jit == 0 or not is_utf8(text, length):
-                self.searches_before_jit = 0
+            if self.searches_before_jit == 0:
                 # Where memory cannot be made executable PCRE2 goes on interpreting.
                 pcre2_jit_compile(self.code, PCRE2_JIT_COMPLETE)
+        if data == NULL and self.data == NULL:
+            self.data = new_match_data(self.code)
         pcre2_set_match_limit(self.context, QUICK_MATCH_LIMIT // <uint32_t>(length - start + 1) + 10)
-        found = pcre2_match(self.code, text, length, start, 0, data, self.context)
+        options = PCRE2_NO_UTF_CHECK if data != NULL or is_ascii(text, length) else 0
+        found = pcre2_match(self.code, text, length, start, options, self.data if data == NULL else data, self.context)
         if found > 0:
             return 1
-        # A larger limit, or a larger stack, may help in every case but this one.
-        return found if found == PCRE2_ERROR_NOMATCH else PCRE2_ERROR_MATCHLIMIT
+        if found == PCRE2_ERROR_NOMATCH:
+            return found
+        if LAST_UTF8_ERROR <= found <= FIRST_UTF8_ERROR:
+            return NOT_UTF8
+        if data == NULL:
+            # It keeps the memory that backtracking took.
+            pcre2_match_data_free(self.data)
+            self.data = NULL
+        # A larger limit, or a larger stack, may help.
+        return PCRE2_ERROR_MATCHLIMIT
 
     cdef int compile_patient(self) except -1:
         if self.patient_code == NULL:
@@ -245,7 +268,7 @@ cdef class PatientSearch:
         pcre2_jit_stack_free(self.stack)
 
     cdef int search(self, Pattern pattern, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data) except -1000:
-        """Search from a position on: return 1 or PCRE2_ERROR_NOMATCH. `data` receives the match, unless it is NULL.
+        """Search valid UTF-8 from a position on: return 1 or PCRE2_ERROR_NOMATCH. `data` receives the match, unless it is NULL.
 
         Raises:
             CommandError: 51156 if the search takes too many steps, too much memory or too long.
@@ -273,13 +296,13 @@ cdef class PatientSearch:
 
     cdef int match(self, const pcre2_code* code, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data) noexcept nogil:
         """Run machine code on the thread's own stack, then on a larger one, then the interpreter, which has the heap."""
-        cdef int found = pcre2_match(code, text, length, start, 0, data, self.context)
+        cdef int found = pcre2_match(code, text, length, start, PCRE2_NO_UTF_CHECK, data, self.context)
         if found == PCRE2_ERROR_JIT_STACKLIMIT and self.stack == NULL:
             self.stack = pcre2_jit_stack_create(JIT_STACK_BYTES // 16, JIT_STACK_BYTES, NULL)
             pcre2_jit_stack_assign(self.context, NULL, self.stack)
-            found = pcre2_match(code, text, length, start, 0, data, self.context)
+            found = pcre2_match(code, text, length, start, PCRE2_NO_UTF_CHECK, data, self.context)
         if found == PCRE2_ERROR_JIT_STACKLIMIT:
-            found = pcre2_match(code, text, length, start, PCRE2_NO_JIT, data, self.context)
+            found = pcre2_match(code, text, length, start, PCRE2_NO_JIT | PCRE2_NO_UTF_CHECK, data, self.context)
         return found
 
     cdef int search_in_windows(
@@ -373,14 +396,14 @@ cdef class Matches:
             self.start = <const uint8_t*>PyUnicode_AsUTF8AndSize(text, &self.length)
         except UnicodeEncodeError:
             self.is_valid = False
-            self.subject = text.encode("utf-8", "surrogateescape")
+            self.subject = without_surrogates(text)
             self.start = <const uint8_t*>PyBytes_AS_STRING(self.subject)
             self.length = PyBytes_GET_SIZE(self.subject)
         self.data = pattern.data if pattern.data != NULL else new_match_data(pattern.code)
         pattern.data = NULL
 
     def __dealloc__(self):
-        if self.pattern is not None and self.pattern.data == NULL:
+        if self.pattern is not None and self.pattern.data == NULL and self.patient is None:
             self.pattern.data = self.data
         else:
             pcre2_match_data_free(self.data)
@@ -419,19 +442,14 @@ cdef class Matches:
         return {"match": match, "idx": self.index_of(text, span[0]), "captures": captures}
 
     cdef Py_ssize_t index_of(self, const uint8_t* text, size_t place) except -1:
-        """Return how many code points come before a place. Bytes that are not valid UTF-8 count one each."""
+        """Return how many code points come before a place."""
         if self.is_ascii:
             return place
         if place < self.counted:
             # A \K may move the start of a match backwards.
             self.counted = self.count = 0
-        if self.is_valid:
-            while self.counted < place:
-                self.count += (text[self.counted] & 0xC0) != 0x80
-                self.counted += 1
-        else:
-            self.count += len(PyUnicode_DecodeUTF8(<const char*>text + self.counted, place - self.counted, "surrogateescape"))
-            self.counted = place
+        self.count += count_characters(text, self.counted, place)
+        self.counted = place
         return self.count
 
     cdef object part(self, const uint8_t* text, size_t length, size_t start, size_t stop):
@@ -442,21 +460,52 @@ cdef class Matches:
             return ""
         if self.is_ascii:
             return PyUnicode_Substring(self.text, start, stop)
-        if self.is_valid and (is_inside_character(text, length, start) or is_inside_character(text, length, stop)):
+        if is_inside_character(text, length, start) or is_inside_character(text, length, stop):
             raise CommandError(
                 51156,
                 "Error occurred while executing the regular expression. Result code: a match begins or ends inside of a UTF-8 character "
                 "(the pattern has a \\C, which stands for one byte)",
             )
-        return PyUnicode_DecodeUTF8(<const char*>text + start, stop - start, "surrogateescape")
+        if not self.is_valid:
+            before = count_characters(text, 0, start)
+            return PyUnicode_Substring(self.text, before, before + count_characters(text, start, stop))
+        return PyUnicode_DecodeUTF8(<const char*>text + start, stop - start, NULL)
 
 
-cdef bint is_utf8(const uint8_t* text, size_t length) except -1:
+cdef bint is_ascii(const uint8_t* text, size_t length) noexcept nogil:
+    cdef uint64_t word
+    cdef uint64_t seen = 0
+    while length >= 8:
+        memcpy(&word, text, 8)
+        seen |= word
+        text += 8
+        length -= 8
+    while length > 0:
+        seen |= text[0]
+        text += 1
+        length -= 1
+    return (seen & <uint64_t>0x8080808080808080) == 0
+
+
+cdef bytes valid_copy(const uint8_t* text, size_t length):
+    """Return a text as valid UTF-8, with U+FFFD for each byte that belongs to no character."""
+    return without_surrogates(PyUnicode_DecodeUTF8(<const char*>text, length, "surrogateescape"))
+
+
+cdef bytes without_surrogates(str text):
     try:
-        PyUnicode_DecodeUTF8(<const char*>text, length, NULL)
-    except UnicodeDecodeError:
-        return False
-    return True
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.translate(REPLACEMENTS).encode()
+
+
+cdef Py_ssize_t count_characters(const uint8_t* text, size_t start, size_t stop) noexcept:
+    """Return how many code points a part of a text has."""
+    cdef Py_ssize_t count = 0
+    while start < stop:
+        count += (text[start] & 0xC0) != 0x80
+        start += 1
+    return count
 
 
 cdef bint is_inside_character(const uint8_t* text, size_t length, size_t place) noexcept:

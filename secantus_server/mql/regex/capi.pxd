@@ -17,13 +17,13 @@ cdef extern from * nogil:
     ctypedef struct pcre2_jit_stack
 
     const uint32_t PCRE2_UTF
-    const uint32_t PCRE2_MATCH_INVALID_UTF
     const uint32_t PCRE2_USE_OFFSET_LIMIT
     const uint32_t PCRE2_CASELESS
     const uint32_t PCRE2_MULTILINE
     const uint32_t PCRE2_DOTALL
     const uint32_t PCRE2_EXTENDED
     const uint32_t PCRE2_NO_JIT
+    const uint32_t PCRE2_NO_UTF_CHECK
     const uint32_t PCRE2_JIT_COMPLETE
     const uint32_t PCRE2_INFO_CAPTURECOUNT
     const uint32_t PCRE2_CONFIG_VERSION

@@ -56,6 +56,8 @@ def test_a_match_may_be_kept_from_a_later_place_on() -> None:
 def test_invalid_utf8_counts_a_place_for_each_byte() -> None:
     text = b"\xff\xe9ab\xff".decode("utf-8", "surrogateescape")
     assert compile_pattern("[a-z]+", "").find_all(text) == [found("ab", 2)]
+    assert compile_pattern("(.)é?$", "").find(text + "é") == found("\udcffé", 4, "\udcff")
+    assert compile_pattern(".", "").find_all(text) == [found(character, place) for place, character in enumerate(text)]
 
 
 def test_a_match_inside_of_a_character_is_an_error() -> None:

@@ -62,7 +62,7 @@ class Process:
     def _answer(self, channel: Channel, message: bytes) -> bytes:
         with self._calls:
             # A fork may have ended a moment ago, and its channel's thread not know it yet.
-            for fork in [one for one in self._forks if one is not channel and one.has_ended]:
+            for fork in [one for one in self._forks if one is not channel and one.peek_closed()]:
                 self._leave(fork)
             try:
                 forgotten, name, arguments = loads(message, self._objects)

@@ -33,7 +33,7 @@ def test_a_refused_client_is_told_why(full: tuple[SecantusDBServer, list[RawClie
     reply = refused.run({"hello": 1, "$db": "admin"})
     assert (reply["ok"], reply["errmsg"]) == (
         0.0,
-        "The server has 3 connections, which is its limit: close clients that are no longer used, or raise max_connections.",
+        "The server has reached its limit of 3 connections: close unused clients, or raise max_connections.",
     )
     assert refused.is_closed()
     status = clients[0].run({"serverStatus": 1, "$db": "admin"})["connections"]
@@ -47,7 +47,7 @@ def test_a_driver_shows_the_reason(full: tuple[SecantusDBServer, list[RawClient]
         pytest.raises((ServerSelectionTimeoutError, OperationFailure)) as caught,
     ):
         client.admin.command("ping")
-    assert "close clients that are no longer used" in str(caught.value)
+    assert "close unused clients" in str(caught.value)
 
 
 def test_a_client_that_says_nothing_is_refused_too(full: tuple[SecantusDBServer, list[RawClient]]) -> None:

@@ -90,7 +90,7 @@ def judge(received: bytes) -> str:
     if reply is None:
         return "compressed"
     assert "ok" in reply or not reply, reply
-    if "Secantus made a mistake" in reply.get("errmsg", ""):
+    if "Internal error in command" in reply.get("errmsg", ""):
         return f"mistake: {reply['errmsg']}"
     return "done" if reply.get("ok", 1) else "error"
 

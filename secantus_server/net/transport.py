@@ -1,0 +1,66 @@
+"""The interface between a connection and the bytes of its client.
+
+`net/plain.py` implements it over TCP. TLS or a transport within the process is another file that implements it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Transport(Protocol):
+    """A reliable byte stream to one client.
+
+    Threads: the serving thread is the one that runs `Connection.serve`, or the thread that refuses the connection. Methods belong to the
+    serving thread, except for `peek_closed` and `shut_down`, which any thread may call at any time before `close`. Since `close` may let
+    the operating system reuse the descriptor for another connection, only the serving thread calls it, or a thread that knows there is none.
+    """
+
+    def receive(self) -> bytes:
+        """Return the bytes that are available, waiting for at least one; empty at the end of the stream. For the serving thread.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+
+    def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
+        """Return exactly `size` bytes. For the serving thread.
+
+        Memory must grow with the bytes received, not with `size`, which is only what a client announces.
+
+        Arguments:
+            size: the length of the result.
+            start: bytes that were received before; the result begins with them. At most `size` bytes.
+            timeout_s: the maximum wait for each piece; None waits without limit.
+
+        Raises:
+            EOFError: the stream ended before.
+            TimeoutError: nothing arrived within the timeout.
+            OSError: the connection is broken.
+        """
+
+    def send(self, data: bytes) -> None:
+        """Send all bytes, waiting while the client does not read. For the serving thread.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+
+    def peek_closed(self) -> bool:
+        """Return whether the client has closed the connection and all its bytes were received, without waiting. For any thread.
+
+        Raises nothing: a broken connection counts as closed.
+        """
+
+    def shut_down(self) -> None:
+        """End the stream in both directions: a waiting `receive` or `send` of the serving thread returns or raises. For any thread.
+
+        Raises:
+            OSError: the stream has already ended.
+        """
+
+    def close(self) -> None:
+        """Release the resources without ending the stream, which a fork of the process may still use. For the serving thread.
+
+        Raises nothing. A second call does nothing.
+        """

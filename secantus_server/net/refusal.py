@@ -72,4 +72,3 @@ class Refusal:
             self._services.log.debug(f"could not tell a refused client the reason: {error}")
         finally:
             self._end(transport)
-

@@ -11,13 +11,13 @@ from typing import Protocol
 class Transport(Protocol):
     """A reliable byte stream to one client.
 
-    Threads: the serving thread is the one that runs `Connection.serve`, or the thread that refuses the connection. Methods belong to the
-    serving thread, except for `peek_closed` and `shut_down`, which any thread may call at any time before `close`. Since `close` may let
-    the operating system reuse the descriptor for another connection, only the serving thread calls it, or a thread that knows there is none.
+    Threads: the serving thread is the one that runs `Connection.serve` or refuses the connection. Only that thread calls the methods,
+    except that any thread may call `peek_closed` and `shut_down`, and that a connection without a thread may be closed by any. Closing
+    under a thread that still reads is an error: the operating system may reuse the descriptor for another connection.
     """
 
     def receive(self) -> bytes:
-        """Return the bytes that are available, waiting for at least one; empty at the end of the stream. For the serving thread.
+        """Return the bytes that are available, waiting for at least one; empty at the end of the stream.
 
         Raises:
             OSError: the connection is broken.

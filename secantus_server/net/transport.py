@@ -1,6 +1,6 @@
 """The interface between a connection and the bytes of its client.
 
-`net/plain.py` implements it over TCP. TLS or a transport within the process is another file that implements it.
+`net/plain.py` implements it over TCP. Another kind of transport, such as TLS, is one more file, and a branch in `Listener` that selects it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ class Transport(Protocol):
     Threads: the serving thread is the one that runs `Connection.serve` or refuses the connection. Only that thread calls the methods,
     except that any thread may call `peek_closed` and `shut_down`, and that a connection without a thread may be closed by any. Closing
     under a thread that still reads is an error: the operating system may reuse the descriptor for another connection.
+    The accept thread constructs a transport, which must not block: a handshake belongs to the first `receive` or `receive_exactly`.
     """
 
     def receive(self) -> bytes:
-        """Return the bytes that are available, waiting for at least one; empty at the end of the stream.
+        """Return the bytes that are available, waiting for at least one; empty at the end of the stream. For the serving thread.
 
         Raises:
             OSError: the connection is broken.

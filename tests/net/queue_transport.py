@@ -11,7 +11,7 @@ END = b""
 
 
 class QueueTransport:
-    """The server's end is the Transport; the client's end is `sent` and `client_closes`, and `replies`."""
+    """A Transport whose client sends with `client_sends`, closes with `client_closes`, and finds the server's bytes in `replies`."""
 
     def __init__(self) -> None:
         self.replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()

@@ -10,7 +10,10 @@ from secantus_server.dispatch.usage import Usage
 
 @dataclass
 class ClientInfo:
-    """What the server knows of a connection.
+    """The server's state of one connection.
+
+    Authorization is not enforced yet ("access control" in README's "Not yet"): `users` is only reported, by connectionStatus, currentOp
+    and the profiler. An authorization interceptor will compare the roles of `users` with the command's `privileges` before it runs.
 
     Arguments:
         connection_id: a number of its own.
@@ -20,7 +23,7 @@ class ClientInfo:
         bytes_in, bytes_out, requests: what went over it; its own thread counts.
         usage: which commands it ran.
         conversation: of saslStart and saslContinue, while it goes on.
-        users: who has authenticated, with the user's database.
+        users: the authenticated user's name and database; empty before authentication.
     """
 
     connection_id: int

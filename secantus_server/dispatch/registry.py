@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.arguments import Arguments, Field
 from secantus_server.dispatch.known import INSTEAD, NOT_YET
+from secantus_server.dispatch.privileges import Privileges
 from secantus_server.errors import CommandError, not_supported
 
 if TYPE_CHECKING:
@@ -34,12 +35,15 @@ class Command:
         is_read: it takes a read concern.
         is_retryable: it takes a `txnNumber` outside a transaction.
         help: one sentence for listCommands.
-        counter: what serverStatus counts it as.
+        counter: the counter of serverStatus's `opcounters`.
+        privileges: what authorization requires of the user. It is not enforced yet ("access control" in README's "Not yet");
+            today only listCommands reports it, as `requiresAuth`.
     """
 
     name: str
     arguments: Arguments | None
     run: Handler
+    privileges: Privileges
     admin_only: bool = False
     in_api_v1: bool = False
     is_write: bool = False
@@ -59,6 +63,7 @@ def command(
     name: str,
     fields: dict[str, Field] | None = None,
     *,
+    privileges: Privileges,
     aliases: tuple[str, ...] = (),
     admin_only: bool = False,
     in_api_v1: bool = False,
@@ -71,6 +76,7 @@ def command(
 
     Arguments:
         fields: the fields beyond those that every command takes.
+        privileges: what authorization requires of the user; not enforced yet.
         lenient: fields that are not declared are ignored, as MongoDB does for some old commands.
     """
 
@@ -78,7 +84,7 @@ def command(
         arguments = None if lenient else Arguments(name, fields)
         summary = (handler.__doc__ or "").strip().split("\n")[0]
         counter = _COUNTERS.get(name, "command")
-        entry = Command(name, arguments, handler, admin_only, in_api_v1, is_write, is_read, is_retryable, summary, counter)
+        entry = Command(name, arguments, handler, privileges, admin_only, in_api_v1, is_write, is_read, is_retryable, summary, counter)
         for key in (name, *aliases):
             assert key not in _COMMANDS, f"the command {key} is registered twice"
             _COMMANDS[key] = entry

@@ -1,4 +1,4 @@
-"""The memory limits of a command as setParameter has set them, so that a test meets a limit without writing 100 megabytes."""
+"""The memory limits of commands, which setParameter can lower so that a test reaches a limit without writing 100 megabytes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALLOW_DISK_USE = "allowDiskUseByDefault"
 
 
 def memory_limits(parameters: dict[str, Any]) -> MemoryLimits:
-    """Return the limits that hold now.
+    """Return the current limits.
 
     Arguments:
         parameters: what setParameter has set.
@@ -39,6 +39,6 @@ def may_use_disk(parameters: dict[str, Any], wanted: bool | None) -> bool:
 
     Arguments:
         parameters: what setParameter has set.
-        wanted: the command's `allowDiskUse`, or None where it does not say.
+        wanted: the command's `allowDiskUse`, or None if absent.
     """
     return bool(parameters.get(ALLOW_DISK_USE, True)) if wanted is None else wanted

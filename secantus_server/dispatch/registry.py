@@ -1,6 +1,6 @@
-"""The commands: each registers itself where it is written, with what its document may hold.
+"""The registry of commands: each module of a command registers it with its arguments.
 
-`known.py` names the commands that MongoDB has and Secantus does not have yet.
+`known.py` lists the commands of MongoDB that Secantus does not support yet.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Command:
 
     Arguments:
         name: as MongoDB spells it.
-        arguments: its declared fields; None means that it reads its body itself.
-        run: makes the reply from the request and the parsed fields.
-        admin_only: it runs against the database `admin` alone.
-        in_api_v1: it is part of the Stable API's version 1.
-        is_write: it takes a write concern.
-        is_read: it takes a read concern.
-        is_retryable: it takes a `txnNumber` outside a transaction.
-        help: one sentence for listCommands.
+        arguments: its declared fields; None if it parses its body itself.
+        run: returns the reply for the request and the parsed fields.
+        admin_only: whether it runs against the database `admin` only.
+        in_api_v1: whether it is in version 1 of the Stable API.
+        is_write: whether it takes a write concern.
+        is_read: whether it takes a read concern.
+        is_retryable: whether it takes a `txnNumber` outside a transaction.
+        help: a sentence for listCommands.
         counter: the counter of serverStatus's `opcounters`.
         privileges: what authorization requires of the user. It is not enforced yet ("access control" in README's "Not yet");
             today only listCommands reports it, as `requiresAuth`.
@@ -53,7 +53,7 @@ class Command:
     counter: str = "command"
 
 
-# The commands that serverStatus counts by themselves, and under which name.
+# The commands with their own counter in serverStatus's `opcounters`.
 _COUNTERS = {"find": "query", "insert": "insert", "update": "update", "delete": "delete", "getMore": "getmore"}
 
 _COMMANDS: dict[str, Command] = {}
@@ -77,7 +77,7 @@ def command(
     Arguments:
         fields: the fields beyond those that every command takes.
         privileges: what authorization requires of the user; not enforced yet.
-        lenient: fields that are not declared are ignored, as MongoDB does for some old commands.
+        lenient: whether unknown fields are ignored, as MongoDB does for some old commands.
     """
 
     def register(handler: Handler) -> Handler:
@@ -94,10 +94,10 @@ def command(
 
 
 def find_command(name: str) -> Command:
-    """The command of this name.
+    """Return the command of this name.
 
     Raises:
-        CommandError: 238 for one that MongoDB has and Secantus does not have yet, 59 for one that nobody has.
+        CommandError: 238 for a command of MongoDB that is not supported yet, 59 for an unknown name.
     """
     entry = _COMMANDS.get(name)
     if entry is not None:
@@ -108,5 +108,5 @@ def find_command(name: str) -> Command:
 
 
 def all_commands() -> dict[str, Command]:
-    """Every registered name with its command."""
+    """Return every registered name, aliases included, with its command."""
     return dict(sorted(_COMMANDS.items()))

@@ -19,7 +19,7 @@ from secantus_server.storage.inspection import check_files, check_log, log_files
 from secantus_server.storage.keys import IdentRange
 from secantus_server.storage.log_marks import LogMarks
 from secantus_server.storage.orphans import Orphans
-from secantus_server.storage.snapshots import NOTHING, Restored, Snapshot, SnapshotStack, Touched, write_back
+from secantus_server.storage.snapshots import NOTHING_RESTORED, Restored, Snapshot, SnapshotStack, ValuesAtSnapshot, write_back
 from secantus_server.storage.tables import WITH_IDENTS
 from secantus_server.storage.tidying import Tidying
 from secantus_server.storage.waiting import Check, Waits
@@ -400,16 +400,16 @@ class Engine:
         with self.exclusive():
             return self._snapshots.written_since(snapshot, self._idents.next)
 
-    def touched(self, snapshot: Snapshot) -> Touched:
+    def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
         """Return what was written since the innermost snapshot. The caller has exclusive access."""
-        return self._snapshots.touched(snapshot)
+        return self._snapshots.values_at(snapshot)
 
     def restore(self, snapshot: Snapshot) -> Restored:
         """Restore the store to a snapshot, which stays open; later snapshots end. Waits until no transaction runs."""
         with self.exclusive():
             self._snapshots.unwind(snapshot)
             if snapshot.is_clean(self._idents.next):
-                return NOTHING
+                return NOTHING_RESTORED
             made = [IdentRange(table, snapshot.watermark, self._idents.next) for table in WITH_IDENTS]
             made = made if self._idents.next > snapshot.watermark else []
             try:

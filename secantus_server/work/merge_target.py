@@ -16,7 +16,7 @@ from secantus_server.exec._point import find_by_key
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.mql.context import Collation
-from secantus_server.pipeline.operations import Found, WriteTarget
+from secantus_server.pipeline.host import Found, WriteTarget
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import matching_documents
 from secantus_server.work.document_writer import DocumentWriter, prepare_made_document
@@ -26,11 +26,11 @@ T = TypeVar("T")
 
 
 class MergeTarget:
-    """Implements `pipeline.operations.WriteTarget`.
+    """Implements `pipeline.host.WriteTarget`.
 
     Arguments:
-        transaction: the transaction that it reads and writes in.
-        collation: of the values that are looked for.
+        transaction: the transaction in which it reads and writes.
+        collation: the collation of `find`.
     """
 
     def __init__(self, request: Request, transaction: Transaction, db: str, name: str, collation: Collation | None, bypass: bool) -> None:
@@ -45,7 +45,7 @@ class MergeTarget:
             self.writer = DocumentWriter(request.services, transaction, self._collection, bypass_validation=bypass)
 
     def find(self, values: dict[str, Any]) -> Found | None:
-        """The document that has these values at these paths."""
+        """Return the document with these values at these paths, or None."""
         collection = self._collection
         if collection is None:
             return None
@@ -65,7 +65,7 @@ class MergeTarget:
             scope.close()
 
     def _point_index(self, path: str, value: Any) -> Index | None:
-        """The index that has a document with this value under the value's key string, or None."""
+        """Return the unique index whose entry for this value is the value's key string, or None."""
         assert self._collection is not None, "there is a collection to look into"
         if value is None or type(value) is list:
             return None
@@ -77,7 +77,7 @@ class MergeTarget:
         return next((index for index in self._collection.indexes if index.point_path == path and not index.hidden), None)
 
     def insert(self, document: bytes) -> None:
-        """Insert a document; the collection is made if it is not there.
+        """Insert a document, creating the collection if needed.
 
         Raises:
             CommandError: 11000, 121, or it cannot be stored.
@@ -88,7 +88,7 @@ class MergeTarget:
         self.writer.insert(prepare_made_document(document, self._request.services.clock))
 
     def replace(self, found: Found, new: bytes) -> None:
-        """Put a document into the place of one that was found.
+        """Replace a found document.
 
         Raises:
             CommandError: 11000, 121, or it cannot be stored.
@@ -101,18 +101,17 @@ class MergeTarget:
 def merge_documents(
     request: Request, make_target: Callable[[Transaction], MergeTarget], documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
 ) -> CommandError | None:
-    """Write documents to a target, many in one transaction.
+    """Merge documents into a target, many per transaction.
 
     Arguments:
-        make_target: makes the target for a transaction.
-        documents: what is merged.
-        merge: writes one of them, all or nothing; it is called again for those of a transaction that conflicted.
+        make_target: returns the target for a transaction.
+        merge: merges one document atomically; called again after a write conflict.
 
     Returns:
-        the first error of a document; the others were written nevertheless.
+        the first error of a document, or None; the other documents are written nevertheless.
 
     Raises:
-        CommandError: the operation was interrupted; the documents before stay written.
+        CommandError: if the operation was interrupted; earlier documents remain written.
     """
     failure: CommandError | None = None
     position = 0
@@ -130,7 +129,7 @@ def merge_documents(
 
 
 class Merged(NamedTuple):
-    """How many documents were merged, the first error of one of them, and why no more were."""
+    """The number of merged documents, the first error of one of them, and the error that interrupted the merge."""
 
     merged: int
     failure: CommandError | None

@@ -1,8 +1,8 @@
-"""Reads with the level "snapshot": the state that one shows, for all its batches.
+"""Reads with read concern "snapshot": all batches show one state.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 
-Such a read shows what its first transaction sees. Nothing is kept of the past, so a read of an earlier state is refused.
+Such a read shows the state of its first transaction. No history is kept, so a read at an earlier time is refused.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from secantus_server.storage import RecoveryUnit
 
 
 def snapshot_time(request: Request, unit: RecoveryUnit) -> Timestamp | None:
-    """The time of the state that the command reads, or None if it does not read with the level "snapshot".
+    """Return the cluster time that the command reads at, or None without read concern "snapshot".
 
     Arguments:
-        unit: the unit that is read in; its transaction has begun.
+        unit: the recovery unit that reads; its transaction has begun.
 
     Raises:
-        CommandError: 72 for a time that is none or has not come, 238 for one that is over.
+        CommandError: 72 for a null or future `atClusterTime`, 238 for a past one.
     """
     concern = request.body.get("readConcern")
     if not concern or concern.get("level") != "snapshot":
@@ -42,6 +42,6 @@ def snapshot_time(request: Request, unit: RecoveryUnit) -> Timestamp | None:
     return now
 
 
-def held(documents: Iterator[bytes], at: Timestamp | None) -> Iterator[bytes]:
-    """The documents of a read: where it has a time, all of them are read at once, so that later batches show the same state."""
+def materialized(documents: Iterator[bytes], at: Timestamp | None) -> Iterator[bytes]:
+    """Return a read's documents; with a cluster time, materialise them so that later batches see the same state."""
     return documents if at is None else iter(list(documents))

@@ -1,4 +1,4 @@
-"""Clustered and time-series collections: their arguments are held to MongoDB's rules, though the latter cannot be made yet.
+"""Validation of the options of clustered and time-series collections; the latter cannot be created yet.
 
 https://www.mongodb.com/docs/manual/core/clustered-collections/ and .../timeseries-collections/
 """
@@ -58,7 +58,7 @@ _BUCKETS = a.Arguments(
 
 
 def check_buckets(spec: dict[str, Any]) -> None:
-    """Hold what collMod may change of a time-series collection to the rules.
+    """Validate the `timeseries` argument of collMod.
 
     Raises:
         CommandError: 14, 2, 40415.
@@ -67,7 +67,7 @@ def check_buckets(spec: dict[str, Any]) -> None:
 
 
 def check_clustered(args: dict[str, Any]) -> None:
-    """Hold `clusteredIndex`, and what stands beside it, to the rules.
+    """Validate `clusteredIndex` and its combination with other options.
 
     Raises:
         CommandError: with MongoDB's code.
@@ -95,12 +95,12 @@ def check_clustered(args: dict[str, Any]) -> None:
 
 
 def clustered_index(spec: dict[str, Any]) -> dict[str, Any]:
-    """A checked `clusteredIndex` as it is kept."""
+    """Return a validated `clusteredIndex` in stored form."""
     return {"v": 2, "key": spec["key"], "name": spec.get("name", "_id_"), "unique": True}
 
 
-def check_shown(values: list[Any]) -> None:
-    """MongoDB finds no words for the equal `_id` of a clustered collection if that is no finite number.
+def check_printable(values: list[Any]) -> None:
+    """Raise MongoDB's error for a duplicate `_id` that is NaN or infinite in a clustered collection, which it cannot print.
 
     Raises:
         CommandError: 50819, 50826.
@@ -115,7 +115,7 @@ def check_shown(values: list[Any]) -> None:
 
 
 def check_timeseries(args: dict[str, Any]) -> None:
-    """Hold `timeseries`, and what stands beside it, to the rules.
+    """Validate `timeseries` and its combination with other options.
 
     Raises:
         CommandError: with MongoDB's code.
@@ -138,7 +138,7 @@ def check_timeseries(args: dict[str, Any]) -> None:
 
 
 def check_expiry(seconds: int | None) -> None:
-    """Hold a collection's `expireAfterSeconds` to its limits.
+    """Validate a collection's `expireAfterSeconds`.
 
     Raises:
         CommandError: 72 InvalidOptions.

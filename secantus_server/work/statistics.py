@@ -1,4 +1,4 @@
-"""What the server says of its collections, indexes and operations."""
+"""Statistics of collections and indexes, and their catalog entries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENTRIES_PER_CHECK = 1000
 
 
 def document_bytes(collection: Collection, scope: ReadScope, check: Callable[[], None]) -> tuple[int, int]:
-    """Return how many documents a collection has, and their bytes together; `check` raises when the operation is to end."""
+    """Return the number of documents in a collection and their total bytes; `check` raises to interrupt."""
     scan = scope.open(RecordScan(collection.ident, None, check))
     sizes = [len(document) for document in scan]
     scope.forget(scan)
@@ -27,7 +27,7 @@ def document_bytes(collection: Collection, scope: ReadScope, check: Callable[[],
 
 
 def index_bytes(index: Index, scope: ReadScope, check: Callable[[], None]) -> int:
-    """The bytes of an index's entries; `check` raises when the operation is to end."""
+    """Return the bytes of an index's entries; `check` raises to interrupt."""
     entries = scope.unit.scan(INDEX_ENTRIES, pack_ident(index.ident), pack_ident(index.ident + 1))
     size = 0
     try:
@@ -41,7 +41,7 @@ def index_bytes(index: Index, scope: ReadScope, check: Callable[[], None]) -> in
 
 
 def collection_statistics(collection: Collection, scope: ReadScope, check: Callable[[], None], scale: int = 1) -> dict[str, Any]:
-    """What collStats says of a collection; `check` raises when the operation is to end."""
+    """Return the fields of collStats for a collection; `check` raises to interrupt."""
     count, size = document_bytes(collection, scope, check)
     sizes = {index.name: number(index_bytes(index, scope, check) // scale) for index in collection.counted_indexes}
     total = sum(map(int, sizes.values()))
@@ -70,15 +70,15 @@ def collection_statistics(collection: Collection, scope: ReadScope, check: Calla
 
 
 def number(value: int) -> int | Int64:
-    """An int where it fits, else a long."""
+    """Return an int if it fits, else a long."""
     return value if -(2**31) <= value < 2**31 else Int64(value)
 
 
 def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]]:
-    """What `$indexStats` says of a collection.
+    """Return the documents of `$indexStats` for a collection.
 
     Arguments:
-        since: when the server began to count the uses of indexes.
+        since: the start of counting index uses.
     """
     return [
         {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(index.uses), "since": since}, "spec": index.spec}
@@ -87,19 +87,19 @@ def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]
 
 
 def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
-    """One document for each collection and view, of one database or of all."""
+    """Return a document for each collection and view of one database, or of all."""
     names = services.catalog.databases() if db is None else [db]
     return [catalog_entry(collection) for name in names for collection in services.catalog.collections(name)]
 
 
 def catalog_entry(collection: Collection) -> dict[str, Any]:
-    """A collection as `$listCatalog` shows it."""
+    """Return the `$listCatalog` document of a collection."""
     entry = collection_info(collection)
     return {"db": collection.db, "ns": collection.namespace, **entry}
 
 
 def collection_info(collection: Collection) -> dict[str, Any]:
-    """A collection as listCollections shows it."""
+    """Return the listCollections document of a collection."""
     if collection.is_view:
         return {"name": collection.name, "type": "view", "options": collection.options, "info": {"readOnly": True}}
     info = {

@@ -1,6 +1,6 @@
-"""What MongoDB keeps in collections of its own and this server keeps elsewhere: to read them as if they were empty would be a wrong answer.
+"""MongoDB's system collections that are virtual here: reading them as empty collections would be a wrong answer.
 
-`system.views` is made of the catalog, `local.system.replset` of the configuration; the oplog is refused.
+`system.views` is generated from the catalog, `local.system.replset` from the configuration; reading the oplog is refused.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ VIEWS = "system.views"
 
 
 def find_readable(services: Services, catalog: CatalogView, db: str, name: str) -> Collection | None:
-    """The collection or view to read, or None; for what is kept elsewhere a view of itself, which a pipeline reads.
+    """Return the collection or view to read, or None. A virtual collection is returned as a view of itself, read by a pipeline.
 
     Raises:
-        CommandError: as `documents_kept_elsewhere`.
+        CommandError: as `virtual_documents`.
     """
     found = catalog.find(db, name)
-    if found is None and documents_kept_elsewhere(services, db, name):
+    if found is None and virtual_documents(services, db, name):
         return Collection(db, name, Binary(bytes(16), 4), 0, {"viewOn": name, "pipeline": []}, [])
     return found
 
 
-def documents_kept_elsewhere(services: Services, db: str, name: str) -> list[bytes]:
-    """The documents of a collection that the catalog does not know. https://www.mongodb.com/docs/manual/reference/system-collections/
+def virtual_documents(services: Services, db: str, name: str) -> list[bytes]:
+    """Return the documents of a virtual collection. https://www.mongodb.com/docs/manual/reference/system-collections/
 
     Raises:
-        CommandError: 238 NotImplemented, it would hold something that cannot be read.
+        CommandError: 238 NotImplemented for the oplog, which cannot be read.
     """
     if db == "local" and name == "oplog.rs" and services.settings.replica_set:
         raise not_supported("reading local.oplog.rs", "point the test at a MongoDB server")

@@ -14,7 +14,7 @@ from pymongo.errors import OperationFailure
 
 from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
-from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.mql.context import ParseContext
 from secantus_server.pipeline.stages import merge
 from secantus_server.query.canonical import parse_query
@@ -120,7 +120,7 @@ class Statement:
     def __init__(self, db: Database[dict[str, Any]], server: SecantusDBServer, filter: dict[str, Any]) -> None:
         self.engine, self.catalog = server.services.engine, server.services.catalog
         query = parse_query(filter, ParseContext())
-        self.targets = Targets(server.services, db.name, "c", query, uninterrupted, stay=True)
+        self.targets = Targets(server.services, db.name, "c", query, never_interrupt, stay=True)
 
     def read(self, done: int | None = None) -> list[int]:
         """The RecordIds of the next batch; `done` of them, or all, count as written."""

@@ -25,7 +25,7 @@ from secantus_server.query.point import point_document, point_index
 from secantus_server.work.collections import recall
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
-from secantus_server.work.snapshot_reads import held, snapshot_time
+from secantus_server.work.snapshot_reads import materialized, snapshot_time
 from secantus_server.work.system_collections import find_readable
 
 FIELDS = {
@@ -98,7 +98,7 @@ def _open_cursor(
     """The first batch, and a cursor for what is left."""
     scope = ReadScope(transaction.unit, transaction.catalog)
     at = snapshot_time(request, transaction.unit)
-    documents = held(find_documents(collection, query, projection, scope, request.operation.check), at)
+    documents = materialized(find_documents(collection, query, projection, scope, request.operation.check), at)
     cursor = Cursor(
         namespace,
         documents,

@@ -99,7 +99,7 @@ class GeoNear(Stage):
         """The path and the kind of the index that serves the query."""
         db, name = self.ctx.db, self.ctx.collection
         assert name is not None, "the parser has checked that there is a collection"
-        if self.ctx.operations.target(db, name) is None:
+        if self.ctx.host.target(db, name) is None:
             raise CommandError(26, f"$geoNear requires a geo index to run, but {db}.{name} does not exist")
         paths = self._paths(db, name)
         wanted = [SPHERE] if is_geojson(point) else [PLANE, SPHERE] if self.near.spherical else [PLANE]
@@ -112,7 +112,7 @@ class GeoNear(Stage):
     def _paths(self, db: str, name: str) -> dict[str, list[str]]:
         """The paths that have an index of each kind."""
         found: dict[str, list[str]] = {PLANE: [], SPHERE: []}
-        for index in self.ctx.operations.index_stats(db, name):
+        for index in self.ctx.host.index_stats(db, name):
             for path, kind in index["key"].items():
                 if kind in (PLANE, SPHERE):
                     found[kind].append(path)

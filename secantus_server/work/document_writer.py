@@ -71,8 +71,8 @@ class DocumentWriter:
         """Store a prepared document.
 
         Raises:
-            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or it cannot be indexed.
-            WriteConflict: the transaction is to be tried again.
+            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.
+            WriteConflict: if the transaction must be retried.
         """
         if self._validation is not None:
             self._validation.check(document, None)
@@ -146,8 +146,8 @@ class DocumentWriter:
         """Replace a stored document.
 
         Raises:
-            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or it cannot be indexed.
-            WriteConflict: the transaction is to be tried again.
+            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.
+            WriteConflict: if the transaction must be retried.
         """
         if self._validation is not None:
             self._validation.check(new, old)

@@ -80,8 +80,8 @@ class MergeTarget:
         """Insert a document, creating the collection if needed.
 
         Raises:
-            CommandError: 11000, 121, or it cannot be stored.
-            WriteConflict: the transaction is to be tried again.
+            CommandError: 11000, 121, or another error of the write.
+            WriteConflict: if the transaction must be retried.
         """
         if self.writer is None:
             raise MissingCollection(*self._namespace)
@@ -91,8 +91,8 @@ class MergeTarget:
         """Replace a found document.
 
         Raises:
-            CommandError: 11000, 121, or it cannot be stored.
-            WriteConflict: the transaction is to be tried again.
+            CommandError: 11000, 121, or another error of the write.
+            WriteConflict: if the transaction must be retried.
         """
         assert self.writer is not None, "it was found in a collection"
         self.writer.update(found[1], new, found[0])

@@ -10,7 +10,7 @@ from secantus_server.dispatch.registry import Command, all_commands
 
 load_commands()
 
-# Those that only need a user, or not even that.
+# Commands that need only authentication, or not even that.
 WITHOUT_ACTIONS = {
     *("buildInfo", "connectionStatus", "hello", "isMaster", "listCommands", "logout", "ping", "saslContinue", "saslStart", "whatsmyuri"),
     *("endSessions", "getMore", "refreshSessions", "startSession", "testVersion2"),

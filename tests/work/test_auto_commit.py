@@ -1,4 +1,4 @@
-"""The unit of work outside multi-document transactions: what a body stages is committed once, or not at all."""
+"""The unit of work outside multi-document transactions: a body's staged changes are committed once or not at all."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _sync_delay(name: str, value: Any) -> float:
     if not 0 <= seconds <= MAX_SYNC_DELAY_S:
         raise CommandError(2, f"Invalid value for parameter syncdelay: {value} is not between 0 and {MAX_SYNC_DELAY_S}")
     if seconds == 0:
-        raise not_supported("setting syncdelay to 0", "set a larger number of seconds")
+        raise not_supported("setting syncdelay to 0", "set a positive number of seconds")
     return seconds
 
 

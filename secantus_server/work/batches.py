@@ -154,7 +154,7 @@ class Targets:
             self._uuid = None if self.collection is None else self.collection.uuid
             return
         if self._services.engine.restores != self._restores:
-            raise CommandError(QUERY_PLAN_KILLED, "query plan killed :: the store was put back to a snapshot")
+            raise CommandError(QUERY_PLAN_KILLED, "query plan killed :: the store was restored to a snapshot")
         if self.collection is None or self.collection.uuid != self._uuid:
             raise CommandError(QUERY_PLAN_KILLED, f"query plan killed :: collection dropped or renamed: {'.'.join(self._namespace)}")
 

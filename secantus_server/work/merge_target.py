@@ -66,7 +66,7 @@ class MergeTarget:
 
     def _point_index(self, path: str, value: Any) -> Index | None:
         """Return the unique index whose entry for this value is the value's key string, or None."""
-        assert self._collection is not None, "there is a collection to look into"
+        assert self._collection is not None, "the collection exists"
         if value is None or type(value) is list:
             return None
         if path == "_id":

@@ -40,6 +40,6 @@ def write_profile_entry(services: Services, db: str, entry: dict[str, Any]) -> N
     except StorageError as error:
         if error.fatal:
             raise
-        services.log.warning(f"the profiler could not write to {db}.{PROFILE}: {error.message}")
+        services.log.warning(f"The profiler could not write to {db}.{PROFILE}: {error.message}")
     except CommandError as error:
-        services.log.warning(f"the profiler could not write to {db}.{PROFILE}: {error.message}")
+        services.log.warning(f"The profiler could not write to {db}.{PROFILE}: {error.message}")

@@ -56,7 +56,7 @@ def command_context(
     inner = replace(ctx, knows_time=False) if request.name == "aggregate" else ctx
     for name, spec in let.items():
         if name in ("NOW", "CLUSTER_TIME"):
-            raise CommandError(4738901, f"'{name}' is a variable of the system: a command cannot set it")
+            raise CommandError(4738901, f"'{name}' is a system variable and cannot be set by a command")
         validate_variable_name(name)
         expression = parse_expression(spec, inner.child(**cells))
         if reads_document(spec):

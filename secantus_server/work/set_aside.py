@@ -185,12 +185,12 @@ def build_again(services: Services, lost: LostIndexes) -> None:
     """Build indexes that a restore removed on the current documents. Skip and log those that the documents violate."""
     for spec in lost.specs:
         collection = services.catalog.find(lost.db, lost.name)
-        assert collection is not None, "the restore left it there"
+        assert collection is not None, "the restore kept it"
         try:
             body = partial(save_merged, services, collection, collection.options, collection.indexes, [spec])
             services.work.change_catalog(body, never_interrupt)
         except (CommandError, DuplicateKey) as error:
-            services.log.warning(f"the index {spec['name']} of {collection.namespace} is not kept, documents there do not fit it: {error}")
+            services.log.warning(f"Dropped the index {spec['name']} of {collection.namespace}: existing documents violate it: {error}")
 
 
 def save_merged(

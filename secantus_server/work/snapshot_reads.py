@@ -29,7 +29,7 @@ def snapshot_time(request: Request, unit: RecoveryUnit) -> Timestamp | None:
     if not concern or concern.get("level") != "snapshot":
         return None
     if request.body.get("tailable"):
-        raise not_supported("readConcern snapshot with a tailable cursor", "leave one of them out")
+        raise not_supported("readConcern snapshot with a tailable cursor", "use only one of them")
     now, wanted = request.services.oplog.timestamp_in(unit), concern.get("atClusterTime")
     if wanted is None:
         return now
@@ -38,7 +38,7 @@ def snapshot_time(request: Request, unit: RecoveryUnit) -> Timestamp | None:
     if wanted > now:
         raise CommandError(72, "readConcern.atClusterTime value must not be greater than the current clusterTime")
     if wanted < now:
-        raise not_supported("readConcern.atClusterTime before the last write", "read what belongs together before writing")
+        raise not_supported("readConcern.atClusterTime before the last write", "run all reads of one state before the next write")
     return now
 
 

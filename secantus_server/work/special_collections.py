@@ -78,7 +78,7 @@ def check_clustered(args: dict[str, Any]) -> None:
     if args["capped"]:
         raise CommandError(6049200, "A capped collection cannot be clustered")
     if clustered is True:
-        raise CommandError(5979703, "'clusteredIndex' may be true for the buckets of time-series collections only")
+        raise CommandError(5979703, "'clusteredIndex: true' is only allowed for the bucket collections of time-series collections")
     if clustered is False:
         return
     if args["max"] is not None:
@@ -109,9 +109,9 @@ def check_printable(values: list[Any]) -> None:
         number = value.to_decimal() if type(value) is Decimal128 else value
         if type(number) is float or type(value) is Decimal128:
             if number != number:
-                raise CommandError(50819, "a document with the _id NaN is there already")
+                raise CommandError(50819, "A document with the _id NaN already exists")
             if number in (float("inf"), float("-inf")):
-                raise CommandError(50826, f"a document with the _id {value} is there already")
+                raise CommandError(50826, f"A document with the _id {value} already exists")
 
 
 def check_timeseries(args: dict[str, Any]) -> None:
@@ -132,7 +132,7 @@ def check_timeseries(args: dict[str, Any]) -> None:
         raise CommandError(72, "'metaField' can be neither \"_id\" nor the same as 'timeField'")
     span, rounding = parsed["bucketMaxSpanSeconds"], parsed["bucketRoundingSeconds"]
     if span != rounding or (span is not None and parsed["granularity"] is not None):
-        text = "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and go without 'granularity'"
+        text = "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and not be combined with 'granularity'"
         raise CommandError(72, text)
     check_expiry(args["expireAfterSeconds"])
 

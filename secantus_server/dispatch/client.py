@@ -13,7 +13,8 @@ class ClientInfo:
     """The server's state of one connection.
 
     Authorization is not enforced yet ("access control" in README's "Not yet"): `users` is only reported, by connectionStatus, currentOp
-    and the profiler. An authorization interceptor will compare the roles of `users` with the command's `privileges` before it runs.
+    and the profiler. An authorization interceptor will, in `before`, compare the roles of `call.client.users` with the privileges of
+    `find_command(call.name)`, and raise the error 13 Unauthorized.
 
     Arguments:
         connection_id: the unique number of the connection.

@@ -28,7 +28,7 @@ def memory_limits(parameters: dict[str, Any]) -> MemoryLimits:
     """Return the current limits.
 
     Arguments:
-        parameters: what setParameter has set.
+        parameters: the values set by setParameter.
     """
     changed = {field: parameters[name] for field, name in PARAMETERS.items() if name in parameters}
     return MemoryLimits(**changed) if changed else DEFAULT_LIMITS
@@ -38,7 +38,7 @@ def may_use_disk(parameters: dict[str, Any], wanted: bool | None) -> bool:
     """Return whether a command may use the disk.
 
     Arguments:
-        parameters: what setParameter has set.
+        parameters: the values set by setParameter.
         wanted: the command's `allowDiskUse`, or None if absent.
     """
     return bool(parameters.get(ALLOW_DISK_USE, True)) if wanted is None else wanted

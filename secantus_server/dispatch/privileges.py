@@ -1,6 +1,6 @@
 """The privileges that a command requires, as declared by each command.
 
-Nothing checks them yet: users and roles are stored, but every client may run every command ("access control" in README's "Not yet").
+Nothing enforces them yet: users and roles are stored, but every client may run every command ("access control" in README's "Not yet").
 
 https://www.mongodb.com/docs/manual/reference/privilege-actions/
 """

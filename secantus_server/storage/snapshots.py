@@ -93,7 +93,7 @@ class SnapshotStack:
         return any(not later.is_clean(next_ident) for later in self._open[self._level(snapshot) :])
 
     def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
-        """Return what was written since the innermost snapshot."""
+        """Return the keys written since the innermost snapshot, with their values at that time."""
         assert snapshot is self.innermost, "only the innermost snapshot knows all that was written since"
         return ValuesAtSnapshot(dict(snapshot.values[CATALOG]), dict(snapshot.values[RECORDS]))
 

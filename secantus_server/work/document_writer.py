@@ -183,7 +183,7 @@ class DocumentWriter:
         scope.close()
 
     def before_commit(self) -> None:
-        """Write the multikey flags of indexes, and note the change of a count that is not known yet."""
+        """Write the multikey flags of indexes, and record the change of a count that is not cached yet."""
         if self._writer.became_multikey:
             # Set the flag before the commit, so that a reader who sees the entries also sees the flag.
             for index in self._writer.became_multikey:

@@ -25,7 +25,7 @@ def fill(path: Path) -> None:
 
 
 def damage(path: Path, text: bytes) -> None:
-    """Change a byte of the occurrence of a text halfway between its first and last one."""
+    """Change a byte of the middle one of a text's occurrences."""
     content = bytearray(path.read_bytes())
     middle = (content.index(text) + content.rindex(text)) // 2
     content[content.index(text, middle)] ^= 1

@@ -18,7 +18,7 @@ class Operation:
     """
 
     __slots__ = (
-        "_clock", "_successor", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "thread", "time_left", "waited",
+        "_clock", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "thread", "time_left", "waited",
     )  # fmt: skip
 
     def __init__(self, clock: Clock, opid: int, connection_id: int, db: str, body: dict[str, Any]) -> None:
@@ -34,7 +34,6 @@ class Operation:
         self.time_left: float | None = None
         # Seconds spent waiting for data, not counted as working time.
         self.waited = 0.0
-        self._successor: Operation | None = None
 
     def limit(self, max_time_ms: int) -> None:
         """Set the time limit, counted from the start; 0 means none."""
@@ -46,33 +45,24 @@ class Operation:
         Raises:
             CommandError: 50 MaxTimeMSExpired, or the error it was killed with.
         """
-        if self._successor is not None:
-            return self._successor.check()
         if self.killed is not None:
             raise self.killed
         if self.deadline is not None and self._clock.monotonic() > self.deadline:
             raise CommandError(50, "operation exceeded time limit")
-        return None
 
     def is_ended_by(self, error: CommandError) -> bool:
         """Return whether an error ends the whole command, not just one statement: an interruption, or a failed store."""
         return self.killed is not None or error.code == 50 or (isinstance(error, StorageError) and error.fatal)
 
     def note_time_left(self) -> None:
-        """Record the remaining time, which a getMore on its cursor inherits."""
+        """Record the rest of its time limit, for a getMore on its cursor."""
         assert self.deadline is not None, "its time is limited"
         self.time_left = self.deadline - self._clock.monotonic()
 
-    def continue_as(self, operation: Operation, *, timed: bool = True) -> None:
-        """Redirect `check` to the getMore that continues this operation's cursor.
-
-        Arguments:
-            timed: whether the getMore inherits the remaining time; one that waits for data has a limit of its own.
-        """
-        last = self._successor or self
-        if timed and last.time_left is not None:
-            operation.deadline = operation.started + last.time_left
-        self._successor = operation
+    def inherit_time_limit(self, last: Operation) -> None:
+        """Limit the time of a getMore to what the last operation on its cursor left of maxTimeMS."""
+        if last.time_left is not None:
+            self.deadline = self.started + last.time_left
 
 
 class Operations:

@@ -76,7 +76,7 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
         CommandError: if the pipeline is invalid.
     """
     with request.work.reading() as transaction:
-        scope = ReadScope(transaction.unit, transaction.catalog)
+        scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
         collection = transaction.catalog.find(request.db, name) if name is not None else None
         ctx = make_context(request, name, collection, args, scope, transaction)
         stages, source = resolve_view(transaction.catalog, request.db, name, args["pipeline"])

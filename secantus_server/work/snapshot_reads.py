@@ -43,5 +43,9 @@ def snapshot_time(request: Request, unit: RecoveryUnit) -> Timestamp | None:
 
 
 def materialized(documents: Iterator[bytes], at: Timestamp | None) -> Iterator[bytes]:
-    """Return a read's documents; with a cluster time, materialise them so that later batches see the same state."""
+    """Read all documents of a snapshot read now, so that later batches see the same state.
+
+    Arguments:
+        at: the time of the snapshot, or None: then the documents are returned unread.
+    """
     return documents if at is None else iter(list(documents))

@@ -18,7 +18,7 @@ from secantus_server.query.find import count_documents
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import timeless_context
 from secantus_server.work.statistics import number
-from secantus_server.work.system_collections import find_readable
+from secantus_server.work.system_collections import source_of
 
 
 def _limit(name: str, value: Any) -> int:
@@ -45,15 +45,16 @@ FIELDS = {
 def count(request: Request, args: dict[str, Any]) -> Reply:
     """Count documents."""
     name = collection_name("count", request.db, request.body[request.name])
-    collection = find_readable(request.services, request.services.catalog.view, request.db, name)
+    collection = request.services.catalog.find(request.db, name)
     ctx = timeless_context(request, collation=args["collation"], collection=collection)
     query = parse_query(args["query"], ctx, hint=args["hint"])
     if collection is not None and collection.is_view:
         found = _count_view(request, collection, args)
     else:
         with request.work.reading() as transaction:
-            scope = ReadScope(transaction.unit)
-            found = count_documents(transaction.catalog.find(request.db, name), query, scope, request.operation.check)
+            scope = ReadScope(transaction.unit, request.operation.check)
+            collection = transaction.catalog.find(request.db, name)
+            found = count_documents(source_of(request.services, request.db, name, collection, query), collection, query, scope)
             scope.close()
     return {"n": number(windowed(found, args["skip"], args["limit"]))}
 

@@ -21,7 +21,7 @@ from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.work.pipelines import open_pipeline
 from secantus_server.work.reading import timeless_context
 from secantus_server.work.snapshot_reads import snapshot_time
-from secantus_server.work.system_collections import find_readable
+from secantus_server.work.system_collections import source_of
 
 MAX_RESULT_BYTES = 16 * 1024 * 1024
 
@@ -39,7 +39,7 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("distinct", request.db, request.body[request.name])
     if "\0" in args["key"]:
         raise CommandError(31032, "'key' cannot contain a null byte")
-    collection = find_readable(request.services, request.services.catalog.view, request.db, name)
+    collection = request.services.catalog.find(request.db, name)
     ctx = timeless_context(request, collation=args["collation"], collection=collection)
     path = args["key"].split(".")
     query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
@@ -50,15 +50,15 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
             opened.scope.close()
         return _reply(values, opened.at)
     with request.work.reading() as transaction:
-        unit = transaction.unit
-        scope = ReadScope(unit)
-        at = snapshot_time(request, unit)
-        plan = plan_distinct(transaction.catalog.find(request.db, name), query, args["key"])
-        check = request.operation.check
+        scope = ReadScope(transaction.unit, request.operation.check)
+        at = snapshot_time(request, transaction.unit)
+        collection = transaction.catalog.find(request.db, name)
+        plan = plan_distinct(collection, query, args["key"])
         if isinstance(plan, DistinctPlan):
-            values = in_order(plan.values(unit, check), ctx.collation)
+            values = in_order(plan.values(scope), ctx.collation)
         else:
-            values = distinct_values(plan.open(scope, check), path, ctx.collation)
+            source = plan if collection is not None else source_of(request.services, request.db, name, None, query)
+            values = distinct_values(source.open(scope), path, ctx.collation)
         scope.close()
     return _reply(values, at)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.crud.update import find_targets
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
@@ -15,6 +14,7 @@ from secantus_server.dispatch.transaction_numbers import check_single
 from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import plan_of
 from secantus_server.work.batches import Targets
 from secantus_server.work.delete_documents import Deleted, delete_documents, delete_matches
 from secantus_server.work.reading import command_context
@@ -87,8 +87,8 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
             return query
         if collection is None:
             return Deleted()
-        targets = find_targets(request, collection, query, transaction.unit, query.limit)
-        return delete_documents(services, transaction, collection, targets, check)
+        first = plan_of(collection, query).first(transaction.unit, check)
+        return delete_documents(services, transaction, collection, [] if first is None else [first], check)
 
     outcome = request.work.write(body, check)
     if isinstance(outcome, CanonicalQuery):

@@ -21,12 +21,12 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import count_all, find_documents
-from secantus_server.query.point import point_document, point_index
+from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
 from secantus_server.work.snapshot_reads import materialized, snapshot_time
-from secantus_server.work.system_collections import find_readable
+from secantus_server.work.system_collections import source_of
 
 FIELDS = {
     "filter": a.document({}, null_is_absent=False),
@@ -59,46 +59,48 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
     if args["tailable"] or "$text" in args["filter"]:
         recall(request.services, request.db, name)
     with request.work.reading() as transaction:
-        collection = find_readable(request.services, transaction.catalog, request.db, name)
+        collection = transaction.catalog.find(request.db, name)
         ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
         query, projection = parse_find(args, ctx)
         if query.sort is not None and not may_use_disk(request.services.parameters, args["allowDiskUse"]):
             query.sort_bytes = ctx.limits.sort
         _check_options(args, collection)
         if collection is None or not collection.is_view:
-            index = point_index(collection, query)
-            if index is not None and collection is not None and _is_one_batch(query, args) and "readConcern" not in request.body:
-                return _point_reply(collection, point_document(collection, index, query, transaction.unit), projection)
-            return _open_cursor(request, f"{request.db}.{name}", collection, query, projection, args, transaction)
+            plan = source_of(request.services, request.db, name, collection, query)
+            if plan.is_lookup and _is_one_batch(query, args) and "readConcern" not in request.body:
+                found = plan.first(transaction.unit, request.operation.check)
+                return _lookup_reply(f"{request.db}.{name}", found, projection)
+            return _open_cursor(request, f"{request.db}.{name}", collection, plan, query, projection, args, transaction)
     return run_view(request, name, view_stages(args), args)
 
 
 def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
-    """Whether the document that a point query finds is all that there is to say."""
-    if query.skip or query.show_record_id or query.return_key:
+    """Return whether the document of a point lookup is the whole result, so that no cursor is needed."""
+    if query.skip or query.show_record_id:
         return False
     return args["batchSize"] is None or args["batchSize"] > 1
 
 
-def _point_reply(collection: Collection, found: tuple[int, bytes] | None, projection: Projection | None) -> Reply:
-    """The whole result of a query that finds one document at most."""
+def _lookup_reply(namespace: str, found: Found | None, projection: Projection | None) -> Reply:
+    """Return the whole result of a point lookup."""
     documents = [] if found is None else [found[1] if projection is None else check_result_size(projection.apply(found[1]))]
-    return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": collection.namespace}}
+    return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": namespace}}
 
 
 def _open_cursor(
     request: Request,
     namespace: str,
     collection: Collection | None,
+    plan: Source,
     query: CanonicalQuery,
     projection: Projection | None,
     args: dict[str, Any],
     transaction: ReadTransaction,
 ) -> Reply:
-    """The first batch, and a cursor for what is left."""
-    scope = ReadScope(transaction.unit, transaction.catalog)
+    """Return the first batch, and a cursor for the rest."""
+    scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
     at = snapshot_time(request, transaction.unit)
-    documents = materialized(find_documents(collection, query, projection, scope, request.operation.check), at)
+    documents = materialized(find_documents(plan, collection, query, projection, scope), at)
     cursor = Cursor(
         namespace,
         documents,
@@ -112,7 +114,7 @@ def _open_cursor(
     cursor.no_timeout = args["noCursorTimeout"]
     cursor.collection = collection
     batch = cursor.first_batch(args["batchSize"])
-    if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)):
+    if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope)):
         cursor.exhausted = True
     return cursor_reply(request, cursor, batch, at)
 

@@ -7,7 +7,7 @@ from typing import Any
 from secantus_server.bson import RawDocument
 from secantus_server.bson.sizes import check_result_size
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.crud.update import UpdateStatement, find_targets, make_statement
+from secantus_server.commands.crud.update import UpdateStatement, make_statement
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
@@ -20,6 +20,7 @@ from secantus_server.mql.match import parse_match
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.mql.update import upsert_document
 from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import plan_of
 from secantus_server.work.document_writer import DocumentWriter, prepared_id
 from secantus_server.work.reading import command_context
 from secantus_server.work.writing import check_not_view, finish_write
@@ -117,7 +118,7 @@ class _Job:
 
     def target(self, transaction: Transaction, collection: Collection) -> tuple[int, bytes] | None:
         """Return the document to change, with its RecordId."""
-        return next(iter(find_targets(self.request, collection, self.query, transaction.unit, 1)), None)
+        return plan_of(collection, self.query).first(transaction.unit, self.request.operation.check)
 
 
 class _Remove(_Job):

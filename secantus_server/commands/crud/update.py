@@ -16,16 +16,13 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import check_single
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction, concerns_store
 from secantus_server.errors import CommandError
-from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.update import Update, parse_update, upsert_document
 from secantus_server.mql.update.pipeline import check_stage_names
 from secantus_server.mql.update.upsert import check_upsert_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query
-from secantus_server.query.find import matching_documents
-from secantus_server.query.point import point_document, point_index
-from secantus_server.storage import RecoveryUnit
+from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.document_writer import DocumentWriter, prepared_id
 from secantus_server.work.reading import command_context
@@ -190,9 +187,11 @@ class _OneUpdate:
         if collection is None:
             return self._without_collection(statement)
         check_not_view(collection)
-        found = find_targets(self._request, collection, statement.query, transaction.unit, 1)
+        check = self._request.operation.check
+        first = plan_of(collection, statement.query).first(transaction.unit, check)
+        found = [] if first is None else [first]
         writer = self._writer(transaction, collection)
-        outcome = change_documents(writer, statement, found, self._request.operation.check)
+        outcome = change_documents(writer, statement, found, check)
         if statement.upsert and not found:
             outcome.upserted_id = insert_upsert(writer, statement)
         return outcome
@@ -259,29 +258,6 @@ class _ManyUpdates(_OneUpdate):
             check, query = self._request.operation.check, self._statement.query
             self._targets = Targets(self._request.services, self._request.db, self._name, query, check, stay=True)
         return self._targets
-
-
-def find_targets(request: Request, collection: Collection, query: CanonicalQuery, unit: RecoveryUnit, most: int) -> list[Target]:
-    """The documents that a write is about, with their RecordIds; read whole before anything is written.
-
-    Arguments:
-        most: 1 for a statement about one document, 0 for all; `Targets` is for those that may be many.
-    """
-    index = point_index(collection, query)
-    if index is not None:
-        only = point_document(collection, index, query, unit)
-        return [] if only is None else [only]
-    scope = ReadScope(unit)
-    documents = matching_documents(collection, query, scope, request.operation.check)
-    found: list[Target] = []
-    try:
-        for document in documents:
-            found.append((documents.record_id, document))
-            if most and len(found) == most:
-                break
-    finally:
-        scope.close()
-    return found
 
 
 def change_documents(

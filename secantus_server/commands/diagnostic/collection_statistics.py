@@ -42,7 +42,7 @@ def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
             empty: Reply = {"size": 0, "count": 0, "storageSize": 0, "totalSize": 0, "nindexes": 0, "totalIndexSize": 0}
             return reply | empty | {"indexDetails": {}, "indexSizes": {}, "scaleFactor": args["scale"]}
         check_not_view(collection)
-        return reply | collection_statistics(collection, ReadScope(transaction.unit), request.operation.check, args["scale"])
+        return reply | collection_statistics(collection, ReadScope(transaction.unit, request.operation.check), args["scale"])
 
 
 @command("dbStats", {"scale": a.number(1, minimum=1), "freeStorage": a.boolean()}, aliases=("dbstats",), privileges=on_database("dbStats"))
@@ -53,11 +53,11 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
         collections = transaction.catalog.collections(request.db)
         stored = [collection for collection in collections if not collection.is_view]
         views = len(collections) - len(stored)
-        scope = ReadScope(transaction.unit)
+        scope = ReadScope(transaction.unit, request.operation.check)
         for collection in stored:
-            count, size = document_bytes(collection, scope, request.operation.check)
+            count, size = document_bytes(collection, scope)
             objects, data = objects + count, data + size
-            index_size += sum(index_bytes(index, scope, request.operation.check) for index in collection.counted_indexes)
+            index_size += sum(index_bytes(index, scope) for index in collection.counted_indexes)
         scope.close()
     scale = args["scale"]
     reply: Reply = {
@@ -106,22 +106,23 @@ def data_size(request: Request, args: dict[str, Any]) -> Reply:
         collection = transaction.catalog.find(db, name)
         if collection is not None and collection.is_view:
             raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
-        count, size = _measure(request, collection, args, ReadScope(transaction.unit)) if collection is not None else (0, 0)
+        scope = ReadScope(transaction.unit, request.operation.check)
+        count, size = _measure(collection, args, scope) if collection is not None else (0, 0)
     millis = int((request.services.clock.monotonic() - started) * 1000)
     return {"estimate": args["estimate"], "size": Int64(size), "numObjects": Int64(count), "millis": Int64(millis)}
 
 
-def _measure(request: Request, collection: Collection, args: dict[str, Any], scope: ReadScope) -> tuple[int, int]:
+def _measure(collection: Collection, args: dict[str, Any], scope: ReadScope) -> tuple[int, int]:
     """The documents, or those whose keys in an index are from `min` on and before `max`, and their bytes."""
     if args["min"] is None:
-        return document_bytes(collection, scope, request.operation.check)
+        return document_bytes(collection, scope)
     key = args["keyPattern"] or dict.fromkeys(args["min"], 1)
     index = next((index for index in collection.indexes if list(index.spec["key"]) == list(key)), None)
     if index is None or index.generator is None or list(args["min"]) != list(key) or list(args["max"]) != list(key):
         raise CommandError(2, "couldn't find valid index containing key pattern")
     bounds = IndexBounds(index.parts, [[EVERYTHING] for _ in index.parts])
     bounds.restrict(list(args["min"].values()), list(args["max"].values()), index.generator.collation)
-    scan = scope.open(IndexScan(index, bounds.intervals, collection.ident, None, request.operation.check, False, index.multikey))
+    scan = scope.open(IndexScan(index, bounds.intervals, collection.ident, None, scope.check, False, index.multikey))
     sizes = [len(document) for document in scan]
     scope.forget(scan)
     return len(sizes), sum(sizes)

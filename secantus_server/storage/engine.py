@@ -85,14 +85,17 @@ class Engine:
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._checkpoint_due_at = configuration.CHECKPOINT_AFTER
         if marks is not None:
-            connection.keep_log_marks(marks.begin())
-            marks.note_checkpoint(connection.log_end())
+            self._begin_log_marks(marks)
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
         sweeper = self._new_sweeper() if connection.in_memory else None
         self._orphans = Orphans(sweeper)
         self._tidying = self._make_tidying(sweeper) if sweeper is not None else None
         with self.transaction() as unit:
             self._orphans.load(unit)
+
+    def _begin_log_marks(self, marks: LogMarks) -> None:
+        self._connection.keep_log_marks(marks.begin())
+        marks.note_checkpoint(self._connection.log_end())
 
     @classmethod
     def open(cls, path: str, *, cache_size_mb: int | None = None, sync_on_commit: bool = False, check_waiting: Check = _wait_on) -> Engine:

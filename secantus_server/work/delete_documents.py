@@ -1,4 +1,4 @@
-"""Deleting documents, for the commands and for TTL indexes."""
+"""Deletion of documents, by commands and by TTL indexes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from secantus_server.work.document_writer import DocumentWriter
 
 
 def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check: Callable[[], None]) -> int:
-    """Delete every document that a statement matches, a batch at a time; return how many.
+    """Delete every document that a statement matches, a batch at a time; return their number.
 
     Raises:
-        CommandError: what `check` raises, or 175; the documents before stay deleted.
+        CommandError: the error of `check`, or 175; earlier documents remain deleted.
     """
 
     def body(transaction: Transaction) -> Deleted:
@@ -36,7 +36,7 @@ def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check
 
 
 class Deleted(NamedTuple):
-    """How many documents were deleted, and why no more were."""
+    """The number of deleted documents, and the error that stopped the deletion."""
 
     deleted: int = 0
     failure: CommandError | None = None
@@ -45,13 +45,13 @@ class Deleted(NamedTuple):
 def delete_documents(
     services: Services, transaction: Transaction, collection: Collection, documents: list[Target], check: Callable[[], None]
 ) -> Deleted:
-    """Delete documents: at least the first one, the others as long as the transaction is not large.
+    """Delete at least the first document, and the others until the transaction is large.
 
     Arguments:
-        check: raises when the operation is to end; the documents before are deleted then.
+        check: raises if the operation was killed or timed out; earlier documents remain deleted.
     """
     writer = DocumentWriter(services, transaction, collection)
-    # One document, the usual number, needs no pace.
+    # A single document, the usual case, needs no pace.
     pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
     deleted = 0
     try:

@@ -1,4 +1,4 @@
-"""Pipelines over a collection, a view or nothing: what aggregate runs, and every read of a view."""
+"""Execution of pipelines over a collection, a view or nothing: for aggregate, and for every read of a view."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
-from secantus_server.work.pipeline_operations import ServerOperations
+from secantus_server.work.pipeline_host import ServerHost
 from secantus_server.work.reading import command_context, cursor_reply
 from secantus_server.work.snapshot_reads import materialized, snapshot_time
 
@@ -37,12 +37,12 @@ def make_context(
     scope: ReadScope,
     transaction: ReadTransaction | None = None,
 ) -> PipelineContext:
-    """The surroundings of the command's pipeline."""
+    """Return the context of the command's pipeline."""
     parse = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     return PipelineContext(
         parse,
         request.db,
-        ServerOperations(request, scope, parse, args.get("hint"), transaction),
+        ServerHost(request, scope, parse, args.get("hint"), transaction),
         name,
         allow_disk_use=may_use_disk(request.services.parameters, args.get("allowDiskUse")),
         bypass_document_validation=bool(args.get("bypassDocumentValidation")),
@@ -53,13 +53,13 @@ def make_context(
 
 @dataclass(frozen=True)
 class OpenPipeline:
-    """A pipeline that has begun to read.
+    """An open pipeline.
 
     Arguments:
         pipeline: its stages.
         documents: its output.
-        scope: the scans behind it.
-        at: the time of the state that a read with the level "snapshot" shows.
+        scope: its scans.
+        at: the cluster time read at with read concern "snapshot", else None.
     """
 
     pipeline: Pipeline
@@ -70,10 +70,10 @@ class OpenPipeline:
 
 @contextmanager
 def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
-    """Open a pipeline over a collection, a view or nothing; what it reads is one state of the store until the block ends.
+    """Open a pipeline over a collection, a view or nothing; it reads one state of the store until the block ends.
 
     Raises:
-        CommandError: the pipeline is not valid.
+        CommandError: if the pipeline is invalid.
     """
     with request.work.reading() as transaction:
         scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
@@ -87,7 +87,7 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
             pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope, transaction))
         at = snapshot_time(request, transaction.unit)
         documents: Iterator[bytes]
-        documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
+        documents = pipeline.run(()) if source is None else ctx.host.documents(request.db, source, pipeline)
         yield OpenPipeline(pipeline, materialized(documents, None if pipeline.writes else at), scope, at)
 
 
@@ -102,7 +102,7 @@ def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batc
 
 
 def _run_writing(request: Request, cursor: Cursor) -> Reply:
-    """`$out` and `$merge` write as they are read; there is nothing to give."""
+    """Run a pipeline that ends in `$out` or `$merge`; its output is empty."""
     while not cursor.exhausted:
         cursor.first_batch(1 << 60)
     cursor.close()
@@ -114,7 +114,7 @@ def _run_writing(request: Request, cursor: Cursor) -> Reply:
 
 
 def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the whole pipeline over the collection that a view, or a view of views, reads, and that collection's name."""
+    """Resolve a view, also one of a view; return the complete pipeline and the underlying collection's name."""
     while name is not None:
         collection = catalog.find(db, name)
         if collection is None or not collection.is_view:
@@ -125,16 +125,16 @@ def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[d
 
 
 def run_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
-    """Read a view by a pipeline, as find does."""
+    """Run a pipeline on a view, for find."""
     arguments = {"pipeline": stages, **{option: args.get(option) for option in ("let", "collation", "hint", "allowDiskUse")}}
     return run_aggregate(request, name, arguments, args["batchSize"])
 
 
 def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]]) -> None:
-    """Parse the pipeline of a view that is about to be made.
+    """Validate the pipeline of a view to create.
 
     Raises:
-        CommandError: it is not valid, or it writes.
+        CommandError: if it is invalid, or writes.
     """
     arguments: dict[str, Any] = {"let": {}, "collation": None}
     pipeline: Pipeline = parse_pipeline(stages, make_context(request, name, None, arguments, ReadScope()))

@@ -1,4 +1,4 @@
-"""What the server says of its collections, indexes and operations."""
+"""Statistics of collections and indexes, and their catalog entries."""
 
 from __future__ import annotations
 
@@ -69,15 +69,15 @@ def collection_statistics(collection: Collection, scope: ReadScope, scale: int =
 
 
 def number(value: int) -> int | Int64:
-    """An int where it fits, else a long."""
+    """Return an int if it fits, else a long."""
     return value if -(2**31) <= value < 2**31 else Int64(value)
 
 
 def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]]:
-    """What `$indexStats` says of a collection.
+    """Return the documents of `$indexStats` for a collection.
 
     Arguments:
-        since: when the server began to count the uses of indexes.
+        since: the start of counting index uses.
     """
     return [
         {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(index.uses), "since": since}, "spec": index.spec}
@@ -86,19 +86,19 @@ def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]
 
 
 def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
-    """One document for each collection and view, of one database or of all."""
+    """Return a document for each collection and view of one database, or of all."""
     names = services.catalog.databases() if db is None else [db]
     return [catalog_entry(collection) for name in names for collection in services.catalog.collections(name)]
 
 
 def catalog_entry(collection: Collection) -> dict[str, Any]:
-    """A collection as `$listCatalog` shows it."""
+    """Return the `$listCatalog` document of a collection."""
     entry = collection_info(collection)
     return {"db": collection.db, "ns": collection.namespace, **entry}
 
 
 def collection_info(collection: Collection) -> dict[str, Any]:
-    """A collection as listCollections shows it."""
+    """Return the listCollections document of a collection."""
     if collection.is_view:
         return {"name": collection.name, "type": "view", "options": collection.options, "info": {"readOnly": True}}
     info = {

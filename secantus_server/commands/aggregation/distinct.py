@@ -10,6 +10,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -32,7 +33,7 @@ FIELDS = {
 }
 
 
-@command("distinct", FIELDS, is_read=True)
+@command("distinct", FIELDS, is_read=True, privileges=on_collection("find"))
 def distinct(request: Request, args: dict[str, Any]) -> Reply:
     """List the distinct values of a field."""
     name = collection_name("distinct", request.db, request.body[request.name])

@@ -7,6 +7,7 @@ from typing import Any
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import check_single
@@ -34,7 +35,7 @@ STATEMENT = a.Arguments(
 )
 
 
-@command("delete", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
+@command("delete", FIELDS, in_api_v1=True, is_write=True, is_retryable=True, privileges=on_collection("remove"))
 def delete(request: Request, args: dict[str, Any]) -> Reply:
     """Delete documents."""
     name = collection_name("delete", request.db, request.body[request.name])

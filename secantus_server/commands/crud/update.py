@@ -10,6 +10,7 @@ from secantus_server.bson.values import MISSING, type_name
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import check_single
@@ -87,7 +88,14 @@ class UpdateOutcome:
     upserted_id: Any = MISSING
 
 
-@command("update", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
+@command(
+    "update",
+    FIELDS,
+    in_api_v1=True,
+    is_write=True,
+    is_retryable=True,
+    privileges=on_collection("update", by_arguments=("insert", "bypassDocumentValidation")),
+)
 def update(request: Request, args: dict[str, Any]) -> Reply:
     """Update documents."""
     name = collection_name("update", request.db, request.body[request.name])

@@ -13,6 +13,7 @@ from bson.int64 import Int64
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_database_name, collection_name
+from secantus_server.dispatch.privileges import on_collection, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -24,7 +25,12 @@ from secantus_server.work.statistics import collection_statistics, document_byte
 from secantus_server.work.writing import check_not_view
 
 
-@command("collStats", {"scale": a.number(1, minimum=1), "verbose": a.boolean(), "waitForLock": a.boolean()}, aliases=("collstats",))
+@command(
+    "collStats",
+    {"scale": a.number(1, minimum=1), "verbose": a.boolean(), "waitForLock": a.boolean()},
+    aliases=("collstats",),
+    privileges=on_collection("collStats"),
+)
 def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
     """Tell how large a collection is."""
     name = collection_name("collStats", request.db, request.body[request.name])
@@ -39,7 +45,7 @@ def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
         return reply | collection_statistics(collection, ReadScope(transaction.unit, request.operation.check), args["scale"])
 
 
-@command("dbStats", {"scale": a.number(1, minimum=1), "freeStorage": a.boolean()}, aliases=("dbstats",))
+@command("dbStats", {"scale": a.number(1, minimum=1), "freeStorage": a.boolean()}, aliases=("dbstats",), privileges=on_database("dbStats"))
 def db_stats(request: Request, args: dict[str, Any]) -> Reply:
     """Tell how large a database is."""
     objects = data = index_size = 0
@@ -84,6 +90,7 @@ def _disk(request: Request, scale: int) -> Reply:
     "dataSize",
     {"keyPattern": a.document(), "min": a.document(), "max": a.document(), "estimate": a.strict_boolean()},
     aliases=("datasize",),
+    privileges=on_collection("find"),
 )
 def data_size(request: Request, args: dict[str, Any]) -> Reply:
     """Tell how many bytes the documents of a collection have."""

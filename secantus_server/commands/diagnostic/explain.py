@@ -16,6 +16,7 @@ from secantus_server.commands.diagnostic.explain_reads import explain_aggregate,
 from secantus_server.commands.diagnostic.explain_writes import explain_delete, explain_find_and_modify, explain_update
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.dispatcher import check_generic
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command, find_command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -50,7 +51,13 @@ _PARAMETERS = {
 }
 
 
-@command("explain", {"verbosity": a.string("allPlansExecution")}, in_api_v1=True, is_read=True)
+@command(
+    "explain",
+    {"verbosity": a.string("allPlansExecution")},
+    in_api_v1=True,
+    is_read=True,
+    privileges=on_collection(by_arguments=("find", "insert", "update", "remove")),
+)
 def explain(request: Request, args: dict[str, Any]) -> Reply:
     """Explain how a command is run."""
     inner = request.body[request.name]

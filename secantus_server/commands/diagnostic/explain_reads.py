@@ -18,7 +18,7 @@ from secantus_server.pipeline.stages.project import Project
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.explain import Runner, run_count, run_distinct, run_find
 from secantus_server.work.collections import recall
-from secantus_server.work.pipeline_operations import query_of
+from secantus_server.work.pipeline_host import query_of
 from secantus_server.work.pipelines import make_context, resolve_view
 from secantus_server.work.reading import command_context
 
@@ -102,7 +102,7 @@ def explain_stages(request: Request, name: str | None, args: dict[str, Any], run
     cursor = runner.result(f"{request.db}.{source}", found, query, root, whole_pipeline=not rest)
     if not rest:
         return cursor
-    documents = ctx.operations.documents(request.db, source, leading_only(pipeline, rest)) if runner.runs else ()
+    documents = ctx.host.documents(request.db, source, leading_only(pipeline, rest)) if runner.runs else ()
     counts = _counts(root.returned or 0) if runner.runs else {}
     return {"stages": [{"$cursor": cursor, **counts}, *_run_stages(rest, documents, runner)]}
 

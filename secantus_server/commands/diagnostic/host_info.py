@@ -7,12 +7,13 @@ import platform
 from typing import Any
 
 from secantus_server.diagnostics.cores import usable_cores
+from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.work.statistics import number
 
 
-@command("hostInfo", {})
+@command("hostInfo", {}, privileges=on_cluster("hostInfo"))
 def host_info(request: Request, _args: dict[str, Any]) -> Reply:
     """Describe the machine."""
     memory_mb = _memory_mb()

@@ -44,15 +44,18 @@ def run_once(
     session, sessions = request.session, request.services.sessions
     if session is None or number < 0 or not command.is_retryable or not request.services.settings.replica_set:
         raise _no_number(command, request)
+    retries = sessions.retries
     write = RetryableWrite(number, _shape(command.name, request))
-    newest = sessions.begin_write(session, write)
+    newest = retries.begin(session, write)
     if newest is not write:
         return _answered_before(command, request, session, write, newest)
     try:
         write.reply = run(command, request, arguments)
+        return write.reply
     finally:
-        sessions.retries.finish(write)
-    return write.reply
+        write.finished = True
+        if retries.waiting:
+            retries.notify()
 
 
 def _shape(name: str, request: Request) -> Shape:

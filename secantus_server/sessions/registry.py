@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from secantus_server.clock import Clock
-from secantus_server.sessions.retryable import RetryableWrite, RetryLog
+from secantus_server.sessions.retryable import RetryLog
 
 TIMEOUT_MINUTES = 30
 
@@ -38,18 +38,6 @@ class SessionRegistry:
             self._last_used_ms.pop(session, None)
             self.retries.forget(session)
 
-    def begin_write(self, session: bytes, write: RetryableWrite) -> RetryableWrite:
-        """Register a retryable write if its number is newer than those of all earlier writes of the session.
-
-        Returns:
-            the session's newest write; the write may run only if this is `write` itself.
-        """
-        newest = self.retries.begin(session, write)
-        if session not in self._last_used_ms:
-            # Another connection may have ended the session since the command arrived.
-            self.use(session)
-        return newest
-
     def forget_all_but(self, kept: frozenset[bytes]) -> None:
         """Forget all sessions except these."""
         self.end(self.known() - kept)
@@ -58,6 +46,8 @@ class SessionRegistry:
         """Forget the sessions that were idle for too long."""
         limit = self._clock.now_ms() - TIMEOUT_MINUTES * 60_000
         self.end([session for session, used in self._last_used_ms.copy().items() if used < limit])
+        # A session may have been ended by another connection between its use by a command and the start of the command's write.
+        self.end(self.retries.newest().keys() - self._last_used_ms.keys())
 
     def known(self) -> frozenset[bytes]:
         """Return the known sessions."""

@@ -44,13 +44,13 @@ class RetryableWrite:
 class RetryLog:
     """The newest retryable write of each session.
 
-    Threads: `_lock` guards `_newest`. `_ended` guards `_waiting`; it is notified when a write ends that another thread waits for.
+    Threads: `_lock` guards `_newest`. `_ended` guards `waiting`; it is notified when a write ends that another thread waits for.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._ended = Condition()
-        self._waiting = 0
+        self.waiting = 0
         self._newest: dict[bytes, RetryableWrite] = {}
 
     def begin(self, session: bytes, write: RetryableWrite) -> RetryableWrite:
@@ -69,12 +69,10 @@ class RetryLog:
             self._newest[session] = write
         return write
 
-    def finish(self, write: RetryableWrite) -> None:
-        """Note that a write has ended; it has a reply unless it failed."""
-        write.finished = True
-        if self._waiting:
-            with self._ended:
-                self._ended.notify_all()
+    def notify(self) -> None:
+        """Wake the threads that wait for a write that has ended; needed only if `waiting` is not zero."""
+        with self._ended:
+            self._ended.notify_all()
 
     def wait(self, write: RetryableWrite, check: Callable[[], None]) -> None:
         """Wait until a write that runs in another thread has ended.
@@ -83,13 +81,13 @@ class RetryLog:
             check: raises if the waiting operation was killed or timed out.
         """
         with self._ended:
-            self._waiting += 1
+            self.waiting += 1
             try:
                 while not write.finished:
                     check()
                     self._ended.wait(PAUSE_S)
             finally:
-                self._waiting -= 1
+                self.waiting -= 1
 
     def forget(self, session: bytes) -> None:
         """Forget a session's write."""

@@ -136,21 +136,19 @@ class AutoCommit:
         return self._engine.make_room()
 
     def _commit(self, transaction: Transaction) -> None:
-        """Commit the staged parts of a transaction; without any, commit nothing."""
-        changes = transaction.changes
-        writes, logged = [], []
-        for one in transaction.writes:
-            if one.changes:
-                writes.append(one)
-                if one.replicated:
-                    logged.append((one.identity, one.changes))
-        if not writes and not transaction.entries and changes is None:
-            return
+        """Commit what a transaction has staged; one that has staged nothing just ends."""
+        writes, changes = transaction.writes, transaction.changes
+        if changes is None and not transaction.entries:
+            if len(writes) != 1:
+                writes = [one for one in writes if one.changes]
+            if not writes or not writes[0].changes:
+                return
         begun = 0
         try:
             for one in writes:
                 begun += 1
                 one.before_commit()
+            logged = [(one.identity, one.changes) for one in writes if one.replicated]
             self._services.oplog.commit(transaction.unit, transaction.entries, logged)
         except BaseException:
             for one in writes[:begun]:

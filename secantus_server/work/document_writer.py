@@ -201,8 +201,10 @@ class DocumentWriter:
 
     def after_commit(self) -> None:
         """Update the collection's count and size in memory."""
-        if self._difference or self._uncounted or self._cap is not None:
-            self.collection.documents_changed(self._difference, self._cap.size if self._cap else None, begun=self._uncounted)
+        if self._cap is not None:
+            self.collection.documents_changed(self._difference, self._cap.size, begun=self._uncounted)
+        elif self._difference or self._uncounted:
+            self.collection.document_count.change(self._difference, self._uncounted)
         if self._difference < 0:
             self._services.engine.note_removal()
 

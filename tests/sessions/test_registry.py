@@ -26,7 +26,7 @@ def test_a_session_lives_from_its_use_to_its_end() -> None:
 def runs(registry: SessionRegistry, session: bytes, number: int) -> bool:
     """Return whether a write with this number may run."""
     write = RetryableWrite(number, ("insert", 1))
-    return registry.begin_write(session, write) is write
+    return registry.retries.begin(session, write) is write
 
 
 def test_the_numbers_of_writes_go_up_and_end_with_their_session() -> None:
@@ -45,19 +45,20 @@ def test_the_numbers_of_writes_go_up_and_end_with_their_session() -> None:
 def test_a_reply_is_kept_until_the_next_write() -> None:
     registry = SessionRegistry(SettableClock(0))
     first, again, second = (RetryableWrite(number, ("insert", 1)) for number in (1, 1, 2))
-    registry.begin_write(b"a", first)
+    registry.retries.begin(b"a", first)
     first.reply = {"n": 1}
-    registry.retries.finish(first)
-    kept = registry.begin_write(b"a", again)
+    first.finished = True
+    registry.retries.notify()
+    kept = registry.retries.begin(b"a", again)
     registry.retries.wait(kept, lambda: None)
     assert kept.reply == {"n": 1}
-    assert registry.begin_write(b"a", second) is second
+    assert registry.retries.begin(b"a", second) is second
 
 
 def test_waiting_for_a_write_ends_with_the_operation() -> None:
     registry = SessionRegistry(SettableClock(0))
     write = RetryableWrite(1, ("insert", 1))
-    registry.begin_write(b"a", write)
+    registry.retries.begin(b"a", write)
 
     def check() -> None:
         raise CommandError(11601, "operation was interrupted")

@@ -140,6 +140,13 @@ def test_imports_point_downwards(path: Path) -> None:
     assert not wrong, f"{relative(path)} may not import {sorted(wrong)}: move what it needs further down, or pass it in from above."
 
 
+@pytest.mark.parametrize("path", sorted((PACKAGE / "commands").glob("*/*.py")), ids=relative)
+def test_no_chapter_of_commands_imports_another(path: Path) -> None:
+    imported = re.findall(r"secantus_server\.commands\.(\w+)", path.read_text(encoding="utf-8"))
+    wrong = set(imported) - {path.parent.name}
+    assert not wrong, f"{relative(path)} imports {sorted(wrong)}: move what the chapters share to work/."
+
+
 def test_the_table_has_no_circle() -> None:
     order = list(MAY_IMPORT)
     for part, below in MAY_IMPORT.items():

@@ -3,14 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.transaction_numbers import check_single
 from secantus_server.dispatch.unit_of_work import Transaction, UnitOfWork, concerns_store
 from secantus_server.errors import CommandError
+from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.reading import command_context
+from secantus_server.work.targets import find_targets
+from secantus_server.work.writing import check_not_view
+
+
+def parse_delete(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> CanonicalQuery:
+    """Parse one statement.
+
+    Arguments:
+        collection: the collection that it is about.
+
+    Raises:
+        CommandError: whatever MongoDB rejects before it looks at a document.
+    """
+    limit = a.integer()("delete.deletes.limit", spec["limit"])
+    if limit not in (0, 1):
+        raise CommandError(9, f"The limit field in delete objects must be 0 or 1. Got {limit}")
+    check_single(request, limit == 0, "limit=0")
+    ctx = command_context(request, let=let, collation=spec["collation"], collection=collection)
+    return parse_query(spec["q"], ctx, hint=spec["hint"], limit=limit)
+
+
+def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
+    """Parse a statement, and delete what matches, or one document if it has a limit; return how many.
+
+    Raises:
+        CommandError: the statement is not valid, or the operation was interrupted; the documents before stay deleted.
+    """
+    services, check = request.services, request.operation.check
+
+    def body(transaction: Transaction) -> CanonicalQuery | Deleted:
+        collection = transaction.catalog.find(request.db, name)
+        check_not_view(collection)
+        query = parse_delete(request, collection, spec, let)
+        if not query.limit:
+            return query
+        if collection is None:
+            return Deleted()
+        targets = find_targets(request, collection, query, transaction.unit, query.limit)
+        return delete_documents(services, transaction, collection, targets, check)
+
+    outcome = request.work.write(body, check)
+    if isinstance(outcome, CanonicalQuery):
+        return delete_matches(services, request.work, Targets(services, request.db, name, outcome, check, stay=False), check)
+    if outcome.failure is not None:
+        raise outcome.failure
+    return outcome.deleted
 
 
 def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check: Callable[[], None]) -> int:

@@ -77,18 +77,37 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
     """
     with request.work.reading() as transaction:
         scope = ReadScope(transaction.unit, transaction.catalog)
-        collection = transaction.catalog.find(request.db, name) if name is not None else None
-        ctx = make_context(request, name, collection, args, scope, transaction)
-        stages, source = resolve_view(transaction.catalog, request.db, name, args["pipeline"])
-        pipeline = parse_pipeline(args["pipeline"], ctx)
-        if stages is not args["pipeline"]:
-            if pipeline.stages:
-                pipeline.stages[0].check_view(f"{request.db}.{name}")
-            pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope, transaction))
+        ctx, pipeline, source = prepare_pipeline(request, name, args, scope, transaction)
         at = snapshot_time(request, transaction.unit)
         documents: Iterator[bytes]
         documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
         yield OpenPipeline(pipeline, held(documents, None if pipeline.writes else at), scope, at)
+
+
+def prepare_pipeline(
+    request: Request, name: str | None, args: dict[str, Any], scope: ReadScope, transaction: ReadTransaction
+) -> tuple[PipelineContext, Pipeline, str | None]:
+    """Parse a pipeline over a collection, a view or nothing.
+
+    Arguments:
+        args: `pipeline`, `let`, `collation` and `hint`, and aggregate's other options if it has them.
+        scope: the pipeline reads in it.
+
+    Returns:
+        its context, the pipeline with the stages of the views in front, and the collection that it reads.
+
+    Raises:
+        CommandError: the pipeline is not valid.
+    """
+    collection = transaction.catalog.find(request.db, name) if name is not None else None
+    ctx = make_context(request, name, collection, args, scope, transaction)
+    stages, source = resolve_view(transaction.catalog, request.db, name, args["pipeline"])
+    pipeline = parse_pipeline(args["pipeline"], ctx)
+    if stages is not args["pipeline"]:
+        if pipeline.stages:
+            pipeline.stages[0].check_view(f"{request.db}.{name}")
+        pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope, transaction))
+    return ctx, pipeline, source
 
 
 def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:

@@ -6,14 +6,19 @@ from typing import Any
 
 from secantus_server.bson import decode
 from secantus_server.bson.values import is_number
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.query.canonical import parse_query
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.explain import Runner, run_count
 from secantus_server.query.find import count_documents
+from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import timeless_context
 from secantus_server.work.statistics import number
@@ -44,26 +49,39 @@ FIELDS = {
 def count(request: Request, args: dict[str, Any]) -> Reply:
     """Count documents."""
     name = collection_name("count", request.db, request.body[request.name])
-    collection = find_readable(request.services, request.services.catalog.view, request.db, name)
-    ctx = timeless_context(request, collation=args["collation"], collection=collection)
-    query = parse_query(args["query"], ctx, hint=args["hint"])
-    if collection is not None and collection.is_view:
-        found = _count_view(request, collection, args)
-    else:
-        with request.work.reading() as transaction:
+    with request.work.reading() as transaction:
+        collection, query = _prepare(request, args, name, transaction.catalog)
+        if collection is None or not collection.is_view:
             scope = ReadScope(transaction.unit)
-            found = count_documents(transaction.catalog.find(request.db, name), query, scope, request.operation.check)
+            found = count_documents(collection, query, scope, request.operation.check)
             scope.close()
-    return {"n": number(windowed(found, args["skip"], args["limit"]))}
+            return {"n": number(_windowed(found, args["skip"], args["limit"]))}
+    return {"n": number(_windowed(_count_view(request, collection, args), args["skip"], args["limit"]))}
 
 
-def windowed(found: int, skip: int, limit: int) -> int:
-    """How many of the found documents are counted; a limit of 0 is none."""
+@explains("count")
+def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    name = collection_name("count", request.db, request.body[request.name])
+    collection, query = _prepare(request, args, name, transaction.catalog)
+    if collection is not None and collection.is_view:
+        return explain_view(request, name, [{"$match": args["query"]}, {"$count": "count"}], args, transaction, runner)
+    return runner.result(f"{request.db}.{name}", collection, query, run_count(collection, query, runner))
+
+
+def _prepare(request: Request, args: dict[str, Any], name: str, catalog: CatalogView) -> tuple[Collection | None, CanonicalQuery]:
+    """Return the collection or view and the parsed query."""
+    collection = find_readable(request.services, catalog, request.db, name)
+    ctx = timeless_context(request, collation=args["collation"], collection=collection)
+    return collection, parse_query(args["query"], ctx, hint=args["hint"], skip=args["skip"], limit=args["limit"])
+
+
+def _windowed(found: int, skip: int, limit: int) -> int:
+    """Return how many of the found documents are counted; a limit of 0 is no limit."""
     left = max(found - skip, 0)
     return min(left, limit) if limit else left
 
 
-def _count_view(request: Request, view: Any, args: dict[str, Any]) -> int:
+def _count_view(request: Request, view: Collection, args: dict[str, Any]) -> int:
     stages = [{"$match": args["query"]}, {"$count": "n"}]
     arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": None}
     reply = run_view(request, view.name, stages, arguments)

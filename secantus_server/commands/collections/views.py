@@ -10,6 +10,7 @@ from typing import Any
 
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.work.pipelines import check_view_pipeline
 
 MAX_DEPTH = 20
 
@@ -20,8 +21,6 @@ def check_view(request: Request, name: str, view_on: str, pipeline: list[Any]) -
     Raises:
         CommandError: 5 GraphContainsCycle, 165 ViewDepthLimitExceeded, or the pipeline is not valid, or it writes.
     """
-    from secantus_server.work.pipelines import check_view_pipeline
-
     stages = [stage for stage in pipeline if stage is not None]
     for stage in stages:
         if type(stage) is not dict:

@@ -11,15 +11,15 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.bson.values import MISSING
-from secantus_server.commands.crud.bulk_operations import BulkOperation, parse_operations, parse_targets
-from secantus_server.commands.crud.delete import run_delete
-from secantus_server.commands.crud.insert import insert_documents
-from secantus_server.commands.crud.update import run_update
+from secantus_server.commands.crud.bulk_write_ops import BulkOperation, parse_operations, parse_targets
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.work.delete_documents import run_delete
+from secantus_server.work.insert_documents import insert_documents
 from secantus_server.work.reading import list_reply
+from secantus_server.work.update_documents import run_update
 from secantus_server.work.writing import finish_write, statements
 
 _TOTALS = ("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted")

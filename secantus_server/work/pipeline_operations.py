@@ -32,12 +32,13 @@ from secantus_server.pipeline.run import Pipeline
 from secantus_server.query.bounds import EVERYTHING, IndexBounds, point
 from secantus_server.query.canonical import CanonicalQuery, natural_direction, parse_query
 from secantus_server.query.find import count_all, matching_documents
+from secantus_server.work.catalog_entries import catalog_entries
+from secantus_server.work.collection_statistics import collection_statistics, index_statistics
 from secantus_server.work.collections import recall
 from secantus_server.work.current_operations import current_operations
 from secantus_server.work.document_writer import prepare_made_document
 from secantus_server.work.merge_target import MergeTarget, merge_documents
 from secantus_server.work.replace_collection import replace_collection
-from secantus_server.work.statistics import catalog_entries, collection_statistics, index_statistics
 from secantus_server.work.system_collections import documents_kept_elsewhere
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.bson import decode
+from secantus_server.bson import decode, int_value
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
@@ -21,7 +21,6 @@ from secantus_server.query.find import count_documents
 from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import timeless_context
-from secantus_server.work.statistics import number
 from secantus_server.work.system_collections import find_readable
 
 
@@ -55,8 +54,8 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
             scope = ReadScope(transaction.unit)
             found = count_documents(collection, query, scope, request.operation.check)
             scope.close()
-            return {"n": number(_windowed(found, args["skip"], args["limit"]))}
-    return {"n": number(_windowed(_count_view(request, collection, args), args["skip"], args["limit"]))}
+            return {"n": int_value(_windowed(found, args["skip"], args["limit"]))}
+    return {"n": int_value(_windowed(_count_view(request, collection, args), args["skip"], args["limit"]))}
 
 
 @explains("count")

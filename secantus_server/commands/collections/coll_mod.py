@@ -6,10 +6,11 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.bson import int_value
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change
 from secantus_server.commands.collections.create_options import MAX_CAPPED_COUNT, MAX_CAPPED_SIZE, check_pre_images
-from secantus_server.commands.collections.validator import check_validation, check_validator
+from secantus_server.commands.collections.validator_options import check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
@@ -20,7 +21,6 @@ from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
 from secantus_server.work.special_collections import check_buckets, check_expiry
-from secantus_server.work.statistics import number
 
 
 def _expiry(name: str, value: Any) -> Any:
@@ -135,11 +135,11 @@ def _options(collection: Collection, args: dict[str, Any]) -> dict[str, Any]:
     elif args["validator"] is not None:
         options.pop("validator", None)
     if args["cappedSize"] is not None:
-        options["size"] = number(args["cappedSize"])
+        options["size"] = int_value(args["cappedSize"])
     if args["cappedMax"] is not None:
         options.pop("max", None)
         if args["cappedMax"] > 0:
-            options["max"] = number(args["cappedMax"])
+            options["max"] = int_value(args["cappedMax"])
     if args["expireAfterSeconds"] is not None:
         _change_expiry(options, args["expireAfterSeconds"])
     images = args["changeStreamPreAndPostImages"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.bson import encode
+from secantus_server.bson import encode, int_value
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.create_options import MAX_CAPPED_SIZE
@@ -21,7 +21,6 @@ from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
 from secantus_server.work.document_writer import DocumentWriter
-from secantus_server.work.statistics import number
 from secantus_server.work.writing import check_not_view
 
 
@@ -100,7 +99,7 @@ def _source(transaction: CatalogTransaction, db: str, name: str) -> Collection:
 def _copy(request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int) -> None:
     """Make the capped collection of this name and fill it, the oldest documents first, which it may lose again."""
     services = request.services
-    options = {"capped": True, "size": number(size)}
+    options = {"capped": True, "size": int_value(size)}
     id_index = make_index({"v": 2, "key": {"_id": 1}, "name": "_id_"}, services.engine.new_ident())
     capped = Collection(request.db, name, services.catalog.new_uuid(), services.engine.new_ident(), options, [id_index])
     capped.begin_record_ids()

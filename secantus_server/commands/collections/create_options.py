@@ -9,9 +9,10 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.bson import int_value
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
-from secantus_server.commands.collections.validator import check_validation, check_validator
+from secantus_server.commands.collections.validator_options import check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.request import Request
@@ -19,7 +20,6 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.index.spec import check_id_collation, check_id_options, check_spec
 from secantus_server.mql.collation import parse_collation
 from secantus_server.work.special_collections import check_clustered, check_timeseries, clustered_index
-from secantus_server.work.statistics import number
 
 MAX_CAPPED_SIZE = 2**50
 MAX_CAPPED_COUNT = 2**31 - 1
@@ -132,9 +132,9 @@ def _capped(args: dict[str, Any], options: dict[str, Any]) -> None:
     if args["size"] is None:
         raise CommandError(72, "the 'size' field is required when 'capped' is true")
     options["capped"] = True
-    options["size"] = number((args["size"] + 255) // 256 * 256)
+    options["size"] = int_value((args["size"] + 255) // 256 * 256)
     if args["max"] is not None and args["max"] > 0:
-        options["max"] = number(args["max"])
+        options["max"] = int_value(args["max"])
 
 
 def _validator(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> None:

@@ -10,8 +10,8 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
+from secantus_server.work.catalog_entries import collection_info
 from secantus_server.work.reading import cursor_batch_size, list_reply
-from secantus_server.work.statistics import collection_info
 
 
 @command(

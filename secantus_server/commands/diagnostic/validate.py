@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from secantus_server.bson import decode, validate
+from secantus_server.bson import decode, int_value, validate
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.arguments import truth
@@ -22,7 +22,6 @@ from secantus_server.exec._scan import RecordScan
 from secantus_server.index._index import Index
 from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit, pack_ident
 from secantus_server.work.collections import recall
-from secantus_server.work.statistics import number
 from secantus_server.work.writing import check_not_view
 
 # So many inconsistencies are described one by one.
@@ -46,7 +45,7 @@ class _IndexReport:
 
 
 @command("validate", lenient=True)
-def validate_command(request: Request, _args: dict[str, Any]) -> Reply:
+def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
     """Check a collection: its documents, and its indexes against them."""
     body = request.body
     value = body[request.name]
@@ -58,7 +57,7 @@ def validate_command(request: Request, _args: dict[str, Any]) -> Reply:
         if collection is None:
             raise CommandError(26, f"Collection '{request.db}.{name}' does not exist to validate.")
         check_not_view(collection)
-        return _Validation(collection, transaction.unit, request).run()
+        return _CollectionCheck(collection, transaction.unit, request).run()
 
 
 def _check_options(body: dict[str, Any]) -> None:
@@ -76,7 +75,7 @@ def _on(body: dict[str, Any], option: str) -> bool:
     return truth(value) if is_number(value) else value is not None and value is not False
 
 
-class _Validation:
+class _CollectionCheck:
     """One run over a collection, in one state of the store."""
 
     def __init__(self, collection: Collection, unit: RecoveryUnit, request: Request) -> None:
@@ -149,9 +148,9 @@ class _Validation:
             "uuid": self._collection.uuid,
             "nInvalidDocuments": len(self._invalid),
             "nNonCompliantDocuments": 0,
-            "nrecords": number(self._records),
+            "nrecords": int_value(self._records),
             "nIndexes": len(counted),
-            "keysPerIndex": {report.index.name: number(report.keys) for report in counted},
+            "keysPerIndex": {report.index.name: int_value(report.keys) for report in counted},
             "indexDetails": {report.index.name: {"valid": report.valid} for report in counted},
             "corruptRecords": self._invalid,
             "repaired": False,

@@ -18,7 +18,7 @@ from secantus_server.mql.match import parse_match
 from secantus_server.mql.match.failure import explain_failure
 
 
-class Validation:
+class DocumentValidator:
     """A collection's validator, ready for the documents of one command.
 
     Arguments:
@@ -63,9 +63,9 @@ class Validation:
         raise CommandError(121, "Document failed validation", info={"errInfo": info})
 
 
-def validation_of(collection: Collection, services: Services) -> Validation | None:
+def validation_of(collection: Collection, services: Services) -> DocumentValidator | None:
     """What a collection's documents are held against, or None."""
     options = collection.options
     if not options.get("validator") or options.get("validationLevel") == "off":
         return None
-    return Validation(collection, services)
+    return DocumentValidator(collection, services)

@@ -9,19 +9,19 @@ from secantus_server.dispatch.services import Services
 
 
 def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
-    """One document for each collection and view, of one database or of all."""
+    """Return one document per collection and view, of one database or of all."""
     names = services.catalog.databases() if db is None else [db]
     return [catalog_entry(collection) for name in names for collection in services.catalog.collections(name)]
 
 
 def catalog_entry(collection: Collection) -> dict[str, Any]:
-    """A collection as `$listCatalog` shows it."""
+    """Return a collection as `$listCatalog` shows it."""
     entry = collection_info(collection)
     return {"db": collection.db, "ns": collection.namespace, **entry}
 
 
 def collection_info(collection: Collection) -> dict[str, Any]:
-    """A collection as listCollections shows it."""
+    """Return a collection as listCollections shows it."""
     if collection.is_view:
         return {"name": collection.name, "type": "view", "options": collection.options, "info": {"readOnly": True}}
     info = {

@@ -19,7 +19,7 @@ ENTRIES_PER_CHECK = 1000
 
 
 def document_bytes(collection: Collection, scope: ReadScope, check: Callable[[], None]) -> tuple[int, int]:
-    """Return how many documents a collection has, and their bytes together; `check` raises when the operation is to end."""
+    """Return the number of documents of a collection and their total bytes; `check` raises to interrupt."""
     scan = scope.open(RecordScan(collection.ident, None, check))
     sizes = [len(document) for document in scan]
     scope.forget(scan)
@@ -27,7 +27,7 @@ def document_bytes(collection: Collection, scope: ReadScope, check: Callable[[],
 
 
 def index_bytes(index: Index, scope: ReadScope, check: Callable[[], None]) -> int:
-    """The bytes of an index's entries; `check` raises when the operation is to end."""
+    """Return the bytes of an index's entries; `check` raises to interrupt."""
     entries = scope.unit.scan(INDEX_ENTRIES, pack_ident(index.ident), pack_ident(index.ident + 1))
     size = 0
     try:
@@ -41,7 +41,7 @@ def index_bytes(index: Index, scope: ReadScope, check: Callable[[], None]) -> in
 
 
 def collection_statistics(collection: Collection, scope: ReadScope, check: Callable[[], None], scale: int = 1) -> dict[str, Any]:
-    """What collStats says of a collection; `check` raises when the operation is to end."""
+    """Return the collStats fields of a collection; `check` raises to interrupt."""
     count, size = document_bytes(collection, scope, check)
     sizes = {index.name: int_value(index_bytes(index, scope, check) // scale) for index in collection.counted_indexes}
     total = sum(map(int, sizes.values()))
@@ -70,10 +70,10 @@ def collection_statistics(collection: Collection, scope: ReadScope, check: Calla
 
 
 def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]]:
-    """What `$indexStats` says of a collection.
+    """Return the `$indexStats` documents of a collection.
 
     Arguments:
-        since: when the server began to count the uses of indexes.
+        since: the time from which the uses of indexes are counted.
     """
     return [
         {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(index.uses), "since": since}, "spec": index.spec}

@@ -1,4 +1,4 @@
-"""Deleting documents, for the commands and for TTL indexes."""
+"""Deletes, for the commands and for TTL indexes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from secantus_server.work.writing import check_not_view
 
 
 def parse_delete(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> CanonicalQuery:
-    """Parse one statement.
+    """Parse a delete statement.
 
     Arguments:
-        collection: the collection that it is about.
+        collection: the collection to delete from, or None if it does not exist.
 
     Raises:
-        CommandError: whatever MongoDB rejects before it looks at a document.
+        CommandError: the statement is not valid.
     """
     limit = a.integer()("delete.deletes.limit", spec["limit"])
     if limit not in (0, 1):
@@ -38,10 +38,10 @@ def parse_delete(request: Request, collection: Collection | None, spec: dict[str
 
 
 def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
-    """Parse a statement, and delete what matches, or one document if it has a limit; return how many.
+    """Parse a delete statement and run it; return the number of deleted documents.
 
     Raises:
-        CommandError: the statement is not valid, or the operation was interrupted; the documents before stay deleted.
+        CommandError: the statement is not valid, or the operation was interrupted; documents that are already deleted stay deleted.
     """
     services, check = request.services, request.operation.check
 
@@ -65,10 +65,10 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
 
 
 def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check: Callable[[], None]) -> int:
-    """Delete every document that a statement matches, a batch at a time; return how many.
+    """Delete every document that a statement matches, in batches; return the number of deleted documents.
 
     Raises:
-        CommandError: what `check` raises, or 175; the documents before stay deleted.
+        CommandError: from `check`, or 175 QueryPlanKilled; documents that are already deleted stay deleted.
     """
 
     def body(transaction: Transaction) -> Deleted:
@@ -87,7 +87,7 @@ def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check
 
 
 class Deleted(NamedTuple):
-    """How many documents were deleted, and why no more were."""
+    """The number of deleted documents, and the error that stopped the delete, if any."""
 
     deleted: int = 0
     failure: CommandError | None = None
@@ -96,13 +96,13 @@ class Deleted(NamedTuple):
 def delete_documents(
     services: Services, transaction: Transaction, collection: Collection, documents: list[Target], check: Callable[[], None]
 ) -> Deleted:
-    """Delete documents: at least the first one, the others as long as the transaction is not large.
+    """Delete documents until the transaction is large, but at least the first one.
 
     Arguments:
-        check: raises when the operation is to end; the documents before are deleted then.
+        check: raises to interrupt the operation; documents that are already deleted stay deleted.
     """
     writer = DocumentWriter(services, transaction, collection)
-    # One document, the usual number, needs no pace.
+    # A single document, the usual case, needs no pacing.
     pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
     deleted = 0
     try:

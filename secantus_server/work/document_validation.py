@@ -1,4 +1,4 @@
-"""A collection's validator: what documents it lets in.
+"""Document validation: the check of written documents against a collection's validator.
 
 https://www.mongodb.com/docs/manual/core/schema-validation/
 """
@@ -19,11 +19,11 @@ from secantus_server.mql.match.failure import explain_failure
 
 
 class DocumentValidator:
-    """A collection's validator, ready for the documents of one command.
+    """A collection's validator, parsed for one command.
 
     Arguments:
-        collection: one that has a validator.
-        services: the time that `$$NOW` is, and the log for the warnings of a validator that only warns.
+        collection: a collection that has a validator.
+        services: the clock for `$$NOW`, and the log for warnings.
     """
 
     def __init__(self, collection: Collection, services: Services) -> None:
@@ -42,11 +42,11 @@ class DocumentValidator:
         self._log = services.log
 
     def check(self, document: bytes, old: bytes | None) -> None:
-        """Hold a document against the validator.
+        """Validate a document.
 
         Arguments:
-            document: what is to be stored.
-            old: what it replaces, or None for a new one.
+            document: the document to store.
+            old: the document that it replaces, or None for an insert.
 
         Raises:
             CommandError: 121 DocumentValidationFailure.
@@ -64,7 +64,7 @@ class DocumentValidator:
 
 
 def validation_of(collection: Collection, services: Services) -> DocumentValidator | None:
-    """What a collection's documents are held against, or None."""
+    """Return the validator for a collection's documents, or None."""
     options = collection.options
     if not options.get("validator") or options.get("validationLevel") == "off":
         return None

@@ -1,4 +1,4 @@
-"""explain, for the command and for aggregate's option: it runs what only reads; of a write it finds the documents and changes none.
+"""explain, for the command and for aggregate's option. Reads are executed; writes only find their documents.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """

@@ -1,4 +1,4 @@
-"""What explain says of a pipeline, of aggregate and of every read of a view."""
+"""explain for pipelines: aggregate, and every read of a view."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def explain_view(
 
 
 def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
-    """Return the sections for a pipeline: those of a query where one does all of it, else its stages.
+    """Return the sections for a pipeline: those of a query if a query can do all of it, else its stages.
 
     Arguments:
         name: the collection or view that it reads, or None.
@@ -59,7 +59,7 @@ def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], t
 
 
 def _before(pipeline: Pipeline, rest: list[Stage]) -> Pipeline:
-    """Return the stages before the rest, as a pipeline."""
+    """Return the pipeline without its last stages, which are `rest`."""
     return Pipeline(pipeline.stages[: len(pipeline.stages) - len(rest)])
 
 

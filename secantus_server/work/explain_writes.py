@@ -1,4 +1,4 @@
-"""The plans of statements that write, for explain: the documents are found, and none is changed."""
+"""explain for write statements: the documents are found, but not changed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from secantus_server.work.update_documents import UpdateStatement
 
 
 def only_statement(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    """Return the one statement of a write command that is explained.
+    """Return the only statement of a write command.
 
     Raises:
-        CommandError: 16 InvalidLength, it has several.
+        CommandError: 16 InvalidLength, there are several.
     """
     if len(found) != 1:
         raise CommandError(16, f"explained write batches must be of size 1. The {name} has {len(found)} statements.")
@@ -28,10 +28,10 @@ def only_statement(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def update_stage(collection: Collection | None, statement: UpdateStatement, runner: Runner, *, shown: bool = False) -> PlanStage:
-    """Return the stages of an update, which is planned and, unless `runner` only plans, applied without storing its results.
+    """Return the stages of an update. Unless `runner` only plans, the update is applied, but the new documents are not stored.
 
     Arguments:
-        shown: the reply of the command shows a projection of the document, which an express plan cannot do.
+        shown: the command returns a projection of the document, which an express plan cannot.
     """
     plan = _write_plan(collection, statement.query, express=statement.sole and not statement.upsert and not shown)
     matched = modified = 0
@@ -51,7 +51,7 @@ def update_stage(collection: Collection | None, statement: UpdateStatement, runn
 
 
 def delete_stage(collection: Collection | None, query: CanonicalQuery, runner: Runner, *, shown: bool = False) -> PlanStage:
-    """Return the stages of a delete, which is planned and, unless `runner` only plans, counts its documents.
+    """Return the stages of a delete. Unless `runner` only plans, the documents are counted.
 
     Arguments:
         shown: see `update_stage`.

@@ -1,4 +1,4 @@
-"""Inserting documents, for insert and bulkWrite."""
+"""Inserts, for insert and bulkWrite."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from secantus_server.storage import StorageError
 from secantus_server.work.document_writer import DocumentWriter
 from secantus_server.work.writing import WriteErrors, writable, write_error
 
-# The documents of one transaction at most; fewer if they are large.
+# The maximum number of documents in a transaction, which ends earlier if it is large.
 CHUNK = 1000
-# The documents stored between two checks whether the operation is to end.
+# The number of documents between two checks for an interruption.
 RUN = 128
 
 
 def insert_documents(
     request: Request, name: str, documents: list[bytes], *, ordered: bool, bypass_validation: bool
 ) -> tuple[int, WriteErrors]:
-    """Insert documents into a collection, which is made if it is not there.
+    """Insert documents into a collection, which is created if it does not exist.
 
     Arguments:
         documents: valid BSON, as the client sent it.
         ordered: stop at the first error.
 
     Returns:
-        how many were inserted, and the errors of the others.
+        the number of inserted documents, and the write errors.
     """
     total, position = 0, 0
     errors: WriteErrors = []
@@ -36,7 +36,7 @@ def insert_documents(
             total += request.work.write(chunk.run, request.operation.check)
             errors += chunk.errors
         except CommandError as error:
-            # After a full disk the store has stopped: that is the command's error, and the server's end.
+            # A StorageError has stopped the store (the disk is full): it is the error of the whole command.
             if error.code != OUT_OF_SPACE or isinstance(error, StorageError):
                 raise
             errors += chunk.refused(error)
@@ -47,7 +47,7 @@ def insert_documents(
 
 
 class _Chunk:
-    """The documents of one transaction; `reached` is the place of the first one that is left."""
+    """The documents of one transaction; `reached` is the index of the first document after them."""
 
     def __init__(self, request: Request, name: str, documents: list[bytes], start: int, ordered: bool, bypass_validation: bool) -> None:
         self._request = request
@@ -57,12 +57,12 @@ class _Chunk:
         self._ordered = ordered
         self._bypass_validation = bypass_validation
         self.errors: WriteErrors = []
-        # Why the command has to end; what was inserted before stays.
+        # The error that interrupted the command; documents inserted before it stay.
         self.interruption: CommandError | None = None
         self._timestamps = 0
 
     def run(self, transaction: Transaction) -> int:
-        """Insert them and return how many there were."""
+        """Insert the documents and return how many were inserted."""
         services = self._request.services
         collection = writable(transaction, self._request.db, self._name)
         writer = DocumentWriter(services, transaction, collection, bypass_validation=self._bypass_validation)
@@ -89,12 +89,12 @@ class _Chunk:
         return count
 
     def refused(self, error: CommandError) -> WriteErrors:
-        """Return the errors where the store has no room: none of the documents was inserted."""
+        """Return the write errors after the store ran out of space: no document of the chunk was inserted."""
         stop = self.reached = min(self._start + CHUNK, len(self._documents))
         return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
 
     def _timestamp(self) -> int:
-        """What takes the place of an empty timestamp: later than everything before, and each its own; or itself, if that is wanted."""
+        """Return the value that replaces an empty timestamp: later than the oplog and unique; 0 with `bypassEmptyTsReplacement`."""
         if self._request.body.get("bypassEmptyTsReplacement"):
             return 0
         last = self._request.services.oplog.newest
@@ -103,7 +103,7 @@ class _Chunk:
 
 
 def _interruption(operation: Operation) -> CommandError | None:
-    """Return why the operation has to end, or None."""
+    """Return the error that interrupts the operation, or None."""
     try:
         operation.check()
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""Pipelines over a collection, a view or nothing: what aggregate runs, and every read of a view."""
+"""Pipelines over a collection, a view or nothing, for aggregate and for every read of a view."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def make_context(
     scope: ReadScope,
     transaction: ReadTransaction | None = None,
 ) -> PipelineContext:
-    """The surroundings of the command's pipeline."""
+    """Return the context of a command's pipeline."""
     parse = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     return PipelineContext(
         parse,
@@ -58,8 +58,8 @@ class OpenPipeline:
     Arguments:
         pipeline: its stages.
         documents: its output.
-        scope: the scans behind it.
-        at: the time of the state that a read with the level "snapshot" shows.
+        scope: its open scans.
+        at: the timestamp of the snapshot, for the read concern "snapshot".
     """
 
     pipeline: Pipeline
@@ -70,7 +70,7 @@ class OpenPipeline:
 
 @contextmanager
 def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
-    """Open a pipeline over a collection, a view or nothing; what it reads is one state of the store until the block ends.
+    """Open a pipeline over a collection, a view or nothing; until the block ends it reads from one snapshot of the store.
 
     Raises:
         CommandError: the pipeline is not valid.
@@ -121,7 +121,7 @@ def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batc
 
 
 def _run_writing(request: Request, cursor: Cursor) -> Reply:
-    """`$out` and `$merge` write as they are read; there is nothing to give."""
+    """Run a pipeline that ends with `$out` or `$merge`; its output is empty."""
     while not cursor.exhausted:
         cursor.first_batch(1 << 60)
     cursor.close()
@@ -133,7 +133,7 @@ def _run_writing(request: Request, cursor: Cursor) -> Reply:
 
 
 def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the whole pipeline over the collection that a view, or a view of views, reads, and that collection's name."""
+    """Return the pipeline with the stages of the view, or of a chain of views, in front, and the name of the collection below."""
     while name is not None:
         collection = catalog.find(db, name)
         if collection is None or not collection.is_view:
@@ -144,13 +144,13 @@ def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[d
 
 
 def run_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
-    """Read a view by a pipeline, as find does."""
+    """Run another command's read of a view as a pipeline."""
     arguments = {"pipeline": stages, **{option: args.get(option) for option in ("let", "collation", "hint", "allowDiskUse")}}
     return run_aggregate(request, name, arguments, args["batchSize"])
 
 
 def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]]) -> None:
-    """Parse the pipeline of a view that is about to be made.
+    """Check the pipeline of a view definition.
 
     Raises:
         CommandError: it is not valid, or it writes.

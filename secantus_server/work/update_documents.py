@@ -1,4 +1,4 @@
-"""Update statements, for update, bulkWrite and findAndModify: parsing one, and changing the documents that it matches."""
+"""Update statements and their execution, for update, bulkWrite and findAndModify."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ from secantus_server.work.writing import check_not_view
 
 @dataclass
 class UpdateStatement:
-    """One parsed statement.
+    """A parsed update statement.
 
     Arguments:
-        filter: what the user wrote, for the upsert.
-        sole: at most one document is changed.
+        sole: it changes at most one document.
     """
 
     query: CanonicalQuery
@@ -41,7 +40,7 @@ class UpdateStatement:
 
 @dataclass
 class UpdateOutcome:
-    """What a statement did; `upserted_id` is MISSING where nothing was inserted."""
+    """The result of a statement; `upserted_id` is MISSING if nothing was inserted."""
 
     matched: int = 0
     modified: int = 0
@@ -49,13 +48,13 @@ class UpdateOutcome:
 
 
 def parse_statement(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> UpdateStatement:
-    """Parse one statement.
+    """Parse an update statement.
 
     Arguments:
-        collection: the collection that it is about.
+        collection: the collection to update, or None if it does not exist.
 
     Raises:
-        CommandError: whatever MongoDB rejects before it looks at a document.
+        CommandError: the statement is not valid.
     """
     if spec["c"] is not None and type(spec["u"]) is not list:
         raise CommandError(51198, "Constant values may only be specified for pipeline updates")
@@ -67,7 +66,7 @@ def parse_statement(request: Request, collection: Collection | None, spec: dict[
 
 
 def make_statement(spec: dict[str, Any], ctx: ParseContext) -> UpdateStatement:
-    """The statement of checked arguments (`q`, `u`, `arrayFilters`, `multi`, `upsert`, `sort`, `hint`)."""
+    """Return the statement of checked arguments (`q`, `u`, `arrayFilters`, `multi`, `upsert`, `sort`, `hint`)."""
     if type(spec["u"]) not in (dict, list):
         raise CommandError(9, f"Update argument must be either an object or an array, not {type_name(spec['u'])}")
     changes = parse_update(spec["u"], ctx, array_filters=spec["arrayFilters"], multi=spec["multi"])
@@ -78,18 +77,18 @@ def make_statement(spec: dict[str, Any], ctx: ParseContext) -> UpdateStatement:
 
 
 def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any], *, bypass_validation: bool) -> UpdateOutcome:
-    """Parse a statement, and change what matches or insert.
+    """Parse an update statement and run it.
 
     Raises:
-        CommandError: the statement is not valid, a document could not be changed, or the operation was interrupted; the documents
-            before stay changed.
+        CommandError: the statement is not valid, a document could not be updated, or the operation was interrupted; documents that are
+            already updated stay updated.
     """
     kind = _ManyUpdates if spec["multi"] else _OneUpdate
     return kind(request, name, spec, let, bypass_validation).run()
 
 
 class _OneUpdate:
-    """A statement about one document."""
+    """A statement that updates at most one document."""
 
     def __init__(self, request: Request, name: str, spec: dict[str, Any], let: dict[str, Any], bypass_validation: bool) -> None:
         self._request = request
@@ -117,7 +116,11 @@ class _OneUpdate:
         return outcome
 
     def _without_collection(self, statement: UpdateStatement) -> UpdateOutcome:
-        """Return that nothing matched; an upsert needs the collection."""
+        """Return the outcome without a collection: nothing matched.
+
+        Raises:
+            MissingCollection: an upsert needs the collection.
+        """
         if statement.upsert:
             raise MissingCollection(self._request.db, self._name)
         return UpdateOutcome()
@@ -127,7 +130,7 @@ class _OneUpdate:
 
 
 class _ManyUpdates(_OneUpdate):
-    """A statement about every document that matches; it is run in batches, each in a transaction of its own."""
+    """A statement that updates every matching document, in batches with a transaction each."""
 
     _statement: UpdateStatement
     _targets: Targets | None = None
@@ -170,7 +173,10 @@ class _ManyUpdates(_OneUpdate):
         return outcome
 
     def _begun(self, transaction: Transaction) -> Targets:
-        """Return the targets; parse the statement before the first batch, again if that conflicted and the collection is another one."""
+        """Return the targets.
+
+        The statement is parsed before the first batch, and again if that batch conflicted and the collection is another one since.
+        """
         collection = transaction.catalog.find(self._request.db, self._name)
         if self._targets is None or (not self._targets.has_begun and collection is not self._collection):
             self._collection = collection
@@ -183,15 +189,15 @@ class _ManyUpdates(_OneUpdate):
 def change_documents(
     writer: DocumentWriter, statement: UpdateStatement, documents: list[Target], check: Callable[[], None]
 ) -> UpdateOutcome:
-    """Apply the update to the first document, and to the others as long as the transaction is not large.
+    """Update documents until the transaction is large, but at least the first one.
 
     Arguments:
-        check: raises when the operation is to end.
+        check: raises to interrupt the operation.
     """
     query, changes, unit = statement.query, statement.update, writer.unit
     apply = changes.apply
     locate = query.match.array_index if changes.needs_array_index and query.match is not None else None
-    # One document, the usual number, needs no pace.
+    # A single document, the usual case, needs no pacing.
     pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
     matched = modified = 0
     for record_id, document in documents:
@@ -209,7 +215,7 @@ def change_documents(
 
 
 def insert_upsert(writer: DocumentWriter, statement: UpdateStatement) -> Any:
-    """Insert what an upsert makes of its filter; gives the new `_id`."""
+    """Insert the document of an upsert and return its `_id`."""
     query = statement.query
     match = query.match if query.match is not None else parse_match({}, query.context)
     document = upsert_document(match, statement.update, query.context)

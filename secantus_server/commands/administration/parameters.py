@@ -1,6 +1,6 @@
 """getParameter and setParameter.
 
-Known here are the parameters that drivers and tools ask for, and those that mean something for this server.
+The known parameters are those that drivers and tools read and those that affect this server.
 
 https://www.mongodb.com/docs/manual/reference/command/getParameter/
 """
@@ -23,7 +23,7 @@ _NOT_PARAMETERS = frozenset(["getParameter", "setParameter", *a.GENERIC])
 
 @command("getParameter", lenient=True, admin_only=True)
 def get_parameter(request: Request, _args: dict[str, Any]) -> Reply:
-    """Give the values of parameters."""
+    """Return the values of parameters."""
     selector = request.body[request.name]
     options = _SELECTOR.parse(selector) if type(selector) is dict else _SELECTOR.parse({})
     everything = selector == "*" if type(selector) is str else options["allParameters"]
@@ -59,7 +59,7 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
         raise CommandError(72, "no option found to set, use help:true to see options ")
     services = request.services
     changed = {name: _checked(name, value) for name, value in wanted.items()}
-    # logLevel is a part of the other one.
+    # logLevel is the default verbosity of logComponentVerbosity: keep both consistent.
     if NAME in changed:
         changed[NAME] = changed_verbosity(parameter_value(services, NAME), changed[NAME])
         changed["logLevel"] = changed[NAME]["verbosity"]
@@ -72,10 +72,10 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _checked(name: str, value: Any) -> Any:
-    """The value to keep.
+    """Return the checked value of a parameter.
 
     Raises:
-        CommandError: 72 for an unknown parameter, 20 for one that is fixed, 238, or the value is not possible.
+        CommandError: 72 for an unknown parameter, 20 for one that cannot be set at runtime, 238, or the value is not valid.
     """
     parameter = PARAMETERS.get(name)
     if parameter is None:

@@ -1,7 +1,4 @@
-"""aggregate, and views, which are pipelines over another collection.
-
-https://www.mongodb.com/docs/manual/reference/command/aggregate/
-"""
+"""aggregate. https://www.mongodb.com/docs/manual/reference/command/aggregate/"""
 
 from __future__ import annotations
 

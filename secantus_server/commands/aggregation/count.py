@@ -25,7 +25,7 @@ from secantus_server.work.system_collections import find_readable
 
 
 def _limit(name: str, value: Any) -> int:
-    """A negative limit counts like its absolute value."""
+    """Return the limit; a negative one means its absolute value."""
     if not is_number(value):
         raise CommandError(2, "limit value is not a valid number")
     limit = a.exact_integer(name, value)

@@ -89,19 +89,19 @@ def _reply(values: list[Any], at: Timestamp | None) -> Reply:
 
 
 def distinct_values(documents: Iterable[bytes], path: list[str], collation: Collation | None) -> list[Any]:
-    """The values at a path, each once, in their order; arrays stand for their elements.
+    """Return the distinct values at a path, sorted; an array counts as its elements.
 
     Raises:
-        CommandError: 17217, they are too large for one reply.
+        CommandError: 17217, the values are too large for one reply.
     """
     return in_order((value for document in documents for value in _values(decode(document), path)), collation)
 
 
 def in_order(values: Iterable[Any], collation: Collation | None) -> list[Any]:
-    """Values, each once, in their order.
+    """Return the distinct values, sorted.
 
     Raises:
-        CommandError: 17217, they are too large for one reply.
+        CommandError: 17217, the values are too large for one reply.
     """
     found: dict[bytes, Any] = {}
     for value in values:

@@ -58,7 +58,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
     _check_arguments(request, name, args)
     recall(request.services, request.db, name)
 
-    # No transaction runs meanwhile, so that each works with the collection as it is before or after.
+    # Exclusive, so that every transaction sees the collection as it was either before or after the change.
     def body(transaction: CatalogTransaction) -> Reply:
         collection = transaction.catalog.find(request.db, name)
         if collection is None:
@@ -73,7 +73,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
-    """What is wrong whatever the collection is."""
+    """Raise the errors that do not depend on the collection."""
     for option in ("validationLevel", "validationAction"):
         check_validation("collMod", option, args[option])
     if args["validator"] is not None:
@@ -91,7 +91,7 @@ def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
 
 
 def _check_kind(collection: Collection, args: dict[str, Any]) -> None:
-    """What this kind of collection does not have.
+    """Refuse the options that this kind of collection does not have.
 
     Raises:
         CommandError: 72 InvalidOptions.
@@ -151,7 +151,7 @@ def _options(collection: Collection, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change_expiry(options: dict[str, Any], seconds: int | str) -> None:
-    """When the documents of a clustered collection expire; `"off"` for never."""
+    """Set when the documents of a clustered collection expire; `"off"` is never."""
     options.pop("expireAfterSeconds", None)
     if type(seconds) is int:
         check_expiry(seconds)

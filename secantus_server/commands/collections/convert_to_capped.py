@@ -26,7 +26,7 @@ from secantus_server.work.writing import check_not_view
 
 @command("convertToCapped", lenient=True, is_write=True)
 def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
-    """Make a collection capped; its indexes but that on `_id` are dropped, and the oldest documents that are too many."""
+    """Make a collection capped; all indexes but that on `_id` are dropped, and the oldest documents if they exceed the size."""
     name = collection_name("convertToCapped", request.db, request.body[request.name])
     size = _size(request.body.get("size"))
     _check_system(request.db, name)
@@ -43,7 +43,7 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("cloneCollectionAsCapped", lenient=True, is_write=True)
 def clone_collection_as_capped(request: Request, _args: dict[str, Any]) -> Reply:
-    """Copy a collection to a new, capped one."""
+    """Copy a collection to a new capped collection."""
     for key in (request.name, "toCollection"):
         if type(request.body.get(key)) is not str:
             raise CommandError(14, f"The '{key}' field must be a string")
@@ -97,7 +97,7 @@ def _source(transaction: CatalogTransaction, db: str, name: str) -> Collection:
 
 
 def _copy(request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int) -> None:
-    """Make the capped collection of this name and fill it, the oldest documents first, which it may lose again."""
+    """Create the capped collection and copy the documents, oldest first, so that the cap removes the oldest."""
     services = request.services
     options = {"capped": True, "size": int_value(size)}
     id_index = make_index({"v": 2, "key": {"_id": 1}, "name": "_id_"}, services.engine.new_ident())

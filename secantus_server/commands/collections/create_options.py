@@ -1,4 +1,4 @@
-"""create's arguments: checked, and as they are kept.
+"""create's arguments, and the collection options that they become.
 
 https://www.mongodb.com/docs/manual/reference/command/create/
 """
@@ -68,15 +68,15 @@ _PRE_IMAGES = a.Arguments("create.changeStreamPreAndPostImages", {"enabled": a.F
 _INDEX_DEFAULTS = a.Arguments("create.indexOptionDefaults", {"storageEngine": a.document()}, generic=False)
 
 
-# What create takes of a view too, and forgets.
+# The options that create accepts for a view and drops, as MongoDB does.
 _NOT_OF_VIEWS = ("capped", "size", "max", "validator", "validationLevel", "validationAction")
 
 
 def collection_options(request: Request, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of create's arguments, as listCollections shows it.
+    """Return the collection options of create's arguments, as listCollections shows them.
 
     Raises:
-        CommandError: the arguments do not go together, or are not supported.
+        CommandError: the arguments contradict each other or are not supported.
     """
     options: dict[str, Any] = {}
     _clustered(args, options)
@@ -96,7 +96,7 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
 
 
 def check_pre_images(value: dict[str, Any]) -> None:
-    """Hold changeStreamPreAndPostImages to the rules.
+    """Check changeStreamPreAndPostImages.
 
     Raises:
         CommandError: 40414, 40415, 14.
@@ -105,7 +105,7 @@ def check_pre_images(value: dict[str, Any]) -> None:
 
 
 def _refuse_kinds(args: dict[str, Any]) -> None:
-    """The kinds of collections that there are not yet, once all else is right."""
+    """Refuse the kinds of collections that are not supported, once all arguments are valid."""
     if args["timeseries"]:
         raise not_supported("a time-series collection", "create an ordinary collection")
     if args["encryptedFields"]:
@@ -158,7 +158,7 @@ def _collation(spec: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _engine_options(args: dict[str, Any], options: dict[str, Any]) -> None:
-    """Options of the storage engine are checked as far as they have a form, kept, and have no effect here."""
+    """Check and keep the options of the storage engine, which have no effect."""
     if args["indexOptionDefaults"]:
         engine = _INDEX_DEFAULTS.parse(args["indexOptionDefaults"])["storageEngine"]
         _check_engine(engine or {}, 72)
@@ -195,7 +195,7 @@ def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
-    """The index on `_id` may be described, but there is only one way to do so."""
+    """Check the definition of the index on `_id`; only one definition is valid."""
     spec = args["idIndex"]
     for option in ("viewOn", "timeseries", "clusteredIndex"):
         if args[option]:

@@ -32,6 +32,6 @@ def list_collections(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _views_collection() -> dict[str, Any]:
-    """MongoDB keeps the definitions of views in a collection that is listed with them."""
+    """Return the entry of system.views, where MongoDB keeps the definitions of views."""
     id_index = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
     return {"name": "system.views", "type": "collection", "options": {}, "info": {"readOnly": False}, "idIndex": id_index}

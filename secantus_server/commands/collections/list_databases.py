@@ -17,7 +17,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.work.collection_statistics import document_bytes
 
-# Every replica set member has these.
+# The databases that every replica set member has.
 OWN_DATABASES = ("admin", "config", "local")
 
 

@@ -1,4 +1,4 @@
-"""What a view's definition has to hold to.
+"""The validation of view definitions.
 
 https://www.mongodb.com/docs/manual/core/views/
 """
@@ -16,7 +16,7 @@ MAX_DEPTH = 20
 
 
 def check_view(request: Request, name: str, view_on: str, pipeline: list[Any]) -> None:
-    """Hold a view's definition to the rules.
+    """Validate a view definition.
 
     Raises:
         CommandError: 5 GraphContainsCycle, 165 ViewDepthLimitExceeded, or the pipeline is not valid, or it writes.
@@ -32,10 +32,10 @@ def check_view(request: Request, name: str, view_on: str, pipeline: list[Any]) -
 
 
 def _depth(request: Request, name: str, source: str) -> int:
-    """How many views lie under this one through that source.
+    """Return the depth of the chain of views that begins at a source.
 
     Raises:
-        CommandError: 5, the view itself is among them.
+        CommandError: 5, the chain contains the view itself.
     """
     if source == name:
         raise CommandError(5, f"View cycle detected: {request.db}.{name}")
@@ -47,7 +47,7 @@ def _depth(request: Request, name: str, source: str) -> int:
 
 
 def sources(stages: list[Any]) -> Iterator[str]:
-    """The other collections that a pipeline reads."""
+    """Iterate over the other collections that a pipeline reads."""
     for stage in stages:
         if type(stage) is not dict:
             continue

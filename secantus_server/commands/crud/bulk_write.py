@@ -58,7 +58,7 @@ def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
 
 
 class _Bulk:
-    """The run of one command: its results so far, in the order of the operations."""
+    """The run of one bulkWrite, and its results so far, in the order of the operations."""
 
     def __init__(self, request: Request, args: dict[str, Any]) -> None:
         self._request = request
@@ -69,7 +69,7 @@ class _Bulk:
         self.totals: Counter[str] = Counter()
 
     def run(self, operations: list[BulkOperation]) -> None:
-        """Run the operations; neighbouring inserts into one collection share their transactions."""
+        """Run the operations; consecutive inserts into the same collection share transactions."""
         for (kind, _), group in groupby(operations, key=lambda operation: (operation.kind, id(operation.target))):
             if self._stopped:
                 return
@@ -132,10 +132,10 @@ class _Bulk:
         self._done(operation, deleted, nDeleted=deleted)
 
     def _check_fatal(self, error: CommandError) -> None:
-        """A command that was killed, whose time is over or whose store has stopped has no results.
+        """Raise an error that ends the whole command: it was killed, exceeded its time limit, or the store has stopped.
 
         Raises:
-            CommandError: this one.
+            CommandError: the error.
         """
         if self._request.operation.is_ended_by(error):
             raise error

@@ -94,14 +94,14 @@ def _prepare(
 
 
 def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
-    """Whether the document that a point query finds is all that there is to say."""
+    """Return whether a point query's reply is its one document, at most projected, without a cursor."""
     if query.skip or query.show_record_id or query.return_key:
         return False
     return args["batchSize"] is None or args["batchSize"] > 1
 
 
 def _point_reply(collection: Collection, found: tuple[int, bytes] | None, projection: Projection | None) -> Reply:
-    """The whole result of a query that finds one document at most."""
+    """Return the reply for a query that finds at most one document."""
     documents = [] if found is None else [found[1] if projection is None else check_result_size(projection.apply(found[1]))]
     return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": collection.namespace}}
 
@@ -115,7 +115,7 @@ def _open_cursor(
     args: dict[str, Any],
     transaction: ReadTransaction,
 ) -> Reply:
-    """The first batch, and a cursor for what is left."""
+    """Return the reply with the first batch, and keep a cursor if documents remain."""
     scope = ReadScope(transaction.unit, transaction.catalog)
     at = snapshot_time(request, transaction.unit)
     documents = held(find_documents(collection, query, projection, scope, request.operation.check), at)
@@ -155,7 +155,7 @@ def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Pro
         tailing=args["tailable"],
     )
     if args["returnKey"]:
-        # A key in place of the document leaves no room for the RecordId.
+        # returnKey replaces the document by its key, so that showRecordId has no effect.
         query.return_key = True
     elif args["showRecordId"]:
         query.show_record_id = True

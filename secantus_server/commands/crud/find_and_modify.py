@@ -115,7 +115,7 @@ class _Job:
             self.projection = parse_projection(args["fields"], query.context, match=query.match)
 
     def shown(self, document: bytes | None) -> bytes | None:
-        """Return what the reply shows of a document. This runs before the commit: it may fail, and a command that fails changes nothing.
+        """Return a document as the reply shows it. Call this before the commit: if it fails, the command must not change anything.
 
         Raises:
             CommandError: 10334 BSONObjectTooLarge, or the projection cannot be applied.
@@ -168,7 +168,7 @@ class _Modify(_Job):
         super().__init__(request, args, self.statement.query)
 
     def run(self, transaction: Transaction, collection: Collection) -> Outcome:
-        """Change the document, or insert one; return it as it was or, with `new`, as it is."""
+        """Update the document or insert one; return the old document or, with `new`, the new one."""
         bypass = self.args["bypassDocumentValidation"]
         writer = DocumentWriter(self.request.services, transaction, collection, bypass_validation=bypass)
         found = self.target(transaction, collection)

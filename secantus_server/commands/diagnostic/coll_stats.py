@@ -16,7 +16,7 @@ from secantus_server.work.writing import check_not_view
 
 @command("collStats", {"scale": a.number(1, minimum=1), "verbose": a.boolean(), "waitForLock": a.boolean()}, aliases=("collstats",))
 def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
-    """Tell how large a collection is."""
+    """Return the sizes of a collection and its indexes."""
     name = collection_name("collStats", request.db, request.body[request.name])
     reply: Reply = {"ns": f"{request.db}.{name}"}
     recall(request.services, request.db, name)

@@ -25,7 +25,7 @@ from secantus_server.work.collections import recall
     aliases=("datasize",),
 )
 def data_size(request: Request, args: dict[str, Any]) -> Reply:
-    """Tell how many bytes the documents of a collection have."""
+    """Return the number of documents of a collection and their size in bytes."""
     namespace = a.own_string("dataSize", request.body[request.name])
     db, _, name = namespace.partition(".")
     check_database_name(db)
@@ -44,7 +44,7 @@ def data_size(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _measure(request: Request, collection: Collection, args: dict[str, Any], scope: ReadScope) -> tuple[int, int]:
-    """The documents, or those whose keys in an index are from `min` on and before `max`, and their bytes."""
+    """Return the number and the bytes of all documents, or of those with an index key in the range [`min`, `max`)."""
     if args["min"] is None:
         return document_bytes(collection, scope, request.operation.check)
     key = args["keyPattern"] or dict.fromkeys(args["min"], 1)

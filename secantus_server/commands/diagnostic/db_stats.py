@@ -16,7 +16,7 @@ from secantus_server.work.collection_statistics import document_bytes, index_byt
 
 @command("dbStats", {"scale": a.number(1, minimum=1), "freeStorage": a.boolean()}, aliases=("dbstats",))
 def db_stats(request: Request, args: dict[str, Any]) -> Reply:
-    """Tell how large a database is."""
+    """Return the sizes of a database."""
     objects = data = index_size = 0
     with request.work.reading() as transaction:
         collections = transaction.catalog.collections(request.db)
@@ -31,7 +31,7 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
     scale = args["scale"]
     reply: Reply = {
         "db": request.db,
-        # The definitions of views are counted as the collection that MongoDB keeps them in.
+        # MongoDB keeps the definitions of views in a collection, system.views, and counts it.
         "collections": Int64(len(stored) + (1 if views else 0)),
         "views": Int64(views),
         "objects": Int64(objects),
@@ -49,7 +49,7 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _disk(request: Request, scale: int) -> Reply:
-    """The room on the disk that the data is on."""
+    """Return the used and the total space of the disk that holds the data."""
     settings = request.services.settings
     usage = shutil.disk_usage("/" if settings.in_memory else settings.storage_path)
     return {"fsUsedSize": usage.used / scale, "fsTotalSize": usage.total / scale}

@@ -15,7 +15,7 @@ from secantus_server.work.explain import explain_command
 
 @command("explain", {"verbosity": a.string("allPlansExecution")}, in_api_v1=True, is_read=True)
 def explain(request: Request, args: dict[str, Any]) -> Reply:
-    """Explain how a command is run."""
+    """Explain how a command is executed."""
     inner = request.body[request.name]
     if inner is None:
         raise CommandError(40414, "BSON field 'explain.explain' is missing but a required field")

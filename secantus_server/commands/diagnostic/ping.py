@@ -10,5 +10,5 @@ from secantus_server.dispatch.request import Request
 
 @command("ping", in_api_v1=True)
 def ping(request: Request, args: dict[str, Any]) -> Reply:
-    """Answer."""
+    """Reply with success."""
     return {}

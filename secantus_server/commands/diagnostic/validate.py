@@ -1,4 +1,4 @@
-"""validate: every index entry against the records, and back.
+"""validate: checks every index entry against the records, and every record against the indexes.
 
 https://www.mongodb.com/docs/manual/reference/command/validate/
 """
@@ -24,13 +24,13 @@ from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit, pack_ident
 from secantus_server.work.collections import recall
 from secantus_server.work.writing import check_not_view
 
-# So many inconsistencies are described one by one.
+# The most inconsistencies of one kind that the reply describes.
 MAX_DESCRIBED = 100
 
 
 @dataclass
 class _IndexReport:
-    """What was found of one index."""
+    """The findings for one index."""
 
     index: Index
     keys: int = 0
@@ -40,13 +40,13 @@ class _IndexReport:
 
     @property
     def valid(self) -> bool:
-        """Whether its entries are those of the records."""
+        """Whether the entries match the records."""
         return not (self.missing or self.extra or self.errors)
 
 
 @command("validate", lenient=True)
 def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
-    """Check a collection: its documents, and its indexes against them."""
+    """Check a collection's documents and indexes."""
     body = request.body
     value = body[request.name]
     name = value if type(value) is str and value.startswith("$") else collection_name("validate", request.db, value)
@@ -61,7 +61,7 @@ def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _check_options(body: dict[str, Any]) -> None:
-    """Options of any type count as true or false."""
+    """Check the options, which may have any type."""
     if _on(body, "metadata") and any(_on(body, option) for option in ("full", "repair", "background", "fixMultikey")):
         raise CommandError(72, "Running validate with { metadata: true } cannot be combined with another option")
     if _on(body, "background") and any(_on(body, option) for option in ("full", "repair", "enforceFastCount")):
@@ -76,7 +76,7 @@ def _on(body: dict[str, Any], option: str) -> bool:
 
 
 class _CollectionCheck:
-    """One run over a collection, in one state of the store."""
+    """The check of one collection in one transaction."""
 
     def __init__(self, collection: Collection, unit: RecoveryUnit, request: Request) -> None:
         self._collection = collection
@@ -88,7 +88,7 @@ class _CollectionCheck:
         self._errors: list[str] = []
 
     def run(self) -> Reply:
-        """Look at every record and at every entry; gives the reply."""
+        """Check every record and every index entry, and return the reply."""
         scan = RecordScan(self._collection.ident, None, self._check)
         scan.attach(self._unit)
         for document in scan:

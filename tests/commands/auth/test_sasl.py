@@ -1,4 +1,4 @@
-"""Authentication by SCRAM; what an authenticated user may do is not restricted."""
+"""Authentication by SCRAM; access control is not enforced."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_messages_that_cannot_be(users: Database, command: dict[str, Any], expec
 
 
 def test_a_failed_proof_ends_the_conversation(server: SecantusDBServer, users: Database) -> None:
-    # One connection alone, so that both messages belong to it.
+    # A single connection, so that it carries both messages.
     with MongoClient(server.uri, maxPoolSize=1) as client:
         db = client[users.name]
         first = db.command(start())

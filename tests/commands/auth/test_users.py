@@ -1,4 +1,4 @@
-"""The commands about users and roles: what is kept and shown; nothing is enforced."""
+"""The commands on users and roles, which are stored and listed but not enforced."""
 
 from __future__ import annotations
 

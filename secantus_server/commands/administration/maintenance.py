@@ -31,7 +31,7 @@ def shutdown(request: Request, _args: dict[str, Any]) -> Reply:
 def fsync(request: Request, args: dict[str, Any]) -> Reply:
     """Write a checkpoint to disk."""
     if args["lock"]:
-        raise not_supported("fsync with lock", "copy the data after stopping the server")
+        raise not_supported("fsync with lock", "stop the server and copy its data directory")
     request.services.engine.checkpoint()
     return {"numFiles": 1}
 

@@ -83,5 +83,5 @@ def _checked(name: str, value: Any) -> Any:
     if not parameter.settable:
         raise CommandError(20, f"not allowed to change [{name}] at runtime")
     if parameter.check is None:
-        raise not_supported(f"setting the parameter {name}", "leave it as it is")
+        raise not_supported(f"setting the parameter {name}", "keep its default")
     return parameter.check(f"setParameter.{name}", value)

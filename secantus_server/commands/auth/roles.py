@@ -64,11 +64,11 @@ def _check_privileges(privileges: Items, db: str) -> None:
     for privilege in privileges:
         resource, actions = privilege.get("resource"), privilege.get("actions")
         if type(resource) is not dict or set(resource) not in _RESOURCES:
-            raise CommandError(9, "A privilege must have a resource: db and collection, cluster, or anyResource")
+            raise CommandError(9, "A privilege must have a 'resource' with db and collection, cluster, or anyResource")
         if type(actions) is not list or not actions or any(type(action) is not str for action in actions):
-            raise CommandError(9, "A privilege must have actions, an array of strings that is not empty")
+            raise CommandError(9, "A privilege must have 'actions', a non-empty array of strings")
         if db != "admin" and resource.get("db") != db:
-            raise CommandError(2, "Roles on the admin database alone may have privileges on other databases or on the cluster")
+            raise CommandError(2, "Only roles on the admin database may have privileges on other databases or on the cluster")
 
 
 @command("updateRole", {"privileges": a.documents(), "roles": a.array(), **_RESTRICTIONS}, is_write=True)

@@ -86,7 +86,7 @@ def sasl_start(request: Request, args: dict[str, Any]) -> Reply:
     user = fields["n"].replace("=2C", ",").replace("=3D", "=")
     stored = read_documents(request.services, USERS).get(f"{request.db}.{user}", {}).get("credentials", {}).get(mechanism)
     if stored is None:
-        text = f"{user}@{request.db} cannot authenticate: there is no such user with {mechanism}."
+        text = f"Authentication of {user}@{request.db} failed: no such user has credentials for {mechanism}."
         request.services.log.warning(f"{text} Create it with createUser, or connect without a user name.")
         raise _failed()
     random = request.services.clock.random.getrandbits(8 * _NONCE_BYTES).to_bytes(_NONCE_BYTES, "big")
@@ -111,7 +111,7 @@ def sasl_continue(request: Request, args: dict[str, Any]) -> Reply:
     try:
         signature = _verified_signature(conversation, _text(args["payload"]))
     except CommandError:
-        request.services.log.warning(f"{conversation.user}@{conversation.db} cannot authenticate: the password is wrong.")
+        request.services.log.warning(f"Authentication of {conversation.user}@{conversation.db} failed: wrong password.")
         raise
     conversation.verified = True
     answer = f"v={b64encode(signature).decode()}"

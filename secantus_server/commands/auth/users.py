@@ -49,7 +49,7 @@ def create_user(request: Request, args: dict[str, Any]) -> Reply:
         users[user["_id"]] = user
 
     change_documents(request, USERS, create)
-    request.services.log.warning(f"the user {name}@{request.db} is stored, but not enforced: every client may do everything without it")
+    request.services.log.warning(f"The user {name}@{request.db} is stored, but access control is not enforced.")
     return {}
 
 

@@ -27,7 +27,7 @@ def users_info(request: Request, args: dict[str, Any]) -> Reply:
     """List users."""
     wanted = _wanted(request)
     if args["showPrivileges"]:
-        raise not_supported("usersInfo with showPrivileges", "leave it out: roles are kept, but not enforced")
+        raise not_supported("usersInfo with showPrivileges", "leave it out: roles are stored but not enforced")
     match = parse_match(args["filter"], request.parse_context())
     users = read_documents(request.services, USERS)
     chosen = [user for user in users.values() if _is_wanted(user, wanted)]

@@ -182,7 +182,7 @@ def _check_engine(engine: dict[str, Any], code_of_option: int) -> None:
             if "\0" in value:
                 raise CommandError(9, "malformed WiredTiger option: embedded NUL character")
             if value:
-                raise not_supported("a configString of the storage engine", "leave it out")
+                raise not_supported("a configString for the storage engine", "leave it out")
 
 
 def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:

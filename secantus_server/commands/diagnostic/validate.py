@@ -65,9 +65,9 @@ def _check_options(body: dict[str, Any]) -> None:
     if _on(body, "metadata") and any(_on(body, option) for option in ("full", "repair", "background", "fixMultikey")):
         raise CommandError(72, "Running validate with { metadata: true } cannot be combined with another option")
     if _on(body, "background") and any(_on(body, option) for option in ("full", "repair", "enforceFastCount")):
-        raise CommandError(72, "Running validate in the background cannot be combined with { full: true }, { repair: true } or the like")
+        raise CommandError(72, "Running validate with { background: true } cannot be combined with full, repair or enforceFastCount")
     if _on(body, "repair"):
-        raise not_supported("validate with repair", "drop and create the indexes that it names")
+        raise not_supported("validate with repair", "run validate without it, then drop and recreate the invalid indexes")
 
 
 def _on(body: dict[str, Any], option: str) -> bool:
@@ -112,7 +112,7 @@ class _CollectionCheck:
             entries, multikey = index.entries(document, record_id)
             report.keys += len(entries)
             if multikey and not index.multikey:
-                report.errors.append(f"the index {index.name} is not marked multikey, but the record {record_id} has an array")
+                report.errors.append(f"the index {index.name} is not multikey, but the record {record_id} has an array in its fields")
             for key, value in entries:
                 if self._unit.get(INDEX_ENTRIES, key) != value and len(report.missing) < MAX_DESCRIBED:
                     described = {"indexName": index.name, "recordId": record_id, "idKey": decode(id_document(document))}
@@ -133,7 +133,7 @@ class _CollectionCheck:
                 report.extra.append({"indexName": index.name, "recordId": record_id})
         cursor.close()
         if found != report.keys:
-            report.errors.append(f"the index {index.name} has {found} entries, but the records make {report.keys}")
+            report.errors.append(f"the index {index.name} has {found} entries, but the records have {report.keys} keys")
 
     def _reply(self) -> Reply:
         errors = [*self._errors, *(error for report in self._reports for error in report.errors)]

@@ -112,7 +112,7 @@ def _await_change(request: Request) -> None:
     body = request.body
     version, wait_ms = body.get("topologyVersion"), body.get("maxAwaitTimeMS")
     if version is None or wait_ms is None:
-        raise CommandError(31368, "A request with a 'topologyVersion' must include 'maxAwaitTimeMS', and the other way round")
+        raise CommandError(31368, "'topologyVersion' and 'maxAwaitTimeMS' must be given together")
     if type(version) is not dict or type(version.get("processId")) is not ObjectId or type(version.get("counter")) is not Int64:
         raise CommandError(31372, "topologyVersion must have a processId and a non-negative counter")
     wait_ms = exact_integer(f"{request.name}.maxAwaitTimeMS", wait_ms)

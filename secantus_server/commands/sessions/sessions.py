@@ -72,7 +72,7 @@ def _session_ids(request: Request) -> frozenset[bytes]:
     """
     sessions = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
     if len(sessions) > MAX_SESSIONS:
-        raise CommandError(2, f"Too many sessions: {len(sessions)}; the most is {MAX_SESSIONS}")
+        raise CommandError(2, f"Too many sessions: {len(sessions)}; the limit is {MAX_SESSIONS}")
     for session in sessions:
         identity = session.get("id")
         if identity is None:

@@ -61,7 +61,7 @@ def test_who_does_not_is_refused(
         client.admin.command("ping")
     server.services.log.set_verbose(False)
     assert (caught.value.code, caught.value.details and caught.value.details["errmsg"]) == (18, "Authentication failed.")
-    assert f"{user}@{users.name} cannot authenticate" in caplog.text
+    assert f"Authentication of {user}@{users.name} failed" in caplog.text
 
 
 def test_hello_names_the_mechanisms_of_a_user(users: Database) -> None:

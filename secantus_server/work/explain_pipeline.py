@@ -16,7 +16,7 @@ from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages.project import Project
 from secantus_server.query.explain import Runner, run_find
 from secantus_server.work.pipeline_operations import query_of
-from secantus_server.work.pipelines import prepare_pipeline
+from secantus_server.work.pipelines import prepare_pipeline, view_arguments
 
 
 def explain_view(
@@ -25,11 +25,9 @@ def explain_view(
     """Return the sections for a read of a view: those of the pipeline that reads it.
 
     Arguments:
-        stages: the read as a pipeline.
-        args: the read's arguments.
+        stages, args: see `view_arguments`.
     """
-    arguments = {"pipeline": stages, "let": args.get("let") or {}, "collation": args["collation"], "hint": args["hint"]}
-    return explain_pipeline(request, name, arguments, transaction, runner)
+    return explain_pipeline(request, name, view_arguments(stages, args), transaction, runner)
 
 
 def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:

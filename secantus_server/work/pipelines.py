@@ -145,8 +145,17 @@ def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[d
 
 def run_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
     """Run another command's read of a view as a pipeline."""
-    arguments = {"pipeline": stages, **{option: args.get(option) for option in ("let", "collation", "hint", "allowDiskUse")}}
-    return run_aggregate(request, name, arguments, args["batchSize"])
+    return run_aggregate(request, name, view_arguments(stages, args), args["batchSize"])
+
+
+def view_arguments(stages: list[dict[str, Any]], args: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the pipeline that runs another command's read of a view.
+
+    Arguments:
+        stages: the read as a pipeline.
+        args: the read's arguments.
+    """
+    return {"pipeline": stages, **{option: args.get(option) for option in ("let", "collation", "hint", "allowDiskUse")}}
 
 
 def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]]) -> None:

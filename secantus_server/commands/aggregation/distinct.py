@@ -22,7 +22,7 @@ from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.query.explain import Runner, run_distinct
 from secantus_server.work.explain_pipeline import explain_view
-from secantus_server.work.pipelines import open_pipeline
+from secantus_server.work.pipelines import open_pipeline, view_arguments
 from secantus_server.work.reading import timeless_context
 from secantus_server.work.snapshot_reads import snapshot_time
 from secantus_server.work.system_collections import find_readable
@@ -45,8 +45,7 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
         collection, query = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:
             return _read(request, collection, query, args["key"], transaction)
-    arguments = {"pipeline": [{"$match": args["query"]}], "let": {}, "collation": args["collation"], "hint": args["hint"]}
-    with open_pipeline(request, name, arguments) as opened:
+    with open_pipeline(request, name, view_arguments([{"$match": args["query"]}], args)) as opened:
         values = distinct_values(opened.documents, args["key"].split("."), query.context.collation)
         opened.scope.close()
     return _reply(values, opened.at)

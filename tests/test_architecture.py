@@ -147,6 +147,14 @@ def test_no_chapter_of_commands_imports_another(path: Path) -> None:
     assert not wrong, f"{relative(path)} imports {sorted(wrong)}: move what the chapters share to work/."
 
 
+@pytest.mark.parametrize("path", sorted(path for part in ("commands", "work") for path in (PACKAGE / part).rglob("*.py")), ids=relative)
+def test_commands_import_at_the_top(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lazy = sorted({node.lineno for scope in scopes for node in ast.walk(scope) if isinstance(node, ast.Import | ast.ImportFrom)})
+    assert not lazy, f"{relative(path)} imports inside a function, in line {lazy}: move what both modules need further down."
+
+
 def test_the_table_has_no_circle() -> None:
     order = list(MAY_IMPORT)
     for part, below in MAY_IMPORT.items():

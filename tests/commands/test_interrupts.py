@@ -34,7 +34,7 @@ class TickingClock(Clock):
         self.on_look: Callable[[], None] = lambda: None
 
     def monotonic(self) -> float:
-        """Return the number of reads as milliseconds, in seconds."""
+        """Return the time in seconds: a millisecond per read."""
         self.on_look()
         return next(self._ticks) / 1000
 

@@ -2,8 +2,8 @@
 
 https://www.mongodb.com/docs/manual/reference/command/nav-plan-cache/
 
-The planner chooses plans by rules and caches none, so planCacheClear has no effect. Index filters are stored and listed, but the planner
-ignores them: they correct bad choices of trial runs, which it does not make, and never change what a query returns.
+The planner chooses plans by rules and caches none, so planCacheClear has no effect. Index filters are stored and listed but
+otherwise ignored: they never change what a query returns, and this planner runs no trials whose wrong choices they could correct.
 """
 
 from __future__ import annotations

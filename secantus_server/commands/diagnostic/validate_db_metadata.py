@@ -1,4 +1,4 @@
-"""validateDBMetadata: the catalog against the Stable API.
+"""validateDBMetadata: the check of the catalog against the Stable API.
 
 https://www.mongodb.com/docs/manual/reference/command/validateDBMetadata/
 """

@@ -188,12 +188,12 @@ def build_indexes(request: Request, collection: Collection, specs: list[dict[str
         CommandError: 11000 for a duplicate key of a unique index, or a document cannot be indexed.
     """
     services = request.services
-    made = [make_index(spec, services.engine.new_ident()) for spec in specs]
+    built = [make_index(spec, services.engine.new_ident()) for spec in specs]
     writer = CollectionWriter(transaction.unit, collection.ident, [index for index in collection.indexes if index.is_id])
     scan = RecordScan(collection.ident, None, request.operation.check)
     scan.attach(transaction.unit)
     try:
-        _fill(writer, collection, made, scan)
+        _fill(writer, collection, built, scan)
     except CommandError as error:
         if request.operation.is_ended_by(error):
             raise
@@ -204,8 +204,8 @@ def build_indexes(request: Request, collection: Collection, specs: list[dict[str
         scan.close()
     for index in writer.became_multikey:
         index.multikey = True
-    transaction.changes.save(collection.replaced(indexes=[*collection.indexes, *made]))
-    for index in made:
+    transaction.changes.save(collection.replaced(indexes=[*collection.indexes, *built]))
+    for index in built:
         transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})))
 
 
@@ -213,7 +213,7 @@ def _text(uuid: Binary) -> str:
     return str(uuid.as_uuid())
 
 
-def _fill(writer: CollectionWriter, collection: Collection, made: list[Index], scan: RecordScan) -> None:
+def _fill(writer: CollectionWriter, collection: Collection, built: list[Index], scan: RecordScan) -> None:
     """Add every document to the new indexes.
 
     Raises:
@@ -221,13 +221,13 @@ def _fill(writer: CollectionWriter, collection: Collection, made: list[Index], s
     """
     duplicates: dict[str, DuplicateKey] = {}
     for document in scan:
-        for index in made:
+        for index in built:
             try:
                 writer.add_to_index(index, document, scan.record_id)
             except DuplicateKey as error:
                 least = duplicates.setdefault(index.name, error)
                 if error.key < least.key:
                     duplicates[index.name] = error
-    for index in made:
+    for index in built:
         if index.name in duplicates:
             raise duplicates[index.name].as_command_error(collection.namespace) from None

@@ -1,6 +1,6 @@
-"""Builds the compiled modules, and the WiredTiger library that the storage binding is linked with.
+"""Builds the compiled modules, and the two libraries that are linked into them: WiredTiger and PCRE2.
 
-`pyproject.toml` says everything else, the list of compiled modules included. docs/build.md tells how it works.
+`pyproject.toml` contains everything else, including the list of compiled modules. See docs/build.md.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import sysconfig
+from collections.abc import Iterable
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -22,15 +23,22 @@ else:
 
 ROOT = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
-BINDING = "secantus_server.storage.wiredtiger._binding"
 
 sys.path.insert(0, str(ROOT / "vendor"))
-from build_wiredtiger import BuildError, Library, build  # noqa: E402 - it lies beside this file
-from variants import PRODUCT, UnknownVariant, Variant, variant_of  # noqa: E402 - the same
+from build_pcre2 import PCRE2  # noqa: E402 - in the directory beside this file
+from build_wiredtiger import WIREDTIGER  # noqa: E402
+from source_build import BuildError, Library, build  # noqa: E402
+from variants import PRODUCT, UnknownVariant, Variant, variant_of  # noqa: E402
+
+# The modules that are linked with a library; the others reach it through them.
+LINKED = {
+    "secantus_server.mql.regex._pattern": PCRE2,
+    "secantus_server.storage.wiredtiger._binding": WIREDTIGER,
+}
 
 
 def compiled_modules() -> list[Extension]:
-    """The extensions that pyproject.toml lists."""
+    """Return the extensions that pyproject.toml lists."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     names = settings["tool"]["secantus"]["compiled-modules"]
     return [Extension(name, [name.replace(".", "/") + ".pyx"]) for name in names]
@@ -45,7 +53,7 @@ def variants_of(modules: list[Extension]) -> dict[str, Variant]:
 
 
 def check_compiler(command: list[str]) -> None:
-    """Stops with one sentence where C cannot be compiled. `command` is the compiler's."""
+    """Exit with one sentence if C cannot be compiled. `command` is the command of the compiler."""
     if shutil.which(command[0]) is None:
         sys.exit(f"pytest-secantus needs a C compiler to build: {command[0]!r} was not found. Install gcc or clang.")
     header = Path(sysconfig.get_path("include"), "Python.h")
@@ -54,27 +62,27 @@ def check_compiler(command: list[str]) -> None:
 
 
 def remove_stale_modules() -> None:
-    """Empties setuptools' staging directories, so that a deleted module cannot get into a wheel."""
+    """Remove setuptools' staging directories, so that a deleted module cannot get into a wheel."""
     for staging in BUILD.glob("lib*"):
         shutil.rmtree(staging)
 
 
 class BuildModules(build_ext):
-    """Compiles WiredTiger once, then our modules: several at a time, and only those that changed.
+    """Build the libraries once, then the changed modules, several in parallel.
 
-    The built modules are put beside their sources as well. A Python started in the tree finds the tree's packages first, installed or not.
-    A module of another variant than the product is kept below `build` instead, so that the tree goes on with the product.
+    The built modules are also copied next to their sources, because a Python started in the tree imports the tree's packages, installed or not.
+    A module of a variant other than the product is kept below `build` instead, so that the tree keeps the product.
     """
 
     def build_extensions(self) -> None:
-        """Called with the compiler set up."""
+        """Build everything; setuptools calls this with the compiler set up."""
         check_compiler(self.compiler.compiler_so)
         self.parallel = self.parallel or min(4, os.cpu_count() or 1)
         try:
-            library = build(BUILD)
+            libraries = {module: build(recipe, BUILD) for module, recipe in LINKED.items()}
         except BuildError as error:
             sys.exit(str(error))
-        ingredients = common_ingredients(library)
+        ingredients = common_ingredients(libraries.values())
         everything = self.extensions
         variants = variants_of(everything)
         stamps = {}
@@ -86,7 +94,7 @@ class BuildModules(build_ext):
         for variant in {variants[module.name] for module in self.extensions}:
             self._translate([module for module in self.extensions if variants[module.name] == variant], variant)
         for module in self.extensions:
-            self._connect(module, library)
+            self._connect(module, libraries)
         super().build_extensions()
         for module in self.extensions:
             stamps[module.name].take(Path(self.get_ext_fullpath(module.name)))
@@ -112,41 +120,41 @@ class BuildModules(build_ext):
                 (c,) = map(Path, module.sources)
                 c.write_text(variant.translated(c.read_text(encoding="utf-8")), encoding="utf-8")
 
-    def _connect(self, extension: Extension, library: Library) -> None:
-        """Tells an extension where WiredTiger is; the binding alone is linked with it."""
-        extension.include_dirs.append(str(library.include))
-        if extension.name == BINDING:
-            extension.extra_objects.append(str(library.archive))
+    def _connect(self, extension: Extension, libraries: dict[str, Library]) -> None:
+        """Set the include directories of an extension, and link it with its library if it has one."""
+        extension.include_dirs += [str(library.include) for library in libraries.values()]
+        if extension.name in libraries:
+            extension.extra_objects.append(str(libraries[extension.name].archive))
             extension.libraries += ["pthread", "dl"]
             if sys.platform == "linux":
-                # Another WiredTiger in the same process must not meet our symbols.
+                # Another copy of the library in the same process must not resolve to our symbols.
                 extension.extra_link_args.append("-Wl,--exclude-libs,ALL")
 
 
 def rewritten(source: Path, variant: Variant) -> Path:
-    """Write a module's source, as a variant has it, below `build`; return its place."""
+    """Write a variant of a module's source below `build`; return its path."""
     copy = BUILD / variant.name / source
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(variant.source(source.read_text(encoding="utf-8")), encoding="utf-8")
     return copy.relative_to(ROOT)
 
 
-def common_ingredients(library: Library) -> bytes:
-    """A digest of what goes into every module: the declarations, the library, the tools and this file."""
+def common_ingredients(libraries: Iterable[Library]) -> bytes:
+    """Return a digest of the inputs common to all modules: the declarations, the libraries, the tools and this file."""
     import Cython
 
-    # Relative, so that a copied or moved tree keeps what it has built.
-    archive = library.archive.relative_to(ROOT)
-    digest = hashlib.sha256(f"{Cython.__version__} {sys.version} {archive}".encode())
+    # Relative, so that a copied or moved tree keeps its build.
+    archives = [library.archive.relative_to(ROOT).as_posix() for library in libraries]
+    digest = hashlib.sha256(f"{Cython.__version__} {sys.version} {archives}".encode())
     for declarations in (Path(__file__), *sorted(ROOT.glob("secantus_server/**/*.pxd"))):
         digest.update(declarations.read_bytes())
     return digest.digest()
 
 
 class Stamp:
-    """The note of what a kept module was made of.
+    """The record of the inputs of a built module.
 
-    setuptools goes by the age of files, and a build environment is made anew each time, with Cython's own files in it.
+    setuptools compares the modification times of files, but a fresh build environment contains new files of Cython each time.
     """
 
     def __init__(self, module: Path, extension: Extension, ingredients: bytes, variant: Variant) -> None:
@@ -160,13 +168,13 @@ class Stamp:
         return f"{self._made_of} {hashlib.sha256(self._module.read_bytes()).hexdigest()}"
 
     def holds(self) -> bool:
-        """Whether the module is there, as it was built, from what is there now."""
+        """Return whether the module exists and was built from the current inputs."""
         return self._module.exists() and self._note.exists() and self._note.read_text(encoding="ascii") == self._content()
 
     def take(self, built: Path) -> None:
-        """Puts a module just built into its place, and notes what it was made of.
+        """Move a newly built module to its place, and record its inputs.
 
-        The old file is replaced, not written over: a process that has it mapped keeps it, where it would crash otherwise.
+        The old file is replaced, not overwritten: a process that has mapped it would crash otherwise.
         """
         fresh = self._module.with_suffix(".new")
         shutil.copyfile(built, fresh)
@@ -175,7 +183,7 @@ class Stamp:
         self._note.write_text(self._content(), encoding="ascii")
 
     def give(self, target: Path) -> None:
-        """Copies the module to where setuptools expects it."""
+        """Copy the module to the path that setuptools expects."""
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self._module, target)
 

@@ -1,9 +1,9 @@
 #!/bin/bash
-# pymongo 4.20.1: Database.command() replaces the `lsid` of the command document by that of an implicit session,
-# and keeps the `txnNumber` beside it. A test of retryable writes that numbers its commands by hand so sends each under
-# another session than it wrote, and a retry is not recognised as one. Nothing is logged, and no error is raised.
+# pymongo 4.20.1: Database.command() replaces the `lsid` of the command document with that of an implicit session,
+# and keeps the `txnNumber`. So a test of retryable writes that sets both by hand sends each command in a different session,
+# and the server does not recognize a retry. pymongo neither logs this nor raises an error.
 #
-# The script needs no MongoDB: a server of thirty lines answers the handshake and prints what arrives.
+# The script does not need MongoDB: a server of thirty lines answers the handshake and records the commands.
 set -euo pipefail
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -1,7 +1,7 @@
 #!/bin/bash
-# pytest-forked 1.7.5 fails every test under pytest 9.2.0, also one that does nothing: "EXITED with status 3", without a traceback.
-# The child serializes its reports with `marshal`, which takes built-in types only. Since pytest 9.2 a report keeps its node id as an object,
-# the attribute `_id` of type NodeId, which `marshal` refuses; the child swallows that error and exits. pytest-forked has no upper bound for pytest.
+# pytest-forked 1.7.5 fails every test under pytest 9.2.0, even an empty one: "EXITED with status 3", without a traceback.
+# The child process serializes its reports with `marshal`, which supports only built-in types. Since pytest 9.2, a report has the
+# attribute `_id` of type NodeId, which `marshal` rejects; the child ignores that error and exits. pytest-forked has no upper bound for pytest.
 set -euo pipefail
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

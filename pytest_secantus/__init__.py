@@ -1,5 +1,5 @@
-"""The pytest plugin of Secantus: a MongoDB server for tests, put back to where it was after each of them.
+"""The pytest plugin of Secantus: a MongoDB server for tests, restored to its earlier state after each test.
 
-Importing this package, or `pytest_secantus.plugin`, imports neither pymongo nor the server: both come with the first
-fixture that is used, or with ``--secantus``.
+Importing this package or `pytest_secantus.plugin` imports neither pymongo nor the server. The first fixture that is used,
+or ``--secantus``, imports both.
 """

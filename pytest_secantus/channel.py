@@ -1,6 +1,6 @@
-"""Messages between a test process and the process of its server: pickled values, in which what stays in the server is a handle.
+"""Messages between a test process and its server's process: pickled values, with handles for objects that stay in the server.
 
-Both ends have the same interpreter and the same code, and nobody else can reach the socket between them.
+Unpickling is safe here: both ends run the same interpreter and code, and no other process can reach the socket between them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LENGTH = struct.Struct("<Q")
 
 
 class Channel:
-    """Whole messages over a stream socket. It is one of `_socket`, which gevent and eventlet leave alone."""
+    """Whole messages over a stream socket of `_socket`, which gevent and eventlet do not patch."""
 
     def __init__(self, sock: _socket.socket) -> None:
         sock.setblocking(True)
@@ -34,7 +34,7 @@ class Channel:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the other end is closed and everything that came from there has been received."""
+        """Whether the other end is closed and all its data has been received."""
         try:
             return self._sock.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT) == b""
         except BlockingIOError:
@@ -43,7 +43,7 @@ class Channel:
             return True
 
     def wait_for_end(self, timeout_s: float) -> None:
-        """Wait until the other end is closed, or for so long."""
+        """Wait until the other end is closed, at most `timeout_s`."""
         self._sock.settimeout(timeout_s)
         try:
             while self._sock.recv(4096):
@@ -66,7 +66,7 @@ class Channel:
 
 
 class Handle:
-    """Stands for an object that stays in the server's process: a snapshot, or what was set aside."""
+    """Stands for an object that stays in the server's process: a snapshot, or writes that were set aside."""
 
     __slots__ = ("__weakref__", "_forget", "number", "received")
 
@@ -80,26 +80,29 @@ class Handle:
 
 
 class Handles:
-    """The test process's side: the handles in use. `forgotten` says how often each that is gone had been received."""
+    """The test process's side: the handles in use.
+
+    `forgotten` lists the handles that were garbage-collected, each with the number of times it had been received.
+    """
 
     def __init__(self) -> None:
         self.forgotten: deque[tuple[int, int]] = deque()
         self._known: WeakValueDictionary[int, Handle] = WeakValueDictionary()
 
     def number_of(self, value: object) -> int | None:
-        """The number under which a message names a value, or None for one that is sent itself.
+        """Return the number that represents a value in a message, or None if the value itself is sent.
 
         Raises:
-            ValueError: the value is a handle of another server, one that has died for instance.
+            ValueError: the value is a handle of another server, for instance of one that has died.
         """
         if type(value) is not Handle:
             return None
         if self._known.get(value.number) is not value:
-            raise ValueError("the snapshot was taken of another server, which has ended")
+            raise ValueError("the snapshot belongs to another server, which has ended")
         return value.number
 
     def named(self, number: int) -> Handle:
-        """The handle of a number: always the same one, as long as somebody has it."""
+        """Return the handle of a number. It is the same object for as long as a reference to it exists."""
         handle = self._known.get(number)
         if handle is None:
             handle = self._known[number] = Handle(number, self.forgotten.append)
@@ -107,21 +110,21 @@ class Handles:
         return handle
 
     def enter_fork(self) -> None:
-        """The process is a fork: what was received before belongs to the other one, which alone may forget it."""
+        """Reset the receive counts in a fork: only the parent may forget handles that were received before the fork."""
         self.forgotten.clear()
         for handle in self._known.values():
             handle.received = 0
 
     def take_forgotten(self) -> list[tuple[int, int]]:
-        """The handles that are gone since the last call."""
+        """Return the handles that were garbage-collected since the last call."""
         return [self.forgotten.popleft() for _ in range(len(self.forgotten))]
 
 
 class Objects:
-    """The server's side: the objects that handles stand for, kept until each handle that was sent is forgotten.
+    """The server's side: the objects that handles stand for, each kept until all handles sent for it are forgotten.
 
     Arguments:
-        types: what is kept here; everything else is sent itself.
+        types: the types of objects to keep here. All other values are sent themselves.
     """
 
     def __init__(self, types: tuple[type, ...]) -> None:
@@ -131,7 +134,7 @@ class Objects:
         self._next = 1
 
     def number_of(self, value: object) -> int | None:
-        """The number under which a message names a value, or None for one that is sent itself."""
+        """Return the number that represents a value in a message, or None if the value itself is sent."""
         if type(value) not in self._types:
             return None
         number = self._numbers.get(id(value))
@@ -142,11 +145,11 @@ class Objects:
         return number
 
     def named(self, number: int) -> object:
-        """The object of a number."""
+        """Return the object of a number."""
         return self._kept[number][0]
 
     def forget(self, forgotten: list[tuple[int, int]]) -> None:
-        """Let go of objects whose handles are gone, unless they were sent again meanwhile."""
+        """Release objects whose handles are gone, unless they have been sent again since."""
         for number, received in forgotten:
             value, sent = self._kept.pop(number)
             if sent > received:
@@ -164,7 +167,7 @@ class _Pickler(pickle.Pickler):
         return self._names.number_of(value)
 
     def reducer_override(self, value: object) -> Any:
-        """Exceptions are made again from what they hold, whatever arguments their class takes."""
+        """Pickle an exception by its class, `args` and attributes, so that it does not depend on its constructor's signature."""
         if isinstance(value, BaseException) and not isinstance(value, OSError):
             return make_error, (type(value), value.args, vars(value))
         return NotImplemented
@@ -180,19 +183,19 @@ class _Unpickler(pickle.Unpickler):
 
 
 def make_error(cls: type[BaseException], args: tuple[object, ...], state: dict[str, object]) -> BaseException:
-    """Make an exception that was raised in another process."""
+    """Rebuild an exception that was raised in another process."""
     error = cls.__new__(cls, *args)
     vars(error).update(state)
     return error
 
 
 def dumps(value: object, names: Handles | Objects) -> bytes:
-    """Make a message of a value."""
+    """Serialize a value to a message."""
     file = io.BytesIO()
     _Pickler(file, names).dump(value)
     return file.getvalue()
 
 
 def loads(message: bytes, names: Handles | Objects) -> Any:
-    """Read a message."""
+    """Deserialize a message."""
     return _Unpickler(io.BytesIO(message), names).load()

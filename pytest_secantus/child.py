@@ -1,7 +1,7 @@
-"""A server in a process of its own, behind the interface of the one in this process.
+"""A server in a child process, with the interface of the in-process server.
 
 It is started and called without `subprocess`, `threading` and `socket`, so that it works in a process where gevent or eventlet has
-patched them. A fork of the test process may call it too: each process has a channel of its own.
+patched them. A fork of the test process may call it too: each process has its own channel.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import RLock
 from secantus_server.system.conditions import Event
 
-#: What the process runs. It imports this very package, and for the rest its own path comes first: a directory of tests, which pytest puts
-#: before everything, may hold a module named as one of Python's own.
+#: The code that the child process runs. It imports this very package. Python's own path precedes the test directories, which pytest puts
+#: first: a test directory may contain a module with the name of a standard one.
 BOOT = """
 import sys
 own = [entry for entry in sys.path if entry]
@@ -33,16 +33,16 @@ sys.path[:] = dict.fromkeys([*own, *other] if home in own else [home, *own, *oth
 from pytest_secantus.serve import main
 main()
 """
-#: How long the process may take to stop the server.
+#: How long the child process may take to stop the server.
 END_TIMEOUT_S = 10.0
-#: How long it may take to be gone once its channel is closed.
+#: How long the child process may take to exit after its channel is closed.
 DEATH_TIMEOUT_S = 5.0
-#: The exit status of a process for which somebody else has waited.
+#: The exit status of a process that other code has already waited for.
 UNKNOWN = -1
 
 
 class Verb:
-    """A method of the server that is called over there, under the name that it has here."""
+    """A method of the server, called in the child process under the same name."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -55,10 +55,10 @@ class Verb:
 
 
 class ChildServer:
-    """A server in a process of its own, which ends with this one.
+    """A server in a child process, which ends with this one.
 
     Arguments:
-        **settings: those of `SecantusDBServer`.
+        **settings: the settings of `SecantusDBServer`.
     """
 
     #: A fork of the test process may use the server as the test process does.
@@ -66,7 +66,7 @@ class ChildServer:
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
-        self._lock = RLock()  # one call at a time; a fork has its own
+        self._lock = RLock()  # allows one call at a time; a fork creates its own
         self._handles = Handles()
         self._door: _socket.socket | None = None
         self._channel: Channel | None = None
@@ -77,7 +77,7 @@ class ChildServer:
         self.uri = ""
         self.port: int = settings.get("port", 0)
 
-    # What a server offers beside its address. To add a method is one line.
+    # The server's methods besides its address; a new one takes one line.
     keep_definitions = Verb()
     snapshot = Verb()
     restore = Verb()
@@ -98,12 +98,12 @@ class ChildServer:
 
     @property
     def pid(self) -> int:
-        """The number of the server's process."""
+        """The process id of the server."""
         return self._pid
 
     @contextmanager
     def checkpoint(self) -> Iterator[Any]:
-        """A block whose writes are undone at its end."""
+        """Return a block whose writes are undone at its end."""
         snapshot = self.snapshot()
         try:
             yield snapshot
@@ -112,12 +112,12 @@ class ChildServer:
             self.release(snapshot)
 
     def start(self) -> ChildServer:
-        """Start the process, and the server in it. Started again it has the port that it had.
+        """Start the process and the server in it. A restarted server keeps its port.
 
         Raises:
-            CannotStart: the process cannot be started, or ends at once.
-            OSError: there is no Python to start.
-            Exception: what `SecantusDBServer` raises.
+            CannotStart: the process cannot be started, or exits at once.
+            OSError: the Python executable does not exist.
+            Exception: any error that `SecantusDBServer` raises.
         """
         door, inside = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
@@ -139,7 +139,7 @@ class ChildServer:
         return self
 
     def stop(self) -> None:
-        """Stop the server and end its process; a fork only lets go of it. A second call does nothing."""
+        """Stop the server and end its process. A fork only closes its channel. A second call does nothing."""
         if self._door is None:
             return
         try:
@@ -151,17 +151,17 @@ class ChildServer:
             self._end()
 
     def death(self) -> str | None:
-        """How the server's process ended, as a sentence; None while it runs, or in a fork, which cannot know."""
+        """Describe how the server's process ended. Return None while it runs, and in a fork, which cannot know."""
         if self._status is None and self._pid and os.getpid() == self._owner:
             self._reap(posix.WNOHANG)
         return None if self._status is None else describe_end(self._pid, self._status)
 
     def call(self, name: str, arguments: tuple[tuple[Any, ...], dict[str, Any]] | None) -> Any:
-        """Call a method of the server, or read an attribute if there are no arguments.
+        """Call a method of the server, or read an attribute if `arguments` is None.
 
         Raises:
-            ServerDied: the process is gone.
-            Exception: whatever the method raises over there.
+            ServerDied: the process has ended.
+            Exception: any error that the method raises in the child process.
         """
         if self._process != os.getpid():
             self._enter_fork()
@@ -174,7 +174,7 @@ class ChildServer:
                 self._close_channel()
                 raise ServerDied(self._await_end()) from error
             except BaseException:
-                # Ctrl-C, for instance: an answer may be on its way for which nobody waits any more.
+                # An interrupt such as Ctrl-C can leave an unread reply in the channel.
                 self._close_channel()
                 raise
         if not succeeded:
@@ -182,13 +182,13 @@ class ChildServer:
         return value
 
     def _enter_fork(self) -> None:
-        """The process is a fork: its channel and lock are copies of another one's."""
+        """Replace the channel and the lock in a fork: they are copies of the parent's."""
         self._lock, self._process = RLock(), os.getpid()
         self._handles.enter_fork()
         self._close_channel()
 
     def _open_channel(self) -> Channel:
-        """The channel of this process, opened if need be."""
+        """Return this process's channel; open it on first use."""
         if self._door is None:
             raise RuntimeError("the server is not running; call start() first")
         if self._channel is None:
@@ -208,7 +208,7 @@ class ChildServer:
             channel.close()
 
     def _end(self) -> None:
-        """Let go of the process, and see it end if it is ours."""
+        """Close the channel, and wait for the process to exit if this process started it."""
         door, self._door = self._door, None
         if door is not None:
             door.close()
@@ -218,9 +218,9 @@ class ChildServer:
         self._await_end()
 
     def _await_end(self) -> str:
-        """See the process end after its channel has, within a moment, and take its exit status; tells how it ended."""
+        """Wait until the process has exited after its channel closed, take its exit status, and describe how it ended."""
         if os.getpid() != self._owner:
-            return "the server's process is gone"
+            return "the server's process has ended"
         deadline, pause = monotonic() + DEATH_TIMEOUT_S, Event()
         while (death := self.death()) is None and monotonic() < deadline:
             pause.wait(0.001)
@@ -228,11 +228,11 @@ class ChildServer:
             assert self._pid > 0, "a number of 0 would be the whole group of this process"
             posix.kill(self._pid, signal.SIGKILL)
             self._reap(0)
-            return f"the server's process {self._pid} did not answer any more and has been killed"
+            return f"the server's process {self._pid} stopped answering and was killed"
         return death
 
     def _reap(self, flags: int) -> None:
-        """Take the process's exit status, unless somebody else has."""
+        """Take the process's exit status, unless other code already has."""
         try:
             pid, status = posix.waitpid(self._pid, flags)
         except ChildProcessError:
@@ -243,28 +243,28 @@ class ChildServer:
 
 
 def spawn(door: int) -> int:
-    """Start the server's process; gives its number.
+    """Start the server's process and return its process id.
 
-    It is not in the terminal's foreground group, so that Ctrl-C and Ctrl-Z are for the tests alone.
+    It does not run in the terminal's foreground group, so that Ctrl-C and Ctrl-Z reach only the tests.
 
     Arguments:
-        door: the descriptor that becomes its standard input.
+        door: the file descriptor that becomes the process's standard input.
     """
     home = str(Path(__file__).resolve().parent.parent)
     path = [home, *(entry or str(Path.cwd()) for entry in sys.path if isinstance(entry, str))]
     actions = [(posix.POSIX_SPAWN_DUP2, door, 0), (posix.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     if not sys.executable:
-        raise CannotStart("secantus_process: the server's process cannot be started: this Python does not know its own path")
+        raise CannotStart("secantus_process: the server's process cannot be started: the path of the Python executable is unknown")
     words = [sys.executable, "-c", BOOT, *path]
     return posix.posix_spawn(sys.executable, words, os.environ, file_actions=actions, setpgroup=0, setsigmask=[])
 
 
 def describe_end(pid: int, status: int) -> str:
-    """How a process ended, as a sentence."""
+    """Describe how a process ended."""
     if status == UNKNOWN:
         return f"the server's process {pid} has ended"
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
-        return f"the server's process {pid} was ended by signal {number} ({name})"
+        return f"the server's process {pid} was terminated by signal {number} ({name})"
     return f"the server's process {pid} ended with exit status {os.WEXITSTATUS(status)}"

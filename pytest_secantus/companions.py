@@ -1,4 +1,4 @@
-"""What other plugins of pytest do to a test that uses our fixtures: run it in several threads, or on another event loop."""
+"""Compatibility with plugins that run a test in several threads or on another event loop."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 PREFIX = "secantus_"
-#: Markers of pytest-run-parallel by which a test decides for itself.
+#: Markers of pytest-run-parallel with which a test chooses its number of threads itself.
 ASKED_FOR_THREADS = ("parallel_threads", "parallel_threads_limit", "force_parallel_threads", "thread_unsafe", "iterations")
-THREADS_SHARE = "all threads of a test share one database of Secantus"
+THREADS_SHARE = "all threads of a test would share one Secantus database"
 
 
 def run_in_one_thread(items: list[pytest.Item]) -> None:
-    """Make pytest-run-parallel call a test that uses our fixtures once: its threads would find each other's data."""
+    """Make pytest-run-parallel run a test with our fixtures in one thread: its threads would share one database."""
     for item in items:
         names = getattr(item, "fixturenames", ())
         asked = any(item.get_closest_marker(marker) for marker in ASKED_FOR_THREADS)
@@ -23,21 +23,21 @@ def run_in_one_thread(items: list[pytest.Item]) -> None:
 
 
 def check_loop(request: pytest.FixtureRequest) -> None:
-    """Refuse a test that runs on trio: pymongo's asynchronous client needs asyncio, and its error does not say so.
+    """Refuse a test that runs on trio: pymongo's asynchronous client needs asyncio, and its own error does not say so.
 
     Raises:
-        pytest.UsageError: it does.
+        pytest.UsageError: the test runs on trio.
     """
     if request.node.get_closest_marker("trio") is None and backend(request) != "trio":
         return
     raise pytest.UsageError(
-        f"{request.fixturename}: pymongo's AsyncMongoClient needs asyncio, and this test runs on trio; "
+        f"{request.fixturename}: pymongo's AsyncMongoClient needs asyncio, but this test runs on trio; "
         "use secantus_db in a thread (trio.to_thread.run_sync), or anyio's asyncio backend"
     )
 
 
 def backend(request: pytest.FixtureRequest) -> Any:
-    """The backend that anyio runs the test on, or None."""
+    """Return the backend on which anyio runs the test, or None."""
     if "anyio_backend" not in request.fixturenames:
         return None
     chosen = request.getfixturevalue("anyio_backend")

@@ -1,7 +1,7 @@
-"""The inside of pymongo that a redirect has to change: where connections lead, which replica set a server says it belongs to, and logins.
+"""The pymongo internals that a redirect changes: where connections lead, the replica set that a server reports, and logins.
 
-None of this is public. pymongo 4.9 to 4.20 open every connection through functions of two names in one of three modules, report every
-answer of a server to ``Topology.on_change``, and log in by ``authenticate`` of the two modules `auth`.
+None of this is a public interface. pymongo 4.9 to 4.20 open every connection through functions of two names in one of three modules,
+report every server reply to ``Topology.on_change``, and log in through ``authenticate`` of the two modules `auth`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
-#: Where a connection is opened: the module differs with the version.
+#: The functions that open a connection; the module depends on the version.
 MODULES = ("pymongo.pool_shared", "pymongo.synchronous.pool", "pymongo.asynchronous.pool")
 CONNECT = ("_create_connection", "_async_create_connection")
 AUTHENTICATION = ("pymongo.synchronous.auth", "pymongo.asynchronous.auth")
@@ -20,17 +20,17 @@ TOPOLOGIES = ("pymongo.synchronous.topology", "pymongo.asynchronous.topology")
 
 
 class Destinations(Protocol):
-    """What is redirected."""
+    """The addresses that are redirected."""
 
     def takes(self, host: str, port: int | None) -> bool:
-        """Whether connections to this address lead elsewhere."""
+        """Return whether connections to this address are redirected."""
 
     def destination(self, asked: Any) -> Any:
-        """Where a connection to this address leads."""
+        """Return the address to connect to instead of this one."""
 
 
 class Acceptance(Protocol):
-    """Decides about logins; see `logins.Logins`."""
+    """Decides whether a login is accepted unchecked; see `logins.Logins`."""
 
     strict: bool
 
@@ -42,12 +42,12 @@ class Acceptance(Protocol):
 
 
 class UnknownDriver(Exception):
-    """This pymongo opens connections in a way that is not known here."""
+    """This version of pymongo opens connections or performs logins in an unknown way."""
 
 
 @contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Give an attribute another value for as long as the block lasts."""
+    """Replace an attribute within the block."""
     before = getattr(owner, name)
     setattr(owner, name, value)
     try:
@@ -58,11 +58,7 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 @contextmanager
 def connections_redirected(destinations: Destinations) -> Iterator[None]:
-    """Redirect what pymongo connects to, for as long as the block lasts.
-
-    Raises:
-        UnknownDriver: this version cannot be redirected.
-    """
+    """Redirect pymongo's connections within the block."""
     with ExitStack() as patches:
         opening = list(connect_functions())
         topologies = [getattr(importlib.import_module(name), "Topology", None) for name in TOPOLOGIES]
@@ -76,7 +72,7 @@ def connections_redirected(destinations: Destinations) -> Iterator[None]:
 
 
 def connect_functions() -> Iterator[tuple[Any, str]]:
-    """The functions that open a connection, as module and name."""
+    """Return the functions that open a connection, each as module and name."""
     for name in MODULES:
         try:
             module = importlib.import_module(name)
@@ -86,7 +82,7 @@ def connect_functions() -> Iterator[tuple[Any, str]]:
 
 
 def to_destination(destinations: Destinations, original: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that opens a connection, or a coroutine function, to where the address leads."""
+    """Return a function or coroutine function that connects to the destination of an address."""
 
     @functools.wraps(original)
     def connect(address: Any, *args: Any, **kwargs: Any) -> Any:
@@ -96,7 +92,7 @@ def to_destination(destinations: Destinations, original: Callable[..., Any]) -> 
 
 
 def as_asked(destinations: Destinations, original: Callable[..., Any]) -> Callable[..., Any]:
-    """The method of a topology that learns what a server says of itself: a redirected one is the member that was asked for."""
+    """Return a replacement for `Topology.on_change` that reports a redirected server under the address that the client uses."""
 
     @functools.wraps(original)
     def on_change(topology: Any, description: Any, *args: Any, **kwargs: Any) -> Any:
@@ -111,10 +107,10 @@ def as_asked(destinations: Destinations, original: Callable[..., Any]) -> Callab
 
 @contextmanager
 def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[None]:
-    """Let redirected connections log in without a check while the server has no users, for as long as the block lasts.
+    """Within the block, let redirected connections log in unchecked while the server has no users.
 
     Raises:
-        UnknownDriver: this version logs in in another way.
+        UnknownDriver: this version of pymongo performs logins in another way.
     """
     synchronous, asynchronous = (importlib.import_module(name) for name in AUTHENTICATION)
     if not hasattr(synchronous, "authenticate") or not hasattr(asynchronous, "authenticate"):
@@ -127,12 +123,12 @@ def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[N
 
 
 def find_user() -> dict[str, Any]:
-    """Return the command that finds a user, whichever; it is in the stable API, which a client may be bound to."""
+    """Return a command that finds any one user. It is in the stable API, to which a client may be restricted."""
     return {"find": "system.users", "projection": {"_id": 1}, "limit": 1, "singleBatch": True}
 
 
 def checked_if_there_are_users(destinations: Destinations, logins: Acceptance, original: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that logs a connection in."""
+    """Return a function that logs a connection in, unless the server has no users."""
 
     @functools.wraps(original)
     def authenticate(credentials: Any, conn: Any, *args: Any, **kwargs: Any) -> None:
@@ -150,7 +146,7 @@ def checked_if_there_are_users(destinations: Destinations, logins: Acceptance, o
 def checked_if_there_are_users_async(
     destinations: Destinations, logins: Acceptance, original: Callable[..., Awaitable[None]]
 ) -> Callable[..., Awaitable[None]]:
-    """Return a coroutine function that logs a connection in."""
+    """Return a coroutine function that logs a connection in, unless the server has no users."""
 
     @functools.wraps(original)
     async def authenticate(credentials: Any, conn: Any, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Environment variables that name the server, set for a while and then put back."""
+"""Environment variables that name the server, set within a block and restored after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def variables_set(names: tuple[str, ...], value: str, environ: MutableMapping[str, str] = os.environ) -> Iterator[None]:
-    """Set every one of `names` to `value`; at the end each is what it was, or gone if it was not there."""
+    """Set all of `names` to `value` within the block. At its end, restore the old values and remove variables that did not exist."""
     before = {name: environ.get(name) for name in names}
     environ.update(dict.fromkeys(names, value))
     try:

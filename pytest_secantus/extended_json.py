@@ -1,4 +1,4 @@
-"""Extended JSON with what pymongo's reader loses: dates beyond a `datetime`, and the types symbol, undefined and dbPointer.
+"""Extended JSON, including values that pymongo's reader loses: dates outside the range of `datetime`, symbol, undefined and dbPointer.
 
 https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/
 """
@@ -15,9 +15,9 @@ import bson
 from bson import SON, Binary, Code, DatetimeMS, DBRef, Regex, json_util
 from bson.codec_options import DatetimeConversion
 
-#: What cannot be a `datetime` is a `DatetimeMS`.
+#: Dates outside the range of `datetime` become `DatetimeMS`.
 OPTIONS = json_util.JSONOptions(tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
-#: Types that pymongo reads as another one, and cannot write.
+#: Types that pymongo reads as another type and cannot write.
 RARE = ("$symbol", "$undefined", "$dbPointer")
 EPOCH = datetime.datetime(1970, 1, 1)
 MILLISECOND = datetime.timedelta(milliseconds=1)
@@ -33,16 +33,16 @@ class Rare:
 
 
 def loads(text: str) -> Any:
-    """Read Extended JSON, canonical, relaxed or of an older form.
+    """Parse Extended JSON in canonical, relaxed or legacy form.
 
     Raises:
-        ValueError, TypeError: it is none.
+        ValueError, TypeError: the text is not Extended JSON.
     """
     return json.loads(text, object_pairs_hook=lambda pairs: object_hook(dict(pairs)))
 
 
 def object_hook(found: dict[str, Any]) -> Any:
-    """The value that a JSON object stands for, whose own values are read already."""
+    """Return the value that a JSON object represents; its own values have been converted already."""
     if len(found) == 1:
         ((name, value),) = found.items()
         if name in RARE:
@@ -53,10 +53,10 @@ def object_hook(found: dict[str, Any]) -> Any:
 
 
 def rare(name: str, value: Any, found: dict[str, Any]) -> Rare:
-    """A symbol, a dbPointer or undefined.
+    """Return a symbol, dbPointer or undefined value.
 
     Raises:
-        TypeError: the value cannot be one.
+        TypeError: the value is malformed.
     """
     from secantus_server.bson import values
 
@@ -70,17 +70,17 @@ def rare(name: str, value: Any, found: dict[str, Any]) -> Rare:
 
 
 def far_date(year: int, rest: str) -> DatetimeMS:
-    """A date in a year that a `datetime` does not know: the calendar repeats itself every 400 years."""
+    """Parse a date whose year is outside the range of `datetime`, using the calendar's period of 400 years."""
     cycles, near = divmod(year - 2000, 400)
     day = json_util.object_hook({"$date": f"{near + 2000:04}-{rest}"}, OPTIONS)
     return DatetimeMS((day - EPOCH) // MILLISECOND + cycles * 146097 * 86_400_000)
 
 
 def encode(document: dict[str, Any]) -> bytes:
-    """The BSON of a document that was read here.
+    """Encode to BSON a document that this module has parsed.
 
     Raises:
-        TypeError, OverflowError, bson.errors.BSONError: there is none.
+        TypeError, OverflowError, bson.errors.BSONError: the document cannot be encoded.
     """
     if not has_rare(document):
         return bson.encode(document)
@@ -90,7 +90,7 @@ def encode(document: dict[str, Any]) -> bytes:
 
 
 def has_rare(value: Any) -> bool:
-    """Whether a value of a rare type is in it."""
+    """Return whether a value contains a value of a rare type."""
     if isinstance(value, dict):
         return any(has_rare(item) for item in value.values())
     if isinstance(value, list):
@@ -99,7 +99,7 @@ def has_rare(value: Any) -> bool:
 
 
 def exact(value: Any) -> Any:
-    """A value in the form that the server's encoder takes; see docs/architecture.md."""
+    """Convert a value to the form that the server's encoder expects; see docs/architecture.md."""
     from secantus_server.bson import int_value, values
 
     if isinstance(value, Rare):

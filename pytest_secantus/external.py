@@ -1,6 +1,6 @@
-"""A server that somebody else runs, behind the same interface as ours as far as it goes.
+"""A server that runs outside the tests, behind the part of our server's interface that it can support.
 
-It has no snapshots, so isolation is a database per test, or none. Nothing in it is touched but the databases that the plugin makes.
+It has no snapshots, so tests are isolated by a database per test, or not at all. The plugin touches only databases that it creates.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from typing import NoReturn
 
 
 class NoSnapshots(RuntimeError):
-    """A snapshot was asked of a server that is not ours."""
+    """A snapshot was requested from an external server."""
 
     def __init__(self) -> None:
-        super().__init__("snapshots need a server of our own: leave out secantus_uri, or use secantus_isolation = namespace")
+        super().__init__("snapshots are not available with secantus_uri: leave it out, or use secantus_isolation = namespace")
 
 
 class ExternalServer:
-    """The server at `uri`. Starting and stopping it is not our business."""
+    """The server at `uri`. The plugin neither starts nor stops it."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -30,10 +30,10 @@ class ExternalServer:
         return port
 
     def start(self) -> None:
-        """Do nothing: it runs already."""
+        """Do nothing: the server already runs."""
 
     def stop(self) -> None:
-        """Do nothing: it is not ours to stop."""
+        """Do nothing: the plugin did not start the server."""
 
     def snapshot(self) -> NoReturn:
         """Raise NoSnapshots."""

@@ -1,4 +1,4 @@
-"""The public fixtures. None of them costs anything until a test asks for it."""
+"""The public fixtures. None of them costs anything until a test requests it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 def secantus_server(pytestconfig: pytest.Config) -> Iterator[SecantusDBServer]:
     """The server of this process: .uri, .port, .snapshot(), .restore(snapshot), .checkpoint().
 
-    Every xdist worker has its own, with its own storage. It is started when first asked for and stopped after the last test.
+    Every xdist worker has its own server and storage. The server starts at first use and stops after the last test.
     """
     worker = guard_of(pytestconfig).worker
     worker.start()
@@ -41,13 +41,13 @@ def secantus_server(pytestconfig: pytest.Config) -> Iterator[SecantusDBServer]:
 
 @pytest.fixture(scope="session")
 def secantus_uri(secantus_server: SecantusDBServer) -> str:
-    """The connection string of `secantus_server`, for an application that makes its own clients."""
+    """The connection string of `secantus_server`, for an application that creates its own clients."""
     return secantus_server.uri
 
 
 @pytest.fixture(scope="session")
 def secantus_client(secantus_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
-    """A pymongo MongoClient on `secantus_server`, shared by all tests: to close it does nothing. What a test writes is undone after it."""
+    """A pymongo MongoClient on `secantus_server`, shared by all tests; its close() does nothing. A test's writes are undone after it."""
     from pytest_secantus.shared import SharedClient
 
     client = SharedClient(secantus_uri)
@@ -57,7 +57,7 @@ def secantus_client(secantus_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 @pytest.fixture
 def secantus_db(request: pytest.FixtureRequest, secantus_client: MongoClient[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]]:
-    """A pymongo Database for one test: empty, or with what `secantus_seed` (marker or ini) loads."""
+    """A pymongo Database for one test: empty, or with the data that `secantus_seed` (marker or ini) loads."""
     guard = guard_of(request.config)
     worker = guard.worker
     if worker.options.isolation != "namespace":
@@ -74,7 +74,7 @@ def secantus_db(request: pytest.FixtureRequest, secantus_client: MongoClient[dic
 
 @pytest.fixture
 def secantus_async_client(request: pytest.FixtureRequest, secantus_uri: str) -> Iterator[AsyncMongoClient[dict[str, Any]]]:
-    """A pymongo AsyncMongoClient on `secantus_server` for one test; it works on whatever asyncio loop the test runs."""
+    """A pymongo AsyncMongoClient on `secantus_server` for one test. It works on the asyncio loop that runs the test."""
     from pymongo import AsyncMongoClient
 
     from pytest_secantus.companions import check_loop

@@ -1,6 +1,6 @@
-"""Between pytest and the layers: which test is running, and when its layer and those of fixtures are opened and closed.
+"""The link between pytest and the layers: tracks which test runs, and opens and closes the layers of tests and fixtures.
 
-A configuration has one guard, and through it one worker; hooks and fixtures get it from `guard_of`.
+Each pytest configuration has one guard, and through it one worker; hooks and fixtures get it from `guard_of`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SERVER_FIXTURE = "secantus_server"
 
 
 class Guard:
-    """Follows one process's tests and fixtures."""
+    """Tracks the tests and fixtures of one process."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -40,7 +40,7 @@ class Guard:
 
     @contextmanager
     def protocol(self, item: pytest.Item) -> Generator[None]:
-        """Run a whole test. For a test in a fork, which has no server, this process loads the seed and undoes the writes."""
+        """Surround a whole test. If it runs in a fork, which has no server, load its seed and undo its writes in this process."""
         if not (self.worker.running and is_forked(item)) or self.worker.serves_forks:
             yield
             return
@@ -57,7 +57,7 @@ class Guard:
         self._refusal: str | None = None
 
     def begin_test(self, item: pytest.Item) -> None:
-        """From here on what is written belongs to this test, until a fixture of a wider scope is set up."""
+        """Attribute all writes from here on to this test, until a fixture of a wider scope is set up."""
         if os.getpid() != self._pid:
             self._pid = os.getpid()
             if not self.worker.serves_forks:
@@ -68,22 +68,22 @@ class Guard:
             self._begin(item)
 
     def check_server(self) -> None:
-        """Fail the setup of a test that must not run: its server has died. (In a wrapper, pytest would leave the setup half done.)"""
+        """Fail the setup of a test whose server has died. (Raising in a hook wrapper would leave pytest's setup half done.)"""
         if self._refusal is not None:
             pytest.fail(self._refusal, pytrace=False)
 
     def test_is_set_up(self, item: pytest.Item) -> None:
-        """All fixtures are there: the test's function is next."""
+        """Note that all fixtures are set up: the test function runs next."""
         self._arm(item)
         self._prepare_seed(item)
 
     def begin_teardown(self) -> None:
-        """A test whose setup failed before any of its own fixtures has no finalizer that would end it."""
+        """End the layer of a test whose setup failed before any of its fixtures could add the finalizer that normally does."""
         if not self._armed:
             self.finish_test()
 
     def finish_test(self) -> None:
-        """Undo what the test wrote; called again, or without a test, it does nothing."""
+        """Undo the test's writes. Calling it again, or without a test, does nothing."""
         item, self._item = self._item, None
         if item is not None:
             try:
@@ -96,7 +96,7 @@ class Guard:
 
     @contextmanager
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
-        """What is written inside the block belongs to the fixture, or to the test if the fixture's scope is a function."""
+        """Attribute writes within the block to the fixture, or to the test if the fixture has function scope."""
         if fixturedef.argname == SERVER_FIXTURE:
             with tried_again(fixturedef, request):
                 yield
@@ -116,7 +116,7 @@ class Guard:
             fixturedef.addfinalizer(partial(self._begin_fixture_teardown, fixturedef))
 
     def fixture_finished(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """A fixture has been torn down: what it wrote goes with it."""
+        """Undo a fixture's writes after its teardown."""
         if teardown := self._teardowns.pop(fixturedef, None):
             teardown.close()
         if fixturedef.scope != "function":
@@ -124,13 +124,13 @@ class Guard:
             self.worker.bereft.discard(fixturedef)
 
     def sources(self, item: pytest.Item) -> list[Source]:
-        """The seeds that the markers of a test name, the module's before the class's before its own."""
+        """Return the seeds named by a test's markers: first the module's, then the class's, then its own."""
         from pytest_secantus.seeding import SeedError, find_source
 
         directories = [item.path.parent, item.config.rootpath, *self.worker.options.seed]
         markers = list(reversed(list(item.iter_markers(SEED_MARKER))))
         if named := [name for marker in markers for name in marker.kwargs]:
-            raise SeedError(f"secantus_seed: its sources are given without names, and not as {named[0]}=")
+            raise SeedError(f"secantus_seed: pass sources as positional arguments, not as {named[0]}=")
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
         return [find_source(source, directories) for source in given]
 
@@ -146,22 +146,22 @@ class Guard:
             self._refusal = self._after_death(str(death))
 
     def _reason_to_refuse(self) -> str | None:
-        """Why a test cannot run: its server is gone, or lacks what a fixture wrote into the one before."""
+        """Return why a test cannot run: its server has died, or the replaced server lacks the writes of a fixture that is still set up."""
         if death := self.worker.death():
             return self._after_death(death)
         if not self.worker.bereft:
             return None
         names = ", ".join(sorted(getattr(one, "argname", str(one)) for one in self.worker.bereft))
-        return f"Secantus: the server died during an earlier test, and what these fixtures wrote is gone with it: {names}"
+        return f"Secantus: the server died during an earlier test, and the writes of these fixtures are lost: {names}"
 
     def _after_death(self, death: str) -> str:
-        """Have another server for the next test; tells what has happened."""
+        """Start another server for the next test; return a description of what happened."""
         if self.worker.death():
             self.worker.replace_server()
-        return f"Secantus: {death}; what it held is gone, and the next test has a new server"
+        return f"Secantus: {death}; its data is lost, and the next test gets a new server"
 
     def _begin_fixture_teardown(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """What the teardown writes goes as well, even if the setup wrote nothing. (The last finalizer to be added runs first.)"""
+        """Undo the teardown's writes too, even if the setup wrote nothing. (pytest runs the last finalizer first.)"""
         layers, owner = self.worker.layers, ("teardown", fixturedef)
         teardown = self._teardowns[fixturedef] = ExitStack()
         if not layers.is_innermost(fixturedef):
@@ -169,14 +169,14 @@ class Guard:
             teardown.enter_context(layers.writing(owner, TEARDOWN_RANK))
 
     def _arm(self, item: pytest.Item) -> None:
-        """End the test after the teardown of its own fixtures, and before that of wider ones: the first finalizer runs last."""
+        """Add, ahead of the test's own fixtures, the finalizer that ends the test: pytest runs it after their teardown."""
         if not self._armed and item is self._item:
             self._armed = True
             item.addfinalizer(self.finish_test)
 
     @contextmanager
     def _seeded(self, fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> Generator[None]:
-        """Have the seed in the store; if that fails, the fixture fails with it. (To raise here would leave pytest a half-made fixture.)"""
+        """Load the seed before the fixture; if that fails, make the fixture fail. (Raising here would leave pytest a half-made fixture.)"""
         original = fixturedef.func
         try:
             self._prepare_seed(item)
@@ -189,7 +189,7 @@ class Guard:
 
     @property
     def _exchanges_seeds(self) -> bool:
-        """Whether there is a server, and the seeds in it are this process's business."""
+        """Return whether there is a server whose seeds this process manages."""
         return self.worker.running and not self.worker.is_left_to_parent
 
     def _prepare_seed(self, item: pytest.Item) -> None:
@@ -201,7 +201,7 @@ class Guard:
 
 @contextmanager
 def tried_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
-    """Set a fixture up. What pytest keeps of a failure, such as a timeout that fires meanwhile, it would repeat for every later test."""
+    """Finish a fixture whose setup fails; otherwise pytest repeats the cached failure, such as a timeout, for every later test."""
     try:
         yield
     except BaseException:
@@ -210,17 +210,17 @@ def tried_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReque
 
 
 def is_forked(item: pytest.Item) -> bool:
-    """Whether pytest-forked runs this test in a process of its own."""
+    """Return whether pytest-forked runs this test in a fork."""
     return bool(item.config.getoption("forked", False)) or item.get_closest_marker("forked") is not None
 
 
 def fail(error: Exception, **_arguments: object) -> None:
-    """Stand in for a fixture's function whose seed could not be loaded."""
+    """Raise the seed's error in place of the fixture's function."""
     raise error
 
 
 def flatten(argument: object) -> list[object]:
-    """An argument of the marker: one source, or several in a list. (A lone function as the only argument is pytest's decorator form.)"""
+    """Expand a marker's argument: one source, or a list of them. (pytest treats a lone function as the decorated test.)"""
     return [source for item in argument for source in flatten(item)] if isinstance(argument, (list, tuple)) else [argument]
 
 
@@ -228,13 +228,13 @@ GUARD = pytest.StashKey[Guard]()
 
 
 def guard_of(config: pytest.Config, given: Namespace | None = None) -> Guard:
-    """The guard of this configuration, made on first use.
+    """Return the guard of this configuration; create it on first use.
 
     Arguments:
         given: the command line, while `config.option` is not complete.
 
     Raises:
-        pytest.UsageError: an option is wrong.
+        pytest.UsageError: an option is invalid.
     """
     if GUARD not in config.stash:
         worker = Worker(read_options(config, given or config.option))

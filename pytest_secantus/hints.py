@@ -1,4 +1,4 @@
-"""What a report should say beside the error: a client that found no server, logins that nobody checked. No pymongo in here."""
+"""Hints added to reports: a client that found no server, or logins that were not checked. Does not import pymongo."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pytest_secantus.redirect import addresses
 
 TITLE = "Secantus"
 LOGINS = (
-    "secantus: {clients} gave a user name and a password, which the server does not check; "
-    "a test that expects a login to be refused has to create a user first, or needs secantus_check_logins."
+    "secantus: the credentials of {clients} were not checked, because the server has no users; "
+    "a test that expects a login to fail must create a user first, or set secantus_check_logins = yes."
 )
 
 
 def hint(error: BaseException, ours: str) -> str | None:
-    """What to say about an error that was caused by a client's looking for a server elsewhere; None about any other.
+    """Return a hint for an error that a client raised because it looked for a server at another address; None for other errors.
 
     Arguments:
-        ours: the ``host:port`` of our server, or several with commas.
+        ours: the ``host:port`` of our server, or several separated by commas.
     """
     known = set(addresses(ours, DEFAULT_PORT))
     for cause in causes(error):
@@ -28,14 +28,14 @@ def hint(error: BaseException, ours: str) -> str | None:
             if found:
                 places = " ".join(dict.fromkeys(f"{host}:{port}" for host, port in found))
                 return (
-                    f"There is no MongoDB server on {places}. If the test expects one there, let its clients reach the server of this run: "
-                    f"secantus_redirect = {places} in the ini file, or --secantus-redirect={places.replace(' ', ',')}"
+                    f"No MongoDB server listens on {places}. To redirect the test's clients to the server of this run, set "
+                    f"secantus_redirect = {places} in the ini file or pass --secantus-redirect={places.replace(' ', ',')}"
                 )
     return None
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, what it was raised from or while handling, and what is in a group."""
+    """Yield an error, its causes and contexts, and the members of a group."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -47,11 +47,11 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def refused(message: str) -> Iterator[tuple[str, int]]:
-    """The addresses of which pymongo's message says that nobody answers there."""
+    """Return the unreachable addresses that pymongo's message names."""
     for host, port in re.findall(r"([\w.-]+|[0-9a-f:]*:[0-9a-f:]*):(\d+): (?=\[Errno|timed out|\[WinError)", message):
         yield host, int(port)
 
 
 def logins_line(count: int) -> str:
-    """The line for the terminal summary about so many clients."""
+    """Return the line of the terminal summary about `count` clients with unchecked logins."""
     return LOGINS.format(clients="a client" if count == 1 else f"{count} clients")

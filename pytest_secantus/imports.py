@@ -1,7 +1,7 @@
-"""Do something once a package has been imported, without importing it.
+"""Run an action once a package has been imported, without importing it.
 
-With ``--secantus`` the plugin is there before the first conftest, which may be about to patch the process with gevent or eventlet. A driver
-that was imported before that holds on to what was there, and fails or hangs. So it is the suite that imports pymongo, when it likes.
+With ``--secantus`` the plugin runs before the first conftest, which may patch the process with gevent or eventlet. A driver
+imported before the patch keeps references to unpatched objects, and fails or hangs. So the suite must be the first to import pymongo.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from types import ModuleType
 
 
 class Watcher(MetaPathFinder):
-    """Finds one package as the other finders do, and has `action` called when it has been imported."""
+    """A finder that locates one package through the other finders and calls `action` after its import."""
 
     def __init__(self, name: str, action: Callable[[], object]) -> None:
         self._name = name
         self._action: Callable[[], object] | None = action
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The package's spec, with a loader that ends in `action`; None for everything else."""
+        """Return the package's spec with a loader that calls `action` at its end, or None for other modules."""
         if fullname != self._name or self._action is None:
             return None
         action, self._action = self._action, None
@@ -43,7 +43,7 @@ class Watcher(MetaPathFinder):
 
 @contextmanager
 def when_imported(name: str, action: Callable[[], object]) -> Iterator[None]:
-    """Call `action` when a package is imported within the block, or now if it has been already."""
+    """Call `action` when a package is imported within the block, or at once if it already has been."""
     if name in sys.modules:
         action()
         yield

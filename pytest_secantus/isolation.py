@@ -1,11 +1,11 @@
-"""Whose write is it: layers of snapshots, one for each fixture that outlives a test and one for the test itself.
+"""Attribution of writes: layers of snapshots, one for each fixture that outlives a test and one for the test.
 
-A layer is a snapshot of the storage with an owner. Whatever is written while a layer is the innermost one belongs to
-its owner, by whichever thread, client or process, and goes when the layer is closed. Layers are stacked by rank, wide
-scopes outside. A fixture that is set up while layers of higher rank are open (a session fixture first asked for in the middle
-of a test) has those set aside meanwhile, so that it finds the store as if it had been set up before them; then they are put back.
+A layer is a snapshot of the storage with an owner. Writes made while a layer is the innermost one belong to its owner,
+whichever thread, client or process makes them, and are undone when the layer is closed. Layers are stacked by rank, wider
+scopes outside. If a fixture is set up while layers of higher rank are open (a session fixture first requested in the middle
+of a test), those layers are set aside meanwhile. So the fixture finds the store as if it had been set up before them.
 
-Nothing here knows pytest: an owner is any object, a rank any number.
+This module is independent of pytest: an owner is any object, a rank any number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pytest_secantus.store import SnapshotStore
 
-#: The rank of each scope of a fixture, and of what the plugin puts between them.
+#: The rank of each fixture scope, and of the plugin's own layers between them.
 RANKS: Final = {"session": 0.0, "package": 1.0, "module": 2.0, "class": 3.0, "function": 4.0}
 SEED_RANK: Final = 3.5
 TEST_RANK: Final = RANKS["function"]
@@ -25,7 +25,7 @@ TEARDOWN_RANK: Final = 5.0
 
 
 class Layer:
-    """One layer: who owns it, where it stands, its snapshot; while it is set aside, what brings it back."""
+    """One layer: its owner, its rank and its snapshot; while it is set aside, the data that restores it."""
 
     def __init__(self, owner: Hashable, rank: float, snapshot: Any) -> None:
         self.owner = owner
@@ -35,10 +35,10 @@ class Layer:
 
 
 class Layers:
-    """The layers of one server, and who is writing now.
+    """The layers of one server, and the current writers.
 
-    Until `attach` has been called there is no server and nothing is opened. Who is writing is noted all the same, because
-    the server may be started by a fixture that a half-finished one asks for.
+    Before `attach`, there is no server and no layer is opened. Writers are noted all the same, because a fixture that is
+    being set up may request the fixture that starts the server.
     """
 
     def __init__(self) -> None:
@@ -48,31 +48,31 @@ class Layers:
         self._writers: list[tuple[Hashable, float]] = []
 
     def attach(self, store: SnapshotStore) -> None:
-        """From now on layers are opened in `store`. What it holds already belongs to nobody and stays."""
+        """Open layers in `store` from now on. Data that it already holds has no owner and stays."""
         assert self._store is None
         self._store = store
 
     def detach(self) -> None:
-        """The server is going: forget the layers, restore nothing."""
+        """Forget the layers without restoring anything: the server is about to stop."""
         self._store = None
         self._open.clear()
         self._waiting.clear()
 
     def owners_below(self, rank: float) -> set[Hashable]:
-        """Who has a layer of a lower rank, set aside or not."""
+        """Return the owners of layers of a lower rank, whether set aside or not."""
         return {layer.owner for layer in [*self._open, *self._waiting] if layer.rank < rank}
 
     def is_open(self, owner: Hashable) -> bool:
-        """Whether `owner` has a layer that has not ended."""
+        """Return whether `owner` has a layer that has not ended."""
         return any(layer.owner == owner for layer in self._open) and not self._has_ended(self._layer_of(owner))
 
     def is_innermost(self, owner: Hashable) -> bool:
-        """Whether what is written now belongs to `owner`."""
+        """Return whether writes made now belong to `owner`."""
         return bool(self._open) and self._open[-1].owner == owner
 
     @contextmanager
     def writing(self, owner: Hashable, rank: float) -> Iterator[None]:
-        """What is written inside the block belongs to `owner`; layers that stand in the way are set aside for as long.
+        """Attribute writes within the block to `owner`; set conflicting layers aside meanwhile.
 
         The layer stays open after the block, until `close`, unless nothing was written.
         """
@@ -89,7 +89,7 @@ class Layers:
                 self._open_layer(*self._writers[-1])
 
     def close(self, owner: Hashable) -> None:
-        """Undo what `owner` wrote and end its layer, wherever it stands; nothing happens if it has none."""
+        """Undo the writes of `owner` and end its layer, at any level. Do nothing if it has none."""
         self._waiting = [layer for layer in self._waiting if layer.owner != owner]
         if self._store is None or (layer := self._layer_of(owner)) is None:
             return
@@ -103,7 +103,7 @@ class Layers:
         self._put_back(aside)
 
     def take_out(self, owner: Hashable) -> Layer:
-        """Undo what `owner` wrote and return its layer, for `put_in` to bring back at another time."""
+        """Undo the writes of `owner` and return its layer, for a later `put_in`."""
         assert self._store is not None
         layer = self._layer_of(owner)
         assert layer is not None
@@ -114,7 +114,7 @@ class Layers:
         return layer
 
     def put_in(self, layer: Layer) -> None:
-        """Write again what was written in a layer that was taken out, beneath those of a higher rank."""
+        """Replay the writes of a layer that was taken out, beneath the layers of a higher rank."""
         aside = self._set_aside(self._first_in_the_way(layer.owner, layer.rank))
         self._waiting.append(layer)
         self._put_back([layer, *aside])
@@ -123,9 +123,9 @@ class Layers:
         return next((layer for layer in self._open if layer.owner == owner), None)
 
     def _first_in_the_way(self, owner: Hashable, rank: float) -> int:
-        """The level of the outermost layer that must not be open while `owner` writes.
+        """Return the level of the outermost layer that must not be open while `owner` writes.
 
-        That is any of a higher rank, and any of the same rank whose owner is only half set up and will write again.
+        That is the first one with a higher rank, or with the same rank and an owner that is still being set up and will write again.
         """
         layer = self._layer_of(owner)
         if layer is not None:
@@ -134,12 +134,12 @@ class Layers:
         return next((n for n, x in enumerate(self._open) if x.rank > rank or (x.rank == rank and x.owner in half_done)), len(self._open))
 
     def _open_layer(self, owner: Hashable, rank: float) -> None:
-        """Open `owner`'s layer as the innermost one, if there is a server and it has none."""
+        """Open the layer of `owner` as the innermost one, if there is a server and it has none."""
         if self._store is not None and self._layer_of(owner) is None:
             self._open.append(Layer(owner, rank, self._store.snapshot()))
 
     def _drop_if_unused(self, owner: Hashable) -> None:
-        """End a layer in which nothing was written and nobody took a snapshot of his own: most fixtures never touch the store."""
+        """End a layer without writes or nested snapshots: most fixtures never touch the store."""
         layer = self._layer_of(owner)
         still_writing = any(writer == owner for writer, _ in self._writers)
         if self._store is None or layer is None or still_writing:
@@ -149,18 +149,18 @@ class Layers:
             self._open.remove(layer)
 
     def _has_ended(self, layer: Layer | None) -> bool:
-        """Whether a snapshot ended under us: a test restored one that lies further out."""
+        """Return whether the layer's snapshot has ended because a test restored one further out."""
         return layer is not None and self._store is not None and layer.snapshot not in self._store.snapshots
 
     def _undo_after_foreign_restore(self) -> None:
-        """The layer ended when a test restored a snapshot of its own further out: what came after goes back to that one."""
+        """Restore the innermost snapshot: the layer ended when a test restored its own snapshot further out."""
         assert self._store is not None
         innermost = self._store.snapshots[-1:]
         if innermost and all(innermost[0] is not layer.snapshot for layer in self._open):
             self._store.restore(innermost[0])
 
     def _set_aside(self, level: int) -> list[Layer]:
-        """Set the layers from `level` inwards aside, innermost first; returns them outermost first."""
+        """Set aside the layers from `level` inwards, innermost first; return them outermost first."""
         assert self._store is not None or not self._open
         layers = [layer for layer in self._open[level:] if not self._has_ended(layer)]
         for layer in reversed(layers):
@@ -170,7 +170,7 @@ class Layers:
         return layers
 
     def _put_back(self, layers: list[Layer]) -> None:
-        """Open layers again that were set aside, except those closed meanwhile."""
+        """Reopen layers that were set aside, except those closed meanwhile."""
         for layer in layers:
             if self._store is not None and layer in self._waiting:
                 self._waiting.remove(layer)

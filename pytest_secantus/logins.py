@@ -1,8 +1,8 @@
-"""Decides which logins of redirected clients the server checks. No pymongo in here.
+"""Decides which logins of redirected clients the server checks. Does not import pymongo.
 
-A suite with credentials was written for a server on which somebody had created the users. Where the suite does that itself, our server
-has them and a login is checked as MongoDB does it. Where somebody else did - the start script of a container, say - our server has no users
-at all, and a login counts as done.
+A suite with credentials was written for a server that has users. If the suite creates them itself, our server has them too and
+checks logins as MongoDB does. If they are created outside the suite, for example by a container's start script, our server has no
+users, and every login is accepted.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 
 
 class Logins:
-    """What was decided in one process.
+    """The decisions made in one process.
 
     Arguments:
-        strict: check every login, also while the server has no users.
+        strict: check every login, even while the server has no users.
 
-    Threads: connections log in in any; each change is one operation on a set or a dictionary.
+    Threads: any thread may call; each change is a single operation on a set or a dictionary.
     """
 
     def __init__(self, strict: bool = False) -> None:
@@ -26,28 +26,28 @@ class Logins:
 
     @property
     def unchecked(self) -> int:
-        """How many clients were given credentials that nobody checked."""
+        """The number of clients with credentials that were not checked."""
         return len(self._unchecked)
 
     def leave_out(self) -> None:
-        """Count a client whose credentials were left out."""
+        """Count a client whose credentials were removed."""
         client = object()
         self._unchecked[id(client)] = client
 
     def is_accepted(self, credentials: Any) -> bool:
-        """Return whether these credentials were accepted before; then they stay so, whatever users are created."""
+        """Return whether these credentials were accepted before. They stay accepted, whatever users are created later."""
         accepted = _identity(credentials) in self._accepted
         if accepted:
             self._count(credentials)
         return accepted
 
     def accept(self, credentials: Any) -> None:
-        """Accept credentials unchecked: there are no users."""
+        """Accept credentials unchecked because the server has no users."""
         self._accepted.add(_identity(credentials))
         self._count(credentials)
 
     def _count(self, credentials: Any) -> None:
-        # Every client has a cache of its own, by which it is counted once. Held here, its id is not given to another.
+        # Each client has its own cache, which identifies it. The reference keeps its id from being reused.
         self._unchecked[id(credentials.cache)] = credentials.cache
 
 

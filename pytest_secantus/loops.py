@@ -1,8 +1,8 @@
-"""Close an asynchronous client on the loop it was used on, whoever runs that loop: pytest-asyncio, anyio, asyncio.run.
+"""Close an asynchronous client on the loop it was used on, whether pytest-asyncio, anyio or asyncio.run runs that loop.
 
-A client binds itself to the loop of its first operation and can be closed only there. That loop may end before the fixture does. But
-every loop closes, as its last act, the asynchronous generators that were started on it: so the client's closing stands
-in such a generator, which the client's first connection pool starts.
+A client binds itself to the loop of its first operation and can be closed only there, but that loop may end before the fixture does.
+As its last act, every loop closes the asynchronous generators started on it. So the client is closed by such a generator, which
+is started when the client creates its first connection pool.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CLOSE_SECONDS = 5.0
 
 
 class ClosedWithLoop(ConnectionPoolListener):
-    """Sees a client come to life on a loop, and has it closed there."""
+    """A listener that notes the loop of a client's first use and has the client closed there."""
 
     def __init__(self) -> None:
         self.client: AsyncMongoClient[dict[str, Any]] | None = None
@@ -26,14 +26,14 @@ class ClosedWithLoop(ConnectionPoolListener):
         self._closing: AsyncGenerator[None] | None = None
 
     def pool_created(self, event: object) -> None:
-        """The client has been used for the first time, on the loop that runs now."""
+        """Note the running loop, on which the client is used for the first time."""
         if self._loop is None and self.client is not None:
             self._loop = asyncio.get_running_loop()
             self._closing = close_at_the_end(self.client)
             start(self._closing)
 
     def close(self) -> None:
-        """Close the client if its loop has not done so; a client that was never used has nothing to close."""
+        """Close the client unless its loop already has, or the client was never used."""
         if self._loop is None or self.client is None or self._loop.is_closed():
             return
         if self._loop.is_running():
@@ -42,7 +42,7 @@ class ClosedWithLoop(ConnectionPoolListener):
             self._loop.run_until_complete(self.client.close())
 
     def pool_ready(self, event: object) -> None:
-        """Not of interest."""
+        """Ignore the event."""
 
     pool_cleared = pool_closed = pool_ready
     connection_created = connection_ready = connection_closed = pool_ready
@@ -51,7 +51,7 @@ class ClosedWithLoop(ConnectionPoolListener):
 
 
 async def close_at_the_end(client: AsyncMongoClient[dict[str, Any]]) -> AsyncGenerator[None]:
-    """Wait, and close the client when the loop closes this generator."""
+    """Close the client when the loop closes this generator."""
     try:
         yield
     finally:
@@ -59,7 +59,7 @@ async def close_at_the_end(client: AsyncMongoClient[dict[str, Any]]) -> AsyncGen
 
 
 def start(generator: AsyncGenerator[None]) -> None:
-    """Run a generator to its first yield, without a task: nothing is awaited before it."""
+    """Run a generator to its first yield without a task; it awaits nothing before that."""
     try:
         generator.__anext__().__await__().send(None)
     except StopIteration:

@@ -1,7 +1,7 @@
-"""The plugin's options: declared here, read from the command line and the ini file into one frozen `Options`.
+"""The plugin's options: declared here, and read from the command line and the ini file into one frozen `Options`.
 
-Every mistake in them is a usage error, with a sentence that names the option. (This module is loaded in every pytest run, and defining a
-dataclass or a named tuple would take a quarter of all the time that loading the plugin takes.)
+Every invalid option is a usage error whose message names the option. (Every pytest run imports this module. Defining a dataclass or
+a named tuple would take a quarter of the plugin's whole loading time.)
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ Address = tuple[str, int]
 
 
 def address(host: str, port: int) -> Address:
-    """The address in its one spelling; all names of this machine's loopback are one host."""
+    """Return the normalized address; all names of the loopback interface are one host."""
     host = host.lower()
     return ("localhost" if host in LOOPBACK else host, port)
 
 
 class Options:
-    """What the user asked for; it does not change.
+    """The options of a run; immutable.
 
     Arguments:
-        active: ``--secantus``: run the server and isolate every test, whether it uses our fixtures or not.
-        uri: somebody else's server, to be used instead of one of our own.
-        settings: of the server, by the names of `secantus_server.settings.Settings`.
-        keep_definitions: what a test created and did not drop is there again, empty, when it is next used.
-        check_logins: check the logins of redirected clients also while the server has no users.
-        process: whether the server has a process of its own; `auto` where this one is patched or tests are forked.
+        active: ``--secantus``: run the server and isolate every test, even without our fixtures.
+        uri: an external server to use instead of our own.
+        settings: the server's settings, by the names of `secantus_server.settings.Settings`.
+        keep_definitions: keep the definitions of collections and indexes that tests create; they reappear, empty, at their next use.
+        check_logins: check the logins of redirected clients even while the server has no users.
+        process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
         forks: whether pytest-forked runs each test in a fork.
     """
 
@@ -71,48 +71,48 @@ class Options:
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Declare the options; an option of the command line wins over the ini line of the same name."""
+    """Declare the options. A command-line option takes precedence over the ini option of the same name."""
     group = parser.getgroup("secantus", "Secantus: a MongoDB server for tests")
     group.addoption(
         "--secantus",
         action="store_true",
-        help="run a server for the whole suite, name it in the environment, and isolate every test",
+        help="run a server for the whole suite, set environment variables to its URI, and isolate every test",
     )
     group.addoption(
         "--secantus-isolation",
         metavar="MODE",
-        help="restore (default): undo what each test wrote; namespace: a database per test; none",
+        help="restore (default): undo each test's writes; namespace: a database per test; none",
     )
-    group.addoption("--secantus-storage", metavar="WHERE", help=":memory: (default), or a directory for the servers' files")
+    group.addoption("--secantus-storage", metavar="WHERE", help=":memory: (default), or a directory for the servers' data")
     group.addoption(
         "--secantus-redirect",
         metavar="ADDRESSES",
-        help="with --secantus: host:port, or several with commas, that pymongo clients ask for and do not get",
+        help="with --secantus: host:port, or several separated by commas, from which pymongo clients are redirected to the test server",
     )
-    group.addoption("--secantus-uri", metavar="URI", help="use this server instead of an own one (isolation namespace or none)")
-    group.addoption("--secantus-process", metavar="WHEN", help="auto (default), yes or no: run the server in a process of its own")
+    group.addoption("--secantus-uri", metavar="URI", help="use an external server instead of starting one (isolation namespace or none)")
+    group.addoption("--secantus-process", metavar="WHEN", help="auto (default), yes or no: run the server in a child process")
     parser.addini("secantus_isolation", "as --secantus-isolation", default="")
     parser.addini("secantus_storage", "as --secantus-storage", default="")
     parser.addini("secantus_uri", "as --secantus-uri", default="")
     parser.addini("secantus_process", "as --secantus-process", default="")
-    parser.addini("secantus_env", "with --secantus: environment variables that get the URI", type="args", default=list(DEFAULT_ENV))
-    parser.addini("secantus_redirect", "as --secantus-redirect, with spaces between addresses", type="args", default=[])
-    parser.addini("secantus_settings", "settings of the server: lines such as ttl_interval_s = 1", type="linelist", default=[])
-    parser.addini("secantus_keep_definitions", "keep collections and indexes that tests create, without data: yes, no", default="")
-    parser.addini("secantus_check_logins", "check the logins of redirected clients even if there are no users: yes, no", default="")
+    parser.addini("secantus_env", "with --secantus: variables to set to the server's URI", type="args", default=list(DEFAULT_ENV))
+    parser.addini("secantus_redirect", "as --secantus-redirect, but separated by spaces", type="args", default=[])
+    parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
+    parser.addini("secantus_keep_definitions", "keep the definitions of collections and indexes that tests create: yes, no", default="")
+    parser.addini("secantus_check_logins", "check the logins of redirected clients even while there are no users: yes, no", default="")
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
 
 
 def read_options(config: pytest.Config, given: Namespace) -> Options:
-    """Read and check the options.
+    """Read and validate the options.
 
     Arguments:
         config: a configuration that has found its ini file.
         given: the command line: `config.option`, or `config.known_args_namespace` before the initial conftests are loaded.
 
     Raises:
-        pytest.UsageError: an option cannot be what it says.
+        pytest.UsageError: an option is invalid.
     """
     uri = choose(config, given.secantus_uri, "secantus_uri") or None
     isolation = read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri)
@@ -135,45 +135,45 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
 
 
 def choose(config: pytest.Config, given: str | None, name: str) -> str:
-    """What the command line gave, else the ini line."""
+    """Return the command-line value, or else the ini value."""
     return given if given is not None else str(config.getini(name))
 
 
 def read_isolation(text: str, uri: str | None) -> Isolation:
-    """The isolation; a server that is not ours has no snapshots, so there it is `namespace` unless said otherwise."""
+    """Return the isolation mode. The default for an external server, which has no snapshots, is `namespace`."""
     mode = text or ("namespace" if uri else "restore")
     if mode not in ISOLATIONS:
-        raise pytest.UsageError(f"secantus_isolation is {mode!r}; it can be {', '.join(ISOLATIONS)}")
+        raise pytest.UsageError(f"secantus_isolation is {mode!r}; it must be one of {', '.join(ISOLATIONS)}")
     if mode == "restore" and uri:
-        raise pytest.UsageError("secantus_isolation = restore needs a server of our own; with secantus_uri use namespace or none")
+        raise pytest.UsageError("secantus_isolation = restore does not work with secantus_uri; use namespace or none")
     return mode
 
 
 def read_truth(name: str, text: str, otherwise: bool) -> bool:
-    """Yes or no."""
+    """Parse yes or no."""
     if text and text.lower() not in TRUTHS:
-        raise pytest.UsageError(f"{name} is {text!r}; it can be yes or no")
+        raise pytest.UsageError(f"{name} is {text!r}; it must be yes or no")
     return TRUTHS[text.lower()] if text else otherwise
 
 
 def read_check_logins(text: str, uri: str | None) -> bool:
-    """Return whether logins are checked without users, too; a server of somebody else gets none of the credentials.
+    """Return whether to check logins while the server has no users. An external server receives no credentials.
 
     Raises:
-        pytest.UsageError: it is neither yes nor no, or it is yes for a server of somebody else.
+        pytest.UsageError: the value is neither yes nor no, or it is yes with an external server.
     """
     checks = read_truth("secantus_check_logins", text, False)
     if checks and uri:
-        raise pytest.UsageError("secantus_check_logins is for a server of our own; it cannot go with secantus_uri")
+        raise pytest.UsageError("secantus_check_logins cannot be combined with secantus_uri")
     return checks
 
 
 def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[str, Any]:
-    """The server's settings; what knows them is imported only where there are some. A fixed port is left to xdist's workers."""
+    """Parse the server's settings; import the settings module only if there are any. xdist workers adjust a fixed port themselves."""
     if not lines:
         return {}
     if uri:
-        raise pytest.UsageError("secantus_settings is for a server of our own; it cannot go with secantus_uri")
+        raise pytest.UsageError("secantus_settings cannot be combined with secantus_uri")
     from pytest_secantus.server_settings import is_worker, parse_settings
 
     try:
@@ -186,15 +186,15 @@ def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[s
 
 
 def read_process(text: str) -> Process:
-    """Whether the server has a process of its own."""
+    """Return whether to run the server in a child process."""
     when = text or "auto"
     if when not in PROCESSES:
-        raise pytest.UsageError(f"secantus_process is {when!r}; it can be {', '.join(PROCESSES)}")
+        raise pytest.UsageError(f"secantus_process is {when!r}; it must be one of {', '.join(PROCESSES)}")
     return when
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:
-    """The environment variables to set."""
+    """Return the environment variables to set."""
     for name in names:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise pytest.UsageError(f"secantus_env: {name!r} is not the name of an environment variable")
@@ -202,7 +202,7 @@ def read_names(names: list[str]) -> tuple[str, ...]:
 
 
 def read_address(text: str) -> Address:
-    """An address written as ``host``, ``host:port`` or ``[host]:port``."""
+    """Parse an address of the form ``host``, ``host:port`` or ``[host]:port``."""
     match = re.fullmatch(r"(?P<host>\[[^\]]+\]|[^:/@\s]+)(?::(?P<port>\d{1,5}))?", text)
     port = int(match["port"] or DEFAULT_PORT) if match else 0
     if match is None or not 0 < port < 65536:
@@ -211,26 +211,26 @@ def read_address(text: str) -> Address:
 
 
 def read_seed(paths: list[Path], uri: str | None, isolation: Isolation) -> tuple[Path, ...]:
-    """The files and directories to load, which must be there, and must not go into somebody's own database."""
+    """Return the seed files and directories. They must exist, and must not be loaded into a user's own database."""
     if paths and uri and isolation == "none":
-        raise pytest.UsageError("secantus_seed: with secantus_uri and isolation none it would be loaded into a database that is not ours")
+        raise pytest.UsageError("secantus_seed with secantus_uri and isolation none would load into an existing database")
     for path in paths:
         if not path.exists():
-            raise pytest.UsageError(f"secantus_seed: there is no {path}")
+            raise pytest.UsageError(f"secantus_seed: {path} does not exist")
     return tuple(paths)
 
 
 def read_database(name: str) -> str:
-    """A name that MongoDB takes for a database, and that is not one of its own."""
+    """Return the name of the test database; MongoDB must accept it, and it must not be a system database."""
     if not re.fullmatch(r"[^\s/\\.\"$*<>:|?\0]{1,38}", name) or name in {"admin", "local", "config"}:
-        raise pytest.UsageError(f"secantus_database: {name!r} cannot be the name of a test database")
+        raise pytest.UsageError(f"secantus_database: {name!r} is not allowed as the name of a test database")
     return name
 
 
 def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
-    """``:memory:`` or a directory, which is made when needed; a relative one starts at the root directory."""
+    """Return ``:memory:`` or a directory, which is created when needed. A relative path starts at pytest's root directory."""
     if uri and text:
-        raise pytest.UsageError("secantus_storage is for a server of our own; it cannot go with secantus_uri")
+        raise pytest.UsageError("secantus_storage cannot be combined with secantus_uri")
     if text in {"", MEMORY}:
         return MEMORY
     path = config.rootpath / text
@@ -240,7 +240,7 @@ def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
 
 
 def read_uri(uri: str | None) -> str | None:
-    """A connection string that the driver can read; one that names a DNS record is only looked up by the client."""
+    """Validate a connection string with the driver's parser. The client, not this check, resolves DNS records."""
     if uri is None or re.match(r"mongodb\+srv://.", uri):
         return uri
     try:

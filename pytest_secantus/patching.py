@@ -1,4 +1,4 @@
-"""Whether the server shares this process, or has one of its own."""
+"""The choice between a server in this process and one in a child process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
 
 def wants_process(options: Options) -> bool:
-    """Whether a server that is started now gets a process of its own.
+    """Return whether to start the server in a child process.
 
-    With `auto` it does where gevent or eventlet has patched this process, or pytest-forked runs the tests. If they patch later the
-    server stays: it uses nothing of what they replace.
+    `auto` does so if gevent or eventlet has patched this process, or if pytest-forked runs the tests. If they patch it later the server
+    stays in this process: it uses nothing that they replace.
     """
     return options.process == "yes" or (options.process == "auto" and (options.forks or is_patched()))
 
 
 def is_patched() -> bool:
-    """Whether gevent or eventlet has put its own sockets or threads into this process."""
+    """Return whether gevent or eventlet has replaced sockets or threads in this process."""
     gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
     if gevent is not None and any(map(gevent.is_module_patched, ("socket", "thread"))):
         return True

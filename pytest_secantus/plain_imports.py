@@ -1,7 +1,7 @@
 """Keep pytest from rewriting the server's assertions.
 
-pytest rewrites the assertions of all packages that come with a plugin, and so of the whole server: hundreds of modules that hold no
-test. A run that may not keep bytecode would do so each time, for longer than the server needs to start.
+pytest rewrites assertions in all packages distributed with a plugin, and so in the whole server: hundreds of modules without
+tests. A run that cannot write bytecode would do so every time, which takes longer than starting the server.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ PREFIX = "secantus_server."
 
 
 class PlainImports(MetaPathFinder):
-    """Finds the server's modules as Python does, before pytest's finder is asked."""
+    """A finder that finds the server's modules as Python does, ahead of pytest's finder."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Where a module is, or None for one that is not the server's."""
+        """Return the spec of one of the server's modules, or None for any other module."""
         return PathFinder.find_spec(fullname, path, target) if fullname.startswith(PREFIX) else None
 
 
 def import_plainly(config: pytest.Config) -> None:
-    """Import the server's modules as they are until the run ends."""
+    """Import the server's modules without rewriting until the run ends."""
     finder = PlainImports()
     sys.meta_path.insert(0, finder)
     config.add_cleanup(lambda: sys.meta_path.remove(finder))

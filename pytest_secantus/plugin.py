@@ -1,4 +1,4 @@
-"""pytest's hooks, and nothing else: each hands over to the module whose subject it is."""
+"""pytest's hooks. Each only delegates to the module that implements its subject."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """With ``--secantus`` the server is up before the first conftest is imported, which may ask for it."""
+    """With ``--secantus``, start the server before the first conftest is imported, which may use it."""
     import_plainly(early_config)
     given = early_config.known_args_namespace
     if given.secantus and not (given.help or given.version):
@@ -46,7 +46,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the options, declare the marker, and start here if the plugin came too late for the initial conftests."""
+    """Check the options, declare the marker, and start the server here if the plugin was loaded after the initial conftests."""
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
     worker = guard_of(config).worker
     if worker.options.active and not worker.running and not config.option.help:
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def start_for_suite(worker: Worker) -> None:
-    """``--secantus``: what stands in the way of a server is a mistake in the options, or in what is installed."""
+    """Start for ``--secantus``; report a server that cannot start as a usage error."""
     try:
         worker.start_for_suite()
     except CannotStart as error:
@@ -62,7 +62,7 @@ def start_for_suite(worker: Worker) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Beside pytest-run-parallel, tests that use our fixtures run in one thread."""
+    """Make pytest-run-parallel run tests with our fixtures in one thread."""
     if config.pluginmanager.hasplugin("run-parallel"):
         from pytest_secantus.companions import run_in_one_thread
 
@@ -70,7 +70,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """With ``--secantus`` the driver is looked at here, after whatever patches the process: see `pytest_secantus.imports`."""
+    """With ``--secantus``, check the driver after any code that patches the process: see `pytest_secantus.imports`."""
     worker = guard_of(session.config).worker
     try:
         if worker.for_suite:
@@ -80,7 +80,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """One line: where the server is, or that there is none yet, and how tests are isolated."""
+    """Return one line: the server's address, or when it starts, and how tests are isolated."""
     worker = guard_of(config).worker
     options = worker.options
     if options.active and getattr(config.option, "numprocesses", None):
@@ -88,28 +88,28 @@ def pytest_report_header(config: pytest.Config) -> str:
     elif worker.running:
         where = without_credentials(worker.server.uri)
     else:
-        where = without_credentials(options.uri or "starts when a fixture asks for it")
+        where = without_credentials(options.uri or "starts when a fixture needs it")
     if getattr(worker.server if worker.running else None, "pid", None):
-        where += " in a process of its own"
+        where += " in a child process"
     storage = "" if options.uri else f", storage {options.storage if options.storage != MEMORY else 'in memory'}"
     return f"secantus: {where}{storage}, isolation {options.isolation}"
 
 
 def without_credentials(uri: str) -> str:
-    """A connection string as it may stand in a log."""
+    """Return a connection string without its credentials, for the log."""
     return re.sub(r"//[^/]*@", "//", uri)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """A test that runs in a fork is isolated from here."""
+    """Isolate a test that runs in a fork from this process."""
     with guard_of(item.config).protocol(item):
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """The test begins."""
+    """Begin the test."""
     guard = guard_of(item.config)
     guard.begin_test(item)
     result = yield
@@ -119,13 +119,13 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(specname="pytest_runtest_setup", tryfirst=True)
 def pytest_runtest_setup_checked(item: pytest.Item) -> None:
-    """A test whose server has died fails before anything of it is set up."""
+    """Fail a test whose server has died before any of its fixtures is set up."""
     guard_of(item.config).check_server()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """The test ends; normally its finalizer has seen to it when this returns."""
+    """End the test, unless its finalizer already has."""
     guard = guard_of(item.config)
     guard.begin_teardown()
     try:
@@ -136,19 +136,19 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None, object, object]:
-    """What a fixture writes belongs to its scope."""
+    """Attribute a fixture's writes to its scope."""
     with guard_of(request.config).fixture_setup(fixturedef, request):
         return (yield)
 
 
 def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
-    """What a fixture wrote goes with it."""
+    """Undo a fixture's writes."""
     guard_of(request.config).fixture_finished(fixturedef)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add a hint to the report of a test that looked for a server elsewhere."""
+    """Add a hint to the report of a test that looked for a server at another address."""
     report = yield
     if call.excinfo is not None:
         add_hint(item.config, report, call.excinfo.value)
@@ -156,13 +156,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: object) -> None:
-    """Add the hint to a module that looked for one when it was imported."""
+    """Add the same hint to a module that looked for a server during its import."""
     if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
         add_hint(node.config, report, call.excinfo.value)
 
 
 def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport, error: BaseException) -> None:
-    """Say what may be wrong, if an error is about a server that is not there while ours is."""
+    """Add a hint if the error is about an unreachable server while ours is running."""
     worker = guard_of(config).worker
     if worker.running and report.outcome == "failed":
         from pytest_secantus.hints import TITLE, hint
@@ -173,21 +173,21 @@ def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectRe
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Send xdist's controller what the summary needs."""
+    """Send xdist's controller the data for the summary."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["secantus_logins"] = guard_of(session.config).worker.logins
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Add what a worker of xdist sent for the summary."""
+    """Add the data that an xdist worker sent for the summary."""
     guard_of(node.config).worker.logins_elsewhere += getattr(node, "workeroutput", {}).get("secantus_logins", 0)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say once that logins were not checked, if there were any."""
+    """Report once how many logins were not checked, if any."""
     if (count := guard_of(config).worker.logins) > 0:
         from pytest_secantus.hints import logins_line
 
-        terminalreporter.section("warnings of Secantus", sep="-")
+        terminalreporter.section("Secantus warnings", sep="-")
         terminalreporter.line(logins_line(count))

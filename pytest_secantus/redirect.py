@@ -1,8 +1,8 @@
-"""Send pymongo clients that ask for certain hosts to our server instead.
+"""Redirect pymongo clients of certain addresses to our server.
 
-A suite written for a mongod on ``localhost:27017`` runs so unchanged, and in parallel. A client keeps what it asked for - addresses,
-the name of a replica set, credentials, timeouts and the rest - and shows it; only its connections lead elsewhere. What our server has
-not is left out: TLS, load balancing, and ways to log in other than SCRAM. `logins.py` decides about the credentials.
+This runs a suite written for a mongod on ``localhost:27017`` unchanged, and in parallel. A client keeps and reports the options it
+was given: addresses, replica set name, credentials, timeouts and others. Only its connections lead elsewhere. Options for features that
+our server lacks are removed: TLS, load balancing, and authentication other than SCRAM. `logins.py` decides about the credentials.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from urllib.parse import unquote
 from pytest_secantus.logins import Logins
 from pytest_secantus.options import DEFAULT_PORT, Address, address
 
-#: Options (lower case) that our server does not have; those that begin with tls, ssl or srv go too.
+#: Options (in lower case) that our server does not support. Those that begin with tls, ssl or srv are removed too.
 NOT_OURS = frozenset({"authmechanismproperties", "loadbalanced"})
-#: Options about a login.
+#: Options that concern authentication.
 LOGIN = frozenset({"username", "password", "authsource", "authmechanism"})
-#: The mechanisms by which a client can log in to our server.
+#: The authentication mechanisms that our server supports.
 MECHANISMS = frozenset({"DEFAULT", "SCRAM-SHA-1", "SCRAM-SHA-256"})
 
 
 class Uri(NamedTuple):
-    """The parts of a connection string that matter here."""
+    """The relevant parts of a connection string."""
 
     scheme: str
     login: str
@@ -34,11 +34,11 @@ class Uri(NamedTuple):
     options: str
 
     def kept_options(self, login: bool) -> list[str]:
-        """Return the options that our server has; those about a login only if `login`."""
+        """Return the options that our server supports; those that concern authentication only if `login`."""
         return [option for option in self.options.split("&") if option and not is_foreign_option(option.partition("=")[0], login)]
 
     def mechanisms(self) -> Iterator[str]:
-        """The mechanism by which the client wants to log in, if the connection string says."""
+        """Return the authentication mechanism that the connection string names, if any."""
         for option in self.options.split("&"):
             name, _, value = option.partition("=")
             if name.lower() == "authmechanism":
@@ -46,7 +46,7 @@ class Uri(NamedTuple):
 
 
 def parse_uri(uri: str) -> Uri:
-    """Take a connection string apart; what is wrong with it is left for the driver to say."""
+    """Split a connection string. The driver reports its errors."""
     scheme, _, rest = uri.partition("://")
     rest, _, options = rest.partition("?")
     place, _, database = rest.partition("/")
@@ -55,13 +55,13 @@ def parse_uri(uri: str) -> Uri:
 
 
 def is_foreign_option(name: str, login: bool) -> bool:
-    """Return whether an option is about something that our server does not have, or about a login that is not to be kept."""
+    """Return whether an option concerns a feature that our server lacks, or a login that is not kept."""
     name = name.lower()
     return name in NOT_OURS or name.startswith(("tls", "ssl", "srv")) or (name in LOGIN and not login)
 
 
 def addresses(hosts: str, port: int) -> Iterator[Address]:
-    """The addresses in a list of hosts; without a port it is `port`."""
+    """Return the addresses in a list of hosts; `port` is the default port."""
     for host in unquote(hosts).split(","):
         name, colon, digits = host.rpartition(":")
         if colon and digits.isdigit():
@@ -71,16 +71,16 @@ def addresses(hosts: str, port: int) -> Iterator[Address]:
 
 
 class Redirect:
-    """Which addresses are taken over, and where to.
+    """The addresses to redirect, and their target.
 
     Arguments:
         taken: the addresses.
         target: our server's ``host:port``.
-        in_place: clients keep the addresses and their connections are redirected. Otherwise the address that a client asks for is
-            replaced, and the name of its replica set left out: that is for a server of somebody else, which names its own hosts.
-        checks_logins: check every login, also while the server has no users.
+        in_place: clients keep their addresses and only their connections are redirected. Otherwise the address that a client is given is
+            replaced, and its replica set name removed. That is for an external server, which reports its own hosts.
+        checks_logins: check every login, even while the server has no users.
 
-    Threads: clients may be made in any; what changes is in `logins`.
+    Threads: any thread may create clients; only `logins` changes.
     """
 
     def __init__(self, taken: frozenset[Address], target: str, in_place: bool = True, checks_logins: bool = False) -> None:
@@ -92,25 +92,25 @@ class Redirect:
         self.logins = Logins(checks_logins)
 
     def takes(self, host: str, port: int | None) -> bool:
-        """Whether connections to this address lead to our server."""
+        """Return whether connections to this address are redirected."""
         return address(host, port or DEFAULT_PORT) in self._taken
 
     def destination(self, asked: Any) -> Any:
-        """Where a connection to this address leads, as the driver has addresses."""
+        """Return the address to connect to instead, in the driver's form."""
         return self._ours if self.takes(*asked[:2]) else asked
 
     def keeps_login(self, host: str | Sequence[str] | None, options: dict[str, Any]) -> bool:
-        """Return whether a client keeps its credentials: our server can check them."""
+        """Return whether a client keeps its credentials because our server can check them."""
         given = [value for name, value in options.items() if name.lower() == "authmechanism" and value is not None]
         for entity in [host] if isinstance(host, str) else host or ():
             given += parse_uri(entity).mechanisms() if "://" in entity else ()
         return self.in_place and MECHANISMS.issuperset(given)
 
     def host(self, host: str | Sequence[str] | None, port: int | None, login: bool = False) -> str | list[str] | None:
-        """Return the host argument to use instead, or None if none of those asked for is taken over.
+        """Return the host argument to use instead, or None if no given address is redirected.
 
         Arguments:
-            host, port: what the client was given.
+            host, port: the client's arguments.
             login: keep the credentials.
         """
         asked = [host] if isinstance(host, str) else list(host or ["localhost"])
@@ -125,13 +125,13 @@ class Redirect:
         return [self._without_foreign(uri, login) if uri else entity for entity, uri in zip(asked, uris, strict=True)]
 
     def options(self, options: dict[str, Any], login: bool = False) -> dict[str, Any]:
-        """Return the keyword arguments of a redirected client without what our server does not have."""
+        """Return a redirected client's keyword arguments without those for features that our server lacks."""
         if not login and any(name.lower() == "username" and value for name, value in options.items()):
             self.logins.leave_out()
         return {name: value for name, value in options.items() if not self._drops(name, login)}
 
     def wrap(self, original: Callable[..., None]) -> Callable[..., None]:
-        """A constructor of a client that looks at the hosts first."""
+        """Return a client constructor that first redirects its hosts."""
 
         @functools.wraps(original)
         def constructor(client: Any, host: Any = None, port: int | None = None, *args: Any, **kwargs: Any) -> None:
@@ -148,7 +148,7 @@ class Redirect:
         return is_foreign_option(name, login) or (not self.in_place and name.lower() == "replicaset")
 
     def _without_foreign(self, uri: Uri, login: bool) -> str:
-        """The connection string with the hosts that it names; one that names a DNS record means a host of that name."""
+        """Return the connection string without unsupported options. One that names a DNS record becomes one with that host."""
         place = f"{uri.login}@{uri.hosts}" if login and uri.login else uri.hosts
         return join("mongodb" if uri.scheme == "mongodb+srv" else uri.scheme, place, uri.database, uri.kept_options(login))
 
@@ -158,16 +158,16 @@ class Redirect:
 
 
 def join(scheme: str, hosts: str, database: str, options: list[str]) -> str:
-    """A connection string of these parts."""
+    """Join these parts to a connection string."""
     return f"{scheme}://{hosts}/{database}" + (f"?{'&'.join(options)}" if options else "")
 
 
 @contextmanager
 def clients_redirected(redirect: Redirect) -> Iterator[None]:
-    """Patch pymongo's two clients, and with them every class made of them, for as long as the block lasts.
+    """Patch pymongo's two client classes, and with them every subclass, within the block.
 
     Raises:
-        UnknownDriver: it should redirect connections, and this version of pymongo opens them in a way that is not known.
+        UnknownDriver: connections are to be redirected, and this version of pymongo opens them in an unknown way.
     """
     from pymongo import AsyncMongoClient, MongoClient
 

@@ -1,14 +1,14 @@
-"""Seeds: where the data that tests begin with comes from, and how it gets into a database.
+"""Seeds: read initial test data from a source and write it into a database.
 
-A source is a file, a directory or a Python callable. Whatever it is, it becomes `Contents`: raw documents, indexes and options
-by database and collection, which `write` inserts; `save` keeps them as a directory that is itself a source.
+A source is a file, a directory or a Python callable. Each is read into `Contents`: raw documents, indexes and options by database
+and collection. `write` inserts them; `save` writes a directory that is itself a source.
 
     users.json           Extended JSON: an array of documents for the collection `users`, or an object of such arrays by collection
     users.jsonl          Extended JSON, one document per line (also .ndjson)
     users.yaml           as .json, in YAML (also .yml; needs PyYAML)
-    users.bson           documents one after the other, as mongodump writes them, with users.metadata.json if it is there
-    a directory          all such files in it; a subdirectory is a database of its own name
-    a callable           is given an empty database and fills it; "package.module:function" names one
+    users.bson           concatenated documents, as mongodump writes them, with users.metadata.json if it exists
+    a directory          all such files in it; a subdirectory is a database of that name
+    a callable           receives an empty database and fills it; "package.module:function" names one
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ class SeedError(Exception):
 
 @dataclass
 class CollectionSeed:
-    """What goes into one collection."""
+    """The contents of one collection."""
 
     documents: list[bytes] = field(default_factory=list)
     indexes: list[dict[str, Any]] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
 
 
-#: By database, None for the one a test gets; then by collection.
+#: By database (None is the test's own database), then by collection.
 Contents = dict[str | None, dict[str, CollectionSeed]]
 
 
 def find_source(given: object, directories: Iterable[Path]) -> Source:
-    """What a marker's argument stands for: a callable, a path relative to one of `directories`, or ``module:function``.
+    """Resolve a marker's argument: a callable, a path relative to one of `directories`, or ``module:function``.
 
     Raises:
-        SeedError: nothing answers to it.
+        SeedError: no such file, directory or callable exists.
     """
     if callable(given):
         return given
@@ -70,7 +70,7 @@ def find_source(given: object, directories: Iterable[Path]) -> Source:
             return directory / text
     if re.fullmatch(r"[\w.]+:\w+", text):
         return import_callable(text)
-    raise SeedError(f"secantus_seed: there is no file, directory or callable {text!r}")
+    raise SeedError(f"secantus_seed: no file, directory or callable {text!r} exists")
 
 
 def import_callable(name: str) -> Source:
@@ -87,10 +87,10 @@ def import_callable(name: str) -> Source:
 
 
 def read_path(path: Path) -> Contents:
-    """Read a file, or a directory with everything in it.
+    """Read a file, or a directory with all its contents.
 
     Raises:
-        SeedError: a file is not what its name says.
+        SeedError: a file's content does not match its suffix.
     """
     if not path.is_dir():
         return {None: read_file(path)}
@@ -104,9 +104,9 @@ def read_path(path: Path) -> Contents:
 
 
 def seed_entries(directory: Path) -> set[Path]:
-    """What is a seed in a directory: no README, no hidden file, and not what mongodump says of itself.
+    """Return the seed files in a directory: no README, no hidden file, none of mongodump's own metadata.
 
-    Metadata stands for its dump, which is not there for a view.
+    A collection's metadata file represents its dump; a view has only the metadata file.
     """
     found = set()
     for entry in directory.iterdir():
@@ -118,15 +118,15 @@ def seed_entries(directory: Path) -> set[Path]:
 
 
 def dump_of(metadata: Path) -> Path:
-    """The dump that a metadata file belongs to."""
+    """Return the dump that a metadata file belongs to."""
     return metadata.with_name(metadata.name.removesuffix(METADATA) + ".bson")
 
 
 def read_file(path: Path) -> dict[str, CollectionSeed]:
-    """Read one file by its suffix; returns what it has for each collection."""
+    """Read one file by its suffix; return its contents by collection."""
     reader = READERS.get(path.suffix)
     if reader is None:
-        raise SeedError(f"secantus_seed: {path} is none of {' '.join(READERS)}")
+        raise SeedError(f"secantus_seed: the suffix of {path} is not one of {' '.join(READERS)}")
     try:
         return reader(path)
     except (ValueError, TypeError, OverflowError, bson.errors.BSONError) as error:
@@ -134,20 +134,20 @@ def read_file(path: Path) -> dict[str, CollectionSeed]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file, without the mark that some editors put before it."""
+    """Return the text of a file without a byte order mark."""
     return path.read_text(encoding="utf-8-sig")
 
 
 def read_json(path: Path) -> dict[str, CollectionSeed]:
-    """Extended JSON: an array of documents, or arrays by collection."""
+    """Read Extended JSON: an array of documents, or an object with arrays by collection."""
     text = read_text(path)
     if not text.strip():
-        raise ValueError("it is empty; a collection without documents is []")
+        raise ValueError("it is empty; write [] for a collection without documents")
     return by_collection(extended_json.loads(text), path.stem)
 
 
 def read_json_lines(path: Path) -> dict[str, CollectionSeed]:
-    """Extended JSON, one document per line; empty lines do not count."""
+    """Read Extended JSON with one document per line; skip empty lines."""
     documents = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
         try:
@@ -158,11 +158,11 @@ def read_json_lines(path: Path) -> dict[str, CollectionSeed]:
 
 
 def read_yaml(path: Path) -> dict[str, CollectionSeed]:
-    """YAML in the shape of `read_json`; ``$oid`` and the like mean what they mean there."""
+    """Read YAML of the same structure as `read_json`; ``$oid`` and the like have their Extended JSON meaning."""
     try:
         import yaml
     except ImportError as error:
-        raise SeedError(f"secantus_seed: to read {path} install pytest-secantus[yaml]") from error
+        raise SeedError(f"secantus_seed: reading {path} requires pytest-secantus[yaml]") from error
     try:
         data = yaml.safe_load(read_text(path))
     except yaml.YAMLError as error:
@@ -171,7 +171,7 @@ def read_yaml(path: Path) -> dict[str, CollectionSeed]:
 
 
 def from_yaml(value: Any) -> Any:
-    """Turn what YAML gives into what BSON takes: Extended JSON objects into values, days into dates."""
+    """Convert values from YAML for BSON: Extended JSON objects become values, and days become dates."""
     if isinstance(value, dict):
         return extended_json.object_hook({key: from_yaml(item) for key, item in value.items()})
     if isinstance(value, list):
@@ -182,11 +182,11 @@ def from_yaml(value: Any) -> Any:
 
 
 def read_bson(path: Path) -> dict[str, CollectionSeed]:
-    """The documents of a dump, and the indexes and options in the metadata beside it; a view has only those."""
+    """Read the documents of a dump, and the indexes and options of its metadata file. A view has only metadata."""
     metadata = path.with_name(path.stem + METADATA)
     described = json_util.loads(read_text(metadata), json_options=extended_json.OPTIONS) if metadata.exists() else {}
     if not isinstance(described, dict):
-        raise ValueError(f"{metadata.name} is not an object")
+        raise ValueError(f"{metadata.name} does not contain an object")
     documents = bson.decode_all(path.read_bytes(), DEFAULT_RAW_BSON_OPTIONS) if path.exists() else []
     seed = CollectionSeed([bytes(document.raw) for document in documents])
     seed.indexes = [index for index in described.get("indexes", []) if index.get("name") != "_id_"]
@@ -205,7 +205,7 @@ READERS: dict[str, Callable[[Path], dict[str, CollectionSeed]]] = {
 
 
 def by_collection(data: Any, name: str) -> dict[str, CollectionSeed]:
-    """Sort what a file holds into collections: an array belongs to the one with the file's name."""
+    """Group a file's contents by collection: an array belongs to the collection named after the file."""
     collections = data if isinstance(data, dict) else {name: data}
     for collection, documents in collections.items():
         if not isinstance(documents, list) or not all(isinstance(document, dict) for document in documents):
@@ -215,19 +215,19 @@ def by_collection(data: Any, name: str) -> dict[str, CollectionSeed]:
 
 
 def run_callable(function: Callable[[Database[dict[str, Any]]], object], scratch: Database[dict[str, Any]]) -> Contents:
-    """Let `function` fill an empty database, and return what it then holds.
+    """Let `function` fill an empty database, and return the database's contents.
 
     Raises:
-        SeedError: it is a coroutine function; there is no loop yet when seeds are loaded.
+        SeedError: `function` is a coroutine function; no event loop exists when seeds are loaded.
     """
     if inspect.iscoroutinefunction(function):
-        raise SeedError(f"secantus_seed: {describe(function)} is a coroutine function; it has to be a plain one")
+        raise SeedError(f"secantus_seed: {describe(function)} is a coroutine function; use a plain function")
     function(scratch)
     return {None: dict(dump(scratch))}
 
 
 def dump(database: Database[dict[str, Any]]) -> Iterator[tuple[str, CollectionSeed]]:
-    """What a database holds, collection by collection; views come last, after what they look at."""
+    """Return a database's contents by collection; views come after the collections that they read."""
     described = sorted(database.list_collections(), key=lambda info: info["type"] == "view")
     for info in described:
         if info["name"].startswith("system."):
@@ -241,7 +241,7 @@ def dump(database: Database[dict[str, Any]]) -> Iterator[tuple[str, CollectionSe
 
 
 def save(contents: Contents, directory: Path) -> None:
-    """Write contents as a directory that `read_path` reads back."""
+    """Write contents as a directory that `read_path` can read."""
     for database, collections in contents.items():
         place = directory if database is None else directory / quote(database, safe="")
         place.mkdir(exist_ok=True)
@@ -253,10 +253,10 @@ def save(contents: Contents, directory: Path) -> None:
 
 
 def write(contents: Contents, client: Client, database: str) -> None:
-    """Insert contents; what is for the test's own database goes into `database`.
+    """Insert contents; documents for the test's own database go into `database`.
 
     Raises:
-        SeedError: a document or an index is refused.
+        SeedError: the server rejects a document or an index.
     """
     for name, collections in contents.items():
         target = client[name or database]
@@ -268,14 +268,14 @@ def write(contents: Contents, client: Client, database: str) -> None:
 
 
 def reason(error: PyMongoError) -> str:
-    """What the server said, of a bulk write about the first mistake, and not all that the driver knows."""
+    """Return the server's message, for a bulk write that of the first error, without the driver's additional details."""
     details = (error.details if isinstance(error, OperationFailure) else None) or {}
     mistakes = details.get("writeErrors") or [details]
     return str(mistakes[0].get("errmsg", error))
 
 
 def write_collection(database: Database[dict[str, Any]], name: str, seed: CollectionSeed) -> None:
-    """Make a collection if it is not there, and put documents and indexes into it."""
+    """Create a collection if it does not exist, and insert documents and indexes."""
     if (seed.options or not seed.documents) and name not in database.list_collection_names():
         database.create_collection(name, check_exists=False, **seed.options)
     if seed.documents:
@@ -287,7 +287,7 @@ def write_collection(database: Database[dict[str, Any]], name: str, seed: Collec
 
 
 def describe(source: Source) -> str:
-    """A name for a source that no other has; without a ``<`` in it, it is the same in every process of a run."""
+    """Return a unique name for a source. A name without ``<`` is the same in every process of a run."""
     if isinstance(source, Path):
         return str(source.resolve())
     name = f"{source.__module__}:{getattr(source, '__qualname__', type(source).__qualname__)}"
@@ -295,7 +295,7 @@ def describe(source: Source) -> str:
 
 
 def is_importable(source: Source) -> bool:
-    """Whether a callable's name stands for it: not so a lambda, a closure, a method of an object, a function that was defined anew."""
+    """Return whether a callable can be imported by its name; lambdas, closures, bound methods and redefined functions cannot."""
     found: object = sys.modules.get(source.__module__)
     for part in getattr(source, "__qualname__", "").split("."):
         found = getattr(found, part, None)

@@ -1,7 +1,7 @@
-"""The process of a server, seen from inside: `main` is what `child.py` starts.
+"""The main program of the server's child process, which `child.py` starts.
 
-Descriptor 0 is the door: a socket through which the test process, and each process forked from it, passes the sockets of its channels. The
-process ends as soon as nobody holds the other end of the door, or its parent is another one: then the test process is gone.
+File descriptor 0 is the *door*, a socket. Through it the test process and each of its forks pass the sockets of their channels. The
+process exits once no process holds the other end of the door, or its parent changes: both mean that the test process has ended.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from secantus_server.snapshots import SetAside, Snapshot
 from secantus_server.system._threads import Lock, Thread
 
 DOOR = 0
-#: How often the process looks whether its parent lives: a fork of that may hold the door open.
+#: The interval for checking that the parent lives. A fork of the parent may hold the door open.
 PARENT_CHECK_S = 1.0
 
 
 class Process:
-    """The server of this process, and who calls it.
+    """The server of this process and its channels.
 
-    Threads: each channel has one; `_calls` lets one call at a time run and guards the rest.
+    Threads: each channel has one. `_calls` serializes calls and guards all other attributes.
 
     Arguments:
-        owner: the process that started this one. What another leaves open when it ends, a fork that crashed, is undone.
+        owner: the process that started this one. Snapshots left open by any other process, such as a crashed fork, are undone.
     """
 
     def __init__(self, owner: int) -> None:
@@ -40,12 +40,12 @@ class Process:
         self._server: SecantusDBServer | None = None
         self._objects = Objects((Snapshot, SetAside))
         self._calls = Lock()
-        #: The channels of forks, and the snapshots that were opened through each.
+        #: The channels of forks, each with the snapshots opened through it.
         self._forks: dict[Channel, list[Snapshot]] = {}
         self._is_over = False
 
     def serve(self, channel: Channel) -> None:
-        """Answer the calls that come through a channel until it is closed; its first message says from which process."""
+        """Answer the calls on a channel until it is closed; its first message is the caller's process id."""
         try:
             if loads(channel.receive(), self._objects) != self._owner:
                 with self._calls:
@@ -61,7 +61,7 @@ class Process:
 
     def _answer(self, channel: Channel, message: bytes) -> bytes:
         with self._calls:
-            # A fork may have ended a moment ago, and its channel's thread not know it yet.
+            # A fork may have just ended without its channel's thread having noticed.
             for fork in [one for one in self._forks if one is not channel and one.has_ended]:
                 self._leave(fork)
             try:
@@ -72,7 +72,7 @@ class Process:
                 return self._refuse(error)
 
     def _refuse(self, error: BaseException) -> bytes:
-        """The answer that raises an error over there; one that we did not expect is printed as well."""
+        """Return the reply that raises an error in the caller; print an unexpected one as well."""
         if self._server is None:
             self._is_over = True
         elif not isinstance(error, CommandError):
@@ -83,13 +83,13 @@ class Process:
             return dumps((False, RuntimeError(f"{type(error).__name__}: {error}")), self._objects)
 
     def _call(self, channel: Channel, name: str, arguments: tuple[tuple[Any, ...], dict[str, Any]] | None) -> Any:
-        """Call a method of the server, or read an attribute of it if there are no arguments; ``start`` makes the server."""
+        """Call a method of the server, or read an attribute if `arguments` is None; ``start`` creates the server."""
         if name == "start":
             assert arguments is not None
             self._server = SecantusDBServer(**arguments[1])
             self._start(self._server)
             return self._server.uri, self._server.port
-        assert self._server is not None, "the server is started first"
+        assert self._server is not None, "the server has not been started"
         self._is_over = name == "stop"
         attribute = getattr(self._server, name)
         if arguments is None:
@@ -108,11 +108,11 @@ class Process:
         except BaseException:
             self._server = None
             raise
-        # What the start made stays for good: the garbage collector need not look at it again.
+        # Exclude the objects created at start from garbage collection: they live until the process ends.
         gc.freeze()
 
     def _leave(self, channel: Channel) -> None:
-        """A channel was closed: undo what was written since the first of its snapshots that is still open."""
+        """Undo the writes made since the first open snapshot of a closed channel."""
         opened = self._forks.pop(channel, [])
         if opened and self._server is not None and not self._is_over:
             open_now = self._server.snapshots
@@ -122,8 +122,8 @@ class Process:
 
 
 def main() -> NoReturn:
-    """Serve until the test process is gone."""
-    # Ctrl-C is the test process's affair.
+    """Serve until the test process has ended."""
+    # Ctrl-C is meant for the test process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     parent = os.getppid()
@@ -132,12 +132,12 @@ def main() -> NoReturn:
     process = Process(parent)
     while (sock := next_channel(door, parent)) is not None:
         Thread(process.serve, (Channel(sock),), "secantus-calls").start()
-    # There is nobody for whom anything would have to be kept.
+    # No data needs to be saved: its only user has ended.
     os._exit(0)
 
 
 def next_channel(door: _socket.socket, parent: int) -> _socket.socket | None:
-    """The next channel's socket, or None when the test process is gone."""
+    """Return the socket of the next channel, or None when the test process has ended."""
     one = array.array("i", [0])
     while os.getppid() == parent:
         try:

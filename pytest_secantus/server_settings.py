@@ -1,4 +1,4 @@
-"""The server's settings, as ini `secantus_settings` gives them, and each worker's share of what several servers cannot all have."""
+"""The server's settings from the ini option `secantus_settings`, and each xdist worker's share of the port range and the memory."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, Final
 
 from pytest_secantus.options import TRUTHS
 
-#: What other options say, or what a server inside pytest cannot have.
+#: Settings that other options cover, or that a server inside pytest cannot have.
 NOT_HERE: Final = {"storage_path": "use secantus_storage", "host": "the server of a test run listens on 127.0.0.1"}
-#: What xdist tells its workers.
+#: The variables that xdist sets for its workers.
 WORKER: Final = "PYTEST_XDIST_WORKER"
 WORKERS: Final = "PYTEST_XDIST_WORKER_COUNT"
 
 
 def parse_settings(lines: list[str]) -> dict[str, Any]:
-    """The settings in lines of ``name = value``, named and checked as in `secantusdb.toml`.
+    """Parse lines of ``name = value``, with the names and values of `secantusdb.toml`.
 
     Raises:
-        ValueError: a line is no setting; the message says why.
+        ValueError: a line is not a valid setting; the message says why.
     """
     from secantus_server.settings import Settings, SettingsError, check_names
 
@@ -28,7 +28,7 @@ def parse_settings(lines: list[str]) -> dict[str, Any]:
     for line in lines:
         name, equals, text = (part.strip() for part in line.partition("="))
         if not equals:
-            raise ValueError(f"{line!r} is not name = value")
+            raise ValueError(f"{line!r} does not have the form name = value")
         if name in NOT_HERE:
             raise ValueError(f"{name} cannot be set here: {NOT_HERE[name]}")
         try:
@@ -41,10 +41,10 @@ def parse_settings(lines: list[str]) -> dict[str, Any]:
 
 
 def convert(name: str, text: str, kind: type) -> Any:
-    """The value that a text stands for; an empty one, or one in quotes, is a text of its own.
+    """Convert a text to a setting's value. An empty or quoted text is a string.
 
     Raises:
-        ValueError: it cannot be.
+        ValueError: the text is not a valid value.
     """
     if kind is str:
         return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
@@ -56,15 +56,15 @@ def convert(name: str, text: str, kind: type) -> Any:
 
 
 def is_worker(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process is a worker of xdist."""
+    """Return whether this process is an xdist worker."""
     return WORKER in environ
 
 
 def settings_of_worker(settings: Mapping[str, Any], in_memory: bool, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """The settings of this process's server.
+    """Return the settings of this process's server.
 
-    A fixed port is that of the first worker; the others take the ports after it. The memory that a store in memory may take is shared
-    out among the workers, unless `cache_size_mb` says how much each may take.
+    A fixed port is the first worker's; the others use the ports after it. The workers share the memory limit of in-memory stores equally,
+    unless `cache_size_mb` sets the limit of each.
     """
     mine = {"port": 0, **settings}
     workers = int(environ.get(WORKERS, "1"))

@@ -8,11 +8,11 @@ from pymongo import MongoClient
 
 
 class SharedClient(MongoClient[dict[str, Any]]):
-    """A client that no test can take from the next: an application that is given it may well close it when it is done."""
+    """A client whose `close` does nothing, because an application that receives it may close it while other tests still use it."""
 
     def close(self) -> None:
         """Do nothing: the fixture closes it."""
 
     def close_for_good(self) -> None:
-        """Close it, after the last test."""
+        """Close the client after the last test."""
         super().close()

@@ -1,4 +1,4 @@
-"""The interface through which layers see a server. It is for type checkers only; nothing imports it at run time."""
+"""The server's interface as seen by the layers, for type checking only; no module imports it at run time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Handle = Any
 
 
 class SnapshotStore(Protocol):
-    """What a server must do for its storage to be layered."""
+    """The snapshot operations that layers need of a server."""
 
     @property
     def snapshots(self) -> tuple[Handle, ...]:
@@ -18,19 +18,19 @@ class SnapshotStore(Protocol):
         """Open a snapshot inside the others."""
 
     def restore(self, snapshot: Handle) -> None:
-        """Undo what was written since; the snapshots inside it end, it stays open."""
+        """Undo the writes since a snapshot. The snapshots inside it end; it stays open."""
 
     def keep_definitions(self) -> None:
-        """From now on a restore keeps the definitions of collections and indexes that it takes away."""
+        """Keep the definitions of collections and indexes that later restores remove."""
 
     def release(self, snapshot: Handle) -> None:
-        """End a snapshot and those inside it, and keep what was written."""
+        """End a snapshot and those inside it, and keep the writes."""
 
     def written_since(self, snapshot: Handle) -> bool:
-        """Whether anything was written since."""
+        """Return whether anything was written since."""
 
     def set_aside(self, snapshot: Handle) -> Any:
-        """Undo what was written since, end it and those inside it, and return what `put_back` needs to bring all of it back."""
+        """Undo the writes since a snapshot, end it and those inside it, and return the data with which `put_back` restores them."""
 
     def put_back(self, aside: Any) -> None:
-        """Open the snapshots again, inside those now open, and write again what was written in each."""
+        """Reopen the snapshots inside those now open, and replay the writes made in each."""

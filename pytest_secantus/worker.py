@@ -1,6 +1,6 @@
-"""What one pytest process has: its options, its server once there is one, and what goes with it. No pytest in here.
+"""The state of one pytest process: its options, its server and all that depends on the server. Independent of pytest.
 
-The server is started by whoever asks for it first, a fixture or ``--secantus``, and only then is anything heavy imported.
+The first user, a fixture or ``--secantus``, starts the server. Expensive imports happen only then.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ OLDEST_DRIVER = (4, 9)
 
 
 class CannotStart(Exception):
-    """What the options ask for cannot be had here; the message is one sentence."""
+    """The options cannot be satisfied on this machine; the message is one sentence."""
 
 
 class ServerDied(Exception):
-    """The server had a process of its own, and that has ended; the message says how."""
+    """The server's child process has ended; the message says how."""
 
 
 class Worker:
@@ -54,25 +54,25 @@ class Worker:
         self.is_left_to_parent = False
         self.redirect: Redirect | None = None
         self.logins_elsewhere = 0
-        #: The fixtures that are still set up although what they wrote has gone with a server that died.
+        #: The fixtures that are still set up although a server that died took their writes with it.
         self.bereft: set[Hashable] = set()
 
     @property
     def running(self) -> bool:
-        """Whether there is a server."""
+        """Whether the server is running."""
         return self._server is not None
 
     @property
     def server(self) -> AnyServer:
-        """The server, which has been started."""
+        """The running server."""
         assert self._server is not None
         return self._server
 
     def start(self) -> None:
-        """Start the server, unless it runs, and load the seeds that every test begins with.
+        """Start the server unless it runs, and load the base seeds.
 
         Raises:
-            CannotStart: the driver, the storage directory or a seed is not what it should be.
+            CannotStart: the driver, the storage directory or a seed is unusable.
         """
         if self._server is not None:
             return
@@ -100,7 +100,7 @@ class Worker:
             raise
 
     def _fill(self) -> None:
-        """Load what every test begins with, and let layers be opened from there on. (Seeds import the driver: see `imports`.)"""
+        """Load the base seeds and attach the layers. (Seeds import the driver: see `imports`.)"""
         if self.options.seed:
             self.seeds.load_base()
         if self.options.isolation == "restore":
@@ -115,12 +115,12 @@ class Worker:
         return getattr(self._server, "serves_forks", False)
 
     def death(self) -> str | None:
-        """How the server ended, as a sentence, if it had a process of its own and that has ended."""
+        """Describe how the server's child process ended; None if it runs, or there is none."""
         died: str | None = getattr(self._server, "death", lambda: None)()
         return died
 
     def replace_server(self) -> None:
-        """Start another server in the place of one that has died, on the same port and with the seeds that every test begins with."""
+        """Start another server in place of one that has died, on the same port and with the base seeds."""
         server = cast("ChildServer", self.server)
         self.bereft |= self.layers.owners_below(SEED_RANK)
         self.layers.detach()
@@ -133,7 +133,7 @@ class Worker:
         self._fill()
 
     def start_for_suite(self) -> None:
-        """``--secantus``: start, name the server in the environment, and take over the clients of other servers."""
+        """Start for ``--secantus``: set the environment variables and redirect the clients of other servers."""
         from pytest_secantus.environment import variables_set
         from pytest_secantus.imports import when_imported
 
@@ -144,7 +144,7 @@ class Worker:
             self._cleanup.enter_context(when_imported("pymongo", self._redirect_clients))
 
     def _redirect_clients(self) -> None:
-        """Redirect connections, or the addresses that clients ask for if the server is not ours, or the driver not known."""
+        """Redirect connections. If the server is external or the driver unknown, replace the addresses that clients are given instead."""
         from pytest_secantus.driver import UnknownDriver
         from pytest_secantus.redirect import Redirect, clients_redirected
 
@@ -157,28 +157,28 @@ class Worker:
             self._cleanup.enter_context(clients_redirected(self.redirect))
 
     def stop(self) -> None:
-        """End everything that was started; the worker can be started again. The process that started others sweeps up after them."""
+        """End everything that was started; the worker can be started again. The main process also removes the directories of dead runs."""
         from pytest_secantus.xdist import MAIN, identify, sweep_if_there
 
         self._cleanup.close()
         if identify().worker == MAIN:
-            with suppress(OSError):  # What cannot be swept now, the next run will find.
+            with suppress(OSError):  # The next run removes whatever cannot be removed now.
                 sweep_if_there(self._base())
 
     @property
     def logins(self) -> int:
-        """How many redirected clients gave credentials, here and in the workers of xdist that have ended."""
+        """The number of redirected clients with unchecked credentials, here and in xdist workers that have ended."""
         return self.logins_elsewhere + (self.redirect.logins.unchecked if self.redirect is not None else 0)
 
     def leave_to_parent(self) -> None:
-        """For the child of a fork: a server that was started before is the parent's, who isolates tests; here it is an address."""
+        """Detach from the server in a fork: the parent owns it and isolates the tests."""
         self.is_left_to_parent = self.running
         self.layers.detach()
         self._client = None
 
     @property
     def client(self) -> MongoClient[dict[str, Any]]:
-        """The plugin's own client, which no test sees and so none can close."""
+        """The plugin's own client, hidden from tests so that none can close it."""
         if self._client is None:
             from pymongo import MongoClient
 
@@ -188,16 +188,22 @@ class Worker:
 
     @property
     def seeds(self) -> Seeds:
-        """The seeds known so far."""
+        """The seeds loaded so far."""
         if self._seeds is None:
             from pytest_secantus.seeds import Seeds
 
-            self._seeds = Seeds(self)
+            self._seeds = Seeds(
+                self.options,
+                self.layers,
+                client=lambda: self.client,
+                run_directory=lambda: self.run_directory,
+                new_database_name=self.new_database_name,
+            )
         return self._seeds
 
     @property
     def run_directory(self) -> RunDirectory:
-        """The directory that the processes of this run share; entered, and dead runs swept, on first use."""
+        """The directory that the processes of this run share. First use enters it and removes dead runs."""
         if self._run_directory is None:
             from pytest_secantus.xdist import RunDirectory, identify
 
@@ -208,7 +214,7 @@ class Worker:
         return self._run_directory
 
     def new_database_name(self) -> str:
-        """A name no database has yet, for one test's view; on a server that is not ours it is written down first."""
+        """Return an unused database name for one test. On an external server, note it in the run's journal first."""
         from pytest_secantus.xdist import identify
 
         self._names += 1
@@ -240,7 +246,7 @@ class Worker:
         return SecantusDBServer(**settings)
 
     def _stop_server(self) -> None:
-        """Stop the server, also one whose start was interrupted."""
+        """Stop the server, even if its start was interrupted."""
         self.layers.detach()
         server, self._server, self._seeds = self._server, None, None
         if server is not None:
@@ -257,7 +263,7 @@ class Worker:
             directory.close()
 
     def target(self) -> str:
-        """The server's ``host:port``, where redirected clients go."""
+        """Return the server's ``host:port``, to which clients are redirected."""
         if self.options.uri is not None:
             from pytest_secantus.redirect import parse_uri
 
@@ -265,7 +271,7 @@ class Worker:
         return f"127.0.0.1:{self.server.port}"
 
     def _told(self) -> str:
-        """The options that a server's start depends on."""
+        """Return the options that the server's start depends on, for an error message."""
         settings = ", ".join(f"{name} = {value}" for name, value in self.options.settings.items())
         return f"secantus_storage = {self.options.storage}" + (f", secantus_settings {settings}" if settings else "")
 
@@ -275,7 +281,7 @@ class Worker:
         return default_base() if self.options.storage == MEMORY else Path(self.options.storage)
 
     def _drop_left_over(self, journals: list[Path]) -> None:
-        """Drop the databases that a killed process made on the server we use too."""
+        """Drop the databases that a killed process created on the same external server."""
         for journal in journals:
             noted = [line.split("\t") for line in journal.read_text(encoding="utf-8").splitlines()]
             if self.options.uri is not None and all(uri == self.options.uri for uri, _ in noted):
@@ -285,29 +291,28 @@ class Worker:
 
 
 def seed_error() -> type[Exception]:
-    """What a seed that cannot be loaded raises."""
+    """Return the error of a seed that cannot be loaded."""
     from pytest_secantus.seeding import SeedError
 
     return SeedError
 
 
 def start_errors() -> tuple[type[Exception], ...]:
-    """What a server that cannot start raises. Only asked for then: a run against somebody else's server imports none of ours."""
-    from secantus_server.net.listener import ListenError
-    from secantus_server.storage import StorageError
+    """Return the errors of a server that cannot start. Called only on failure: a run against an external server imports none of ours."""
+    from secantus_server.server import START_ERRORS
 
-    return OSError, StorageError, ListenError
+    return START_ERRORS
 
 
 def check_driver() -> None:
-    """See that pymongo is there, and not too old.
+    """Check that pymongo can be imported and is recent enough.
 
     Raises:
-        CannotStart: it is not.
+        CannotStart: it is missing or too old.
     """
     try:
         import pymongo
     except ImportError as error:
-        raise CannotStart(f"pytest-secantus needs pymongo, which cannot be imported: {error}") from error
+        raise CannotStart(f"pytest-secantus needs pymongo, but importing it failed: {error}") from error
     if pymongo.version_tuple < OLDEST_DRIVER:
         raise CannotStart(f"pytest-secantus needs pymongo {'.'.join(map(str, OLDEST_DRIVER))} or later; this is {pymongo.version}")

@@ -1,8 +1,8 @@
-"""Many pytest processes side by side: who this one is, a directory they share, and work that one of them does for all.
+"""Cooperation of parallel pytest processes: this process's identity, a shared directory, and work done once for all processes.
 
-Every process of a run holds a lock file in the run's directory for as long as it lives; the operating system drops the lock of
-a process that was killed. A directory none of whose locks is held belongs to a run that is over, and the next run removes it. Workers leave
-it to the process that started them, since one may be done before another has begun.
+Every process of a run holds a lock on its file in the run's directory; the operating system releases the lock when the process ends,
+even if it was killed. A directory without a held lock belongs to a finished run, and the next run removes it. Workers leave
+it to the process that started them, because one may finish before another has begun.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ JOURNAL = ".databases"
 
 @dataclass(frozen=True)
 class Identity:
-    """Which process of which run this is: `worker` is ``gw0`` and so on under xdist, else ``main``."""
+    """This process's run and worker: `worker` is ``gw0`` and so on under xdist, otherwise ``main``."""
 
     worker: str
     run: str
 
 
 def identify(environ: Mapping[str, str] = os.environ) -> Identity:
-    """Read what xdist tells its workers, which it does before their configuration begins."""
+    """Read the identity from xdist's environment variables, which are set before a worker's configuration begins."""
     run = environ.get("PYTEST_XDIST_TESTRUNUID")
     return Identity(environ.get("PYTEST_XDIST_WORKER", MAIN), run or uuid.uuid4().hex)
 
 
 def default_base() -> Path:
-    """Where the directories of this user's runs are."""
+    """Return the parent directory of this user's run directories."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     return Path(tempfile.gettempdir(), f"pytest-secantus-{user}")
 
 
 def file_lock(path: Path, *, blocking: bool = True) -> BaseFileLock:
-    """A lock file; what makes it is imported only where one is needed.
+    """Return a lock file; import filelock only when one is needed.
 
     Arguments:
-        blocking: whether to wait for it. There is no timeout, which would never end in a test that has stopped the clock.
+        blocking: whether to wait for the lock. There is no timeout: it would never expire in a test that has stopped the clock.
     """
     from filelock import FileLock
 
@@ -56,7 +56,7 @@ def file_lock(path: Path, *, blocking: bool = True) -> BaseFileLock:
 
 
 class RunDirectory:
-    """The directory of one run, seen from one of its processes. `token` is short and tells runs apart."""
+    """The directory of one run, as used by one of its processes. `token` is a short id of the run."""
 
     def __init__(self, base: Path, identity: Identity) -> None:
         self._base = base
@@ -69,9 +69,9 @@ class RunDirectory:
         self._storage = self.path / f"{process}-data"
 
     def open(self) -> list[Path]:
-        """Make the directory if need be and enter it, then sweep what dead runs left.
+        """Create the directory if necessary, enter it, then remove dead runs.
 
-        Returns the journals of dead runs that name databases on a server which is not ours.
+        Returns the journals of dead runs that name databases on an external server.
         """
         self._base.mkdir(parents=True, exist_ok=True, mode=0o700)
         with base_lock(self._base):
@@ -80,7 +80,7 @@ class RunDirectory:
             return sweep(self._base)
 
     def close(self) -> None:
-        """Leave the run; the databases made by this process are dropped by now. Without workers the directory goes."""
+        """Leave the run, after this process's databases have been dropped. Remove the directory unless workers share it."""
         self.clear_storage()
         with base_lock(self._base):
             self._journal.unlink(missing_ok=True)
@@ -89,17 +89,17 @@ class RunDirectory:
                 sweep_run(self.path)
 
     def storage(self) -> Path:
-        """A directory for this process's server and nobody else's."""
+        """Return a data directory for this process's server only."""
         return self._storage
 
     def clear_storage(self) -> None:
-        """Remove what this process's server has left, which has ended."""
+        """Remove the data files of this process's server, which has ended."""
         shutil.rmtree(self._storage, ignore_errors=True)
 
     def once(self, name: str, build: Callable[[Path], None]) -> Path:
-        """Return the directory `name`, filled by `build` in whichever process of the run comes first; the others wait for it.
+        """Return the directory `name`, filled by `build` in the first process to need it; the others wait.
 
-        What `build` raises goes to its caller, and the next process to ask tries again.
+        An error from `build` is raised in its caller, and the next process tries again.
         """
         finished = self.path / name
         with file_lock(self.path / f"once-{name}{LOCK}x"):
@@ -110,25 +110,25 @@ class RunDirectory:
         return finished
 
     def note_database(self, uri: str, name: str) -> None:
-        """Write down a database that is about to be made on a server which is not ours."""
+        """Note a database in the journal before it is created on an external server."""
         with self._journal.open("a", encoding="utf-8") as journal:
             journal.write(f"{uri}\t{name}\n")
 
 
 def base_lock(base: Path) -> BaseFileLock:
-    """Held while runs are entered, left and swept, so that nobody sweeps a run that is just being made."""
+    """Return the lock held while runs are entered, left and removed, so that no process removes a run that is being created."""
     return file_lock(base / "sweep.lock")
 
 
 def sweep_if_there(base: Path) -> None:
-    """Sweep, where there ever was a run that needed a directory; otherwise this costs nothing."""
+    """Remove dead runs if the parent directory exists; otherwise this costs nothing."""
     if base.exists():
         with base_lock(base):
             sweep(base)
 
 
 def sweep(base: Path) -> list[Path]:
-    """Remove the directories of dead runs; returns the journals found there, whose directories stay."""
+    """Remove the directories of dead runs. Keep those with journals, and return the journals."""
     journals: list[Path] = []
     for run in sorted(base.glob("run-*")):
         journals += sweep_run(run)
@@ -136,7 +136,7 @@ def sweep(base: Path) -> list[Path]:
 
 
 def sweep_run(run: Path) -> list[Path]:
-    """Remove one run's directory if nobody in it lives and it has no journal; returns its journals."""
+    """Remove one run's directory if none of its processes lives and it has no journal; return its journals."""
     if any(is_held(path) for path in run.glob(f"*{LOCK}")):
         return []
     journals = sorted(run.glob(f"*{JOURNAL}"))
@@ -146,7 +146,7 @@ def sweep_run(run: Path) -> list[Path]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether some living process holds this lock file."""
+    """Return whether a living process holds this lock file."""
     from filelock import Timeout
 
     try:

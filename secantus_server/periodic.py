@@ -104,8 +104,8 @@ class Periodic:
         if self._is_due("minute", now, MINUTE_S):
             services.sessions.expire()
             services.oplog.trim()
-        elif services.oplog.is_large:
-            services.oplog.trim()
+        else:
+            services.oplog.trim_if_large()
         return min(self._purge(now), self._tidy())
 
     def _tidy(self) -> float:

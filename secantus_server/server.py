@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.clock import Clock
@@ -24,17 +24,20 @@ from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.slow_log import SlowLog
-from secantus_server.net.listener import Listener, reachable_address
+from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.periodic import Periodic
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.settings import Settings, check_names
 from secantus_server.snapshots import SetAside, Snapshot, Snapshots
-from secantus_server.storage import Engine
+from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
 
 load_commands()
+
+#: The errors of `SecantusDBServer.start` that are caused by its settings or the machine.
+START_ERRORS: Final = (OSError, StorageError, ListenError)
 
 # The servers running in this process; used only after a fork.
 _RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()

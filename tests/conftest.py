@@ -1,6 +1,7 @@
-"""Makes the helpers beside the tests importable, and sets what holds for all property tests.
+"""Make the helpers next to the tests importable, and configure all property tests.
 
-The tree comes last on the path: what is tested is the installed package, and the tree itself only where that is installed in place.
+The tree is appended to the end of the path: the tests run against the installed package, and against the tree only if that is installed in
+place.
 """
 
 from __future__ import annotations

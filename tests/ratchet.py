@@ -1,11 +1,11 @@
-"""The ratchet: recorded cases that have held once go on holding.
+"""The ratchet: recorded cases that have matched once must keep matching.
 
-    python tests/ratchet.py              replay everything, exit with 1 if a case that held does not hold now
-    python tests/ratchet.py --update     and note the cases that hold now; nothing takes one back
+    python tests/ratchet.py              replay everything; exit with 1 if a case that matched no longer does
+    python tests/ratchet.py --update     also record the cases that match now; this cannot be undone by the script
 
-The cases lie outside the tree, in ../shared/cases, beside the `replay.py` that judges them; their names are all that is kept here.
-`tests/ratchet/<area>.txt` names the cases that do *not* hold yet, which are few: every other one must hold. After the cases themselves
-have changed, delete the area's file and run `--update`.
+The cases are outside the tree, in ../shared/cases, together with the `replay.py` that compares them; the tree contains only names.
+`tests/ratchet/<area>.txt` lists the few cases that do *not* match yet; all others must match. After a change of the cases
+themselves, delete the area's file and run `--update`.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ ROOT = Path(__file__).resolve().parent.parent
 CASES = ROOT.parent / "shared" / "cases"
 LISTS = ROOT / "tests" / "ratchet"
 
-# The share of cases that must hold in these areas, lists or not.
+# The share of cases that must match in these areas, whatever their lists contain.
 BAR = 85.0
 BARRED = ("core/operator/query", "core/operator/update", "core/operator/projection", "core/operator/expressions", "core/query_and_write")
 
 CHUNK = 50
 PROCESSES = 2
 TIMEOUT_S = 10
-# A case whose answer varies is no regression, and no progress either: what changed is replayed so often again.
+# A case with varying results is neither a loss nor a gain. A changed case is replayed this many times to detect that.
 REPEATS = 2
-# What the server logs, with a traceback, where we made a mistake.
+# The message that the server logs, with a traceback, for an internal error.
 MISTAKE = "failed inside the server"
 
 Verdicts = dict[str, str | None]
@@ -50,7 +50,7 @@ Verdicts = dict[str, str | None]
 
 @cache
 def replay_module() -> ModuleType:
-    """`replay.py`, loaded from beside the cases."""
+    """Load the `replay.py` that belongs to the cases."""
     spec = importlib.util.spec_from_file_location("replay", CASES / "replay.py")
     assert spec is not None
     assert spec.loader is not None
@@ -60,27 +60,27 @@ def replay_module() -> ModuleType:
 
 
 def replay_chunk(uri: str, lines: list[str], base: int) -> list[tuple[str, str | None]]:
-    """The names of these cases with what is wrong; it runs in a process of its own."""
+    """Return the names of these cases with their mismatches; runs in a worker process."""
     found: list[tuple[str, str | None]] = replay_module().worker(uri, TIMEOUT_S, lines, base)
     return found
 
 
 def replay_all(pool: ProcessPoolExecutor, uri: str, lines: list[str]) -> Verdicts:
-    """What is wrong with each case; None for one that holds."""
+    """Return the mismatch of each case, None if it matches."""
     bases = range(0, len(lines), CHUNK)
     chunks = [lines[base : base + CHUNK] for base in bases]
     return {name: wrong for chunk in pool.map(replay_chunk, [uri] * len(chunks), chunks, bases) for name, wrong in chunk}
 
 
 def area_of(name: str) -> str:
-    """The part of the language or of the commands that a case belongs to."""
+    """Return the part of the language or of the commands that a case belongs to."""
     parts = name.split("::")[0].split("/")[:-1]
     return "/".join(parts[: 3 if parts[:2] == ["core", "operator"] else 2])
 
 
 @dataclass
 class Area:
-    """One area: the names of its cases, and what is wrong with those that do not hold now."""
+    """One area: the names of its cases, and the mismatches of those that do not match now."""
 
     name: str
     cases: list[str] = field(default_factory=list)
@@ -88,43 +88,43 @@ class Area:
 
     @property
     def path(self) -> Path:
-        """The list of what does not hold yet."""
+        """The list of cases that do not match yet."""
         return LISTS / f"{self.name.replace('/', '-')}.txt"
 
     @property
     def heading(self) -> str:
-        """The list's first line: which cases it was made from."""
+        """The list's first line, which identifies the cases that it was created from."""
         digest = hashlib.sha256("\n".join(sorted(self.cases)).encode()).hexdigest()[:12]
         return f"# {self.name}: {len(self.cases)} cases, digest {digest}; those named below do not hold yet."
 
     @property
     def percentage(self) -> float:
-        """The share of cases that hold."""
+        """The share of cases that match."""
         return 100 * (1 - len(self.wrong) / len(self.cases))
 
     def falls_short(self) -> bool:
-        """Whether it has a bar and is below."""
+        """Whether the area has a bar and is below it."""
         return self.name in BARRED and self.percentage < BAR
 
     @cached_property
     def excused(self) -> set[str]:
-        """The cases that need not hold: all of them while the area has no list."""
+        """The cases that need not match: all of them while the area has no list."""
         if not self.path.exists():
             return set(self.cases)
         return set(unfold(self.path.read_text(encoding="utf-8").split("\n")[1:]))
 
     def is_stale(self) -> bool:
-        """Whether its list was made from other cases."""
+        """Whether the list was created from other cases."""
         return self.path.exists() and self.path.read_text(encoding="utf-8").split("\n")[0] != self.heading
 
     def note(self) -> None:
-        """Write the list: what was not excused before is not excused now."""
+        """Write the list. It never excuses a case that was not excused before."""
         names = sorted(self.excused & self.wrong.keys())
         self.path.write_text("\n".join([self.heading, *fold(names), ""]), encoding="utf-8")
 
 
 def fold(names: Iterable[str]) -> Iterator[str]:
-    """The lines of a list: a test with its cases below it."""
+    """Return the lines of a list: each test followed by its cases."""
     last = ""
     for name in names:
         test, bracket, case = name.partition("[")
@@ -135,7 +135,7 @@ def fold(names: Iterable[str]) -> Iterator[str]:
 
 
 def unfold(lines: Iterable[str]) -> Iterator[str]:
-    """The names in the lines of a list."""
+    """Return the names in the lines of a list."""
     test = ""
     for line in lines:
         if line.startswith("  "):
@@ -145,7 +145,7 @@ def unfold(lines: Iterable[str]) -> Iterator[str]:
 
 
 def judge(verdicts: Verdicts) -> list[Area]:
-    """The areas, by name."""
+    """Return the areas by name."""
     areas: dict[str, Area] = {}
     for name, wrong in verdicts.items():
         area = areas.setdefault(area_of(name), Area(area_of(name)))
@@ -156,17 +156,17 @@ def judge(verdicts: Verdicts) -> list[Area]:
 
 
 def lost(areas: list[Area]) -> dict[str, str]:
-    """The cases that held and do not hold now."""
+    """Return the cases that matched before and do not match now."""
     return {name: wrong for area in areas for name, wrong in area.wrong.items() if name not in area.excused}
 
 
 def won(areas: list[Area]) -> set[str]:
-    """The cases that are listed, and hold now."""
+    """Return the listed cases that match now."""
     return {name for area in areas if area.path.exists() for name in area.excused & set(area.cases) - area.wrong.keys()}
 
 
 def settle(pool: ProcessPoolExecutor, uri: str, lines: list[str], verdicts: Verdicts) -> None:
-    """Replay what changed again: a loss must fail each time, a gain hold each time."""
+    """Replay the changed cases again: a loss must fail every time, a gain match every time."""
     by_name = {json.loads(line)["id"]: line for line in lines}
     for _ in range(REPEATS):
         areas = judge(verdicts)
@@ -192,7 +192,7 @@ def report(areas: list[Area], seconds: float) -> None:
 
 
 def read_cases(text: str) -> list[str]:
-    """The lines of all cases with this text in their name. Exits with a message where there are none."""
+    """Return the lines of all cases whose names contain the text. Exits with a message if there are none."""
     files = sorted(CASES.rglob("*.jsonl"))
     lines = [line for file in files for line in file.read_text(encoding="utf-8").split("\n") if line and text in line[:400]]
     if not lines:

@@ -1,6 +1,6 @@
-"""The rules that hold the tree together: who may import whom, how long things may grow, what must be there.
+"""The architecture's rules: imports between packages, limits on size, required docstrings and files.
 
-Each failure says what to do. docs/architecture.md tells why; change the tables here and there together.
+Each failure message says what to do. docs/architecture.md explains the rules; change the tables here and there together.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "secantus_server"
 
-# What every package may import.
+# Packages that every package may import.
 FOUNDATION = {"errors", "error_codes", "clock", "system", "bson", "diagnostics", "modules", "version"}
 
-# What each package, or module at the top, may import besides; docs/architecture.md shows the same table.
+# Further imports allowed to each package or top-level module; docs/architecture.md shows the same table.
 MAY_IMPORT: dict[str, set[str]] = {
     "bson": set(),
     "errors": set(),
@@ -62,10 +62,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "periodic": {"dispatch", "work", "storage"},
     "net": {"wire", "dispatch", "storage"},
 }
-# The composition root and what starts it may import everything.
+# The composition root and the programs that start it may import everything.
 ROOTS = {"__init__", "__main__", "server", "cli"}
 
-# Sources, which the build knows, and what it leaves behind.
+# Sources of the build, and directories that builds leave behind.
 SOURCES = {".py", ".pyx", ".pxd", ".so", ".c"}
 
 MAX_MODULE_LINES = 600
@@ -75,7 +75,7 @@ _IMPORT = re.compile(r"^\s*(?:from\s+(secantus_server[\w.]*)\s+c?import\s+(.*)|c
 
 
 def sources(*patterns: str) -> list[Path]:
-    """The source files of our packages."""
+    """Return the source files of our packages."""
     roots = [PACKAGE, ROOT / "pytest_secantus", ROOT / "conformance" / "secantus_conformance", ROOT / "vendor"]
     return sorted(path for root in roots for pattern in patterns for path in root.rglob(pattern) if path.is_file())
 
@@ -85,7 +85,7 @@ def relative(path: Path) -> str:
 
 
 def imported_packages(path: Path) -> set[str]:
-    """The top-level parts of secantus_server that a file imports."""
+    """Return the top-level parts of secantus_server that a file imports."""
     found = set()
     for source, names, whole in _IMPORT.findall(path.read_text(encoding="utf-8")):
         parts = (source or whole).split(".")
@@ -98,7 +98,7 @@ def settings() -> dict[str, Any]:
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
-    """The functions of a module with their numbers of lines, decorators aside."""
+    """Yield the functions of a module with their numbers of lines, without decorators."""
     if path.suffix == ".py":
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -109,7 +109,7 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def cython_functions(lines: list[str]) -> Iterator[tuple[str, int]]:
-    """Cython is not parsed: a function goes on for as long as the lines are indented deeper."""
+    """Yield the functions of a Cython module. It is not parsed: a function extends as long as the lines are indented more deeply."""
     heading = re.compile(r"^(\s*)(?:def|cdef|cpdef)\s[^=]*?(\w+)\(.*:\s*$")
     for number, line in enumerate(lines):
         match = heading.match(line)
@@ -123,7 +123,7 @@ def cython_functions(lines: list[str]) -> Iterator[tuple[str, int]]:
 
 
 def opening(path: Path) -> str | None:
-    """The docstring that a file opens with."""
+    """Return the docstring at the start of a file."""
     if path.suffix == ".py":
         return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     match = re.match(r'(?:#[^\n]*\n|\s)*"""(.+?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
@@ -135,9 +135,9 @@ def test_imports_point_downwards(path: Path) -> None:
     part = path.relative_to(PACKAGE).parts[0].split(".")[0]
     if part in ROOTS:
         return
-    assert part in MAY_IMPORT, f"{part} is new: give it a row here and in docs/architecture.md, as low as it can stand."
+    assert part in MAY_IMPORT, f"{part} is new: add a row for it here and in docs/architecture.md, as low as possible."
     wrong = imported_packages(path) - FOUNDATION - MAY_IMPORT[part] - {part}
-    assert not wrong, f"{relative(path)} may not import {sorted(wrong)}: move what it needs further down, or pass it in from above."
+    assert not wrong, f"{relative(path)} may not import {sorted(wrong)}: move the needed code to a lower package, or pass it in from above."
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "commands").glob("*/*.py")), ids=relative)
@@ -159,7 +159,7 @@ def test_the_table_has_no_circle() -> None:
     order = list(MAY_IMPORT)
     for part, below in MAY_IMPORT.items():
         above = {name for name in below if name in order and order.index(name) > order.index(part)}
-        assert not above, f"{part} imports {above}, which stands above it: each row imports only earlier ones."
+        assert not above, f"{part} imports {above}, which is above it: a row may import only earlier rows."
 
 
 def test_the_table_is_that_of_the_documentation() -> None:
@@ -176,7 +176,9 @@ def test_the_language_is_pure() -> None:
             found = re.findall(
                 r"^(?:import|from) (socket|threading|time|os|pathlib|secantus_server\.clock)\b", path.read_text("utf-8"), re.MULTILINE
             )
-            assert not found, f"{relative(path)} imports {found}: the language has no clock, files or threads; take them from the context."
+            assert not found, (
+                f"{relative(path)} imports {found}: the language must not use clocks, files or threads; get them from the context."
+            )
 
 
 def test_time_threads_and_sockets_come_from_system() -> None:
@@ -185,13 +187,15 @@ def test_time_threads_and_sockets_come_from_system() -> None:
         if path.suffix in (".py", ".pyx") and not inside.startswith("system/") and inside != "cli.py":
             patched = r"^\s*(?:import|from) (_?thread(?:ing)?|time|socket|select|selectors|queue)\b"
             found = re.findall(patched, path.read_text("utf-8"), re.MULTILINE)
-            assert not found, f"{relative(path)} imports {found}, which test tools patch: take it from secantus_server.system."
+            assert not found, f"{relative(path)} imports {found}, which test tools patch: use secantus_server.system instead."
 
 
 def test_the_plugin_loads_nothing_heavy() -> None:
     text = (ROOT / "pytest_secantus" / "plugin.py").read_text(encoding="utf-8")
     heavy = re.findall(r"^(?:import|from) (pymongo|bson|secantus_server)\b", text, re.MULTILINE)
-    assert not heavy, f"pytest_secantus/plugin.py imports {heavy} at once: every pytest run would pay for it. Import it in the function."
+    assert not heavy, (
+        f"pytest_secantus/plugin.py imports {heavy} at module level, which slows down every pytest run: import it in the function."
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,42 +216,48 @@ def test_the_plugin_loads_nothing_heavy() -> None:
 def test_a_package_can_be_imported_first(module: str) -> None:
     line = [sys.executable, "-c", f"import secantus_server.{module}"]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"secantus_server.{module} imports in a circle: move what both need further down.\n{done.stderr}"
+    assert done.returncode == 0, (
+        f"secantus_server.{module} is part of an import cycle: move the shared code to a lower module.\n{done.stderr}"
+    )
 
 
 def test_the_list_of_compiled_modules_is_the_tree() -> None:
     listed = settings()["tool"]["secantus"]["compiled-modules"]
     there = sorted(relative(path.with_suffix("")).replace("/", ".") for path in PACKAGE.rglob("*.pyx"))
-    assert listed == there, "Put every .pyx, in the order of its path, into [tool.secantus] compiled-modules of pyproject.toml."
+    assert listed == there, "List every .pyx, sorted by path, in [tool.secantus] compiled-modules of pyproject.toml."
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.pyx")), ids=relative)
 def test_compiled_modules(path: Path) -> None:
     assert path.name.startswith("_"), f"{relative(path)}: the name of a compiled module begins with an underscore."
-    assert path.with_suffix(".pyi").exists(), f"{relative(path)} has no .pyi beside it: declare there what Python imports from it."
+    assert path.with_suffix(".pyi").exists(), f"{relative(path)} has no .pyi: declare in it what Python code imports."
 
 
 @pytest.mark.parametrize("path", sources("*.py", "*.pyx"), ids=relative)
 def test_size_and_opening(path: Path) -> None:
     docstring = opening(path)
-    assert docstring, f"{relative(path)} does not open with a docstring: say in one or two lines what the module is for."
+    assert docstring, f"{relative(path)} has no docstring at its start: describe the module's purpose in one or two lines."
     lines = len(path.read_text(encoding="utf-8").splitlines())
     reason = "one file because" in docstring.lower()
-    assert lines <= MAX_MODULE_LINES or reason, f"{relative(path)} has {lines} lines: divide it, or say at its top 'One file because ...'."
+    assert lines <= MAX_MODULE_LINES or reason, (
+        f"{relative(path)} has {lines} lines: split it, or explain at its top 'One file because ...'."
+    )
     for name, length in functions(path):
-        assert length <= MAX_FUNCTION_LINES, f"{name} in {relative(path)} has {length} lines: divide it into steps that have names."
+        assert length <= MAX_FUNCTION_LINES, f"{name} in {relative(path)} has {length} lines: split it into named steps."
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=relative)
 def test_tests_open_with_a_docstring_too(path: Path) -> None:
-    assert opening(path), f"{relative(path)} does not open with a docstring: say what it tests."
+    assert opening(path), f"{relative(path)} has no docstring at its start: describe what it tests."
 
 
 def test_licence() -> None:
     text = (ROOT / "LICENSE").read_text(encoding="utf-8")
-    assert "GNU GENERAL PUBLIC LICENSE" in text, "LICENSE must hold the GPL."
-    assert "How to Apply These Terms" in text, "LICENSE must be the whole text of GPL-3.0."
-    assert settings()["project"]["license"] == "GPL-3.0-only", "WiredTiger's and pymongo's licences meet in GPL-3.0 alone."
+    assert "GNU GENERAL PUBLIC LICENSE" in text, "LICENSE must contain the GPL."
+    assert "How to Apply These Terms" in text, "LICENSE must contain the complete text of GPL-3.0."
+    assert settings()["project"]["license"] == "GPL-3.0-only", (
+        "GPL-3.0 is the only license compatible with those of WiredTiger and pymongo."
+    )
 
 
 def test_entry_points() -> None:
@@ -273,7 +283,7 @@ def test_data_is_installed(path: Path) -> None:
         return
     listed = settings()["tool"]["setuptools"]["package-data"]
     patterns = [pattern.removeprefix("**/") for pattern in [*listed["*"], *listed.get(package, [])]]
-    assert any(fnmatch(rest[-1], pattern) for pattern in patterns), f"{relative(path)} would not be installed: name it in package-data."
+    assert any(fnmatch(rest[-1], pattern) for pattern in patterns), f"{relative(path)} would not be installed: add it to package-data."
 
 
 def test_no_command_is_both_there_and_missing() -> None:
@@ -283,4 +293,4 @@ def test_no_command_is_both_there_and_missing() -> None:
 
     load_commands()
     both = sorted(NOT_YET & all_commands().keys())
-    assert not both, f"dispatch/known.py lists commands that are there: remove {both} from it."
+    assert not both, f"dispatch/known.py lists implemented commands: remove {both} from it."

@@ -1,4 +1,4 @@
-"""The documentation: its links lead somewhere, and the examples of the README and of docs/extending.md run."""
+"""The documentation: every link has a target, the examples run, and `.ci/run` runs the README's commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.plugin.project import LOAD
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 
-# What is asked of a server that has the examples of docs/extending.md, and must answer.
+# Run against a server that has loaded the examples of docs/extending.md.
 TRIAL = textwrap.dedent(
     """
     import pytest
@@ -55,7 +55,7 @@ def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there."
+        assert (page.parent / target).exists(), f"{page.name} links to {target}, which does not exist."
 
 
 def test_every_page_is_in_the_index() -> None:
@@ -72,8 +72,19 @@ def test_the_first_example_of_the_readme(tmp_path: Path) -> None:
     assert "2 passed" in done.stdout
 
 
-def test_the_second_example_of_the_readme(tmp_path: Path) -> None:
-    done = run(tmp_path, "-c", examples("README.md")[1])
+def test_ci_runs_the_commands_of_the_readme() -> None:
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Install and run\n")[1].split("```")[0]
+    lines = re.findall(r"^    (\S.*)$", section, re.MULTILINE)
+    assert len(lines) == 2, lines
+    steps = iter(re.findall(r"^step (.*)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE))
+    for command in (command for line in lines for command in line.split(" && ")):
+        # `any` advances the iterator: the steps must come in the README's order.
+        assert any(step == command or step.startswith(f"{command} ||") for step in steps), f".ci/run does not run: {command}"
+
+
+def test_the_script_of_the_readme(tmp_path: Path) -> None:
+    (script,) = (example for example in examples("README.md") if "SecantusDBServer(" in example)
+    done = run(tmp_path, "-c", script)
     assert done.returncode == 0, done.stderr
 
 
@@ -83,7 +94,7 @@ def test_the_examples_of_how_to_extend(tmp_path: Path) -> None:
     for number, block in enumerate(blocks):
         (tmp_path / f"example_{number}.py").write_text(block, encoding="utf-8")
     imports = "".join(f"import example_{number}\n" for number in range(len(blocks)))
-    # The server is imported first: its packages load in the order that it needs.
+    # Import the server first: it loads its packages in the order that their registrations need.
     (tmp_path / "trial.py").write_text("import secantus_server.server\n" + imports + TRIAL, encoding="utf-8")
     done = run(tmp_path, "trial.py")
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""What is answered with 238 stands in docs/reference/not-supported.md, and each feature there in the README's row "Not yet"."""
+"""Features answered with error 238 are listed in docs/reference/not-supported.md, and each of them in the README's row "Not yet"."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from secantus_server.pipeline.registry import UNSUPPORTED as STAGES
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "not-supported.md"
 
-# The calls that name an entry of the registries above.
+# The calls whose name is an entry of the registries above.
 _OF_REGISTRIES = ("the command …", "The stage …", "The expression operator …", "The accumulator …", "The window function …")
 
 
 def features() -> dict[str, set[str]]:
-    """The rows of the page: a feature, and what of it is answered with 238."""
+    """Return the rows of the page: each feature with its rejected names."""
     rows = re.findall(r"^\| ([^|]+?) \| (.+?) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     found = {feature: set(re.findall(r"`` (.+?) ``|`([^`]+)`", items)) for feature, items in rows if "---" not in feature}
     return {feature: {one or other for one, other in items} for feature, items in found.items() if items}
 
 
 def refused() -> set[str]:
-    """What the code answers with 238: the registries' names, and the texts of the other calls with … for what varies."""
+    """Return everything that the code rejects with 238: names in the registries, and the texts of other calls with … as placeholders."""
     load_commands()
     calls = {text for path in sorted((ROOT / "secantus_server").rglob("*.py*")) for text in texts_of(path)}
     return {*NOT_YET, *ACCUMULATORS, *EXPRESSIONS, *WINDOWS, *STAGES} | (calls - set(_OF_REGISTRIES))
 
 
 def texts_of(path: Path) -> Iterator[str]:
-    """What a module's calls of `not_supported` name, and the first sentences of its own errors with the code 238."""
+    """Return the texts of a module's `not_supported` calls, and the first sentences of its own errors with code 238."""
     if path.suffix not in (".py", ".pyx") or path == ROOT / "secantus_server" / "errors.py":
         return
     source = path.read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def texts_of(path: Path) -> Iterator[str]:
 def text_of(argument: ast.expr, path: Path) -> str:
     if isinstance(argument, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in argument.values)
-    assert isinstance(argument, ast.Constant), f"{path.name}: give not_supported a text, so that this test can name it"
+    assert isinstance(argument, ast.Constant), f"{path.name}: pass a literal text to not_supported, so that this test can find it"
     return str(argument.value)
 
 
@@ -64,7 +64,9 @@ def test_the_page_names_what_is_refused() -> None:
     assert len(named) == len(set(named)), f"named twice: {sorted(item for item in named if named.count(item) > 1)}"
     missing, gone = refused() - set(named), set(named) - refused()
     assert not missing, f"{PAGE.name} does not name {sorted(missing)}: put each into the row of its feature."
-    assert not gone, f"{PAGE.name} names what is not refused any more: {sorted(gone)}. Remove it; the README too, if that was all."
+    assert not gone, (
+        f"{PAGE.name} names features that are no longer rejected: {sorted(gone)}. Remove them, also from the README if the row is empty."
+    )
 
 
 def test_the_readme_names_each_feature() -> None:

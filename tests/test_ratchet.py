@@ -1,4 +1,4 @@
-"""The ratchet's own rules: what was won is not lost, lists only shrink, and what varies is left alone."""
+"""The ratchet's own rules: no matching case is lost, lists only shrink, and cases with varying results are ignored."""
 
 from __future__ import annotations
 

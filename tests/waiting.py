@@ -1,4 +1,4 @@
-"""Waiting for what gives no sign of its own: other threads and other processes."""
+"""Waiting for events that cannot be observed directly, in other threads and processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_server.system._threads import Thread
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
-    """Look again and again until the condition holds; fails, saying what is wrong, when it does not in time."""
+    """Poll until the condition holds; fail with the given message if it does not in time."""
     deadline = monotonic() + seconds
     pause = threading.Event()
     while not condition():
@@ -20,10 +20,10 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 10) 
 
 
 def threads_of_connections(but_not: Collection[Thread] = ()) -> list[Thread]:
-    """The threads of this process that serve connections. (`threading` does not know them.)
+    """Return the threads of this process that serve connections. (`threading` does not list them.)
 
     Arguments:
-        but_not: those of other servers, which other tests have in this process.
+        but_not: the threads of other servers, which other tests run in this process.
     """
     threads = [one for one in gc.get_objects() if type(one) is Thread and one.is_alive()]
     return [thread for thread in threads if thread.name.startswith("secantus-conn") and thread not in but_not]

@@ -1,4 +1,4 @@
-"""Applies the patches of `vendor/patches` to a source tree, exactly, so that the build needs no `patch` program."""
+"""Apply the patches of `vendor/patches` to a source tree exactly, so that the build does not need a `patch` program."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ _HUNK = re.compile(r"^@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@")
 
 
 class PatchError(Exception):
-    """A patch does not fit the source it is applied to."""
+    """A patch does not match the source."""
 
 
 def apply_patch(patch: str, root: Path) -> list[Path]:
-    """Applies a unified diff (paths below `a/` and `b/`) to the tree under `root`.
+    """Apply a unified diff (paths below `a/` and `b/`) to the tree under `root`.
 
     Arguments:
-        patch: the diff's text; lines before the first `---` are its explanation.
+        patch: the diff's text; lines before the first `---` are an explanation.
         root: the directory that the paths are relative to.
 
-    Returns the files that were changed. Raises PatchError when a line of context or a removed line differs.
+    Returns the changed files. Raises PatchError if a context line or a removed line differs.
     """
     changed = []
     sections = re.split(r"^--- a/(.+)\n\+\+\+ b/.+\n", patch, flags=re.MULTILINE)
@@ -32,7 +32,7 @@ def apply_patch(patch: str, root: Path) -> list[Path]:
 
 
 def _apply_hunks(name: str, old: list[str], hunks: list[str]) -> list[str]:
-    """The lines of a file after its hunks."""
+    """Return the lines of a file with its hunks applied."""
     new: list[str] = []
     at = 0
     for line in hunks:

@@ -1,1 +1,1 @@
-"""secantus-conformance: runs test suites that nobody here wrote against any MongoDB-wire server, and says what holds."""
+"""secantus-conformance: run independent test suites against any server with MongoDB's wire protocol, and report what passes."""

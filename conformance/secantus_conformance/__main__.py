@@ -1,4 +1,4 @@
-"""`python -m secantus_conformance` is the script `secantus-conformance`."""
+"""`python -m secantus_conformance`, the same as the script `secantus-conformance`."""
 
 from secantus_conformance.cli import main
 

@@ -1,6 +1,6 @@
 """The command line: `secantus-conformance fetch | run | cases | drivers | selfcheck | null | docs | ratchet`.
 
-Exit codes: 0 all is well, 1 tests failed, 2 the request cannot be carried out (one sentence says why).
+Exit codes: 0 success, 1 tests failed, 2 the request cannot be carried out (one sentence says why).
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ _COMMANDS = (fetch, run, cases, drivers, selfcheck, null, docs, ratchet)
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that complains in one sentence."""
+    """An argument parser that reports an error in one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Ends the program."""
+        """Print the message and exit with code 2."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser with all subcommands."""
-    parser = _Parser(prog="secantus-conformance", description="Runs suites that nobody here wrote against any MongoDB-wire server.")
+    """Return the parser with all subcommands."""
+    parser = _Parser(
+        prog="secantus-conformance", description="Run independent test suites against any server with MongoDB's wire protocol."
+    )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.add_parser(subparsers)
@@ -38,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """Makes the signal that ends a program an interruption, so that servers, workers and suites are ended with it."""
+    """Turn SIGTERM into KeyboardInterrupt, so that servers, workers and suites are stopped too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -50,7 +52,7 @@ def _termination_as_interrupt() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command. Returns the exit code."""
+    """Run a command. Returns the exit code."""
     parsed = build_parser().parse_args(arguments)
     try:
         with _termination_as_interrupt():

@@ -1,7 +1,7 @@
 """Known differences: tests that a server is known not to pass, each with its reason.
 
-Those of the bundled server are `differences.toml` and, for drivers' own suites, `driver_differences.toml`. A known difference
-that starts to pass is a failure until its line is removed: the list cannot grow stale.
+The lists of the bundled server are `differences.toml` and, for drivers' own suites, `driver_differences.toml`. A known difference
+that starts to pass is a failure until its line is removed, so the list cannot become outdated.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _KEYS = {"reason", "says", "tests", "categories", "groups"}
 
 @dataclass(frozen=True)
 class Difference:
-    """One entry: the tests that all of its conditions hold for.
+    """One entry: the tests that meet all of its conditions.
 
     Arguments:
-        says: words of which one must be in what a failure says; a failure that says something else is none of the entry's.
-        tests: names, in which * stands for anything; of tests that pass, only those are meant that are named without it.
+        says: phrases. The entry covers a failure only if its message contains one of them.
+        tests: test names, with * as a wildcard. A passing test is covered only by a name without a wildcard.
     """
 
     reason: str
@@ -35,7 +35,7 @@ class Difference:
     groups: frozenset[Group]
 
     def covers(self, result: Result) -> bool:
-        """Whether a test is meant."""
+        """Return whether the entry covers a test."""
         if (self.categories and result.category not in self.categories) or (self.groups and result.group not in self.groups):
             return False
         if result.verdict is Verdict.PASSED:
@@ -46,7 +46,7 @@ class Difference:
 
 
 def read_differences(path: Path) -> list[Difference]:
-    """The entries of a file. Raises UsageError if it is broken."""
+    """Return the entries of a file. Raises UsageError if the file is malformed."""
     return [_entry(path, index, entry) for index, entry in enumerate(read_toml(path).get("difference", []), 1)]
 
 
@@ -65,19 +65,19 @@ def _entry(path: Path, index: int, entry: dict[str, Any]) -> Difference:
 
 
 def _tail(unknown: list[str]) -> str:
-    return f" ({', '.join(unknown)} is not known)" if unknown else ""
+    return f" (unknown: {', '.join(unknown)})" if unknown else ""
 
 
 def apply_differences(result: Result, differences: list[Difference]) -> Result:
-    """Judges a result again: a listed failure becomes a known difference, a listed pass a failure."""
+    """Reclassify a result: a listed failure becomes a known difference, a listed pass a failure."""
     entry = next((difference for difference in differences if difference.covers(result)), None)
     if entry is None or result.verdict in (Verdict.SKIPPED, Verdict.KNOWN):
         return result
     if result.verdict is Verdict.PASSED:
-        return result.with_verdict(Verdict.FAILED, f"passes, and is listed as a known difference ({entry.reason}): remove its line")
+        return result.with_verdict(Verdict.FAILED, f"passes, but is listed as a known difference ({entry.reason}): remove its line")
     return result.with_verdict(Verdict.KNOWN, f"{entry.reason} ({result.reason})")
 
 
 def unused(results: Iterable[Result], differences: list[Difference]) -> list[Difference]:
-    """Entries that no test of a run is meant by."""
+    """Return the entries that cover no test of a run."""
     return [difference for difference in differences if not any(difference.covers(result) for result in results)]

@@ -1,4 +1,4 @@
-"""What is known about the server before any test runs: version, topology, parameters, what tests can ask of it."""
+"""Facts about the server that are determined before any test runs: version, topology, parameters, test commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pymongo.uri_parser import parse_uri
 
 from secantus_conformance.failures import UsageError
 
-# Where servers that are no mongod say so in their buildInfo, and what they are called.
+# The buildInfo fields in which other servers identify themselves, and the servers' names.
 _VERSION_FIELDS = {"secantusVersion": "secantusdb", "ferretdb": "FerretDB"}
 
 Address = tuple[str, int]
@@ -21,7 +21,7 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Environment:
-    """A server as `runOnRequirements` sees it. `uri` reaches the whole deployment, `direct_uri` its one node."""
+    """A server, for evaluating `runOnRequirements`. `uri` reaches the whole deployment, `direct_uri` a single node."""
 
     uri: str
     direct_uri: str
@@ -33,21 +33,21 @@ class Environment:
 
     @property
     def test_commands(self) -> bool:
-        """Whether the server says that fail points can be set."""
+        """Whether the server allows fail points."""
         return bool(self.parameters.get("enableTestCommands"))
 
     @property
     def hosts(self) -> list[str]:
-        """The hosts that the URI names."""
+        """The hosts in the URI."""
         return urlsplit(self.uri).netloc.rpartition("@")[2].split(",")
 
     def uri_of(self, address: Address) -> str:
-        """The URI of one node, with the same credentials and options but for `replicaSet`, which has no place beside one node."""
+        """Return the URI of one node with the same credentials and options, except `replicaSet`, which contradicts a direct connection."""
         host, port = address
         return self._with_hosts(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
     def uri_of_first_host(self) -> str:
-        """The URI of the node that is named first."""
+        """Return the URI of the first host."""
         return self._with_hosts(self.hosts[0])
 
     def _with_hosts(self, hosts: str) -> str:
@@ -57,22 +57,22 @@ class Environment:
         return urlunsplit(parts._replace(netloc=f"{user}{at}{hosts}", path=parts.path or "/", query=urlencode(query)))
 
     def describe(self) -> dict[str, str]:
-        """The server in words, for reports."""
+        """Describe the server for reports."""
         version = ".".join(map(str, self.version))
         return {"version": version, "topology": self.topology, "product": self.product or f"MongoDB {version}"}
 
 
 def discover(uri: str, timeout: float = 10.0) -> Environment:
-    """Asks a server what it is.
+    """Determine the facts about a server.
 
-    Raises UsageError if nobody answers or the URI is malformed.
+    Raises UsageError if no server answers or the URI is malformed.
     """
     try:
         parse_uri(uri)
         with MongoClient[Any](uri, serverSelectionTimeoutMS=int(timeout * 1000), directConnection=_single_seed(uri)) as client:
             return _ask(client, uri)
     except (PyMongoError, ValueError, TypeError) as error:
-        raise UsageError(f"No MongoDB-wire server answers at {uri}: {_reason(error)}.") from error
+        raise UsageError(f"No MongoDB server answers at {uri}: {_reason(error)}.") from error
 
 
 def _single_seed(uri: str) -> bool:
@@ -119,6 +119,6 @@ def _product(build: dict[str, Any]) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """What the driver says, without its settings and its view of the deployment."""
+    """Return the driver's message without its settings and topology description."""
     said = (str(error).splitlines() or [type(error).__name__])[0]
     return re.split(r" \(configured timeouts|, Timeout: |, full error", said)[0].rstrip(".")[:300]

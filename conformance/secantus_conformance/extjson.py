@@ -1,4 +1,4 @@
-"""Extended JSON as the suites use it: relaxed or canonical, dates naive, 64-bit integers kept as Int64.
+"""Extended JSON as the suites use it: relaxed or canonical, with naive dates, and 64-bit integers as Int64.
 
 Specification: https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md
 """
@@ -16,12 +16,12 @@ _SHOW = JSONOptions(json_mode=JSONMode.RELAXED, tz_aware=False, datetime_convers
 
 
 def loads(text: str) -> Any:
-    """Parses Extended JSON. Raises ValueError for text that is not JSON."""
+    """Parse Extended JSON. Raises ValueError for text that is not JSON."""
     return json_util.loads(text, json_options=_PARSE)
 
 
 def show(value: Any, limit: int = 4000) -> str:
-    """A value as a person reads it: relaxed Extended JSON where possible, repr elsewhere, cut at `limit` characters."""
+    """Format a value for readers: relaxed Extended JSON where possible, otherwise repr, truncated to `limit` characters."""
     try:
         text = json_util.dumps(value, json_options=_SHOW, indent=1, ensure_ascii=False)
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""The ways in which a test ends early. Each carries a `kind`, one word that reports and the self-check can rely on."""
+"""The ways in which a test ends early. Each has a `kind`, a single word for reports and the self-check."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from secantus_conformance.model import Skip
 
 
 class UsageError(Exception):
-    """What the person at the keyboard got wrong, in one sentence: printed as it is, exit code 2."""
+    """A user error in one sentence, printed unchanged; exit code 2."""
 
 
 class AssertionFailed(Exception):
@@ -21,7 +21,7 @@ class AssertionFailed(Exception):
 
 
 class BadTest(Exception):
-    """The test file asks for something that the format does not know: the runner refuses to guess.
+    """The test file uses something that the format does not define; the runner does not guess.
 
     Kinds: schema-version, malformed, undefined-entity, entity-type, duplicate-entity, unsupported-operation,
     unsupported-argument, missing-argument, bad-argument.
@@ -33,7 +33,7 @@ class BadTest(Exception):
 
 
 class SkipTest(Exception):
-    """The test cannot be run here, and that is nobody's failure."""
+    """The test cannot run in this environment, which is not a failure."""
 
     def __init__(self, kind: Skip, reason: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""The tests that a server passes which stores nothing and answers ok, as `null` has found them."""
+"""The tests that pass against a server that stores nothing and answers ok, as measured by `null`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ PATH = Path(__file__).with_name("free_passes.json")
 
 
 def free_passes() -> frozenset[str]:
-    """The names of those tests; none if nobody has measured."""
+    """Return the names of the tests that pass for free; none if `null` has not been run."""
     return frozenset(json.loads(PATH.read_text(encoding="utf-8"))) if PATH.exists() else frozenset()
 
 
 def write_free_passes(run: Run) -> None:
-    """Keeps what a run against that server has passed."""
+    """Save the tests that passed against that server."""
     names = sorted(result.id for result in run.results if result.verdict is Verdict.PASSED)
     PATH.write_text(json.dumps(names, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")

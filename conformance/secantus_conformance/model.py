@@ -1,4 +1,4 @@
-"""What a test is and what became of it: the words that the runner, the workers and the reports share."""
+"""The model of tests and their results, shared by the runner, the workers and the reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Verdict(str, Enum):
-    """What became of one test."""
+    """The outcome of one test."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -25,7 +25,7 @@ class Verdict(str, Enum):
 
 
 class Group(str, Enum):
-    """Which of three questions a test answers, so that no kind of test drowns the others."""
+    """The kind of question a test answers. Groups are reported separately, because they differ in size."""
 
     SERVER = "server behaviour"
     FAULTS = "fault injection"
@@ -33,7 +33,7 @@ class Group(str, Enum):
 
 
 class Skip(str, Enum):
-    """Why a test was not run."""
+    """The reason for not running a test."""
 
     REQUIREMENT = "requirement"
     CLIENT = "client cannot"
@@ -43,9 +43,9 @@ class Skip(str, Enum):
 
 @dataclass(frozen=True)
 class TestCase:
-    """One test of a suite: where it is written and how it is filed.
+    """One test of a suite: its location and its classification.
 
-    `index` is its place in the file; `text` stands in for the file where there is none, as for a mutant.
+    `index` is its position in the file. `text` replaces the file if there is none, as for a mutant.
     """
 
     __test__ = False
@@ -63,7 +63,7 @@ class TestCase:
 class Result:
     """The verdict of one test.
 
-    `kind` names the reason as a word (see `failures`), `reason` as a sentence; `expected` and `actual`
+    `kind` names the reason in a word (see `failures`), `reason` in a sentence. `expected` and `actual`
     are the two sides of a failed assertion, as text.
     """
 
@@ -78,27 +78,27 @@ class Result:
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """The result as plain JSON values."""
+        """Return the result as JSON values."""
         return {**self.__dict__, "group": self.group.value, "verdict": self.verdict.value, "seconds": round(self.seconds, 4)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Result:
-        """The inverse of `to_json`. Raises KeyError or ValueError for data that `to_json` did not write."""
+        """Build a result from JSON values. Raises KeyError or ValueError for data that `to_json` did not write."""
         return cls(**{**data, "group": Group(data["group"]), "verdict": Verdict(data["verdict"])})
 
     def with_verdict(self, verdict: Verdict, reason: str) -> Result:
-        """The same result, judged again."""
+        """Return the same result with another verdict."""
         return replace(self, verdict=verdict, reason=reason)
 
     @property
     def eligible(self) -> bool:
-        """Whether the test was one that this server and this client can take."""
+        """Whether this server and this client can run the test."""
         return self.verdict is not Verdict.SKIPPED
 
 
 @dataclass(frozen=True)
 class Run:
-    """All results of one run, and what was run against what."""
+    """The results of a run, with its suite and its server."""
 
     title: str
     suite: dict[str, str]

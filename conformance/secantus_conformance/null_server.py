@@ -1,4 +1,4 @@
-"""A server that stores nothing and answers ok: what passes against it is no merit of a server.
+"""A server that stores nothing and answers ok: tests that pass against it prove nothing about a server.
 
 Run as `python -m secantus_conformance.null_server --port N`.
 """
@@ -24,7 +24,7 @@ class NullHandler(socketserver.StreamRequestHandler):
     """One connection."""
 
     def handle(self) -> None:
-        """Answers until the client hangs up."""
+        """Answer until the client disconnects."""
         while len(header := self.rfile.read(_HEADER.size)) == _HEADER.size:
             length, request, _, code = _HEADER.unpack(header)
             body = self.rfile.read(length - _HEADER.size)
@@ -45,12 +45,12 @@ class NullHandler(socketserver.StreamRequestHandler):
 
 
 def _query(body: bytes) -> Document:
-    """The command of an OP_QUERY: after flags and the name of the collection come two numbers, then the document."""
+    """Return the command of an OP_QUERY. The document follows the flags, the collection's name and two integers."""
     return dict(bson.decode(body[body.index(b"\0", 4) + 9 :]))
 
 
 def _message(body: bytes) -> tuple[int, Document, int]:
-    """Flags, command and number of documents in sequences of an OP_MSG."""
+    """Return the flags, the command, and the number of documents in document sequences of an OP_MSG."""
     flags = struct.unpack_from("<I", body)[0]
     position, command, written = 4, {}, 0
     end = len(body) - (4 if flags & 1 else 0)
@@ -66,7 +66,7 @@ def _message(body: bytes) -> tuple[int, Document, int]:
 
 
 def reply_to(command: Document, written: int, address: str) -> Document:
-    """The reply to a command: what it would be if everything had worked and nothing were there."""
+    """Return the reply to a command as if it had succeeded on an empty server."""
     name = next(iter(command), "")
     if name in ("hello", "isMaster", "ismaster"):
         answer = _hello(address)
@@ -114,7 +114,7 @@ _ANSWERS: dict[str, Document] = {
 
 
 class NullServer(socketserver.ThreadingTCPServer):
-    """Listens on the loopback interface."""
+    """A server that listens on the loopback interface."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -125,7 +125,7 @@ class NullServer(socketserver.ThreadingTCPServer):
 
 
 def main() -> None:
-    """Serves until it is killed."""
+    """Serve until it is killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     with NullServer(parser.parse_args().port) as server:

@@ -1,4 +1,4 @@
-"""The ratchet: names of tests that have passed once and must go on passing. The file only grows."""
+"""The ratchet: the names of tests that have passed once and must keep passing. The file only grows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORDS = {Verdict.SKIPPED: "skipped", Verdict.KNOWN: "a known difference"}
 
 
 def read_ratchet(path: Path) -> list[str]:
-    """The names in a file. Raises UsageError if it cannot be read or names nothing."""
+    """Return the names in a file. Raises UsageError if it is unreadable or empty."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -25,7 +25,7 @@ def read_ratchet(path: Path) -> list[str]:
 
 
 def select_ratchet(tests: Iterable[TestCase], path: Path) -> list[TestCase]:
-    """The tests that a file names. Raises UsageError if it names one that does not exist: nobody may take a test away by renaming."""
+    """Return the tests that a file names. Raises UsageError if one does not exist, so that no test is lost by renaming."""
     names = set(read_ratchet(path))
     chosen = [test for test in tests if test.id in names]
     missing = sorted(names - {test.id for test in chosen})
@@ -37,14 +37,14 @@ def select_ratchet(tests: Iterable[TestCase], path: Path) -> list[TestCase]:
 
 
 def demand(result: Result) -> Result:
-    """Judges a result by the ratchet: a test that was skipped or is a known difference did not go on passing."""
+    """Apply the ratchet to a result: a skipped test or a known difference counts as no longer passing."""
     if result.verdict not in (Verdict.SKIPPED, Verdict.KNOWN):
         return result
     return result.with_verdict(Verdict.FAILED, f"has passed before and is now {_WORDS[result.verdict]}: {result.reason}")
 
 
 def grow(path: Path, run: Run, slowest: float) -> int:
-    """Adds the tests that passed in a run and took at most `slowest` seconds. Returns how many are new."""
+    """Add the tests that passed in a run and took at most `slowest` seconds. Returns the number of new ones."""
     before = set(read_ratchet(path)) if path.exists() else set()
     passed = {result.id for result in run.results if result.verdict is Verdict.PASSED and result.seconds <= slowest}
     names = sorted(before | passed)

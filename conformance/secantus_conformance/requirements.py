@@ -1,4 +1,4 @@
-"""Whether a server meets a test's `runOnRequirements`, and if not, why."""
+"""The check whether a server meets a test's `runOnRequirements`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from secantus_conformance.environment import Environment
 
-# What each name of a topology in a requirement stands for; the last two are names of the past that files still use.
+# The meaning of each topology name in a requirement; the last two are old names that files still use.
 _TOPOLOGIES = {
     "single": {"single"},
     "replicaset": {"replicaset"},
@@ -17,7 +17,7 @@ _TOPOLOGIES = {
 
 
 def unmet(requirements: list[dict[str, Any]], environment: Environment) -> str | None:
-    """None if one of the requirements is met (or there are none), else the reason why each is not."""
+    """Return None if any requirement is met or there are none, otherwise why each is not met."""
     if not requirements:
         return None
     reasons = [_unmet(requirement, environment) for requirement in requirements]

@@ -1,4 +1,4 @@
-"""Runs tests on servers and makes a `Run` of them: what `run`, `null`, `cases` and the self-check have in common."""
+"""Run tests on servers and collect the results into a `Run`; shared by `run`, `null`, `cases` and the self-check."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from secantus_conformance.report.progress import make_display
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run against what.
+    """The tests and servers of a run.
 
     Arguments:
         suite: describes the tests in reports.
-        failures_matter: false where failures get no line of their own.
-        judge: the last word on each result.
-        retry: what does not pass beside other tests is run once more, alone.
+        failures_matter: false if failures do not get a line each.
+        judge: makes the final adjustment of each result.
+        retry: whether tests that fail in parallel run once more in isolation.
     """
 
     title: str
@@ -37,7 +37,7 @@ class Plan:
 
 
 def execute(plan: Plan, console: Console) -> Run:
-    """Runs all tests of a plan and shows the progress. The results come in the order of the tests. Raises UsageError."""
+    """Run all tests of a plan and show the progress. Returns the results in the order of the tests. Raises UsageError."""
     results: dict[str, Result] = {}
     pool = Pool(plan.servers, plan.timeout)
     start = time.monotonic()
@@ -55,14 +55,14 @@ def execute(plan: Plan, console: Console) -> Run:
 
 
 def _run_again(plan: Plan, results: dict[str, Result]) -> tuple[str, ...]:
-    """Runs what did not pass once more, one test after the other on a server started for it. Returns notes on what passes now."""
+    """Run the failed tests again, one after the other on a server started for each. Returns notes on those that now pass."""
     bad = [case for case in plan.cases if results[case.id].verdict.is_bad]
     notes: list[str] = []
 
     def report(result: Result) -> None:
         again = plan.judge(result)
         if again.verdict is Verdict.PASSED:
-            notes.append(f"Passed only when it was run again, alone: {result.id} (before: {results[result.id].reason})")
+            notes.append(f"Passed only on a second run in isolation: {result.id} (before: {results[result.id].reason})")
         results[result.id] = replace(again, seconds=results[result.id].seconds + again.seconds)
 
     for case in bad:
@@ -71,7 +71,7 @@ def _run_again(plan: Plan, results: dict[str, Result]) -> tuple[str, ...]:
 
 
 def named(description: dict[str, str], server: Server) -> dict[str, str]:
-    """The description of a server; the bundled one is called by its name, since its answers do not give it away."""
+    """Return the description of a server. The bundled one is named explicitly, because its replies do not identify it."""
     if not is_bundled(server):
         return description
     return {**description, "product": f"Secantus {_version()}, as MongoDB {description.get('version', '')}"}

@@ -1,4 +1,4 @@
-"""Reads TOML with the standard library, or with its backport where Python is too old to have it."""
+"""TOML, read with the standard library or, on older Python versions, its backport."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ else:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A file's table. Raises UsageError if it is broken or cannot be read."""
+    """Read a TOML file. Raises UsageError if it is malformed or unreadable."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:

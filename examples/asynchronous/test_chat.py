@@ -1,4 +1,4 @@
-"""The chat, tested with pytest-asyncio; the client is on each test's own loop, and every room is empty again."""
+"""The chat's tests, with pytest-asyncio. Each test's client uses that test's loop, and each test starts with an empty room."""
 
 import pytest
 import pytest_asyncio

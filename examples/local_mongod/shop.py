@@ -1,4 +1,4 @@
-"""A shop's stock and orders, in the MongoDB on this machine."""
+"""A shop's stock and orders, in the MongoDB on localhost."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ db = client.shop
 
 
 class OutOfStock(Exception):
-    """There is not enough of an article."""
+    """There is not enough stock of an article."""
 
 
 def stock_up(article: str, amount: int) -> None:
-    """Put more of an article on the shelf."""
+    """Add to the stock of an article."""
     db.stock.update_one({"_id": article}, {"$inc": {"amount": amount}}, upsert=True)
 
 
 def order(customer: str, **articles: int) -> Any:
-    """Order articles; returns the order's number. Raises OutOfStock, and then nothing is taken."""
+    """Order articles and return the order's number. Raises OutOfStock and leaves the stock unchanged if there are not enough."""
     taken: dict[str, int] = {}
     for article, amount in articles.items():
         if not db.stock.update_one({"_id": article, "amount": {"$gte": amount}}, {"$inc": {"amount": -amount}}).modified_count:
@@ -33,7 +33,7 @@ def order(customer: str, **articles: int) -> Any:
 
 
 def sold() -> dict[str, int]:
-    """How much of each article was sold."""
+    """Return the amount sold of each article."""
     pipeline: list[dict[str, Any]] = [
         {"$unwind": "$lines"},
         {"$group": {"_id": "$lines.article", "amount": {"$sum": "$lines.amount"}}},

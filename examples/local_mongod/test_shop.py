@@ -1,4 +1,4 @@
-"""The shop's tests, as they were written for a MongoDB on localhost: they clean up by hand, and not always."""
+"""The shop's tests, written for a MongoDB on localhost. They clean up by hand, and not completely."""
 
 import unittest
 

@@ -1,4 +1,4 @@
-"""A lending library: books and who has them."""
+"""A lending library: books and their readers."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ LOAN = timedelta(days=28)
 
 
 class NotAvailable(Exception):
-    """The book is lent, or there is none."""
+    """The book is lent, or does not exist."""
 
 
 class Library:
-    """A library in a database."""
+    """A library stored in a database."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self.books = database.books
         self.books.create_index([("isbn", ASCENDING)], unique=True)
 
     def add(self, isbn: str, title: str, *authors: str) -> None:
-        """Take a book into the library; one that is there gets the new title and authors."""
+        """Add a book, or update the title and authors of an existing one."""
         self.books.update_one({"isbn": isbn}, {"$set": {"title": title, "authors": list(authors)}}, upsert=True)
 
     def lend(self, isbn: str, reader: str, now: datetime) -> datetime:
-        """Lend a book; returns when it is due. Raises NotAvailable."""
+        """Lend a book and return its due date. Raises NotAvailable."""
         due = now + LOAN
         lent = self.books.find_one_and_update(
             {"isbn": isbn, "reader": {"$exists": False}},
@@ -38,15 +38,15 @@ class Library:
         return due
 
     def take_back(self, isbn: str) -> None:
-        """A book comes back."""
+        """Take back a lent book."""
         self.books.update_one({"isbn": isbn}, {"$unset": {"reader": "", "due": ""}})
 
     def overdue(self, now: datetime) -> list[str]:
-        """The titles that should have come back."""
+        """Return the titles of overdue books."""
         return [book["title"] for book in self.books.find({"due": {"$lt": now}}).sort("due")]
 
     def popular_authors(self) -> list[tuple[str, int]]:
-        """Authors by how often their books were lent."""
+        """Return the authors with the number of loans of their books, most loans first."""
         pipeline: list[dict[str, Any]] = [
             {"$unwind": "$authors"},
             {"$group": {"_id": "$authors", "loans": {"$sum": "$loans"}}},

@@ -1,4 +1,4 @@
-"""The library, tested: each test has the books of ``books.json`` and whatever it does with them is undone."""
+"""The library's tests. Each one starts with the books of ``books.json``, and its changes are undone."""
 
 from datetime import datetime, timedelta
 

@@ -1,7 +1,7 @@
 """The catalog of collections, views and indexes.
 
-The rows of the catalog table are kept in memory, too. A unit of work writes rows in its transaction and applies the change to memory when
-that has committed; a restored snapshot reloads the rows that came back.
+The rows of the catalog table are mirrored in memory. A unit of work writes rows in its transaction and applies the change to memory after
+the commit. After a snapshot is restored, the rows that changed are reloaded.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Collection:
         Returns:
             27 IndexNotFound without a text index, 291 if it is hidden, else 238.
         """
-        texts = [index for index in self.indexes if index.kind == "text"]
+        texts = [index for index in self.indexes if index.kind.serves_text]
         if not texts and not self.is_view:
             return CommandError(27, "text index required for $text query")
         if texts and texts[0].hidden:

@@ -28,8 +28,10 @@ def split_key(key: bytes) -> tuple[str, str]:
 
 
 def encode_row(collection: Collection) -> bytes:
-    """Return the current row of a collection."""
-    indexes = [{"spec": index.spec, "ident": index.ident, "kind": index.kind, "multikey": index.multikey} for index in collection.indexes]
+    """The row of a collection as it is now."""
+    indexes = [
+        {"spec": index.spec, "ident": index.ident, "kind": index.kind.name, "multikey": index.multikey} for index in collection.indexes
+    ]
     return encode({"uuid": collection.uuid, "ident": collection.ident, "options": collection.options, "indexes": indexes})
 
 

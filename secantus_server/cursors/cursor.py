@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from secantus_server.cursors._pull import pull
-from secantus_server.exec._scan import IndexScan, RecordScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.storage import RecoveryUnit
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 DEFAULT_FIRST_BATCH = 101
+# A scan stops this far below the limit, since the document that passes it may have to wait for the next batch.
+_ROOM = 64 * 1024
 
 
 class Cursor:
@@ -54,13 +55,16 @@ class Cursor:
         self.no_timeout = False
         self.last_used = 0.0
         self.in_use = False
-        # The operation whose interruption ends the scans; each getMore installs its own.
+        # The operations of the command that opened the cursor, and of the last one that read from it.
         self.operation: Any = None
-        # The collection whose drop closes the cursor, even after all scans have finished.
+        self.last_operation: Any = None
+        # The collection whose drop ends the cursor, even after its scans have read all of it.
         self.collection: Any = None
         self.given = 0
         self.batches = 0
         self._documents = documents
+        # Scans fill a batch in one call; other iterators are pulled document by document.
+        self._batch: Callable[[list[bytes], int, int], int] | None = getattr(documents, "batch", None)
         self._scope = scope
         self._limit = limit
         self._held_back: bytes | None = None
@@ -80,16 +84,22 @@ class Cursor:
         return batch
 
     def next_batch(
-        self, unit: RecoveryUnit, size: int | None, verify: Callable[[Any], None] | None = None, catalog: Any = None
+        self,
+        unit: RecoveryUnit,
+        size: int | None,
+        verify: Callable[[Any], None] | None = None,
+        check: Callable[[], None] | None = None,
+        catalog: Any = None,
     ) -> list[bytes]:
-        """Return the next documents, read in another transaction.
+        """Return the next batch, read in another transaction.
 
         A batch that reaches the limit leaves the cursor open, as in MongoDB since 5.0; the empty batch after it closes the cursor.
 
         Arguments:
             unit: the recovery unit; its transaction has begun.
             size: how many at most; None leaves it to the batch's bytes.
-            verify: raises if a collection that the cursor still reads is not there any more.
+            verify: raises if a collection that the cursor still reads was dropped.
+            check: the interrupt check of the operation that reads; None keeps that of the operation before.
             catalog: the catalog as that transaction sees it.
 
         Raises:
@@ -98,7 +108,7 @@ class Cursor:
         if verify is not None and self.collection is not None:
             verify(self.collection)
         try:
-            self._scope.attach(unit, verify, catalog)
+            self._scope.attach(unit, verify, check, catalog)
             return self._fill(size or 1 << 60)
         finally:
             self.pause()
@@ -121,8 +131,8 @@ class Cursor:
                 self.exhausted = not self.tailable
         batch: list[bytes] = []
         if size > 0:
-            if isinstance(self._documents, RecordScan | IndexScan) and self._held_back is None:
-                self.exhausted = self._documents.batch(batch, size, MAX_BATCH_BYTES - (1 << 16)) < 0 and not self.tailable
+            if self._batch is not None and self._held_back is None:
+                self.exhausted = self._batch(batch, size, MAX_BATCH_BYTES - _ROOM) < 0 and not self.tailable
                 self._hold_back_excess(batch)
             else:
                 self._pull(batch, size)

@@ -18,7 +18,7 @@ class Operation:
     """
 
     __slots__ = (
-        "_clock", "_successor", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "thread", "time_left", "waited",
+        "_clock", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "thread", "time_left", "waited",
     )  # fmt: skip
 
     def __init__(self, clock: Clock, opid: int, connection_id: int, db: str, body: dict[str, Any]) -> None:
@@ -34,45 +34,35 @@ class Operation:
         self.time_left: float | None = None
         # Seconds spent waiting for data; they do not count as work.
         self.waited = 0.0
-        self._successor: Operation | None = None
 
     def limit(self, max_time_ms: int) -> None:
         """Let the operation run for at most so long from its start; 0 is without limit."""
         self.deadline = self.started + max_time_ms / 1000 if max_time_ms else None
 
     def check(self) -> None:
-        """Raise if the operation is to end.
+        """Raise if the operation was interrupted.
 
         Raises:
-            CommandError: 50 MaxTimeMSExpired, or why the operation was killed.
+            CommandError: 50 MaxTimeMSExpired, or the reason for which the operation was killed.
         """
-        if self._successor is not None:
-            return self._successor.check()
         if self.killed is not None:
             raise self.killed
         if self.deadline is not None and self._clock.monotonic() > self.deadline:
             raise CommandError(50, "operation exceeded time limit")
-        return None
 
     def is_ended_by(self, error: CommandError) -> bool:
         """Return whether an error ends the whole command, not just one statement: an interruption, or a store that has stopped."""
         return self.killed is not None or error.code == 50 or (isinstance(error, StorageError) and error.fatal)
 
     def end(self) -> None:
-        """Note how much of its time it has left, for a getMore that goes on with what it began."""
+        """Note the rest of its time limit, for a getMore on its cursor."""
         assert self.deadline is not None, "its time is limited"
         self.time_left = self.deadline - self._clock.monotonic()
 
-    def continue_as(self, operation: Operation, *, timed: bool = True) -> None:
-        """Let a getMore go on with what this operation began: from now on that one is asked.
-
-        Arguments:
-            timed: it has the time that is left; one that waits for data has a limit of its own.
-        """
-        last = self._successor or self
-        if timed and last.time_left is not None:
-            operation.deadline = operation.started + last.time_left
-        self._successor = operation
+    def inherit_time_limit(self, last: Operation) -> None:
+        """Limit the time of a getMore to what the last operation on its cursor left of maxTimeMS."""
+        if last.time_left is not None:
+            self.deadline = self.started + last.time_left
 
 
 class Operations:

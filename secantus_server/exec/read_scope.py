@@ -1,24 +1,25 @@
-"""The open scans of a cursor, and the transaction that they currently read in."""
+"""The scans of one cursor, the transaction that they read in now, and the operation that may interrupt them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.storage import RecoveryUnit
 
 
 class Reader(Protocol):
-    """A scan, or any other source that reads in successive transactions."""
+    """A scan, or anything else that reads in a sequence of transactions."""
 
     @property
     def collection(self) -> Any:
-        """The collection that is read, or None if its drop does not matter."""
+        """The collection whose drop ends the cursor, or None."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Whether the reader is exhausted."""
+        """Whether it has read everything."""
         ...
 
     def attach(self, unit: RecoveryUnit) -> None:
@@ -26,16 +27,16 @@ class Reader(Protocol):
         ...
 
     def detach(self) -> None:
-        """Detach from the transaction."""
+        """Release the transaction."""
         ...
 
     def close(self) -> None:
-        """Detach for good."""
+        """Release it and do not read again."""
         ...
 
 
 class Tie:
-    """A reader that reads nothing: it makes the cursor end when the collection is dropped, for repeated lookups in it.
+    """A reader without documents, which makes the cursor end when a collection is dropped that is looked up repeatedly.
 
     Arguments:
         collection: the collection.
@@ -52,7 +53,7 @@ class Tie:
         """Do nothing."""
 
     def close(self) -> None:
-        """Finish, so that the collection's drop no longer ends the cursor."""
+        """Release the collection."""
         self.finished = True
 
 
@@ -60,21 +61,34 @@ AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
 class ReadScope:
-    """All scans of a cursor, which are detached from a transaction and attached to the next one together.
+    """All scans of a cursor, which leave a transaction together and continue in another.
+
+    `check` is called regularly by whatever reads in the scope. It raises if the operation that reads now was interrupted; a getMore
+    replaces it with its own in `attach`.
 
     Arguments:
-        unit: the recovery unit to begin with; its transaction has begun.
+        unit: the first recovery unit; its transaction has begun.
+        check: the interrupt check of the operation.
         catalog: the catalog as that transaction sees it.
     """
 
-    def __init__(self, unit: RecoveryUnit | None = None, catalog: Any = None) -> None:
+    def __init__(self, unit: RecoveryUnit | None = None, check: Callable[[], None] = uninterrupted, catalog: Any = None) -> None:
         self._unit = unit
+        self._check = check
         self.catalog = catalog
         self._scans: list[Reader] = []
 
+    def check(self) -> None:
+        """Raise if the operation that reads now was interrupted.
+
+        Raises:
+            CommandError: as `Operation.check`.
+        """
+        self._check()
+
     @property
     def unit(self) -> RecoveryUnit:
-        """The recovery unit that the scans currently read in."""
+        """The recovery unit whose transaction is read in now."""
         assert self._unit is not None, "the scope is detached"
         return self._unit
 
@@ -89,15 +103,24 @@ class ReadScope:
         scan.close()
         self._scans.remove(scan)
 
-    def attach(self, unit: RecoveryUnit, verify: Callable[[Any], None] | None = None, catalog: Any = None) -> None:
-        """Go on in this unit's transaction.
+    def attach(
+        self,
+        unit: RecoveryUnit,
+        verify: Callable[[Any], None] | None = None,
+        check: Callable[[], None] | None = None,
+        catalog: Any = None,
+    ) -> None:
+        """Continue in this unit's transaction.
 
         Arguments:
-            verify: asked about the collection of each scan that is not finished; it raises if that is not there any more.
+            verify: called with the collection of each scan that is not finished; it raises if the collection was dropped.
+            check: the interrupt check of the operation that reads now; None keeps the present one.
             catalog: the catalog as that transaction sees it.
         """
         self._unit = unit
         self.catalog = catalog
+        if check is not None:
+            self._check = check
         self._scans = [scan for scan in self._scans if not scan.finished]
         for scan in self._scans:
             if verify is not None and scan.collection is not None:
@@ -105,7 +128,7 @@ class ReadScope:
             scan.attach(unit)
 
     def detach(self) -> None:
-        """Detach all scans from the transaction."""
+        """Release the transaction."""
         for scan in self._scans:
             scan.detach()
         self._unit = None

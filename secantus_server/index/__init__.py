@@ -1,1 +1,1 @@
-"""Indexes: their specifications, and the keys of documents."""
+"""Indexes: their definitions, and the keys of documents."""

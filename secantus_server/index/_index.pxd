@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""An index: what it stores for a document."""
+"""An index and its entries."""
 
 from libc.stdint cimport int64_t, uint8_t
 
@@ -13,7 +13,7 @@ cdef void put_record_id(uint8_t* out, int64_t record_id) noexcept nogil
 cdef int64_t read_record_id(const uint8_t* data) noexcept nogil
 
 
-# What a document has in an index: nothing, one entry, or perhaps several, which only a Generation tells.
+# A document's entries in an index: none, one, or possibly several, which needs a Generation to decide.
 cdef enum Entries:
     NO_ENTRY
     ONE_ENTRY
@@ -25,7 +25,8 @@ cdef class Index:
     cdef readonly dict spec
     cdef readonly int ident
     cdef readonly bytes prefix
-    cdef readonly str kind
+    # An IndexKind.
+    cdef readonly object kind
     cdef readonly bint unique
     cdef readonly bint sparse
     cdef readonly bint is_id

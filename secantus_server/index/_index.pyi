@@ -1,5 +1,6 @@
 from typing import Any
 
+from secantus_server.index.kinds.kind import IndexKind
 from secantus_server.mql._keys import KeyGenerator
 
 def ident_prefix(ident: int) -> bytes: ...
@@ -9,7 +10,7 @@ class Index:
     spec: dict[str, Any]
     ident: int
     prefix: bytes
-    kind: str
+    kind: IndexKind
     unique: bool
     sparse: bool
     is_id: bool
@@ -24,7 +25,7 @@ class Index:
         self,
         spec: dict[str, Any],
         ident: int,
-        kind: str,
+        kind: IndexKind,
         generator: KeyGenerator | None,
         partial_filter: Any,
         multikey: bool,

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""An index: what it stores for a document.
+"""An index and its entries.
 
-An entry's key is the index's ident and the key string; an index that is not unique appends the RecordId. Its value holds the
-RecordId of a unique index, then the values themselves, from which a covered query answers.
+The key of an entry is the index's ident and the key string, followed by the RecordId unless the index is unique. The value of an entry
+is the RecordId, if the index is unique, followed by the indexed values, from which a covered query is answered.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -19,7 +19,7 @@ cdef int ENTRIES = ENTRIES_TABLE
 
 
 cdef bytes record_id_bytes(int64_t record_id):
-    """A RecordId as it stands in keys: big-endian, so that its order is that of the bytes."""
+    """Return a RecordId as it is stored in keys: big-endian, so that the bytes sort like the numbers."""
     cdef uint8_t[8] data
     put_record_id(data, record_id)
     return PyBytes_FromStringAndSize(<const char*>data, 8)
@@ -40,7 +40,7 @@ cdef int64_t read_record_id(const uint8_t* data) noexcept nogil:
 
 
 def ident_prefix(int ident):
-    """The four bytes that every key of an ident begins with."""
+    """Return the four bytes that every key of an ident begins with."""
     return ident.to_bytes(4, "big")
 
 
@@ -48,18 +48,18 @@ cdef class Index:
     """One index of a collection.
 
     Arguments:
-        spec: its definition as listIndexes gives it.
-        ident: its place in the table of index entries.
-        kind: "btree" or "hashed", which store entries, or "2d", "2dsphere", "text", "wildcard", which store none.
-        generator: makes the keys; None where no entries are stored.
-        partial_filter: only documents that match it are in the index; None means all.
-        multikey: whether some document had several keys.
-        guard: refuses what the index cannot hold; None refuses nothing.
+        spec: its definition as listIndexes shows it.
+        ident: its key prefix in the table of index entries.
+        kind: its IndexKind.
+        generator: makes the keys; None for a kind that stores no entries.
+        partial_filter: a match expression for the documents that are in the index, or None for all.
+        multikey: whether some document has several keys.
+        guard: raises for a document that cannot be indexed; None accepts all.
     """
 
-    def __init__(self, dict spec, int ident, str kind, KeyGenerator generator, partial_filter, bint multikey, guard=None):
+    def __init__(self, dict spec, int ident, kind, KeyGenerator generator, partial_filter, bint multikey, guard=None):
         self.guard = guard
-        # A path that names an element of an array finds one value there, whatever the index thinks of the array.
+        # `a.0` yields one value of an array, but the guard may refuse the array itself.
         self.guards_elements = guard is not None and any(name.isdigit() for path in spec["key"] for name in path.split("."))
         self.spec = spec
         self.name = spec["name"]
@@ -76,23 +76,23 @@ cdef class Index:
         self.point_path = self.parts[0][0] if self.finds_points() else None
 
     def finds_points(self):
-        """Whether it has at most one entry for a value of its only field, under the key string of that value."""
-        if not self.unique or self.kind != "btree" or self.partial_filter is not None or self.generator.collation is not None:
+        """Return whether it has at most one entry for a value of its only field, under the key string of that value."""
+        if not self.unique or not self.kind.is_ordered or self.partial_filter is not None or self.generator.collation is not None:
             return False
         return self.generator.directions == (1,)
 
     @property
     def stores_entries(self):
-        """Whether it can serve a query; the kinds that cannot only keep their definition."""
+        """Whether it has entries; without them it is only a definition."""
         return self.generator is not None
 
     @property
     def hidden(self):
-        """Whether the planner may not use it."""
+        """Whether the planner must ignore it."""
         return bool(self.spec.get("hidden"))
 
     cdef Generation entries_of(self, bytes doc):
-        """The keys of a document, or None if it is not in the index."""
+        """Return the keys of a document, or None if it is not in the index."""
         cdef Generation entries
         if self.partial_filter is not None and not self.partial_filter.matches(doc):
             return None
@@ -104,12 +104,12 @@ cdef class Index:
         if self.sparse and entries.all_absent:
             return None
         if len(entries.keys) > 1:
-            # In their order, so that of several duplicates the least is named.
+            # Sorted, so that the error names the least of several duplicate keys.
             entries.keys = sorted(set(entries.keys))
         return entries
 
     cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *:
-        """Write the key and the value of the only entry of a document, without making objects of them."""
+        """Write key and value of a document's only entry into buffers, which creates no objects."""
         cdef Slot[32] slots
         cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(doc)
         if self.generator is None or self.guards_elements or "prepareUnique" in self.spec:
@@ -131,7 +131,7 @@ cdef class Index:
         return ONE_ENTRY
 
     def entries(self, bytes doc not None, int64_t record_id):
-        """What is stored for a document: pairs of an entry's key and value, and whether they make the index multikey."""
+        """Return a document's entries as pairs of key and value, and whether they make the index multikey."""
         cdef Generation found = self.entries_of(doc)
         cdef bytes rid = record_id_bytes(record_id)
         if found is None:
@@ -142,12 +142,12 @@ cdef class Index:
         return [(self.prefix + key + rid, value) for key in found.keys], found.multikey
 
     def owner(self, bytes key not None, bytes value not None):
-        """The RecordId that a stored entry points to."""
+        """Return the RecordId of a stored entry."""
         cdef bytes rid = value[:8] if self.unique else key[len(key) - 8:]
         return read_record_id(<const uint8_t*>PyBytes_AS_STRING(rid))
 
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1:
-        """Raise DuplicateKey if a unique index has one of the keys already; `but_not` are the document's own."""
+        """Raise DuplicateKey if a unique index has one of the keys already; `but_not` are the keys of the document itself."""
         cdef const uint8_t* value
         cdef size_t size
         cdef bytes key
@@ -167,7 +167,7 @@ cdef class Index:
         return 0
 
     def check_prepared(self, RecoveryUnit ru not None, list keys not None, bytes doc not None, list but_not):
-        """The same for an index that is about to become unique: its entries end with RecordIds."""
+        """Do the same for an index with prepareUnique, whose entries still end with RecordIds."""
         for key in keys:
             if but_not is not None and key in but_not:
                 continue
@@ -198,11 +198,11 @@ cdef class Index:
         return 0
 
     def duplicate(self, bytes doc not None, bytes key=None):
-        """Raise the error of a key that is there already.
+        """Raise the duplicate key error.
 
         Arguments:
             doc: the document that cannot be stored.
-            key: which of its keys; None where it has only one.
+            key: the duplicate key; None if the document has only one.
 
         Raises:
             DuplicateKey: always.
@@ -215,12 +215,12 @@ cdef class Index:
         raise DuplicateKey(self.name, self.spec["key"], values, self.spec.get("collation"), key)
 
     def values(self, bytes doc not None):
-        """The values at the index's paths, None for an absent field; what an error says of a document."""
+        """Return a document's values at the index's paths, None for an absent field; they are shown in errors and by `returnKey`."""
         return [value_at(decode_document(<const uint8_t*>PyBytes_AS_STRING(doc)), path.split(".")) for path in self.generator.paths]
 
 
 def in_hexadecimal(value, collation):
-    """A value with the hexadecimal digits of its sort key in the place of each text."""
+    """Return a value in which each string is replaced by its sort key in hexadecimal digits."""
     if type(value) is str:
         return "0x" + collation.sort_key(value).hex()
     if type(value) is dict:
@@ -231,7 +231,7 @@ def in_hexadecimal(value, collation):
 
 
 def value_at(value, list path):
-    """The value at a path; in an array the first element that has one."""
+    """Return the value at a path; in an array, that of the first element that has one."""
     if not path:
         return value
     if type(value) is dict:

@@ -1,4 +1,4 @@
-"""The error of a unique index."""
+"""The duplicate key error of a unique index."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from secantus_server.errors import CommandError
 
 
 class DuplicateKey(Exception):
-    """A unique index has this key already.
+    """A duplicate key in a unique index.
 
     Arguments:
         index: the index's name.
         pattern: its key pattern.
-        values: the values of the document that could not be written, in the pattern's order; texts are sort keys in hexadecimal
-            digits where the index has a collation.
+        values: the values of the document that could not be written, in the pattern's order; if the index has a collation, strings are
+            replaced by their sort keys in hexadecimal digits.
         collation: the index's complete collation, or None.
-        key: the key string, whose order is the index's.
+        key: the duplicate key string.
     """
 
     def __init__(
@@ -31,7 +31,11 @@ class DuplicateKey(Exception):
         self.key = key
 
     def as_command_error(self, namespace: str) -> CommandError:
-        """The user's error, 11000, for a collection of this name."""
+        """Return the user's error, 11000 DuplicateKey.
+
+        Arguments:
+            namespace: the collection's full name.
+        """
         values = dict(zip(self.pattern, self.values, strict=True))
         info: dict[str, Any] = {"keyPattern": self.pattern, "keyValue": values}
         text = f"E11000 duplicate key error collection: {namespace} index: {self.index}"

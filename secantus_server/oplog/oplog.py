@@ -53,6 +53,7 @@ class Oplog:
 
     Threads: `_lock` guards the newest timestamp and the order of commits; readers of `newest` and `seconds`, which are replaced whole, need
     no lock.
+    `_trimming` keeps two threads from removing the same rows.
 
     Arguments:
         enabled: False for a standalone server, which has no oplog.
@@ -63,9 +64,11 @@ class Oplog:
         self._clock = clock
         self._enabled = enabled
         self._lock = Lock()
+        self._trimming = Lock()
         self.seconds, self._increment = self._newest()
         self.newest = Timestamp(self.seconds, self._increment)
         self._untrimmed_bytes = 0
+        engine.call_when_crowded(self.trim_if_large)
 
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
@@ -80,11 +83,11 @@ class Oplog:
         return self.newest if newest is None else Timestamp(*_last_of(*newest))
 
     def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes]) -> None:
-        """Write entries and commit the unit's transaction with them.
+        """Write entries and commit the unit's transaction.
 
         Arguments:
-            entries: what happened to collections; it comes before the changes of documents.
-            writes: what happened to the documents of each collection.
+            entries: changes of collections; they precede the changes of documents.
+            writes: the changes of documents, by collection.
 
         Raises:
             WriteConflict: another transaction wrote the same key; nothing was written.
@@ -104,11 +107,14 @@ class Oplog:
             if entries:
                 append(unit, entries, stamp, now_ms)
                 stamp += len(entries)
+            written = 0
             for identity, changes in writes:
                 if changes:
-                    self._untrimmed_bytes += append_changes(unit, identity, changes, stamp, now_ms)
+                    written += append_changes(unit, identity, changes, stamp, now_ms)
                     stamp += len(changes)
             unit.commit()
+            # A trim can see the rows only now.
+            self._untrimmed_bytes += written
             self.seconds, self._increment = seconds, increment + count - 1
             self.newest = make_timestamp(self.seconds, self._increment)
 
@@ -121,14 +127,27 @@ class Oplog:
     def _max_bytes(self) -> int:
         return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
 
+    def trim_if_large(self) -> None:
+        """Trim if that is worth its while."""
+        if self.is_large:
+            self.trim()
+
     def trim(self) -> None:
-        """Remove the oldest rows beyond the limits; called by the periodic thread."""
-        self._untrimmed_bytes = 0
-        with self._engine.transaction() as unit:
-            last = self._first_beyond_limits(unit)
-        if last is not None:
+        """Remove the oldest rows beyond the limits, unless another thread is doing so.
+
+        Called by the periodic thread, and for a crowded store by writers.
+        """
+        if not self._trimming.acquire(blocking=False):
+            return
+        try:
+            self._untrimmed_bytes = 0
             with self._engine.transaction() as unit:
-                unit.truncate(OPLOG, b"", last + b"\0")
+                last = self._first_beyond_limits(unit)
+            if last is not None:
+                with self._engine.transaction() as unit:
+                    unit.truncate(OPLOG, b"", last + b"\0")
+        finally:
+            self._trimming.release()
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
         """Return the key of the newest row to remove; the newest row of all is always kept."""

@@ -1,1 +1,1 @@
-"""From a filter to a plan: the canonical query, index bounds, and the planner."""
+"""Queries: canonical queries, index bounds, the planner, plans and explain."""

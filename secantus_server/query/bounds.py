@@ -1,7 +1,7 @@
-"""The part of an index that a query has to look at.
+"""Index bounds: the part of an index that a query reads.
 
 A predicate on one path becomes intervals of key strings; the intervals of an index's fields become ranges of its
-entries. They never leave out a match; where they also never let in anything else, they are exact.
+entries. Bounds never exclude a match. They are exact if they include nothing but matches.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from secantus_server.bson.shell import shell_text
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 
-# The points of several fields (long $in lists) are not multiplied out to more ranges than this.
+# The most ranges that the product of several fields' points (long $in lists) may have; further fields are left unbounded.
 MAX_RANGES = 2000
 _LOWEST, _HIGHEST = b"\0", b"\xff"
 
 
 class End:
-    """One end of an interval, as explain shows it. The text is only made when it is shown.
+    """One end of an interval as explain shows it. The text is only computed when it is needed.
 
     Arguments:
         value: the value at this end.
-        collation: that of the index, or None.
+        collation: the index's, or None.
     """
 
     __slots__ = ("_collation", "value")
@@ -45,7 +45,7 @@ class End:
 
 
 class FieldInterval(NamedTuple):
-    """An interval of one field's key strings; `text` is how explain shows it."""
+    """An interval of one field's key strings."""
 
     low: bytes
     low_included: bool
@@ -56,21 +56,21 @@ class FieldInterval(NamedTuple):
 
     @property
     def is_point(self) -> bool:
-        """Whether it holds one key only."""
+        """Whether it contains a single key."""
         return self.low == self.high and self.low_included and self.high_included
 
     @property
     def text(self) -> str:
-        """As explain shows it."""
+        """The interval as explain shows it."""
         return f"{'[' if self.low_included else '('}{self.low_end}, {self.high_end}{']' if self.high_included else ')'}"
 
-    def turned(self) -> FieldInterval:
-        """The interval with its ends exchanged, for a descending field; only to be shown."""
+    def reversed(self) -> FieldInterval:
+        """Return the interval with its ends exchanged, to show that of a descending field."""
         return FieldInterval(self.high, self.high_included, self.low, self.low_included, self.high_end, self.low_end)
 
     @property
     def backward_text(self) -> str:
-        """As explain shows it for a scan in the other direction."""
+        """The interval as explain shows it for a scan in the other direction."""
         return f"{'[' if self.high_included else '('}{self.high_end}, {self.low_end}{']' if self.low_included else ')'}"
 
 
@@ -78,19 +78,19 @@ EVERYTHING = FieldInterval(_LOWEST, True, _HIGHEST, True, End(MinKey()), End(Max
 
 
 def is_everything(intervals: Sequence[FieldInterval]) -> bool:
-    """Whether nothing is asked of a field."""
+    """Return whether a field is unbounded."""
     first = intervals[0] if len(intervals) == 1 else None
     return first is EVERYTHING or (first is not None and first.low == _LOWEST and first.high == _HIGHEST)
 
 
 def point(value: Any, collation: Collation | None) -> FieldInterval:
-    """The one key of a value."""
+    """Return the interval that contains only the key of a value."""
     key, end = key_string(value, collation), End(value, collation)
     return FieldInterval(key, True, key, True, end, end)
 
 
-def united(intervals: Sequence[FieldInterval]) -> list[FieldInterval]:
-    """The same keys in ascending, disjoint intervals."""
+def union_of(intervals: Sequence[FieldInterval]) -> list[FieldInterval]:
+    """Return the union of intervals as ascending, disjoint intervals."""
     found: list[FieldInterval] = []
     for interval in sorted(intervals, key=lambda i: (i.low, not i.low_included)):
         last = found[-1] if found else None
@@ -102,7 +102,7 @@ def united(intervals: Sequence[FieldInterval]) -> list[FieldInterval]:
 
 
 def intersect(a: Sequence[FieldInterval], b: Sequence[FieldInterval]) -> list[FieldInterval]:
-    """What lies in both lists of ascending, disjoint intervals."""
+    """Return the intersection of two lists of ascending, disjoint intervals."""
     found = []
     for x in a:
         for y in b:
@@ -113,7 +113,7 @@ def intersect(a: Sequence[FieldInterval], b: Sequence[FieldInterval]) -> list[Fi
 
 
 def complement(intervals: Sequence[FieldInterval]) -> list[FieldInterval]:
-    """All keys outside ascending, disjoint intervals."""
+    """Return the complement of ascending, disjoint intervals."""
     found = []
     low, low_included, low_end = EVERYTHING.low, True, EVERYTHING.low_end
     for interval in intervals:
@@ -137,11 +137,11 @@ def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
 class IndexBounds:
     """The ranges of an index's entries for the intervals of its fields.
 
-    `intervals` are the ranges; `depth` says of how many leading fields they hold to the intervals.
+    `intervals` are the ranges; `depth` is the number of leading fields whose intervals they enforce.
 
     Arguments:
         parts: the index's (path, direction) pairs.
-        fields: the intervals of each field, EVERYTHING where nothing is asked.
+        fields: the intervals of each field, EVERYTHING for an unbounded one.
     """
 
     parts: list[tuple[str, int]]
@@ -152,7 +152,7 @@ class IndexBounds:
         self.intervals = self._ranges()
 
     def _ranges(self) -> list[tuple[bytes, bytes]]:
-        """[low, high) pairs in the index's order: all leading points multiplied out, then one field of intervals."""
+        """Return [low, high) pairs in the index's order: the product of all leading points, each with the intervals of the next field."""
         leading: list[list[bytes]] = []
         last: list[FieldInterval] = [EVERYTHING]
         last_direction = 1
@@ -171,11 +171,11 @@ class IndexBounds:
         return sorted(ranges) if len(ranges) > 1 else ranges
 
     def restrict(self, low: list[Any] | None, high: list[Any] | None, collation: Collation | None) -> None:
-        """Leave only the entries from one whole key on and before another, in the index's order.
+        """Restrict the range to the entries from one whole key up to, but without, another one, in the index's order.
 
         Arguments:
             low, high: values of all the index's fields, or None.
-            collation: that of the index.
+            collation: the index's.
         """
         start = b"" if low is None else self._key(low, collation)
         end = b"\xff" * 9 if high is None else self._key(high, collation)
@@ -187,7 +187,7 @@ class IndexBounds:
 
     @property
     def sorted_prefix(self) -> int:
-        """How many leading fields are fixed to one value, so that the entries are ordered by the fields after them."""
+        """The number of leading fields that are fixed to one value, so that the entries are ordered by the fields after them."""
         for number, intervals in enumerate(self.fields):
             if len(intervals) != 1 or not intervals[0].is_point:
                 return number
@@ -195,15 +195,15 @@ class IndexBounds:
 
     @property
     def single_range(self) -> bool:
-        """Whether the bounds are one range between two keys: points, then one interval, then everything."""
+        """Whether the bounds are one range between two keys: points, then one interval, then unbounded fields."""
         if any(len(intervals) != 1 for intervals in self.fields):
             return False
         return all(is_everything(intervals) for intervals in self.fields[self.sorted_prefix + 1 :])
 
-    def shown_keys(self) -> dict[str, Any]:
-        """`indexBounds` of a `COUNT_SCAN`: the two keys of a single range."""
+    def explain_range(self) -> dict[str, Any]:
+        """Return `indexBounds` of a `COUNT_SCAN`: the two keys of a single range."""
         ends = {
-            path: interval if direction > 0 else interval.turned()
+            path: interval if direction > 0 else interval.reversed()
             for (path, direction), (interval,) in zip(self.parts, self.fields, strict=True)
         }
         return {
@@ -213,8 +213,8 @@ class IndexBounds:
             "endKeyInclusive": all(end.high_included for end in ends.values()),
         }
 
-    def shown(self, reverse: bool) -> dict[str, list[str]]:
-        """`indexBounds` of explain."""
+    def explain(self, reverse: bool) -> dict[str, list[str]]:
+        """Return `indexBounds` of a scan."""
         shown = {}
         for (path, direction), intervals in zip(self.parts, self.fields, strict=True):
             backward = (direction < 0) != reverse
@@ -224,24 +224,24 @@ class IndexBounds:
 
 
 def directed(key: bytes, direction: int) -> bytes:
-    """A value's key as an index in this direction holds it: a descending field has its bytes inverted."""
+    """Return the key of a value as it is stored for a direction: the bytes of a descending field are inverted."""
     return key if direction > 0 else bytes(255 - byte for byte in key)
 
 
 def _range(prefix: bytes, interval: FieldInterval, direction: int) -> tuple[bytes, bytes]:
-    """The entries that begin with the prefix and go on within the interval."""
+    """Return the range of the entries that start with the prefix, followed by a key of the interval."""
     if interval is EVERYTHING:
-        return prefix, after(prefix)
+        return prefix, end_of_prefix(prefix)
     if direction > 0:
         low, low_included, high, high_included = interval[:4]
     else:
         low, low_included = directed(interval.high, -1), interval.high_included
         high, high_included = directed(interval.low, -1), interval.low_included
-    start = prefix + low if low_included else after(prefix + low)
-    end = after(prefix + high) if high_included else prefix + high
+    start = prefix + low if low_included else end_of_prefix(prefix + low)
+    end = end_of_prefix(prefix + high) if high_included else prefix + high
     return start, end
 
 
-def after(prefix: bytes) -> bytes:
-    """The least key behind all that begin with the prefix; no key string begins with a byte of 255s."""
+def end_of_prefix(prefix: bytes) -> bytes:
+    """Return the least key greater than all keys with the prefix; no key string starts with the byte 255."""
     return next_prefix(prefix) or b"\xff" * 9

@@ -1,4 +1,4 @@
-"""How an index could serve a query: its bounds, what of the filter is left, and whether its order is the one asked for."""
+"""Candidates: how each index could serve a query, with its bounds, the residual filter and whether it provides the sort order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
-from secantus_server.mql.expressions.hashed_index_key import HASHED, to_hashed_index_key
 from secantus_server.mql.match import (
     AlwaysTrue,
     And,
@@ -35,18 +34,18 @@ class Candidate:
     """An index that could serve a query.
 
     Arguments:
-        rest: what the documents are still to be held against, or None.
-        key_filter: what the entries are to be held against before their documents are read, or None.
-        fixed: how many leading fields the bounds fix to points.
+        residual: the filter that documents must still match, or None.
+        key_filter: a filter that entries must match before their documents are read, or None.
+        fixed: the number of leading fields that are bounded to points.
         bounded: whether the field after them has bounds.
-        selective: whether those are likely to leave out most of what the leading fields let in.
-        sorts: 1 or -1 if a scan in that direction gives the order asked for, else 0.
-        covers: the entries hold all that is asked for.
+        selective: whether those bounds are likely to exclude most of the entries that the leading fields include.
+        sorts: 1 or -1 if a scan in that direction provides the sort order, else 0.
+        covers: whether the entries hold all required fields.
     """
 
     index: Index
     bounds: IndexBounds
-    rest: Any
+    residual: Any
     key_filter: Any
     fixed: int
     bounded: bool
@@ -56,12 +55,16 @@ class Candidate:
 
     @property
     def is_loose(self) -> bool:
-        """Return whether the scan is likely to read most of the index."""
+        """Whether the scan is likely to read most of the index."""
         return not self.fixed and not self.sorts and not (self.bounded and self.selective)
 
     @property
     def score(self) -> tuple[int, int, int]:
-        """The better of two candidates has the larger score."""
+        """A sort key: the better of two candidates has the greater one.
+
+        A field that is fixed to points counts most, then a range, then the sort order, since it saves a sort. What a covered query or a
+        filter of entries saves only breaks ties. A unique index with all its fields fixed is better than any other.
+        """
         bounded = (6 if self.selective else 2) * self.bounded
         value = 10 * self.fixed + bounded + 4 * bool(self.sorts) + 1 * self.covers + 1 * (self.key_filter is not None)
         if self.index.unique and self.fixed == len(self.index.parts):
@@ -70,7 +73,7 @@ class Candidate:
 
 
 class Conditions:
-    """A query's filter as the indexes of a collection see it; what they have in common is worked out once."""
+    """The predicates of a query's filter by path. Those for indexes without a collation are computed once for all of them."""
 
     def __init__(self, query: CanonicalQuery) -> None:
         self.query = query
@@ -80,30 +83,30 @@ class Conditions:
         self._simple: dict[str, Used] | None = None
 
     def by_path(self, collation: Any, same_collation: bool) -> dict[str, Used]:
-        """What the filter says of each path, for an index of a collation."""
+        """Return the predicates on each path for an index with this collation."""
         if collation is not None or not same_collation:
             return _predicates_by_path(self.nodes, collation, same_collation)
         if self._simple is None:
             self._simple = _predicates_by_path(self.nodes, None, True)
         return self._simple
 
-    def concern(self, index: Index, by_path: dict[str, Used]) -> bool:
-        """Whether an index is worth a closer look: its first field is asked for or sorted by, or it leaves documents out."""
+    def is_relevant(self, index: Index, by_path: dict[str, Used]) -> bool:
+        """Return whether an index may help: there is a predicate on its first field, or a sort, or it is sparse and excludes documents."""
         first = index.parts[0][0]
         return first in by_path or first in self._sorted_paths or (index.sparse and self.demands_a_field)
 
 
 def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:
-    """How the index could serve the query, or None if it is no better than reading everything, or would miss matches.
+    """Return how the index could serve the query, or None if it is no better than a collection scan or would miss matches.
 
     Arguments:
-        forced: the user wants this index, whatever it misses.
+        forced: the index is hinted, so that it is used even if it misses matches.
     """
     query, nodes = conditions.query, conditions.nodes
     collation = index.generator.collation if index.generator else None
     same_collation: bool = collation == query.context.collation
     by_path = conditions.by_path(collation, same_collation)
-    if not forced and not (conditions.concern(index, by_path) and _holds_all_matches(index, nodes, same_collation)):
+    if not forced and not (conditions.is_relevant(index, by_path) and _holds_all_matches(index, nodes, same_collation)):
         return None
     fields, used = _field_intervals(index, by_path)
     bounds = IndexBounds(index.parts, fields)
@@ -119,17 +122,17 @@ def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Can
         for predicate, node in predicates
         if predicate.exact or (predicate.exact_alone and not index.multikey)
     ]
-    rest, key_filter = _split(index, query.match, [node for node in nodes if id(node) not in exact])
-    covers = rest is None and _covers(index, query)
+    residual, key_filter = _split(index, query.match, [node for node in nodes if id(node) not in exact])
+    covers = residual is None and _covers(index, query)
     selective = not bounded or used[fixed][0][0].selective or any(predicate.selective for predicate, _ in used[fixed])
-    return Candidate(index, bounds, rest, key_filter, fixed, bounded, sorts, covers, selective)
+    return Candidate(index, bounds, residual, key_filter, fixed, bounded, sorts, covers, selective)
 
 
 def explicit_candidate(index: Index, query: CanonicalQuery) -> Candidate:
-    """The index between the keys that `min` and `max` of a find give.
+    """Return the candidate for `min` and `max` of a find.
 
     Raises:
-        CommandError: the keys are not ones of this index.
+        CommandError: 51174, they are not keys of this index.
     """
     low = _explicit_key(index, query.min, "min")
     high = _explicit_key(index, query.max, "max")
@@ -151,8 +154,8 @@ def _explicit_key(index: Index, key: dict[str, Any] | None, option: str) -> list
 
 
 def _holds_all_matches(index: Index, nodes: list[Any], same_collation: bool) -> bool:
-    """Whether every document that matches is in the index."""
-    # What follows from what is decided by the order of bytes.
+    """Return whether every matching document is in the index."""
+    # Implication compares key strings without a collation.
     simple = same_collation and (index.generator is None or index.generator.collation is None)
     if index.partial_filter is not None and not simple and any(map(mentions_text, nodes)):
         return False
@@ -164,7 +167,7 @@ def _holds_all_matches(index: Index, nodes: list[Any], same_collation: bool) -> 
 
 
 def _demands_value(node: Any, path: str) -> bool:
-    """Whether a document that lacks the path cannot match."""
+    """Return whether a document without the path cannot match."""
     if type(node) is Exists:
         return bool(node.path == path)
     predicate = predicate_of(node, None)
@@ -184,7 +187,7 @@ def _predicates_by_path(nodes: list[Any], collation: Any, same_collation: bool) 
 
 
 def _add_inner(node: Any, found: dict[str, Used], collation: Any, same_collation: bool) -> None:
-    """What `$elemMatch` asks of an element's fields also bounds an index on them; it is never exact."""
+    """Add the predicates of an `$elemMatch` on its elements' fields: they bound an index on those fields, but are never exact."""
     for child in conjuncts(node.child):
         inner = predicate_of(child, collation)
         if inner is None or not inner.demands_value or has_index_component(inner.path):
@@ -195,9 +198,9 @@ def _add_inner(node: Any, found: dict[str, Used], collation: Any, same_collation
 
 
 def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[FieldInterval]], list[Used]]:
-    """The intervals of each field, and the predicates that they stand for.
+    """Return the intervals of each field, and the predicates behind them.
 
-    In a multikey index two predicates may be met by different elements of an array: only one of them can bound a field, and
+    In a multikey index different elements of an array may satisfy two predicates: only one of them can bound a field, and
     fields of the same array cannot be bounded together.
     """
     fields: list[list[FieldInterval]] = []
@@ -207,9 +210,9 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
         root = path.partition(".")[0]
         predicates = by_path.get(path, [])
         if index.multikey:
-            predicates = [] if root in bounded_roots else sorted(predicates, key=_looseness)[:1]
-        if index.kind == "hashed" and index.spec["key"][path] == "hashed":
-            predicates = [_hashed(used) for used in predicates if all(interval.is_point for interval in used[0].intervals)]
+            predicates = [] if root in bounded_roots else sorted(predicates, key=_points_first)[:1]
+        if index.kind.is_transformed(index.spec["key"][path]):
+            predicates = [_transformed(index, used) for used in predicates if all(interval.is_point for interval in used[0].intervals)]
         intervals: list[FieldInterval] = [EVERYTHING]
         for number, (predicate, _) in enumerate(predicates):
             intervals = predicate.intervals if number == 0 else intersect(intervals, predicate.intervals)
@@ -220,20 +223,18 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
     return fields, used
 
 
-def _hashed(used: tuple[Predicate, Any]) -> tuple[Predicate, Any]:
-    """What a hash says of the points of a predicate: other values may have the same one."""
+def _transformed(index: Index, used: tuple[Predicate, Any]) -> tuple[Predicate, Any]:
+    """Return the points of a predicate on a transformed field. They are not exact: other values may have the same transform."""
     predicate, node = used
-    return predicate._replace(intervals=list(map(_hashed_point, predicate.intervals)), exact=False, exact_alone=False), node
+    points = []
+    for interval in predicate.intervals:
+        end = End(index.kind.transformed(interval.low_end.value))
+        points.append(interval._replace(low_end=end, high_end=end))
+    return predicate._replace(intervals=points, exact=False, exact_alone=False), node
 
 
-def _hashed_point(point: FieldInterval) -> FieldInterval:
-    value = point.low_end.value
-    end = End(to_hashed_index_key(value)) if type(value) in HASHED else point.low_end
-    return point._replace(low_end=end, high_end=end)
-
-
-def _looseness(predicate: tuple[Predicate, Any]) -> int:
-    """Points before ranges."""
+def _points_first(predicate: tuple[Predicate, Any]) -> int:
+    """Return a sort key that puts points before ranges."""
     return sum(1 if interval.is_point else 1000 for interval in predicate[0].intervals)
 
 
@@ -245,11 +246,15 @@ def _leading_points(fields: list[list[FieldInterval]]) -> int:
 
 
 def _split(index: Index, match: Any, left: list[Any]) -> tuple[Any, Any]:
-    """What of the filter the documents, and what the entries are to be held against."""
+    """Return the residual filter of the documents, and that of the entries.
+
+    Arguments:
+        left: the conjuncts of the filter that the bounds do not enforce exactly.
+    """
     if not left:
         return None, None
     paths = {path for path, _ in index.parts}
-    if index.multikey or index.kind == "hashed" or any(map(has_index_component, paths)) or _nested(paths):
+    if index.multikey or not index.kind.is_ordered or any(map(has_index_component, paths)) or _nested(paths):
         return cheap_first(match), None
     on_keys = [node for node in left if _reads_only(node, paths)]
     key_filter = None if not on_keys else on_keys[0] if len(on_keys) == 1 else And(on_keys)
@@ -260,7 +265,7 @@ _CHEAP = (Comparison, In, Exists, TypeMatch)
 
 
 def cheap_first(match: Any) -> Any:
-    """The same filter with what is quickly decided in front."""
+    """Return the filter with its cheap predicates first."""
     if type(match) is not And or len(match.children) < 2:
         return match
     ordered = sorted(match.children, key=_cost)
@@ -272,12 +277,12 @@ def _cost(node: Any) -> int:
 
 
 def _nested(paths: set[str]) -> bool:
-    """Whether one path leads through another: no document can be made of their values."""
+    """Return whether one path is a prefix of another: no document can be built from their values."""
     return any(other.startswith(f"{path}.") for path in paths for other in paths)
 
 
 def _reads_only(node: Any, paths: set[str]) -> bool:
-    """Whether a node's verdict depends on the values at these paths alone, where no array is on the way."""
+    """Return whether a node depends only on the values at these paths, provided that no array is on the way."""
     if isinstance(node, And | Or | Nor):
         return all(_reads_only(child, paths) for child in node.children)
     if type(node) is Not:
@@ -288,8 +293,8 @@ def _reads_only(node: Any, paths: set[str]) -> bool:
 
 
 def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, same_collation: bool, explicit: bool = False) -> int:
-    """1 or -1: the direction in which the index gives the order asked for; 0 if neither does."""
-    if query.sort is None or not same_collation or index.kind != "btree":
+    """Return the direction, 1 or -1, in which a scan of the index provides the sort order, or 0."""
+    if query.sort is None or not same_collation or not index.kind.is_ordered:
         return 0
     if index.multikey and (explicit or not all(map(is_everything, bounds.fields))):
         return 0
@@ -301,7 +306,7 @@ def _sort_direction(index: Index, query: CanonicalQuery, bounds: IndexBounds, sa
 
 
 def _common_direction(have: list[tuple[str, int]], wanted: list[tuple[str, int]]) -> int:
-    """1 or -1: the direction in which a scan of fields gives the order that is wanted; 0 if neither does."""
+    """Return the direction, 1 or -1, in which a scan of these fields provides the order, or 0."""
     if len(have) < len(wanted):
         return 0
     directions = {mine * theirs if path == other else 0 for (path, mine), (other, theirs) in zip(have, wanted, strict=True)}
@@ -309,9 +314,9 @@ def _common_direction(have: list[tuple[str, int]], wanted: list[tuple[str, int]]
 
 
 def _covers(index: Index, query: CanonicalQuery) -> bool:
-    """Whether the entries hold all fields that are asked for."""
+    """Return whether the entries hold all required fields."""
     wanted = query.required_fields
-    if wanted is None or index.multikey or index.kind != "btree":
+    if wanted is None or index.multikey or not index.kind.is_ordered:
         return False
     have = {path for path, _ in index.parts}
     return wanted <= have and not _nested(have) and not any(map(has_index_component, have))

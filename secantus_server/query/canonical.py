@@ -1,4 +1,4 @@
-"""What a query asks for, parsed: the same for find, count, distinct, update, delete and the head of a pipeline."""
+"""The canonical query: the parsed query of find, count, distinct, update, delete and of a pipeline's leading stages."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class CanonicalQuery:
 
     Arguments:
         filter: as the user wrote it.
-        match: the match expression of it, or None where it asks for everything.
-        context: the surroundings it was parsed in.
-        sort: the pattern, or None.
-        natural: 1 or -1 where the user asked for the natural order, else 0.
-        required_fields: the only top-level fields that the result needs, or None for whole documents.
+        match: its match expression, or None if every document matches.
+        context: the parse context of the filter.
+        sort: the sort pattern, or None.
+        natural: 1 or -1 if the user asked for the natural order, else 0.
+        required_fields: the top-level fields that the result needs, or None for whole documents.
         hint: an index's name or key pattern, or None.
-        skip, limit: 0 is none; a planner may use the limit, the caller applies both.
-        min, max: values of the hinted index's fields between which its entries are read, or None.
-        tailing: the documents do not end where they end now.
-        return_key, show_record_id: what a find gives in place of the document, or beside it.
-        sort_bytes: the most bytes of documents that a sort may keep; None where it may use the disk for more.
+        skip, limit: 0 is none. The planner may use the limit; the caller applies both.
+        min, max: the bounds of the hinted index's scan as values of its fields, or None.
+        tailing: the cursor is tailable.
+        return_key, show_record_id: find's options.
+        sort_bytes: the memory limit of a sort that may not use the disk, else None.
     """
 
     filter: dict[str, Any]
@@ -53,16 +53,16 @@ class CanonicalQuery:
     sort_bytes: int | None = None
 
 
-# Values of these types equal nothing but themselves, whatever the document: no array, no regular expression, no null.
+# Types whose values match by equality alone, unlike arrays, regular expressions and null.
 _PLAIN_TYPES = frozenset([int, Int64, float, str, ObjectId, bool, Date, Binary])
 
 
 class PointQuery(CanonicalQuery):
-    """A query for the documents that have one plain value at one field; its match expression is only made if somebody asks for it.
+    """A query for equality of one field with a plain value. Its match expression is only parsed when it is needed.
 
     Arguments:
-        path: the field, at the top level.
-        value: what it is to equal.
+        path: the top-level field.
+        value: the value.
     """
 
     def __init__(self, filter: dict[str, Any], path: str, value: Any, context: ParseContext) -> None:
@@ -81,7 +81,7 @@ class PointQuery(CanonicalQuery):
 
 
 def _point_query(filter: dict[str, Any], ctx: ParseContext) -> PointQuery | None:
-    """The query of a filter that is exactly `{field: value}` with a plain value; nothing in such a filter can be wrong."""
+    """Return the query of a filter `{field: value}` with a plain value, or None. Such a filter is always valid."""
     if len(filter) != 1 or ctx.collation is not None:
         return None
     ((path, value),) = filter.items()
@@ -106,7 +106,7 @@ def parse_query(
     """Parse a filter and a sort.
 
     Raises:
-        CommandError: one of them is not valid.
+        CommandError: one of them is invalid.
     """
     point = None if sort or hint or min or max or tailing else _point_query(filter, ctx)
     if point is not None:
@@ -124,21 +124,21 @@ def parse_query(
 
 
 def natural_direction(spec: dict[str, Any], option: str) -> int:
-    """1 or -1 where a sort or a hint asks for the natural order, else 0.
+    """Return 1 or -1 if a sort or a hint is `{$natural: direction}`, else 0.
 
     Raises:
-        CommandError: 2 BadValue, it asks for something else too, or for no direction.
+        CommandError: 2 BadValue, $natural is combined with other fields or has no direction.
     """
     if "$natural" not in spec:
         return 0
     if len(spec) > 1:
         raise CommandError(2, f"$natural {option} cannot be set to a value other than -1 or 1, or be combined with other fields.")
     direction = spec["$natural"]
-    if not is_number(direction) or whole_value(direction) not in (1, -1):
+    if not is_number(direction) or as_python_number(direction) not in (1, -1):
         raise CommandError(2, f"$natural {option} cannot be set to a value other than -1 or 1.")
-    return int(whole_value(direction))
+    return int(as_python_number(direction))
 
 
-def whole_value(number: Any) -> Any:
-    """A number as one that Python compares."""
+def as_python_number(number: Any) -> Any:
+    """Return a BSON number as one that Python compares."""
     return number.to_decimal() if type(number) is Decimal128 else number

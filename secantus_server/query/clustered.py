@@ -1,8 +1,8 @@
-"""Reading a clustered collection, whose documents lie in the order of their `_id`s.
+"""Scans of a clustered collection, whose documents are stored in the order of their `_id`s.
 
 https://www.mongodb.com/docs/manual/core/clustered-collections/
 
-Its natural order is that of the entries of its index on `_id`, so every scan of the collection is one of that index.
+Its natural order is the order of its index on `_id`, so every scan of the collection is a scan of that index.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.match import Comparison
 from secantus_server.query.bounds import EVERYTHING, IndexBounds
-from secantus_server.query.plan import Check, CollectionScan, Documents, Plan
+from secantus_server.query.plan import CollectionScan, Documents, Plan
 from secantus_server.query.stages import PlanStage, stage
 
 
 @dataclass
-class ClusteredScan:
-    """The documents of a clustered collection whose `_id` lies within bounds, in the order of their `_id`s.
+class ClusteredScan(Plan):
+    """A scan of a clustered collection within bounds of `_id`, in the order of `_id`.
 
     Arguments:
-        bounds: None for the whole collection.
-        match: what the documents are held against, or None.
+        bounds: the bounds, or None for the whole collection.
+        match: the filter of the documents, or None.
     """
 
     collection: Collection
@@ -37,18 +37,18 @@ class ClusteredScan:
     bounds: IndexBounds | None = None
     scan: IndexScan | None = field(default=None, compare=False)
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
-        """Begin to read."""
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
         index = self.collection.id_index
         assert index is not None, "a clustered collection has an index on _id"
         bounds = self.bounds or IndexBounds(index.parts, [[EVERYTHING]])
         intervals = bounds.intervals[::-1] if self.reverse else bounds.intervals
-        self.scan = IndexScan(index, intervals, self.collection.ident, self.match, check, self.reverse)
+        self.scan = IndexScan(index, intervals, self.collection.ident, self.match, scope.check, self.reverse)
         self.scan.collection = self.collection
         return scope.open(self.scan)
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it: of one value the records say everything, and no filter is shown."""
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it; without a filter if the bounds are a single `_id`, which minRecord and maxRecord show."""
         shape: dict[str, Any] = {"direction": "backward" if self.reverse else "forward"}
         name, match = "COLLSCAN", self.match
         if self.bounds is not None:
@@ -62,14 +62,14 @@ class ClusteredScan:
 
     @staticmethod
     def _records(bounds: IndexBounds) -> dict[str, Any]:
-        """The least and the greatest `_id` that are read, as far as there are such."""
+        """Return minRecord and maxRecord: the ends of the bounds, as far as they have any."""
         intervals = bounds.fields[0]
         ends = {"minRecord": intervals[0].low_end.value, "maxRecord": intervals[-1].high_end.value}
         return {name: value for name, value in ends.items() if type(value) not in (MinKey, MaxKey)}
 
 
 def natural_scan(collection: Collection, match: Any, reverse: bool = False, tailing: bool = False) -> Plan:
-    """Every document of a collection that matches, in natural order or in reverse."""
+    """Return the scan of a collection in natural order or in reverse."""
     if collection.is_clustered:
         return ClusteredScan(collection, match, reverse)
     return CollectionScan(collection, match, reverse, tailing)

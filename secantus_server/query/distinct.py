@@ -1,44 +1,46 @@
-"""distinct by an index alone: skipping from value to value, if the index's first field is the one asked for."""
+"""distinct by an index whose first field is the requested one: the scan skips from value to value and reads no document."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec.distinct import DistinctScan
+from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
-from secantus_server.query.bounds import IndexBounds, after, directed
+from secantus_server.query.bounds import IndexBounds, directed, end_of_prefix
 from secantus_server.query.candidates import Candidate, Conditions, make_candidate
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.plan import IndexedScan, Plan
 from secantus_server.query.planner import plan_query
 from secantus_server.query.predicates import has_index_component
 from secantus_server.query.stages import PlanStage, index_shape, stage
-from secantus_server.storage import RecoveryUnit
-
-Check = Callable[[], None]
 
 
 @dataclass
 class DistinctPlan:
-    """The values of an index's first field, each once."""
+    """A scan for the distinct values of an index's first field."""
 
     index: Index
     bounds: IndexBounds
     scan: DistinctScan | None = field(default=None, compare=False)
 
-    def values(self, unit: RecoveryUnit, check: Check) -> Iterator[Any]:
+    def values(self, scope: ReadScope) -> Iterator[Any]:
         """Read the values."""
         direction = self.index.parts[0][1]
         self.index.uses += 1
-        self.scan = DistinctScan(self.index, self.bounds.intervals, lambda value: after(directed(key_string(value), direction)), check)
-        return self.scan.values(unit)
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it."""
+        def after(value: Any) -> bytes:
+            return end_of_prefix(directed(key_string(value), direction))
+
+        self.scan = DistinctScan(self.index, self.bounds.intervals, after, scope.check)
+        return self.scan.values(scope.unit)
+
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
         shape = index_shape(self.index, self.bounds, False)
         if self.scan is None:
             return stage("DISTINCT_SCAN", shape)
@@ -47,7 +49,7 @@ class DistinctPlan:
 
 
 def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: str) -> DistinctPlan | Plan:
-    """The plan for the values of a path.
+    """Return the plan for the distinct values of a path.
 
     Raises:
         CommandError: as `plan_query`.
@@ -64,17 +66,17 @@ def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: st
 
 
 def _candidate(index: Index, query: CanonicalQuery, path: str) -> Candidate | None:
-    """How the index serves a distinct of its first field, or None if it does not."""
-    if index.generator is None or index.generator.collation is not None or index.kind != "btree":
+    """Return how the index serves a distinct of its first field, or None if it cannot."""
+    if index.generator is None or index.generator.collation is not None or not index.kind.is_ordered:
         return None
     if index.hidden or index.multikey or index.parts[0][0] != path:
         return None
     if index.sparse and len(index.parts) == 1 and query.match is None:
-        # Only documents without the field are missing in it, and they have no value.
+        # The index lacks only the documents without the field, which have no value.
         return make_candidate(index, Conditions(query), forced=True)
     if query.match is None and index.partial_filter is not None:
         return None
     candidate = make_candidate(index, Conditions(query), forced=query.match is None)
-    if candidate is None or candidate.rest is not None or candidate.key_filter is not None or candidate.fixed > 1:
+    if candidate is None or candidate.residual is not None or candidate.key_filter is not None or candidate.fixed > 1:
         return None
     return candidate if not candidate.fixed or not candidate.bounded else None

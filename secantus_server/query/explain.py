@@ -1,4 +1,4 @@
-"""`queryPlanner` and `executionStats`: what explain says of one query.
+"""`queryPlanner` and `executionStats` of explain.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -28,24 +28,21 @@ from secantus_server.query.planner import other_plans, plan_query
 from secantus_server.query.stages import PlanStage, stage
 from secantus_server.query.unused import notes_on_unused_indexes
 
-Check = Callable[[], None]
 VERBOSITIES = ("queryPlanner", "executionStats", "allPlansExecution")
 
 
 @dataclass
 class Runner:
-    """Runs plans for explain, or only plans.
+    """An explain in progress, which runs plans unless its verbosity is `queryPlanner`.
 
     Arguments:
-        scope: to read in.
-        check: called regularly; it raises to end a scan.
-        verbosity: `queryPlanner` runs nothing.
-        elapsed_ms: the milliseconds since the command began.
-        notes: what the user should know of the plans, in sentences.
+        scope: the scope to read in.
+        verbosity: one of `VERBOSITIES`.
+        elapsed_ms: returns the milliseconds since the command began.
+        notes: remarks on the plans for the user, in sentences.
     """
 
     scope: ReadScope
-    check: Check
     verbosity: str
     elapsed_ms: Callable[[], int]
     notes: list[str] = field(default_factory=list)
@@ -58,14 +55,15 @@ class Runner:
     def result(
         self, namespace: str, collection: Collection | None, query: CanonicalQuery, root: PlanStage, *, whole_pipeline: bool = False
     ) -> dict[str, Any]:
-        """The sections of the reply for a plan that was described after it ran.
+        """Return the sections of the reply for the stages of a plan.
 
         Arguments:
             namespace: the full name of the collection.
-            collection: that collection, or None where there is none.
-            whole_pipeline: the plan does all that a pipeline asks for.
+            collection: the collection, or None if it does not exist.
+            root: the top stage, taken after the plan ran.
+            whole_pipeline: whether the plan does the work of a whole pipeline.
         """
-        show_array_paths([root, *root.rejected], collection, self.scope, self.check)
+        show_array_paths([root, *root.rejected], collection, self.scope)
         self.notes += notes_on_unused_indexes(collection, query.match, root)
         found = {"queryPlanner": query_planner(namespace, query, root, whole_pipeline=whole_pipeline)}
         if self.runs:
@@ -73,7 +71,7 @@ class Runner:
         return found
 
     def _statistics(self, root: PlanStage) -> dict[str, Any]:
-        shown = {
+        statistics = {
             "executionSuccess": True,
             "nReturned": root.returned or 0,
             "executionTimeMillis": self.elapsed_ms(),
@@ -81,11 +79,11 @@ class Runner:
             "totalDocsExamined": root.total("docsExamined"),
             "executionStages": {"isCached": False, **root.executed()},
         }
-        return {**shown, "allPlansExecution": []} if self.verbosity == "allPlansExecution" else shown
+        return {**statistics, "allPlansExecution": []} if self.verbosity == "allPlansExecution" else statistics
 
 
 def query_planner(namespace: str, query: CanonicalQuery, root: PlanStage, *, whole_pipeline: bool) -> dict[str, Any]:
-    """The section `queryPlanner`.
+    """Return the section `queryPlanner`.
 
     Arguments:
         (as in Runner.result)
@@ -94,7 +92,7 @@ def query_planner(namespace: str, query: CanonicalQuery, root: PlanStage, *, who
     return {
         "namespace": namespace,
         "parsedQuery": {} if query.match is None else query.match.serialize(),
-        **_collation_shown(query),
+        **_collation_field(query),
         "indexFilterSet": False,
         "queryHash": shape[:8],
         "planCacheShapeHash": shape[:8],
@@ -110,13 +108,13 @@ def query_planner(namespace: str, query: CanonicalQuery, root: PlanStage, *, who
     }
 
 
-def _collation_shown(query: CanonicalQuery) -> dict[str, Any]:
+def _collation_field(query: CanonicalQuery) -> dict[str, Any]:
     collation = query.context.collation
     return {"collation": collation.document()} if isinstance(collation, Collation) else {}
 
 
 def shape_of(value: Any) -> Any:
-    """A value with the constants in it replaced by the names of their types."""
+    """Return a value in which each constant is replaced by the name of its type."""
     if type(value) is dict:
         return {name: shape_of(inner) for name, inner in value.items()}
     if type(value) is list:
@@ -125,18 +123,18 @@ def shape_of(value: Any) -> Any:
 
 
 def shape_hash(shape: Any) -> str:
-    """A hash of a shape, in upper-case hexadecimal digits."""
+    """Return the hash of a shape in upper-case hexadecimal digits."""
     return hashlib.sha256(encode({"": shape})).hexdigest().upper()
 
 
 def run_find(
     collection: Collection | None, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None, runner: Runner
 ) -> PlanStage:
-    """Plan and run a find; gives its stages.
+    """Plan and run a find; return its stages.
 
     Arguments:
         projection: as the user wrote it, or None.
-        parsed: the same.
+        parsed: the parsed projection.
     """
     plan = plan_query(collection, query)
     if isinstance(plan, Sort):
@@ -144,7 +142,7 @@ def run_find(
     simple = not projection or is_simple(projection, parsed)
     plan = express_plan(plan, query, projection) if simple else id_plan(plan, query)
     if runner.runs:
-        documents = plan.open(runner.scope, runner.check)
+        documents = plan.open(runner.scope)
         drain(islice(documents, query.skip + query.limit if query.limit else None))
     root = windowed(plan, query, projection, parsed)
     if not isinstance(plan, ExpressScan | IdHack):
@@ -153,13 +151,13 @@ def run_find(
 
 
 def drain(documents: Iterable[Any]) -> int:
-    """Read everything; gives how much there was."""
+    """Read all items and return their number."""
     return sum(1 for _ in documents)
 
 
 def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None) -> PlanStage:
-    """A plan's stages with skip, projection and limit on top."""
-    root = plan.describe()
+    """Return a plan's stages with skip, projection and limit on top."""
+    root = plan.explain()
     if isinstance(plan, EmptyScan | ExpressScan):
         return root
     if query.skip:
@@ -173,7 +171,7 @@ def windowed(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | Non
 
 
 def subplanned(root: PlanStage, query: CanonicalQuery) -> PlanStage:
-    """A plan whose filter is one `$or`, under the stage that plans each of its branches."""
+    """Put the plan of a filter that is one `$or` below a SUBPLAN stage."""
     rooted = type(query.match) is Or and len(query.match.children) > 1
     if not rooted or root.name == "EOF" or query.hint or query.natural or query.min or query.max or query.tailing:
         return root
@@ -190,12 +188,12 @@ def _on(below: PlanStage, name: str, shape: dict[str, Any], returned: int | None
 
 
 def projection_name(projection: dict[str, Any], parsed: Projection) -> str:
-    """The stage of a projection that reads documents."""
+    """Return the name of the stage of a projection that is not covered."""
     return "PROJECTION_SIMPLE" if is_simple(projection, parsed) else "PROJECTION_DEFAULT"
 
 
 def is_simple(projection: dict[str, Any], parsed: Projection | None) -> bool:
-    """Whether a projection only keeps or only drops top-level fields."""
+    """Return whether a projection only includes or only excludes top-level fields."""
     if parsed is None or not all(_is_flag(value) and "." not in path for path, value in projection.items()):
         return False
     return not parsed.is_inclusion or parsed.required_fields is not None
@@ -206,38 +204,38 @@ def _is_flag(value: Any) -> bool:
 
 
 def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner) -> PlanStage:
-    """Plan and run a count; gives its stages."""
+    """Plan and run a count; return its stages."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
-        known = _counts(count_all(collection, runner.scope, runner.check), query) if runner.runs else {}
+        known = _counts(count_all(collection, runner.scope), query) if runner.runs else {}
         return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts=known)
     plan = plan_query(collection, query)
     found = 0
     if runner.runs:
-        documents = plan.open(runner.scope, runner.check)
+        documents = plan.open(runner.scope)
         count = getattr(documents, "count", None)
         found = count() if count is not None else drain(documents)
-    below = plan.counted() if isinstance(plan, IndexedScan) and plan.match is None else subplanned(plan.describe(), query)
+    below = plan.counted() if isinstance(plan, IndexedScan) and plan.match is None else subplanned(plan.explain(), query)
     counts = _counts(found, query) if runner.runs else {}
     return stage("COUNT", {}, returned=0 if runner.runs else None, works=found, counts=counts, inputs=[below])
 
 
 def _counts(found: int, query: CanonicalQuery) -> dict[str, Any]:
-    """Return the number that count returns: skip and limit are subtracted."""
+    """Return the counters of a COUNT stage, to which skip and limit are applied."""
     skipped = min(found, query.skip)
     rest = found - skipped
     return {"nCounted": min(rest, query.limit) if query.limit else rest, "nSkipped": skipped}
 
 
 def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner) -> PlanStage:
-    """Plan and run a distinct; gives its stages."""
+    """Plan and run a distinct; return its stages."""
     plan = plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
         if runner.runs:
-            drain(plan.values(runner.scope.unit, runner.check))
+            drain(plan.values(runner.scope))
         covered = True
     else:
         if runner.runs:
-            drain(plan.open(runner.scope, runner.check))
+            drain(plan.open(runner.scope))
         covered = _is_covered(plan)
-    root = plan.describe()
+    root = plan.explain()
     return _on(root, "PROJECTION_COVERED", {"transformBy": {key: 1, "_id": 0}}, root.returned) if covered else subplanned(root, query)

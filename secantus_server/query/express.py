@@ -1,16 +1,16 @@
-"""Express plans: what MongoDB 8 shows for an equality that at most one document answers.
+"""Express plans: the plans that MongoDB 8 shows for an equality with at most one matching document.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 
-The manual names the stages. Recorded outputs of 8.x servers give the rest: the stage is alone in the plan, a limit and a simple
-projection are part of it, and its statistics are three numbers. It is the plan of
+The manual names the stages; the rest is known from recorded outputs of 8.x servers. The stage is the only one of the plan, includes a
+limit and a simple projection, and has three statistics. It is the plan of
 
 - an equality on `_id`;
-- an equality on the field of a unique index of one field, partial and sparse indexes included where they hold all matches;
+- an equality on the field of a unique index of one field, which may be partial or sparse if it holds all matches;
 - an equality on the first field of any index, with a limit of one.
 
-A skip, a hint, `min`, `max`, a tailable cursor, `returnKey`, `showRecordId`, another collation than the index's, a sort (but for `_id`,
-where one document needs no order) and a projection that computes something lead to an ordinary plan.
+The plan is an ordinary one with a skip, a hint, `min`, `max`, a tailable cursor, `returnKey`, `showRecordId`, a collation other than the
+index's, a computed projection, or a sort, except for an equality on `_id`, where a sort has no effect.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.match import And, Comparison, In
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.clustered import ClusteredScan
-from secantus_server.query.plan import Check, Documents, IndexedScan, Plan, Sort
+from secantus_server.query.plan import Documents, IndexedScan, Plan, Sort
 from secantus_server.query.stages import PlanStage, stage
 
 PointScan = IndexedScan | ClusteredScan
 
 
 @dataclass
-class ExpressScan:
-    """One key of an index and its document.
+class ExpressScan(Plan):
+    """An express plan.
 
     Arguments:
-        scan: what reads them.
-        projection: what the stage shows of the document, as the user wrote it, or None.
+        scan: the scan of one key.
+        projection: the projection as the user wrote it, or None.
     """
 
     scan: PointScan
     projection: dict[str, Any] | None = None
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
-        """Begin to read."""
-        return self.scan.open(scope, check)
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
+        return self.scan.open(scope)
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it."""
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
         name, shape = "EXPRESS_CLUSTERED_IXSCAN", dict[str, Any]()
         if isinstance(self.scan, IndexedScan):
             index = self.scan.index
@@ -58,17 +58,17 @@ class ExpressScan:
 
 
 @dataclass
-class IdHack:
-    """The document of an `_id`, for what an express plan cannot do."""
+class IdHack(Plan):
+    """A lookup by `_id` that is not an express plan."""
 
     scan: IndexedScan
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
-        """Begin to read."""
-        return self.scan.open(scope, check)
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
+        return self.scan.open(scope)
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it."""
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
         return stage("IDHACK", {}, **_statistics(self.scan))
 
 
@@ -81,11 +81,11 @@ def _statistics(plan: PointScan) -> dict[str, Any]:
 
 
 def express_plan(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None = None) -> Plan:
-    """The express plan that stands for the planner's plan, or that plan itself where there is none.
+    """Return the express plan that replaces the planner's plan, or the planner's plan.
 
     Arguments:
-        plan: the planner's.
-        projection: what the user wrote, or None; a simple one.
+        plan: the planner's plan.
+        projection: a simple projection as the user wrote it, or None.
     """
     by_id = express_by_id(plan, query, projection)
     if by_id is not None:
@@ -98,7 +98,7 @@ def express_plan(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] |
 
 
 def express_by_id(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] | None = None) -> ExpressScan | None:
-    """The express plan of a query by `_id`, or None for any other query.
+    """Return the express plan of a query by `_id`, or None for any other query.
 
     Arguments:
         (as in express_plan)
@@ -111,7 +111,7 @@ def express_by_id(plan: Plan, query: CanonicalQuery, projection: dict[str, Any] 
 
 
 def id_plan(plan: Plan, query: CanonicalQuery) -> Plan:
-    """The plan by `_id` of a query that is no express one, or the planner's plan where the query is another."""
+    """Return the IDHACK plan of a query by `_id`, or the planner's plan for any other query."""
     found = point_scan(plan, query)
     if found is None or not _is_by_id(found) or not isinstance(found, IndexedScan):
         return plan
@@ -120,7 +120,7 @@ def id_plan(plan: Plan, query: CanonicalQuery) -> Plan:
 
 
 def point_scan(plan: Plan, query: CanonicalQuery) -> PointScan | None:
-    """The scan of a plan that reads nothing but the entries of one value of an index's first field."""
+    """Return the plan's scan if it reads only the entries for one value of an index's first field, else None."""
     if query.skip or query.hint or query.natural or query.min or query.max or query.tailing or query.return_key or query.show_record_id:
         return None
     path = equality_path(query.match)
@@ -131,11 +131,11 @@ def point_scan(plan: Plan, query: CanonicalQuery) -> PointScan | None:
         return None
     index = found.index
     same = index.generator is not None and index.generator.collation == query.context.collation
-    return found if same and index.kind == "btree" and index.parts[0][0] == path else None
+    return found if same and index.kind.is_ordered and index.parts[0][0] == path else None
 
 
 def equality_path(match: Any) -> str | None:
-    """The path of a filter that is one equality, or None; `$in` with one value and `$and` with one condition are none else."""
+    """Return the path of a filter that is a single equality, or None. `$in` of one value and `$and` of one condition count as one."""
     while type(match) is And and len(match.children) == 1:
         match = match.children[0]
     if type(match) is In and len(match.operands) == 1 and not match.regexes:
@@ -148,6 +148,6 @@ def _is_by_id(plan: PointScan) -> bool:
 
 
 def _fetch(plan: PointScan) -> None:
-    """A lookup by `_id` reads the document even where the key alone would do."""
+    """Make the plan read documents: a lookup by `_id` is not covered in MongoDB."""
     if isinstance(plan, IndexedScan):
         plan.covered = False

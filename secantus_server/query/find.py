@@ -1,4 +1,4 @@
-"""Runs a planned query: documents with skip and projection applied, or their number."""
+"""The documents of a query, or their number. `plan_of` decides how they are read."""
 
 from __future__ import annotations
 
@@ -8,35 +8,43 @@ from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import not_supported
 from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.find_output import Skipping, WithRecordId
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.exec.shown import Skipping, WithRecordId
 from secantus_server.mql.projection import Projection
-from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.canonical import CanonicalQuery, PointQuery
 from secantus_server.query.plan import Documents, IndexedScan, Sort, Source
-from secantus_server.query.point import plan_of
+from secantus_server.query.planner import plan_query
+from secantus_server.query.point import point_lookup
 
-Check = Callable[[], None]
+
+def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
+    """Return the source of a query's documents: a point lookup if a unique index answers it, else the planner's plan.
+
+    Raises:
+        CommandError: as `plan_query`.
+    """
+    lookup = point_lookup(collection, query) if type(query) is PointQuery else None
+    return plan_query(collection, query) if lookup is None else lookup
 
 
-def matching_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope, check: Check) -> Documents:
-    """The documents a query asks for in its order, without skip and limit; the iterator knows their RecordIds."""
-    return plan_of(collection, query).open(scope, check)
+def matching_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope) -> Documents:
+    """Return the documents of a query in its order, without skip and limit."""
+    return plan_of(collection, query).open(scope)
 
 
 def find_documents(
-    collection: Collection | None, query: CanonicalQuery, projection: Projection | None, scope: ReadScope, check: Check
+    plan: Source, collection: Collection | None, query: CanonicalQuery, projection: Projection | None, scope: ReadScope
 ) -> Iterator[bytes]:
-    """The documents of a find: matched, sorted, skipped and projected; the caller counts the limit."""
-    plan = plan_of(collection, query)
-    shown = keys_of(plan) if query.return_key else None if projection is None else projection.apply
-    documents: Iterator[bytes] = plan.open(scope, check)
+    """Return the documents of a find: matched, sorted, skipped and projected. The caller applies the limit."""
+    project = keys_of(plan) if query.return_key else None if projection is None else projection.apply
+    documents: Iterator[bytes] = plan.open(scope)
     if query.skip:
         documents = Skipping(documents, query.skip)
     if query.show_record_id:
         if collection is not None and collection.is_clustered:
             raise not_supported("showRecordId with a clustered collection", "leave it out: there it stands for the _id")
-        return WithRecordId(documents, shown or _whole)
-    return documents if shown is None else map(shown, documents)
+        return WithRecordId(documents, project or _whole)
+    return documents if project is None else map(project, documents)
 
 
 def _whole(document: bytes) -> bytes:
@@ -44,10 +52,10 @@ def _whole(document: bytes) -> bytes:
 
 
 def keys_of(plan: Source) -> Callable[[bytes], bytes]:
-    """What `returnKey` shows of a document: its key in the index that the plan reads, or nothing.
+    """Return what `returnKey` shows of a document: its key in the index that the plan reads, or an empty document.
 
     Raises:
-        CommandError: 238, a document may have several keys.
+        CommandError: 238 NotImplemented for a multikey index.
     """
     source = plan.child if isinstance(plan, Sort) else plan
     if not isinstance(source, IndexedScan):
@@ -59,23 +67,21 @@ def keys_of(plan: Source) -> Callable[[bytes], bytes]:
     return lambda document: encode(dict(zip(paths, index.values(document), strict=True)))
 
 
-def count_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope, check: Check) -> int:
-    """How many documents match; skip and limit are the caller's."""
-    if collection is None:
-        return 0
-    if query.match is None and not query.hint and not query.natural:
-        return count_all(collection, scope, check)
-    documents = matching_documents(collection, query, scope, check)
+def count_documents(plan: Source, collection: Collection | None, query: CanonicalQuery, scope: ReadScope) -> int:
+    """Return the number of documents of a plan. The caller applies skip and limit."""
+    if collection is not None and query.match is None and not query.hint and not query.natural:
+        return count_all(collection, scope)
+    documents = plan.open(scope)
     counted = getattr(documents, "count", None)
     return counted() if counted is not None else sum(1 for _ in documents)
 
 
-def count_all(collection: Collection, scope: ReadScope, check: Check) -> int:
-    """How many documents a collection has; counted once and then kept up to date by the writes."""
+def count_all(collection: Collection, scope: ReadScope) -> int:
+    """Return the number of documents in a collection: counted once, then kept up to date by the writes."""
     known, version = collection.count()
     if known is not None:
         return known
-    scan = RecordScan(collection.ident, None, check)
+    scan = RecordScan(collection.ident, None, scope.check)
     scope.open(scan)
     counted = scan.count()
     collection.remember_count(counted, version)

@@ -1,4 +1,4 @@
-"""Whether a filter implies a partial index's filter: only then does the index hold every match."""
+"""Implication of a partial index's filter by a query's filter: only then does the index hold every match."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_server.query.predicates import conjuncts, predicate_of
 
 
 def implies(nodes: list[Any], partial: Any) -> bool:
-    """Whether every document that matches all the nodes matches the partial filter.
+    """Return whether every document that matches all the nodes also matches the partial filter.
 
     Arguments:
         nodes: the conjuncts of the query's filter.

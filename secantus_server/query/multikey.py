@@ -1,8 +1,8 @@
-"""`multiKeyPaths` of explain: which parts of an index's paths lead through arrays.
+"""`multiKeyPaths` of explain: the prefixes of an index's paths that hold arrays.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/
 
-An index only remembers that some document has an array. Which path it is on is found by looking at the documents, and only for explain.
+An index only stores whether any document has an array. Explain finds the path by reading the documents.
 """
 
 from __future__ import annotations
@@ -14,31 +14,29 @@ from secantus_server.bson import decode
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.query.plan import Check
 from secantus_server.query.stages import PlanStage
 
 
-def show_array_paths(roots: Iterable[PlanStage], collection: Collection | None, scope: ReadScope, check: Check) -> None:
-    """Complete `multiKeyPaths` in the stages of plans.
+def show_array_paths(roots: Iterable[PlanStage], collection: Collection | None, scope: ReadScope) -> None:
+    """Complete `multiKeyPaths` in all stages that scan a multikey index.
 
     Arguments:
-        roots: the plans; every stage of a multikey index in them is completed.
-        collection: what they read.
-        scope: to read the documents in.
-        check: called regularly; it raises to end the reading.
+        roots: the top stages of the plans.
+        collection: the collection that they read.
+        scope: the scope to read the documents in.
     """
     known: dict[str, dict[str, list[str]]] = {}
     for stage in (found for root in roots for found in root.stages()):
         if stage.shape.get("isMultiKey") and collection is not None:
             name = stage.shape["indexName"]
             if name not in known:
-                known[name] = _array_paths(collection, name, scope, check)
+                known[name] = _array_paths(collection, name, scope)
             stage.shape["multiKeyPaths"] = known[name]
 
 
-def _array_paths(collection: Collection, name: str, scope: ReadScope, check: Check) -> dict[str, list[str]]:
+def _array_paths(collection: Collection, name: str, scope: ReadScope) -> dict[str, list[str]]:
     index = next(index for index in collection.indexes if index.name == name)
-    scan = RecordScan(collection.ident, index.partial_filter, check)
+    scan = RecordScan(collection.ident, index.partial_filter, scope.check)
     scope.open(scan)
     found = array_prefixes([path for path, _ in index.parts], scan)
     scan.close()
@@ -46,11 +44,11 @@ def _array_paths(collection: Collection, name: str, scope: ReadScope, check: Che
 
 
 def array_prefixes(paths: list[str], documents: Iterable[bytes]) -> dict[str, list[str]]:
-    """For each path the prefixes at which some document has an array, in the path's order.
+    """Return, for each path, its prefixes at which some document has an array, the shortest first.
 
     Arguments:
         paths: dotted paths.
-        documents: read until every prefix is found.
+        documents: the documents, which are read until every prefix is found.
     """
     names = {path: path.split(".") for path in paths}
     found: dict[str, set[int]] = {path: set() for path in paths}
@@ -65,7 +63,7 @@ def array_prefixes(paths: list[str], documents: Iterable[bytes]) -> dict[str, li
 
 
 def _array_depths(value: Any, names: list[str], depth: int) -> Iterator[int]:
-    """The numbers of the path's components whose value is an array."""
+    """Yield the positions of the path's components whose value is an array."""
     if depth == len(names) or type(value) is not dict or names[depth] not in value:
         return
     inner = value[names[depth]]

@@ -1,15 +1,16 @@
-"""Plans for `$near` and `$nearSphere`: an index that they need, and the order of distance.
+"""Plans for `$near` and `$nearSphere`, which require a geospatial index and sort by distance.
 
 https://www.mongodb.com/docs/manual/reference/operator/query/near/
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
+from secantus_server.index.kinds.kind import IndexKind, all_kinds
 from secantus_server.mql.match import GeoNear
 from secantus_server.mql.match.geo_near import is_geojson
 from secantus_server.query.canonical import CanonicalQuery
@@ -17,22 +18,25 @@ from secantus_server.query.implication import implies
 from secantus_server.query.plan import Near
 from secantus_server.query.predicates import conjuncts
 
+NearKind: TypeAlias = IndexKind
+
 
 def near_of(match: Any) -> Any:
-    """The node of a filter that asks for nearness, or None."""
+    """Return the `$near` or `$nearSphere` node of a filter, or None."""
     return next((node for node in conjuncts(match) if type(node) is GeoNear), None)
 
 
 def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: Index | None) -> Near:
-    """The documents in the order of their distance, unless the query has a sort of its own.
+    """Return the plan of a `$near` query, in the order of distance unless the query has a sort.
 
     Raises:
-        CommandError: 291 NoQueryExecutionPlans, there is no index for it.
+        CommandError: 291 NoQueryExecutionPlans if no index measures such distances.
     """
-    kinds = index_kinds(near)
+    geojson = is_geojson(next((value for name, value in near.spec.items() if name in ("$near", "$nearSphere", "$geoNear")), None))
     nodes = conjuncts(query.match)
     for index in [hinted] if hinted is not None else collection.indexes:
-        suits = index.kind in kinds and not index.hidden and _has_path(index, near.path)
+        measures = index.kind.serves_near(spherical=near.spherical, geojson=geojson) and index.kind.locates(index.spec["key"], near.path)
+        suits = measures and not index.hidden
         if suits and (index.partial_filter is None or implies(nodes, index.partial_filter)):
             return Near(collection, index, query.match, near, query.sort is None, query.skip + query.limit if query.limit else 0)
     raise CommandError(
@@ -42,13 +46,6 @@ def plan_near(collection: Collection, query: CanonicalQuery, near: Any, hinted: 
     )
 
 
-def index_kinds(near: Any) -> tuple[str, ...]:
-    """The kinds of index that can serve it: flat distances need a flat index, GeoJSON points a spherical one."""
-    if not near.spherical:
-        return ("2d",)
-    argument = next((value for name, value in near.spec.items() if name in ("$near", "$nearSphere", "$geoNear")), None)
-    return ("2dsphere",) if is_geojson(argument) else ("2dsphere", "2d")
-
-
-def _has_path(index: Index, path: str) -> bool:
-    return bool(index.spec["key"].get(path) == index.kind)
+def near_kinds() -> list[NearKind]:
+    """Return the kinds of index that measure distances, in the order in which `$geoNear` prefers them."""
+    return sorted((kind for kind in all_kinds() if kind.near_stage is not None), key=lambda kind: not kind.is_flat)

@@ -1,7 +1,7 @@
-"""The nodes of a query's plan: what they read, and how explain shows them.
+"""The nodes of a query's plan.
 
-A plan is a tree. `open` gives an iterator over documents that also has `record_id`, the RecordId of the last document it gave;
-the iterators of a cursor share a ReadScope. `describe` is the node as explain shows it, with what it did once it was opened.
+A plan is a tree. `open` returns an iterator over documents that also has the RecordId of the last one; the iterators of a cursor share a
+ReadScope. `explain` returns the node as explain shows it, with execution statistics if it was opened.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from secantus_server.index._index import Index
 from secantus_server.mql.sort import SortPattern
 from secantus_server.query.bounds import IndexBounds
 from secantus_server.query.stages import PlanStage, count_shape, index_shape, stage
+from secantus_server.storage import RecoveryUnit
 
-Check = Callable[[], None]
 MEMORY_LIMIT = 104857600
+
+Found = tuple[int, bytes]  # RecordId, document
 
 
 class Documents(Protocol):
-    """An iterator over documents that knows the RecordId of the last one."""
+    """An iterator over documents that also has the RecordId of the last one."""
 
     record_id: int
 
@@ -38,24 +40,42 @@ class Documents(Protocol):
 
 
 class Source(Protocol):
-    """What gives documents."""
+    """The source of a query's documents: a plan, or something simpler."""
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
-        """Begin to read."""
+    #: Whether there is at most one document, which `first` reads without a scan.
+    is_lookup: bool = False
+
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
         ...
+
+    def first(self, unit: RecoveryUnit, check: Callable[[], None]) -> Found | None:
+        """Return the first document with its RecordId, or None.
+
+        Arguments:
+            check: called regularly; it raises if the operation was interrupted.
+        """
+        scope = ReadScope(unit, check)
+        try:
+            documents = self.open(scope)
+            for document in documents:
+                return documents.record_id, document
+            return None
+        finally:
+            scope.close()
 
 
 class Plan(Source, Protocol):
     """A node of a plan."""
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it."""
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
         ...
 
 
 @dataclass
-class CollectionScan:
-    """Every document of the collection; with `tailing` also those that are written later."""
+class CollectionScan(Plan):
+    """A scan of the whole collection; with `tailing`, it continues with documents that are written later."""
 
     collection: Collection
     match: Any
@@ -63,14 +83,14 @@ class CollectionScan:
     tailing: bool = False
     scan: RecordScan | None = field(default=None, compare=False)
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
-        """Begin to read."""
-        self.scan = RecordScan(self.collection.ident, self.match, check, self.reverse, self.tailing, self.collection.is_capped)
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
+        self.scan = RecordScan(self.collection.ident, self.match, scope.check, self.reverse, self.tailing, self.collection.is_capped)
         self.scan.collection = self.collection
         return scope.open(self.scan)
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it."""
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
         shape = {"direction": "backward" if self.reverse else "forward"}
         if self.scan is None:
             return stage("COLLSCAN", shape, filter=self.match)
@@ -78,19 +98,19 @@ class CollectionScan:
         return stage("COLLSCAN", shape, filter=self.match, returned=self.scan.advanced, works=self.scan.docs_examined, counts=examined)
 
 
-class EmptyScan:
-    """No documents: the collection does not exist, or the filter can match nothing."""
+class EmptyScan(Plan):
+    """A plan without documents: the collection does not exist, or the filter cannot match."""
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
-        """Begin to read."""
-        return Nothing()
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
+        return NoDocuments()
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it."""
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
         return stage("EOF", {}, returned=0)
 
 
-class Nothing(Iterator[bytes]):
+class NoDocuments(Iterator[bytes]):
     """An iterator without documents."""
 
     record_id = 0
@@ -100,14 +120,14 @@ class Nothing(Iterator[bytes]):
 
 
 @dataclass
-class IndexedScan:
-    """The entries of an index within bounds, and their documents.
+class IndexedScan(Plan):
+    """A scan of an index within bounds, and the fetch of the documents.
 
     Arguments:
-        match: what the documents are still to be held against; None where bounds and entries say it all.
-        key_filter: what the entries are to be held against before their documents are read, or None.
-        covered: no document is read; the entries make the documents.
-        seen: the RecordIds that other scans of a union have given.
+        match: the residual filter of the documents, or None.
+        key_filter: a filter that entries must match before their documents are read, or None.
+        covered: whether the documents are built from the entries, so that none is read.
+        seen: the RecordIds that other scans of a union have returned.
     """
 
     collection: Collection
@@ -120,8 +140,8 @@ class IndexedScan:
     seen: set[int] | None = field(default=None, compare=False)
     scan: IndexScan | None = field(default=None, compare=False)
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
-        """Begin to read."""
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
         intervals = self.bounds.intervals[::-1] if self.reverse else self.bounds.intervals
         paths = [path for path, _ in self.index.parts]
         self.index.uses += 1
@@ -130,7 +150,7 @@ class IndexedScan:
             intervals,
             self.collection.ident,
             self.match,
-            check,
+            scope.check,
             self.reverse,
             self.index.multikey if self.seen is None else self.seen,
             EntryShape(paths, True) if self.covered else None,
@@ -141,7 +161,7 @@ class IndexedScan:
         return scope.open(self.scan)
 
     def entries(self) -> PlanStage:
-        """The part that reads the index."""
+        """Return the IXSCAN stage."""
         shape = index_shape(self.index, self.bounds, self.reverse)
         scan = self.scan
         if scan is None:
@@ -153,7 +173,7 @@ class IndexedScan:
         return stage("IXSCAN", shape, filter=self.key_filter, returned=returned, works=scan.keys_examined, counts=counts)
 
     def counted(self) -> PlanStage:
-        """The part that reads the index for a count, which needs the number of the entries alone."""
+        """Return the stage of a count, which needs only the number of entries: a COUNT_SCAN if the bounds are a single range."""
         scan = self.scan
         if self.key_filter is None and self.bounds.single_range:
             shape = count_shape(self.index, self.bounds)
@@ -165,15 +185,15 @@ class IndexedScan:
             below.returned = scan.advanced
         return below
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it."""
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
         if self.covered:
             return self.entries()
         return fetch_stage(self.match, [self.scan] if self.scan else [], self.entries())
 
 
 def fetch_stage(match: Any, scans: list[IndexScan], below: PlanStage) -> PlanStage:
-    """The part that reads the documents of entries."""
+    """Return the FETCH stage above index scans."""
     if not scans:
         return stage("FETCH", {}, filter=match, inputs=[below])
     examined = sum(scan.docs_examined for scan in scans)
@@ -185,20 +205,20 @@ def fetch_stage(match: Any, scans: list[IndexScan], below: PlanStage) -> PlanSta
 
 
 @dataclass
-class Union:
-    """The documents of several index scans, each document once."""
+class Union(Plan):
+    """The union of several index scans, without duplicates."""
 
     children: list[IndexedScan]
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
-        """Begin to read."""
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
         seen: set[int] = set()
         for child in self.children:
             child.seen = seen
-        return UnionScan([child.open(scope, check) for child in self.children])
+        return UnionScan([child.open(scope) for child in self.children])
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it."""
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
         scans = [child.scan for child in self.children if child.scan]
         inner = [child.entries() for child in self.children]
         counts = {"dupsTested": sum(scan.keys_examined for scan in scans), "dupsDropped": sum(scan.duplicates for scan in scans)}
@@ -208,14 +228,14 @@ class Union:
 
 
 @dataclass
-class Near:
-    """The documents that match, the nearest to the point of a `$near` first.
+class Near(Plan):
+    """The documents of a `$near` in the order of distance.
 
-    Every document is looked at: an index of this kind keeps no entries yet, but without one the query is an error.
+    The query requires the index, but reads every document: geospatial indexes store no entries yet.
 
     Arguments:
         near: the node of the filter that measures distances.
-        ordered: false where the query has a sort of its own.
+        ordered: False if the query has its own sort.
     """
 
     collection: Collection
@@ -226,21 +246,22 @@ class Near:
     limit: int = 0
     scan: RecordScan | None = field(default=None, compare=False)
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
-        """Begin to read."""
-        self.scan = RecordScan(self.collection.ident, self.match, check)
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
+        self.scan = RecordScan(self.collection.ident, self.match, scope.check)
         self.scan.collection = self.collection
         documents: Documents = scope.open(self.scan)
         return SortedDocuments(documents, self._key, self.limit) if self.ordered else documents
 
     def _key(self, document: bytes) -> bytes:
-        # The bytes of doubles that are not negative have the doubles' order.
+        # Big-endian bytes of non-negative doubles sort like the doubles.
         return struct.pack(">d", self.near.distance(document))
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it."""
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
         shape = {"keyPattern": self.index.spec["key"], "indexName": self.index.name, "indexVersion": self.index.spec.get("v", 2)}
-        name = "GEO_NEAR_2D" if self.index.kind == "2d" else "GEO_NEAR_2DSPHERE"
+        name = self.index.kind.near_stage
+        assert name is not None, "the planner chose an index that measures distances"
         if self.scan is None:
             return stage(name, shape, filter=self.match)
         examined = {"docsExamined": self.scan.docs_examined}
@@ -248,13 +269,13 @@ class Near:
 
 
 @dataclass
-class Sort:
-    """The documents of another node, sorted.
+class Sort(Plan):
+    """A sort of the child's documents.
 
     Arguments:
-        limit: how many are wanted; 0 means all.
-        max_bytes: the most bytes of documents to keep; None is no limit.
-        measured: whether the bytes of what is sorted are counted.
+        limit: the number of documents to return; 0 means all.
+        max_bytes: the memory limit in bytes, or None.
+        measured: whether the sorted bytes are counted.
     """
 
     child: Plan
@@ -264,15 +285,15 @@ class Sort:
     measured: bool = field(default=False, compare=False)
     source: Measured | None = field(default=None, compare=False)
 
-    def open(self, scope: ReadScope, check: Check) -> Documents:
-        """Begin to read."""
-        documents = self.child.open(scope, check)
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
+        documents = self.child.open(scope)
         self.source = Measured(documents) if self.measured else None
         return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)
 
-    def describe(self) -> PlanStage:
-        """The node as explain shows it."""
-        below = self.child.describe()
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
+        below = self.child.explain()
         shape: dict[str, Any] = {"sortPattern": dict(self.pattern.parts), "memLimit": MEMORY_LIMIT}
         if self.limit:
             shape["limitAmount"] = self.limit

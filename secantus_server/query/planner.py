@@ -1,8 +1,7 @@
-"""Chooses how a query reads: by which index and within which bounds, or the whole collection.
+"""The planner: it chooses between the indexes and a collection scan.
 
-The choice follows rules, not trials: an index is worth what its leading fields fix, and more if it gives the sort order or
-holds all that is asked for. Two parallel rules keep the answer right whatever is chosen: bounds never leave out a match, and unless
-they are exact the documents are held against the filter.
+The choice follows rules, not trial runs (see `Candidate.score`). Two invariants keep the result correct whatever is chosen: bounds never
+exclude a match, and unless they are exact, the filter is applied to the documents.
 """
 
 from __future__ import annotations
@@ -15,23 +14,22 @@ from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.mql.match import AlwaysFalse, Or
 from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
-from secantus_server.query.canonical import CanonicalQuery, whole_value
+from secantus_server.query.canonical import CanonicalQuery, as_python_number
 from secantus_server.query.clustered import ClusteredScan, natural_scan
-from secantus_server.query.membership import restricted
+from secantus_server.query.entryless import could_serve, restricted
 from secantus_server.query.near import near_of, plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
-from secantus_server.query.wildcard import could_serve
 
 
 def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
-    """The plan for a query.
+    """Return the plan of a query.
 
     Arguments:
-        collection: what it reads, or None where there is no such collection.
+        collection: the collection, or None if it does not exist.
 
     Raises:
-        CommandError: 2 BadValue, the hint names no index; 291 NoQueryExecutionPlans, the indexes cannot do what is asked.
+        CommandError: 2 BadValue, the hint names no index; 291 NoQueryExecutionPlans, no index can serve the query.
     """
     if collection is None or type(query.match) is AlwaysFalse:
         return EmptyScan()
@@ -60,7 +58,7 @@ def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | Non
 
 
 def other_plans(collection: Collection | None, query: CanonicalQuery) -> list[Plan]:
-    """Return the plans that `plan_query` could have chosen and did not, the better ones first."""
+    """Return the plans that `plan_query` rejected, the best first."""
     chosen = query.hint or query.natural or query.tailing or query.min or query.max or near_of(query.match) is not None
     if collection is None or chosen or type(query.match) is AlwaysFalse:
         return []
@@ -79,7 +77,7 @@ def _candidates(query: CanonicalQuery, usable: list[Index], *, forced: bool) -> 
 
 
 def _check_serves(collection: Collection, index: Index, query: CanonicalQuery) -> None:
-    if index.kind == "text" or (index.kind == "wildcard" and not could_serve(index, query.match)):
+    if index.kind.needs_predicate and not could_serve(index, query.match):
         raise CommandError(
             291, f"error processing query: ns={collection.namespace}: planner returned error :: caused by :: No query solutions"
         )
@@ -110,8 +108,8 @@ def _hinted_index(collection: Collection, hint: str | dict[str, Any] | None) -> 
 def _same_pattern(key: dict[str, Any], hint: Any) -> bool:
     if any(type(value) is bool for value in hint.values()):
         return False
-    mine = [(path, whole_value(value)) for path, value in key.items()]
-    return mine == [(path, whole_value(value)) for path, value in hint.items()]
+    mine = [(path, as_python_number(value)) for path, value in key.items()]
+    return mine == [(path, as_python_number(value)) for path, value in hint.items()]
 
 
 def _sorted(plan: Plan, query: CanonicalQuery) -> Plan:
@@ -124,22 +122,22 @@ def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) 
     if collection.is_clustered and best.index is collection.id_index:
         clustered = ClusteredScan(collection, cheap_first(query.match), best.sorts < 0, best.bounds)
         return clustered if best.sorts else _sorted(clustered, query)
-    plan = IndexedScan(collection, best.index, best.bounds, best.rest, best.key_filter, best.sorts < 0, best.covers)
+    plan = IndexedScan(collection, best.index, best.bounds, best.residual, best.key_filter, best.sorts < 0, best.covers)
     return plan if best.sorts else _sorted(_fetching(plan, query), query)
 
 
 def _fetching(plan: IndexedScan, query: CanonicalQuery) -> IndexedScan:
-    """A sort reads fields that a covered plan may not have."""
+    """Make a covered plan read documents if the sort needs a field that its index does not have."""
     if query.sort is not None and not {path for path, _ in query.sort.parts} <= {path for path, _ in plan.index.parts}:
         plan.covered = False
     return plan
 
 
 def _union(collection: Collection, query: CanonicalQuery, usable: list[Index], instead: Candidate | None) -> Union | None:
-    """A union of index scans where the filter, or a conjunct of it, is an `$or` whose branches all have an index.
+    """Return a union of index scans if the filter, or a conjunct of it, is an `$or` with an index for every branch, else None.
 
     Arguments:
-        instead: the loose index that is used otherwise: then no branch may be as loose. None where there is no index otherwise.
+        instead: the best candidate otherwise, a loose one, or None. If there is one, no branch may be loose.
     """
     for node in conjuncts(query.match):
         if type(node) is Or:

@@ -1,75 +1,109 @@
-"""Queries for one value of one field: where a unique index has it, there is nothing to plan."""
+"""Point lookups: the one document that a unique index has for a value.
+
+They need no planner. explain shows them as express plans (see `query.express`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import Any
 
 from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
+from secantus_server.errors import CommandError
 from secantus_server.exec._point import find_by_key
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
-from secantus_server.query.canonical import CanonicalQuery, PointQuery
-from secantus_server.query.plan import Documents, Nothing, Source
-from secantus_server.query.planner import plan_query
+from secantus_server.mql.context import Collation
+from secantus_server.query.canonical import PointQuery
+from secantus_server.query.plan import Documents, Found, Source
 from secantus_server.storage import RecoveryUnit
 
 
-class OneDocument(Iterator[bytes]):
-    """An iterator over one document."""
+class PointLookup(Source):
+    """The document under one key of a unique index.
 
-    def __init__(self, record_id: int, document: bytes) -> None:
-        self.record_id = record_id
-        self._document: bytes | None = document
+    Arguments:
+        key: the key string of all the index's fields.
+    """
+
+    is_lookup = True
+
+    def __init__(self, collection: Collection, index: Index, key: bytes) -> None:
+        self.collection = collection
+        self.index = index
+        self.key = key
+
+    def find(self, unit: RecoveryUnit) -> Found | None:
+        """Return the document with its RecordId, or None."""
+        return find_by_key(unit, self.index, self.key, self.collection.ident)
+
+    def first(self, unit: RecoveryUnit, check: Callable[[], None]) -> Found | None:
+        """Return the document with its RecordId, or None; one read is not interrupted."""
+        return find_by_key(unit, self.index, self.key, self.collection.ident)
+
+    def open(self, scope: ReadScope) -> Documents:
+        """Start to read in a scope."""
+        return PointDocuments(self, scope)
+
+
+class PointDocuments(Iterator[bytes]):
+    """The document of a point lookup; it is read in the transaction in which it is asked for."""
+
+    def __init__(self, lookup: PointLookup, scope: ReadScope) -> None:
+        self.record_id = 0
+        self._lookup: PointLookup | None = lookup
+        self._scope = scope
 
     def __next__(self) -> bytes:
-        document, self._document = self._document, None
-        if document is None:
+        lookup, self._lookup = self._lookup, None
+        if lookup is None:
             raise StopIteration
+        if lookup.index.dropped:
+            raise CommandError(175, f"query plan killed :: index '{lookup.index.name}' dropped")
+        found = lookup.find(self._scope.unit)
+        if found is None:
+            raise StopIteration
+        self.record_id, document = found
         return document
 
 
-@dataclass
-class IdLookup:
-    """The document of an `_id`."""
-
-    collection: Collection
-    query: PointQuery
-
-    def open(self, scope: ReadScope, check: Callable[[], None]) -> Documents:
-        """Begin to read."""
-        index = self.collection.id_index
-        assert index is not None, "a collection with documents has an index on _id"
-        document = point_document(self.collection, index, self.query, scope.unit)
-        return Nothing() if document is None else OneDocument(*document)
-
-
-def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
-    """Return the source of a query's documents. A query by `_id` alone needs no planner; explain shows it as an express plan.
-
-    Raises:
-        CommandError: as `plan_query`.
-    """
-    index = point_index(collection, query)
-    if index is None or not index.is_id or query.return_key:
-        return plan_query(collection, query)
-    assert isinstance(query, PointQuery)
-    assert collection is not None
-    return IdLookup(collection, query)
-
-
-def point_index(collection: Collection | None, query: CanonicalQuery) -> Index | None:
-    """The unique index that has at most one entry for all that the query asks for, or None."""
-    if type(query) is not PointQuery or collection is None:
+def point_lookup(collection: Collection | None, query: PointQuery) -> PointLookup | None:
+    """Return the lookup that answers a query, or None if no index can."""
+    if collection is None or query.return_key:
         return None
     for index in collection.indexes:
         if index.point_path == query.path and not index.hidden:
-            return index
+            return PointLookup(collection, index, key_string(query.value))
     return None
 
 
-def point_document(collection: Collection, index: Index, query: CanonicalQuery, unit: RecoveryUnit) -> tuple[int, bytes] | None:
-    """The document that the query's `point_index` has, with its RecordId; or None."""
-    assert isinstance(query, PointQuery)
-    return find_by_key(unit, index, key_string(query.value), collection.ident)
+def value_lookup(collection: Collection, path: str, value: Any, collation: Collation | None) -> PointLookup | None:
+    """Return the lookup of the document that has a value at a path, or None if no index has it under the value's key.
+
+    Arguments:
+        value: of any type; null and arrays have other keys too.
+        collation: of the comparison.
+    """
+    if value is None or type(value) is list:
+        return None
+    if path == "_id":
+        index = collection.id_index
+        suits = index is not None and index.generator is not None and index.generator.collation == collation
+    else:
+        index = point_index(collection, path) if collation is None else None
+        suits = index is not None
+    return PointLookup(collection, index, key_string(value, collation)) if index is not None and suits else None
+
+
+def point_index(collection: Collection, path: str) -> Index | None:
+    """Return the unique index that has at most one entry for a value at a path, or None."""
+    return next((index for index in collection.indexes if index.point_path == path and not index.hidden), None)
+
+
+def id_lookup(collection: Collection, value: Any) -> PointLookup:
+    """Return the lookup of an `_id`, of any type, under the collation of the collection."""
+    index = collection.id_index
+    assert index is not None, "a collection with documents has an index on _id"
+    assert index.generator is not None, "the index on _id stores entries"
+    return PointLookup(collection, index, key_string(value, index.generator.collation))

@@ -1,4 +1,4 @@
-"""From the nodes of a match expression to intervals of an index field's key strings."""
+"""Predicates: the nodes of a match expression as intervals of an index field's key strings."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from secantus_server.bson.values import UNDEFINED, Date, Regex, Undefined
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 from secantus_server.mql.match import And, Comparison, ElemMatchValue, Exists, In, Not, RegexMatch
-from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, complement, intersect, point, united
+from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, complement, intersect, point, union_of
 
 _RANGE_TYPES = (int, Int64, float, Decimal128, str, Date, ObjectId, bool, Timestamp, Binary)
 _STRING_RANK = 50
 _REGEX_SPECIAL = frozenset("^$.|?*+()[]{}\\")
 _NULL_KEY = key_string(None)
 
-# The intervals of a predicate, and its further fields.
-Found = tuple[list[FieldInterval], bool] | tuple[list[FieldInterval], bool, bool, bool]
+# The intervals of a predicate and, by position, its other fields: exact, exact_alone, selective.
+Bounds = tuple[list[FieldInterval], bool] | tuple[list[FieldInterval], bool, bool, bool]
 
 
 class Predicate(NamedTuple):
-    """What one node says of one path.
+    """The bounds of one node on one path.
 
     Arguments:
         intervals: ascending and disjoint; no document outside them matches.
-        exact: every document inside them matches.
-        exact_alone: the same where no document has several keys.
-        selective: they are likely to leave out most documents.
+        exact: whether every document inside them matches.
+        exact_alone: the same for an index that is not multikey.
+        selective: whether they are likely to exclude most documents.
     """
 
     path: str
@@ -44,12 +44,12 @@ class Predicate(NamedTuple):
 
     @property
     def demands_value(self) -> bool:
-        """Whether a document that lacks the path cannot match: an absent field is null in an index."""
+        """Whether a document without the path cannot match: an index stores null for an absent field."""
         return not any(interval.low <= _NULL_KEY <= interval.high for interval in self.intervals)
 
 
 def conjuncts(match: Any) -> list[Any]:
-    """The nodes that must all match, of a match expression or None."""
+    """Return the conjuncts of a match expression; None has none."""
     if match is None:
         return []
     if type(match) is And:
@@ -58,16 +58,16 @@ def conjuncts(match: Any) -> list[Any]:
 
 
 def has_index_component(path: str) -> bool:
-    """Whether a part of the path may stand for an array's index."""
+    """Return whether a component of the path may be an array index."""
     return any(part.isdigit() for part in path.split("."))
 
 
 def predicate_of(node: Any, collation: Collation | None) -> Predicate | None:
-    """What a node says, or None if an index cannot help with it.
+    """Return the predicate of a node, or None if an index cannot serve it.
 
     Arguments:
         node: a node of a match expression.
-        collation: that of the index.
+        collation: the index's collation.
     """
     found = _intervals(node, collation)
     if found is None:
@@ -76,12 +76,12 @@ def predicate_of(node: Any, collation: Collation | None) -> Predicate | None:
     path = positive.path
     if not has_index_component(path):
         return Predicate(path, *found)
-    # A number in a path also means a field of an array's documents: one of them may lack what another element has.
+    # `a.0` is an element of an array and also the field "0" of its documents, so that one document has several values there.
     predicate = Predicate(path, found[0], False)
     return predicate if predicate.demands_value else None
 
 
-def _intervals(node: Any, collation: Collation | None) -> Found | None:
+def _intervals(node: Any, collation: Collation | None) -> Bounds | None:
     kind = type(node)
     if kind is Comparison:
         return _equality(node.operand, collation) if node.operator == "$eq" else _range(node.operator, node.operand, collation)
@@ -96,8 +96,8 @@ def _intervals(node: Any, collation: Collation | None) -> Found | None:
     return _negation(node.child, collation) if kind is Not else None
 
 
-def _negation(child: Any, collation: Collation | None) -> Found | None:
-    """Return what is outside the child's keys. A document with several keys may have one outside and still match the child."""
+def _negation(child: Any, collation: Collation | None) -> Bounds | None:
+    """Return the complement of the child's keys. It is exact only if the index is not multikey: one of several keys may be outside."""
     if type(child) is Exists:
         return [point(None, collation)], False
     if type(child) not in (Comparison, In):
@@ -110,7 +110,7 @@ def _negation(child: Any, collation: Collation | None) -> Found | None:
 
 
 def mentions_text(node: Any) -> bool:
-    """Whether the comparison depends on the collation."""
+    """Return whether a comparison depends on the collation."""
     if type(node) is Not:
         return mentions_text(node.child)
     if type(node) is ElemMatchValue:
@@ -120,13 +120,13 @@ def mentions_text(node: Any) -> bool:
 
 
 def has_text(value: Any) -> bool:
-    """Whether a value is or holds a text."""
+    """Return whether a value is or contains a string."""
     if type(value) is dict:
         return any(map(has_text, value.values()))
     return type(value) is str or (type(value) is list and any(map(has_text, value)))
 
 
-def _equality(operand: Any, collation: Collation | None) -> Found | None:
+def _equality(operand: Any, collation: Collation | None) -> Bounds | None:
     if type(operand) in (Regex, Undefined):
         return None
     if type(operand) is list:
@@ -135,12 +135,12 @@ def _equality(operand: Any, collation: Collation | None) -> Found | None:
 
 
 def _array_points(operand: list[Any], collation: Collation | None) -> list[FieldInterval]:
-    """An array is in an index by its elements, and as a whole where it is itself the element of one."""
+    """Return the points of an array: an index has its elements, and, if it is nested in another array, the array as a whole."""
     first = operand[0] if operand else UNDEFINED
-    return united([point(operand, collation), point(first, collation)])
+    return union_of([point(operand, collation), point(first, collation)])
 
 
-def _membership(node: Any, collation: Collation | None) -> Found | None:
+def _membership(node: Any, collation: Collation | None) -> Bounds | None:
     exact = True
     intervals: list[FieldInterval] = []
     for operand in node.operands:
@@ -154,11 +154,11 @@ def _membership(node: Any, collation: Collation | None) -> Found | None:
     for regex in node.regexes:
         intervals += _prefix(regex.pattern, regex.options)[0]
         exact = False
-    return united(intervals), exact
+    return union_of(intervals), exact
 
 
-def _elements(node: Any, collation: Collation | None) -> Found | None:
-    """All that `$elemMatch` asks of one element bounds that element's key; that it is in an array no key says."""
+def _elements(node: Any, collation: Collation | None) -> Bounds | None:
+    """Return the intersection of an `$elemMatch`'s conditions. It is not exact: a key does not show that it comes from an array."""
     found: list[FieldInterval] | None = None
     for child in node.children:
         own = _intervals(child, collation) if type(child) in (Comparison, In, RegexMatch) else None
@@ -167,7 +167,7 @@ def _elements(node: Any, collation: Collation | None) -> Found | None:
     return None if found is None else (found, False)
 
 
-def _range(operator: str, operand: Any, collation: Collation | None) -> Found | None:
+def _range(operator: str, operand: Any, collation: Collation | None) -> Bounds | None:
     if type(operand) not in _RANGE_TYPES or operand != operand or (type(operand) is Decimal128 and operand.to_decimal().is_nan()):
         return None
     key, end = key_string(operand, collation), End(operand, collation)
@@ -178,7 +178,7 @@ def _range(operator: str, operand: Any, collation: Collation | None) -> Found | 
 
 
 def _bracket(operand: Any) -> FieldInterval:
-    """All values of an operand's type."""
+    """Return the interval of an operand's type bracket."""
     rank = canonical_type(operand)
     ends = _ENDS.get(rank)
     if ends is not None:
@@ -191,7 +191,7 @@ def _ends(low: Any, high: Any) -> FieldInterval:
     return FieldInterval(key_string(low), True, key_string(high), True, End(low), End(high))
 
 
-# The least and the greatest value of the types that have them; NaN is no number that a range can match.
+# The ends of the type brackets that have a least and a greatest value; no range matches NaN.
 _ENDS = {
     canonical_type(low): _ends(low, high)
     for low, high in [
@@ -204,8 +204,8 @@ _ENDS = {
 }
 
 
-def _prefix(pattern: str, options: str) -> Found:
-    """The strings that begin as the regular expression demands, all strings if it demands nothing; and regular expressions themselves."""
+def _prefix(pattern: str, options: str) -> Bounds:
+    """Return the interval of strings with the regular expression's literal prefix, and the point of the regular expression itself."""
     literal = _literal_prefix(pattern, options)
     itself = point(Regex(pattern, options), None)
     if not literal:
@@ -217,7 +217,7 @@ def _prefix(pattern: str, options: str) -> Found:
 
 
 def _literal_prefix(pattern: str, options: str) -> str:
-    """What every string that matches begins with."""
+    """Return the literal prefix of all strings that match, which may be empty."""
     if not pattern.startswith("^") or "|" in pattern or set(options) & set("imx"):
         return ""
     literal = ""
@@ -231,6 +231,6 @@ def _literal_prefix(pattern: str, options: str) -> str:
 
 
 def _following(literal: str) -> str:
-    """The text of the first string behind all that begin so; only shown, so that a character without a next one stays."""
+    """Return the upper bound of a prefix for explain: its last character is replaced by the next one, if there is one."""
     last = ord(literal[-1]) + 1
     return literal if last > 0x10FFFF or 0xD800 <= last < 0xE000 else literal[:-1] + chr(last)

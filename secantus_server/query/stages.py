@@ -1,4 +1,4 @@
-"""The stages of a plan as explain shows them: as they are planned, and with what they did.
+"""The stages of a plan as explain shows them, before and after execution.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -19,14 +19,14 @@ class PlanStage:
 
     Arguments:
         name: such as `IXSCAN`.
-        filter: as a filter document, or None.
-        shape: what is known before it runs.
-        returned: how many documents or entries it gave; None while it was not opened.
-        works: how many steps it took for that.
-        counts: what else it counted.
+        filter: the filter as a document, or None.
+        shape: the fields that are known before execution.
+        returned: the number of documents or entries returned; None before execution.
+        works: the number of steps.
+        counts: further counters.
         inputs: the stages below.
-        brief: it shows none of the numbers that say how a stage worked.
-        rejected: of a plan's top stage, the plans that were not chosen.
+        brief: whether only `counts` and `nReturned` are shown of the execution.
+        rejected: the rejected plans, of a plan's top stage.
     """
 
     name: str
@@ -40,17 +40,17 @@ class PlanStage:
     rejected: list[PlanStage] = field(default_factory=list)
 
     def planned(self) -> dict[str, Any]:
-        """The stage in `winningPlan`."""
+        """Return the stage as in `winningPlan`."""
         return {**self._head(), **self.shape, **self._below([below.planned() for below in self.inputs])}
 
     def executed(self) -> dict[str, Any]:
-        """The stage in `executionStages`."""
+        """Return the stage as in `executionStages`."""
         returned = self.returned or 0
         below = self._below([below.executed() for below in self.inputs])
         if self.brief:
             return {**self._head(), **self.shape, **self.counts, "nReturned": returned, **below}
         works = max(self.works, returned) + 1
-        shown = {
+        fields = {
             **self._head(),
             "nReturned": returned,
             "executionTimeMillisEstimate": 0.0,
@@ -62,16 +62,16 @@ class PlanStage:
             "restoreState": 0,
             "isEOF": 1,
         }
-        return {**shown, **self.shape, **self.counts, **below}
+        return {**fields, **self.shape, **self.counts, **below}
 
     def stages(self) -> Iterator[PlanStage]:
-        """This stage and all below."""
+        """Yield this stage and all stages below."""
         yield self
         for below in self.inputs:
             yield from below.stages()
 
     def total(self, count: str) -> int:
-        """The sum of a count over this stage and all below."""
+        """Return the sum of a counter over this stage and all stages below."""
         return int(self.counts.get(count, 0)) + sum(below.total(count) for below in self.inputs)
 
     def _head(self) -> dict[str, Any]:
@@ -94,24 +94,24 @@ def stage(
     inputs: Sequence[PlanStage] = (),
     brief: bool = False,
 ) -> PlanStage:
-    """A stage.
+    """Return a stage.
 
     Arguments:
         filter: a match expression, or None.
         (the others as in PlanStage)
     """
-    shown = None if filter is None else filter.serialize()
-    return PlanStage(name, shown, shape, returned, works, counts or {}, list(inputs), brief)
+    filter_document = None if filter is None else filter.serialize()
+    return PlanStage(name, filter_document, shape, returned, works, counts or {}, list(inputs), brief)
 
 
 def index_shape(index: Index, bounds: IndexBounds, reverse: bool) -> dict[str, Any]:
-    """What explain says of a scan of an index."""
-    return {**_index_flags(index), "direction": "backward" if reverse else "forward", "indexBounds": bounds.shown(reverse)}
+    """Return the fields of an IXSCAN."""
+    return {**_index_flags(index), "direction": "backward" if reverse else "forward", "indexBounds": bounds.explain(reverse)}
 
 
 def count_shape(index: Index, bounds: IndexBounds) -> dict[str, Any]:
-    """What explain says of a `COUNT_SCAN`, whose bounds are two keys."""
-    return {**_index_flags(index), "indexBounds": bounds.shown_keys()}
+    """Return the fields of a COUNT_SCAN, whose bounds are two keys."""
+    return {**_index_flags(index), "indexBounds": bounds.explain_range()}
 
 
 def _index_flags(index: Index) -> dict[str, Any]:

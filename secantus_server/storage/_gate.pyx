@@ -74,7 +74,7 @@ cdef class Gate:
         return any(unit.in_transaction and unit.thread == me for unit in self.units)
 
     def close(self, timeout, bint aborts_idle=True):
-        """Keep new transactions out and wait for the running ones.
+        """Block new transactions and wait for the running ones to end.
 
         Arguments:
             timeout: seconds to wait, or None to wait indefinitely.

@@ -26,7 +26,12 @@ class RecoveryUnit(Session):
     def begin(self) -> None:
         """Begin a transaction; wait while another thread has exclusive access to the store."""
     def commit(self) -> None:
-        """Commit. For a directory, the log record has then been passed to the operating system, or synced to disk if so configured."""
+        """Commit. For a directory, the log record has then been passed to the operating system, or synced to disk if so configured.
+
+        Raises:
+            WriteConflict: another transaction has written the same keys; nothing has been written then.
+            StorageError: the store's error; nothing has been written then.
+        """
     def leave(self) -> None:
         """Leave the transaction open after a command, so that any thread may enter it."""
     def enter(self) -> None:

@@ -32,6 +32,10 @@ _OUT_OF_SPACE: Final = 14031
 _CLOSE_TIMEOUT: Final = 10.0
 #: How long make_room() waits for a purge in another thread, which takes a few milliseconds.
 _PURGE_TIMEOUT: Final = 0.2
+#: How long relieve() keeps the purge lock before it lets other threads have it.
+_RELIEF_MS: Final = 20.0
+#: How long relieve() waits for transactions that prevent orphans from being purged.
+_PURGE_PATIENCE: Final = 1.0
 #: After each run make_room() pauses for this multiple of the run's duration.
 _SWEEP_PAUSE: Final = 5.0
 
@@ -61,6 +65,7 @@ class Engine:
         self._memory_size_mb = memory_size_mb
         self._marks = marks
         self._sync_on_commit = sync_on_commit
+        self._check_waiting = check_waiting
         self._waits = Waits(check_waiting)
         self._gate = Gate(self._waits)
         self._undo = UndoLog()
@@ -73,6 +78,7 @@ class Engine:
         # Checkpoints written, for serverStatus.
         self.checkpoints = 0
         self._next_sweep = 0.0
+        self._when_crowded: Callable[[], object] = _wait_on
         self._closed = False
         #: Number of restores; it changes only while no transaction runs.
         self.restores = 0
@@ -84,7 +90,7 @@ class Engine:
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
         sweeper = self._new_sweeper() if connection.in_memory else None
         self._orphans = Orphans(sweeper)
-        self._tidying = Tidying(sweeper, lambda: self._gate.changed) if sweeper is not None else None
+        self._tidying = self._make_tidying(sweeper) if sweeper is not None else None
         with self.transaction() as unit:
             self._orphans.load(unit)
 
@@ -214,10 +220,10 @@ class Engine:
 
     @contextmanager
     def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = True) -> Iterator[None]:
-        """Wait until no transaction runs, and keep others from beginning until the block ends. It nests.
+        """Provide exclusive access for a block: wait until no transaction runs, and block new ones. It nests.
 
         Arguments:
-            timeout: seconds to wait, or None for as long as it takes.
+            timeout: seconds to wait, or None to wait indefinitely.
             aborts_idle: roll back transactions that are open between two commands; otherwise wait for their end, too.
 
         Raises StorageError if the running transactions do not end in time; AssertionError if the caller has one; the error of
@@ -316,6 +322,63 @@ class Engine:
         with self._purge_lock:
             if not self._closed:
                 self._tidying.run(budget_ms, lambda: not self.is_idle)
+
+    def is_crowded(self, incoming: int = 0) -> bool:
+        """Whether a store in memory holds so much that was overwritten or dropped that whoever writes calls relieve() first.
+
+        Arguments:
+            incoming: how many bytes the caller is about to write, if they are many.
+        """
+        return self._tidying is not None and self._connection.cache_bytes + incoming > self._tidying.crowded_at
+
+    def call_when_crowded(self, remove: Callable[[], object]) -> None:
+        """Set what relieve() calls first: it removes entries that may go."""
+        self._when_crowded = remove
+
+    def relieve(self, incoming: int = 0) -> None:
+        """Give back the memory of what was overwritten or dropped. The caller is about to write and has no transaction.
+
+        Arguments:
+            incoming: see is_crowded().
+
+        The periodic thread cannot keep up with everybody. Those who leave much behind wait here, so that the store stays within bounds.
+
+        Raises what `check_waiting` raises when this thread's operation ends before.
+        """
+        if self._tidying is None or self._gate.closed:
+            return
+        self._when_crowded()
+        patience = monotonic() + _PURGE_PATIENCE
+        walks = self._tidying.walks
+        # Another thread may make the room while this one waits for the lock.
+        going_on = self._take_purge_lock(incoming)
+        while going_on:
+            try:
+                # Somebody else's walk may be under way; only the next one removes all that there is now.
+                going_on = self._relieve_some(self._tidying, patience) and self._tidying.walks < walks + 2
+            finally:
+                self._purge_lock.release()
+            self._check_waiting()
+            going_on = going_on and self._take_purge_lock(incoming)
+
+    def _take_purge_lock(self, incoming: int) -> bool:
+        """Wait for the purge lock, as long as the store is crowded; tell whether this thread has it."""
+        # Whoever has the lock may wait for the gate, and the gate's owner for this thread.
+        while self.is_crowded(incoming) and not self._gate.closed:
+            if self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
+                if self.is_crowded(incoming):
+                    return True
+                self._purge_lock.release()
+            self._check_waiting()
+        return False
+
+    def _relieve_some(self, tidying: Tidying, patience: float) -> bool:
+        """Purge orphans, or walk, for some milliseconds; tell whether to go on. The caller has the purge lock."""
+        if self._closed:
+            return False
+        if not self.has_orphans or monotonic() >= patience or not self._purge(_RELIEF_MS, gives_way=False):
+            tidying.run(_RELIEF_MS, lambda: False)
+        return tidying.is_walking or self.has_orphans or self.is_crowded()
 
     @property
     def has_orphans(self) -> bool:
@@ -443,6 +506,9 @@ class Engine:
             return self._orphans.purge(unit, budget_ms, lambda: gives_way and not self.is_idle)
         finally:
             self.release(unit)
+
+    def _make_tidying(self, sweeper: RecoveryUnit) -> Tidying:
+        return Tidying(sweeper, lambda: self._gate.changed, lambda: self._connection.cache_bytes, lambda: self.has_orphans)
 
     def _new_sweeper(self) -> RecoveryUnit:
         """Return a session for Orphans that bypasses the gate; the purge lock keeps the store from being closed meanwhile."""

@@ -74,6 +74,8 @@ class AutoCommit:
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
         """See `UnitOfWork.write`."""
+        if self._engine.is_crowded():
+            self._engine.relieve()
         return self._run(Transaction, body, check)
 
     def change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False) -> T:
@@ -83,6 +85,8 @@ class AutoCommit:
                 return self.change_catalog(body, check)
         if self._engine.was_full:
             self._engine.make_room()
+        if self._engine.is_crowded():
+            self._engine.relieve()
         passage = self._engine.acquire()
         try:
             # Lock order: gate, then catalog. The thread that holds the lock never waits for the gate, since it has passed it already.

@@ -22,15 +22,14 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.find import matching_documents
-from secantus_server.query.plan import Documents, Nothing
-from secantus_server.query.point import OneDocument, point_document, point_index
+from secantus_server.query.plan import Documents
 from secantus_server.storage import RecoveryUnit, WriteConflict
 from secantus_server.system._clock import monotonic
 
 Target = tuple[int, bytes]  # RecordId, document
 
-# The bytes of a batch. A document counts for its length and DOCUMENT_COST, so that a batch has at most 16,384.
-BATCH_BYTES = 16 << 20
+# The bytes of a batch. A document counts for its length and DOCUMENT_COST, so that a batch has at most 8,192.
+BATCH_BYTES = 8 << 20
 DOCUMENT_COST = 1024
 # A loop that writes calls `check` after its first documents, then after ever more, up to the second number.
 FIRST_INTERVAL = 4
@@ -88,7 +87,7 @@ class Targets:
         self._stay = stay
         self._restores = services.engine.restores
         self._uuid: Binary | None = None
-        self._scope = ReadScope()
+        self._scope = ReadScope(check=check)
         self._documents: Documents | None = None
         self._seen: set[int] = set()
         # Found by the scan and not written yet, but in an earlier transaction.
@@ -183,12 +182,7 @@ class Targets:
         """The scan, reading in this unit's transaction."""
         self._scope.attach(unit)
         if self._documents is None:
-            index = point_index(collection, self._query)
-            if index is None:
-                self._documents = matching_documents(collection, self._query, self._scope, self._check)
-            else:
-                only = point_document(collection, index, self._query, unit)
-                self._documents = Nothing() if only is None else OneDocument(*only)
+            self._documents = matching_documents(collection, self._query, self._scope)
         return self._documents
 
     def _fill(self, found: list[Target], documents: Documents) -> None:

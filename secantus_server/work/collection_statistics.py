@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from bson.int64 import Int64
@@ -18,32 +17,32 @@ from secantus_server.storage import INDEX_ENTRIES, pack_ident
 ENTRIES_PER_CHECK = 1000
 
 
-def document_bytes(collection: Collection, scope: ReadScope, check: Callable[[], None]) -> tuple[int, int]:
-    """Return the number of documents of a collection and their total bytes; `check` raises to interrupt."""
-    scan = scope.open(RecordScan(collection.ident, None, check))
+def document_bytes(collection: Collection, scope: ReadScope) -> tuple[int, int]:
+    """Return the number of documents in a collection, and the sum of their bytes."""
+    scan = scope.open(RecordScan(collection.ident, None, scope.check))
     sizes = [len(document) for document in scan]
     scope.forget(scan)
     return len(sizes), sum(sizes)
 
 
-def index_bytes(index: Index, scope: ReadScope, check: Callable[[], None]) -> int:
-    """Return the bytes of an index's entries; `check` raises to interrupt."""
+def index_bytes(index: Index, scope: ReadScope) -> int:
+    """Return the bytes of an index's entries."""
     entries = scope.unit.scan(INDEX_ENTRIES, pack_ident(index.ident), pack_ident(index.ident + 1))
     size = 0
     try:
         for number_of_entries, (key, value) in enumerate(entries):
             if number_of_entries % ENTRIES_PER_CHECK == 0:
-                check()
+                scope.check()
             size += len(key) + len(value)
     finally:
         entries.close()
     return size
 
 
-def collection_statistics(collection: Collection, scope: ReadScope, check: Callable[[], None], scale: int = 1) -> dict[str, Any]:
-    """Return the collStats fields of a collection; `check` raises to interrupt."""
-    count, size = document_bytes(collection, scope, check)
-    sizes = {index.name: int_value(index_bytes(index, scope, check) // scale) for index in collection.counted_indexes}
+def collection_statistics(collection: Collection, scope: ReadScope, scale: int = 1) -> dict[str, Any]:
+    """Return the collStats fields of a collection."""
+    count, size = document_bytes(collection, scope)
+    sizes = {index.name: int_value(index_bytes(index, scope) // scale) for index in collection.counted_indexes}
     total = sum(map(int, sizes.values()))
     shown: dict[str, Any] = {
         "size": int_value(size // scale),

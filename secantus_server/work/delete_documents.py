@@ -13,10 +13,10 @@ from secantus_server.dispatch.transaction_numbers import check_single
 from secantus_server.dispatch.unit_of_work import Transaction, UnitOfWork, concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.document_writer import DocumentWriter
 from secantus_server.work.reading import command_context
-from secantus_server.work.targets import find_targets
 from secantus_server.work.writing import check_not_view
 
 
@@ -53,8 +53,8 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
             return query
         if collection is None:
             return Deleted()
-        targets = find_targets(request, collection, query, transaction.unit, query.limit)
-        return delete_documents(services, transaction, collection, targets, check)
+        first = plan_of(collection, query).first(transaction.unit, check)
+        return delete_documents(services, transaction, collection, [] if first is None else [first], check)
 
     outcome = request.work.write(body, check)
     if isinstance(outcome, CanonicalQuery):

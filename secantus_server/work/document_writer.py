@@ -177,8 +177,8 @@ class DocumentWriter:
         Raises:
             CommandError: as `insert`.
         """
-        scope = ReadScope(self.unit)
-        for document in natural_scan(source, None).open(scope, check):
+        scope = ReadScope(self.unit, check)
+        for document in natural_scan(source, None).open(scope):
             self.insert(document)
         scope.close()
 

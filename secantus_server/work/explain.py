@@ -55,8 +55,8 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
     _recall(inner, body[name])
     begun = services.clock.monotonic()
     with request.work.reading() as transaction:
-        scope = ReadScope(transaction.unit, transaction.catalog)
-        runner = Runner(scope, request.operation.check, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000))
+        scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
+        runner = Runner(scope, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000))
         sections = explainer(inner, arguments, transaction, runner)
         scope.close()
     reply = {"explainVersion": "1", **sections, **_surroundings(request, name, body)}

@@ -38,7 +38,7 @@ def update_stage(collection: Collection | None, statement: UpdateStatement, runn
     if runner.runs:
         changes = statement.update
         locate = statement.query.match.array_index if statement.query.match is not None and changes.needs_array_index else None
-        for document in plan.open(runner.scope, runner.check):
+        for document in plan.open(runner.scope):
             new = changes.apply(document, array_index=locate(document)) if locate else changes.apply(document)
             matched += 1
             modified += new != document
@@ -46,7 +46,7 @@ def update_stage(collection: Collection | None, statement: UpdateStatement, runn
                 break
     counts = {"nMatched": matched, "nWouldModify": modified, "nWouldUpsert": int(statement.upsert and not matched)}
     if collection is None and not statement.upsert:
-        return plan.describe()
+        return plan.explain()
     return _write_stage("UPDATE", plan, statement.query, counts, runner)
 
 
@@ -59,10 +59,10 @@ def delete_stage(collection: Collection | None, query: CanonicalQuery, runner: R
     plan = _write_plan(collection, query, express=query.limit == 1 and not shown)
     found = 0
     if runner.runs:
-        documents = plan.open(runner.scope, runner.check)
+        documents = plan.open(runner.scope)
         found = drain(islice(documents, query.limit or None))
     if collection is None:
-        return plan.describe()
+        return plan.explain()
     return _write_stage("DELETE", plan, query, {"nWouldDelete": found}, runner)
 
 
@@ -78,7 +78,7 @@ def _write_plan(collection: Collection | None, query: CanonicalQuery, *, express
 
 
 def _write_stage(name: str, plan: Plan, query: CanonicalQuery, counts: dict[str, Any], runner: Runner) -> PlanStage:
-    below = subplanned(plan.describe(), query)
+    below = subplanned(plan.explain(), query)
     express = isinstance(plan, ExpressScan)
     return stage(
         f"EXPRESS_{name}" if express else name,

@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from secantus_server.bson import key_string
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction, concerns_store
 from secantus_server.errors import CommandError
-from secantus_server.exec._point import find_by_key
-from secantus_server.exec.read_scope import ReadScope
-from secantus_server.index._index import Index
 from secantus_server.mql.context import Collation
 from secantus_server.pipeline.operations import Found, WriteTarget
 from secantus_server.query.canonical import parse_query
-from secantus_server.query.find import matching_documents
+from secantus_server.query.find import plan_of
+from secantus_server.query.point import value_lookup
 from secantus_server.work.document_writer import DocumentWriter, prepare_made_document
 from secantus_server.work.writing import check_not_view
 
@@ -51,30 +48,12 @@ class MergeTarget:
             return None
         if len(values) == 1:
             [(path, value)] = values.items()
-            index = self._point_index(path, value)
-            if index is not None:
-                return find_by_key(self._unit, index, key_string(value, self._collation), collection.ident)
+            lookup = value_lookup(collection, path, value, self._collation)
+            if lookup is not None:
+                return lookup.find(self._unit)
         context = self._request.parse_context(collation=self._collation)
         query = parse_query({path: {"$eq": value} for path, value in values.items()}, context)
-        scope = ReadScope(self._unit)
-        try:
-            documents = matching_documents(collection, query, scope, self._request.operation.check)
-            document = next(documents, None)
-            return None if document is None else (documents.record_id, document)
-        finally:
-            scope.close()
-
-    def _point_index(self, path: str, value: Any) -> Index | None:
-        """The index that has a document with this value under the value's key string, or None."""
-        assert self._collection is not None, "there is a collection to look into"
-        if value is None or type(value) is list:
-            return None
-        if path == "_id":
-            index = self._collection.id_index
-            return index if index is not None and index.generator is not None and index.generator.collation == self._collation else None
-        if self._collation is not None:
-            return None
-        return next((index for index in self._collection.indexes if index.point_path == path and not index.hidden), None)
+        return plan_of(collection, query).first(self._unit, self._request.operation.check)
 
     def insert(self, document: bytes) -> None:
         """Insert a document; the collection is made if it is not there.

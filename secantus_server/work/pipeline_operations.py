@@ -12,26 +12,24 @@ from typing import Any, TypeVar
 
 from bson.binary import Binary
 
-from secantus_server.bson import key_string
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction, Transaction
 from secantus_server.errors import CommandError
-from secantus_server.exec._point import PointFinder, find_by_key
-from secantus_server.exec._scan import IndexScan
+from secantus_server.exec._point import PointFinder
 from secantus_server.exec.read_scope import ReadScope, Tie
 from secantus_server.exec.sorting import SortedDocuments
-from secantus_server.index._index import Index
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.pipeline.operations import Resolved, TargetInfo, UniqueIndex, WriteTarget
 from secantus_server.pipeline.optimise import leading_query
 from secantus_server.pipeline.run import Pipeline
-from secantus_server.query.bounds import EVERYTHING, IndexBounds, point
-from secantus_server.query.canonical import CanonicalQuery, natural_direction, parse_query
-from secantus_server.query.find import count_all, matching_documents
+from secantus_server.query.canonical import CanonicalQuery, natural_direction
+from secantus_server.query.equality import EqualityFinder, equality_finder
+from secantus_server.query.find import count_all
+from secantus_server.query.point import point_index
 from secantus_server.work.catalog_entries import catalog_entries
 from secantus_server.work.collection_statistics import collection_statistics, index_statistics
 from secantus_server.work.collections import recall
@@ -39,7 +37,7 @@ from secantus_server.work.current_operations import current_operations
 from secantus_server.work.document_writer import prepare_made_document
 from secantus_server.work.merge_target import MergeTarget, merge_documents
 from secantus_server.work.replace_collection import replace_collection
-from secantus_server.work.system_collections import documents_kept_elsewhere
+from secantus_server.work.system_collections import source_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -80,7 +78,7 @@ class ServerOperations:
 
     def check(self) -> None:
         """Raise if the operation is to end."""
-        self._request.operation.check()
+        self._scope.check()
 
     def resolve(self, db: str, collection: str) -> Resolved:
         """What a name stands for.
@@ -109,9 +107,7 @@ class ServerOperations:
         query = query_of(head, self._parse, self._hint)
         self._hint = None
         found = self._collection(db, collection)
-        documents: Iterator[bytes] = matching_documents(found, query, self._scope, self._request.operation.check)
-        if found is None:
-            documents = self._kept_elsewhere(db, collection, query)
+        documents: Iterator[bytes] = source_of(self._services, db, collection, found, query).open(self._scope)
         if isinstance(documents, SortedDocuments) and self._is_first_read:
             # The cursor ends with the collection even while it gives out what was sorted.
             documents.collection = found
@@ -122,34 +118,20 @@ class ServerOperations:
             documents = islice(documents, head.skip, stop)
         return documents, head.rest
 
-    def _kept_elsewhere(self, db: str, collection: str, query: CanonicalQuery) -> Iterator[bytes]:
-        """What a collection holds that the catalog does not know. Refused only where somebody reads it, which $collStats does not."""
-        documents = documents_kept_elsewhere(self._services, db, collection)
-        if query.match is not None:
-            documents = list(filter(query.match.matches, documents))
-        if query.sort is not None:
-            documents.sort(key=query.sort.key)
-        yield from reversed(documents) if query.natural < 0 else documents
-
-    def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
-        """A function that finds the documents matching `{path: value}` by an index, or None if no index can."""
+    def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> EqualityFinder | None:
+        """Return a function that finds the documents matching `{path: value}` by an index, or None if no index can."""
         found = self._collection(db, collection)
-        if found is None:
-            return None
-        for index in found.indexes:
-            same_collation = index.generator is not None and index.generator.collation == collation
-            usable = same_collation and not index.hidden and not index.sparse and index.partial_filter is None
-            if usable and index.parts[0][0] == path:
-                self._tie(found)
-                return self._finder_by_id(found, index, collation) if index.is_id else self._finder(found, index, path, collation)
-        return None
+        finder = None if found is None else equality_finder(found, path, collation, self._scope)
+        if found is not None and finder is not None:
+            self._tie(found)
+        return finder
 
     def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
         """Finds the document which has the key string of a plain value, if a unique index of one field can."""
         found = self._collection(db, collection)
         if found is None or collation is not None:
             return None
-        index = next((index for index in found.indexes if index.point_path == path and not index.hidden), None)
+        index = point_index(found, path)
         if index is None:
             return None
         self._tie(found)
@@ -162,29 +144,6 @@ class ServerOperations:
         if collection.ident not in self._tied:
             self._tied.add(collection.ident)
             self._scope.open(Tie(collection))
-
-    def _finder_by_id(self, collection: Collection, index: Index, collation: Collation | None) -> Callable[[Any], Iterator[bytes]]:
-        def find(value: Any) -> Iterator[bytes]:
-            hit = find_by_key(self._scope.unit, index, key_string(value, collation), collection.ident)
-            return iter(()) if hit is None else iter((hit[1],))
-
-        slow = self._finder(collection, index, "_id", collation)
-        return lambda value: slow(value) if type(value) in _SLOW_TYPES else find(value)
-
-    def _finder(self, collection: Collection, index: Index, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]]:
-        def find(value: Any) -> Iterator[bytes]:
-            query = parse_query({path: {"$eq": value}}, ParseContext(collation=collation))
-            if type(value) in _SLOW_TYPES or value is None:
-                yield from matching_documents(collection, query, self._scope, self._request.operation.check)
-                return
-            bounds = IndexBounds(index.parts, [[point(value, collation)], *([EVERYTHING] for _ in index.parts[1:])])
-            scan = IndexScan(index, bounds.intervals, collection.ident, query.match, self._request.operation.check, False, index.multikey)
-            index.uses += 1
-            self._scope.open(scan)
-            yield from scan
-            self._scope.forget(scan)
-
-        return find
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
         """What is known about a collection to be written to; None if there is none."""
@@ -234,7 +193,7 @@ class ServerOperations:
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
         """The fields of `storageStats` of a collection; None if there is none."""
         found = recall(self._services, db, collection)
-        return None if found is None or found.is_view else collection_statistics(found, self._scope, self.check)
+        return None if found is None or found.is_view else collection_statistics(found, self._scope)
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
         """How many reads, writes and other commands ran on a collection, and their microseconds."""
@@ -243,7 +202,7 @@ class ServerOperations:
     def collection_count(self, db: str, collection: str) -> int | None:
         """The number of documents in a collection; None if there is none."""
         found = recall(self._services, db, collection)
-        return None if found is None else count_all(found, self._scope, self._request.operation.check)
+        return None if found is None else count_all(found, self._scope)
 
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
         """One document for each index."""
@@ -289,6 +248,5 @@ def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
     return query
 
 
-_SLOW_TYPES = (list,)
 # What stands for the user of a session where there is no authentication.
 _NOBODY = hashlib.sha256(b"").digest()

@@ -26,7 +26,7 @@ from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.work.pipeline_operations import ServerOperations
 from secantus_server.work.reading import command_context, cursor_reply
-from secantus_server.work.snapshot_reads import held, snapshot_time
+from secantus_server.work.snapshot_reads import materialized, snapshot_time
 
 
 def make_context(
@@ -76,12 +76,12 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
         CommandError: the pipeline is not valid.
     """
     with request.work.reading() as transaction:
-        scope = ReadScope(transaction.unit, transaction.catalog)
+        scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
         ctx, pipeline, source = prepare_pipeline(request, name, args, scope, transaction)
         at = snapshot_time(request, transaction.unit)
         documents: Iterator[bytes]
         documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
-        yield OpenPipeline(pipeline, held(documents, None if pipeline.writes else at), scope, at)
+        yield OpenPipeline(pipeline, materialized(documents, None if pipeline.writes else at), scope, at)
 
 
 def prepare_pipeline(

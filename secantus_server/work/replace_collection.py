@@ -14,6 +14,9 @@ from secantus_server.work.collections import check_database_case, new_collection
 from secantus_server.work.document_writer import DocumentWriter
 from secantus_server.work.writing import check_not_view
 
+# A document is written to the collection and to the oplog.
+WRITTEN_TWICE = 2
+
 
 def replace_collection(request: Request, db: str, name: str, documents: list[bytes], bypass_validation: bool) -> None:
     """Give a collection these documents and no others; its options and indexes stay. It is created with them if it does not exist.
@@ -28,6 +31,9 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
     check_new_collection_name(db, name)
     check_database_case(services.catalog, db)
     recall(services, db, name)
+    incoming = WRITTEN_TWICE * sum(map(len, documents))
+    if services.engine.is_crowded(incoming):
+        services.engine.relieve(incoming)
 
     def body(transaction: CatalogTransaction) -> None:
         existing = transaction.catalog.find(db, name)

@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 
 from bson.binary import Binary
 
-from secantus_server.bson import decode, encode, key_string
+from secantus_server.bson import decode, encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.definitions import LostIndexes
 from secantus_server.catalog.rows import decode_row, split_key
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, Transaction
 from secantus_server.errors import CommandError
-from secantus_server.exec._point import find_by_key
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
@@ -28,6 +27,7 @@ from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog.oplog import Entry
+from secantus_server.query.point import id_lookup
 from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
 from secantus_server.work.collections import drop_collection
 from secantus_server.work.document_writer import DocumentWriter
@@ -225,15 +225,10 @@ def save_merged(
 def write_documents(services: Services, collection: Collection, documents: list[DocumentChange], transaction: Transaction) -> None:
     """Insert, replace and remove documents, found by their _id, in one transaction."""
     writer = DocumentWriter(services, transaction, collection, bypass_validation=True)
-    index = collection.id_index
     for old, new in documents:
         document = new if new is not None else old
         assert document is not None
-        assert index is not None
-        assert index.generator is not None
-        found = find_by_key(
-            transaction.unit, index, key_string(decode(id_document(document))["_id"], index.generator.collation), collection.ident
-        )
+        found = id_lookup(collection, decode(id_document(document))["_id"]).find(transaction.unit)
         if new is None:
             if found is not None:
                 writer.delete(found[1], found[0])

@@ -42,6 +42,10 @@ def snapshot_time(request: Request, unit: RecoveryUnit) -> Timestamp | None:
     return now
 
 
-def held(documents: Iterator[bytes], at: Timestamp | None) -> Iterator[bytes]:
-    """The documents of a read: where it has a time, all of them are read at once, so that later batches show the same state."""
+def materialized(documents: Iterator[bytes], at: Timestamp | None) -> Iterator[bytes]:
+    """Read all documents of a snapshot read now, so that later batches see the same state.
+
+    Arguments:
+        at: the time of the snapshot, or None: then the documents are returned unread.
+    """
     return documents if at is None else iter(list(documents))

@@ -1,44 +1,56 @@
-"""What MongoDB keeps in collections of its own and this server keeps elsewhere: to read them as if they were empty would be a wrong answer.
+"""System collections that are not stored: reading them as empty collections would be a wrong answer.
 
-`system.views` is made of the catalog, `local.system.replset` of the configuration; the oplog is refused.
+https://www.mongodb.com/docs/manual/reference/system-collections/
+
+`system.views` is computed from the catalog, `local.system.replset` from the configuration; `local.oplog.rs` is refused.
 """
 
 from __future__ import annotations
 
-from bson.binary import Binary
+from collections.abc import Callable
 
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import not_supported
+from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.find import plan_of
+from secantus_server.query.listed import ListedSource
+from secantus_server.query.plan import Source
 
 VIEWS = "system.views"
 
 
-def find_readable(services: Services, catalog: CatalogView, db: str, name: str) -> Collection | None:
-    """The collection or view to read, or None; for what is kept elsewhere a view of itself, which a pipeline reads.
+def source_of(services: Services, db: str, name: str, collection: Collection | None, query: CanonicalQuery) -> Source:
+    """Return the source of a query's documents, which may be those of a system collection.
+
+    Arguments:
+        collection: the collection of that name in the catalog, or None.
 
     Raises:
-        CommandError: as `documents_kept_elsewhere`.
+        CommandError: as `plan_of`.
     """
-    found = catalog.find(db, name)
-    if found is None and documents_kept_elsewhere(services, db, name):
-        return Collection(db, name, Binary(bytes(16), 4), 0, {"viewOn": name, "pipeline": []}, [])
-    return found
+    compute = None if collection is not None else system_documents(services, db, name)
+    return plan_of(collection, query) if compute is None else ListedSource(compute, query)
 
 
-def documents_kept_elsewhere(services: Services, db: str, name: str) -> list[bytes]:
-    """The documents of a collection that the catalog does not know. https://www.mongodb.com/docs/manual/reference/system-collections/
+def system_documents(services: Services, db: str, name: str) -> Callable[[], list[bytes]] | None:
+    """Return what computes the documents of a system collection that is not stored, or None for any other name.
 
-    Raises:
-        CommandError: 238 NotImplemented, it would hold something that cannot be read.
+    The function raises 238 NotImplemented for what cannot be read; a pipeline that only asks for statistics does not call it.
     """
-    if db == "local" and name == "oplog.rs" and services.settings.replica_set:
-        raise not_supported("reading local.oplog.rs", "point the test at a MongoDB server")
-    if db == "local" and name == "system.replset" and services.settings.replica_set:
-        return [encode(services.topology.config())]
-    if name != VIEWS:
-        return []
+    if db == "local" and services.settings.replica_set:
+        if name == "oplog.rs":
+            return _refuse_oplog
+        if name == "system.replset":
+            return lambda: [encode(services.topology.config())]
+    return (lambda: _views(services, db)) if name == VIEWS else None
+
+
+def _refuse_oplog() -> list[bytes]:
+    raise not_supported("reading local.oplog.rs", "point the test at a MongoDB server")
+
+
+def _views(services: Services, db: str) -> list[bytes]:
     views = [collection for collection in services.catalog.collections(db) if collection.is_view]
     return [encode({"_id": view.namespace, **view.options}) for view in views]

@@ -49,7 +49,7 @@ def delete_expired(services: Services, check: Callable[[], None] = uninterrupted
 def _expires(index: Index) -> bool:
     """Whether an index makes documents expire: those of a special kind do not, nor those whose seconds are no number (NaN)."""
     seconds = index.spec.get("expireAfterSeconds")
-    return index.kind == "btree" and seconds is not None and not math.isnan(float(str(seconds)))
+    return index.kind.is_ordered and seconds is not None and not math.isnan(float(str(seconds)))
 
 
 def _delete_expired(

@@ -17,10 +17,10 @@ from secantus_server.mql.match import parse_match
 from secantus_server.mql.update import Update, parse_update, upsert_document
 from secantus_server.mql.update.upsert import check_upsert_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.document_writer import DocumentWriter, prepared_id
 from secantus_server.work.reading import command_context
-from secantus_server.work.targets import find_targets
 from secantus_server.work.writing import check_not_view
 
 
@@ -108,9 +108,11 @@ class _OneUpdate:
         if collection is None:
             return self._without_collection(statement)
         check_not_view(collection)
-        found = find_targets(self._request, collection, statement.query, transaction.unit, 1)
+        check = self._request.operation.check
+        first = plan_of(collection, statement.query).first(transaction.unit, check)
+        found = [] if first is None else [first]
         writer = self._writer(transaction, collection)
-        outcome = change_documents(writer, statement, found, self._request.operation.check)
+        outcome = change_documents(writer, statement, found, check)
         if statement.upsert and not found:
             outcome.upserted_id = insert_upsert(writer, statement)
         return outcome

@@ -18,12 +18,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pymongo.collection import Collection
 
-from tests.benchmarks import daemons, replay
+from tests.benchmarks import daemons, loads, replay
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
 from tests.benchmarks.recording import tap
@@ -70,6 +69,13 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "memory_deletes": ("resident memory after 100,000 documents of 1 KB were inserted and deleted", 64, "MB", True),
     "memory_drops": ("resident memory after 40 MB were loaded and dropped, five times", 64, "MB", True),
     "memory_rewrites": ("resident memory after 50 MB were updated ten times; 50 MB live", 3 * 50 + 64, "MB", True),
+    "peak_updates": ("peak while a document of 1 KB is updated 20,000 times", 64, "MB", True),
+    "peak_deletes": ("peak while 1 MB is inserted and deleted 100 times", 3 * 1 + 64, "MB", True),
+    "peak_drops": ("peak while 40 MB are loaded and dropped, five times", 3 * 40 + 64, "MB", True),
+    "peak_quick_drops": ("peak while 10 MB are loaded and dropped, 100 times", 3 * 10 + 64, "MB", True),
+    "peak_rewrites": ("peak while 50 MB are updated ten times", 3 * 50 + 64, "MB", True),
+    "peak_rewrites_together": ("peak while two clients update 50 MB five times each", 3 * 50 + 64, "MB", True),
+    "peak_out": ("peak while 25 MB are written 50 times with $out; 50 MB live", 3 * 50 + 64, "MB", True),
 }
 
 
@@ -271,61 +277,47 @@ def memory() -> Values:
     with daemons.daemon(sys.argv[2]) as (port, process):
         with connect(port) as client:
             client.admin.command("ping")
-        return {"idle_memory": resident_mb(process.pid)}
-
-
-def resident_mb(pid: int) -> float:
-    """The resident memory of a process, in megabytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
-
-
-def update_one_document(collection: Collection[dict[str, Any]]) -> None:
-    """Overwrite one document of 1 KB again and again."""
-    collection.insert_one({"_id": 1})
-    for turn in range(20_000):
-        collection.update_one({"_id": 1}, {"$set": {"turn": turn, "text": "x" * 1000}})
-
-
-def insert_and_delete(collection: Collection[dict[str, Any]]) -> None:
-    """Fill and empty a collection again and again."""
-    for _ in range(100):
-        collection.insert_many([{"_id": number, "text": "x" * 1000} for number in range(1000)])
-        collection.delete_many({})
-
-
-def load_and_drop(collection: Collection[dict[str, Any]]) -> None:
-    """Load a collection in parts and drop it, again and again."""
-    for _ in range(5):
-        for part in range(0, 40_000, 4000):
-            collection.insert_many([{"_id": number, "text": "x" * 1000} for number in range(part, part + 4000)])
-        collection.drop()
-
-
-def rewrite_all(collection: Collection[dict[str, Any]]) -> None:
-    """Load 50,000 documents of 1 KB and update them all, again and again."""
-    for part in range(0, 50_000, 5000):
-        collection.insert_many([{"_id": number, "n": 0, "text": "x" * 1000} for number in range(part, part + 5000)])
-    for _ in range(10):
-        collection.update_many({}, {"$inc": {"n": 1}})
+        return {"idle_memory": loads.resident_mb(process.pid)}
 
 
 @probe
 def memory_after() -> Values:
     """Resident memory of a daemon three seconds after it did what leaves much behind."""
     values = {}
-    loads = {
-        "memory_updates": update_one_document,
-        "memory_deletes": insert_and_delete,
-        "memory_drops": load_and_drop,
-        "memory_rewrites": rewrite_all,
+    work = {
+        "memory_updates": loads.update_one_document,
+        "memory_deletes": loads.insert_and_delete,
+        "memory_drops": loads.load_and_drop,
+        "memory_rewrites": loads.rewrite_all,
     }
-    for name, load in loads.items():
+    for name, load in work.items():
         with daemons.daemon(sys.argv[2]) as (port, process):
             with connect(port) as client:
                 load(client.bench.bench)
             time.sleep(3)
-            values[name] = resident_mb(process.pid)
+            values[name] = loads.resident_mb(process.pid)
+    return values
+
+
+@probe
+def memory_during() -> Values:
+    """The most memory that a daemon takes, beyond what it takes idle, while it does what leaves much behind."""
+    values = {}
+    work = {
+        "peak_updates": loads.update_one_document,
+        "peak_deletes": loads.insert_and_delete,
+        "peak_drops": loads.load_and_drop,
+        "peak_quick_drops": loads.load_and_drop_quickly,
+        "peak_rewrites": loads.rewrite_all,
+        "peak_rewrites_together": loads.rewrite_all_together,
+        "peak_out": loads.out_again,
+    }
+    for name, load in work.items():
+        with daemons.daemon(sys.argv[2]) as (port, process), connect(port) as client:
+            client.admin.command("ping")
+            with loads.PeakMemory(process.pid) as peak:
+                load(client.bench.bench)
+            values[name] = peak.mb
     return values
 
 
@@ -369,6 +361,15 @@ def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
         "threads": ("ten_threads_own_process", "ten_threads_floor_own_process", "ten_threads_daemon", "ten_threads_floor_daemon"),
         "long_count": ("ping_p99_own_process", "ping_p99_daemon"),
         "memory": ("idle_memory",),
+        "memory_during": (
+            "peak_updates",
+            "peak_deletes",
+            "peak_drops",
+            "peak_quick_drops",
+            "peak_rewrites",
+            "peak_rewrites_together",
+            "peak_out",
+        ),
         "memory_after": ("memory_updates", "memory_deletes", "memory_drops", "memory_rewrites"),
     }
     for name in names:

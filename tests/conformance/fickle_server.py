@@ -1,6 +1,6 @@
-"""The null server, which on its second start answers finds with a document: for tests that pass when they are run again.
+"""The null server, except that from its second start on it answers finds with a document: for tests that pass only when run again.
 
-FICKLE_SERVER_MARK names a file that tells the second start from the first.
+The file named by FICKLE_SERVER_MARK distinguishes the second start from the first.
 """
 
 from __future__ import annotations

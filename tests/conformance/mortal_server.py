@@ -1,4 +1,4 @@
-"""The null server, which ends itself: at once when it is asked to find in `d.mortal`, or a moment after `shutdown` is answered."""
+"""The null server, except that it exits: at once on a find in `d.mortal`, or shortly after replying to `shutdown`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the driver does not promise is used in one file: a new pymongo breaks one file, not twenty."""
+"""The driver's private interface is used in one file only, so that a new pymongo can break only that file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import secantus_conformance
 
 PACKAGE = Path(secantus_conformance.__file__).parent
-# Names that begin with an underscore and are no secrets of the driver: the standard library's, and a class's own on another instance.
+# Names with a leading underscore that are not the driver's: the standard library's, and a class's own on another instance.
 OWN = {"_replace", "_exit", "_first"}
 DRIVER = ("pymongo", "bson", "gridfs")
 

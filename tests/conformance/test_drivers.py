@@ -1,4 +1,4 @@
-"""Drivers' suites: reading their results and telling failures of the server from those of the environment."""
+"""Drivers' suites: reading their results, and distinguishing failures of the server from those of the environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from secantus_conformance.model import Verdict
 
 
 class Suite:
-    """A suite whose tests in the module `alone` need no server."""
+    """A suite whose tests in the module `alone` do not need a server."""
 
     name, version = "fake", "1"
     environmental: Sequence[Environmental] = (
@@ -32,14 +32,14 @@ class Suite:
     )
 
     def prepare(self, cache: Path) -> Path:
-        """Nothing to do."""
+        """Do nothing."""
         return cache
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Nothing to run."""
+        """Do nothing."""
 
     def needs_server(self, test: str) -> bool:
-        """Most do."""
+        """Return whether a test needs a server."""
         return not test.startswith("alone")
 
 
@@ -177,14 +177,14 @@ def test_nothing_goes_on_after_an_interruption(tmp_path: Path, monkeypatch: pyte
     started: list[subprocess.Popen[bytes]] = []
 
     class Interrupted(subprocess.Popen[bytes]):
-        """A process that nobody has the patience to wait for."""
+        """A process whose wait is interrupted."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             started.append(self)
 
         def wait(self, timeout: float | None = None) -> int:
-            """Is interrupted, unless the process has been killed."""
+            """Raise an interrupt, unless the process has been killed."""
             if timeout is not None:
                 raise KeyboardInterrupt
             return super().wait()
@@ -252,11 +252,11 @@ def test_a_suite_comes_to_its_end_whatever_its_tests_do(tmp_path: Path) -> None:
 
 def test_a_suite_that_cannot_begin(tmp_path: Path) -> None:
     suite = PytestSuite([sys.executable, "-m", "pytest", "--nonsense"], tmp_path, dict(os.environ), silence=2.5)
-    with pytest.raises(UsageError, match="ends before its tests do"):
+    with pytest.raises(UsageError, match="ends before all tests have run"):
         suite.run(tmp_path / "record.jsonl", 60)
 
 
 def test_a_suite_that_takes_too_long(tmp_path: Path) -> None:
     suite = pytest_suite(tmp_path, "import time\ndef test_hangs(): time.sleep(60)\n")
-    with pytest.raises(UsageError, match=r"took too long; it got as far as (its start|test_it\.py::test_hangs)\."):
+    with pytest.raises(UsageError, match=r"timed out at (its start|test_it\.py::test_hangs)\."):
         suite.run(tmp_path / "record.jsonl", 1.5)

@@ -1,4 +1,4 @@
-"""Workers, servers and the command line, against the server that does nothing."""
+"""Workers, servers and the command line, with the null server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIND = {"name": "find", "object": "collection0", "arguments": {"filter": {}}}
 
 @pytest.fixture(autouse=True)
 def _path_for_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers and servers are processes of their own and find the packages where this one does."""
+    """Let workers and servers, which are separate processes, find the packages on the same path as this process."""
     monkeypatch.setenv("PYTHONPATH", ":".join(entry for entry in sys.path if entry))
 
 
@@ -106,14 +106,14 @@ def test_a_test_that_hangs_is_killed_and_the_rest_goes_on() -> None:
     assert [results[name].verdict for name in ("before", "hangs", "after")] == [Verdict.PASSED, Verdict.TIMEOUT, Verdict.PASSED]
 
 
-# Listens like the null server and ends itself a moment after it was asked for a document.
+# Listens like the null server, and exits shortly after a request for a document.
 MORTAL = NULL.replace("-m secantus_conformance.null_server", f"{Path(__file__).with_name('mortal_server.py')}")
 
 
 def test_a_server_that_dies_is_told_and_replaced() -> None:
     results = run([unified("kills", ask({"find": "mortal"})), unified("passes", wait(1))], servers=[CommandServer(MORTAL)])
     assert results["kills"].kind == "server-died"
-    assert "server ended with exit code 7" in results["kills"].reason
+    assert "server exited with code 7" in results["kills"].reason
     assert results["passes"].verdict is Verdict.PASSED
 
 
@@ -124,7 +124,7 @@ def test_a_server_that_dies_between_tests_is_the_fault_of_the_first() -> None:
 
 
 def test_a_server_that_nobody_runs() -> None:
-    with pytest.raises(UsageError, match=r"No MongoDB-wire server answers at mongodb://127.0.0.1:9: .*refused\.$"):
+    with pytest.raises(UsageError, match=r"No MongoDB server answers at mongodb://127.0.0.1:9: .*refused\.$"):
         run([unified("x", FIND)], servers=[ExternalServer("mongodb://127.0.0.1:9")])
     with pytest.raises(UsageError, match="at nonsense: Invalid URI scheme"):
         run([unified("x", FIND)], servers=[ExternalServer("nonsense")])
@@ -138,7 +138,7 @@ def test_a_command_that_starts_nothing() -> None:
 
 
 def test_servers_are_not_shared_by_workers() -> None:
-    with pytest.raises(UsageError, match="give --uri once per worker"):
+    with pytest.raises(UsageError, match="pass --uri once per worker"):
         make_servers(["mongodb://h"], None, 2)
     with pytest.raises(UsageError, match=r"must contain \{port\}"):
         make_servers([], "mongod", 1)
@@ -151,12 +151,12 @@ def test_servers_are_not_shared_by_workers() -> None:
         (["run", "--specs", "/nowhere"], "is not a checkout"),
         (["fetch", "--specs", "/nowhere"], "is not a checkout"),
         (["docs", "/nowhere", "-o", "x"], "is not a JSON report"),
-        (["drivers", "cobol"], "There is no suite of a driver 'cobol'"),
+        (["drivers", "cobol"], "Unknown driver suite 'cobol'"),
         (["cases", "/nowhere"], "cannot be read"),
         (["ratchet", "x", "--from", "/nowhere"], "is not a JSON report"),
-        (["run", "-n", "0"], "'0' is not a whole number above zero"),
-        (["run", "--timeout", "soon"], "'soon' is not a number of seconds above zero"),
-        (["run", "--report", f"{__file__}/x"], "cannot be written to"),
+        (["run", "-n", "0"], "'0' is not a positive integer"),
+        (["run", "--timeout", "soon"], "'soon' is not a positive number of seconds"),
+        (["run", "--report", f"{__file__}/x"], "is not writable"),
         (["run", "--specs"], "expected one argument"),
         ([], "the following arguments are required: COMMAND"),
     ],
@@ -185,7 +185,7 @@ def test_the_signal_that_ends_a_program_is_an_interruption(monkeypatch: pytest.M
 
 
 def checkout(tmp_path: Path, version: str = "1.0") -> list[str]:
-    """A checkout with one file of two tests, one of which the null server passes."""
+    """A checkout with one file of two tests, one of which passes against the null server."""
     path = tmp_path / "source/crud/tests/unified/find.json"
     path.parent.mkdir(parents=True)
     (tmp_path / "source/unified-test-format").mkdir()
@@ -218,13 +218,13 @@ def test_fetch_looks_at_a_checkout(tmp_path: Path, capsys: pytest.CaptureFixture
     checkout(tmp_path)
     assert main(["fetch", "--specs", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"The suites of mongodb/specifications unknown lie in {tmp_path / 'source'}: 2 tests that need a server."
+    assert lines[0] == f"The suites of mongodb/specifications unknown are in {tmp_path / 'source'}: 2 tests that need a server."
     assert f"--specs {tmp_path}" in lines[1]
 
 
 def test_run_refuses_a_version_of_the_future(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(checkout(tmp_path, "1.99")) == 2
-    assert "schema version 1.99; this runner takes 1.0 to 1.28" in capsys.readouterr().err
+    assert "schema version 1.99; this runner supports 1.0 to 1.28" in capsys.readouterr().err
 
 
 def test_run_by_the_ratchet(tmp_path: Path) -> None:
@@ -243,6 +243,6 @@ def test_what_does_not_pass_is_run_again_alone(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("FICKLE_SERVER_MARK", str(tmp_path / "mark"))
     arguments = [FICKLE if argument == NULL else argument for argument in checkout(tmp_path)] + ["--match", "bad"]
     assert main([*arguments, "--retry"]) == 0
-    assert "Passed only when it was run again, alone: crud/unified/find::bad" in " ".join(capsys.readouterr().out.split())
+    assert "Passed only on a second run in isolation: crud/unified/find::bad" in " ".join(capsys.readouterr().out.split())
     (tmp_path / "mark").unlink()
     assert main(arguments) == 1

@@ -1,4 +1,4 @@
-"""Which server of a deployment a client or a fail point is meant for."""
+"""The server of a deployment that a client or a fail point is meant for."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SHARDED = Environment("mongodb://a:1,b:2", "mongodb://a:1", (8, 2, 0), "sharded"
 
 
 class Client:
-    """Keeps the commands it is given in the list that all clients of a test share."""
+    """A client that appends its commands to a list shared by all clients of a test."""
 
     def __init__(self, name: str, primary: tuple[str, int] | None, log: list[tuple[str, Any]]) -> None:
         self.name, self.primary, self.log = name, primary, log
         self.admin = SimpleNamespace(command=self.command)
 
     def command(self, command: dict[str, Any], session: Any = None) -> None:
-        """Notes a command; one that names itself `broken` fails."""
+        """Record a command; one named `broken` fails."""
         self.log.append((self.name, command.get("mode")))
         if command["configureFailPoint"] == "broken":
             raise AutoReconnect("gone")
@@ -79,7 +79,7 @@ def test_a_fail_point_that_could_not_be_set_is_switched_off_too(log: list[tuple[
     points = fail_points(SHARDED, None, log)
     with pytest.raises(AutoReconnect):
         points.set(client(None, log), point("broken"))
-    assert points.disable_all() == ["The fail point broken could not be switched off: gone"]
+    assert points.disable_all() == ["The fail point broken could not be disabled: gone"]
     assert log == [("client", "alwaysOn"), ("internal", "off")]
 
 

@@ -1,4 +1,4 @@
-"""The matcher, rule by rule: what matches, what does not and where, and which expectations are themselves wrong."""
+"""The matcher, rule by rule: matches, mismatches with their locations, and invalid expectations."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Entities:
     """Two saved values and a session."""
 
     def value(self, name: str) -> Any:
-        """The value of a name."""
+        """Return the value with the given name."""
         if name not in ("seven", "document"):
             raise BadTest("undefined-entity", name)
         return {"seven": 7, "document": {"a": 1}}[name]
 
     def lsid(self, name: str) -> Any:
-        """The session's id."""
+        """Return the session's id."""
         if name != "session0":
             raise BadTest("undefined-entity", name)
         return LSID
@@ -163,53 +163,53 @@ def test_matches(matcher: Matcher, name: str) -> None:
     matcher.match(expected, actual)
 
 
-# name: expected, actual, the path of the mismatch, words of the reason
+# name: expected, actual, path of the mismatch, words in the reason
 MISMATCHES: dict[str, tuple[Any, Any, str, str]] = {
     "missing key": ({"a": 1}, {}, "a", "is missing"),
     "missing nested key": ({"a": {"b": 1}}, {"a": {}}, "a.b", "is missing"),
     "null is not missing": ({"a": None}, {}, "a", "is missing"),
     "missing empty document": ({"a": {}}, {}, "a", "is missing"),
     "missing empty array": ({"a": []}, {}, "a", "is missing"),
-    "zero expected": (0, 1, "", "wanted 0, got 1"),
-    "false expected": (False, True, "", "wanted False"),
-    "null expected": (None, 0, "", "wanted null"),
-    "empty array expected": ([], [1], "", "wanted 0 elements, got 1"),
+    "zero expected": (0, 1, "", "expected 0, got 1"),
+    "false expected": (False, True, "", "expected False"),
+    "null expected": (None, 0, "", "expected null"),
+    "empty array expected": ([], [1], "", "expected 0 elements, got 1"),
     "empty nested document expected": ({"a": {}}, {"a": {"b": 1}}, "a", "unexpected keys 'b'"),
-    "doubles that are near": (0.1, 0.1 + 1e-12, "", "wanted 0.1"),
-    "infinities of either sign": (float("inf"), float("-inf"), "", "wanted inf"),
+    "doubles that are near": (0.1, 0.1 + 1e-12, "", "expected 0.1"),
+    "infinities of either sign": (float("inf"), float("-inf"), "", "expected inf"),
     "long and text": (Int64(1), "1", "", "got string"),
     "null and a missing key in an array": ([{"a": None}], [{}], "[0].a", "is missing"),
     "extra key deep inside": ({"a": [{"b": {"c": 1}}]}, {"a": [{"b": {"c": 1, "d": 1}}]}, "a[0].b", "unexpected keys 'd'"),
     "extra null": ({"a": {"b": 1}}, {"a": {"b": 1, "c": None}}, "a", "unexpected keys 'c'"),
     "true is not one": (1, True, "", "got bool True"),
-    "one is not true": (True, 1, "", "wanted bool"),
-    "zero is not false": (False, 0, "", "wanted bool"),
+    "one is not true": (True, 1, "", "expected bool"),
+    "zero is not false": (False, 0, "", "expected bool"),
     "decimal is not flexible": (1, Decimal128("1"), "", "got decimal"),
-    "decimals differ in exponent": (Decimal128("1"), Decimal128("1.0"), "", "wanted"),
+    "decimals differ in exponent": (Decimal128("1"), Decimal128("1.0"), "", "expected"),
     "number and text": (1, "1", "", "got string"),
     "fraction": (1, 1.5, "", "got double 1.5"),
     "nan is no number": (1, float("nan"), "", "got double nan"),
-    "other subtype": (Binary(b"x", 4), Binary(b"x", 5), "", "wanted"),
-    "other options of a regex": (Regex("a", "i"), Regex("a"), "", "wanted"),
+    "other subtype": (Binary(b"x", 4), Binary(b"x", 5), "", "expected"),
+    "other options of a regex": (Regex("a", "i"), Regex("a"), "", "expected"),
     "document for scalar": (1, {"a": 1}, "", "got object"),
-    "scalar for document": ({"a": 1}, 1, "", "wanted a document, got int"),
-    "array for document": ({}, [], "", "wanted a document, got array"),
-    "document for array": ([], {}, "", "wanted an array, got object"),
+    "scalar for document": ({"a": 1}, 1, "", "expected a document, got int"),
+    "array for document": ({}, [], "", "expected a document, got array"),
+    "document for array": ([], {}, "", "expected an array, got object"),
     "nested document with more keys": ({"a": {"b": 1}}, {"a": {"b": 1, "c": 2}}, "a", "unexpected keys 'c'"),
     "document in an array with more keys": ([{"a": 1}], [{"a": 1, "b": 1}], "[0]", "unexpected keys 'b'"),
-    "shorter array": ([1, 2], [1], "", "wanted 2 elements, got 1"),
-    "longer array": ([1], [1, 2], "", "wanted 1 elements, got 2"),
-    "longer nested array": ({"a": [[1]]}, {"a": [[1, 2]]}, "a[0]", "wanted 1 elements"),
-    "order of an array": ([1, 2], [2, 1], "[0]", "wanted 1, got 2"),
+    "shorter array": ([1, 2], [1], "", "expected 2 elements, got 1"),
+    "longer array": ([1], [1, 2], "", "expected 1 elements, got 2"),
+    "longer nested array": ({"a": [[1]]}, {"a": [[1, 2]]}, "a[0]", "expected 1 elements"),
+    "order of an array": ([1, 2], [2, 1], "[0]", "expected 1, got 2"),
     "exists and is not there": ({"a": {"$$exists": True}}, {}, "a", "must exist"),
     "is there and must not": ({"a": {"$$exists": False}}, {"a": None}, "a", "must not exist"),
-    "other type": ({"a": {"$$type": "int"}}, {"a": "1"}, "a", "wanted the type int, got string"),
+    "other type": ({"a": {"$$type": "int"}}, {"a": "1"}, "a", "expected type int, got string"),
     "type of nothing": ({"a": {"$$type": "int"}}, {}, "a", "got nothing"),
     "long is no int": ({"$$type": "int"}, Int64(1), "", "got long"),
     "bool is no int": ({"$$type": "int"}, True, "", "got bool"),
     "bool is no number": ({"$$type": "number"}, True, "", "got bool"),
     "text is no number": ({"$$type": ["number", "bool"]}, "1", "", "got string"),
-    "other entity": ({"a": {"$$matchesEntity": "seven"}}, {"a": 8}, "a", "wanted 7, got 8"),
+    "other entity": ({"a": {"$$matchesEntity": "seven"}}, {"a": 8}, "a", "expected 7, got 8"),
     "entity document, nested with more keys": (
         {"a": {"$$matchesEntity": "document"}},
         {"a": {"a": 1, "b": 2}},
@@ -217,29 +217,29 @@ MISMATCHES: dict[str, tuple[Any, Any, str, str]] = {
         "unexpected keys 'b'",
     ),
     "entity and nothing": ({"a": {"$$matchesEntity": "seven"}}, {}, "a", "is missing"),
-    "other bytes": ({"$$matchesHexBytes": "00"}, b"\x01", "", "wanted the bytes"),
-    "bytes and text": ({"$$matchesHexBytes": "61"}, "a", "", "wanted the bytes"),
-    "more bytes": ({"$$matchesHexBytes": "00"}, b"\x00\x00", "", "wanted the bytes"),
-    "bytes and nothing": ({"a": {"$$matchesHexBytes": ""}}, {}, "a", "wanted the bytes"),
-    "set and does not match": ({"a": {"$$unsetOrMatches": 1}}, {"a": 2}, "a", "wanted 1, got 2"),
+    "other bytes": ({"$$matchesHexBytes": "00"}, b"\x01", "", "expected bytes"),
+    "bytes and text": ({"$$matchesHexBytes": "61"}, "a", "", "expected bytes"),
+    "more bytes": ({"$$matchesHexBytes": "00"}, b"\x00\x00", "", "expected bytes"),
+    "bytes and nothing": ({"a": {"$$matchesHexBytes": ""}}, {}, "a", "expected bytes"),
+    "set and does not match": ({"a": {"$$unsetOrMatches": 1}}, {"a": 2}, "a", "expected 1, got 2"),
     "null is not unset": ({"a": {"$$unsetOrMatches": 1}}, {"a": None}, "a", "got null"),
     "null at the top is not unset": ({"$$unsetOrMatches": {"a": 1}}, None, "", "got null"),
-    "empty is not unset": ({"$$unsetOrMatches": [1]}, [], "", "wanted 1 elements"),
-    "zero is not unset": ({"a": {"$$unsetOrMatches": 1}}, {"a": 0}, "a", "wanted 1, got 0"),
+    "empty is not unset": ({"$$unsetOrMatches": [1]}, [], "", "expected 1 elements"),
+    "zero is not unset": ({"a": {"$$unsetOrMatches": 1}}, {"a": 0}, "a", "expected 1, got 0"),
     "unset and matches, nested with more keys": ({"a": {"$$unsetOrMatches": {"b": 1}}}, {"a": {"b": 1, "c": 1}}, "a", "unexpected keys"),
-    "other lsid": ({"lsid": {"$$sessionLsid": "session0"}}, {"lsid": {"id": b"x"}}, "lsid.id", "wanted"),
+    "other lsid": ({"lsid": {"$$sessionLsid": "session0"}}, {"lsid": {"id": b"x"}}, "lsid.id", "expected"),
     "lsid with more keys": ({"lsid": {"$$sessionLsid": "session0"}}, {"lsid": {**LSID, "uid": b""}}, "lsid", "unexpected keys"),
-    "lsid as bytes": ({"lsid": {"$$sessionLsid": "session0"}}, {"lsid": LSID["id"]}, "lsid", "wanted a document"),
+    "lsid as bytes": ({"lsid": {"$$sessionLsid": "session0"}}, {"lsid": LSID["id"]}, "lsid", "expected a document"),
     "no lsid": ({"lsid": {"$$sessionLsid": "session0"}}, {}, "lsid", "is missing"),
-    "lte greater": ({"$$lte": 5}, 6, "", "wanted at most 5"),
-    "lte and a little more": ({"$$lte": 1}, 1.1, "", "wanted at most 1"),
-    "lte and nothing": ({"a": {"$$lte": 5}}, {}, "a", "wanted at most 5"),
-    "lte and nan": ({"$$lte": 5}, float("nan"), "", "wanted at most 5"),
-    "lte and decimal": ({"$$lte": 5}, Decimal128("4"), "", "wanted at most 5"),
-    "lte and null": ({"a": {"$$lte": 5}}, {"a": None}, "a", "wanted at most 5"),
-    "lte and text": ({"$$lte": 5}, "4", "", "wanted at most 5"),
-    "lte and bool": ({"$$lte": 5}, True, "", "wanted at most 5"),
-    "document in text, other value": ({"$$matchAsDocument": {"a": 1}}, '{"a": 2}', "a", "wanted 1, got 2"),
+    "lte greater": ({"$$lte": 5}, 6, "", "expected at most 5"),
+    "lte and a little more": ({"$$lte": 1}, 1.1, "", "expected at most 1"),
+    "lte and nothing": ({"a": {"$$lte": 5}}, {}, "a", "expected at most 5"),
+    "lte and nan": ({"$$lte": 5}, float("nan"), "", "expected at most 5"),
+    "lte and decimal": ({"$$lte": 5}, Decimal128("4"), "", "expected at most 5"),
+    "lte and null": ({"a": {"$$lte": 5}}, {"a": None}, "a", "expected at most 5"),
+    "lte and text": ({"$$lte": 5}, "4", "", "expected at most 5"),
+    "lte and bool": ({"$$lte": 5}, True, "", "expected at most 5"),
+    "document in text, other value": ({"$$matchAsDocument": {"a": 1}}, '{"a": 2}', "a", "expected 1, got 2"),
     "document in text, nested with more keys": ({"$$matchAsDocument": {"a": {}}}, '{"a": {"b": 1}}', "a", "unexpected keys"),
     "root in text, nested with more keys": (
         {"$$matchAsDocument": {"$$matchAsRoot": {"a": {}}}},
@@ -248,14 +248,14 @@ MISMATCHES: dict[str, tuple[Any, Any, str, str]] = {
         "unexpected keys",
     ),
     "document in text with more keys": ({"$$matchAsDocument": {"a": 1}}, '{"a": 1, "b": 2}', "", "unexpected keys"),
-    "no document in text": ({"$$matchAsDocument": {"a": 1}}, "1", "", "wanted a document"),
-    "array in text": ({"$$matchAsDocument": {"a": 1}}, "[1]", "", "wanted a document"),
+    "no document in text": ({"$$matchAsDocument": {"a": 1}}, "1", "", "expected a document"),
+    "array in text": ({"$$matchAsDocument": {"a": 1}}, "[1]", "", "expected a document"),
     "broken text": ({"$$matchAsDocument": {"a": 1}}, "{", "", "is not Extended JSON"),
-    "document where text is wanted": ({"$$matchAsDocument": {"a": 1}}, {"a": 1}, "", "wanted Extended JSON text, got object"),
+    "document where text is wanted": ({"$$matchAsDocument": {"a": 1}}, {"a": 1}, "", "expected Extended JSON text, got object"),
     "nothing where text is wanted": ({"a": {"$$matchAsDocument": {}}}, {}, "a", "got nothing"),
     "root inside, missing key": ({"a": {"$$matchAsRoot": {"b": 1}}}, {"a": {"c": 2}}, "a.b", "is missing"),
     "root inside does not reach further": ({"a": {"$$matchAsRoot": {"b": {}}}}, {"a": {"b": {"c": 1}}}, "a.b", "unexpected keys"),
-    "root inside and a scalar": ({"a": {"$$matchAsRoot": {}}}, {"a": 1}, "a", "wanted a document, got int"),
+    "root inside and a scalar": ({"a": {"$$matchAsRoot": {}}}, {"a": 1}, "a", "expected a document, got int"),
     "root inside and nothing": ({"a": {"$$matchAsRoot": {}}}, {}, "a", "is missing"),
     "operator unmatched in an array": ([{"$$type": "int"}], ["x"], "[0]", "got string"),
 }
@@ -271,8 +271,8 @@ def test_mismatches(matcher: Matcher, name: str) -> None:
 
 
 WRONG: dict[str, tuple[Any, Any, str]] = {
-    "unknown operator": ({"$$nope": 1}, 1, "no matching operator $$nope"),
-    "unknown operator inside": ({"a": {"$$nope": 1}}, {"a": 1}, "no matching operator $$nope"),
+    "unknown operator": ({"$$nope": 1}, 1, "Unknown matching operator $$nope"),
+    "unknown operator inside": ({"a": {"$$nope": 1}}, {"a": 1}, "Unknown matching operator $$nope"),
     "operator beside another key": ({"$$exists": True, "a": 1}, {}, "only key"),
     "operator after another key": ({"a": 1, "$$exists": True}, {}, "only key"),
     "exists with a number": ({"a": {"$$exists": 1}}, {"a": 1}, "true or false"),
@@ -283,7 +283,7 @@ WRONG: dict[str, tuple[Any, Any, str]] = {
     "undefined session": ({"$$sessionLsid": "nobody"}, 1, "nobody"),
     "odd number of digits": ({"$$matchesHexBytes": "0"}, b"", "hexadecimal"),
     "no digits": ({"$$matchesHexBytes": "zz"}, b"", "hexadecimal"),
-    "bytes as number": ({"$$matchesHexBytes": 0}, b"", "written as a string"),
+    "bytes as number": ({"$$matchesHexBytes": 0}, b"", "must be a string"),
     "lte of a decimal": ({"$$lte": Decimal128("5")}, 5, "takes a number"),
     "an operator beside another": ({"$$exists": True, "$$type": "int"}, 1, "only key"),
     "unset in an array of rows": ([[{"$$unsetOrMatches": 1}]], [[1]], "cannot be an element"),
@@ -329,7 +329,7 @@ def test_type_takes_the_values_of_its_type_and_no_others(matcher: Matcher, alias
         if name == alias:
             matcher.match({"a": {"$$type": alias}}, {"a": value})
         else:
-            with pytest.raises(Mismatch, match=f"wanted the type {alias}, got {name}"):
+            with pytest.raises(Mismatch, match=f"expected type {alias}, got {name}"):
                 matcher.match({"a": {"$$type": alias}}, {"a": value})
 
 

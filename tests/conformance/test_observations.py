@@ -1,4 +1,4 @@
-"""What a client observes, events and log messages, against what a test expects of it."""
+"""The events and log messages that a client observes, compared with a test's expectations."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_an_event_as_expected(fields: dict[str, Any], seen: Event) -> None:
 
 
 DIFFERS: list[tuple[dict[str, Any], Event, str]] = [
-    ({"commandFailedEvent": {}}, SUCCEEDED, "wanted a commandFailedEvent, got a commandSucceededEvent"),
+    ({"commandFailedEvent": {}}, SUCCEEDED, "expected a commandFailedEvent, got a commandSucceededEvent"),
     ({"commandStartedEvent": {"command": {"filter": {"a": 1}}}}, STARTED, "command.filter.a"),
     ({"commandStartedEvent": {"command": {"lsid": {"$$exists": True}}}}, STARTED, "command.lsid"),
     ({"commandStartedEvent": {"commandName": "insert"}}, STARTED, "commandName"),

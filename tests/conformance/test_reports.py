@@ -1,4 +1,4 @@
-"""Reports: what is written can be read, holds both sides of a failure, and harms no reader."""
+"""Reports: they can be read back, show both sides of a failure, and escape their content."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_the_page_shows_other_servers_beside_ours(tmp_path: Path) -> None:
     table = ["| server | tests that need a server | passed | share |", "|---|--:|--:|--:|", "| Secantus | 2 | 1 | 50.0% |"]
     assert "\n".join([*table, "| other | 4 | 3 | 75.0% |"]) in text
     assert "for free" not in text.split("##", 1)[1]
-    assert "Beside other servers" not in page([RUN], FREE)
+    assert "Comparison with other servers" not in page([RUN], FREE)
     assert "| for free |" in page([RUN], FREE)
 
 
@@ -173,7 +173,7 @@ def test_what_cannot_stand_beside(tmp_path: Path, capsys: pytest.CaptureFixture[
     write_reports(replace(RUN, title="Suite of go"), tmp_path / "b")
     report, other = str(tmp_path / "a/report.json"), str(tmp_path / "b/report.json")
     assert main(["docs", report, "--beside", other, "-o", str(tmp_path / "page.md")]) == 2
-    assert "(Suite of go) can stand beside nothing: the page has Suites." in capsys.readouterr().err
+    assert "(Suite of go) cannot be compared with any report of the page: Suites." in capsys.readouterr().err
 
 
 def test_a_failure_takes_no_more_than_a_screen() -> None:

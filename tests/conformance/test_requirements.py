@@ -1,4 +1,4 @@
-"""Which servers a test is meant for."""
+"""The requirements that decide whether a test applies to a server."""
 
 from __future__ import annotations
 

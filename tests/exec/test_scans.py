@@ -12,8 +12,8 @@ from secantus_server.bson import decode, encode
 from secantus_server.errors import CommandError
 from secantus_server.exec._covered import EntryShape
 from secantus_server.exec._scan import IndexScan, RecordScan, Scan, next_prefix
+from secantus_server.exec.find_output import Skipping, WithRecordId
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.exec.shown import Skipping, WithRecordId
 from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
@@ -226,3 +226,20 @@ def test_a_scope_moves_its_scans_together(filled: MemoryCollection) -> None:
         scope.close()
     assert first.finished
     assert second.finished
+
+
+def test_the_check_of_the_operation_that_reads_now(filled: MemoryCollection) -> None:
+    def interrupt() -> None:
+        raise CommandError(11601, "operation was interrupted")
+
+    scope = ReadScope()
+    scope.check()
+    with transaction(filled) as unit:
+        scope.attach(unit, None, interrupt)
+        with pytest.raises(CommandError):
+            scope.check()
+        scope.attach(unit)
+        with pytest.raises(CommandError):
+            scope.check()
+        scope.attach(unit, None, never)
+        scope.check()

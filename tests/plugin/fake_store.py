@@ -1,4 +1,4 @@
-"""A store of names and values with nested snapshots, to try layers without a server."""
+"""A store of names and values with nested snapshots, for testing layers without a server."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ Values = dict[str, int]
 
 
 class FakeSnapshot:
-    """What the store held when it was taken."""
+    """The store's content at the time of the snapshot."""
 
     def __init__(self, store: FakeStore) -> None:
         self.values = dict(store.values)
 
 
 class FakeStore:
-    """Snapshots are whole copies, which is slow and obviously right."""
+    """A store whose snapshots are complete copies: slow and obviously correct."""
 
     def __init__(self) -> None:
         self.values: Values = {}
@@ -59,5 +59,5 @@ class FakeStore:
 
 
 def changed(before: Values, after: Values) -> dict[str, int | None]:
-    """What to write to get from one state to the other."""
+    """Return the writes that lead from one state to the other."""
     return {name: after.get(name) for name in before.keys() | after.keys() if before.get(name) != after.get(name)}

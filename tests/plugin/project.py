@@ -1,4 +1,4 @@
-"""Run pytest on a project that a test writes, in this process or in another."""
+"""Run pytest on a generated project, in this process or in another."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest_secantus.seeds  # noqa: F401
 import secantus_server.server  # noqa: F401
 
 INSTALLED = any(point.name == "secantus" for point in entry_points(group="pytest11"))
-#: How the plugin is loaded where the package is not installed.
+#: Arguments that load the plugin if the package is not installed.
 LOAD = () if INSTALLED else ("-p", "pytest_secantus.plugin")
-#: SECANTUS_TEST_PROCESS=yes runs the projects with servers in processes of their own.
+#: SECANTUS_TEST_PROCESS=yes runs each project's server in a child process.
 PROCESS = ("--secantus-process", os.environ.get("SECANTUS_TEST_PROCESS", "auto"))
 
 
@@ -26,7 +26,7 @@ class Project:
         self.pytester = pytester
 
     def write(self, **files: str) -> None:
-        """Write Python files, named without their suffix."""
+        """Write Python files; names are given without the suffix."""
         for name, text in files.items():
             path = self.pytester.path / f"{name}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,15 +37,15 @@ class Project:
         (self.pytester.path / "pytest.ini").write_text("\n".join(["[pytest]", *lines]))
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Run in this process, without plugins that other tests need."""
+        """Run in this process, without plugins that only other tests need."""
         return self.pytester.runpytest_inprocess(*LOAD, *PROCESS, "-p", "no:cacheprovider", "-p", "no:asyncio", *arguments)
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
-        """Run in a process of its own."""
+        """Run in a child process."""
         return self.pytester.runpytest_subprocess(*LOAD, *PROCESS, "-p", "no:cacheprovider", *arguments, timeout=60)
 
     def passes(self, *arguments: str, passed: int) -> pytest.RunResult:
-        """Run in this process; so many tests pass and nothing else happens."""
+        """Run in this process; check that `passed` tests pass and there is no other outcome."""
         result = self.run(*arguments)
         result.assert_outcomes(passed=passed)
         return result

@@ -1,4 +1,4 @@
-"""Messages between the test process and its server's: values, handles and errors."""
+"""Messages between the test process and the server's process: values, handles and errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from secantus_server.storage import StorageError
 
 
 class Thing:
-    """Stays on its side."""
+    """An object that stays in its process."""
 
 
 def test_an_object_that_stays_has_one_handle() -> None:

@@ -1,4 +1,4 @@
-"""The server in a process of its own: what it answers, how it ends, and what a run notices of it."""
+"""The server in a child process: its methods, its end, and how a run reacts to it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def insert(server: ChildServer) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process, and not only what nobody has waited for."""
+    """Return whether the process runs, as opposed to a zombie that no process has waited for."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -123,7 +123,7 @@ def test_the_process_ends_with_the_server() -> None:
 def test_a_process_that_dies(server: ChildServer) -> None:
     snapshot, port = server.snapshot(), server.port
     os.kill(server.pid, signal.SIGKILL)
-    with pytest.raises(ServerDied, match=r"the server's process \d+ was ended by signal 9 \(SIGKILL\)"):
+    with pytest.raises(ServerDied, match=r"the server's process \d+ was terminated by signal 9 \(SIGKILL\)"):
         server.restore(snapshot)
     server.stop()
     server.start()
@@ -175,7 +175,7 @@ def test_it_ends_with_a_parent_that_is_killed() -> None:
 
 
 def in_a_fork(work: object) -> int:
-    """Run a function in a fork of this process, which then ends without any cleaning up; gives its exit status."""
+    """Run a function in a fork of this process, which then exits without cleanup; return the exit status."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -235,7 +235,7 @@ def test_a_test_that_loses_its_server(project: Project) -> None:
     result = project.run(YES)
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(
-        ["*ERROR at teardown of test_one*", "Secantus: the server's process * was ended by signal 9 (SIGKILL); what it held is gone*"]
+        ["*ERROR at teardown of test_one*", "Secantus: the server's process * was terminated by signal 9 (SIGKILL); its data is lost*"]
     )
     assert "Traceback" not in result.stdout.str()
 
@@ -263,7 +263,7 @@ def test_what_a_fixture_wrote_cannot_be_replaced(project: Project) -> None:
     )
     result = project.run(YES)
     result.assert_outcomes(passed=2, errors=2)
-    result.stdout.fnmatch_lines(["*ERROR at setup of TestShop.test_two*", "Secantus: *these fixtures wrote is gone with it: catalogue"])
+    result.stdout.fnmatch_lines(["*ERROR at setup of TestShop.test_two*", "Secantus: *the writes of these fixtures are lost: catalogue"])
 
 
 FORKING = """
@@ -349,11 +349,11 @@ def test_a_conftest_that_patches_after_the_server_has_started(project: Project, 
 
 def test_the_header_tells(project: Project) -> None:
     project.write(test_it="def test_it(): pass")
-    project.passes("--secantus", YES, passed=1).stdout.fnmatch_lines(["secantus: mongodb://* in a process of its own, storage in memory*"])
+    project.passes("--secantus", YES, passed=1).stdout.fnmatch_lines(["secantus: mongodb://* in a child process, storage in memory*"])
 
 
 def test_neither_yes_nor_no(project: Project) -> None:
     project.ini("secantus_process = perhaps")
     result = project.pytester.runpytest_inprocess("-p", "no:asyncio")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: secantus_process is 'perhaps'; it can be auto, yes, no"])
+    result.stderr.fnmatch_lines(["ERROR: secantus_process is 'perhaps'; it must be one of auto, yes, no"])

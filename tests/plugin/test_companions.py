@@ -1,4 +1,4 @@
-"""Other plugins of pytest: forks, threads, timeouts, other loops. Each test needs its plugin and is skipped without it."""
+"""Other pytest plugins: forks, threads, timeouts, other event loops. Each test is skipped if its plugin is not installed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FORKED = """
 
 @pytest.fixture
 def forking(project: Project) -> Project:
-    """A project whose tests pytest-forked can run; some of its versions do not work with some of pytest's."""
+    """A project whose tests pytest-forked can run. Some of its versions do not work with some versions of pytest."""
     pytest.importorskip("pytest_forked")
     project.write(test_probe="def test_probe(): pass")
     if project.run_apart("--forked", "-p", "no:secantus").ret != pytest.ExitCode.OK:
@@ -109,7 +109,7 @@ def test_threads_share_a_database(project: Project) -> None:
         """
     )
     result = project.run_apart("--parallel-threads=3", "-v", "-p", "no:asyncio")
-    result.stdout.fnmatch_lines(["*test_one*: all threads of a test share one database of Secantus", "*3 passed*"])
+    result.stdout.fnmatch_lines(["*test_one*: all threads of a test would share one Secantus database", "*3 passed*"])
     project.run_apart("--iterations=2", "-p", "no:asyncio", "-k", "one").assert_outcomes(passed=1, deselected=2)
 
 
@@ -153,7 +153,7 @@ def test_a_timeout_while_the_server_starts(project: Project, asked: str) -> None
     result.assert_outcomes(passed=1, errors=1)
 
 
-TRIO = "*secantus_async_client: pymongo's AsyncMongoClient needs asyncio, and this test runs on trio; use secantus_db in a thread*"
+TRIO = "*secantus_async_client: pymongo's AsyncMongoClient needs asyncio, but this test runs on trio; use secantus_db in a thread*"
 
 
 def test_trio(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""Variables are set for a while."""
+"""Environment variables are set within a block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The projects under examples/ run, each as its README says."""
+"""Run the projects under examples/ in place, each as examples/README.md says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.plugin.project import LOAD
 pytest_plugins = ["pytester"]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-SUITE = ["--secantus", "-o", "secantus_redirect=localhost:27017"]
+SUITE = ["--secantus", "--secantus-redirect=localhost:27017"]
 
 
 @pytest.mark.parametrize(
@@ -21,10 +21,6 @@ SUITE = ["--secantus", "-o", "secantus_redirect=localhost:27017"]
 def test_example(pytester: pytest.Pytester, name: str, arguments: list[str], passed: int) -> None:
     for plugin in ("xdist",) * ("-n" in arguments) + ("pytest_asyncio",) * (name == "asynchronous"):
         pytest.importorskip(plugin)
-    directory = pytester.path / name
-    directory.mkdir()
-    for file in (EXAMPLES / name).iterdir():
-        if file.is_file():
-            (directory / file.name).write_bytes(file.read_bytes())
-    result = pytester.runpytest_subprocess(*LOAD, "-p", "no:cacheprovider", "--strict-markers", *arguments, str(directory), timeout=60)
+    line = (*LOAD, "-p", "no:cacheprovider", "--strict-markers", *arguments, str(EXAMPLES / name))
+    result = pytester.runpytest_subprocess(*line, timeout=60)
     result.assert_outcomes(passed=passed)

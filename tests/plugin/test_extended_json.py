@@ -1,4 +1,4 @@
-"""Reading Extended JSON into BSON without a loss."""
+"""Converting Extended JSON to BSON without loss."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OID = ObjectId("64b7f0c2a1b2c3d4e5f60718")
 
 
 def read(value: object) -> Any:
-    """What a value in a document is after reading and encoding it, as the server decodes it."""
+    """Read a value in a document, encode it, and return it as the server decodes it."""
     return decode(encode(loads(json.dumps({"v": value}))))["v"]
 
 

@@ -1,4 +1,4 @@
-"""The fixtures: what they are, that they cost nothing unused, and that what a test does through them is undone."""
+"""The fixtures: their types, their cost when unused, and the undoing of writes made through them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_unused_nothing_starts(project: Project) -> None:
         """
     )
     result = project.passes(passed=1)
-    result.stdout.fnmatch_lines(["secantus: starts when a fixture asks for it, storage in memory, isolation restore"])
+    result.stdout.fnmatch_lines(["secantus: starts when a fixture needs it, storage in memory, isolation restore"])
 
 
 TOUCH = """
@@ -125,7 +125,7 @@ def test_changes_of_what_was_there_are_undone(project: Project) -> None:
 
 
 def test_whoever_wrote_it(project: Project) -> None:
-    """Another client, a thread, another process: it is the store that is put back."""
+    """Writes by another client, a thread and another process are undone, because the store itself is restored."""
     project.write(
         test_it="""
         import subprocess, sys, threading

@@ -1,4 +1,4 @@
-"""What reports and the summary say beside the error."""
+"""Hints in reports and in the summary."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_no_hint(error: Exception) -> None:
 
 @pytest.fixture
 def unused_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port on which no process listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
@@ -78,7 +78,7 @@ def test_a_report_names_the_option(project: Project, unused_port: int) -> None:
         """,
         test_import="import look; look.look()",
     )
-    expected = f"There is no MongoDB server on localhost:{unused_port}. *--secantus-redirect=localhost:{unused_port}"
+    expected = f"No MongoDB server listens on localhost:{unused_port}. *--secantus-redirect=localhost:{unused_port}"
     for name in ("test_it.py", "test_import.py"):
         project.run("--secantus", name).stdout.fnmatch_lines(["*- Secantus -*", expected])
         project.run(name).stdout.no_fnmatch_line(expected)
@@ -91,7 +91,7 @@ LOGIN = """
         with MongoClient("mongodb://ann:wrong@localhost:27017/") as client:
             client.admin.command("ping")
 """
-UNCHECKED = "secantus: {} gave a user name and a password, which the server does not check;*"
+UNCHECKED = "secantus: the credentials of {} were not checked, because the server has no users;*"
 
 
 def test_the_summary_says_that_logins_were_not_checked(project: Project) -> None:
@@ -118,4 +118,4 @@ def test_so_does_that_of_parallel_workers(project: Project) -> None:
 
 def test_without_logins_nothing_is_said(project: Project) -> None:
     project.write(test_it="def test_it(secantus_db): pass")
-    project.passes("--secantus", passed=1).stdout.no_fnmatch_line("*warnings of Secantus*")
+    project.passes("--secantus", passed=1).stdout.no_fnmatch_line("*Secantus warnings*")

@@ -1,4 +1,4 @@
-"""Loading the plugin costs next to nothing."""
+"""Loading the plugin is cheap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to happen once a package has been imported."""
+"""Actions that run once a package has been imported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_secantus.imports import when_imported
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A package that nobody has imported."""
+    """A package that no test has imported."""
     name = f"package_{tmp_path.name}".replace("-", "_")
     (tmp_path / name).mkdir()
     (tmp_path / name / "__init__.py").write_text("READY = True")

@@ -1,4 +1,4 @@
-"""Layers: whose write is it, and when does it go."""
+"""Layers: which owner a write belongs to, and when it is undone."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_detaching_forgets(store: FakeStore, layers: Layers) -> None:
 
 
 class Walk:
-    """Owners that come, some while others are half done, and go in any order, as fixtures do."""
+    """Owners that are set up and torn down in random order, some during the setup of others, as fixtures are."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -201,7 +201,7 @@ class Walk:
         self.made = 0
 
     def set_up(self, rank: float) -> None:
-        """Set one owner up, and in the middle of it perhaps others, of the same rank or wider."""
+        """Set one owner up, possibly with others of the same or a wider rank during its setup."""
         owner = f"owner{self.made}"
         self.made += 1
         with self.layers.writing(owner, rank):
@@ -212,13 +212,13 @@ class Walk:
         self.alive.append(owner)
 
     def tear_down(self) -> None:
-        """End one owner, any."""
+        """End a random owner."""
         owner = self.random.choice(self.alive)
         self.layers.close(owner)
         self.alive.remove(owner)
 
     def check(self) -> None:
-        """What the living wrote is there, and nothing else."""
+        """Check that the store contains exactly the writes of the live owners."""
         assert {name: value for name, value in self.store.values.items() if name != "shared"} == dict.fromkeys(self.alive, 2)
 
 

@@ -1,4 +1,4 @@
-"""Libraries that make their indexes once per process, at first use, find them in every test."""
+"""Libraries that create their indexes once per process, at first use, find them in every test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.plugin.project import Project
 
 pytest_plugins = ["pytester"]
 
-#: What an object-document mapper does, in short.
+#: The relevant behavior of an object-document mapper.
 LIBRARY = """
     import os
     from pymongo import MongoClient

@@ -1,4 +1,4 @@
-"""What a fixture of a wide scope wrote stays for its scope and goes with it, whenever it is first asked for."""
+"""Writes of wider fixtures last for their scope and are undone with it, whenever the fixture is first requested."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.plugin.project import Project
 
 pytest_plugins = ["pytester"]
 
-#: Fixtures of every scope that each insert one document named for them, and `ids`, which says what is there.
+#: Fixtures of every scope, each inserting a document with its name, and `ids`, which returns the existing ids.
 CONFTEST = """
     import pytest
 
@@ -132,7 +132,7 @@ def test_asked_for_by_a_later_test(project: Project) -> None:
 
 
 def test_a_collection_that_the_test_filled_before(project: Project) -> None:
-    """The fixture drops, fills and indexes what the test has written to: afterwards only the fixture's work is there."""
+    """The fixture drops, fills and indexes a collection that the test has written to. Afterwards only the fixture's writes remain."""
     project.write(
         test_it="""
         import pytest

@@ -1,4 +1,4 @@
-"""Logins of redirected clients: checked if the server has users, counted as done if not."""
+"""Logins of redirected clients: checked if the server has users, otherwise accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other kinds of isolation: a namespace per test, none, and a server that somebody else runs."""
+"""The other isolation modes: a namespace per test, none, and an external server."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_none(project: Project) -> None:
 
 @pytest.fixture
 def external() -> Iterator[SecantusDBServer]:
-    """A server with data in it that is nobody's business."""
+    """An external server with data that the plugin must not touch."""
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server, client_of(server) as client:
         client.precious.things.insert_one({"_id": 1})
         client.secantus_test.things.insert_one({"_id": 1})
@@ -72,7 +72,7 @@ def client_of(server: SecantusDBServer) -> MongoClient[dict[str, Any]]:
 
 
 def contents(client: MongoClient[dict[str, Any]]) -> dict[str, int]:
-    """How many things there are in each database."""
+    """Return the number of documents in `things` for each database."""
     names = [name for name in client.list_database_names() if name not in {"admin", "config", "local"}]
     return {name: client[name].things.count_documents({}) for name in names}
 
@@ -89,7 +89,7 @@ EXTERNAL = """
         assert secantus_db.things.count_documents({}) == 0
         assert str(secantus_server.port) in URI
         for ask in (secantus_server.snapshot, secantus_server.checkpoint):
-            with pytest.raises(RuntimeError, match="snapshots need a server of our own"):
+            with pytest.raises(RuntimeError, match="snapshots are not available with secantus_uri"):
                 ask()
 """
 

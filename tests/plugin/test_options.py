@@ -1,4 +1,4 @@
-"""Options: what is wrong with one is said in a sentence, and never a traceback."""
+"""Invalid options are reported in one sentence without a traceback."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ pytest_plugins = ["pytester"]
 @pytest.mark.parametrize(
     ("ini", "arguments", "message"),
     [
-        ("secantus_isolation = some", [], "secantus_isolation is 'some'; it can be restore, namespace, none"),
-        ("", ["--secantus-isolation=some"], "secantus_isolation is 'some'; it can be restore, namespace, none"),
-        ("secantus_isolation = restore", ["--secantus-uri=mongodb://h"], "secantus_isolation = restore needs a server of our own*"),
+        ("secantus_isolation = some", [], "secantus_isolation is 'some'; it must be one of restore, namespace, none"),
+        ("", ["--secantus-isolation=some"], "secantus_isolation is 'some'; it must be one of restore, namespace, none"),
+        ("secantus_isolation = restore", ["--secantus-uri=mongodb://h"], "secantus_isolation = restore does not work with secantus_uri*"),
         ("", ["--secantus-uri=localhost"], "secantus_uri: Invalid URI scheme*"),
         ("", ["--secantus-uri=mongodb://"], "secantus_uri: Must provide at least one hostname or IP"),
         ("secantus_uri = mongodb://a:b:c", [], "secantus_uri: Reserved characters such as ':' must be escaped*"),
@@ -26,17 +26,17 @@ pytest_plugins = ["pytester"]
         ("secantus_redirect = localhost:port", [], "secantus_redirect: 'localhost:port' is not a host:port such as localhost:27017"),
         ("secantus_redirect = localhost:99999", [], "secantus_redirect: 'localhost:99999' is not a host:port*"),
         ("secantus_redirect = mongodb://localhost", [], "secantus_redirect: 'mongodb://localhost' is not a host:port*"),
-        ("secantus_seed = nowhere", [], "secantus_seed: there is no *nowhere"),
-        ("secantus_database = a.b", [], "secantus_database: 'a.b' cannot be the name of a test database"),
-        ("secantus_database = admin", [], "secantus_database: 'admin' cannot be the name of a test database"),
+        ("secantus_seed = nowhere", [], "secantus_seed: *nowhere does not exist"),
+        ("secantus_database = a.b", [], "secantus_database: 'a.b' is not allowed as the name of a test database"),
+        ("secantus_database = admin", [], "secantus_database: 'admin' is not allowed as the name of a test database"),
         ("secantus_storage = pytest.ini", [], "secantus_storage: *pytest.ini is not a directory"),
-        ("secantus_check_logins = yes", ["--secantus-uri=mongodb://h"], "secantus_check_logins is for a server of our own*"),
-        ("secantus_check_logins = perhaps", [], "secantus_check_logins is 'perhaps'; it can be yes or no"),
-        ("", ["--secantus-uri=mongodb://h", "--secantus-storage=x"], "secantus_storage is for a server of our own*"),
+        ("secantus_check_logins = yes", ["--secantus-uri=mongodb://h"], "secantus_check_logins cannot be combined with secantus_uri*"),
+        ("secantus_check_logins = perhaps", [], "secantus_check_logins is 'perhaps'; it must be yes or no"),
+        ("", ["--secantus-uri=mongodb://h", "--secantus-storage=x"], "secantus_storage cannot be combined with secantus_uri*"),
         (
             "secantus_seed = pytest.ini",
             ["--secantus-uri=mongodb://h", "--secantus-isolation=none"],
-            "secantus_seed: *not ours",
+            "secantus_seed *would load into an existing database",
         ),
     ],
 )
@@ -72,7 +72,7 @@ def test_what_keeps_the_server_of_a_suite_from_starting_is_a_usage_error(project
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        ("raise ImportError('not here')", "pytest-secantus needs pymongo, which cannot be imported: not here"),
+        ("raise ImportError('not here')", "pytest-secantus needs pymongo, but importing it failed: not here"),
         ("version, version_tuple = '4.8.0', (4, 8, 0)", "pytest-secantus needs pymongo 4.9 or later; this is 4.8.0"),
     ],
 )

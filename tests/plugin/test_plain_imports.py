@@ -1,4 +1,4 @@
-"""The server's assertions are not rewritten, even where pytest is told to rewrite them as it is for an installed plugin."""
+"""The server's assertions are not rewritten, even if pytest is told to rewrite them as for an installed plugin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other processes and other ends: workers that die, runs that are cut short, plugins that are not there."""
+"""Other processes and abnormal ends: workers that crash, interrupted runs, missing plugins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipes of docs/plugin.md for object-document mappers and Hypothesis; each is skipped where its library is not installed."""
+"""The recipes of README.md and docs/plugin.md for frameworks, mappers and Hypothesis. Each is skipped if its library is not installed."""
 
 from __future__ import annotations
 
@@ -90,6 +90,85 @@ BUNNET = """
             Member(mail="ann").insert()
 """
 
+FASTAPI = """
+    import os
+    from contextlib import asynccontextmanager
+    from typing import Annotated
+
+    import beanie
+    from fastapi import FastAPI, HTTPException
+    from pymongo import AsyncMongoClient
+    from pymongo.errors import DuplicateKeyError
+
+    class Member(beanie.Document):
+        mail: Annotated[str, beanie.Indexed(unique=True)]
+
+    @asynccontextmanager
+    async def lifespan(app):
+        async with AsyncMongoClient(os.environ["MONGODB_URI"]) as client:
+            await beanie.init_beanie(database=client.club, document_models=[Member])
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.post("/members", status_code=201)
+    async def join(member: Member):
+        try:
+            await member.insert()
+        except DuplicateKeyError:
+            raise HTTPException(409)
+"""
+
+TEST_FASTAPI = """
+    import pytest
+    from fastapi.testclient import TestClient
+
+    from app import app
+
+    @pytest.mark.parametrize("run", [1, 2])
+    def test_an_address_joins_once(run):
+        with TestClient(app) as client:
+            assert client.post("/members", json={"mail": "ann"}).status_code == 201
+            assert client.post("/members", json={"mail": "ann"}).status_code == 409
+"""
+
+DJANGO_SETTINGS = """
+    import os
+
+    SECRET_KEY = "secret"
+    DATABASES = {"default": {"ENGINE": "django_mongodb_backend", "HOST": os.environ["MONGODB_URI"], "NAME": "shop"}}
+    INSTALLED_APPS = ["shop"]
+    DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
+"""
+
+DJANGO_MODELS = """
+    from django.db import models
+
+    class Order(models.Model):
+        number = models.IntegerField(unique=True)
+"""
+
+TEST_DJANGO = """
+    import pytest
+    from django.db import IntegrityError
+    from django.test import TestCase
+    from shop.models import Order
+
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("run", [1, 2])
+    def test_a_number_is_used_once(run):
+        Order.objects.create(number=1)
+        with pytest.raises(IntegrityError):
+            Order.objects.create(number=1)
+
+    class Orders(TestCase):
+        def test_create(self):
+            Order.objects.create(number=1)
+
+        def test_nothing_is_left(self):
+            assert Order.objects.count() == 0
+"""
+
 HYPOTHESIS = """
     from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -124,6 +203,21 @@ def test_bunnet(project: Project) -> None:
     pytest.importorskip("bunnet", exc_type=ImportError)
     project.write(test_it=BUNNET)
     project.run_apart().assert_outcomes(passed=2)
+
+
+def test_fastapi(project: Project) -> None:
+    for library in ("fastapi", "beanie", "httpx"):
+        pytest.importorskip(library)
+    project.write(app=FASTAPI, test_it=TEST_FASTAPI)
+    project.run_apart("--secantus").assert_outcomes(passed=2)
+
+
+def test_django(project: Project) -> None:
+    for library in ("django", "django_mongodb_backend", "pytest_django"):
+        pytest.importorskip(library)
+    project.ini("DJANGO_SETTINGS_MODULE = settings", "pythonpath = .")
+    project.write(**{"settings": DJANGO_SETTINGS, "shop/__init__": "", "shop/models": DJANGO_MODELS, "test_it": TEST_DJANGO})
+    project.run_apart("--secantus").assert_outcomes(passed=4)
 
 
 def test_hypothesis(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""Clients that ask for a host that is taken over reach another, and no others do."""
+"""Clients of a redirected host reach our server, and other clients do not."""
 
 from __future__ import annotations
 

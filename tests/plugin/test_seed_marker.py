@@ -1,4 +1,4 @@
-"""`secantus_seed`: the marker and the ini line, in every kind of isolation."""
+"""`secantus_seed`: the marker and the ini option, in every isolation mode."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_marker_with_no_isolation(seeds: Project) -> None:
 
 
 def test_a_seed_is_loaded_once(seeds: Project) -> None:
-    """A callable runs once, however often tests with other seeds come between."""
+    """A callable runs once, however often tests with other seeds run in between."""
     seeds.write(
         test_it="""
         import pytest
@@ -212,10 +212,10 @@ def test_the_ini_line_for_a_suite(seeds: Project) -> None:
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
-        ('"nowhere.json"', "*SeedError: secantus_seed: there is no file, directory or callable 'nowhere.json'"),
+        ('"nowhere.json"', "*SeedError: secantus_seed: no file, directory or callable 'nowhere.json' exists"),
         ('"broken.json"', "*SeedError: secantus_seed: *broken.json cannot be read*"),
         ('"double.json"', "*SeedError: secantus_seed: the collection double cannot be loaded*E11000*"),
-        ('path="double.json"', "*SeedError: secantus_seed: its sources are given without names, and not as path="),
+        ('path="double.json"', "*SeedError: secantus_seed: pass sources as positional arguments, not as path="),
         ('"no.module:seed"', "*SeedError: secantus_seed: no.module:seed cannot be imported*"),
     ],
 )
@@ -296,7 +296,7 @@ def test_a_namespace_cannot_hold_other_databases(project: Project) -> None:
     )
     result = project.run("--secantus-isolation=namespace")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*has the database shop, which a namespace per test cannot isolate"])
+    result.stdout.fnmatch_lines(["*contains the database shop, which isolation namespace cannot cover"])
 
 
 def test_one_worker_builds_for_all(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Reading seeds: every kind of file, directories, and what is wrong with them."""
+"""Reading seeds: every kind of file, directories, and errors in them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OID = ObjectId("64b7f0c2a1b2c3d4e5f60718")
 
 
 def documents(contents: Contents, collection: str, database: str | None = None) -> list[dict[str, Any]]:
-    """The documents of one collection, decoded."""
+    """Return the decoded documents of one collection."""
     return [bson.decode(document) for document in contents[database][collection].documents]
 
 
@@ -122,8 +122,8 @@ def test_a_directory_and_its_databases(tmp_path: Path) -> None:
         ("users.jsonl", "[]", "not an array of documents"),
         ("users.yaml", "- [", "cannot be read"),
         ("users.bson", "rubbish", "cannot be read"),
-        ("users.txt", "", "is none of .json"),
-        ("users.json", " ", "it is empty; a collection without documents is \\[\\]"),
+        ("users.txt", "", "is not one of .json"),
+        ("users.json", " ", "it is empty; write \\[\\] for a collection without documents"),
         ("users.json", '[{"n": 123456789012345678901234567890}]', "8-byte ints"),
         ("users.jsonl", '{"_id": 1}\n\n{"_id":', "line 3 of the file"),
     ],
@@ -138,7 +138,7 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, name: str, text: str,
 def test_yaml_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "users.yaml").write_text("[]")
     monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(SeedError, match=r"install pytest-secantus\[yaml\]"):
+    with pytest.raises(SeedError, match=r"requires pytest-secantus\[yaml\]"):
         read_path(tmp_path / "users.yaml")
 
 
@@ -184,7 +184,7 @@ def test_descriptions_tell_sources_apart(tmp_path: Path) -> None:
 
 
 class Filler:
-    """A callable seed with something to remember."""
+    """A callable seed with state."""
 
     def __init__(self, number: int) -> None:
         self.number = number

@@ -1,4 +1,4 @@
-"""The server's settings in the ini file, and what each worker of a run gets."""
+"""The server's settings in the ini file, and each worker's share of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_lines(lines: list[str], expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("port", "'port' is not name = value"),
+        ("port", "'port' does not have the form name = value"),
         ("port = many", "port must be a whole number, not 'many'"),
         ("port = 70000", "port must be between 0 and 65535"),
         ("sync_on_commit = perhaps", "sync_on_commit must be yes or no"),
@@ -82,7 +82,7 @@ def test_a_server_with_settings(project: Project) -> None:
     ("lines", "arguments", "message"),
     [
         (["prot = 1"], (), "secantus_settings: *unknown setting 'prot'*"),
-        (["port = 1"], ("--secantus-uri=mongodb://h",), "secantus_settings is for a server of our own*"),
+        (["port = 1"], ("--secantus-uri=mongodb://h",), "secantus_settings cannot be combined with secantus_uri*"),
     ],
 )
 def test_a_mistake_is_a_usage_error(project: Project, lines: list[str], arguments: tuple[str, ...], message: str) -> None:
@@ -102,7 +102,7 @@ def test_a_port_that_is_taken(project: Project) -> None:
 
 
 def two_free_ports() -> int:
-    """The lower of two neighbouring ports that are free, and that the system gives to nobody who asks for any port."""
+    """Return the lower of two adjacent free ports outside the range from which the system assigns ports."""
     for port in range(20_000 + os.getpid() % 1000 * 10, 32_000, 2):
         try:
             with socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 1)):

@@ -1,4 +1,4 @@
-"""A server's snapshots beside its store: what is set aside comes back on top of what was written meanwhile."""
+"""Snapshots and set-aside writes of a server, compared with its store: writes that were set aside return on top of later ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def client(server: SecantusDBServer) -> Iterator[MongoClient[dict[str, Any]]]:
 
 @pytest.fixture
 def db(server: SecantusDBServer, client: MongoClient[dict[str, Any]]) -> Iterator[Data]:
-    """A database with `base`: documents 1 and 2, an index on `n`."""
+    """A database with the collection `base`: documents 1 and 2, an index on `n`."""
     with server.checkpoint():
         client.app.base.insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 2}])
         client.app.base.create_index("n")
@@ -38,7 +38,7 @@ def db(server: SecantusDBServer, client: MongoClient[dict[str, Any]]) -> Iterato
 
 
 def contents(db: Data) -> dict[str, Any]:
-    """Everything in a database: options, indexes, documents by _id."""
+    """Return the whole content of a database: options, indexes, documents by _id."""
     return {
         info["name"]: (
             info["options"],
@@ -140,7 +140,7 @@ def test_it_comes_back_as_it_was(server: SecantusDBServer, db: Data, change: Cal
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_was_written_meanwhile_stays(server: SecantusDBServer, db: Data, change: Callable[[Data], None]) -> None:
-    """Whatever was set aside, a document and an index written meanwhile are there after the restore, and exactly they."""
+    """Check that a document and an index written while others were set aside exist after the restore, and nothing else."""
     snapshot = server.snapshot()
     change(db)
     aside = server.set_aside(snapshot)

@@ -1,4 +1,4 @@
-"""``pytest --secantus``: a suite that knows nothing of us runs on our server, every test isolated, in parallel too."""
+"""``pytest --secantus``: an existing suite runs on our server with every test isolated, in parallel too."""
 
 from __future__ import annotations
 

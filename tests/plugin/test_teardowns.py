@@ -1,4 +1,4 @@
-"""What teardowns write, and fixtures that fail half-way: both go as if the fixture had never been there."""
+"""Writes of teardowns, and of fixtures that fail half-way, are both undone completely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The directory that the processes of a run share."""
+"""The directory shared by the processes of a run."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ os.kill(os.getpid(), 9)
 
 
 def kill(base: Path, *noted: str) -> Path:
-    """Let a process enter a run and be killed; returns the directory it leaves."""
+    """Let a process enter a run and kill it; return the directory that it leaves."""
     done = subprocess.run([sys.executable, "-c", KILLED, str(base), *noted], check=False)
     assert done.returncode == -9
     return base / "run-killed"

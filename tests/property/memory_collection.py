@@ -21,7 +21,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.projection import parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
-from secantus_server.query.find import count_documents, find_documents
+from secantus_server.query.find import count_documents, find_documents, plan_of
 from secantus_server.query.plan import Plan
 from secantus_server.query.planner import plan_query
 from secantus_server.storage import Engine
@@ -115,7 +115,8 @@ class MemoryCollection:
         if parsed is not None and parsed.is_inclusion and parsed.required_fields is not None:
             query.required_fields = frozenset(parsed.required_fields)
         with self._scope() as scope:
-            found = [decode(document) for document in find_documents(self.collection, query, parsed, scope, never)]
+            plan = plan_of(self.collection, query)
+            found = [decode(document) for document in find_documents(plan, self.collection, query, parsed, scope)]
         return found[: query.limit] if query.limit else found
 
     def distinct(self, path: str, filter: dict[str, Any]) -> list[bytes]:
@@ -124,13 +125,14 @@ class MemoryCollection:
         with self._scope() as scope:
             plan = plan_distinct(self.collection, query, path)
             if isinstance(plan, DistinctPlan):
-                return sorted({key_string(value) for value in plan.values(scope.unit, never)})
-            return sorted(map(key_string, distinct_values(plan.open(scope, never), path.split("."), None)))
+                return sorted({key_string(value) for value in plan.values(scope)})
+            return sorted(map(key_string, distinct_values(plan.open(scope), path.split("."), None)))
 
     def count(self, filter: dict[str, Any], **options: Any) -> int:
         """The number of matches."""
         with self._scope() as scope:
-            return count_documents(self.collection, self.query(filter, **options), scope, never)
+            query = self.query(filter, **options)
+            return count_documents(plan_of(self.collection, query), self.collection, query, scope)
 
     def _scope(self) -> _Scope:
         return _Scope(self.engine)

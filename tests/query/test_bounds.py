@@ -47,7 +47,7 @@ def only_scan(collection: MemoryCollection, filter: dict[str, Any], **options: A
 )
 def test_bounds_of_one_field(collection: MemoryCollection, condition: Any, bounds: list[str]) -> None:
     collection.add_index({"a": 1})
-    assert only_scan(collection, {"a": condition}).bounds.shown(False)["a"] == bounds
+    assert only_scan(collection, {"a": condition}).bounds.explain(False)["a"] == bounds
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_hashed_index_serves_equalities_alone(collection: MemoryCollection) ->
         collection.insert({"_id": number, "a": number})
     collection.add_index({"a": "hashed"})
     scan = only_scan(collection, {"a": 5})
-    assert scan.bounds.shown(False)["a"] == ["[4470791281878691347, 4470791281878691347]"]
+    assert scan.bounds.explain(False)["a"] == ["[4470791281878691347, 4470791281878691347]"]
     assert scan.match is not None
     assert [document["_id"] for document in collection.find({"a": {"$in": [5, 7]}})] == [5, 7]
     for condition in ({"$gt": 5}, {"$ne": 5}, {"$exists": True}, Regex("x", "")):

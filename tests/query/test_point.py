@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from bson import Binary, Int64, ObjectId
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 VALUES: list[Any] = [
     1,
@@ -75,3 +76,25 @@ def test_a_descending_index_and_options_of_a_find(db: Database) -> None:
     assert list(db.c.find({"v": "b"}, return_key=True)) == [{"v": "b"}]
     assert list(db.c.find({"v": "b"}, {"_id": 0}, batch_size=1)) == [{"v": "b"}]
     assert list(db.missing.find({"v": "b"})) == []
+
+
+def cursor_without_documents(db: Database) -> int:
+    """The id of a cursor over a point lookup that has read nothing yet."""
+    db.c.insert_many([{"_id": 1, "v": "a"}, {"_id": 2, "v": "b"}])
+    db.c.create_index("v", unique=True)
+    cursor_id: int = db.command({"find": "c", "filter": {"v": "b"}, "batchSize": 0})["cursor"]["id"]
+    return cursor_id
+
+
+def test_a_cursor_reads_the_document_when_it_is_asked_for(db: Database) -> None:
+    cursor_id = cursor_without_documents(db)
+    db.c.update_one({"_id": 2}, {"$set": {"n": 1}})
+    assert db.command({"getMore": Int64(cursor_id), "collection": "c"})["cursor"]["nextBatch"] == [{"_id": 2, "v": "b", "n": 1}]
+
+
+def test_a_cursor_ends_with_its_index(db: Database) -> None:
+    cursor_id = cursor_without_documents(db)
+    db.c.drop_index("v_1")
+    with pytest.raises(OperationFailure) as caught:
+        db.command({"getMore": Int64(cursor_id), "collection": "c"})
+    assert caught.value.code == 175

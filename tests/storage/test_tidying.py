@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from secantus_server.storage import RECORDS, Engine, pack_ident
-from secantus_server.storage.configuration import CHECKPOINT_AFTER
-from secantus_server.storage.tidying import CHANGED_ENOUGH, CHANGED_ENOUGH_WHEN_IDLE
+from secantus_server.storage.configuration import CHECKPOINT_AFTER, MEGABYTE
+from secantus_server.storage.tidying import CHANGED_ENOUGH, CHANGED_ENOUGH_WHEN_IDLE, ROOM
 
 KEY = pack_ident(1)
 
@@ -109,3 +109,78 @@ def test_the_changes_of_a_rollback_do_not_count(memory: Engine) -> None:
         unit.put(RECORDS, KEY, b"x" * CHANGED_ENOUGH)
         raise RuntimeError
     assert not memory.is_untidy(idle=True)
+
+
+LIVE = 8 * MEGABYTE
+DOCUMENT = 4096
+IN_CACHE = "cache: bytes currently in the cache"
+
+
+def fill(engine: Engine, ident: int) -> None:
+    """Write all live data in a transaction of a command, which relieves a crowded store before."""
+    if engine.is_crowded():
+        engine.relieve()
+    key = pack_ident(ident)
+    with engine.transaction() as unit:
+        for number in range(LIVE // DOCUMENT):
+            unit.put(RECORDS, key + number.to_bytes(4, "big"), b"x" * DOCUMENT)
+
+
+def test_a_tight_overwrite_stays_within_bounds(memory: Engine) -> None:
+    for _ in range(30):
+        fill(memory, 1)
+        assert memory.statistics()[IN_CACHE] < 3 * LIVE + ROOM
+
+
+def test_dropped_data_stays_within_bounds(memory: Engine) -> None:
+    for ident in range(2, 32):
+        fill(memory, ident)
+        memory.drop_ident(RECORDS, ident)
+        assert memory.statistics()[IN_CACHE] < 2 * LIVE + ROOM
+
+
+def test_a_store_that_grows_is_not_crowded_after_each_write(memory: Engine) -> None:
+    relieved = 0
+    for ident in range(2, 32):
+        relieved += memory.is_crowded()
+        fill(memory, ident)
+    assert 2 < relieved < 12, "the walks are ever further apart"
+
+
+def test_what_is_about_to_be_written_counts(memory: Engine) -> None:
+    assert not memory.is_crowded(ROOM // 2)
+    assert memory.is_crowded(ROOM)
+
+
+def test_relief_removes_first_what_may_go(memory: Engine) -> None:
+    calls: list[None] = []
+    memory.call_when_crowded(lambda: calls.append(None))
+    memory.relieve()
+    assert len(calls) == 1
+
+
+def test_relief_ends_though_a_reader_keeps_everything(memory: Engine) -> None:
+    fill(memory, 1)
+    unit = memory.acquire()
+    unit.begin()
+    for _ in range(3):
+        write(memory, LIVE)
+    memory.relieve()
+    assert not memory.is_crowded(), "what a transaction still sees is not looked for again and again"
+    assert unit.get(RECORDS, KEY + b"\0\0\0\0") == b"x" * DOCUMENT
+    memory.release(unit)
+
+
+def test_who_has_the_store_alone_does_not_wait_for_a_purge(memory: Engine) -> None:
+    fill(memory, 1)
+    fill(memory, 1)
+    with memory.exclusive():
+        memory.relieve()
+    assert memory.is_crowded(ROOM // 2)
+
+
+def test_a_directory_is_never_crowded(tmp_path: Path) -> None:
+    engine = Engine.open(str(tmp_path))
+    assert not engine.is_crowded(1 << 40)
+    engine.relieve()
+    engine.close()

@@ -1,1 +1,1 @@
-"""The recorded cases: replayed one command after the other, judged strictly."""
+"""Recorded cases: replayed command by command, and compared strictly."""

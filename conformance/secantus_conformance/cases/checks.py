@@ -1,4 +1,4 @@
-"""The named checks of recorded cases: what a single value, found by its dotted path, must be."""
+"""The named checks of recorded cases: conditions on a single value, found by its dotted path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_conformance.unified.values import ABSENT, type_alias
 
 
 def walk(document: Any, path: str) -> Any:
-    """The value at a dotted path, in which numbers are places in arrays; ABSENT if there is none."""
+    """Return the value at a dotted path, in which numbers are array indexes, or ABSENT."""
     for part in path.split(".") if path else []:
         if isinstance(document, list):
             document = document[int(part)] if part.isdigit() and int(part) < len(document) else ABSENT
@@ -24,7 +24,7 @@ def _elements(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-# Those that also look at a value that is not there.
+# The checks that also accept a missing value.
 _OF_ABSENT: dict[str, Callable[..., bool]] = {
     "Exists": lambda value: value is not ABSENT,
     "NotExists": lambda value: value is ABSENT,
@@ -53,13 +53,13 @@ def _has(items: list[Any], key: str, other: Any) -> bool:
 
 
 def holds(name: str, value: Any, arguments: list[Any]) -> bool:
-    """Whether a value passes a check. Raises BadTest for a check that does not exist."""
+    """Return whether a value passes a check. Raises BadTest for an unknown check."""
     if name in _OF_ABSENT:
         return _OF_ABSENT[name](value, *arguments)
     if name not in _OF_VALUE:
-        raise BadTest("malformed", f"There is no check {name!r}.")
+        raise BadTest("malformed", f"Unknown check {name!r}.")
     try:
         return value is not ABSENT and _OF_VALUE[name](value, *arguments)
     except TypeError:
-        # Values of two types have no order, and a number has no length: the check does not hold.
+        # Values of different types have no order, and a number has no length: the check fails.
         return False

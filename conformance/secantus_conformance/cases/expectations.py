@@ -14,13 +14,13 @@ from secantus_conformance.failures import AssertionFailed, BadTest
 from secantus_conformance.unified.driver_errors import short
 from secantus_conformance.unified.values import ABSENT
 
-# What every reply of a replica set carries, and no recording can foretell.
+# Fields that every reply of a replica set has and whose values differ from run to run.
 _GOSSIP = {"$clusterTime", "operationTime", "electionId", "opTime"}
 Reply = dict[str, Any]
 
 
 def check(expected: dict[str, Any], reply: Reply | None, error: PyMongoError | None) -> None:
-    """Checks one expectation of a step. Raises AssertionFailed, or BadTest for a form that is not known."""
+    """Check one expectation of a step. Raises AssertionFailed, or BadTest for an unknown form of expectation."""
     if "code" in expected:
         _check_code(expected, reply, error)
         return
@@ -31,7 +31,7 @@ def check(expected: dict[str, Any], reply: Reply | None, error: PyMongoError | N
         if key in expected:
             judge(expected, reply)
             return
-    raise BadTest("malformed", f"There is no expectation {', '.join(expected)}.")
+    raise BadTest("malformed", f"Unknown expectation {', '.join(expected)}.")
 
 
 def _check_code(expected: dict[str, Any], reply: Reply | None, error: PyMongoError | None) -> None:
@@ -40,12 +40,12 @@ def _check_code(expected: dict[str, Any], reply: Reply | None, error: PyMongoErr
         raise AssertionFailed("unexpected-success", "The command succeeded.", extjson.show(expected), _said(reply, error))
     if code != int(expected["code"]) or expected.get("msg", message) != message:
         raise AssertionFailed(
-            "error", f"wanted the code {expected['code']}, got {code}: {message}", extjson.show(expected), _said(reply, error)
+            "error", f"expected code {expected['code']}, got {code}: {message}", extjson.show(expected), _said(reply, error)
         )
 
 
 def _failure(reply: Reply | None, error: PyMongoError | None) -> tuple[int | None, str]:
-    """The code and the words of a failed command, or of its first failed write; (None, "") if it succeeded."""
+    """Return the code and message of a failed command, or of its first failed write; (None, "") if it succeeded."""
     if error is not None:
         details = getattr(error, "details", None) or {}
         return getattr(error, "code", None) or -1, details.get("errmsg", str(error))
@@ -82,17 +82,17 @@ def _check_reply(expected: dict[str, Any], reply: Reply) -> None:
 
 
 def _check_part(expected: dict[str, Any], reply: Reply) -> None:
-    _require_equal(expected["has"], _part(expected["has"], reply), "The reply lacks something.")
+    _require_equal(expected["has"], _part(expected["has"], reply), "The reply does not contain the expected fields.")
 
 
 def _check_values(expected: dict[str, Any], reply: Reply) -> None:
     documents = _documents(reply) if expected.get("of") == "docs" else [reply]
     if not documents:
-        raise AssertionFailed("result", "There are no documents.", extjson.show(expected["checks"]), extjson.show(reply))
+        raise AssertionFailed("result", "The reply contains no documents.", extjson.show(expected["checks"]), extjson.show(reply))
     wanted = expected["checks"] if isinstance(expected["checks"], list) else [expected["checks"]] * len(documents)
     if len(wanted) != len(documents):
         raise AssertionFailed(
-            "result", f"wanted {len(wanted)} documents, got {len(documents)}", extjson.show(wanted), extjson.show(documents)
+            "result", f"expected {len(wanted)} documents, got {len(documents)}", extjson.show(wanted), extjson.show(documents)
         )
     for checks, document in zip(wanted, documents, strict=True):
         _check_document(checks, document)
@@ -110,7 +110,7 @@ def _check_document(checks: dict[str, list[list[Any]]], document: Any) -> None:
 
 
 def _check_ok(expected: dict[str, Any], reply: Reply) -> None:
-    """A command that did not fail is all that is wanted."""
+    """Check only that the command succeeded."""
 
 
 def _loosen(document: Any, fields: list[str]) -> Any:
@@ -128,7 +128,7 @@ def _without_gossip(document: Any) -> Any:
 
 
 def _part(wanted: Any, got: Any) -> Any:
-    """Of what came, the part that is spoken of."""
+    """Return the part of the reply that an expectation refers to."""
     if isinstance(wanted, dict) and isinstance(got, dict):
         return {key: _part(wanted[key], got[key]) for key in wanted if key in got}
     if isinstance(wanted, list) and isinstance(got, list):

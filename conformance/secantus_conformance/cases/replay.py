@@ -1,4 +1,4 @@
-"""Recorded cases: finds them in .jsonl files, and replays one against a server in a database of its own."""
+"""Recorded cases: find them in .jsonl files, and replay each against a server in its own database."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _CATEGORY_PARTS = 3
 
 
 def find_cases(folder: Path) -> list[TestCase]:
-    """All cases of a file or folder. Raises UsageError if there are none, or if a line is no case."""
+    """Return all cases of a file or folder. Raises UsageError if there are none, or if a line is not a case."""
     files = sorted(folder.rglob("*.jsonl")) if folder.is_dir() else [folder]
     cases = [case for file in files for case in _cases_of(file)]
     if not cases:
-        raise UsageError(f"There are no recorded cases (.jsonl) in {folder}.")
+        raise UsageError(f"{folder} contains no recorded cases (.jsonl).")
     return cases
 
 
@@ -42,7 +42,7 @@ def _cases_of(file: Path) -> Iterator[TestCase]:
 
 
 def _name(file: Path, index: int, line: str) -> str:
-    """The id of a case; it opens the line, so that most of the line need not be parsed yet."""
+    """Return the id of a case. It is the line's first field, so most of the line need not be parsed yet."""
     try:
         start = line.index('"id": "') + len('"id": "')
         return str(json.loads(line[start - 1 : line.index('", "steps"', start) + 1]))
@@ -56,7 +56,7 @@ def _category(name: str) -> str:
 
 
 def run_recorded(client: MongoClient[Any], line: str) -> None:
-    """Replays one case. Raises AssertionFailed at the first expectation that does not hold."""
+    """Replay one case. Raises AssertionFailed at the first expectation that is not met."""
     case = json.loads(line)
     mark = f"{zlib.crc32(case['id'].encode()):08x}"
     database = f"case_{mark}"

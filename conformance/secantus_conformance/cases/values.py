@@ -1,7 +1,7 @@
-"""Values of recorded cases: canonical Extended JSON in, and an equality that tells BSON types apart.
+"""Values of recorded cases: a parser of canonical Extended JSON, and an equality that distinguishes BSON types.
 
-Only canonical Extended JSON is read: a document such as {"$regex": ..., "$options": ...} stays a document, since
-commands are full of them.
+Only canonical Extended JSON is converted. A document such as {"$regex": ..., "$options": ...} stays a document, because
+commands often contain such documents.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def _hook(document: dict[str, Any]) -> Any:
 
 
 def parse(text: str) -> Any:
-    """Parses canonical Extended JSON. Raises ValueError for text that is not JSON."""
+    """Parse canonical Extended JSON. Raises ValueError for text that is not JSON."""
     return json.loads(text, object_hook=_hook)
 
 
 def equal(expected: Any, actual: Any) -> bool:
-    """Strict equality: BSON types and the sign of zero count, the order of keys does not; NaN equals NaN."""
+    """Return whether two values are equal, including BSON types and the sign of zero. Key order is ignored; NaN equals NaN."""
     expected, actual = _document(expected), _document(actual)
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         return expected.keys() == actual.keys() and all(equal(expected[key], actual[key]) for key in expected)
@@ -91,5 +91,5 @@ def _doubles(expected: float, actual: float) -> bool:
 
 
 def unordered(value: Any) -> Any:
-    """An array in an order of its own, so that two with the same elements are equal."""
+    """Return an array in a canonical order, so that arrays with the same elements compare equal."""
     return sorted(value, key=lambda item: (type_alias(item), repr(item))) if isinstance(value, list) else value

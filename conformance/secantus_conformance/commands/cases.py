@@ -1,4 +1,4 @@
-"""`cases DIR`: replays recorded cases."""
+"""`cases DIR`: replay recorded cases."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from secantus_conformance.running import Plan, execute
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
+    """Add the subcommand."""
     parser = subparsers.add_parser("cases", help="replay recorded cases (.jsonl) and compare strictly")
     parser.add_argument("folder", type=Path, metavar="DIR", help="a folder of .jsonl files, or one such file")
-    parser.add_argument("--match", action="append", default=[], metavar="TEXT", help="only cases with this in their name")
+    parser.add_argument("--match", action="append", default=[], metavar="TEXT", help="run only cases whose names contain this text")
     add_server_options(parser)
     add_report_option(parser)
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replays. Returns 1 if cases failed; raises UsageError."""
+    """Replay the cases. Returns 1 if any failed; raises UsageError."""
     cases = [case for case in find_cases(arguments.folder) if not arguments.match or any(text in case.id for text in arguments.match)]
     if not cases:
-        raise UsageError(f"No case in {arguments.folder} has {' or '.join(arguments.match)} in its name.")
+        raise UsageError(f"No case in {arguments.folder} has a name containing {' or '.join(arguments.match)}.")
     console = make_console()
     result = execute(Plan("Recorded cases", {"name": arguments.folder.name}, cases, _servers(arguments), arguments.timeout), console)
     return report(console, result, arguments.report)
 
 
 def _servers(arguments: argparse.Namespace) -> list[Server]:
-    """Each case has a database of its own, so that workers can share a server."""
+    """Return the servers. Each case has its own database, so workers can share one."""
     if len(arguments.uri) == 1:
         return [ExternalServer(arguments.uri[0]) for _ in range(arguments.workers)]
     return make_servers(arguments.uri, arguments.server, arguments.workers)

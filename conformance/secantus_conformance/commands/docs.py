@@ -1,4 +1,4 @@
-"""`docs`: writes the page of the documentation from JSON reports."""
+"""`docs`: write the documentation page from JSON reports."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ from secantus_conformance.report.jsonout import read_json_report
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
+    """Add the subcommand."""
     parser = subparsers.add_parser("docs", help="write docs/reference/conformance.md from JSON reports")
     parser.add_argument("report", type=Path, nargs="+", metavar="REPORT", help="report.json of `run`, `cases` or `drivers`")
     parser.add_argument(
-        "--beside", type=Path, action="append", default=[], metavar="REPORT", help="of the same suite against another server"
+        "--beside",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="REPORT",
+        help="a report of the same suite against another server, for comparison",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the page. Raises UsageError for a file that is no report, or one of another suite that is to stand beside."""
+    """Write the page. Raises UsageError for a file that is not a report, or for a `--beside` report of a suite that is not shown."""
     runs = [read_json_report(path) for path in arguments.report]
     others = [_other(path, {run.title for run in runs}) for path in arguments.beside]
     text = page(runs, free_passes(), others)
@@ -38,5 +43,5 @@ def run(arguments: argparse.Namespace) -> int:
 def _other(path: Path, titles: set[str]) -> Run:
     run = read_json_report(path)
     if run.title not in titles:
-        raise UsageError(f"{path} ({run.title}) can stand beside nothing: the page has {', '.join(sorted(titles))}.")
+        raise UsageError(f"{path} ({run.title}) cannot be compared with any report of the page: {', '.join(sorted(titles))}.")
     return run

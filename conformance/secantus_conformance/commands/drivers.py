@@ -1,4 +1,4 @@
-"""`drivers NAME`: a driver's own test suite against a server."""
+"""`drivers NAME`: run a driver's own test suite against a server."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from secantus_conformance.report.console import make_console
 from secantus_conformance.running import named
 from secantus_conformance.suites.sources import cache_folder
 
-# What the bundled server is known not to have: in a checkout a link to conformance/driver_differences.toml.
+# The known differences of the bundled server; in a checkout, a link to conformance/driver_differences.toml.
 DIFFERENCES = Path(__file__).parents[1] / "driver_differences.toml"
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
+    """Add the subcommand."""
     parser = subparsers.add_parser("drivers", help="run a driver's own test suite against a server")
     parser.add_argument("name", metavar="NAME", help=", ".join(sorted(SUITES)))
-    parser.add_argument("--uri", action="append", default=[], metavar="URI", help="a server that runs already")
+    parser.add_argument("--uri", action="append", default=[], metavar="URI", help="a running server")
     parser.add_argument("--server", metavar="COMMAND", help="a command that starts a server on port {port}; default: the bundled server")
-    parser.add_argument("--timeout", type=seconds, default=5400.0, metavar="SECONDS", help="for the whole suite (default: 5400)")
+    parser.add_argument("--timeout", type=seconds, default=5400.0, metavar="SECONDS", help="time limit of the whole suite (default: 5400)")
     add_report_option(parser)
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs a suite. Returns 1 if tests failed that the environment does not excuse; raises UsageError."""
+    """Run a suite. Returns 1 if tests failed for other reasons than the environment; raises UsageError."""
     if arguments.name not in SUITES:
-        raise UsageError(f"There is no suite of a driver {arguments.name!r}; there are {', '.join(sorted(SUITES))}.")
+        raise UsageError(f"Unknown driver suite {arguments.name!r}; the suites are {', '.join(sorted(SUITES))}.")
     suite, console = SUITES[arguments.name], make_console()
     console.print(f"Preparing the suite of {suite.name} {suite.version} …")
     folder = suite.prepare(cache_folder() / "drivers")

@@ -1,4 +1,4 @@
-"""`fetch`: brings the pinned suites into the cache, or looks whether a checkout of the specifications can take their place."""
+"""`fetch`: download the pinned suites into the cache, or check whether a checkout of the specifications can replace them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from secantus_conformance.suites.sources import open_source
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
-    parser = subparsers.add_parser("fetch", help="bring the suites into the cache, checked by their hash")
+    """Add the subcommand."""
+    parser = subparsers.add_parser("fetch", help="download the suites into the cache and verify their hash")
     add_specs_option(parser)
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fetches. Raises UsageError if that fails."""
+    """Fetch or check the suites. Raises UsageError if that fails."""
     source = open_source(arguments.specs)
-    print(f"The suites of {source.name} {source.version} lie in {source.root}: {len(discover(source))} tests that need a server.")
+    print(f"The suites of {source.name} {source.version} are in {source.root}: {len(discover(source))} tests that need a server.")
     if arguments.specs:
-        print(f"A checkout is used where it lies: give --specs {arguments.specs} to run, null and selfcheck, too.")
+        print(f"A checkout is used in place: pass --specs {arguments.specs} to run, null and selfcheck as well.")
     return 0

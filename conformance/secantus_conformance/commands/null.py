@@ -1,4 +1,4 @@
-"""`null`: the suites against a server that stores nothing and answers ok."""
+"""`null`: run the suites against a server that stores nothing and answers ok."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from secantus_conformance.suites.sources import open_source
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
-    parser = subparsers.add_parser("null", help="run the suites against a server that does nothing: what it passes is no merit")
+    """Add the subcommand."""
+    parser = subparsers.add_parser(
+        "null", help="run the suites against a server that stores nothing, to find the tests that any server passes"
+    )
     add_selection_options(parser)
     add_report_option(parser)
     parser.add_argument("-n", "--workers", type=positive, default=1, metavar="N")
     parser.add_argument("--timeout", type=seconds, default=5.0, metavar="SECONDS")
-    parser.add_argument("--keep", action="store_true", help=f"write the passes to {PATH.name}, which the other reports read")
+    parser.add_argument("--keep", action="store_true", help=f"write the passing tests to {PATH.name}, which the other reports read")
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs. Failures are what is expected: the exit code is 0."""
+    """Run the suites. The exit code is 0, because failures are expected."""
     source = open_source(arguments.specs)
     cases = select(discover(source), arguments.category, arguments.match)
     servers: list[Server] = [CommandServer(NULL) for _ in range(arguments.workers)]

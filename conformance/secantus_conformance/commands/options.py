@@ -12,61 +12,67 @@ Subparsers = Any
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:
-    """--uri, --server, -n, --timeout."""
-    parser.add_argument("--uri", action="append", default=[], metavar="URI", help="a server that runs already; once per worker")
+    """Add --uri, --server, -n and --timeout."""
+    parser.add_argument("--uri", action="append", default=[], metavar="URI", help="a running server; once per worker")
     parser.add_argument("--server", metavar="COMMAND", help="a command that starts a server on port {port}; default: the bundled server")
     parser.add_argument(
-        "-n", "--workers", type=positive, default=1, metavar="N", help="workers, each with a server of its own (default: 1)"
+        "-n", "--workers", type=positive, default=1, metavar="N", help="number of workers, each with its own server (default: 1)"
     )
     parser.add_argument(
-        "--timeout", type=seconds, default=20.0, metavar="SECONDS", help="after which a test's worker is killed (default: 20)"
+        "--timeout", type=seconds, default=20.0, metavar="SECONDS", help="kill a test's worker after this time (default: 20)"
     )
 
 
 def add_report_option(parser: argparse.ArgumentParser) -> None:
-    """--report."""
+    """Add --report."""
     parser.add_argument("--report", type=folder, metavar="DIR", help="write report.json, junit.xml and report.html there")
 
 
 def add_selection_options(parser: argparse.ArgumentParser) -> None:
-    """--category, --match and --specs."""
-    parser.add_argument("--category", action="append", default=[], metavar="NAME", help="only this category (crud stands for all crud.*)")
+    """Add --category, --match and --specs."""
     parser.add_argument(
-        "--match", action="append", default=[], metavar="PATTERN", help="only tests with this in their name; * and ? are wildcards"
+        "--category", action="append", default=[], metavar="NAME", help="run only this category (crud stands for all crud.*)"
+    )
+    parser.add_argument(
+        "--match",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="run only tests whose names contain this text; * and ? are wildcards",
     )
     add_specs_option(parser)
 
 
 def add_specs_option(parser: argparse.ArgumentParser) -> None:
-    """--specs."""
+    """Add --specs."""
     parser.add_argument("--specs", type=Path, metavar="DIR", help="a checkout of mongodb/specifications instead of the pinned suites")
 
 
 def positive(text: str) -> int:
-    """A whole number above zero, for argparse."""
+    """Parse a positive integer for argparse."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A number of seconds above zero, for argparse."""
+    """Parse a positive number of seconds for argparse."""
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above zero")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
     return number
 
 
 def folder(text: str) -> Path:
-    """A folder that can be written to, which is made if it is not there, for argparse: better now than after the tests."""
+    """Return a writable folder for argparse, created if necessary. Checked before the tests run rather than after them."""
     path = Path(text)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be written to: {error.strerror}") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not writable: {error.strerror}") from error
     if not os.access(path, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{text!r} cannot be written to")
+        raise argparse.ArgumentTypeError(f"{text!r} is not writable")
     return path

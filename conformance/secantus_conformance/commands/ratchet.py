@@ -1,4 +1,4 @@
-"""`ratchet`: adds to the ratchet file what passes now."""
+"""`ratchet`: add the tests that now pass to the ratchet file."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from secantus_conformance.report.jsonout import read_json_report
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
+    """Add the subcommand."""
     parser = subparsers.add_parser("ratchet", help="add the tests that pass to the ratchet file")
     parser.add_argument("file", type=Path, metavar="FILE", help="the ratchet file")
     parser.add_argument("--from", dest="report", type=Path, required=True, metavar="REPORT", help="report.json of `run`")
-    parser.add_argument("--slowest", type=float, default=1.0, metavar="SECONDS", help="leave out tests that take longer (default: 1)")
+    parser.add_argument("--slowest", type=float, default=1.0, metavar="SECONDS", help="skip tests that take longer (default: 1)")
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Adds. Raises UsageError for a file that is no report."""
+    """Add the tests. Raises UsageError for a file that is not a report."""
     new = grow(arguments.file, read_json_report(arguments.report), arguments.slowest)
-    print(f"{arguments.file}: {new} tests are new.")
+    print(f"{arguments.file}: {new} new tests.")
     return 0

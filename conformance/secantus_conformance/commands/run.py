@@ -1,4 +1,4 @@
-"""`run`: the specification suites against a server."""
+"""`run`: run the specification suites against a server."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from secantus_conformance.running import Plan, execute
 from secantus_conformance.suites.catalog import check_files, discover, select
 from secantus_conformance.suites.sources import Source, open_source
 
-# The known differences of the bundled server: in a checkout a link to conformance/differences.toml.
+# The known differences of the bundled server; in a checkout, a link to conformance/differences.toml.
 DIFFERENCES = Path(__file__).parents[1] / "differences.toml"
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
+    """Add the subcommand."""
     parser = subparsers.add_parser("run", help="run the specification suites against a server")
     add_server_options(parser)
     add_selection_options(parser)
     add_report_option(parser)
-    parser.add_argument("--baseline", type=Path, metavar="FILE", help="a report.json to compare with, for instance of a real mongod")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="a report.json to compare with, for example of a real mongod")
     parser.add_argument("--differences", type=Path, metavar="FILE", help="known differences; default: those of the bundled server")
     parser.add_argument("--ratchet", type=Path, metavar="FILE", help="run the tests that FILE names; each must pass")
-    parser.add_argument("--retry", action="store_true", help="run each test that does not pass once more, alone on a fresh server")
-    parser.add_argument("--list", action="store_true", help="only list the tests")
+    parser.add_argument("--retry", action="store_true", help="run each failed test once more in isolation on a new server")
+    parser.add_argument("--list", action="store_true", help="list the tests without running them")
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs. Returns 1 if tests failed; raises UsageError."""
+    """Run the suites. Returns 1 if tests failed; raises UsageError."""
     source = open_source(arguments.specs)
     cases = _cases(source, arguments)
     if arguments.list:
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     result = execute(plan, console)
     whole = not (arguments.category or arguments.match or arguments.ratchet)
     idle = unused(result.results, differences) if whole else []
-    notes = [f"No test is meant by the known difference: {entry.reason}" for entry in idle]
+    notes = [f"The known difference covers no test: {entry.reason}" for entry in idle]
     if before is not None:
         notes += baseline.compare(result, before)
     return report(console, replace(result, notes=(*result.notes, *notes)), arguments.report)
@@ -76,14 +76,14 @@ def _cases(source: Source, arguments: argparse.Namespace) -> list[TestCase]:
 
 
 def _differences(arguments: argparse.Namespace) -> list[Difference]:
-    """The known differences; another server than the bundled one has none of its own."""
+    """Return the known differences. Only the bundled server has a default list."""
     bundled = not arguments.uri and not arguments.server
     path = arguments.differences or (DIFFERENCES if bundled else None)
     return read_differences(path) if path else []
 
 
 def report(console: Console, result: Run, folder: Path | None) -> int:
-    """Shows a run and writes its reports. Returns the exit code."""
+    """Print a run and write its reports. Returns the exit code."""
     free = free_passes().intersection(each.id for each in result.results)
     print_run(console, result, free)
     if folder is not None:

@@ -1,4 +1,4 @@
-"""`selfcheck`: proves the runner, not the server."""
+"""`selfcheck`: check the runner, not the server."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from secantus_conformance.suites.sources import open_source
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Adds the subcommand."""
-    parser = subparsers.add_parser("selfcheck", help="prove the runner: what must fail fails, mutants are caught")
+    """Add the subcommand."""
+    parser = subparsers.add_parser("selfcheck", help="check the runner: wrong tests fail, mutants are caught")
     add_server_options(parser)
     add_specs_option(parser)
-    parser.add_argument("--mutants", type=positive, default=400, metavar="N", help="how many mutants to try at most (default: 400)")
+    parser.add_argument("--mutants", type=positive, default=400, metavar="N", help="the maximum number of mutants (default: 400)")
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Checks. Returns 1 if a part does not hold."""
+    """Run the checks. Returns 1 if a part fails."""
     console, source = make_console(), open_source(arguments.specs)
 
     def run_cases(title: str, cases: list[TestCase]) -> Run:

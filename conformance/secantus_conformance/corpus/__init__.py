@@ -1,1 +1,1 @@
-"""The BSON corpus, used as a test of the server."""
+"""The BSON corpus, used to test the server."""

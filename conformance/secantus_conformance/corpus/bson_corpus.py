@@ -1,9 +1,9 @@
-"""The BSON corpus against a server: a valid document comes back byte for byte, an invalid one is refused without harm.
+"""The BSON corpus against a server: a valid document is returned byte for byte, an invalid one is rejected without harm.
 
-Text that is not valid UTF-8 is an error to drivers, for which the corpus is written. A MongoDB server keeps the bytes as they came, so
-that either answer is right here: a refusal, or the same bytes.
+The corpus is written for drivers, which reject text that is not valid UTF-8. A MongoDB server stores such bytes unchanged, so
+both a rejection and the same bytes are accepted here.
 
-Each document travels as a field of another one, so that the server need not add an _id to it.
+Each document is sent as a field of another one, so that the server does not add an _id to it.
 Specification: https://github.com/mongodb/specifications/tree/master/source/bson-corpus
 """
 
@@ -27,7 +27,7 @@ _ID = 1
 
 
 def run_case(uri: str, client: MongoClient[Any], file: dict[str, Any], index: int) -> None:
-    """Runs one case: those of `valid` come first, then those of `decodeErrors`. Raises AssertionFailed."""
+    """Run one case. Indexes count the cases of `valid` first, then those of `decodeErrors`. Raises AssertionFailed."""
     valid, invalid = file.get("valid", []), file.get("decodeErrors", [])
     client[DATABASE][_COLLECTION].delete_many({})
     host, port = parse_uri(uri)["nodelist"][0]
@@ -51,18 +51,20 @@ def _round_trip(host: str, port: int, client: MongoClient[Any], nested: bytes) -
         try:
             reply = connection.command(_insert_command(nested))
         except (OSError, ValueError) as error:
-            raise AssertionFailed("result", f"The server does not take the document: {error}", nested.hex(), str(error)) from error
+            raise AssertionFailed("result", f"The server rejects the document: {error}", nested.hex(), str(error)) from error
     if not reply.get("ok") or reply.get("writeErrors"):
-        raise AssertionFailed("result", "The server refuses a valid document.", nested.hex(), str(reply))
+        raise AssertionFailed("result", "The server rejects a valid document.", nested.hex(), str(reply))
     _check_kept(client, nested)
 
 
 def _check_kept(client: MongoClient[Any], nested: bytes) -> None:
-    """Check that the stored document has the bytes that were sent."""
+    """Check that the server stored the document with the bytes that were sent."""
     back = _stored(client)
     wanted = document(int32("_id", _ID), element(0x03, "d", nested))
     if back != wanted:
-        raise AssertionFailed("result", "The document comes back with other bytes.", wanted.hex(), back.hex() if back else "nothing")
+        raise AssertionFailed(
+            "result", "The server returns the document with different bytes.", wanted.hex(), back.hex() if back else "nothing"
+        )
 
 
 def _stored(client: MongoClient[Any]) -> bytes | None:
@@ -80,13 +82,15 @@ def _refusal(host: str, port: int, client: MongoClient[Any], nested: bytes, *, m
         except ConnectionError:
             reply = {"ok": 0.0}
         except TimeoutError as error:
-            raise AssertionFailed("result", "The server does not answer an invalid document.", "an error", "nothing") from error
+            raise AssertionFailed(
+                "result", "The server does not answer a command with an invalid document.", "an error", "nothing"
+            ) from error
     try:
         client.admin.command("ping")
         kept = client[DATABASE][_COLLECTION].count_documents({})
     except PyMongoError as error:
-        raise AssertionFailed("result", f"An invalid document harms the server: {error}", "the server goes on", str(error)) from error
+        raise AssertionFailed("result", f"An invalid document harms the server: {error}", "the server keeps running", str(error)) from error
     if kept and may_be_kept:
         _check_kept(client, nested)
     elif (reply.get("ok") and not reply.get("writeErrors")) or kept:
-        raise AssertionFailed("result", "The server takes an invalid document.", "an error", str(reply))
+        raise AssertionFailed("result", "The server accepts an invalid document.", "an error", str(reply))

@@ -1,4 +1,4 @@
-"""The least of the wire protocol that sends bytes no driver would send: one OP_MSG out, one back.
+"""A minimal wire protocol client that can send bytes no driver would send: one OP_MSG out, one back.
 
 Specification: https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md
 """
@@ -19,7 +19,7 @@ _MAX_REPLY = 48_000_000
 
 
 class WireConnection:
-    """One connection to a server. Closes itself at the end of a `with` block."""
+    """A connection to a server. Closes at the end of a `with` block."""
 
     def __init__(self, host: str, port: int, timeout: float) -> None:
         self._socket = socket.create_connection((host, port), timeout=timeout)
@@ -31,12 +31,12 @@ class WireConnection:
         self._socket.close()
 
     def command(self, body: bytes) -> dict[str, Any]:
-        """Sends a command document as it is and returns the reply. Raises ConnectionError if the server hangs up or talks nonsense."""
+        """Send a raw command document and return the reply. Raises ConnectionError if the server disconnects or its reply is invalid."""
         message = struct.pack("<i", 0) + b"\0" + body
         self._socket.sendall(_HEADER.pack(_HEADER.size + len(message), next(_REQUEST_IDS), 0, _OP_MSG) + message)
         length, _, _, code = _HEADER.unpack(self._read(_HEADER.size))
         if code != _OP_MSG or not _HEADER.size + 5 < length <= _MAX_REPLY:
-            raise ConnectionError(f"The server answers with the operation {code} of {length} bytes.")
+            raise ConnectionError(f"The server replies with opcode {code} and {length} bytes.")
         payload = self._read(length - _HEADER.size)
         return dict(bson.decode(payload[5:]))
 
@@ -45,28 +45,28 @@ class WireConnection:
         while len(data) < count:
             part = self._socket.recv(count - len(data))
             if not part:
-                raise ConnectionError("The server hung up.")
+                raise ConnectionError("The server closed the connection.")
             data += part
         return data
 
 
 def document(*elements: bytes) -> bytes:
-    """A BSON document of raw elements."""
+    """Build a BSON document from raw elements."""
     body = b"".join(elements) + b"\0"
     return struct.pack("<i", len(body) + 4) + body
 
 
 def element(kind: int, name: str, value: bytes) -> bytes:
-    """A raw BSON element."""
+    """Build a raw BSON element."""
     return bytes([kind]) + name.encode() + b"\0" + value
 
 
 def string(name: str, text: str) -> bytes:
-    """A string element."""
+    """Build a string element."""
     data = text.encode() + b"\0"
     return element(0x02, name, struct.pack("<i", len(data)) + data)
 
 
 def int32(name: str, number: int) -> bytes:
-    """An int32 element."""
+    """Build an int32 element."""
     return element(0x10, name, struct.pack("<i", number))

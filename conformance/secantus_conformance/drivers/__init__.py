@@ -1,1 +1,1 @@
-"""Drivers' own test suites, unmodified, one small file each."""
+"""Drivers' own test suites, unmodified, one file each."""

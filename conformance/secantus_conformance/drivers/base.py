@@ -1,4 +1,4 @@
-"""What a driver's own test suite is to this runner: something that can be prepared, run against a server, and read."""
+"""The interface of a driver's own test suite: prepare it, run it against a server, and read its results."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from secantus_conformance.report.summary import NEEDS_SERVER
 
 @dataclass(frozen=True)
 class Environmental:
-    """Failures that say nothing about the server: another topology is needed, the public DNS, an encryption library.
+    """Failures that say nothing about the server, because the test needs another topology, public DNS or an encryption library.
 
-    A failure is meant if `test` is in its test's name and `words` are in what it said, in whatever case.
+    An entry covers a failure if the test's name contains `test` and its message contains `words`, ignoring case.
     """
 
     reason: str
@@ -26,7 +26,7 @@ class Environmental:
     words: str = ""
 
     def covers(self, test: str, said: str) -> bool:
-        """Whether a failure is meant."""
+        """Return whether the entry covers a failure."""
         return self.test in test and self.words.lower() in said.lower()
 
 
@@ -38,17 +38,17 @@ class DriverSuite(Protocol):
     environmental: Sequence[Environmental]
 
     def prepare(self, cache: Path) -> Path:
-        """Brings the suite and its environment into the cache. Returns the working folder; raises UsageError."""
+        """Install the suite and its environment into the cache. Returns the working folder; raises UsageError."""
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Runs the suite against a server and writes JUnit XML. Raises UsageError if it cannot be run to its end."""
+        """Run the suite against a server and write JUnit XML. Raises UsageError if it cannot be completed."""
 
     def needs_server(self, test: str) -> bool:
-        """Whether a test needs a server at all."""
+        """Return whether a test needs a server."""
 
 
 def read_junit(path: Path, suite: DriverSuite, differences: list[Difference]) -> list[Result]:
-    """The results in a JUnit file, those of the environment and known differences told apart. Raises UsageError if there is none."""
+    """Return the results of a JUnit file; mark environmental failures and known differences. Raises UsageError if there is no file."""
     try:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError) as error:

@@ -1,7 +1,7 @@
-"""The Go driver's own integration tests: its module archive holds them, with the suites they read.
+"""The Go driver's own integration tests, from its module archive, which also contains the suites they read.
 
-The archive comes through Go's own module download, which checks it against the checksum database; from version 2.2 on
-the suites are no longer in it.
+Go's module download fetches the archive and verifies it against the checksum database. From version 2.2 on,
+the archive no longer contains the suites.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from secantus_conformance.failures import UsageError
 
 _MODULE, _VERSION = "go.mongodb.org/mongo-driver", "v1.17.6"
 _PACKAGES = ("./mongo/integration", "./mongo/integration/unified")
-# After which Go ends a package's tests: one of them hangs.
+# Timeout after which Go ends a package's tests; one of them hangs.
 _PACKAGE_SECONDS = 900.0
-# The driver's tests look at the topology so early at their start that they do not always find one.
+# The driver's tests read the topology so early that they sometimes find none.
 _FRUITLESS_RUNS = 5
-# Tests of truncation give themselves ten seconds and spend most of it on collecting the garbage of a string that grows by a
-# character fifty thousand times: on a busy machine they would fail of that.
+# Tests of truncation have a timeout of ten seconds and spend most of it collecting the garbage of a string that grows by one character
+# fifty thousand times. They would time out on a busy machine.
 _RARE_COLLECTION = "1000"
 
 
 @dataclass
 class GoSuite:
-    """The integration tests; all of them need a server."""
+    """The integration tests. All of them need a server."""
 
     name: str = "go"
     version: str = _VERSION
     environmental: Sequence[Environmental] = (
         Environmental("needs the encryption libraries", test="ClientSideEncryption"),
         Environmental("needs the encryption libraries", test="TestSessionsMongocryptdProse"),
-        Environmental("the driver notices the container that it runs in", test="TestHandshakeProse", words='"docker"'),
+        Environmental("the driver detects that it runs in a container", test="TestHandshakeProse", words='"docker"'),
         Environmental("needs a secondary", test="Rediscover_quickly_after_replSetStepDown", words="ServerSelectionError"),
         Environmental("needs the public DNS", test="InitialDNSSeedlistDiscovery"),
         Environmental("needs Atlas Data Lake", test="DataLake"),
@@ -48,7 +48,7 @@ class GoSuite:
     )
 
     def prepare(self, cache: Path) -> Path:
-        """Downloads the module. Raises UsageError, for instance without Go."""
+        """Download the module. Raises UsageError, for example if Go is not installed."""
         folder = cache / f"go-{_VERSION}"
         folder.mkdir(parents=True, exist_ok=True)
         call(["go", "mod", "download", f"{_MODULE}@{_VERSION}"], folder, 900, "Go cannot download the driver", _environment(folder))
@@ -56,30 +56,30 @@ class GoSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Runs the tests and turns Go's report into JUnit XML. Raises UsageError if there is none, or if they take too long."""
+        """Run the tests and convert Go's report into JUnit XML. Raises UsageError if there is no report, or if the tests time out."""
         deadline = time.monotonic() + timeout
         write_junit_of_go([_run_package(folder, uri, package, deadline, junit.with_suffix(".txt")) for package in _PACKAGES], junit)
 
     def needs_server(self, _test: str) -> bool:
-        """All of them do."""
+        """Return True: every test needs a server."""
         return True
 
 
 def _run_package(folder: Path, uri: str, package: str, deadline: float, output: Path) -> Events:
-    """Runs the tests of a package, again without those that are done as long as a panic ends the run before its end."""
+    """Run the tests of a package; after a panic, run the remaining ones again until all are done."""
     environment = {"GOGC": _RARE_COLLECTION, **_environment(folder), "MONGODB_URI": uri, "TOPOLOGY": "replica_set"}
     events = Events()
     while True:
         left = min(_PACKAGE_SECONDS, deadline - time.monotonic())
         if left <= 0:
-            raise UsageError(f"The suite took too long; it got as far as {events.last or package}.")
+            raise UsageError(f"The suite timed out at {events.last or package}.")
         skip = ["-skip", pattern] if (pattern := events.pattern_of_done()) else []
         command = ["go", "test", "-json", "-p", "1", "-count", "1", f"-timeout={int(left) + 1}s", *skip, package]
         call(command, _source(folder), left + 120, None, environment, output)
         if not events.take(output.read_text(encoding="utf-8", errors="replace").splitlines()):
             return events
         if events.fruitless == _FRUITLESS_RUNS:
-            raise UsageError(f"Go's tests of {package} end before they begin, again and again: {events.complaint}")
+            raise UsageError(f"Go's tests of {package} repeatedly end before the first test: {events.complaint}")
 
 
 def _environment(folder: Path) -> dict[str, str]:

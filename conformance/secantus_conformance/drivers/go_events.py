@@ -1,4 +1,4 @@
-"""What `go test -json` reports: the fate of each test, also where a panic ends the run in the middle of one."""
+"""The report of `go test -json`: the outcome of each test, even if a panic ends the run in the middle of one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ENDS_OF_THE_PROCESS = ("panic: ", "fatal error: ")
 
 @dataclass
 class Fate:
-    """What became of one test."""
+    """The outcome of one test."""
 
     package: str
     action: str
@@ -30,8 +30,8 @@ class Fate:
 class Events:
     """The tests of one package, over all its runs.
 
-    A panic ends a run, as whatever else ends its process does. The innermost test that was running has failed then; those around it
-    are not done, whatever Go reports of them, and run again without what is done. `fruitless` counts the last runs that brought nothing.
+    A panic, or anything else that ends the process, ends a run. The innermost running test has then failed. The tests around it are not
+    done, whatever Go reports, and run again without their finished parts. `fruitless` counts the latest runs without new results.
     """
 
     done: dict[str, Fate] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Events:
     fruitless: int = 0
 
     def take(self, lines: Iterable[str]) -> bool:
-        """Reads the report of one run. Returns whether another is needed: this one did not come to its end."""
+        """Read the report of one run. Returns whether another run is needed because this one was cut short."""
         output: dict[str, list[str]] = {}
         started: list[str] = []
         panicked, culprit, before = False, "", set(self.done)
@@ -69,7 +69,7 @@ class Events:
         return True
 
     def _running_in(self, test: str, started: list[str]) -> str:
-        """The test that was begun last of those inside a test: of a panic in nested ones, Go may name the outermost."""
+        """Return the test inside a test that began last: after a panic in nested tests, Go may name the outermost."""
         inside = [name for name in started if not test or name == test or name.startswith(test + "/")]
         return inside[-1] if inside else self.last
 
@@ -90,12 +90,12 @@ class Events:
             self.done.pop("/".join(parts[:length]), None)
 
     def pattern_of_done(self) -> str:
-        """What `-skip` is to be given: the outermost tests that are done."""
+        """Return the pattern for `-skip`: the outermost tests that are done."""
         outermost = [name for name in self.done if not any(parent in self.done for parent in _parents(name))]
         return "|".join("/".join(f"^{re.escape(part)}$" for part in name.split("/")) for name in outermost)
 
     def innermost(self) -> Iterator[tuple[str, Fate]]:
-        """The tests without tests inside."""
+        """Return the tests that contain no other tests."""
         with_children = {parent for name in self.done for parent in _parents(name)}
         return ((name, fate) for name, fate in self.done.items() if name not in with_children)
 
@@ -107,7 +107,7 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def write_junit_of_go(packages: list[Events], junit: Path) -> None:
-    """Writes what became of the tests as JUnit XML; of nested tests, the innermost count. Raises UsageError if there are none."""
+    """Write the outcomes as JUnit XML; of nested tests, only the innermost count. Raises UsageError if there are none."""
     root = ElementTree.Element("testsuite", name="go")
     for events in packages:
         for name, fate in events.innermost():

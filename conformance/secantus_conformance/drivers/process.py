@@ -1,4 +1,4 @@
-"""Runs the commands that prepare and run a driver's suite."""
+"""The commands that prepare and run a driver's suite."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def call(
     environment: dict[str, str] | None = None,
     output_file: Path | None = None,
 ) -> None:
-    """Runs a command, whose output goes to a file, by default the folder's `last-output.txt`.
+    """Run a command and write its output to a file, by default `last-output.txt` in the folder.
 
-    Raises UsageError if the command does not exist, takes too long or, with a complaint, fails. However the call ends, nothing
-    that it started goes on.
+    Raises UsageError if the command does not exist, times out or, if `complaint` is given, fails. When the call ends, all
+    processes that the command started have ended too.
     """
     log = output_file or folder / "last-output.txt"
     with log.open("wb") as output:
@@ -49,7 +49,7 @@ def call(
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kills a process that leads a session, with all that it started there, unless it has ended by itself."""
+    """Kill a session leader and all processes in its session, unless it has exited already."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

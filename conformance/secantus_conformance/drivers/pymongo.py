@@ -1,4 +1,4 @@
-"""pymongo's own test suite: its source distribution's tests, unmodified, with the released package in an environment of its own."""
+"""pymongo's own test suite: the unmodified tests of its source distribution, with the released package in a separate environment."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from secantus_conformance.drivers.process import call
 from secantus_conformance.drivers.pytest_suite import PytestSuite, write_junit_of_record
 from secantus_conformance.suites.sources import PYMONGO_VERSION, archive_path, fetch
 
-# The suite runs from a folder without the driver's sources, so that the installed driver is the one under test.
+# The suite runs in a folder without the driver's sources, so that it tests the installed driver.
 _KEPT = ("test/", "tools/", "pyproject.toml", "README.md", "doc/")
 _REQUIREMENTS = (f"pymongo=={PYMONGO_VERSION}", "pytest>=8.2", "pytest-asyncio>=0.24.0")
-# Some tests wait for a minute; none for two.
+# Some tests wait for a minute, none for two.
 _SILENCE_SECONDS = 120.0
 _NOBODY_LISTENS = 9
 
@@ -36,8 +36,8 @@ class PymongoSuite:
     environmental: Sequence[Environmental] = (
         Environmental("needs the public DNS", words="The DNS query name does not exist"),
         Environmental("needs the public DNS", test="srv-options"),
-        Environmental("the driver notices the container that it runs in", test="test_client", words="{'runtime': 'docker'"),
-        Environmental("needs a network that keeps silent about an address that nobody has", words="192.0.2.1:27017: [Errno"),
+        Environmental("the driver detects that it runs in a container", test="test_client", words="{'runtime': 'docker'"),
+        Environmental("needs a network that does not answer for an unused address", words="192.0.2.1:27017: [Errno"),
         Environmental("needs the server to listen on port 27017", words="localhost:27017: [Errno"),
         Environmental("needs a secondary", words='replica set members match selector "Secondary'),
         Environmental("needs a replica set of three nodes", words="Didn't ever find 4 {'topologyDescriptionChangedEvent'"),
@@ -47,7 +47,7 @@ class PymongoSuite:
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path) -> Path:
-        """Unpacks the tests, makes the environment, and finds out which tests need a server. Raises UsageError."""
+        """Unpack the tests, create the environment, and find the tests that need a server. Raises UsageError."""
         fetch()
         folder = cache / f"pymongo-{PYMONGO_VERSION}"
         if not (folder / "test").is_dir():
@@ -61,7 +61,7 @@ class PymongoSuite:
         return folder
 
     def _without_server(self, folder: Path) -> frozenset[str]:
-        """The tests that pass where no server listens: the others need one."""
+        """Return the tests that pass without a server; the others need one."""
         report = folder / f"{self.marker}-without-server.xml"
         if not report.exists():
             self._pytest(folder, f"mongodb://127.0.0.1:{_NOBODY_LISTENS}", report, 3600)
@@ -69,7 +69,7 @@ class PymongoSuite:
         return frozenset(f"{case.get('classname')}::{case.get('name')}" for case in cases if case.find("skipped") is None)
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Runs the suite. Raises UsageError if it does not come to its end."""
+        """Run the suite. Raises UsageError if it cannot be completed."""
         self._pytest(folder, uri, junit, timeout)
 
     def _pytest(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
@@ -82,7 +82,7 @@ class PymongoSuite:
         write_junit_of_record(record, junit)
 
     def needs_server(self, test: str) -> bool:
-        """Whether a test did not pass where no server listens."""
+        """Return whether a test failed without a server."""
         return test not in self._alone
 
 

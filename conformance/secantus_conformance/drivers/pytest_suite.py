@@ -1,4 +1,4 @@
-"""Runs a suite of pytest to its end, whatever hangs or dies on the way: the test at fault runs once more, then it is noted."""
+"""Run a pytest suite to completion even if tests hang or crash it: the test at fault runs once more, then its failure is recorded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOOK_SECONDS = 0.5
 
 @dataclass
 class PytestSuite:
-    """A command that runs pytest in a folder. `silence` is how many seconds may pass without a test ending."""
+    """A command that runs pytest in a folder. `silence` is the longest time in seconds without a finished test."""
 
     command: list[str]
     folder: Path
@@ -29,9 +29,9 @@ class PytestSuite:
     silence: float
 
     def run(self, record: Path, timeout: float) -> None:
-        """Runs all tests, with as many processes as it takes, and notes what became of each in `record`.
+        """Run all tests, in as many processes as necessary, and append each outcome to `record`.
 
-        Raises UsageError if the suite takes too long, or dies without running a test.
+        Raises UsageError if the suite times out, or ends without running a test.
         """
         record.write_text("", encoding="utf-8")
         deadline = time.monotonic() + timeout
@@ -39,13 +39,13 @@ class PytestSuite:
         while not self._run_once(record, deadline):
             lines = _lines(record)
             if len(lines) == before:
-                raise UsageError(f"The suite ends before its tests do: {self._last_line(record)}")
+                raise UsageError(f"The suite ends before all tests have run: {self._last_line(record)}")
             before = len(lines)
             if lines[-1][0] == "started":
                 _give_up(record, str(lines[-1][1]), lines)
 
     def _run_once(self, record: Path, deadline: float) -> bool:
-        """Runs what is left. Returns whether pytest says that nothing is left."""
+        """Run the remaining tests. Returns whether pytest reports that all are done."""
         plugins = f"{_PLUGIN.parent}{os.pathsep}{self.environment.get('PYTHONPATH', '')}"
         environment = {**self.environment, "RECORD": str(record), "PYTHONPATH": plugins}
         with _output(record).open("wb") as output:
@@ -63,12 +63,12 @@ class PytestSuite:
             finally:
                 end_group(process)
         if time.monotonic() > deadline:
-            raise UsageError(f"The suite took too long; it got as far as {_last_test(record)}.")
+            raise UsageError(f"The suite timed out at {_last_test(record)}.")
         lines = _lines(record)
         return bool(lines) and lines[-1][0] == "finished"
 
     def _watch(self, process: subprocess.Popen[bytes], record: Path, deadline: float) -> None:
-        """Waits until the process ends, or has been silent for too long, or its time is up."""
+        """Wait until the process ends, is silent for too long, or exceeds the suite's time limit."""
         while process.poll() is None and time.monotonic() <= deadline:
             if time.time() - record.stat().st_mtime > self.silence:
                 return
@@ -76,11 +76,11 @@ class PytestSuite:
 
     def _last_line(self, record: Path) -> str:
         lines = _output(record).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it says nothing"
+        return lines[-1][:300] if lines else "no output"
 
 
 def _output(record: Path) -> Path:
-    """Where what pytest prints goes: beside the record, so that two runs of one suite do not get into each other's way."""
+    """Return the file for pytest's output. It is next to the record, so that two runs of one suite do not share it."""
     return record.with_suffix(".txt")
 
 
@@ -94,20 +94,20 @@ def _lines(record: Path) -> list[list[object]]:
 
 
 def _give_up(record: Path, test: str, lines: list[list[object]]) -> None:
-    """Notes that a test has not come to its end: the first time it is to run again, for another one may be at fault."""
+    """Record that a test did not finish. The first time, schedule it to run again, because another test may be at fault."""
     if ["again", test] not in lines:
         with record.open("a", encoding="utf-8") as file:
             file.write(json.dumps(["again", test]) + "\n")
         return
     path, *parts = test.split("::")
     classname = ".".join([path.removesuffix(".py").replace("/", "."), *parts[:-1]])
-    line = ["outcome", test, classname, parts[-1], "error", "The test hung, or killed the process it ran in.", "", 0.0]
+    line = ["outcome", test, classname, parts[-1], "error", "The test hung or killed its process.", "", 0.0]
     with record.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 
 def write_junit_of_record(record: Path, junit: Path) -> None:
-    """Writes a record as JUnit XML; of several outcomes of a test, the worst counts."""
+    """Write a record as JUnit XML; the worst of a test's outcomes counts."""
     worst: dict[str, list[str]] = {}
     order = ["passed", "skipped", "failed", "error"]
     for kind, test, *rest in _lines(record):

@@ -1,4 +1,4 @@
-"""The suites that can be run. A further driver is one more file and one more line here."""
+"""The available suites. Another driver needs one more file and one line here."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Workers that can be killed, the servers they talk to, and the pool that feeds them."""
+"""Killable worker processes, the servers they connect to, and the pool that assigns tests to them."""

@@ -1,4 +1,4 @@
-"""From what a test raised to its verdict."""
+"""The conversion of a test's exception to a verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secantus_conformance.unified.driver_errors import short
 
 
 def judge(case: TestCase, run: Callable[[], None]) -> Result:
-    """Runs a test and says what became of it; every exception is a verdict."""
+    """Run a test and return its result; every exception becomes a verdict."""
     start = time.perf_counter()
     verdict, kind, reason, expected, actual = _verdict(run)
     return Result(case.id, case.category, case.group, verdict, kind, reason, expected, actual, time.perf_counter() - start)
@@ -38,5 +38,5 @@ def _verdict(run: Callable[[], None]) -> tuple[Verdict, str, str, str, str]:
 
 
 def ended_early(case: TestCase, verdict: Verdict, kind: str, reason: str, seconds: float) -> Result:
-    """The result of a test whose worker had to be killed or died."""
+    """Return the result of a test whose worker died or was killed."""
     return Result(case.id, case.category, case.group, verdict, kind, reason, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Feeds workers with tests, watches the clock of each, and replaces a worker or a server that hangs or dies."""
+"""Assign tests to workers, enforce the timeout of each test, and replace a worker or server that hangs or dies."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from secantus_conformance.execution.worker import serve
 from secantus_conformance.failures import UsageError
 from secantus_conformance.model import Result, TestCase, Verdict
 
-# A worker that is being started discovers its server first.
+# The time that a starting worker may take to examine its server.
 _START_SECONDS = 60.0
 _JOB_SIZE = 40
-# How often a silent worker's clock and server are looked at.
+# The interval for checking the timeout and the server of a silent worker.
 _LOOK_SECONDS = 0.25
 Report = Callable[[Result], None]
 
 
 class _Slot:
-    """One worker with its server, and the tests it is at."""
+    """One worker with its server and its assigned tests."""
 
     def __init__(self, server: Server, timeout: float) -> None:
         self.server, self.timeout = server, timeout
@@ -48,30 +48,30 @@ class _Slot:
         self.deadline = time.monotonic() + _START_SECONDS
 
     def give(self, cases: list[TestCase]) -> None:
-        """Hands the worker tests."""
+        """Assign tests to the worker."""
         self.cases = cases
         self.connection.send(cases)
         self.deadline = time.monotonic() + _START_SECONDS
 
     def begin(self, index: int) -> None:
-        """The worker has begun a test: its clock runs."""
+        """Note that the worker has begun a test, and start the test's timeout."""
         self.current = self.cases[index]
         self.started = time.monotonic()
         self.deadline = self.started + self.timeout
 
     def rest(self) -> list[TestCase]:
-        """The tests that the worker has not begun."""
+        """Return the tests that the worker has not begun."""
         return self.cases[self.cases.index(self.current) + 1 :] if self.current is not None else self.cases
 
     def replace(self, new_server: bool) -> None:
-        """Kills the worker and starts another, with a fresh server if asked for."""
+        """Kill the worker and start another, with a new server if requested."""
         self.end()
         if new_server:
             self.uri = self.server.start()
         self._start_worker()
 
     def end(self) -> None:
-        """Kills the worker."""
+        """Kill the worker."""
         self.process.kill()
         self.process.join()
         self.connection.close()
@@ -89,11 +89,12 @@ class Pool:
     def __init__(self, servers: list[Server], timeout: float) -> None:
         self._servers, self._timeout = servers, timeout
         self.server: dict[str, str] = {}
-        # Tests that found their server dead, with the result of the test before them: they run again to show whose fault it was.
+        # Tests that found their server dead, each with the result of the test before it. They run again to show which of the two is at
+        # fault.
         self._suspects: dict[str, Result | None] = {}
 
     def run(self, cases: list[TestCase], report: Report) -> None:
-        """Runs all tests and reports each result as it comes; one is reported twice if its server turns out to have died of it.
+        """Run all tests and report each result as it arrives. A test is reported twice if the server turns out to have died because of it.
 
         Raises UsageError if a server cannot be reached at the start.
         """
@@ -121,7 +122,7 @@ class Pool:
                     left -= self._give_up(slot, jobs, report, Verdict.TIMEOUT, "timeout", f"The test took longer than {self._timeout:g} s.")
 
     def _receive(self, slot: _Slot, jobs: deque[list[TestCase]], report: Report) -> int:
-        """Handles one message of a worker. Returns the number of results that it brought."""
+        """Handle one message of a worker. Returns the number of results in it."""
         try:
             message = slot.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -145,13 +146,13 @@ class Pool:
             report(result)
             self._blame(result, report)
             return 1
-        return self._give_up(slot, jobs, report, Verdict.FAILED, "server-died", f"In this test {died}; {result.reason}")
+        return self._give_up(slot, jobs, report, Verdict.FAILED, "server-died", f"During this test {died}; {result.reason}")
 
     def _blame(self, result: Result, report: Report) -> None:
-        """A test that found its server dead runs well on another one: the test before it is at fault."""
+        """If a test that found its server dead succeeds on a new one, blame the test before it."""
         guilty = self._suspects.pop(result.id, None)
         if guilty is not None:
-            reason = "The server ended after this test, before the next one."
+            reason = "The server exited after this test, before the next one."
             report(replace(guilty, verdict=Verdict.FAILED, kind="server-died", reason=reason))
 
     def _next(self, slot: _Slot, jobs: deque[list[TestCase]]) -> None:
@@ -162,7 +163,7 @@ class Pool:
             slot.deadline = float("inf")
 
     def _give_up(self, slot: _Slot, jobs: deque[list[TestCase]], report: Report, verdict: Verdict, kind: str, reason: str) -> int:
-        """Ends the current test from outside; the rest of its job goes back to the queue. Returns the number of results."""
+        """Abort the current test; put the rest of its job back into the queue. Returns the number of results."""
         case, rest = slot.current, slot.rest()
         if case is None and not rest:
             raise UsageError(f"A worker could not start against {slot.uri}: {slot.server.exit_reason() or reason}")
@@ -184,7 +185,7 @@ class Pool:
         return self._start_again(slot, jobs, rest, 1)
 
     def _start_again(self, slot: _Slot, jobs: deque[list[TestCase]], rest: list[TestCase], results: int) -> int:
-        """A new worker and a new server; the tests that are left go back to the queue. Returns the number of results."""
+        """Start a new worker and a new server; put the remaining tests back into the queue. Returns the number of results."""
         if rest:
             jobs.appendleft(rest)
         slot.cases, slot.before = [], None
@@ -193,7 +194,7 @@ class Pool:
 
 
 def _jobs(cases: list[TestCase]) -> Iterator[list[TestCase]]:
-    """Tests in portions: those of one file stay together, so that a worker reads it once."""
+    """Yield the tests in batches. Tests of one file stay together, so that a worker reads the file once."""
     job: list[TestCase] = []
     for case in cases:
         if job and (job[-1].file != case.file or len(job) >= _JOB_SIZE):

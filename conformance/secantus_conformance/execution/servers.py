@@ -1,4 +1,4 @@
-"""The servers that workers talk to: one of our own per worker, one that a command starts, or one that somebody else runs."""
+"""The servers that workers connect to: our own, one per worker; one that a command starts; or an external one."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ _START_SECONDS = 30.0
 
 @dataclass
 class ExternalServer:
-    """A server that somebody else runs; it cannot be restarted from here."""
+    """A server that was started elsewhere and cannot be restarted from here."""
 
     uri: str
 
     def start(self) -> str:
-        """The URI."""
+        """Return the URI."""
         return self.uri
 
     def exit_reason(self) -> str | None:
-        """None: whether it still runs is not for us to know."""
+        """Return None: the state of an external server is unknown."""
         return None
 
     def stop(self) -> None:
-        """Does nothing."""
+        """Do nothing."""
 
 
 @dataclass
 class CommandServer:
-    """A server that a command line starts on a port of our choice, written `{port}` in it."""
+    """A server that a command line starts; `{port}` in it stands for the port to use."""
 
     command: str
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _log: IO[bytes] | None = field(default=None, init=False)
 
     def start(self) -> str:
-        """Starts the server and waits until it listens. Returns its URI; raises UsageError if it does not come up."""
+        """Start the server and wait until it listens. Returns its URI; raises UsageError if it does not start."""
         self.stop()
         port = _free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
@@ -65,19 +65,19 @@ class CommandServer:
             time.sleep(0.05)
 
     def exit_reason(self) -> str | None:
-        """Why the server does not run any more, with the last line it wrote; None while it runs."""
+        """Return why the server has exited, with the last line of its output; None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
-        return f"the server ended with exit code {self._process.returncode} ({self._last_line()})"
+        return f"the server exited with code {self._process.returncode} ({self._last_line()})"
 
     def _last_line(self) -> str:
         assert self._log is not None
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "it wrote nothing"
+        return lines[-1][:300] if lines else "no output"
 
     def stop(self) -> None:
-        """Kills the server: nothing it keeps is wanted."""
+        """Kill the server; its data is not needed."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -91,16 +91,16 @@ Server = ExternalServer | CommandServer
 
 
 def is_bundled(server: Server) -> bool:
-    """Whether a server is the one of this project."""
+    """Return whether a server is the one of this project."""
     return isinstance(server, CommandServer) and server.command == BUNDLED
 
 
 def make_servers(uris: list[str], command: str | None, workers: int) -> list[Server]:
-    """One server for each worker. Raises UsageError if there are fewer URIs than workers, or a command without a port."""
+    """Return one server for each worker. Raises UsageError if there are fewer URIs than workers, or if a command has no `{port}`."""
     if uris:
         if len(uris) < workers:
             raise UsageError(
-                "Tests share databases and fail points, so that each worker needs its own server: give --uri once per worker, or use -n 1."
+                "Tests share databases and fail points, so each worker needs its own server: pass --uri once per worker, or use -n 1."
             )
         return [ExternalServer(uri) for uri in uris[:workers]]
     if command is not None and "{port}" not in command:

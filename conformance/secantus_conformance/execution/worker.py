@@ -1,4 +1,4 @@
-"""The process in which tests run. It can be killed at any time: whoever feeds it starts another."""
+"""The process in which tests run. The pool can kill it at any time and start another."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Runner = Callable[["Worker", TestCase], None]
 
 
 class Worker:
-    """Runs the tests it is handed against one server."""
+    """Runs its assigned tests against one server."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.internal: MongoClient[Any] = MongoClient(environment.uri, serverSelectionTimeoutMS=10_000)
 
     def run(self, case: TestCase) -> Result:
-        """Runs one test."""
+        """Run one test."""
         return judge(case, lambda: RUNNERS[case.kind](self, case))
 
     def forget_earlier_tests(self) -> None:
-        """Ends what a killed worker may have left on the server."""
+        """Disable the fail point and kill the sessions that a killed worker may have left on the server."""
         commands: list[dict[str, Any]] = [{"configureFailPoint": "failCommand", "mode": "off"}, {"killAllSessions": []}]
         for command in commands:
             try:
@@ -83,7 +83,7 @@ def _json(path: Path) -> Any:
 
 
 def serve(connection: Connection, uri: str) -> None:
-    """The worker's main function: takes lists of tests, answers ("ready", server), ("started", i), ("result", i, result), ("idle",)."""
+    """Run as a worker: receive lists of tests and send ("ready", server), ("started", i), ("result", i, result) and ("idle",)."""
     from secantus_conformance.unified.driver_private import log_whole_documents, speed_up_heartbeats
 
     _die_with_parent()
@@ -105,7 +105,7 @@ def serve(connection: Connection, uri: str) -> None:
 
 
 def _die_with_parent() -> None:
-    """A worker whose parent is gone has nobody to report to."""
+    """Exit when the parent process exits."""
     parent = os.getppid()
 
     def watch() -> None:

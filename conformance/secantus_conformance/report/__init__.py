@@ -1,1 +1,1 @@
-"""What a run looks like: on a terminal, as JUnit XML, as JSON, as an HTML page, as the page in the documentation."""
+"""Reports of a run: on a terminal, as JUnit XML, JSON and HTML, and as a documentation page."""

@@ -1,4 +1,4 @@
-"""The console that everything is printed on."""
+"""The console for all output."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _LOG_WIDTH = 120
 
 
 def make_console() -> Console:
-    """The terminal as it is; where output goes to a file or a log, wide enough for the tables."""
+    """Return a console: the terminal, or for a file or log one that is wide enough for the tables."""
     return Console() if sys.stdout.isatty() else Console(width=_LOG_WIDTH, highlight=False)

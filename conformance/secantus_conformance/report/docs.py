@@ -1,4 +1,4 @@
-"""The page of the documentation about conformance, made from JSON reports and never edited by hand."""
+"""The documentation page about conformance, generated from JSON reports and never edited by hand."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from secantus_conformance.report.terminal import sentence
 
 _HEAD = """# Conformance
 
-What holds, feature by feature, by suites that nobody here wrote. `secantus-conformance docs` writes this page from the
-JSON reports of `secantus-conformance run -n 2 --report DIR` and `secantus-conformance drivers NAME --report DIR`, and, for the
-figures of other servers, of the same with `--uri URI`; it is not edited by hand.
+The results of independent test suites, by feature. `secantus-conformance docs` generates this page from the
+JSON reports of `secantus-conformance run -n 2 --report DIR` and `secantus-conformance drivers NAME --report DIR`. The
+figures of other servers come from the same commands with `--uri URI`. Do not edit this page by hand.
 
-A test is *eligible* if it is meant for a single-node replica set of this version and pymongo can express it. *For free*
-counts those passes that a server gets which stores nothing and answers ok. A *known difference* names a missing
-feature; it becomes a failure as soon as it passes.
+A test is *eligible* if it applies to a single-node replica set of this version and pymongo can express it. *For free*
+counts the tests that also pass against a server that stores nothing and always answers ok. A *known difference* is a
+test that fails because of a missing feature. If it passes, it counts as a failure until its entry is removed.
 """
-# A driver's suite has a hundred reasons of its own to skip tests; so many are named.
+# The number of skip reasons to list per driver suite; a suite has about a hundred.
 _SUITE_REASONS = 12
 _EXPLAINED = {
-    Group.SERVER: "Tests that look at what the server says or keeps.",
-    Group.FAULTS: "Tests that make the server fail on purpose and look at what the driver does about it.",
-    Group.DRIVER: "Tests that look only at what the driver sends and shows of itself.",
+    Group.SERVER: "Tests that check the server's replies or data.",
+    Group.FAULTS: "Tests that inject faults into the server and check the driver's reaction.",
+    Group.DRIVER: "Tests that check only the driver's messages and public state.",
 }
 
 
 def page(runs: list[Run], free: frozenset[str], others: Sequence[Run] = ()) -> str:
-    """The page for a number of runs; `others` are runs of the same suites against other servers, whose figures stand beside."""
+    """Return the page for several runs. `others` are runs of the same suites against other servers, shown for comparison."""
     return "\n".join([_HEAD, *(_section(run, free, [other for other in others if other.title == run.title]) for run in runs)])
 
 
@@ -58,7 +58,7 @@ def _line(row: Row, label: str, with_free: bool) -> str:
 
 
 def _beside(run: Run, others: list[Run]) -> str:
-    """The figures of servers beside each other, of a driver's suite those of the tests that need a server."""
+    """Compare the figures of several servers; for a driver's suite, those of the tests that need a server."""
     if not others:
         return ""
     tests = "tests that need a server" if server_tests(run) else "eligible tests"
@@ -66,7 +66,7 @@ def _beside(run: Run, others: list[Run]) -> str:
     for each in (run, *others):
         row = total(rows(server_tests(each) or each.results), "", Group.SERVER)
         lines.append(f"| {each.server.get('product', 'a server')} | {row.eligible} | {row.passed} | {row.share} |")
-    return "### Beside other servers\n\n" + "\n".join(lines)
+    return "### Comparison with other servers\n\n" + "\n".join(lines)
 
 
 def _known(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""Writes all reports of a run into a folder."""
+"""All reports of a run, written into a folder."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from secantus_conformance.report.junit import write_junit
 
 
 def write_reports(run: Run, folder: Path, free: frozenset[str] = frozenset()) -> None:
-    """Writes `report.json`, `junit.xml` and `report.html`. Raises UsageError if the folder cannot be written."""
+    """Write `report.json`, `junit.xml` and `report.html`. Raises UsageError if the folder is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(run, folder / "report.json")
         write_junit(run, folder / "junit.xml")
         write_html(run, folder / "report.html", free)
     except OSError as error:
-        raise UsageError(f"The reports cannot be written to {folder}: {error}") from error
+        raise UsageError(f"The reports is not writable {folder}: {error}") from error

@@ -1,4 +1,4 @@
-"""A run as one HTML page that needs nothing else: the table, a bar for each category, every failure with both sides."""
+"""A run as one self-contained HTML page: the table, a bar for each category, and both sides of every failure."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _LEGEND = (
     '<p class="legend"><span class="ok"></span>passed <span class="known"></span>known difference: a feature is missing '
     '<span class="bad"></span>not passed</p>'
 )
-# So many failures are shown unfolded.
+# The number of failures shown expanded.
 _MAX_OPEN = 20
 _HEAD = ("category", "", "passed", "eligible", "share", "known", "not passed", "skipped", "passed for free")
 
 
 def write_html(run: Run, path: Path, free: frozenset[str] = frozenset()) -> None:
-    """Writes the page. `free` names the tests that a server which does nothing passes too."""
+    """Write the page. `free` names the tests that also pass against a server that does nothing."""
     parts = [
         f"<h1>{escape(run.title)}</h1>",
         f"<p>{escape(_subject(run))}</p><p><strong>{escape(sentence(run))}</strong></p>",
@@ -89,11 +89,11 @@ def _bar(passed: int, known: int, bad: int) -> str:
 def _failures(results: list[Result]) -> str:
     if not results:
         return ""
-    return f"<h2>What did not pass ({len(results)})</h2>" + "".join(_failure(result, len(results) <= _MAX_OPEN) for result in results)
+    return f"<h2>Not passed ({len(results)})</h2>" + "".join(_failure(result, len(results) <= _MAX_OPEN) for result in results)
 
 
 def _known(run: Run) -> str:
-    """The known differences, one fold for each missing feature: there may be hundreds of one kind."""
+    """Render the known differences, folded by missing feature: one feature can have hundreds."""
     results = sorted((result for result in run.results if result.verdict is Verdict.KNOWN), key=known_reason)
     if not results:
         return ""

@@ -1,4 +1,4 @@
-"""A run as JSON: written by `run --report`, read by `docs`, `--baseline` and whoever else wants the figures."""
+"""A run as JSON: written by `run --report`, read by `docs`, `--baseline` and other tools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from secantus_conformance.model import Result, Run
 
 
 def write_json(run: Run, path: Path) -> None:
-    """Writes a run, one result per line, so that two reports can be compared line by line."""
+    """Write a run, one result per line, so that two reports can be compared line by line."""
     head = {"title": run.title, "suite": run.suite, "server": run.server, "seconds": round(run.seconds, 1), "notes": list(run.notes)}
     lines = ",\n".join(json.dumps(result.to_json(), ensure_ascii=False, sort_keys=True) for result in run.results)
     text = json.dumps(head, ensure_ascii=False, indent=1)
@@ -18,7 +18,7 @@ def write_json(run: Run, path: Path) -> None:
 
 
 def read_json_report(path: Path) -> Run:
-    """Reads a report. Raises UsageError if the file is none."""
+    """Read a report. Raises UsageError if the file is not one."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         results = tuple(Result.from_json(each) for each in data["results"])

@@ -1,4 +1,4 @@
-"""A run as JUnit XML, the form that continuous integration systems read."""
+"""A run as JUnit XML, which continuous integration systems read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_junit(run: Run, path: Path) -> None:
-    """Writes a run: a suite for each category, a case for each test. A known difference counts as skipped."""
+    """Write a run: a suite for each category, a case for each test. A known difference counts as skipped."""
     root = ElementTree.Element("testsuites", name=run.title, time=f"{run.seconds:.3f}")
     ordered = sorted(run.results, key=lambda result: result.category)
     for category, members in groupby(ordered, key=lambda result: result.category):
@@ -49,5 +49,5 @@ def _case(result: Result) -> ElementTree.Element:
 
 
 def _text(text: str) -> str:
-    """Text without the characters that XML cannot hold."""
+    """Return text without the characters that XML does not allow."""
     return _NOT_XML.sub("�", text)

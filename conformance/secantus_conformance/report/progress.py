@@ -17,20 +17,20 @@ _LOG_EVERY_SECONDS = 15.0
 
 
 class Display(Protocol):
-    """What is told of each result."""
+    """The interface of a progress display."""
 
     def __enter__(self) -> Display:
-        """Starts to show."""
+        """Start the display."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stops to show."""
+        """Stop the display."""
 
     def add(self, result: Result) -> None:
-        """One more test is done."""
+        """Report a finished test."""
 
 
 class LiveDisplay:
-    """A bar with counts; above it a line for each test that did not pass, if wanted."""
+    """A progress bar with counts and, optionally, a line for each test that did not pass."""
 
     def __init__(self, total: int, console: Console, each_failure: bool) -> None:
         columns = (
@@ -52,7 +52,7 @@ class LiveDisplay:
         self._progress.stop()
 
     def add(self, result: Result) -> None:
-        """Moves the bar."""
+        """Advance the bar."""
         self._bad += result.verdict.is_bad
         if result.verdict.is_bad and self._each_failure:
             line = Text.assemble((result.verdict.value, verdict_style(result.verdict)), " ", result.id)
@@ -62,7 +62,7 @@ class LiveDisplay:
 
 
 class LogDisplay:
-    """A line for each test that did not pass, and one every fifteen seconds."""
+    """A line for each test that did not pass, and a status line every fifteen seconds."""
 
     def __init__(self, total: int, each_failure: bool) -> None:
         self._total, self._done, self._bad, self._each_failure = total, 0, 0, each_failure
@@ -75,7 +75,7 @@ class LogDisplay:
         return
 
     def add(self, result: Result) -> None:
-        """Writes a line if there is something to say."""
+        """Write a line if one is due."""
         self._done += 1
         if result.verdict.is_bad:
             self._bad += 1
@@ -87,10 +87,10 @@ class LogDisplay:
 
 
 def make_display(total: int, console: Console, each_failure: bool) -> Display:
-    """A live display on a terminal; elsewhere plain lines. Each failure has a line of its own if wanted."""
+    """Return a live display on a terminal, plain lines elsewhere, optionally with a line for each failure."""
     return LiveDisplay(total, console, each_failure) if sys.stdout.isatty() else LogDisplay(total, each_failure)
 
 
 def verdict_style(verdict: Verdict) -> str:
-    """The colour of a verdict."""
+    """Return the color of a verdict."""
     return {Verdict.PASSED: "green", Verdict.SKIPPED: "dim", Verdict.KNOWN: "yellow"}.get(verdict, "red")

@@ -1,4 +1,4 @@
-"""A run on a terminal: the table, then each failure with what was expected beside what came."""
+"""A run on a terminal: the table, then each failure with the expected and the actual value side by side."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from secantus_conformance.model import Group, Result, Run, Verdict
 from secantus_conformance.report.progress import verdict_style
 from secantus_conformance.report.summary import Row, of_server_tests, rows, total
 
-# A failure takes no more than a screen: so many lines of each side, and so much of the reason.
+# Limits that keep a failure within one screen: lines per side, and characters of the reason.
 _SIDE_LINES = 30
 _REASON_LENGTH = 500
 _MAX_FAILURES = 20
 
 
 def print_run(console: Console, run: Run, free: frozenset[str] = frozenset()) -> None:
-    """Prints the table of a run, its failures (the first twenty in full) and its figures."""
+    """Print the table of a run, its failures (the first twenty in full) and its totals."""
     console.print(summary_table(run, free))
     for result in run.bad[:_MAX_FAILURES]:
         print_failure(console, result)
@@ -33,7 +33,7 @@ def print_run(console: Console, run: Run, free: frozenset[str] = frozenset()) ->
 
 
 def sentence(run: Run) -> str:
-    """The run in one sentence."""
+    """Summarize the run in one sentence."""
     whole = total(rows(run.results), "all", Group.SERVER)
     known = f", {whole.counts[Verdict.KNOWN]} known differences" if whole.counts[Verdict.KNOWN] else ""
     figures = (
@@ -44,7 +44,7 @@ def sentence(run: Run) -> str:
 
 
 def summary_table(run: Run, free: frozenset[str]) -> Table:
-    """The table of a run: a block for each group, a row for each category."""
+    """Return the table of a run: a block for each group, a row for each category."""
     title = f"{run.title}: {run.suite.get('name', '')} {run.suite.get('version', '')} against {run.server.get('product', '')}"
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     all_rows = rows(run.results, free)
@@ -62,7 +62,7 @@ def summary_table(run: Run, free: frozenset[str]) -> Table:
 
 
 def _columns(whole: Row, with_free: bool) -> dict[str, Callable[[Row], str]]:
-    """The columns of figures, few enough to fit into 80 characters: errors and timeouts count as failed, below they are told apart."""
+    """Return the columns, few enough for 80 characters. Errors and timeouts count as failed; the lines below the table separate them."""
     columns: dict[str, Callable[[Row], str]] = {
         "passed": lambda row: str(row.passed),
         "eligible": lambda row: str(row.eligible),
@@ -82,7 +82,7 @@ def _failed(row: Row) -> str:
 
 
 def print_failure(console: Console, result: Result) -> None:
-    """Prints one failure in one screen: the reason, then both sides next to each other."""
+    """Print one failure on one screen: the reason, then both sides next to each other."""
     console.print(f"\n[{verdict_style(result.verdict)}]{result.verdict.value}[/] {escape(result.id)}")
     reason = result.reason if len(result.reason) <= _REASON_LENGTH else result.reason[:_REASON_LENGTH] + "…"
     console.print(f"  {escape(reason)}")

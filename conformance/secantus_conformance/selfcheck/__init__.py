@@ -1,1 +1,1 @@
-"""The proof of the runner itself: what must be refused, what must fail, and mutants that must be caught."""
+"""The runner's self-check: input that must be refused, tests that must fail, and mutants that must be caught."""

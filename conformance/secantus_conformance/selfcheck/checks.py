@@ -25,7 +25,7 @@ RunCases = Callable[[str, list[TestCase]], Run]
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the self-check: how many of its checks hold, and what to say about those that do not."""
+    """One part of the self-check: the number of successful checks, and the messages of the failed ones."""
 
     name: str
     held: int
@@ -35,18 +35,18 @@ class Part:
 
     @property
     def good(self) -> bool:
-        """Whether enough of the checks hold."""
+        """Whether enough checks succeed."""
         return self.total == 0 or self.held / self.total >= self.needed
 
 
 def check_invalid(source: Source) -> Part:
-    """Every file of `invalid` is refused, every other file is taken."""
+    """Check that every file of `invalid` is refused and every other file accepted."""
     invalid = self_check_files(source, "invalid")
-    taken = [f"{path.name} is taken although it breaks the format" for path in invalid if not _refused(path)]
+    taken = [f"{path.name} is accepted although it violates the format" for path in invalid if not _refused(path)]
     valid = sorted({case.file for case in discover(source) if case.kind == "unified"}) + self_check_files(source, "valid-fail")
-    refused = [f"{path.name} is refused although it keeps to the format" for path in valid if _refused(path)]
+    refused = [f"{path.name} is rejected although it conforms to the format" for path in valid if _refused(path)]
     total = len(invalid) + len(valid)
-    return Part("invalid files refused, valid ones taken", total - len(taken) - len(refused), total, 1.0, (*taken, *refused))
+    return Part("invalid files rejected, valid ones accepted", total - len(taken) - len(refused), total, 1.0, (*taken, *refused))
 
 
 def _refused(path: Path) -> bool:
@@ -67,32 +67,32 @@ def _suite_cases(source: Source, suite: str) -> list[TestCase]:
 
 
 def check_valid_fail(source: Source, run: RunCases) -> Part:
-    """Every test of `valid-fail` ends as pinned: failing is not enough, it must fail for its reason."""
+    """Check that every test of `valid-fail` fails, and for the expected reason."""
     pins = read_toml(_PINS)["kinds"]
     results = [result for result in run("valid-fail", _suite_cases(source, "valid-fail")).results if result.eligible]
     complaints = [_complaint(result, pins) for result in results]
     wrong = tuple(complaint for complaint in complaints if complaint)
-    return Part("valid-fail fails for its reason", len(results) - len(wrong), len(results), 1.0, wrong)
+    return Part("valid-fail tests fail for the expected reason", len(results) - len(wrong), len(results), 1.0, wrong)
 
 
 def _complaint(result: Result, pins: dict[str, str]) -> str | None:
     pinned = pins.get(result.id.removeprefix("unified-test-format/valid-fail/"))
     if pinned is None:
-        return f"{result.id} has no pinned reason; it is {result.verdict.value} ({result.kind}): {result.reason}"
+        return f"{result.id} has no expected reason; it is {result.verdict.value} ({result.kind}): {result.reason}"
     if not result.verdict.is_bad or result.kind != pinned:
-        return f"{result.id} is {result.verdict.value} ({result.kind or 'no reason'}), pinned is {pinned}: {result.reason}"
+        return f"{result.id} is {result.verdict.value} ({result.kind or 'no reason'}), expected {pinned}: {result.reason}"
     return None
 
 
 def check_valid_pass(source: Source, run: RunCases) -> Part:
-    """Tests of `valid-pass` pass, as far as the server can: what does not is listed and does not count against the runner."""
+    """Run the tests of `valid-pass`. Those that the server cannot pass are listed and do not count against the runner."""
     results = [result for result in run("valid-pass", _suite_cases(source, "valid-pass")).results if result.eligible]
     bad = tuple(f"{result.id}: {result.reason[:_REASON_LENGTH]}" for result in results if result.verdict.is_bad)
     return Part("valid-pass passes", len(results) - len(bad), len(results), 0.0, bad)
 
 
 def check_mutants(source: Source, run: RunCases, count: int) -> Part:
-    """Mutants of tests that pass are caught: at least 95 in 100."""
+    """Check that at least 95 % of the mutants of passing tests are caught."""
     cases = [case for case in discover(source) if case.kind == "unified" and case.group is not Group.FAULTS]
     random.Random(_SEED).shuffle(cases)
     made = _mutants_of(sorted(cases[:count], key=lambda case: (case.file, case.index)), run, count)
@@ -103,7 +103,7 @@ def check_mutants(source: Source, run: RunCases, count: int) -> Part:
 
 
 def _mutants_of(originals: list[TestCase], run: RunCases, count: int) -> list[TestCase]:
-    """Mutants of the originals that pass, `count` at most, as many of each kind as there are of the rarest first."""
+    """Return at most `count` mutants of the passing originals, balanced by kind with the rarest kinds first."""
     passed = {result.id for result in run("tests to mutate", originals).results if result.verdict is Verdict.PASSED}
     made = [
         (mutant.mutation, _case(case, mutant.mutation, mutant.test))

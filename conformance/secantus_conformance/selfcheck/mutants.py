@@ -1,4 +1,4 @@
-"""Mutants of tests: each expects something that is not so. A runner that lets one pass does not look where it should."""
+"""Mutants of tests, each with a wrong expectation. A runner that passes one fails to check that expectation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _NONSENSE = "no server says this"
 
 @dataclass(frozen=True)
 class Mutant:
-    """A changed test and what was done to it."""
+    """A changed test and a description of the change."""
 
     mutation: str
     test: Test
 
 
 def mutation(name: str) -> Callable[[Mutation], Mutation]:
-    """Registers a way to change a test."""
+    """Register a way to change a test."""
 
     def register(function: Mutation) -> Mutation:
         assert name not in MUTATIONS, name
@@ -33,7 +33,7 @@ def mutation(name: str) -> Callable[[Mutation], Mutation]:
 
 
 def mutants(test: Test) -> list[Mutant]:
-    """One mutant of each kind that a test allows: the first place where the change means something."""
+    """Return one mutant of each kind that applies to a test, at the first place where the change has a meaning."""
     found = []
     for name, function in MUTATIONS.items():
         changed = next(function(test), None)
@@ -43,7 +43,7 @@ def mutants(test: Test) -> list[Mutant]:
 
 
 def _operations(test: Test, key: str) -> Iterator[tuple[Test, dict[str, Any]]]:
-    """Copies of a test, each with the operation in it that has a key, and that surely runs."""
+    """Yield copies of a test, each with an operation that has the given key and always runs."""
     for index, operation in enumerate(test["operations"]):
         if key in operation:
             changed = copy.deepcopy(test)
@@ -55,7 +55,7 @@ def _is_operator(value: Any) -> bool:
 
 
 def _change_scalar(value: Any) -> Any:
-    """Another value of the same type, or None if there is no scalar to change; operators are left alone."""
+    """Return another value of the same type, or None if there is no scalar to change. Operators stay unchanged."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, (int, float)):
@@ -80,7 +80,7 @@ def _change_first(items: list[tuple[Any, Any]], build: Callable[[list[tuple[Any,
 
 @mutation("element of a result dropped")
 def drop_element(test: Test) -> Iterator[Test]:
-    """The result is expected to be shorter."""
+    """Expect a shorter result."""
     for changed, operation in _operations(test, "expectResult"):
         if isinstance(operation["expectResult"], list) and operation["expectResult"]:
             operation["expectResult"].pop()
@@ -89,7 +89,7 @@ def drop_element(test: Test) -> Iterator[Test]:
 
 @mutation("element of a result duplicated")
 def duplicate_element(test: Test) -> Iterator[Test]:
-    """The result is expected to be longer."""
+    """Expect a longer result."""
     for changed, operation in _operations(test, "expectResult"):
         if isinstance(operation["expectResult"], list) and operation["expectResult"]:
             operation["expectResult"].append(copy.deepcopy(operation["expectResult"][-1]))
@@ -98,7 +98,7 @@ def duplicate_element(test: Test) -> Iterator[Test]:
 
 @mutation("scalar of a result changed")
 def change_result(test: Test) -> Iterator[Test]:
-    """Another value is expected in the result."""
+    """Expect another value in the result."""
     for changed, operation in _operations(test, "expectResult"):
         value = _change_scalar(operation["expectResult"])
         if value is not None:
@@ -108,7 +108,7 @@ def change_result(test: Test) -> Iterator[Test]:
 
 @mutation("empty result expected to hold something")
 def fill_result(test: Test) -> Iterator[Test]:
-    """Where nothing is expected, something is."""
+    """Expect something where nothing is expected."""
     for changed, operation in _operations(test, "expectResult"):
         if operation["expectResult"] == [] or operation["expectResult"] is None:
             operation["expectResult"] = [{"_id": _NONSENSE}]
@@ -117,7 +117,7 @@ def fill_result(test: Test) -> Iterator[Test]:
 
 @mutation("code of an error changed")
 def change_code(test: Test) -> Iterator[Test]:
-    """Another code is expected."""
+    """Expect another code."""
     for changed, operation in _operations(test, "expectError"):
         if "errorCode" in operation["expectError"]:
             operation["expectError"]["errorCode"] += 1
@@ -126,7 +126,7 @@ def change_code(test: Test) -> Iterator[Test]:
 
 @mutation("name of an error's code changed")
 def change_code_name(test: Test) -> Iterator[Test]:
-    """Another name is expected."""
+    """Expect another code name."""
     for changed, operation in _operations(test, "expectError"):
         if "errorCodeName" in operation["expectError"]:
             operation["expectError"]["errorCodeName"] += "X"
@@ -135,7 +135,7 @@ def change_code_name(test: Test) -> Iterator[Test]:
 
 @mutation("words of an error changed")
 def change_words(test: Test) -> Iterator[Test]:
-    """Other words are expected."""
+    """Expect another message."""
     for changed, operation in _operations(test, "expectError"):
         if "errorContains" in operation["expectError"]:
             operation["expectError"]["errorContains"] = _NONSENSE
@@ -144,7 +144,7 @@ def change_words(test: Test) -> Iterator[Test]:
 
 @mutation("origin of an error flipped")
 def flip_origin(test: Test) -> Iterator[Test]:
-    """The error is expected from the other side."""
+    """Expect the error from the other side."""
     for changed, operation in _operations(test, "expectError"):
         if "isClientError" in operation["expectError"]:
             operation["expectError"]["isClientError"] = not operation["expectError"]["isClientError"]
@@ -153,7 +153,7 @@ def flip_origin(test: Test) -> Iterator[Test]:
 
 @mutation("timeout of an error flipped")
 def flip_timeout(test: Test) -> Iterator[Test]:
-    """A timeout is expected to be none, or the other way round."""
+    """Expect a timeout instead of another error, or the reverse."""
     for changed, operation in _operations(test, "expectError"):
         if "isTimeoutError" in operation["expectError"]:
             operation["expectError"]["isTimeoutError"] = not operation["expectError"]["isTimeoutError"]
@@ -162,7 +162,7 @@ def flip_timeout(test: Test) -> Iterator[Test]:
 
 @mutation("label of an error demanded")
 def demand_label(test: Test) -> Iterator[Test]:
-    """A label is expected that the error has not."""
+    """Expect a label that the error does not have."""
     for changed, operation in _operations(test, "expectError"):
         if operation["expectError"].get("errorLabelsOmit"):
             operation["expectError"]["errorLabelsContain"] = operation["expectError"].pop("errorLabelsOmit")
@@ -171,7 +171,7 @@ def demand_label(test: Test) -> Iterator[Test]:
 
 @mutation("label of an error forbidden")
 def forbid_label(test: Test) -> Iterator[Test]:
-    """A label is forbidden that the error has."""
+    """Forbid a label that the error has."""
     for changed, operation in _operations(test, "expectError"):
         if operation["expectError"].get("errorLabelsContain"):
             operation["expectError"]["errorLabelsOmit"] = operation["expectError"].pop("errorLabelsContain")
@@ -180,7 +180,7 @@ def forbid_label(test: Test) -> Iterator[Test]:
 
 @mutation("error expected of an operation that succeeds")
 def demand_error(test: Test) -> Iterator[Test]:
-    """A success is expected to be a failure."""
+    """Expect an error instead of success."""
     for changed, operation in _operations(test, "expectResult"):
         del operation["expectResult"]
         operation.pop("saveResultAsEntity", None)
@@ -190,14 +190,14 @@ def demand_error(test: Test) -> Iterator[Test]:
 
 @mutation("expected error removed")
 def forgive_error(test: Test) -> Iterator[Test]:
-    """A failure is expected to be a success."""
+    """Expect success instead of an error."""
     for changed, operation in _operations(test, "expectError"):
         del operation["expectError"]
         yield changed
 
 
 def _event_lists(test: Test) -> Iterator[tuple[Test, list[Any]]]:
-    """Copies of a test with each list of expected events that must be complete."""
+    """Yield copies of a test, each with a complete list of expected events."""
     for index, each in enumerate(test.get("expectEvents", [])):
         if each["events"] and not each.get("ignoreExtraEvents"):
             changed = copy.deepcopy(test)
@@ -206,7 +206,7 @@ def _event_lists(test: Test) -> Iterator[tuple[Test, list[Any]]]:
 
 @mutation("event removed")
 def drop_event(test: Test) -> Iterator[Test]:
-    """An event less is expected."""
+    """Expect one event less."""
     for changed, events in _event_lists(test):
         events.pop()
         yield changed
@@ -214,7 +214,7 @@ def drop_event(test: Test) -> Iterator[Test]:
 
 @mutation("event duplicated")
 def duplicate_event(test: Test) -> Iterator[Test]:
-    """An event more is expected."""
+    """Expect one event more."""
     for changed, events in _event_lists(test):
         events.append(copy.deepcopy(events[-1]))
         yield changed
@@ -222,7 +222,7 @@ def duplicate_event(test: Test) -> Iterator[Test]:
 
 @mutation("name of an event's command changed")
 def change_command_name(test: Test) -> Iterator[Test]:
-    """Another command is expected."""
+    """Expect another command."""
     for changed, events in _event_lists(test):
         for event in events:
             details = next(iter(event.values()))
@@ -234,7 +234,7 @@ def change_command_name(test: Test) -> Iterator[Test]:
 
 @mutation("scalar of an event's command changed")
 def change_command(test: Test) -> Iterator[Test]:
-    """Another value is expected in a command."""
+    """Expect another value in a command."""
     for changed, events in _event_lists(test):
         for event in events:
             details = next(iter(event.values()))
@@ -247,7 +247,7 @@ def change_command(test: Test) -> Iterator[Test]:
 
 @mutation("key demanded of an event's command")
 def demand_key(test: Test) -> Iterator[Test]:
-    """A key is expected that no command has."""
+    """Expect a key that no command has."""
     for changed, events in _event_lists(test):
         for event in events:
             details = next(iter(event.values()))
@@ -265,7 +265,7 @@ def _outcomes(test: Test) -> Iterator[tuple[Test, dict[str, Any]]]:
 
 @mutation("document of an outcome dropped")
 def drop_document(test: Test) -> Iterator[Test]:
-    """A document less is expected."""
+    """Expect one document less."""
     for changed, outcome in _outcomes(test):
         if outcome["documents"]:
             outcome["documents"].pop()
@@ -274,7 +274,7 @@ def drop_document(test: Test) -> Iterator[Test]:
 
 @mutation("document of an outcome added")
 def add_document(test: Test) -> Iterator[Test]:
-    """A document more is expected."""
+    """Expect one document more."""
     for changed, outcome in _outcomes(test):
         outcome["documents"].append({"_id": _NONSENSE})
         yield changed
@@ -282,7 +282,7 @@ def add_document(test: Test) -> Iterator[Test]:
 
 @mutation("scalar of an outcome changed")
 def change_document(test: Test) -> Iterator[Test]:
-    """Another value is expected to be stored."""
+    """Expect another stored value."""
     for changed, outcome in _outcomes(test):
         value = _change_scalar(outcome["documents"])
         if value is not None:
@@ -292,7 +292,7 @@ def change_document(test: Test) -> Iterator[Test]:
 
 @mutation("log message removed")
 def drop_message(test: Test) -> Iterator[Test]:
-    """A log message less is expected."""
+    """Expect one log message less."""
     for index, each in enumerate(test.get("expectLogMessages", [])):
         if each["messages"] and not each.get("ignoreExtraMessages"):
             changed = copy.deepcopy(test)

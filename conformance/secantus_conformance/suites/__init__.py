@@ -1,1 +1,1 @@
-"""Where the suites come from, which tests they hold, and how those are filed."""
+"""The suites: their sources, their tests and the classification of the tests."""

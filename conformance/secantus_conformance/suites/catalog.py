@@ -1,4 +1,4 @@
-"""Finds the tests of a source: one entry per test, with its category and group, without running anything."""
+"""The tests of a source: one entry per test, with its category and group, without running anything."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SELF_CHECK = ("invalid", "valid-fail")
 
 
 def discover(source: Source) -> list[TestCase]:
-    """All tests that need a server, in the order of their files. Raises UsageError for a file that is not JSON, or no file of tests."""
+    """Return all tests that need a server, in file order. Raises UsageError for a file that is not JSON or contains no tests."""
     tests: list[TestCase] = []
     for path in sorted(source.root.rglob("*.json")):
         parts = _parts(source, path)
@@ -31,7 +31,7 @@ def discover(source: Source) -> list[TestCase]:
 
 
 def self_check_files(source: Source, suite: str) -> list[Path]:
-    """The files of one of the runner's own suites: valid-pass, valid-fail or invalid."""
+    """Return the files of one of the runner's own suites: valid-pass, valid-fail or invalid."""
     found = [path for path in sorted(source.root.rglob("*.json")) if _parts(source, path)[:2] == ("unified-test-format", suite)]
     if not found:
         raise UsageError(f"{source.root} has no unified-test-format/{suite}.")
@@ -39,7 +39,7 @@ def self_check_files(source: Source, suite: str) -> list[Path]:
 
 
 def _parts(source: Source, path: Path) -> tuple[str, ...]:
-    """A path below the root without `.json`; the specifications' folder `tests` says nothing and is left out."""
+    """Return the parts of a path below the root, without `.json` and without the specifications' uninformative folder `tests`."""
     parts = path.relative_to(source.root).with_suffix("").parts
     if source.layout == "pymongo":
         return parts
@@ -59,11 +59,11 @@ def _tests_of(path: Path, parts: tuple[str, ...], category: str) -> Iterator[Tes
                 yield TestCase(f"{prefix}::{name}", path, index, category, group_of(test), "unified")
     except (AttributeError, KeyError, TypeError) as error:
         complaint = "" if category == "bson" else _complaint(data)
-        raise UsageError(f"{path} is not built as a file of tests is: {complaint or repr(error)}") from error
+        raise UsageError(f"{path} does not have the structure of a test file: {complaint or repr(error)}") from error
 
 
 def _complaint(file: dict[str, Any]) -> str:
-    """What is wrong with a file of the unified test format, in a sentence; nothing if it keeps to the format."""
+    """Return a sentence about a file's violation of the unified test format, or None."""
     try:
         check_version(file)
         check_structure(file)
@@ -81,7 +81,7 @@ def _corpus_tests(path: Path, prefix: str, data: dict[str, Any]) -> Iterator[Tes
 
 
 def _named(tests: list[dict[str, Any]], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Tests with names that are unique within their file: a repeated one gets a number."""
+    """Number repeated test names, so that names are unique within their file."""
     seen: dict[str, int] = {}
     for test in tests:
         name = str(test.get(key, ""))
@@ -90,7 +90,7 @@ def _named(tests: list[dict[str, Any]], key: str) -> Iterator[tuple[str, dict[st
 
 
 def read_json(path: Path) -> Any:
-    """A file's JSON. Raises UsageError if it is broken."""
+    """Read a JSON file. Raises UsageError if it is malformed."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -98,7 +98,7 @@ def read_json(path: Path) -> Any:
 
 
 def check_files(tests: Iterable[TestCase]) -> None:
-    """Raises UsageError for a file that breaks the unified test format, or is of a version that this runner does not know."""
+    """Raise UsageError for a file that violates the unified test format or has an unsupported version."""
     for path in dict.fromkeys(test.file for test in tests if test.kind == "unified"):
         complaint = _complaint(read_json(path))
         if complaint:
@@ -106,14 +106,14 @@ def check_files(tests: Iterable[TestCase]) -> None:
 
 
 def select(tests: Iterable[TestCase], categories: list[str], patterns: list[str]) -> list[TestCase]:
-    """The tests of the named categories (`crud` stands for all `crud.*`) whose names match one of the patterns.
+    """Return the tests of the named categories (`crud` stands for all `crud.*`) whose names match one of the patterns.
 
-    Raises UsageError for a category that does not exist, and if nothing is left.
+    Raises UsageError for an unknown category, and if no test is left.
     """
     wanted = _expand(categories)
     chosen = [test for test in tests if (not wanted or test.category in wanted) and (not patterns or _fits(test.id, patterns))]
     if not chosen:
-        raise UsageError("No test fits: the pattern is matched against names such as 'crud/unified/find::find with filter', with * and ?.")
+        raise UsageError("No test matches: the pattern is compared with names such as 'crud/unified/find::find with filter', with * and ?.")
     return chosen
 
 
@@ -122,11 +122,11 @@ def _expand(categories: list[str]) -> set[str]:
     for category in categories:
         fits = {name for name in CATEGORIES if name == category or name.startswith(category + ".")}
         if not fits:
-            raise UsageError(f"There is no category {category!r}; there are {', '.join(CATEGORIES)}.")
+            raise UsageError(f"Unknown category {category!r}; the categories are {', '.join(CATEGORIES)}.")
         wanted |= fits
     return wanted
 
 
 def _fits(name: str, patterns: list[str]) -> bool:
-    """A pattern fits the whole name, or, if it has no wildcard, a part of it."""
+    """Return whether a pattern matches the whole name or, if it has no wildcard, a part of it."""
     return any(fnmatch.fnmatchcase(name, pattern) if set(pattern) & set("*?[") else pattern in name for pattern in patterns)

@@ -1,4 +1,4 @@
-"""Files tests under a category (what they are about) and a group (what they measure)."""
+"""The classification of tests by category (their subject) and group (what they measure)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from secantus_conformance.model import Group
 
-# Folders of the two layouts, by the category they belong to.
+# The category of each folder in the two layouts.
 _FOLDERS: dict[str, tuple[str, ...]] = {
     "collections-indexes": ("collection_management", "collection-management", "index_management", "index-management"),
     "commands-cursors": ("run_command", "run-command"),
@@ -41,7 +41,7 @@ _FOLDERS: dict[str, tuple[str, ...]] = {
     "format": ("unified-test-format",),
     "bson": ("bson_corpus", "bson-corpus"),
 }
-# Where the specifications call a folder, or one inside it, something else than pymongo does: both copies of a test have one name.
+# Folders that the specifications and pymongo name differently. With the common name, both copies of a test have the same name.
 _RENAMED = {
     ("client-side-operations-timeout",): "csot",
     ("command-logging-and-monitoring", "logging"): "command_logging",
@@ -53,7 +53,7 @@ _RENAMED = {
     ("server-selection", "logging"): "server_selection_logging",
 }
 _CATEGORY = {folder: category for category, folders in _FOLDERS.items() for folder in folders}
-# Which part of CRUD a file is about, by what its name begins with; the first that fits.
+# The part of CRUD that a file is about, by the prefix of its name; the first match counts.
 _CRUD = (
     ("client-bulk-write", r"client-bulkWrite"),
     ("bulk-write", r"bulkWrite"),
@@ -73,7 +73,7 @@ _SERVER_ERRORS = frozenset(
 
 
 def common_name(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """A path of the specifications' layout as it is in pymongo's."""
+    """Convert a path of the specifications' layout to pymongo's."""
     for length in (2, 1):
         if parts[:length] in _RENAMED:
             return (_RENAMED[parts[:length]], *parts[length:])
@@ -82,7 +82,7 @@ def common_name(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def category_of(parts: tuple[str, ...]) -> str | None:
-    """The category of a file by the parts of its path below the root; None for a suite that needs no server."""
+    """Return the category of a file by the parts of its path below the root; None for a suite that needs no server."""
     if parts[0] == "crud":
         name = parts[-1]
         return "crud." + next(category for category, pattern in _CRUD if re.match(pattern, name))
@@ -90,7 +90,7 @@ def category_of(parts: tuple[str, ...]) -> str | None:
 
 
 def group_of(test: dict[str, Any]) -> Group:
-    """The group of a test: it injects faults, or asserts what the server says or keeps, or only what the driver shows of itself."""
+    """Return the group of a test: it injects faults, checks the server's replies or data, or checks only the driver."""
     operations = list(all_operations(test.get("operations", [])))
     if any(each.get("name") in ("failPoint", "targetedFailPoint") for each in operations):
         return Group.FAULTS
@@ -100,12 +100,12 @@ def group_of(test: dict[str, Any]) -> Group:
 
 
 def _asserts(operations: list[dict[str, Any]]) -> bool:
-    """Whether the runner itself looks at what the server keeps."""
+    """Return whether the test makes the runner inspect the stored data."""
     return any(re.match(r"assert(Collection|Index)", str(each.get("name"))) for each in operations)
 
 
 def all_operations(operations: Any) -> Iterator[dict[str, Any]]:
-    """All operations, also those inside callbacks, loops and threads."""
+    """Yield all operations, including those in callbacks, loops and threads."""
     for each in operations if isinstance(operations, list) else []:
         if isinstance(each, dict):
             yield each

@@ -1,6 +1,6 @@
-"""The unified test format as rules: what a file, a test, an operation, an expectation may hold.
+"""The unified test format as rules for files, tests, operations and expectations.
 
-Written from the format's description; a file that breaks a rule is refused before anything runs.
+Written from the format's description. A file that violates a rule is rejected before anything runs.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _PROVIDERS = {
 
 
 def _kms_providers(value: Any, path: str) -> None:
-    """Providers by name; a name may be followed by `:` and another name."""
+    """Rule: providers by name; `:` and another name may follow a name."""
     map_of(mapping, matching("(aws|azure|gcp|kmip|local)" + _KMS_NAME, "a KMS provider"))(value, path)
     for name, each in value.items():
         _PROVIDERS[name.split(":")[0]](each, f"{path}.{name}")
@@ -122,7 +122,7 @@ _ENTITY = single(
 
 
 def _create_options(value: Any, path: str) -> None:
-    """Options of a collection; the write concern is the runner's."""
+    """Rule: options of a collection; the runner sets the write concern."""
     map_of(anything, matching("(?!writeConcern$).*", "an option of a collection that a file may give"))(value, path)
 
 
@@ -202,7 +202,7 @@ def _events_of(kind: str) -> Rule:
 
 
 def _expected_events(value: Any, path: str) -> None:
-    """Events of one client; which ones may be named depends on their type."""
+    """Rule: the expected events of one client; the event type determines which may be named."""
     document({"client": string, "events": array(mapping)}, {"eventType": one_of("command", "cmap", "sdam"), "ignoreExtraEvents": boolean})(
         value, path
     )
@@ -214,7 +214,7 @@ _MESSAGES = document({"client": string, "messages": array(_MESSAGE)}, {"ignoreMe
 
 
 def _span(value: Any, path: str) -> None:
-    """A span of tracing, with spans inside."""
+    """Rule: a tracing span, which may contain spans."""
     document({"name": string, "attributes": mapping}, {"nested": array(_span)})(value, path)
 
 
@@ -241,5 +241,5 @@ _FILE = document(
 
 
 def check_structure(file: Any) -> None:
-    """Raises BadTest, with the place and the rule, for a file that breaks the format."""
+    """Raise BadTest, with the location and the rule, for a file that violates the format."""
     _FILE(file, "")

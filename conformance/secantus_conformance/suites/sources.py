@@ -1,6 +1,6 @@
-"""Where the suites come from: the pymongo source distribution, pinned by version and hash, or a checkout of the specifications.
+"""The sources of suites: the pymongo source distribution, pinned by version and hash, or a checkout of the specifications.
 
-Suites are fetched into the user's cache and never become part of this project: their licences differ from ours.
+Suites are downloaded into the user's cache and never become part of this project, because their licenses differ from ours.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PYMONGO_SHA256 = "f773b0aec28687587cdeda490463a82debc4566a4a3620dcc8dada9d2c0a1a
 
 @dataclass(frozen=True)
 class Source:
-    """A tree of suites. `layout` is "pymongo" (folders of the driver's tests) or "specifications" (folders of the specifications)."""
+    """A tree of suites. `layout` is "pymongo" (the driver's test folders) or "specifications" (folders of the specifications)."""
 
     name: str
     version: str
@@ -30,12 +30,12 @@ class Source:
     layout: str
 
     def describe(self) -> dict[str, str]:
-        """The source in words, for reports."""
+        """Describe the source for reports."""
         return {"name": self.name, "version": self.version}
 
 
 def cache_folder() -> Path:
-    """The folder that fetched suites and driver environments live in: SECANTUS_CONFORMANCE_CACHE, or one in the user's cache."""
+    """Return the folder for suites and driver environments: SECANTUS_CONFORMANCE_CACHE, or a folder in the user's cache."""
     chosen = os.environ.get("SECANTUS_CONFORMANCE_CACHE")
     if chosen:
         return Path(chosen)
@@ -43,14 +43,14 @@ def cache_folder() -> Path:
 
 
 def archive_path() -> Path:
-    """Where the pinned archive lies once it is fetched."""
+    """Return the path of the downloaded archive."""
     return cache_folder() / f"pymongo-{PYMONGO_VERSION}.tar.gz"
 
 
 def fetch() -> Path:
-    """Brings the pinned archive into the cache, unless it is there, and unpacks its tests. Returns the folder of the tests.
+    """Download the pinned archive into the cache unless it exists, and unpack its tests. Returns the folder of the tests.
 
-    Raises UsageError if the archive cannot be had or has another hash.
+    Raises UsageError if the download fails or the hash differs.
     """
     archive = archive_path()
     if not archive.exists():
@@ -71,9 +71,7 @@ def _download(archive: Path) -> None:
         done = subprocess.run([*command, "-d", folder, "-r", str(wanted)], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-            raise UsageError(
-                f"The suites could not be fetched by pip ({last}); put {archive.name} into {archive.parent} by hand to work offline."
-            )
+            raise UsageError(f"pip could not download the suites ({last}); to work offline, copy {archive.name} into {archive.parent}.")
         _verify(Path(folder, archive.name))
         Path(folder, archive.name).replace(archive)
 
@@ -85,7 +83,7 @@ def _verify(archive: Path) -> None:
 
 
 def unpack(archive: Path, root: Path, wanted: tuple[str, ...] = ("",)) -> None:
-    """Unpacks the files of an archive's one folder whose names begin with a wanted one; all of them appear at once or none."""
+    """Unpack the files in an archive's single folder whose names have one of the prefixes. Either all of them appear or none."""
     with tempfile.TemporaryDirectory(dir=root.parent) as scratch, tarfile.open(archive) as tar:
         whole = Path(scratch, root.name)
         for member in tar.getmembers():
@@ -96,12 +94,12 @@ def unpack(archive: Path, root: Path, wanted: tuple[str, ...] = ("",)) -> None:
         try:
             whole.rename(root)
         except OSError:
-            if not root.is_dir():  # somebody else was quicker
+            if not root.is_dir():  # another process was faster
                 raise
 
 
 def open_source(specifications: Path | None) -> Source:
-    """The suites to run: a checkout of the specifications, or the pinned archive. Raises UsageError if there are none."""
+    """Return the suites to run: a checkout of the specifications, or the pinned archive. Raises UsageError if there are none."""
     if specifications is None:
         return Source("pymongo", PYMONGO_VERSION, fetch(), "pymongo")
     root = specifications / "source" if (specifications / "source").is_dir() else specifications

@@ -1,4 +1,4 @@
-"""The form of a value, as small rules that are put together: what `format_rules` says the format in."""
+"""Composable rules for the structure of a value, in which `format_rules` states the format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from secantus_conformance.failures import BadTest
 
-# A rule looks at a value and raises BadTest; the path says where the value stands.
+# A rule checks a value and raises BadTest; the path is the value's location.
 Rule = Callable[[Any, str], None]
 
 
@@ -17,7 +17,7 @@ def _fail(path: str, message: str) -> None:
 
 
 def of_type(name: str, *types: type) -> Rule:
-    """A value of a Python type; true and false are no numbers."""
+    """Accept a value of a Python type; booleans are not numbers."""
 
     def rule(value: Any, path: str) -> None:
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
@@ -35,11 +35,11 @@ sequence = of_type("an array", list)
 
 
 def anything(value: Any, path: str) -> None:
-    """Every value."""
+    """Accept every value."""
 
 
 def matching(pattern: str, name: str) -> Rule:
-    """A string of a certain form."""
+    """Accept a string that matches a pattern."""
     compiled = re.compile(pattern)
 
     def rule(value: Any, path: str) -> None:
@@ -51,7 +51,7 @@ def matching(pattern: str, name: str) -> Rule:
 
 
 def one_of(*choices: Any) -> Rule:
-    """One of a few values."""
+    """Accept one of a few values."""
 
     def rule(value: Any, path: str) -> None:
         if not any(type(value) is type(choice) and value == choice for choice in choices):
@@ -61,7 +61,7 @@ def one_of(*choices: Any) -> Rule:
 
 
 def array(item: Rule, at_least: int = 0) -> Rule:
-    """An array of values that each follow a rule."""
+    """Accept an array whose values each follow a rule."""
 
     def rule(value: Any, path: str) -> None:
         sequence(value, path)
@@ -74,7 +74,7 @@ def array(item: Rule, at_least: int = 0) -> Rule:
 
 
 def unique(inner: Rule) -> Rule:
-    """An array without repetitions."""
+    """Accept an array without repeated values."""
 
     def rule(value: Any, path: str) -> None:
         inner(value, path)
@@ -85,7 +85,7 @@ def unique(inner: Rule) -> Rule:
 
 
 def document(required: dict[str, Rule] | None = None, optional: dict[str, Rule] | None = None, at_least: int = 0) -> Rule:
-    """A document of known keys."""
+    """Accept a document with known keys."""
     needed, known = required or {}, {**(required or {}), **(optional or {})}
 
     def rule(value: Any, path: str) -> None:
@@ -104,7 +104,7 @@ def document(required: dict[str, Rule] | None = None, optional: dict[str, Rule] 
 
 
 def map_of(item: Rule, key: Rule = string, at_least: int = 0) -> Rule:
-    """A document of any keys that follow a rule, with values that follow another."""
+    """Accept a document whose keys follow one rule and whose values follow another."""
 
     def rule(value: Any, path: str) -> None:
         mapping(value, path)
@@ -118,7 +118,7 @@ def map_of(item: Rule, key: Rule = string, at_least: int = 0) -> Rule:
 
 
 def single(choices: dict[str, Rule]) -> Rule:
-    """A document with exactly one key, out of a few."""
+    """Accept a document with exactly one of a few keys."""
     inner = document(optional=choices)
 
     def rule(value: Any, path: str) -> None:
@@ -130,7 +130,7 @@ def single(choices: dict[str, Rule]) -> Rule:
 
 
 def either(*rules: Rule) -> Rule:
-    """A value that follows one rule or another."""
+    """Accept a value that follows one of two rules."""
 
     def rule(value: Any, path: str) -> None:
         for each in rules[:-1]:
@@ -145,13 +145,13 @@ def either(*rules: Rule) -> Rule:
 
 
 def excluding(inner: Rule, groups: list[tuple[str, set[str]]]) -> Rule:
-    """A document in which some keys exclude others."""
+    """Accept a document without mutually exclusive keys."""
 
     def rule(value: Any, path: str) -> None:
         inner(value, path)
         for key, others in groups:
             both = sorted(others & value.keys())
             if key in value and both:
-                _fail(path, f"{key!r} and {both[0]!r} exclude each other")
+                _fail(path, f"{key!r} and {both[0]!r} are mutually exclusive")
 
     return rule

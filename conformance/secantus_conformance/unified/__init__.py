@@ -1,1 +1,1 @@
-"""The runner of the unified test format: https://github.com/mongodb/specifications/tree/master/source/unified-test-format"""
+"""A runner for the unified test format: https://github.com/mongodb/specifications/tree/master/source/unified-test-format"""

@@ -1,4 +1,4 @@
-"""Makes the entities of a test: clients with their listeners, databases, collections, sessions, buckets, threads."""
+"""The creation of a test's entities: clients with their listeners, databases, collections, sessions, buckets, threads."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _UNSUPPORTED_URI_OPTIONS = ("waitQueueSize", "waitQueueMultiple")
 
 
 def create_entities(test: TestContext, specs: list[dict[str, Any]]) -> None:
-    """Makes entities in order. Raises BadTest for one that the format does not know, SkipTest for one that pymongo cannot make."""
+    """Create entities in order. Raises BadTest for an unknown kind, SkipTest for one that pymongo cannot create."""
     for spec in specs:
         if len(spec) != 1:
             raise BadTest("malformed", f"An entity has exactly one kind, not {len(spec)}.")
         kind, details = next(iter(spec.items()))
         if kind not in _MAKERS:
-            raise BadTest("malformed", f"There is no entity of the kind {kind!r}.")
+            raise BadTest("malformed", f"Unknown kind of entity {kind!r}.")
         test.entities.define(details.get("id"), _MAKERS[kind](test, details))
 
 
@@ -61,12 +61,12 @@ def _listener(spec: dict[str, Any]) -> Listener:
     observed = spec.get("observeEvents", [])
     unknown = [name for name in observed if name not in EVENT_TYPES]
     if unknown:
-        raise BadTest("malformed", f"There is no event {unknown[0]!r}.")
+        raise BadTest("malformed", f"Unknown event {unknown[0]!r}.")
     return Listener(observed, spec.get("ignoreCommandMonitoringEvents", []), spec.get("observeSensitiveCommands", False))
 
 
 def _uri(environment: Environment, spec: dict[str, Any]) -> str:
-    """The server's URI; of one node for a client that wants a direct connection, or a single mongos."""
+    """Return the server's URI, limited to one node for a client with a direct connection or a single mongos."""
     sharded, multiple = environment.topology == "sharded", spec.get("useMultipleMongoses")
     if sharded and multiple and len(environment.hosts) < 2:
         raise SkipTest(Skip.ENVIRONMENT, "needs a URI that names several mongos")
@@ -118,7 +118,7 @@ def _session(test: TestContext, spec: dict[str, Any]) -> Any:
 def _bucket(test: TestContext, spec: dict[str, Any]) -> GridFSBucket:
     database = test.entities.typed(spec["database"], Database)
     details = dict(spec.get("bucketOptions", {}))
-    details.pop("disableMD5", None)  # pymongo never computes the checksum, which is what every test asks for
+    details.pop("disableMD5", None)  # pymongo never computes the checksum, which is what all tests with this option expect
     plain = {options.snake_case(key): details.pop(key) for key in ("bucketName", "chunkSizeBytes") if key in details}
     if "readConcern" in details:
         database = database.with_options(read_concern=options.read_concern(details.pop("readConcern")))

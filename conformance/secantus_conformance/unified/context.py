@@ -1,4 +1,4 @@
-"""What one running test carries with it: its entities, listeners, fail points, and the client behind the scenes."""
+"""The state of a running test: its entities, listeners and fail points, and the internal client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from secantus_conformance.unified.matching import Matcher
 
 @dataclass
 class TestContext:
-    """One test while it runs. `internal` is the client for set-up and outcome, which no test sees."""
+    """The state of one running test. `internal` is the client for setup and outcome, hidden from the test."""
 
     __test__ = False
 
@@ -36,6 +36,6 @@ class TestContext:
         self.fail_points = FailPoints(self.environment, self.internal)
 
     def listener(self, client: Any) -> Listener:
-        """The listener of a client entity. Raises BadTest if there is no such client."""
+        """Return the listener of a client entity. Raises BadTest if there is no such client."""
         self.entities.client(client)
         return self.listeners[client]

@@ -1,4 +1,4 @@
-"""Cursor entities: a cursor whose first batch has been asked for when it was made, as the format demands."""
+"""Cursor entities. As the format requires, creating one runs the command and fetches the first batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NOTHING = object()
 
 
 class FirstResultCursor:
-    """A find or command cursor that exists on the server; what its making returned is the first result."""
+    """A find or command cursor that exists on the server; `first` holds the document fetched at its creation."""
 
     def __init__(self, cursor: Cursor[Any] | CommandCursor[Any]) -> None:
         self._cursor = cursor
@@ -20,13 +20,13 @@ class FirstResultCursor:
 
     @classmethod
     def of_find(cls, cursor: Cursor[Any]) -> FirstResultCursor:
-        """Runs a lazy find. Raises what the find raises."""
+        """Run a lazy find. Raises the find's error."""
         created = cls(cursor)
         created._first = next(cursor, _NOTHING)
         return created
 
     def iterate_once(self) -> Any:
-        """The next document, with one getMore at most; None if that brought nothing."""
+        """Return the next document with at most one getMore, or None if there is none yet."""
         if self._first is not _NOTHING:
             first, self._first = self._first, _NOTHING
             return first
@@ -35,14 +35,14 @@ class FirstResultCursor:
         return next(self._cursor, None)
 
     def iterate_until_document(self) -> Any:
-        """The next document, with as many getMores as it takes; None once the cursor is exhausted."""
+        """Return the next document with as many getMores as necessary, or None once the cursor is exhausted."""
         while True:
             document = self.iterate_once()
             if document is not None or not self._cursor.alive:
                 return document
 
     def close(self) -> None:
-        """Closes the cursor; errors of killCursors are of no interest."""
+        """Close the cursor; ignore errors of killCursors."""
         try:
             self._cursor.close()
         except PyMongoError:

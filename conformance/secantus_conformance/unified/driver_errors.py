@@ -1,4 +1,4 @@
-"""What pymongo's exceptions say: whether the server spoke, with which codes, names, labels and words."""
+"""Information in pymongo's exceptions: their origin, codes, code names, labels and messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from secantus_server.error_codes import NAMES
 
 
 def inner(error: BaseException) -> BaseException:
-    """The error that carries the server's answer, where pymongo wraps one in another."""
+    """Return the error that contains the server's reply, if pymongo has wrapped it in another."""
     if isinstance(error, ClientBulkWriteException) and error.error is not None:
         bulk: BaseException = error.error
         return bulk
@@ -36,7 +36,7 @@ def inner(error: BaseException) -> BaseException:
 
 
 def is_client_error(error: BaseException) -> bool:
-    """Whether an error originates in the client: an argument it refuses, a broken connection, a server it cannot select."""
+    """Return whether an error originates in the client: a rejected argument, a broken connection, no selectable server."""
     error = inner(error)
     if isinstance(error, (OperationFailure, NotPrimaryError, ClientBulkWriteException)):
         return False
@@ -46,24 +46,24 @@ def is_client_error(error: BaseException) -> bool:
 
 
 def is_expected_class(error: BaseException) -> bool:
-    """Whether an exception is one that a user of the driver would see as an error of the operation, not a mistake of this runner."""
+    """Return whether an exception is an error that a user of the driver would see, rather than a bug in this runner."""
     bson_or_argument = isinstance(error, (TypeError, ValueError, OverflowError)) or type(error).__module__.startswith("bson.")
     return isinstance(error, PyMongoError) or (bson_or_argument and raised_by_driver(error))
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether the error is a timeout."""
+    """Return whether the error is a timeout."""
     return isinstance(error, PyMongoError) and error.timeout
 
 
 def details(error: BaseException) -> dict[str, Any]:
-    """The server's reply, as far as the exception carries it."""
+    """Return the server's reply, as far as the exception contains it."""
     found = getattr(inner(error), "details", None)
     return dict(found) if isinstance(found, dict) else {}
 
 
 def codes(error: BaseException) -> list[int]:
-    """All codes the server gave: of the reply itself, or of the single writes of a bulk write."""
+    """Return all codes in the reply: its own, or those of the individual writes of a bulk write."""
     error = inner(error)
     if isinstance(error, BulkWriteError):
         return [part["code"] for part in _parts(error) if "code" in part]
@@ -73,7 +73,7 @@ def codes(error: BaseException) -> list[int]:
 
 
 def code_names(error: BaseException) -> list[str]:
-    """All names of codes the server gave; a single write's code has no name in the reply and is looked up."""
+    """Return all code names in the reply. The code of an individual write has no name there and is looked up."""
     error = inner(error)
     if isinstance(error, BulkWriteError):
         return [part.get("codeName") or NAMES.get(part.get("code", 0), "") for part in _parts(error)]
@@ -88,7 +88,7 @@ def _parts(error: BulkWriteError) -> list[dict[str, Any]]:
 
 
 def message(error: BaseException) -> str:
-    """All the words of an error; those of a bulk write hold the messages of its single writes."""
+    """Return an error's message; that of a bulk write includes the messages of its individual writes."""
     error = inner(error)
     if isinstance(error, (BulkWriteError, ClientBulkWriteException)):
         return f"{error} {error.details}"
@@ -96,18 +96,18 @@ def message(error: BaseException) -> str:
 
 
 def short(error: BaseException) -> str:
-    """The words of an error without the server's whole reply, which the driver appends to them."""
+    """Return an error's message without the full server reply that the driver appends."""
     return str(error).split(", full error: ")[0]
 
 
 def has_label(error: BaseException, label: str) -> bool:
-    """Whether an error carries a label."""
+    """Return whether an error has a label."""
     error = inner(error)
     return isinstance(error, PyMongoError) and error.has_error_label(label)
 
 
 def write_errors(error: BaseException) -> dict[str, Any]:
-    """The failed writes of a client's bulk write, by their index, in the format's names."""
+    """Return the failed writes of a client bulk write by index, with the format's field names."""
     found: list[Any] = [*(error.write_errors or [])] if isinstance(error, ClientBulkWriteException) else []
     return {str(each["idx"]): _write_error(each) for each in found}
 
@@ -118,13 +118,13 @@ def _write_error(each: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_concern_errors(error: BaseException) -> list[Any]:
-    """The write concern errors of a client's bulk write, in the format's names."""
+    """Return the write concern errors of a client bulk write, with the format's field names."""
     found: list[Any] = [*(error.write_concern_errors or [])] if isinstance(error, ClientBulkWriteException) else []
     return [{"code": each.get("code"), "message": each.get("errmsg"), "details": each.get("errInfo", {})} for each in found]
 
 
 def partial_result(error: BaseException) -> Any:
-    """What a bulk write had done before it failed; ABSENT if the error does not say."""
+    """Return the partial result of a failed bulk write, or ABSENT if the error has none."""
     if isinstance(error, BulkWriteError):
         return results.bulk(BulkWriteResult(dict(error.details or {}), True))
     if isinstance(error, ClientBulkWriteException) and error.partial_result is not None:

@@ -1,6 +1,6 @@
-"""The only file that touches what pymongo does not promise: session internals, topology ids, timing constants.
+"""The only module that uses pymongo's private interface: session internals, topology ids, timing constants.
 
-Everything else in the runner uses pymongo's public interface; what a new pymongo breaks, it breaks here.
+The rest of the runner uses the public interface, so that a new pymongo version can break only this module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DRIVER_PACKAGES = ("/pymongo/", "/bson/", "/gridfs/")
 
 
 def speed_up_heartbeats() -> None:
-    """Makes monitors look at a server every tenth of a second, so that recovery after a fault does not take ten seconds.
+    """Make monitors check a server every 100 ms, so that recovery after a fault does not take ten seconds.
 
     The format allows it for every client that does not set heartbeatFrequencyMS itself.
     """
@@ -30,54 +30,54 @@ def speed_up_heartbeats() -> None:
 
 
 def log_whole_documents() -> None:
-    """Keeps the driver from cutting documents in its log messages, which tests read as Extended JSON."""
+    """Keep the driver from truncating documents in its log messages, which tests parse as Extended JSON."""
     os.environ["MONGOB_LOG_MAX_DOCUMENT_LENGTH"] = str(2**31)
 
 
 def topology_id(client: MongoClient[Any]) -> Any:
-    """The id by which log messages name their client."""
+    """Return the id by which log messages identify their client."""
     return client._topology_settings._topology_id
 
 
 def latest_cluster_time(client: MongoClient[Any]) -> Any:
-    """The newest cluster time a client has seen, or None."""
+    """Return the latest cluster time that a client has received, or None."""
     return client._topology.max_cluster_time()
 
 
 def transaction_state(session: ClientSession) -> str:
-    """The state of a session's transaction, as the format names it: none, starting, in_progress, committed, aborted."""
+    """Return the state of a session's transaction by the format's names: none, starting, in_progress, committed, aborted."""
     names = {value: name.lower() for name, value in vars(_TxnState).items() if isinstance(value, int)}
     return names[session._transaction.state].removesuffix("_empty")
 
 
 def pinned_address(session: ClientSession) -> Any:
-    """The mongos a session is pinned to, or None."""
+    """Return the mongos that a session is pinned to, or None."""
     return session._transaction.pinned_address or session._pinned_address
 
 
 def is_dirty(session: ClientSession) -> bool:
-    """Whether a network error has marked the server session as not to be used again."""
+    """Return whether a network error has marked the server session as unusable."""
     server_session = session._server_session
     return bool(server_session is not None and server_session.dirty)
 
 
 def raised_by_driver(error: BaseException) -> bool:
-    """Whether an exception comes out of the driver's own code: its check of an argument, not a mistake of this runner."""
+    """Return whether the driver's own code raised an exception, as its argument checks do, rather than this runner."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and any(package in frames[-1].filename.replace("\\", "/") for package in _DRIVER_PACKAGES)
 
 
 def explicit_timeout() -> float | None:
-    """The seconds that `pymongo.timeout` leaves to the running operation, or None where it is not used."""
+    """Return the seconds that `pymongo.timeout` leaves to the running operation, or None if it is not set."""
     left = _csot.remaining()
     return None if left is None else max(0.001, left)
 
 
 def file_document(stream: GridOut) -> dict[str, Any]:
-    """The document of a GridFS file as it is stored."""
+    """Return the stored document of a GridFS file."""
     return dict(stream._file)
 
 
 def bucket_collections(bucket: GridFSBucket) -> tuple[Collection[Any], Collection[Any]]:
-    """The two collections of a bucket: files, then chunks."""
+    """Return the two collections of a bucket: files, then chunks."""
     return bucket._files, bucket._chunks

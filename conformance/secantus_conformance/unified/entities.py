@@ -1,4 +1,4 @@
-"""The entity map of one test: names for clients, databases, collections, sessions, cursors and saved values."""
+"""The entity map of a test: names for clients, databases, collections, sessions, cursors and saved values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NOT_VALUES = tuple(cls for cls in KINDS)
 
 
 def kind_of(entity: Any) -> str:
-    """What an entity is, as the format calls it; "value" for a saved BSON value."""
+    """Return an entity's kind by the format's name; "value" for a saved BSON value."""
     for cls, kind in KINDS.items():
         if isinstance(entity, cls):
             return kind
@@ -42,16 +42,16 @@ def kind_of(entity: Any) -> str:
 
 
 class EntityMap:
-    """Names and what they stand for. A name is defined once; a name that is used is defined and of the wanted kind."""
+    """Named entities. A name must be defined exactly once, before its use, and have the requested kind."""
 
     def __init__(self) -> None:
         self._entities: dict[str, Any] = {}
         self._lsids: dict[str, Any] = {}
 
     def define(self, name: Any, entity: Any) -> None:
-        """Gives an entity its name. Raises BadTest if the name is taken or is no string."""
+        """Define an entity. Raises BadTest if the name is already defined or not a string."""
         if not isinstance(name, str):
-            raise BadTest("malformed", f"An entity's name is a string, not {name!r}.")
+            raise BadTest("malformed", f"An entity's name must be a string, not {name!r}.")
         if name in self._entities:
             raise BadTest("duplicate-entity", f"The entity {name!r} is defined twice.")
         self._entities[name] = entity
@@ -59,38 +59,38 @@ class EntityMap:
             self._lsids[name] = dict(entity.session_id)
 
     def get(self, name: Any) -> Any:
-        """The entity of a name. Raises BadTest if there is none."""
+        """Return the entity with the given name. Raises BadTest if it does not exist."""
         if name not in self._entities:
             raise BadTest("undefined-entity", f"There is no entity {name!r}.")
         return self._entities[name]
 
     def typed(self, name: Any, cls: type[T]) -> T:
-        """The entity of a name, which must be of a kind. Raises BadTest if it is not."""
+        """Return the entity with the given name. Raises BadTest if it is of another kind."""
         entity = self.get(name)
         if not isinstance(entity, cls):
-            raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, and a {KINDS[cls]} is needed.")
+            raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, not a {KINDS[cls]}.")
         return entity
 
     def client(self, name: Any) -> MongoClient[Any]:
-        """The client of a name."""
+        """Return the client with the given name."""
         return self.typed(name, MongoClient)
 
     def session(self, name: Any) -> ClientSession:
-        """The session of a name."""
+        """Return the session with the given name."""
         return self.typed(name, ClientSession)
 
     def value(self, name: str) -> Any:
-        """The saved BSON value of a name, for $$matchesEntity. Raises BadTest for a driver object."""
+        """Return the BSON value saved under a name, for $$matchesEntity. Raises BadTest for a driver object."""
         entity = self.get(name)
         if isinstance(entity, _NOT_VALUES) and not isinstance(entity, RawBSONDocument):
-            raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, and a BSON value is needed.")
+            raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, not a BSON value.")
         return entity
 
     def lsid(self, name: str) -> Any:
-        """The logical session id of a session, which stays known after the session has ended."""
+        """Return the logical session id of a session, also after the session has ended."""
         self.session(name)
         return self._lsids[name]
 
     def of_type(self, cls: type[T]) -> Iterator[T]:
-        """All entities of a kind, in the order of their definition."""
+        """Return all entities of a kind in the order of their definition."""
         return iter([entity for entity in self._entities.values() if isinstance(entity, cls)])

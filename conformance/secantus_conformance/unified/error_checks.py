@@ -1,4 +1,4 @@
-"""The error a test expects against the exception that came. Every key of an expectation is checked, false ones too."""
+"""The comparison of an exception with a test's expected error. Every key of the expectation is checked, including false ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Check = Callable[[Matcher, Any, BaseException], str | None]
 
 
 def check_error(matcher: Matcher, expected: dict[str, Any], error: BaseException) -> None:
-    """Checks an exception against `expectError`. Raises AssertionFailed, or BadTest for a key that the format does not have."""
+    """Check an exception against `expectError`. Raises AssertionFailed, or BadTest for an unknown key."""
     if not expected:
         raise BadTest("malformed", "expectError must have at least one key.")
     for key, wanted in expected.items():
@@ -29,7 +29,7 @@ def check_error(matcher: Matcher, expected: dict[str, Any], error: BaseException
 
 
 def describe(error: BaseException) -> str:
-    """An exception with everything the server said."""
+    """Describe an exception, including everything in the server's reply."""
     reply = driver_errors.details(error)
     return f"{type(error).__name__}: {driver_errors.short(error)}\n{extjson.show(reply)}" if reply else f"{type(error).__name__}: {error}"
 
@@ -56,12 +56,12 @@ def _contains(matcher: Matcher, wanted: str, error: BaseException) -> str | None
 
 def _code(matcher: Matcher, wanted: int, error: BaseException) -> str | None:
     actual = driver_errors.codes(error)
-    return None if wanted in actual else f"wanted the code {wanted}, got {_list(actual)}"
+    return None if wanted in actual else f"expected code {wanted}, got {_list(actual)}"
 
 
 def _code_name(matcher: Matcher, wanted: str, error: BaseException) -> str | None:
     actual = driver_errors.code_names(error)
-    return None if wanted.lower() in [name.lower() for name in actual] else f"wanted {wanted}, got {_list(actual)}"
+    return None if wanted.lower() in [name.lower() for name in actual] else f"expected {wanted}, got {_list(actual)}"
 
 
 def _labels(matcher: Matcher, wanted: list[str], error: BaseException) -> str | None:
@@ -77,7 +77,7 @@ def _no_labels(matcher: Matcher, wanted: list[str], error: BaseException) -> str
 def _response(matcher: Matcher, wanted: Any, error: BaseException) -> str | None:
     reply = driver_errors.details(error)
     if not reply:
-        return "the error carries no reply of the server"
+        return "the error contains no server reply"
     matcher.match(wanted, reply, "errorResponse")
     return None
 
@@ -85,7 +85,7 @@ def _response(matcher: Matcher, wanted: Any, error: BaseException) -> str | None
 def _write_errors(matcher: Matcher, wanted: dict[str, Any], error: BaseException) -> str | None:
     actual = driver_errors.write_errors(error)
     if set(actual) != set(wanted):
-        return f"wanted failed writes {_list(sorted(wanted))}, got {_list(sorted(actual))}"
+        return f"expected failed writes {_list(sorted(wanted))}, got {_list(sorted(actual))}"
     for index, each in wanted.items():
         matcher.match(each, actual[index], f"writeErrors.{index}", root=True)
     return None

@@ -1,4 +1,4 @@
-"""The events a test expects against those a client saw: their number, their order, their fields."""
+"""The comparison of a client's events with the expected ones: number, order and fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_OBJECT_ID = ObjectId(b"\0" * 12)
 
 
 def check_events(test: TestContext, spec: dict[str, Any]) -> None:
-    """Checks one `expectedEventsForClient`. Raises AssertionFailed or BadTest."""
+    """Check one `expectedEventsForClient`. Raises AssertionFailed or BadTest."""
     kind = spec.get("eventType", "command")
     expected, seen = spec["events"], test.listener(spec["client"]).events(kind)
     for each in expected:
@@ -25,7 +25,7 @@ def check_events(test: TestContext, spec: dict[str, Any]) -> None:
             raise BadTest("malformed", f"{_name(each)} is not an event of the type {kind!r}.")
     compared = seen[: len(expected)] if spec.get("ignoreExtraEvents") else seen
     if len(compared) != len(expected):
-        raise _failure(f"{len(expected)} events were expected on {spec['client']}, {len(compared)} came.", expected, seen)
+        raise _failure(f"{len(expected)} events were expected on {spec['client']}, {len(compared)} arrived.", expected, seen)
     for index, (wanted, event) in enumerate(zip(expected, compared, strict=True)):
         try:
             match_event(test.matcher, wanted, event)
@@ -46,12 +46,12 @@ def _name(expected: dict[str, Any]) -> str:
         raise BadTest("malformed", f"An expected event has exactly one type, not {len(expected)}.")
     name = next(iter(expected))
     if name not in EVENT_TYPES:
-        raise BadTest("malformed", f"There is no event {name!r}.")
+        raise BadTest("malformed", f"Unknown event {name!r}.")
     return name
 
 
 def event_matches(matcher: Matcher, expected: dict[str, Any], event: Event) -> bool:
-    """Whether an event is the expected one."""
+    """Return whether an event matches the expected one."""
     try:
         match_event(matcher, expected, event)
     except Mismatch:
@@ -60,10 +60,10 @@ def event_matches(matcher: Matcher, expected: dict[str, Any], event: Event) -> b
 
 
 def match_event(matcher: Matcher, expected: dict[str, Any], event: Event) -> None:
-    """Raises Mismatch if an event is not the expected one, BadTest for a field that events do not have."""
+    """Raise Mismatch if an event does not match the expected one, BadTest for an unknown field."""
     name = _name(expected)
     if event.name != name:
-        raise Mismatch("", name, event.name, f"wanted a {name}, got a {event.name}")
+        raise Mismatch("", name, event.name, f"expected a {name}, got a {event.name}")
     for key, wanted in expected[name].items():
         if key not in _FIELDS:
             raise BadTest("malformed", f"An event has no field {key!r}.")

@@ -1,4 +1,4 @@
-"""Events of one client: command, connection pool (CMAP) and discovery (SDAM), in the names of the format."""
+"""Events of one client: command, connection pool (CMAP) and discovery (SDAM), with the format's names."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EVENT_TYPES: dict[str, str] = {
     ),
 }
 _RENAMED = {"TopologyOpenedEvent": "topologyOpeningEvent"}
-# Commands whose content may hold a secret; the driver empties them, and tests do not see them unless they ask to.
+# Commands that may contain secrets. The driver redacts them, and tests see them only on request.
 SENSITIVE = frozenset(
     {"authenticate", "saslstart", "saslcontinue", "getnonce", "createuser", "updateuser", "copydbgetnonce", "copydbsaslstart", "copydb"}
 )
@@ -52,7 +52,7 @@ _GREETINGS = frozenset({"hello", "ismaster"})
 
 @dataclass(frozen=True)
 class Event:
-    """One event: the format's name of it, what the driver said, and a copy of the document it carried."""
+    """An event: its name in the format, the driver's event object, and a copy of the document in it."""
 
     name: str
     raw: Any
@@ -60,7 +60,7 @@ class Event:
 
 
 def event_name(raw: Any) -> str:
-    """The format's name of a driver event."""
+    """Return the format's name of a driver event."""
     name = type(raw).__name__
     return _RENAMED.get(name, name[0].lower() + name[1:])
 
@@ -72,7 +72,7 @@ class Listener(
     monitoring.ServerHeartbeatListener,
     monitoring.TopologyListener,
 ):
-    """Collects the events a client entity observes, and counts its connections whether observed or not."""
+    """Collects the events that a client entity observes, and counts its connections whether observed or not."""
 
     def __init__(self, observed: list[str], ignored_commands: list[str], sensitive: bool) -> None:
         self._observed = frozenset(observed)
@@ -85,12 +85,12 @@ class Listener(
         self.ready = 0
 
     def events(self, kind: str | None = None) -> list[Event]:
-        """The events so far, of one kind ("command", "cmap", "sdam") or of all."""
+        """Return the events so far, of one kind ("command", "cmap", "sdam") or of all."""
         with self._changed:
             return [event for event in self._events if kind in (None, EVENT_TYPES[event.name])]
 
     def wait_until(self, satisfied: Callable[[], bool], seconds: float) -> bool:
-        """Waits until a condition on this listener holds, looking again at each event. Returns whether it came to hold."""
+        """Wait until a condition on this listener holds, re-evaluated after each event. Returns whether it holds."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while not satisfied():
@@ -119,28 +119,28 @@ class Listener(
             self._add(raw, document)
 
     def started(self, event: Any) -> None:
-        """A command or a heartbeat starts."""
+        """Record the start of a command or heartbeat."""
         if isinstance(event, monitoring.CommandStartedEvent):
             self._add_command(event, event.command)
         else:
             self._add(event)
 
     def succeeded(self, event: Any) -> None:
-        """A command or a heartbeat succeeded."""
+        """Record the success of a command or heartbeat."""
         if isinstance(event, monitoring.CommandSucceededEvent):
             self._add_command(event, event.reply)
         else:
             self._add(event)
 
     def failed(self, event: Any) -> None:
-        """A command or a heartbeat failed."""
+        """Record the failure of a command or heartbeat."""
         if isinstance(event, monitoring.CommandFailedEvent):
             self._add_command(event, None)
         else:
             self._add(event)
 
     def opened(self, event: Any) -> None:
-        """A server or a topology is watched from now on."""
+        """Record that a server or topology is being monitored."""
         self._add(event)
 
     description_changed = closed = opened

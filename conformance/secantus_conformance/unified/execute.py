@@ -1,4 +1,4 @@
-"""Runs one operation of a test and checks what it says about its result or error."""
+"""The execution of one operation of a test, and the checks of its result or error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EXCLUSIVE = (
 
 
 def run_operation(test: TestContext, spec: dict[str, Any]) -> Exception | None:
-    """Runs an operation and checks it. Returns the error that it raised and that was expected, for withTransaction.
+    """Run an operation and check it. Returns an expected error that it raised, for withTransaction.
 
     Raises AssertionFailed, BadTest or SkipTest.
     """
@@ -52,11 +52,11 @@ def _check_form(spec: dict[str, Any]) -> None:
     for key, others in _EXCLUSIVE:
         both = sorted(others & spec.keys())
         if key in spec and both:
-            raise BadTest("malformed", f"{key} and {both[0]} exclude each other.")
+            raise BadTest("malformed", f"{key} and {both[0]} are mutually exclusive.")
 
 
 def _with_timeout(operation: Operation, milliseconds: int | None) -> Callable[[TestContext, Any, dict[str, Any]], Any]:
-    """The operation under pymongo's timeout, where the test sets one."""
+    """Return the operation with pymongo's timeout, if the test sets one."""
     if milliseconds is None:
         return operation.run
 
@@ -68,11 +68,14 @@ def _with_timeout(operation: Operation, milliseconds: int | None) -> Callable[[T
 
 
 def _judge_error(test: TestContext, spec: dict[str, Any], error: Exception) -> Exception | None:
-    """An expected error is checked, an ignored one forgotten; a mistake in the test or in this runner is neither."""
+    """Check an expected error and drop an ignored one; raise errors of the test or of this runner."""
     if not driver_errors.is_expected_class(error):
         if driver_private.raised_by_driver(error):
             raise AssertionFailed(
-                "unexpected-error", f"{spec['name']} breaks the driver: {describe(error)}", "no error", describe(error)
+                "unexpected-error",
+                f"{spec['name']} raised an unexpected exception in the driver: {describe(error)}",
+                "no error",
+                describe(error),
             ) from error
         raise error
     if "expectError" in spec:

@@ -1,4 +1,4 @@
-"""One test from its data to its clean-up, which always happens."""
+"""One test from its initial data to its cleanup, which always happens."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from secantus_conformance.unified.threads import TestThread
 
 
 def run_test(environment: Environment, internal: MongoClient[Any], name: str, file: dict[str, Any], test_spec: dict[str, Any]) -> None:
-    """Runs one test of a file; its name is looked up among what cannot be run.
+    """Run one test of a file; its name is looked up in the list of tests that cannot run.
 
-    Raises SkipTest if it cannot run here, AssertionFailed if an expectation does not hold, BadTest if the file
-    asks for what the format does not know; anything else is a mistake of this runner.
+    Raises SkipTest if it cannot run here, AssertionFailed if an expectation is not met, BadTest if the file
+    uses something that the format does not define. Any other exception is a bug in this runner.
     """
     check_requirements(environment, file, test_spec)
     check_limits(name)
@@ -50,7 +50,7 @@ def run_test(environment: Environment, internal: MongoClient[Any], name: str, fi
 
 
 def check_requirements(environment: Environment, file: dict[str, Any], test_spec: dict[str, Any]) -> None:
-    """Raises SkipTest if the test is not meant for this server."""
+    """Raise SkipTest if the test does not apply to this server."""
     if "skipReason" in test_spec:
         raise SkipTest(Skip.SUITE, test_spec["skipReason"])
     for requirements in (file.get("runOnRequirements", []), test_spec.get("runOnRequirements", [])):
@@ -94,7 +94,7 @@ def _check(test: TestContext, test_spec: dict[str, Any], logs: LogCollector | No
 
 
 def clean_up(test: TestContext) -> None:
-    """Leaves nothing behind: fail points, threads, cursors, sessions, transactions, clients."""
+    """Clean up fail points, threads, cursors, sessions, transactions and clients."""
     test.fail_points.disable_all()
     for thread in test.entities.of_type(TestThread):
         thread.stop()
@@ -111,7 +111,7 @@ def clean_up(test: TestContext) -> None:
 
 
 def _quietly(action: Callable[[], object]) -> None:
-    """What cannot be closed any more is closed: a killed session answers its own killing with an error, and so on."""
+    """Ignore errors of closing: for example, a killed session answers killSessions with an error."""
     try:
         action()
     except PyMongoError:

@@ -1,4 +1,4 @@
-"""Tests that cannot be run although their requirements are met, each with its reason: the list is `limits.toml`."""
+"""Tests that cannot run although their requirements are met, each with its reason; the list is `limits.toml`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _limits() -> list[dict[str, Any]]:
 
 
 def check_limits(name: str) -> None:
-    """Raises SkipTest for a test that is in the list."""
+    """Raise SkipTest for a test in the list."""
     for limit in _limits():
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in limit["tests"]):
             raise SkipTest(Skip(limit["kind"]), limit["reason"])

@@ -1,4 +1,4 @@
-"""The log messages a test expects against those the driver wrote."""
+"""The comparison of the driver's log messages with the expected ones."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from secantus_conformance.unified.context import TestContext
 from secantus_conformance.unified.logs import LogCollector
 from secantus_conformance.unified.matching import Matcher, Mismatch
 
-# What the driver may leave of a failure when it hides the rest.
+# The parts of a failure that the driver may log when it redacts the rest.
 _REDACTED = {"code", "codeName", "errorLabels"}
 
 
 def check_log_messages(test: TestContext, collector: LogCollector, spec: dict[str, Any]) -> None:
-    """Checks one `expectedLogMessagesForClient`. Raises AssertionFailed."""
+    """Check one `expectedLogMessagesForClient`. Raises AssertionFailed."""
     client = spec["client"]
     messages = collector.messages(test.entities.client(client), test.observed_logs[client])
     ignored = spec.get("ignoreMessages", [])
@@ -23,7 +23,7 @@ def check_log_messages(test: TestContext, collector: LogCollector, spec: dict[st
     expected = spec["messages"]
     compared = seen[: len(expected)] if spec.get("ignoreExtraMessages") else seen
     if len(compared) != len(expected):
-        raise _failure(f"{len(expected)} log messages were expected, {len(compared)} came.", expected, seen)
+        raise _failure(f"{len(expected)} log messages were expected, {len(compared)} arrived.", expected, seen)
     for index, (wanted, message) in enumerate(zip(expected, compared, strict=True)):
         try:
             match_message(test.matcher, wanted, message)
@@ -44,7 +44,7 @@ def _matches(matcher: Matcher, expected: dict[str, Any], message: dict[str, Any]
 
 
 def match_message(matcher: Matcher, expected: dict[str, Any], message: dict[str, Any]) -> None:
-    """Raises Mismatch if a message is not the expected one."""
+    """Raise Mismatch if a message does not match the expected one."""
     for key in ("level", "component"):
         matcher.match(expected[key], message[key], key)
     matcher.match(expected["data"], message["data"], "data")

@@ -1,4 +1,4 @@
-"""Log messages of the driver, collected while a test's operations run."""
+"""The driver's log messages, collected while a test's operations run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEVELS = ("emergency", "alert", "critical", "error", "warning", "notice", "infor
 
 
 class LogCollector(logging.Handler):
-    """Keeps what the driver logs between `start` and `stop`."""
+    """Collects the driver's log records between `start` and `stop`."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -22,22 +22,22 @@ class LogCollector(logging.Handler):
         self._logger = logging.getLogger("pymongo")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keeps a record."""
+        """Store a record."""
         self._records.append(record)
 
     def start(self) -> None:
-        """Starts to collect."""
+        """Start collecting."""
         self._logger.addHandler(self)
         self._logger.setLevel(logging.DEBUG)
         self._logger.propagate = False
 
     def stop(self) -> None:
-        """Stops to collect; the driver is silent again."""
+        """Stop collecting, and silence the driver's log."""
         self._logger.removeHandler(self)
         self._logger.setLevel(logging.WARNING)
 
     def messages(self, client: MongoClient[Any], observed: dict[str, str]) -> list[dict[str, Any]]:
-        """The messages of a client from the observed components, at least as severe as asked for, in the form of the format."""
+        """Return a client's messages from the observed components with at least the requested severity, in the format's form."""
         wanted = topology_id(client)
         found = [_message(record) for record in self._records if record.name.startswith("pymongo.")]
         return [

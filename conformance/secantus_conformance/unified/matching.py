@@ -1,8 +1,8 @@
-"""Evaluating matches: an expected value, in which operators such as $$exists may stand, against what came.
+"""The comparison of an actual value with an expected one, which may contain operators such as $$exists.
 
 The rules are those of the unified test format, section "Evaluating Matches": root documents may have more keys
-than expected, nested ones may not; arrays have the same length; the order of keys is free; int, long and double
-compare by value. Nothing is lenient beyond that: an empty expectation is an expectation.
+than expected, nested ones may not; arrays have the same length; key order is ignored; int, long and double
+compare by value. Nothing else is lenient: an empty expectation is an expectation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from secantus_conformance.unified.values import ABSENT, plain, scalars_equal, ty
 
 
 class Mismatch(Exception):
-    """What came is not what was expected; `path` says where."""
+    """The actual value differs from the expected one; `path` is the location."""
 
     def __init__(self, path: str, expected: Any, actual: Any, why: str) -> None:
         super().__init__(f"{path or 'value'}: {why}")
@@ -23,13 +23,13 @@ class Mismatch(Exception):
 
 
 class Entities(Protocol):
-    """What operators need of a test's entities. Both raise BadTest for a name that is not defined or means something else."""
+    """The lookups of entities that operators need. Both raise BadTest for an undefined name or an entity of another kind."""
 
     def value(self, name: str) -> Any:
-        """The BSON value saved under a name."""
+        """Return the BSON value saved under a name."""
 
     def lsid(self, name: str) -> Any:
-        """The logical session id of a session entity."""
+        """Return the logical session id of a session entity."""
 
 
 Operator = Callable[["Matcher", Any, Any, str, bool], None]
@@ -37,7 +37,7 @@ OPERATORS: dict[str, Operator] = {}
 
 
 def operator(name: str) -> Callable[[Operator], Operator]:
-    """Registers an operator of the format; a second registration is our mistake."""
+    """Register an operator of the format; asserts that it is not registered yet."""
 
     def register(function: Operator) -> Operator:
         assert name not in OPERATORS, name
@@ -48,7 +48,7 @@ def operator(name: str) -> Callable[[Operator], Operator]:
 
 
 def operator_of(expected: Any) -> tuple[str, Any] | None:
-    """The operator that an expected value is, or None. Raises BadTest for an operator beside other keys, or an unknown one."""
+    """Return the operator in an expected value, or None. Raises BadTest for an operator next to other keys, or an unknown one."""
     if not isinstance(expected, Mapping):
         return None
     names = [key for key in expected if isinstance(key, str) and key.startswith("$$")]
@@ -57,20 +57,20 @@ def operator_of(expected: Any) -> tuple[str, Any] | None:
     if len(expected) != 1:
         raise BadTest("malformed", f"The operator {names[0]} must be the only key of its document.")
     if names[0] not in OPERATORS:
-        raise BadTest("malformed", f"There is no matching operator {names[0]}.")
+        raise BadTest("malformed", f"Unknown matching operator {names[0]}.")
     return names[0], expected[names[0]]
 
 
 class Matcher:
-    """Matches expected against actual values within one test."""
+    """Compares expected with actual values within one test."""
 
     def __init__(self, entities: Entities) -> None:
         self.entities = entities
 
     def match(self, expected: Any, actual: Any, path: str = "", root: bool = True) -> None:
-        """Matches one value. `root` says whether a document may have keys that are not expected.
+        """Compare one value. `root` allows a document to have additional keys.
 
-        Raises Mismatch, or BadTest where the expectation itself is wrong.
+        Raises Mismatch, or BadTest if the expectation is invalid.
         """
         found = operator_of(expected)
         actual = plain(actual)
@@ -86,11 +86,11 @@ class Matcher:
             raise Mismatch(path, expected, actual, _difference(expected, actual))
 
     def match_array(self, expected: Any, actual: Any, path: str = "", roots: bool = True) -> None:
-        """Matches two arrays element by element; `roots` says whether the elements are root documents (the rows of a cursor)."""
+        """Compare two arrays element by element; `roots` means that the elements are root documents (the rows of a cursor)."""
         if type_alias(actual) != "array":
-            raise Mismatch(path, expected, actual, f"wanted an array, got {type_alias(actual)}")
+            raise Mismatch(path, expected, actual, f"expected an array, got {type_alias(actual)}")
         if len(expected) != len(actual):
-            raise Mismatch(path, expected, actual, f"wanted {len(expected)} elements, got {len(actual)}")
+            raise Mismatch(path, expected, actual, f"expected {len(expected)} elements, got {len(actual)}")
         for index, (wanted, got) in enumerate(zip(expected, actual, strict=True)):
             found = operator_of(wanted)
             if found is not None and found[0] == "$$unsetOrMatches":
@@ -99,7 +99,7 @@ class Matcher:
 
     def _match_document(self, expected: Mapping[str, Any], actual: Any, path: str, root: bool) -> None:
         if not isinstance(actual, Mapping):
-            raise Mismatch(path, expected, actual, f"wanted a document, got {type_alias(actual)}")
+            raise Mismatch(path, expected, actual, f"expected a document, got {type_alias(actual)}")
         for key, wanted in expected.items():
             self.match(wanted, actual.get(key, ABSENT), f"{path}.{key}" if path else str(key), root=False)
         extra = [key for key in actual if key not in expected]
@@ -109,8 +109,8 @@ class Matcher:
 
 def _difference(expected: Any, actual: Any) -> str:
     if type_alias(expected) != type_alias(actual):
-        return f"wanted {type_alias(expected)} {expected!r}, got {type_alias(actual)} {_short(actual)}"
-    return f"wanted {_short(expected)}, got {_short(actual)}"
+        return f"expected {type_alias(expected)} {expected!r}, got {type_alias(actual)} {_short(actual)}"
+    return f"expected {_short(expected)}, got {_short(actual)}"
 
 
 def _short(value: Any) -> str:

@@ -14,18 +14,18 @@ from secantus_conformance.unified.values import ABSENT, ALIASES, is_number, type
 
 @operator("$$exists")
 def exists(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """The field is there, or is not; its value does not matter."""
+    """Require that the field exists, or that it does not; its value does not matter."""
     if type(argument) is not bool:
         raise BadTest("malformed", f"$$exists takes true or false, not {argument!r}.")
     if argument and actual is ABSENT:
-        raise Mismatch(path, {"$$exists": True}, ABSENT, "must exist and does not")
+        raise Mismatch(path, {"$$exists": True}, ABSENT, "must exist but does not")
     if not argument and actual is not ABSENT:
-        raise Mismatch(path, {"$$exists": False}, actual, "must not exist and does")
+        raise Mismatch(path, {"$$exists": False}, actual, "must not exist but does")
 
 
 @operator("$$type")
 def has_type(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """The field is there and has one of the named BSON types."""
+    """Require that the field exists and has one of the named BSON types."""
     names = argument if isinstance(argument, list) else [argument]
     for name in names:
         if name not in ALIASES:
@@ -33,7 +33,7 @@ def has_type(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool
     alias = type_alias(actual)
     number = "number" in names and (is_number(actual) or alias == "decimal")
     if actual is ABSENT or not (alias in names or number):
-        raise Mismatch(path, {"$$type": argument}, actual, f"wanted the type {' or '.join(names)}, got {_type_text(actual)}")
+        raise Mismatch(path, {"$$type": argument}, actual, f"expected type {' or '.join(names)}, got {_type_text(actual)}")
 
 
 def _type_text(actual: Any) -> str:
@@ -42,22 +42,22 @@ def _type_text(actual: Any) -> str:
 
 @operator("$$matchesEntity")
 def matches_entity(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """The value matches the one saved under a name."""
+    """Require that the value matches the one saved under a name."""
     matcher.match(matcher.entities.value(argument), actual, path, root)
 
 
 @operator("$$matchesHexBytes")
 def matches_hex_bytes(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """The bytes that came are those written in hexadecimal."""
+    """Require that the bytes are those given in hexadecimal."""
     wanted = hex_bytes(argument)
     if type_alias(actual) != "binData" or bytes(actual) != wanted:
-        raise Mismatch(path, {"$$matchesHexBytes": argument}, actual, f"wanted the bytes {wanted!r}, got {actual!r}")
+        raise Mismatch(path, {"$$matchesHexBytes": argument}, actual, f"expected bytes {wanted!r}, got {actual!r}")
 
 
 def hex_bytes(text: Any) -> bytes:
-    """The bytes of a string of hexadecimal digits. Raises BadTest for anything else."""
+    """Convert a string of hexadecimal digits to bytes. Raises BadTest for anything else."""
     if not isinstance(text, str):
-        raise BadTest("malformed", f"Hexadecimal bytes are written as a string, not {text!r}.")
+        raise BadTest("malformed", f"Hexadecimal bytes must be a string, not {text!r}.")
     try:
         return binascii.unhexlify(text)
     except binascii.Error as error:
@@ -66,43 +66,43 @@ def hex_bytes(text: Any) -> bytes:
 
 @operator("$$unsetOrMatches")
 def unset_or_matches(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """The field is not there, or it matches; a null that is there is not unset."""
+    """Require that the field is missing or matches; null does not count as missing."""
     if actual is not ABSENT:
         matcher.match(argument, actual, path, root)
 
 
 @operator("$$sessionLsid")
 def session_lsid(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """The value is the logical session id of a session entity."""
+    """Require that the value is the logical session id of a session entity."""
     matcher.match(matcher.entities.lsid(argument), actual, path, root=False)
 
 
 @operator("$$lte")
 def less_than_or_equal(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """The number that came is not greater than the argument."""
+    """Require that the number is not greater than the argument."""
     if not is_number(argument):
         raise BadTest("malformed", f"$$lte takes a number, not {argument!r}.")
     if not is_number(actual) or not actual <= argument:
-        raise Mismatch(path, {"$$lte": argument}, actual, f"wanted at most {argument}, got {actual!r}")
+        raise Mismatch(path, {"$$lte": argument}, actual, f"expected at most {argument}, got {actual!r}")
 
 
 @operator("$$matchAsDocument")
 def match_as_document(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """The string that came is Extended JSON, and the document in it matches, without further keys."""
+    """Require that the string is Extended JSON and its document matches, without additional keys."""
     if not isinstance(actual, str):
-        raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"wanted Extended JSON text, got {_type_text(actual)}")
+        raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"expected Extended JSON text, got {_type_text(actual)}")
     try:
         document = extjson.loads(actual)
     except ValueError as error:
         raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"is not Extended JSON ({error})") from error
     if not isinstance(document, Mapping):
-        raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"wanted a document, got {type_alias(document)}")
+        raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"expected a document, got {type_alias(document)}")
     matcher.match(argument, document, path, root=False)
 
 
 @operator("$$matchAsRoot")
 def match_as_root(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """The document matches as a root document: it may have keys that are not expected."""
+    """Require that the document matches as a root document, which may have additional keys."""
     if not isinstance(argument, Mapping):
         raise BadTest("malformed", f"$$matchAsRoot takes a document, not {argument!r}.")
     matcher.match(argument, actual, path, root=True)

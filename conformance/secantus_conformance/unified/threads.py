@@ -1,4 +1,4 @@
-"""Thread entities: a thread that waits for operations and runs them in order."""
+"""Thread entities: each waits for operations and runs them in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _JOIN_SECONDS = 10.0
 
 
 class TestThread:
-    """A thread of a test; the first error of an operation is kept until someone waits for the thread."""
+    """A thread of a test. It keeps the first error of its operations until `wait` raises it."""
 
     __test__ = False
 
@@ -34,11 +34,11 @@ class TestThread:
             self._error = error
 
     def schedule(self, work: Callable[[], object]) -> None:
-        """Hands the thread one more operation."""
+        """Add an operation to the thread's queue."""
         self._work.put(work)
 
     def wait(self) -> bool:
-        """Lets the thread finish. Returns whether it did within ten seconds; raises the first error of its operations."""
+        """Let the thread finish. Returns whether it did within ten seconds; raises the first error of its operations."""
         self._work.put(_STOP)
         self._thread.join(_JOIN_SECONDS)
         if self._error is not None:
@@ -46,5 +46,5 @@ class TestThread:
         return not self._thread.is_alive()
 
     def stop(self) -> None:
-        """Ends the thread once its current operation is over, without waiting."""
+        """Stop the thread after its current operation, without waiting."""
         self._work.put(_STOP)

@@ -1,4 +1,4 @@
-"""BSON types as the matchers see them: the alias of a value, and equality that does not confuse types."""
+"""BSON types as the matchers see them: type aliases, and an equality that distinguishes types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bson.raw_bson import RawBSONDocument
 
 
 class _Absent:
-    """The value of a field that is not there."""
+    """The value of a missing field."""
 
     def __repr__(self) -> str:
         return "(nothing)"
@@ -58,7 +58,7 @@ _NUMBERS = frozenset({"int", "long", "double"})
 
 
 def type_alias(value: Any) -> str:
-    """MongoDB's alias of a value's BSON type, as pymongo would encode it; the Python type's name where BSON has none."""
+    """Return MongoDB's alias of the BSON type with which pymongo encodes a value; the Python type's name if there is none."""
     if type(value) is int:
         return "int" if value in _INT32 else "long"
     if isinstance(value, (Mapping, DBRef, RawBSONDocument)):
@@ -72,12 +72,12 @@ def type_alias(value: Any) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is an int, long or double: the three that the format compares by value. Decimal128 is not among them."""
+    """Return whether a value is an int, long or double, which the format compares by value. Decimal128 is excluded."""
     return type_alias(value) in _NUMBERS
 
 
 def plain(value: Any) -> Any:
-    """The value with the driver's document classes (DBRef, RawBSONDocument) as plain documents."""
+    """Return the value with the driver's document classes (DBRef, RawBSONDocument) converted to plain documents."""
     if isinstance(value, DBRef):
         return plain(dict(value.as_doc()))
     if isinstance(value, RawBSONDocument):
@@ -86,13 +86,13 @@ def plain(value: Any) -> Any:
 
 
 def numbers_equal(left: Any, right: Any) -> bool:
-    """Numeric equality; NaN equals NaN."""
+    """Compare two numbers; NaN equals NaN."""
     both_nan = isinstance(left, float) and isinstance(right, float) and math.isnan(left) and math.isnan(right)
     return both_nan or bool(left == right)
 
 
 def scalars_equal(expected: Any, actual: Any) -> bool:
-    """Equality of two values that are neither documents nor arrays: same BSON type, numbers by value."""
+    """Compare two values that are neither documents nor arrays: same BSON type, numbers by value."""
     if is_number(expected) and is_number(actual):
         return numbers_equal(expected, actual)
     if type_alias(expected) != type_alias(actual):
@@ -109,7 +109,7 @@ def _subtype(value: bytes) -> int:
 
 
 def identical(expected: Any, actual: Any) -> bool:
-    """Exact equality, as for the documents of an outcome: every BSON type counts, the order of keys does not."""
+    """Compare exactly, as for the documents of an outcome: every BSON type counts, key order does not."""
     expected, actual = plain(expected), plain(actual)
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         return expected.keys() == actual.keys() and all(identical(expected[key], actual[key]) for key in expected)

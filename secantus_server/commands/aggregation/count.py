@@ -21,7 +21,7 @@ from secantus_server.query.find import count_documents
 from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import timeless_context
-from secantus_server.work.system_collections import find_readable
+from secantus_server.work.system_collections import source_of
 
 
 def _limit(name: str, value: Any) -> int:
@@ -51,8 +51,8 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
     with request.work.reading() as transaction:
         collection, query = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:
-            scope = ReadScope(transaction.unit)
-            found = count_documents(collection, query, scope, request.operation.check)
+            scope = ReadScope(transaction.unit, request.operation.check)
+            found = count_documents(source_of(request.services, request.db, name, collection, query), collection, query, scope)
             scope.close()
             return {"n": int_value(_windowed(found, args["skip"], args["limit"]))}
     return {"n": int_value(_windowed(_count_view(request, collection, args), args["skip"], args["limit"]))}
@@ -69,7 +69,7 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
 
 def _prepare(request: Request, args: dict[str, Any], name: str, catalog: CatalogView) -> tuple[Collection | None, CanonicalQuery]:
     """Return the collection or view and the parsed query."""
-    collection = find_readable(request.services, catalog, request.db, name)
+    collection = catalog.find(request.db, name)
     ctx = timeless_context(request, collation=args["collation"], collection=collection)
     return collection, parse_query(args["query"], ctx, hint=args["hint"], skip=args["skip"], limit=args["limit"])
 

@@ -25,7 +25,7 @@ from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.pipelines import open_pipeline, view_arguments
 from secantus_server.work.reading import timeless_context
 from secantus_server.work.snapshot_reads import snapshot_time
-from secantus_server.work.system_collections import find_readable
+from secantus_server.work.system_collections import source_of
 
 MAX_RESULT_BYTES = 16 * 1024 * 1024
 
@@ -44,7 +44,7 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     with request.work.reading() as transaction:
         collection, query = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:
-            return _read(request, collection, query, args["key"], transaction)
+            return _read(request, name, collection, query, args["key"], transaction)
     with open_pipeline(request, name, view_arguments([{"$match": args["query"]}], args)) as opened:
         values = distinct_values(opened.documents, args["key"].split("."), query.context.collation)
         opened.scope.close()
@@ -64,21 +64,23 @@ def _prepare(request: Request, args: dict[str, Any], name: str, catalog: Catalog
     """Return the collection or view and the parsed query."""
     if "\0" in args["key"]:
         raise CommandError(31032, "'key' cannot contain a null byte")
-    collection = find_readable(request.services, catalog, request.db, name)
+    collection = catalog.find(request.db, name)
     ctx = timeless_context(request, collation=args["collation"], collection=collection)
     return collection, parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
 
 
-def _read(request: Request, collection: Collection | None, query: CanonicalQuery, key: str, transaction: ReadTransaction) -> Reply:
+def _read(
+    request: Request, name: str, collection: Collection | None, query: CanonicalQuery, key: str, transaction: ReadTransaction
+) -> Reply:
     """Return the reply for a collection."""
-    unit, check, collation = transaction.unit, request.operation.check, query.context.collation
-    scope = ReadScope(unit)
-    at = snapshot_time(request, unit)
+    scope, collation = ReadScope(transaction.unit, request.operation.check), query.context.collation
+    at = snapshot_time(request, transaction.unit)
     plan = plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
-        values = in_order(plan.values(unit, check), collation)
+        values = in_order(plan.values(scope), collation)
     else:
-        values = distinct_values(plan.open(scope, check), key.split("."), collation)
+        source = plan if collection is not None else source_of(request.services, request.db, name, None, query)
+        values = distinct_values(source.open(scope), key.split("."), collation)
     scope.close()
     return _reply(values, at)
 

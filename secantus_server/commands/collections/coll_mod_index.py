@@ -120,7 +120,7 @@ def _refuse_clustered(collection: Collection, index: Index, args: dict[str, Any]
 def _change_expiry(index: Index, spec: dict[str, Any], seconds: int, reply: Reply) -> None:
     if index.is_id:
         raise CommandError(72, "the _id field does not support TTL indexes")
-    if len(spec["key"]) != 1 or index.kind == "text":
+    if len(spec["key"]) != 1:
         raise CommandError(72, "TTL indexes are single-field indexes, compound indexes do not support TTL")
     if "expireAfterSeconds" in spec:
         reply["expireAfterSeconds_old"] = Int64(a.whole_number(spec["expireAfterSeconds"]))

@@ -43,6 +43,6 @@ def list_databases(request: Request, args: dict[str, Any]) -> Reply:
 
 def _info(request: Request, name: str, transaction: ReadTransaction) -> dict[str, Any]:
     collections = [collection for collection in transaction.catalog.collections(name) if not collection.is_view]
-    scope = ReadScope(transaction.unit)
-    size = sum(document_bytes(collection, scope, request.operation.check)[1] for collection in collections)
+    scope = ReadScope(transaction.unit, request.operation.check)
+    size = sum(document_bytes(collection, scope)[1] for collection in collections)
     return {"name": name, "sizeOnDisk": Int64(size), "empty": not collections}

@@ -22,13 +22,13 @@ from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.explain import Runner, run_find
 from secantus_server.query.find import count_all, find_documents
-from secantus_server.query.point import point_document, point_index
+from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
 from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
-from secantus_server.work.snapshot_reads import held, snapshot_time
-from secantus_server.work.system_collections import find_readable
+from secantus_server.work.snapshot_reads import materialized, snapshot_time
+from secantus_server.work.system_collections import source_of
 
 FIELDS = {
     "filter": a.document({}, null_is_absent=False),
@@ -63,10 +63,11 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
     with request.work.reading() as transaction:
         collection, query, projection = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:
-            index = point_index(collection, query)
-            if index is not None and collection is not None and _is_one_batch(query, args) and "readConcern" not in request.body:
-                return _point_reply(collection, point_document(collection, index, query, transaction.unit), projection)
-            return _open_cursor(request, f"{request.db}.{name}", collection, query, projection, args, transaction)
+            plan = source_of(request.services, request.db, name, collection, query)
+            if plan.is_lookup and _is_one_batch(query, args) and "readConcern" not in request.body:
+                found = plan.first(transaction.unit, request.operation.check)
+                return _lookup_reply(f"{request.db}.{name}", found, projection)
+            return _open_cursor(request, f"{request.db}.{name}", collection, plan, query, projection, args, transaction)
     return run_view(request, name, _view_stages(args), args)
 
 
@@ -84,7 +85,7 @@ def _prepare(
     request: Request, args: dict[str, Any], name: str, catalog: CatalogView
 ) -> tuple[Collection | None, CanonicalQuery, Projection | None]:
     """Return the collection or view, the parsed query and the projection."""
-    collection = find_readable(request.services, catalog, request.db, name)
+    collection = catalog.find(request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     query, projection = _parse(args, ctx)
     if query.sort is not None and not may_use_disk(request.services.parameters, args["allowDiskUse"]):
@@ -94,31 +95,32 @@ def _prepare(
 
 
 def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
-    """Return whether a point query's reply is its one document, at most projected, without a cursor."""
-    if query.skip or query.show_record_id or query.return_key:
+    """Return whether the document of a point lookup is the whole result, so that no cursor is needed."""
+    if query.skip or query.show_record_id:
         return False
     return args["batchSize"] is None or args["batchSize"] > 1
 
 
-def _point_reply(collection: Collection, found: tuple[int, bytes] | None, projection: Projection | None) -> Reply:
-    """Return the reply for a query that finds at most one document."""
+def _lookup_reply(namespace: str, found: Found | None, projection: Projection | None) -> Reply:
+    """Return the whole result of a point lookup."""
     documents = [] if found is None else [found[1] if projection is None else check_result_size(projection.apply(found[1]))]
-    return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": collection.namespace}}
+    return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": namespace}}
 
 
 def _open_cursor(
     request: Request,
     namespace: str,
     collection: Collection | None,
+    plan: Source,
     query: CanonicalQuery,
     projection: Projection | None,
     args: dict[str, Any],
     transaction: ReadTransaction,
 ) -> Reply:
     """Return the reply with the first batch, and keep a cursor if documents remain."""
-    scope = ReadScope(transaction.unit, transaction.catalog)
+    scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
     at = snapshot_time(request, transaction.unit)
-    documents = held(find_documents(collection, query, projection, scope, request.operation.check), at)
+    documents = materialized(find_documents(plan, collection, query, projection, scope), at)
     cursor = Cursor(
         namespace,
         documents,
@@ -132,7 +134,7 @@ def _open_cursor(
     cursor.no_timeout = args["noCursorTimeout"]
     cursor.collection = collection
     batch = cursor.first_batch(args["batchSize"])
-    if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope, request.operation.check)):
+    if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope)):
         cursor.exhausted = True
     return cursor_reply(request, cursor, batch, at)
 

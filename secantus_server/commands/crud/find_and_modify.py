@@ -20,11 +20,11 @@ from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.mql.update import upsert_document
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.explain import Runner, projection_name
+from secantus_server.query.find import plan_of
 from secantus_server.query.stages import PlanStage, stage
 from secantus_server.work.document_writer import DocumentWriter, prepared_id
 from secantus_server.work.explain_writes import delete_stage, update_stage
 from secantus_server.work.reading import command_context
-from secantus_server.work.targets import find_targets
 from secantus_server.work.update_documents import UpdateStatement, make_statement
 from secantus_server.work.writing import check_not_view, finish_write
 
@@ -133,7 +133,7 @@ class _Job:
 
     def target(self, transaction: Transaction, collection: Collection) -> tuple[int, bytes] | None:
         """Return the document to change, with its RecordId."""
-        return next(iter(find_targets(self.request, collection, self.query, transaction.unit, 1)), None)
+        return plan_of(collection, self.query).first(transaction.unit, self.request.operation.check)
 
 
 class _Remove(_Job):

@@ -45,7 +45,9 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
     if found is not None:
         _check_use(request, found, f"{request.db}.{name}", args["maxTimeMS"])
     with request.services.cursors.lend(cursor_id) as cursor:
-        cursor.operation.continue_as(request.operation, timed=not cursor.await_data)
+        if not cursor.await_data:
+            request.operation.inherit_time_limit(cursor.last_operation)
+        cursor.last_operation = request.operation
         batch = _read(request, cursor, args)
         left = 0 if cursor.exhausted else cursor_id
     if left:
@@ -93,7 +95,7 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
 def _next_batch(request: Request, cursor: Cursor, size: int | None) -> list[bytes]:
     with request.work.reading() as transaction:
         verify = partial(check_still_there, transaction.catalog)
-        return cursor.next_batch(transaction.unit, size, verify, transaction.catalog)
+        return cursor.next_batch(transaction.unit, size, verify, request.operation.check, transaction.catalog)
 
 
 @command("killCursors", {"cursors": a.array(required=True)}, in_api_v1=True)

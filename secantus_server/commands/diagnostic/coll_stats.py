@@ -26,4 +26,4 @@ def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
             empty: Reply = {"size": 0, "count": 0, "storageSize": 0, "totalSize": 0, "nindexes": 0, "totalIndexSize": 0}
             return reply | empty | {"indexDetails": {}, "indexSizes": {}, "scaleFactor": args["scale"]}
         check_not_view(collection)
-        return reply | collection_statistics(collection, ReadScope(transaction.unit), request.operation.check, args["scale"])
+        return reply | collection_statistics(collection, ReadScope(transaction.unit, request.operation.check), args["scale"])

@@ -38,22 +38,23 @@ def data_size(request: Request, args: dict[str, Any]) -> Reply:
         collection = transaction.catalog.find(db, name)
         if collection is not None and collection.is_view:
             raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
-        count, size = _measure(request, collection, args, ReadScope(transaction.unit)) if collection is not None else (0, 0)
+        scope = ReadScope(transaction.unit, request.operation.check)
+        count, size = _measure(collection, args, scope) if collection is not None else (0, 0)
     millis = int((request.services.clock.monotonic() - started) * 1000)
     return {"estimate": args["estimate"], "size": Int64(size), "numObjects": Int64(count), "millis": Int64(millis)}
 
 
-def _measure(request: Request, collection: Collection, args: dict[str, Any], scope: ReadScope) -> tuple[int, int]:
+def _measure(collection: Collection, args: dict[str, Any], scope: ReadScope) -> tuple[int, int]:
     """Return the number and the bytes of all documents, or of those with an index key in the range [`min`, `max`)."""
     if args["min"] is None:
-        return document_bytes(collection, scope, request.operation.check)
+        return document_bytes(collection, scope)
     key = args["keyPattern"] or dict.fromkeys(args["min"], 1)
     index = next((index for index in collection.indexes if list(index.spec["key"]) == list(key)), None)
     if index is None or index.generator is None or list(args["min"]) != list(key) or list(args["max"]) != list(key):
         raise CommandError(2, "couldn't find valid index containing key pattern")
     bounds = IndexBounds(index.parts, [[EVERYTHING] for _ in index.parts])
     bounds.restrict(list(args["min"].values()), list(args["max"].values()), index.generator.collation)
-    scan = scope.open(IndexScan(index, bounds.intervals, collection.ident, None, request.operation.check, False, index.multikey))
+    scan = scope.open(IndexScan(index, bounds.intervals, collection.ident, None, scope.check, False, index.multikey))
     sizes = [len(document) for document in scan]
     scope.forget(scan)
     return len(sizes), sum(sizes)

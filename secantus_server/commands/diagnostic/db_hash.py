@@ -21,9 +21,9 @@ def db_hash(request: Request, _args: dict[str, Any]) -> Reply:
     hashes: dict[str, str] = {}
     with request.work.reading() as transaction:
         chosen = _chosen(request, transaction.catalog)
-        scope = ReadScope(transaction.unit)
+        scope = ReadScope(transaction.unit, request.operation.check)
         for collection in chosen:
-            hashes[collection.name] = _hash(request, collection, scope)
+            hashes[collection.name] = _hash(collection, scope)
         scope.close()
     together = hashlib.md5("".join(hashes.values()).encode(), usedforsecurity=False).hexdigest()
     return {
@@ -45,11 +45,11 @@ def _chosen(request: Request, catalog: CatalogView) -> list[Collection]:
     return [collection for collection in collections if not collection.is_view and (not wanted or collection.name in wanted)]
 
 
-def _hash(request: Request, collection: Collection, scope: ReadScope) -> str:
+def _hash(collection: Collection, scope: ReadScope) -> str:
     digest = hashlib.md5(usedforsecurity=False)
     index = collection.id_index
     assert index is not None, "a collection has an index on _id"
-    scan = scope.open(IndexScan(index, [(b"", b"\xff" * 9)], collection.ident, None, request.operation.check))
+    scan = scope.open(IndexScan(index, [(b"", b"\xff" * 9)], collection.ident, None, scope.check))
     for document in scan:
         digest.update(document)
     scope.forget(scan)

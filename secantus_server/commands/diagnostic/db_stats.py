@@ -22,11 +22,11 @@ def db_stats(request: Request, args: dict[str, Any]) -> Reply:
         collections = transaction.catalog.collections(request.db)
         stored = [collection for collection in collections if not collection.is_view]
         views = len(collections) - len(stored)
-        scope = ReadScope(transaction.unit)
+        scope = ReadScope(transaction.unit, request.operation.check)
         for collection in stored:
-            count, size = document_bytes(collection, scope, request.operation.check)
+            count, size = document_bytes(collection, scope)
             objects, data = objects + count, data + size
-            index_size += sum(index_bytes(index, scope, request.operation.check) for index in collection.counted_indexes)
+            index_size += sum(index_bytes(index, scope) for index in collection.counted_indexes)
         scope.close()
     scale = args["scale"]
     reply: Reply = {

@@ -61,5 +61,5 @@ def _errors(collection: Collection) -> list[dict[str, Any]]:
             "errmsg": f"The index with name {index.name} is not allowed in API version 1.",
         }
         for index in collection.indexes
-        if index.sparse or index.kind == "text"
+        if index.sparse or not index.kind.in_api_v1
     ]

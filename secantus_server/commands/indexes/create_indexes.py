@@ -20,9 +20,11 @@ from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import Index
-from secantus_server.index.build import direction, index_kind, make_index
+from secantus_server.index.build import make_index
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.index.spec import check_id_collation, check_kind_has_collations, check_requested, known_options
+from secantus_server.index.key_pattern import direction
+from secantus_server.index.kinds.kind import kind_of
+from secantus_server.index.spec import check_id_collation, check_kind_has_collations, check_requested, is_on_id, known_options
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
@@ -100,12 +102,12 @@ def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, A
         CommandError: 67, an index of this kind cannot have a collation; 2, the index on `_id` differs from the collection's.
     """
     own = collection.options.get("collation")
-    if list(spec["key"]) == ["_id"] and index_kind(spec["key"]) == "btree":
+    if is_on_id(spec["key"]):
         check_id_collation(spec, own)
     given = spec.get("collation", own)
     complete = {key: value for key, value in spec.items() if key != "collation"}
     if given is not None and given["locale"] != "simple":
-        check_kind_has_collations(index_kind(spec["key"]), given)
+        check_kind_has_collations(kind_of(spec["key"]), given)
         complete["collation"] = given
     return complete
 
@@ -120,18 +122,22 @@ def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict
     new: list[dict[str, Any]] = []
     for spec in specs:
         if not any(_same_index(spec, other, new) for other in [*have, *new]):
-            _check_only_text(spec, [*have, *new])
+            _check_only_one(spec, [*have, *new])
             new.append(spec)
     if len(have) + len(new) > MAX_INDEXES:
         raise CommandError(67, f"add index fails, too many indexes for {collection.namespace} key:{document_text(specs[-1]['key'])}")
     return new
 
 
-def _check_only_text(spec: dict[str, Any], others: list[dict[str, Any]]) -> None:
-    """Refuse a second text index."""
-    texts = [other["name"] for other in others if index_kind(other["key"]) == "text"]
-    if texts and index_kind(spec["key"]) == "text":
-        raise CommandError(67, f'only one text index per collection allowed, found existing text index "{texts[0]}"')
+def _check_only_one(spec: dict[str, Any], others: list[dict[str, Any]]) -> None:
+    """Refuse a second index of a kind that a collection may have only one of."""
+    kind = kind_of(spec["key"])
+    if not kind.one_per_collection:
+        return
+    for other in others:
+        if kind_of(other["key"]) is kind:
+            text = f'only one {kind.name} index per collection allowed, found existing {kind.name} index "{other["name"]}"'
+            raise CommandError(67, text)
 
 
 def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str, Any]]) -> bool:

@@ -1,7 +1,8 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from secantus_server.mql.match._nodes import MatchExpression
+from secantus_server.mql.regex import Pattern
 
 class Rule: ...
 
@@ -49,4 +50,4 @@ class DependencyRule(Rule):
     def __init__(self, name: str, rule: Rule) -> None: ...
 
 class PropertiesRule(Rule):
-    def __init__(self, named: dict[str, Rule], patterns: list[tuple[Callable[[str], object], Rule]], others: Rule | None) -> None: ...
+    def __init__(self, named: dict[str, Rule], patterns: list[tuple[Pattern, Rule]], others: Rule | None) -> None: ...

@@ -11,6 +11,7 @@ from libc.string cimport memset
 from secantus_server.bson._codec cimport decode_element
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32
 from secantus_server.mql.match._nodes cimport MatchExpression
+from secantus_server.mql.regex._pattern cimport Pattern
 
 from secantus_server.bson import key_string
 from secantus_server.mql.match.schema_values import is_multiple, without_order
@@ -308,7 +309,7 @@ cdef class PropertiesRule(Rule):
 
     Arguments:
         named: the rule of each named field.
-        patterns: pairs of a function that matches a field's name and the rule for the fields it matches.
+        patterns: pairs of a compiled regular expression and the rule for the fields whose names it matches.
         others: the rule of fields that are neither named nor match a pattern, or None.
     """
 
@@ -318,7 +319,8 @@ cdef class PropertiesRule(Rule):
 
     def __init__(self, dict named not None, list patterns not None, Rule others):
         as_rules(named.values())
-        as_rules(rule for search, rule in patterns)
+        as_rules(rule for pattern, rule in patterns)
+        assert all(isinstance(pattern, Pattern) for pattern, rule in patterns), patterns
         self.named = {name.encode("utf-8", "surrogateescape"): rule for name, rule in named.items()}
         self.patterns = patterns
         self.others = others
@@ -340,8 +342,8 @@ cdef class PropertiesRule(Rule):
         cdef bint known = rule is not None
         if known and not (<Rule>rule).accepts(element):
             return False
-        for search, rule in self.patterns:
-            if search(name.decode("utf-8", "surrogateescape")) is not None:
+        for pattern, rule in self.patterns:
+            if (<Pattern>pattern).matches_bytes(<const uint8_t*>element.name, element.name_len):
                 known = True
                 if not (<Rule>rule).accepts(element):
                     return False

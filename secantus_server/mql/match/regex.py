@@ -6,19 +6,17 @@ from secantus_server.bson.values import Regex
 from secantus_server.errors import CommandError
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match._regex import RegexMatch
-from secantus_server.mql.match.pcre import compile_pattern
 from secantus_server.mql.match.registry import Clause, field_operator
+from secantus_server.mql.regex import compile_pattern
 
 
 def regex_match(path: str, pattern: str, options: str) -> RegexMatch:
     """Return the node of a regular expression at a path.
 
     Raises:
-        CommandError: 2, 51091, 51108 or 238 for an invalid or unsupported pattern or options.
+        CommandError: 2, 51091 or 51108 for an invalid pattern or options.
     """
-    compiled = compile_pattern(pattern, options)
-    literal = None if compiled.literal is None else compiled.literal.encode("utf-8", "surrogateescape")
-    return RegexMatch(path, pattern, options, compiled.regex.search, literal, compiled.anchored)
+    return RegexMatch(path, pattern, options, compile_pattern(pattern, options))
 
 
 @field_operator("$regex")

@@ -25,8 +25,7 @@ from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
 from secantus_server.pipeline.stages.geo_near_spec import GeoNearSpec, is_geojson, parse_geo_near
 from secantus_server.pipeline.stages.match import Match
-
-SPHERE, PLANE = "2dsphere", "2d"
+from secantus_server.query.near import NearKind, near_kinds
 
 
 @stage("$geoNear")
@@ -71,23 +70,23 @@ class GeoNear(Stage):
         found.sort(key=lambda item: item[0])
         yield from (self._with_fields(distance, document, match, kind, point) for distance, document in found)
 
-    def _match(self, key: str, point: Any, kind: str) -> GeoNearMatch:
+    def _match(self, key: str, point: Any, kind: NearKind) -> GeoNearMatch:
         condition = self.near.condition(point)
         match = parse_match({key: condition}, self.ctx.parse)
         assert isinstance(match, GeoNearMatch), "a filter of one near condition is that condition"
-        if kind == PLANE and match.spherical:
+        if kind.is_flat and match.spherical:
             measure = _measure_by_chord(match.point)
             return GeoNearMatch(key, match.point, True, match.min_distance, match.max_distance, measure, condition)
         return match
 
-    def _with_fields(self, distance: float, document: bytes, match: GeoNearMatch, kind: str, point: Any) -> bytes:
+    def _with_fields(self, distance: float, document: bytes, match: GeoNearMatch, kind: NearKind, point: Any) -> bytes:
         if self.near.distance_field is not None:
             document = FieldSetter(self.near.distance_field).set(document, distance * self.near.multiplier)
         if self.near.location_field is not None:
             document = FieldSetter(self.near.location_field).set(document, self._location(document, match.path, kind, point))
         return document
 
-    def _location(self, document: bytes, key: str, kind: str, point: Any) -> Any:
+    def _location(self, document: bytes, key: str, kind: NearKind, point: Any) -> Any:
         """The document's location; of several the nearest."""
         value = FieldPath(key).evaluate(document)
         if type(value) is not list or not value or type(value[0]) not in (dict, list):
@@ -95,37 +94,33 @@ class GeoNear(Stage):
         measure = self._match("v", point, kind).distance
         return min(value, key=lambda item: _or_infinite(measure(encode({"v": item}))))
 
-    def _index(self, point: Any) -> tuple[str, str]:
-        """The path and the kind of the index that serves the query."""
+    def _index(self, point: Any) -> tuple[str, NearKind]:
+        """Return the path and the kind of the index that serves the query."""
         db, name = self.ctx.db, self.ctx.collection
         assert name is not None, "the parser has checked that there is a collection"
         if self.ctx.operations.target(db, name) is None:
             raise CommandError(26, f"$geoNear requires a geo index to run, but {db}.{name} does not exist")
         paths = self._paths(db, name)
-        wanted = [SPHERE] if is_geojson(point) else [PLANE, SPHERE] if self.near.spherical else [PLANE]
+        wanted = [kind for kind in near_kinds() if kind.serves_near(spherical=self.near.spherical, geojson=is_geojson(point))]
         key = self.near.key or _only_path(paths, f"{db}.{name}")
-        kind = next((kind for kind in wanted if key in paths[kind]), None)
+        kind = next((kind for kind in wanted if key in paths[kind.name]), None)
         if kind is None:
             raise CommandError(291, f"error processing query: ns={db}.{name} :: caused by :: unable to find index for $geoNear query")
         return key, kind
 
     def _paths(self, db: str, name: str) -> dict[str, list[str]]:
-        """The paths that have an index of each kind."""
-        found: dict[str, list[str]] = {PLANE: [], SPHERE: []}
-        for index in self.ctx.operations.index_stats(db, name):
-            for path, kind in index["key"].items():
-                if kind in (PLANE, SPHERE):
-                    found[kind].append(path)
-        return found
+        """Return the paths that have an index of each kind."""
+        keys = [index["key"] for index in self.ctx.operations.index_stats(db, name)]
+        return {kind.name: [path for key in keys for path in key if kind.locates(key, path)] for kind in near_kinds()}
 
 
 def _only_path(paths: dict[str, list[str]], namespace: str) -> str:
-    """The path to search if the user names none: flat indexes come first, and there may be only one of a kind."""
-    for kind in (PLANE, SPHERE):
-        if len(paths[kind]) > 1:
+    """Return the path to search if the user names none: that of the only index of the preferred kind."""
+    for kind, found in paths.items():
+        if len(found) > 1:
             raise CommandError(27, f"There is more than one {kind} index on {namespace}; unclear which to use for $geoNear")
-        if paths[kind]:
-            return paths[kind][0]
+        if found:
+            return found[0]
     raise CommandError(27, "$geoNear requires a 2d or 2dsphere index, but none were found")
 
 

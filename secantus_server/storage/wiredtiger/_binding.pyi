@@ -23,6 +23,9 @@ class Connection:
         """Change settings of the open database."""
     def statistics(self) -> dict[str, int]:
         """Return WiredTiger's database statistics by description ("cache: bytes currently in the cache")."""
+    @property
+    def cache_bytes(self) -> int:
+        """The number of bytes in WiredTiger's cache."""
     def log_end(self) -> int:
         """Return the end of the log's last record: the file number in the upper half, the offset in the lower."""
     def describe_idents(self, describe: Callable[[int, int], str]) -> None:

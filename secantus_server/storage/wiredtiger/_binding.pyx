@@ -15,7 +15,8 @@ from libc.string cimport memcpy, memset, strlen, strncpy, strstr
 
 from secantus_server.storage.wiredtiger.capi cimport (
     WT_CACHE_FULL, WT_CONNECTION, WT_CURSOR, WT_ERROR, WT_EVENT_HANDLER, WT_PANIC, WT_PREPARE_CONFLICT, WT_ROLLBACK,
-    WT_RUN_RECOVERY, WT_SESSION, WT_TRY_SALVAGE, secantus_log_end, wiredtiger_crc32c_with_seed_func, wiredtiger_open, wiredtiger_strerror,
+    WT_RUN_RECOVERY, WT_SESSION, WT_TRY_SALVAGE, secantus_cache_bytes, secantus_log_end, wiredtiger_crc32c_with_seed_func, wiredtiger_open,
+    wiredtiger_strerror,
 )
 
 from secantus_server.errors import CommandError
@@ -136,6 +137,11 @@ cdef class Connection:
         finally:
             self.reconfigure(b"statistics=(none)")
         return found
+
+    @property
+    def cache_bytes(self):
+        """The bytes in WiredTiger's cache, which in memory are the whole store with what was overwritten and not given back."""
+        return secantus_cache_bytes(self.handle) if self.usable else 0
 
     def log_end(self):
         """Return the end of the log's last record: the file number in the upper half, the offset in the lower."""

@@ -1,13 +1,15 @@
 # The part of wiredtiger.h that the binding uses.
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef extern from "wiredtiger.h" nogil:
     """
     /* Of our own patch: see vendor/patches. */
     extern void secantus_log_end(WT_CONNECTION *connection, uint32_t *number, uint32_t *offset);
+    extern uint64_t secantus_cache_bytes(WT_CONNECTION *connection);
     """
     void secantus_log_end(WT_CONNECTION *, uint32_t *, uint32_t *)
+    uint64_t secantus_cache_bytes(WT_CONNECTION *)
     uint32_t (*wiredtiger_crc32c_with_seed_func())(uint32_t, const void *, size_t) noexcept nogil
     ctypedef struct WT_ITEM:
         const void *data

@@ -1,1 +1,1 @@
-"""A folder with nothing but the plugin: it is put on the path of another environment, where our other names must not be."""
+"""A folder that contains only the plugin: another environment adds it to its path, where our other module names must not appear."""

@@ -1,8 +1,8 @@
-"""A pytest plugin that writes each test's fate to a file as it happens, so that a suite can be killed and taken up again.
+"""A pytest plugin that appends each test's outcome to a file at once, so that a suite can be killed and resumed.
 
-It runs in the driver's own environment and imports nothing of this project. RECORD names the file; each line of it is
+It runs in the driver's own environment and imports nothing from this project. RECORD names the file; each line of it is
 `["started", id]`, `["outcome", id, classname, name, outcome, message, text, seconds]` or, at the end, `["finished", code]`.
-Tests that the file names already are left out, unless whoever reads it has written `["again", id]`.
+Tests that the file already names are skipped, unless the file's reader has added `["again", id]`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _write(*line: object) -> None:
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Leaves out what has been started before."""
+    """Deselect the tests that have been started before."""
     lines = _RECORD.read_text(encoding="utf-8").splitlines() if _RECORD.exists() else []
     known = set()
     for line in lines:
@@ -31,12 +31,12 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
-    """A test begins."""
+    """Record that a test has started."""
     _write("started", nodeid)
 
 
 def pytest_runtest_logreport(report: Any) -> None:
-    """A test's set-up, body or tear-down is over: its body counts, and whatever went wrong around it."""
+    """Record the outcome of a test's body, and any failure in its setup or teardown."""
     if report.when != "call" and report.outcome == "passed":
         return
     outcome = "error" if report.when != "call" and report.outcome == "failed" else report.outcome
@@ -47,13 +47,13 @@ def pytest_runtest_logreport(report: Any) -> None:
 
 
 def pytest_sessionfinish(exitstatus: int) -> None:
-    """All tests have been run: an interrupted or broken session does not say so."""
+    """Record that all tests have run, unless the session was interrupted or broken."""
     if int(exitstatus) in (0, 1, 5):
         _write("finished", int(exitstatus))
 
 
 def _message(report: Any) -> str:
-    """Why a test failed or was skipped, in a line."""
+    """Return in one line why a test failed or was skipped."""
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is not None:
         return str(crash.message)[:1000]

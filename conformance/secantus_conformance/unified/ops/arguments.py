@@ -1,4 +1,4 @@
-"""Arguments of operations, from the format's names and forms to pymongo's."""
+"""The conversion of operation arguments from the format's names and values to pymongo's."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _RETURN_DOCUMENT = {"before": ReturnDocument.BEFORE, "after": ReturnDocument.AFT
 
 
 def keywords(test: TestContext, arguments: dict[str, Any], *, verbatim: str = "", **renamed: str) -> dict[str, Any]:
-    """Keyword arguments for a pymongo method.
+    """Return the keyword arguments for a pymongo method.
 
-    Names become snake_case, except those in `verbatim` (which pymongo sends to the server as they are) and those
-    that `renamed` maps. Values become pymongo's objects. Raises BadTest for a value that is not allowed.
+    Names become snake_case, except those in `verbatim` (which pymongo sends to the server unchanged) and those
+    that `renamed` maps. Values become pymongo objects. Raises BadTest for an invalid value.
     """
     kept = verbatim.split()
     result = {}
@@ -33,7 +33,7 @@ def keywords(test: TestContext, arguments: dict[str, Any], *, verbatim: str = ""
 
 
 def convert(test: TestContext, name: str, value: Any) -> Any:
-    """One argument's value as pymongo takes it. Raises BadTest for a value that is not allowed."""
+    """Convert one argument's value for pymongo. Raises BadTest for an invalid value."""
     if name == "session":
         return test.entities.session(value)
     if name in options.CONVERTERS:

@@ -18,22 +18,22 @@ from secantus_conformance.unified.ops.registry import operation
 
 @operation("bucket", "upload", "filename source", "chunkSizeBytes metadata contentType disableMD5 session")
 def upload(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
-    """Stores a file; the result is its id."""
+    """Store a file; the result is its id."""
     return target.upload_from_stream(**_file(test, arguments))
 
 
 @operation("bucket", "uploadWithId", "id filename source", "chunkSizeBytes metadata contentType disableMD5 session")
 def upload_with_id(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
-    """Stores a file under a given id."""
+    """Store a file under a given id."""
     return target.upload_from_stream_with_id(**_file(test, arguments))
 
 
 def _file(test: TestContext, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of an upload. pymongo never writes a checksum, and keeps the content type in the metadata."""
+    """Return the arguments of an upload. pymongo never writes a checksum, and keeps the content type in the metadata."""
     arguments.pop("disableMD5", None)
     source = arguments["source"]
     if not isinstance(source, Mapping) or list(source) != ["$$hexBytes"]:
-        raise BadTest("malformed", f"A source is written as {{$$hexBytes: ...}}, not {source!r}.")
+        raise BadTest("malformed", f"A source must have the form {{$$hexBytes: ...}}, not {source!r}.")
     arguments["source"] = hex_bytes(source["$$hexBytes"])
     if "contentType" in arguments:
         arguments.setdefault("metadata", {})["contentType"] = arguments.pop("contentType")
@@ -42,51 +42,51 @@ def _file(test: TestContext, arguments: dict[str, Any]) -> dict[str, Any]:
 
 @operation("bucket", "download", "id", "session")
 def download(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
-    """The bytes of a file by its id."""
+    """Return the bytes of a file by its id."""
     with target.open_download_stream(**keywords(test, arguments, id="file_id")) as stream:
         return stream.read()
 
 
 @operation("bucket", "downloadByName", "filename", "revision session")
 def download_by_name(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
-    """The bytes of a file by its name and revision."""
+    """Return the bytes of a file by its name and revision."""
     with target.open_download_stream_by_name(**keywords(test, arguments)) as stream:
         return stream.read()
 
 
 @operation("bucket", "delete", "id", "session")
 def delete(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
-    """Deletes a file by its id."""
+    """Delete a file by its id."""
     return target.delete(**keywords(test, arguments, id="file_id"))
 
 
 @operation("bucket", "deleteByName", "filename", "session")
 def delete_by_name(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
-    """Deletes all revisions of a name."""
+    """Delete all revisions of a name."""
     return target.delete_by_name(**keywords(test, arguments))
 
 
 @operation("bucket", "rename", "id newFilename", "session")
 def rename(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
-    """Renames a file by its id."""
+    """Rename a file by its id."""
     return target.rename(**keywords(test, arguments, id="file_id"))
 
 
 @operation("bucket", "renameByName", "filename newFilename", "session")
 def rename_by_name(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
-    """Renames all revisions of a name."""
+    """Rename all revisions of a name."""
     return target.rename_by_name(**keywords(test, arguments))
 
 
 @operation("bucket", "find", "filter", "batchSize limit skip sort session maxTimeMS", rows=True)
 def find(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
-    """The files that match, as the documents of the files collection."""
+    """Return the matching documents of the files collection."""
     return [driver_private.file_document(stream) for stream in target.find(**keywords(test, arguments))]
 
 
 @operation("bucket", "drop")
 def drop(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> Any:
-    """Drops both collections of the bucket, files first, as the GridFS specification has it; pymongo leaves that to its users."""
+    """Drop both collections of the bucket, files first, as the GridFS specification requires; pymongo has no method for it."""
     files, chunks = driver_private.bucket_collections(target)
     with pymongo.timeout(_remaining_or(files.database.client.options.timeout)):
         files.drop()
@@ -94,6 +94,6 @@ def drop(test: TestContext, target: GridFSBucket, arguments: dict[str, Any]) -> 
 
 
 def _remaining_or(default: float | None) -> float | None:
-    """The seconds that the test gives this operation, else those that the client gives every operation: they cover it as a whole."""
+    """Return the remaining seconds of the test's timeout for this operation, otherwise those of the client's timeout."""
     explicit = driver_private.explicit_timeout()
     return default if explicit is None else explicit

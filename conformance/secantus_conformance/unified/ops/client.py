@@ -16,30 +16,30 @@ impossible("client", ["listDatabaseObjects"], "pymongo has no method that lists 
 
 @operation("client", "close")
 def close(test: TestContext, target: MongoClient[Any], arguments: dict[str, Any]) -> Any:
-    """Closes the client."""
+    """Close the client."""
     return target.close()
 
 
 @operation("client", "dropDatabase", "database", "session comment")
 def drop_database(test: TestContext, target: MongoClient[Any], arguments: dict[str, Any]) -> Any:
-    """Drops a database."""
+    """Drop a database."""
     return target.drop_database(**keywords(test, arguments, database="name_or_database"))
 
 
 @operation("client", "listDatabases", "", "filter session comment authorizedDatabases", rows=True)
 def list_databases(test: TestContext, target: MongoClient[Any], arguments: dict[str, Any]) -> Any:
-    """All databases."""
+    """Return all databases."""
     return target.list_databases(**keywords(test, arguments, verbatim="authorizedDatabases")).to_list()
 
 
 @operation("client", "listDatabaseNames", "", "session comment")
 def list_database_names(test: TestContext, target: MongoClient[Any], arguments: dict[str, Any]) -> Any:
-    """The names of all databases."""
+    """Return the names of all databases."""
     return target.list_database_names(**keywords(test, arguments))
 
 
 @operation("client", "appendMetadata", "driverInfoOptions")
 def append_metadata(test: TestContext, target: MongoClient[Any], arguments: dict[str, Any]) -> Any:
-    """Adds to what the client tells a server about itself."""
+    """Append to the metadata that the client sends to servers."""
     info = arguments["driverInfoOptions"]
     return target.append_metadata(DriverInfo(info["name"], info.get("version"), info.get("platform")))

@@ -20,19 +20,19 @@ impossible("collection", ["listIndexNames"], "pymongo has no list_index_names()"
 
 @operation("collection", "createIndex", "keys", _INDEX + " rawData")
 def create_index(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Creates an index; the result is its name."""
+    """Create an index and return its name."""
     return target.create_index(**keywords(test, arguments, verbatim=_VERBATIM))
 
 
 @operation("collection", "dropIndex", "name", "session comment maxTimeMS rawData")
 def drop_index(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Drops an index by its name."""
+    """Drop an index by its name."""
     return target.drop_index(**keywords(test, arguments, verbatim=_VERBATIM, name="index_or_name"))
 
 
 @operation("collection", "dropIndexes", "", "session comment maxTimeMS rawData")
 def drop_indexes(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Drops all indexes but the one on _id."""
+    """Drop all indexes except the one on _id."""
     return target.drop_indexes(**keywords(test, arguments, verbatim=_VERBATIM))
 
 
@@ -45,13 +45,13 @@ def drop_indexes(test: TestContext, target: Collection[Any], arguments: dict[str
     cannot={**NO_TIMEOUT_MODE, "batchSize": "pymongo's list_indexes has no batchSize", "rawData": "pymongo's list_indexes has no rawData"},
 )
 def list_indexes(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """All indexes."""
+    """Return all indexes."""
     return [dict(index) for index in target.list_indexes(**keywords(test, arguments))]
 
 
 @operation("collection", "rename", "to", "dropTarget session comment")
 def rename(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Renames the collection."""
+    """Rename the collection."""
     return target.rename(**keywords(test, arguments, verbatim="dropTarget", to="new_name"))
 
 
@@ -61,29 +61,29 @@ def _search_model(spec: dict[str, Any]) -> SearchIndexModel:
 
 @operation("collection", "createSearchIndex", "model")
 def create_search_index(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Creates a search index; the result is its name."""
+    """Create a search index and return its name."""
     return target.create_search_index(_search_model(arguments["model"]))
 
 
 @operation("collection", "createSearchIndexes", "models")
 def create_search_indexes(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Creates search indexes; the result is their names."""
+    """Create search indexes and return their names."""
     return target.create_search_indexes([_search_model(model) for model in arguments["models"]])
 
 
 @operation("collection", "dropSearchIndex", "name")
 def drop_search_index(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Drops a search index."""
+    """Drop a search index."""
     return target.drop_search_index(arguments["name"])
 
 
 @operation("collection", "updateSearchIndex", "name definition")
 def update_search_index(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Changes a search index."""
+    """Change a search index."""
     return target.update_search_index(arguments["name"], arguments["definition"])
 
 
 @operation("collection", "listSearchIndexes", "", "name aggregationOptions", rows=True)
 def list_search_indexes(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """All search indexes, or those of a name."""
+    """Return all search indexes, or those with the given name."""
     return target.list_search_indexes(arguments.get("name"), **arguments.get("aggregationOptions", {})).to_list()

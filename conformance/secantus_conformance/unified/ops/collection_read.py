@@ -19,7 +19,7 @@ _FIND = (
 _AGGREGATE = "session allowDiskUse collation let batchSize comment bypassDocumentValidation maxTimeMS maxAwaitTimeMS hint"
 _VERBATIM_AGGREGATE = "allowDiskUse batchSize bypassDocumentValidation maxTimeMS maxAwaitTimeMS"
 
-impossible("collection", ["count"], "pymongo has no count(); count_documents and estimated_document_count took its place")
+impossible("collection", ["count"], "pymongo has no count(), only count_documents and estimated_document_count")
 impossible("collection", ["mapReduce"], "pymongo has no map_reduce()")
 
 
@@ -31,43 +31,43 @@ def _find(test: TestContext, target: Collection[Any], arguments: dict[str, Any])
 
 @operation("collection", "find", "filter", _FIND, rows=True, cannot=NO_TIMEOUT_MODE)
 def find(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """All documents of a find."""
+    """Return all documents of a find."""
     return _find(test, target, arguments).to_list()
 
 
 @operation("collection", "createFindCursor", "filter", _FIND, cannot=NO_TIMEOUT_MODE)
 def create_find_cursor(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """A cursor whose find has been run."""
+    """Return a cursor whose find has run."""
     return FirstResultCursor.of_find(_find(test, target, arguments))
 
 
 @operation("collection", "findOne", "filter", _FIND)
 def find_one(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """The first document, or None."""
+    """Return the first document, or None."""
     return target.find_one(**keywords(test, arguments))
 
 
 @operation("collection|database", "aggregate", "pipeline", _AGGREGATE, rows=True, cannot=NO_TIMEOUT_MODE)
 def aggregate(test: TestContext, target: Any, arguments: dict[str, Any]) -> Any:
-    """All documents of an aggregation."""
+    """Return all documents of an aggregation."""
     return target.aggregate(**keywords(test, arguments, verbatim=_VERBATIM_AGGREGATE)).to_list()
 
 
 @operation("collection", "distinct", "fieldName filter", "session collation comment hint maxTimeMS")
 def distinct(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """The distinct values of a field, which are values and not root documents."""
+    """Return the distinct values of a field. They are values, not root documents."""
     return target.distinct(**keywords(test, arguments, verbatim="maxTimeMS", fieldName="key"))
 
 
 @operation("collection", "countDocuments", "filter", "session collation skip limit comment hint maxTimeMS")
 def count_documents(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """The number of documents that match, by an aggregation."""
+    """Return the number of matching documents, counted by an aggregation."""
     return target.count_documents(**keywords(test, arguments, verbatim="maxTimeMS"))
 
 
 @operation("collection", "estimatedDocumentCount", "", "comment maxTimeMS")
 def estimated_document_count(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """The number of documents, by the count command."""
+    """Return the number of documents, by the count command."""
     return target.estimated_document_count(**keywords(test, arguments, verbatim="maxTimeMS"))
 
 
@@ -80,5 +80,5 @@ def estimated_document_count(test: TestContext, target: Collection[Any], argumen
     cannot=NO_TIMEOUT_MODE,
 )
 def create_change_stream(test: TestContext, target: Any, arguments: dict[str, Any]) -> Any:
-    """A change stream whose aggregate has been run."""
+    """Return a change stream whose aggregate has run."""
     return target.watch(**keywords(test, arguments))

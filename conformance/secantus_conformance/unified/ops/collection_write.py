@@ -22,25 +22,25 @@ _NO_RAW_DATA = {"rawData": "pymongo has no rawData"}
 
 @operation("collection", "insertOne", "document", "session bypassDocumentValidation comment", cannot=_NO_RAW_DATA)
 def insert_one(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Inserts a document."""
+    """Insert a document."""
     return results.insert_one(target.insert_one(**keywords(test, arguments)))
 
 
 @operation("collection", "insertMany", "documents", "session bypassDocumentValidation comment ordered", cannot=_NO_RAW_DATA)
 def insert_many(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Inserts documents."""
+    """Insert documents."""
     return results.insert_many(target.insert_many(**keywords(test, arguments)))
 
 
 @operation("collection", "updateOne", "filter update", _UPDATE + " sort", cannot=_NO_RAW_DATA)
 def update_one(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Updates the first document that matches."""
+    """Update the first matching document."""
     return results.update(target.update_one(**_sorted(keywords(test, arguments))))
 
 
 @operation("collection", "updateMany", "filter update", _UPDATE, cannot=_NO_RAW_DATA)
 def update_many(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Updates all documents that match."""
+    """Update all matching documents."""
     return results.update(target.update_many(**keywords(test, arguments)))
 
 
@@ -52,12 +52,12 @@ def update_many(test: TestContext, target: Collection[Any], arguments: dict[str,
     cannot=_NO_RAW_DATA,
 )
 def replace_one(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Replaces the first document that matches."""
+    """Replace the first matching document."""
     return results.update(target.replace_one(**_sorted(keywords(test, arguments))))
 
 
 def _sorted(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The sort of an update as the document that pymongo takes there."""
+    """Return the sort of an update as the document that pymongo expects here."""
     if "sort" in arguments:
         arguments["sort"] = dict(arguments["sort"])
     return arguments
@@ -65,19 +65,19 @@ def _sorted(arguments: dict[str, Any]) -> dict[str, Any]:
 
 @operation("collection", "deleteOne", "filter", _DELETE, cannot=_NO_RAW_DATA)
 def delete_one(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Deletes the first document that matches."""
+    """Delete the first matching document."""
     return results.delete(target.delete_one(**keywords(test, arguments)))
 
 
 @operation("collection", "deleteMany", "filter", _DELETE, cannot=_NO_RAW_DATA)
 def delete_many(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Deletes all documents that match."""
+    """Delete all matching documents."""
     return results.delete(target.delete_many(**keywords(test, arguments)))
 
 
 @operation("collection", "findOneAndDelete", "filter", _FIND_AND, cannot=_NO_RAW_DATA)
 def find_one_and_delete(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Deletes a document and returns it."""
+    """Delete a document and return it."""
     return target.find_one_and_delete(**keywords(test, _collection_only(arguments), verbatim=_VERBATIM))
 
 
@@ -89,7 +89,7 @@ def find_one_and_delete(test: TestContext, target: Collection[Any], arguments: d
     cannot=_NO_RAW_DATA,
 )
 def find_one_and_replace(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Replaces a document and returns it, before or after."""
+    """Replace a document and return its old or new version."""
     return target.find_one_and_replace(**keywords(test, _collection_only(arguments), verbatim=_VERBATIM))
 
 
@@ -101,7 +101,7 @@ def find_one_and_replace(test: TestContext, target: Collection[Any], arguments: 
     cannot=_NO_RAW_DATA,
 )
 def find_one_and_update(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Updates a document and returns it, before or after."""
+    """Update a document and return its old or new version."""
     return target.find_one_and_update(**keywords(test, _collection_only(arguments), verbatim=_VERBATIM))
 
 

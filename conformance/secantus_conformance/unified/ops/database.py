@@ -25,7 +25,7 @@ impossible("database", ["listCollectionObjects"], "pymongo has no method that li
 
 
 def _command(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The command with its name as the first key. Raises BadTest if the name is not in it."""
+    """Return the command with its name as the first key. Raises BadTest if it does not contain the name."""
     name, command = arguments.pop("commandName"), arguments.pop("command")
     if name not in command:
         raise BadTest("bad-argument", f"The command has no key {name!r}.")
@@ -34,7 +34,7 @@ def _command(arguments: dict[str, Any]) -> dict[str, Any]:
 
 @operation("database", "runCommand", "commandName command", "session readPreference")
 def run_command(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """Runs a command and returns its reply."""
+    """Run a command and return its reply."""
     return target.command(_command(arguments), **keywords(test, arguments))
 
 
@@ -49,19 +49,19 @@ def _cursor(test: TestContext, target: Database[Any], arguments: dict[str, Any])
 
 @operation("database", "runCursorCommand", "commandName command", _CURSOR_COMMAND, rows=True, cannot=NO_TIMEOUT_MODE)
 def run_cursor_command(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """All documents of the cursor that a command returns."""
+    """Return all documents of the cursor that a command returns."""
     return _cursor(test, target, arguments).to_list()
 
 
 @operation("database", "createCommandCursor", "commandName command", _CURSOR_COMMAND, cannot=NO_TIMEOUT_MODE)
 def create_command_cursor(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """The cursor that a command returns."""
+    """Return the cursor that a command returns."""
     return FirstResultCursor(_cursor(test, target, arguments))
 
 
 @operation("database", "createCollection", "collection", _CREATE)
 def create_collection(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """Creates a collection, without the listCollections by which pymongo would look first; the result is the collection."""
+    """Create a collection and return it, without the listCollections command that pymongo would send first."""
     name = arguments.pop("collection")
     session = test.entities.session(arguments.pop("session")) if "session" in arguments else None
     return target.create_collection(name, check_exists=False, session=session, **arguments)
@@ -69,14 +69,14 @@ def create_collection(test: TestContext, target: Database[Any], arguments: dict[
 
 @operation("database", "modifyCollection", "collection", _MODIFY)
 def modify_collection(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """Changes a collection's options; pymongo has no method for it but the command."""
+    """Change a collection's options with the command, for which pymongo has no method."""
     session = test.entities.session(arguments.pop("session")) if "session" in arguments else None
     return target.command({"collMod": arguments.pop("collection"), **arguments}, session=session)
 
 
 @operation("database", "dropCollection", "collection", "session comment encryptedFields")
 def drop_collection(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """Drops a collection."""
+    """Drop a collection."""
     return target.drop_collection(**keywords(test, arguments, collection="name_or_collection"))
 
 
@@ -84,7 +84,7 @@ def drop_collection(test: TestContext, target: Database[Any], arguments: dict[st
     "database", "listCollections", "", "filter session comment batchSize nameOnly authorizedCollections", rows=True, cannot=NO_TIMEOUT_MODE
 )
 def list_collections(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """All collections."""
+    """Return all collections."""
     if "batchSize" in arguments:
         arguments["cursor"] = {"batchSize": arguments.pop("batchSize")}
     return target.list_collections(**keywords(test, arguments, verbatim="nameOnly authorizedCollections")).to_list()
@@ -92,5 +92,5 @@ def list_collections(test: TestContext, target: Database[Any], arguments: dict[s
 
 @operation("database", "listCollectionNames", "", "filter session comment")
 def list_collection_names(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """The names of all collections."""
+    """Return the names of all collections."""
     return target.list_collection_names(**keywords(test, arguments))

@@ -1,4 +1,4 @@
-"""The register of operations. A name or an argument that is not in it is an error: nothing is passed on by guessing."""
+"""The registry of operations. An unknown name or argument is an error: the runner does not guess."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_conformance.model import Skip
 from secantus_conformance.unified.context import TestContext
 
 Run = Callable[[TestContext, Any, dict[str, Any]], Any]
-# Arguments that pymongo has for no operation.
+# Arguments that pymongo supports for no operation.
 _NOBODY_TAKES = {"rawData": "pymongo has no rawData"}
 
 
@@ -19,8 +19,8 @@ _NOBODY_TAKES = {"rawData": "pymongo has no rawData"}
 class Operation:
     """An operation on one kind of entity.
 
-    `rows` says that its result is an iterable of root documents; `cannot` maps arguments to the reason why the
-    client cannot express them; `impossible` is the reason why it cannot run the operation at all.
+    `rows` means that its result is an iterable of root documents. `cannot` maps arguments to the reason why the
+    client cannot express them. `impossible` is the reason why the client cannot run the operation at all.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Operation:
     impossible: str = ""
 
     def check(self, arguments: dict[str, Any]) -> None:
-        """Raises BadTest for an unknown or missing argument, SkipTest for one the client cannot express."""
+        """Raise BadTest for an unknown or missing argument, SkipTest for one the client cannot express."""
         for name in arguments:
             if name in self.cannot:
                 raise SkipTest(Skip.CLIENT, self.cannot[name])
@@ -50,7 +50,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {}
 def operation(
     kinds: str, name: str, required: str = "", optional: str = "", *, rows: bool = False, cannot: dict[str, str] | None = None
 ) -> Callable[[Run], Run]:
-    """Registers a function as an operation of one or more kinds of entity, with its arguments in the format's names."""
+    """Register a function as an operation of one or more kinds of entity, with the format's argument names."""
 
     def register(function: Run) -> Run:
         for kind in kinds.split("|"):
@@ -64,7 +64,7 @@ def operation(
 
 
 def impossible(kinds: str, names: Sequence[str], reason: str) -> None:
-    """Registers operations that pymongo has no method for: tests with them are skipped, and the reason is listed."""
+    """Register operations that pymongo does not support: tests that use them are skipped with the given reason."""
 
     def skip(test: TestContext, target: Any, arguments: dict[str, Any]) -> Any:
         raise SkipTest(Skip.CLIENT, reason)
@@ -76,14 +76,14 @@ def impossible(kinds: str, names: Sequence[str], reason: str) -> None:
 
 
 class _Anything(frozenset[str]):
-    """A set that holds every string."""
+    """A set that contains every string."""
 
     def __contains__(self, item: object) -> bool:
         return True
 
 
 def check_possible(operations: Iterable[dict[str, Any]]) -> None:
-    """Raises SkipTest if pymongo has no way to run one of a test's operations, before any of them has run."""
+    """Raise SkipTest before a test runs if pymongo cannot run one of its operations."""
     for each in operations:
         found = [operation for (_, name), operation in OPERATIONS.items() if name == each.get("name")]
         if found and all(operation.impossible for operation in found):
@@ -94,7 +94,7 @@ def check_possible(operations: Iterable[dict[str, Any]]) -> None:
 
 
 def find_operation(kind: str, name: str) -> Operation:
-    """The operation of a name. Raises BadTest if the kind of entity has none such."""
+    """Return the operation with the given name. Raises BadTest if the kind of entity does not have it."""
     found = OPERATIONS.get((kind, name))
     if found is None:
         raise BadTest("unsupported-operation", f"A {kind} has no operation {name!r}.")

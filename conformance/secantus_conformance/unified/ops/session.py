@@ -1,4 +1,4 @@
-"""Operations of a session: transactions and their end."""
+"""Operations of a session."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ impossible("session", ["getSnapshotTime"], "pymongo's sessions have no snapshot 
 
 @operation("session", "startTransaction", "", _TRANSACTION)
 def start_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
-    """Starts a transaction; nothing comes back."""
+    """Start a transaction; return nothing."""
     test.transactions = True
     target.start_transaction(**options.transaction_options(arguments))
 
 
 @operation("session", "commitTransaction")
 def commit_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
-    """Commits."""
+    """Commit the transaction."""
     return target.commit_transaction()
 
 
 @operation("session", "abortTransaction")
 def abort_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
-    """Aborts."""
+    """Abort the transaction."""
     return target.abort_transaction()
 
 
 @operation("session", "endSession")
 def end_session(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
-    """Ends the session."""
+    """End the session."""
     return target.end_session()
 
 
 @operation("session", "withTransaction", "callback", _TRANSACTION)
 def with_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
-    """Runs operations as the callback of the convenient transaction API; their errors reach the driver, expected or not."""
+    """Run operations as the callback of withTransaction; their errors reach the driver, expected or not."""
     test.transactions = True
     operations = arguments.pop("callback")
 

@@ -1,4 +1,4 @@
-"""Operations of the runner itself that make something happen: fail points, entities, threads, loops."""
+"""Actions of the runner: fail points, entities, threads, loops."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from secantus_conformance.unified.threads import TestThread
 
 @operation("testRunner", "failPoint", "client failPoint", "session")
 def fail_point(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Sets a fail point on the server that a client selects."""
+    """Set a fail point on the server that a client selects."""
     session = test.entities.session(arguments["session"]) if "session" in arguments else None
     test.fail_points.set(test.entities.client(arguments["client"]), arguments["failPoint"], session)
 
 
 @operation("testRunner", "targetedFailPoint", "session failPoint")
 def targeted_fail_point(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Sets a fail point on the mongos that a session is pinned to."""
+    """Set a fail point on the mongos that a session is pinned to."""
     address = pinned_address(test.entities.session(arguments["session"]))
     if address is None:
         raise AssertionFailed("assertion", f"The session {arguments['session']} is not pinned to a mongos.", "a pinned session", "none")
@@ -31,28 +31,28 @@ def targeted_fail_point(test: TestContext, target: None, arguments: dict[str, An
 
 @operation("testRunner", "createEntities", "entities")
 def more_entities(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Makes entities in the middle of a test."""
+    """Create entities in the middle of a test."""
     create_entities(test, arguments["entities"])
 
 
 @operation("testRunner", "wait", "ms")
 def wait(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Lets time pass."""
+    """Wait for the given time."""
     time.sleep(arguments["ms"] / 1000)
 
 
 @operation("testRunner", "runOnThread", "thread operation")
 def run_on_thread(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Hands an operation to a thread."""
+    """Run an operation on a thread entity."""
     work = arguments["operation"]
     test.entities.typed(arguments["thread"], TestThread).schedule(lambda: test.run_operation(test, work))
 
 
 @operation("testRunner", "waitForThread", "thread")
 def wait_for_thread(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Waits until a thread has done all its work, and raises what went wrong in it."""
+    """Wait until a thread has run all its operations, and raise its error."""
     if not test.entities.typed(arguments["thread"], TestThread).wait():
-        raise AssertionFailed("assertion", f"The thread {arguments['thread']} did not end within ten seconds.")
+        raise AssertionFailed("assertion", f"The thread {arguments['thread']} did not finish within ten seconds.")
 
 
 @operation(
@@ -62,7 +62,7 @@ def wait_for_thread(test: TestContext, target: None, arguments: dict[str, Any]) 
     "storeErrorsAsEntity storeFailuresAsEntity storeSuccessesAsEntity storeIterationsAsEntity numIterations",
 )
 def loop(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Runs operations again and again; without numIterations once, since nobody interrupts this runner."""
+    """Run operations repeatedly; only once without numIterations, because nothing interrupts this runner."""
     kept = {key: arguments.get(f"store{key}AsEntity") for key in ("Errors", "Failures", "Successes", "Iterations")}
     errors: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
@@ -77,7 +77,7 @@ def loop(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
 
 
 def _attempt(test: TestContext, each: dict[str, Any], kept: dict[str, Any], errors: list[Any], failures: list[Any]) -> bool:
-    """Runs one operation of a loop; errors and failures go where the test wants them, or end it."""
+    """Run one operation of a loop; store its errors and failures where the test requests, otherwise raise them."""
     try:
         test.run_operation(test, each)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Operations of the runner that wait for, or count, events and changes of the topology."""
+"""Operations that wait for, or count, events and topology changes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def _count(test: TestContext, client: str, expected: dict[str, Any]) -> int:
 
 @operation("testRunner", "waitForEvent", "client event count")
 def wait_for_event(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Waits until a client has seen an event a number of times."""
+    """Wait until a client has seen an event the given number of times."""
     client, event, count = arguments["client"], arguments["event"], arguments["count"]
     if not test.listener(client).wait_until(lambda: _count(test, client, event) >= count, _EVENT_SECONDS):
         raise AssertionFailed(
             "event",
-            f"The event did not come {count} times within ten seconds.",
+            f"The event did not occur {count} times within ten seconds.",
             extjson.show({"event": event, "count": count}),
             _seen(test, client),
         )
@@ -35,12 +35,12 @@ def wait_for_event(test: TestContext, target: None, arguments: dict[str, Any]) -
 
 @operation("testRunner", "assertEventCount", "client event count")
 def assert_event_count(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """A client has seen an event exactly a number of times."""
+    """Assert that a client has seen an event exactly the given number of times."""
     client, event, count = arguments["client"], arguments["event"], arguments["count"]
     actual = _count(test, client, event)
     if actual != count:
         raise AssertionFailed(
-            "event", f"The event came {actual} times.", extjson.show({"event": event, "count": count}), _seen(test, client)
+            "event", f"The event occurred {actual} times.", extjson.show({"event": event, "count": count}), _seen(test, client)
         )
 
 
@@ -50,21 +50,21 @@ def _seen(test: TestContext, client: str) -> str:
 
 @operation("testRunner", "recordTopologyDescription", "client id")
 def record_topology_description(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Keeps what a client knows about the topology now."""
+    """Record the client's current view of the topology."""
     test.entities.define(arguments["id"], test.entities.client(arguments["client"]).topology_description)
 
 
 @operation("testRunner", "assertTopologyType", "topologyDescription topologyType")
 def assert_topology_type(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """A recorded topology is of a type."""
+    """Assert the type of a recorded topology."""
     description = test.entities.typed(arguments["topologyDescription"], TopologyDescription)
     if description.topology_type_name != arguments["topologyType"]:
-        raise AssertionFailed("assertion", "The topology is of another type.", arguments["topologyType"], description.topology_type_name)
+        raise AssertionFailed("assertion", "The topology has a different type.", arguments["topologyType"], description.topology_type_name)
 
 
 @operation("testRunner", "waitForPrimaryChange", "client priorTopologyDescription", "timeoutMS")
 def wait_for_primary_change(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Waits until a client knows another primary than the recorded topology did."""
+    """Wait until a client sees another primary than the one in the recorded topology."""
     client = test.entities.client(arguments["client"])
     before = _primary(test.entities.typed(arguments["priorTopologyDescription"], TopologyDescription))
     deadline = time.monotonic() + arguments.get("timeoutMS", 10_000) / 1000

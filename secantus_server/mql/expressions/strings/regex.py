@@ -5,57 +5,34 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/regexMatch/
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from secantus_server.bson.values import Regex
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.named_arguments import Signature
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import call
 from secantus_server.mql.expressions.registry import operator_parser
-from secantus_server.mql.match.pcre import BoundedPattern, compile_pattern
+from secantus_server.mql.regex import Pattern, compile_pattern
 
-# MongoDB's limit on a pattern of these operators, in bytes.
-MAX_PATTERN = 16384
 INVALID_PATTERN = 51091
-Pattern = re.Pattern[str] | BoundedPattern
 Answer = Callable[[Pattern | None, "str | None"], Any]
 
 
 def _matches(pattern: Pattern | None, text: str | None) -> bool:
-    return pattern is not None and text is not None and pattern.search(text) is not None
+    return pattern is not None and text is not None and pattern.matches(text)
 
 
 def _first(pattern: Pattern | None, text: str | None) -> dict[str, Any] | None:
-    if pattern is None or text is None:
-        return None
-    return next((_description(found) for found in _all_matches(pattern, text)), None)
+    return None if pattern is None or text is None else pattern.find(text)
 
 
 def _all(pattern: Pattern | None, text: str | None) -> list[dict[str, Any]]:
-    if pattern is None or text is None:
-        return []
-    return [_description(found) for found in _all_matches(pattern, text)]
-
-
-def _all_matches(pattern: Pattern, text: str) -> Iterator[re.Match[str]]:
-    """Yield the matches from left to right. After an empty match the search continues one code point later; none starts at the end."""
-    position = 0
-    while position < len(text) or position == 0:
-        found = pattern.search(text, position)
-        if found is None:
-            return
-        yield found
-        position = found.end() if found.end() > found.start() else found.end() + 1
-
-
-def _description(found: re.Match[str]) -> dict[str, Any]:
-    return {"match": found.group(), "idx": found.start(), "captures": list(found.groups())}
+    return [] if pattern is None or text is None else pattern.find_all(text)
 
 
 def _regex_parser(name: str, answer: Answer) -> Callable[[Any, ParseContext], Expression]:
@@ -103,7 +80,7 @@ def _compile(name: str, regex: Any, options: Any) -> Pattern | None:
     for flag in flags:
         if flag not in "imsxu":
             raise CommandError(51108, f"{name} invalid flag in regex options: {flag}")
-    return _translate(name, pattern, flags)
+    return _compile_checked(name, pattern, flags)
 
 
 def _pattern_and_flags(name: str, regex: Any, options: Any) -> tuple[str | None, str]:
@@ -119,18 +96,13 @@ def _pattern_and_flags(name: str, regex: Any, options: Any) -> tuple[str | None,
     return regex.pattern, regex.options or flags
 
 
-def _translate(name: str, pattern: str, flags: str) -> Pattern:
-    if len(pattern.encode("utf-8", "surrogateescape")) > MAX_PATTERN:
-        raise CommandError(51111, f"Invalid Regex in {name}: pattern string is longer than the limit set by the application")
+def _compile_checked(name: str, pattern: str, flags: str) -> Pattern:
     try:
-        compiled = compile_pattern(pattern, flags)
+        return compile_pattern(pattern, flags)
     except CommandError as error:
         if error.code != INVALID_PATTERN:
             raise
         raise CommandError(51111, f"Invalid Regex in {name}: {error.message.removeprefix('Regular expression is invalid: ')}") from None
-    if compiled.keeps and name != "$regexMatch":
-        raise not_supported(f"\\K in the pattern of {name}", "use a lookbehind")
-    return compiled.regex
 
 
 for _name, _answer in (("$regexMatch", _matches), ("$regexFind", _first), ("$regexFindAll", _all)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from secantus_server.errors import CommandError
@@ -18,7 +17,7 @@ from secantus_server.mql.match.json_schema.parser import (
     wrong_type,
 )
 from secantus_server.mql.match.json_schema.strings import parse_limits
-from secantus_server.mql.match.pcre import compile_pattern
+from secantus_server.mql.regex import Pattern, compile_pattern
 
 DOCUMENT = 3
 
@@ -40,15 +39,15 @@ def _parse_named(schema: dict[str, Any]) -> dict[str, Rule]:
     return {name: parse_subschema(name, inner) for name, inner in argument.items()}
 
 
-def _parse_patterns(schema: dict[str, Any]) -> list[tuple[Callable[[str], object], Rule]]:
+def _parse_patterns(schema: dict[str, Any]) -> list[tuple[Pattern, Rule]]:
     argument = schema.get("patternProperties", {})
     expect("patternProperties", argument, dict, "an object")
     return [(_compile(pattern), parse_subschema(pattern, inner)) for pattern, inner in argument.items()]
 
 
-def _compile(pattern: str) -> Callable[[str], object]:
+def _compile(pattern: str) -> Pattern:
     try:
-        return compile_pattern(pattern, "").regex.search
+        return compile_pattern(pattern, "")
     except CommandError as error:
         if error.code != 51091:
             raise

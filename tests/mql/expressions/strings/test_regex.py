@@ -73,8 +73,14 @@ def test_errors(argument: Any, code: int, text: str) -> None:
     assert (caught.value.code, caught.value.message) == (code, text)
 
 
-def test_a_match_that_python_cannot_tell_is_refused() -> None:
+def test_a_pattern_may_keep_a_part_of_its_match() -> None:
     argument = {"input": "foobar", "regex": r"foo\Kbar"}
     assert evaluate({"$regexMatch": argument}) is True
-    with pytest.raises(CommandError, match="is not supported by Secantus yet"):
-        evaluate({"$regexFind": argument})
+    assert evaluate({"$regexFind": argument}) == found("bar", 3)
+
+
+@pytest.mark.parametrize("operator", ["$regexMatch", "$regexFind", "$regexFindAll"])
+def test_too_many_steps_are_an_error(operator: str) -> None:
+    with pytest.raises(CommandError, match="match limit exceeded") as caught:
+        evaluate({operator: {"input": "a" * 40 + "!", "regex": "(a+)+$"}})
+    assert caught.value.code == 51156

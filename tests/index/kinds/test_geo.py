@@ -8,10 +8,16 @@ import pytest
 
 from secantus_server.bson import encode
 from secantus_server.errors import CommandError
-from secantus_server.index.geo_guard import geo_guard
+from secantus_server.index.kinds.kind import Guard, kind_of
 
 SPHERE = {"key": {"loc": "2dsphere"}}
 PLANE = {"key": {"loc": "2d"}}
+
+
+def guard_of(spec: dict[str, Any]) -> Guard:
+    guard = kind_of(spec["key"]).guard(spec)
+    assert guard is not None
+    return guard
 
 
 @pytest.mark.parametrize(
@@ -28,8 +34,7 @@ PLANE = {"key": {"loc": "2d"}}
     ],
 )
 def test_what_is_taken(spec: dict[str, Any], loc: Any) -> None:
-    guard = geo_guard(spec)
-    assert guard is not None
+    guard = guard_of(spec)
     guard(encode({"_id": 1, "loc": loc}))
 
 
@@ -47,21 +52,15 @@ def test_what_is_taken(spec: dict[str, Any], loc: Any) -> None:
     ],
 )
 def test_what_is_refused(spec: dict[str, Any], loc: Any, code: int) -> None:
-    guard = geo_guard(spec)
-    assert guard is not None
+    guard = guard_of(spec)
     with pytest.raises(CommandError) as caught:
         guard(encode({"_id": 1, "loc": loc}))
     assert caught.value.code == code
 
 
 def test_a_missing_field_and_a_path_through_arrays() -> None:
-    guard = geo_guard({"key": {"places.loc": "2dsphere"}})
-    assert guard is not None
+    guard = guard_of({"key": {"places.loc": "2dsphere"}})
     guard(encode({"_id": 1}))
     guard(encode({"_id": 1, "places": [{"loc": [1, 2]}, {"loc": [3, 4]}, {}]}))
     with pytest.raises(CommandError):
         guard(encode({"_id": 1, "places": [{"loc": [1, 2]}, {"loc": "nowhere"}]}))
-
-
-def test_other_indexes_refuse_nothing() -> None:
-    assert geo_guard({"key": {"loc": 1}}) is None

@@ -1,0 +1,22 @@
+"""The fields of a key pattern, `{path: direction}`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.decimal128 import Decimal128
+
+
+def direction(value: Any) -> int:
+    """Return 1 or -1 for the direction of a field; the name of a kind ascends."""
+    return -1 if type(value) is not str and as_number(value) < 0 else 1
+
+
+def is_wildcard(path: str) -> bool:
+    """Return whether a path is a wildcard: `$**`, or `a.$**`."""
+    return path == "$**" or path.endswith(".$**")
+
+
+def as_number(value: Any) -> Any:
+    """Return a BSON number as one that Python compares."""
+    return value.to_decimal() if type(value) is Decimal128 else value

@@ -1,0 +1,32 @@
+"""Patterns without special characters, for which comparing bytes is quicker than PCRE2."""
+
+from __future__ import annotations
+
+SPECIAL = frozenset("^$.|?*+()[{")
+
+
+def literal_of(pattern: str, options: str) -> tuple[str | None, bool]:
+    """Return the only text that a pattern looks for, None if there is more to it, and whether the text has to be at the beginning.
+
+    Arguments:
+        pattern: PCRE2 syntax.
+        options: the option letters.
+    """
+    if set(options) & set("imx"):
+        return None, False
+    anchored = pattern.startswith("^")
+    literal = ""
+    escaped = False
+    for character in pattern[anchored:]:
+        if escaped:
+            # An escaped letter or digit has a meaning of its own; any other ASCII character stands for itself.
+            if not character.isascii() or character.isalnum():
+                return None, False
+        elif character in SPECIAL:
+            return None, False
+        elif character == "\\":
+            escaped = True
+            continue
+        literal += character
+        escaped = False
+    return (None, False) if escaped else (literal, anchored)

@@ -1,0 +1,54 @@
+"""Repeated lookups by equality on one field, for `$lookup` and `$graphLookup`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.exec._scan import IndexScan
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.index._index import Index
+from secantus_server.mql.context import Collation, ParseContext
+from secantus_server.query.bounds import EVERYTHING, IndexBounds, point
+from secantus_server.query.canonical import parse_query
+from secantus_server.query.find import matching_documents
+from secantus_server.query.point import id_lookup
+
+EqualityFinder = Callable[[Any], Iterator[bytes]]
+
+
+def equality_finder(collection: Collection, path: str, collation: Collation | None, scope: ReadScope) -> EqualityFinder | None:
+    """Return a function that finds the documents matching `{path: value}` by an index, or None if no index can."""
+    for index in collection.indexes:
+        same_collation = index.generator is not None and index.generator.collation == collation
+        usable = same_collation and not index.hidden and not index.sparse and index.partial_filter is None
+        if usable and index.parts[0][0] == path:
+            by_range = _finder(collection, index, path, collation, scope)
+            return _finder_by_id(collection, scope, by_range) if index.is_id else by_range
+    return None
+
+
+def _finder_by_id(collection: Collection, scope: ReadScope, by_range: EqualityFinder) -> EqualityFinder:
+    def find(value: Any) -> Iterator[bytes]:
+        hit = id_lookup(collection, value).find(scope.unit)
+        return iter(()) if hit is None else iter((hit[1],))
+
+    return lambda value: by_range(value) if type(value) is list else find(value)
+
+
+def _finder(collection: Collection, index: Index, path: str, collation: Collation | None, scope: ReadScope) -> EqualityFinder:
+    def find(value: Any) -> Iterator[bytes]:
+        query = parse_query({path: {"$eq": value}}, ParseContext(collation=collation))
+        if type(value) is list or value is None:
+            # An array matches as a whole and by its elements; null also matches an absent field.
+            yield from matching_documents(collection, query, scope)
+            return
+        bounds = IndexBounds(index.parts, [[point(value, collation)], *([EVERYTHING] for _ in index.parts[1:])])
+        scan = IndexScan(index, bounds.intervals, collection.ident, query.match, scope.check, False, index.multikey)
+        index.uses += 1
+        scope.open(scan)
+        yield from scan
+        scope.forget(scan)
+
+    return find

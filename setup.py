@@ -70,7 +70,8 @@ def remove_stale_modules() -> None:
 class BuildModules(build_ext):
     """Build the libraries once, then the changed modules, several in parallel.
 
-    The built modules are also copied next to their sources, because a Python started in the tree imports the tree's packages, installed or not.
+    The built modules are also copied next to their sources, because a Python started in the tree imports the tree's packages even if
+    the project is installed.
     A module of a variant other than the product is kept below `build` instead, so that the tree keeps the product.
     """
 

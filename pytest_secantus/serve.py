@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from pytest_secantus.channel import Channel, Objects, dumps, loads
 from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
-from secantus_server.snapshots import SetAside, Snapshot
+from secantus_server.snapshots import ServerSnapshot, SetAside
 from secantus_server.system._threads import Lock, Thread
 
 DOOR = 0
@@ -38,10 +38,10 @@ class Process:
     def __init__(self, owner: int) -> None:
         self._owner = owner
         self._server: SecantusDBServer | None = None
-        self._objects = Objects((Snapshot, SetAside))
+        self._objects = Objects((ServerSnapshot, SetAside))
         self._calls = Lock()
         #: The channels of forks, each with the snapshots opened through it.
-        self._forks: dict[Channel, list[Snapshot]] = {}
+        self._forks: dict[Channel, list[ServerSnapshot]] = {}
         self._is_over = False
 
     def serve(self, channel: Channel) -> None:

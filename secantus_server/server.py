@@ -29,7 +29,7 @@ from secantus_server.oplog.oplog import Oplog
 from secantus_server.periodic import Periodic
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.settings import Settings, check_names
-from secantus_server.snapshots import SetAside, Snapshot, Snapshots
+from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
@@ -227,15 +227,15 @@ class SecantusDBServer:
         return self._snapshots
 
     @property
-    def snapshots(self) -> tuple[Snapshot, ...]:
+    def snapshots(self) -> tuple[ServerSnapshot, ...]:
         """The open snapshots, outermost first."""
         return self._open_snapshots().open
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> ServerSnapshot:
         """Take a snapshot of the server's contents. Snapshots nest: release or restore the later one first."""
         return self._open_snapshots().take()
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, snapshot: ServerSnapshot) -> None:
         """Restore the contents at a snapshot, which stays usable; cursors and sessions opened since are ended.
 
         Raises:
@@ -252,15 +252,15 @@ class SecantusDBServer:
         """
         self.services.catalog.keeps_definitions = True
 
-    def release(self, snapshot: Snapshot) -> None:
+    def release(self, snapshot: ServerSnapshot) -> None:
         """Release a snapshot and keep later writes."""
         self._open_snapshots().release(snapshot)
 
-    def written_since(self, snapshot: Snapshot) -> bool:
+    def written_since(self, snapshot: ServerSnapshot) -> bool:
         """Return whether anything was written since a snapshot."""
         return self._open_snapshots().written_since(snapshot)
 
-    def set_aside(self, snapshot: Snapshot) -> SetAside:
+    def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
         """Undo the writes since a snapshot, end it and all later ones, and return the state for `put_back`."""
         return self._open_snapshots().set_aside(snapshot)
 
@@ -273,7 +273,7 @@ class SecantusDBServer:
         self._open_snapshots().put_back(aside)
 
     @contextmanager
-    def checkpoint(self) -> Iterator[Snapshot]:
+    def checkpoint(self) -> Iterator[ServerSnapshot]:
         """Undo the writes of a block at its end."""
         snapshot = self.snapshot()
         try:

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from secantus_server.dispatch.observer import Profiling
 from secantus_server.dispatch.parameters import apply_verbosity
 from secantus_server.dispatch.services import Services
-from secantus_server.storage import Snapshot as StorageSnapshot
+from secantus_server.storage import Snapshot
 from secantus_server.work.set_aside import NamespaceChange, build_again, put_back, set_aside
 
 
-class Snapshot:
+class ServerSnapshot:
     """The state of a server that `SecantusDBServer.restore` returns to.
 
     Arguments:
@@ -25,7 +25,7 @@ class Snapshot:
 
     def __init__(
         self,
-        storage: StorageSnapshot,
+        storage: Snapshot,
         cursors: frozenset[int],
         sessions: frozenset[bytes],
         writes: dict[bytes, Any],
@@ -43,7 +43,7 @@ class Snapshot:
 class SetAside(NamedTuple):
     """Snapshots that were set aside, outermost first: the writes in each, the cursors open at that time, and the parameters set."""
 
-    parts: tuple[tuple[Snapshot, list[NamespaceChange]], ...]
+    parts: tuple[tuple[ServerSnapshot, list[NamespaceChange]], ...]
     cursors: frozenset[int]
     parameters: dict[str, Any]
 
@@ -53,21 +53,21 @@ class Snapshots:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._taken: list[Snapshot] = []
+        self._taken: list[ServerSnapshot] = []
 
     @property
-    def open(self) -> tuple[Snapshot, ...]:
+    def open(self) -> tuple[ServerSnapshot, ...]:
         """The open snapshots, outermost first."""
         still_open = self._services.engine.snapshots
         self._taken = [snapshot for snapshot in self._taken if snapshot.storage in still_open]
         return tuple(self._taken)
 
-    def take(self) -> Snapshot:
+    def take(self) -> ServerSnapshot:
         """Take a snapshot."""
         services = self._services
         storage = services.engine.push_snapshot()
         sessions = services.sessions
-        snapshot = Snapshot(
+        snapshot = ServerSnapshot(
             storage,
             services.cursors.open_ids(),
             sessions.known(),
@@ -78,7 +78,7 @@ class Snapshots:
         self._taken.append(snapshot)
         return snapshot
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, snapshot: ServerSnapshot) -> None:
         """Restore the state at a snapshot, including parameters, and end cursors and sessions opened since."""
         services = self._services
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
@@ -99,15 +99,15 @@ class Snapshots:
         if services.engine.was_full:
             services.engine.make_room(at_any_cost=True)
 
-    def release(self, snapshot: Snapshot) -> None:
+    def release(self, snapshot: ServerSnapshot) -> None:
         """End a snapshot and all later ones, and keep the writes."""
         self._services.engine.pop_snapshot(snapshot.storage)
 
-    def written_since(self, snapshot: Snapshot) -> bool:
+    def written_since(self, snapshot: ServerSnapshot) -> bool:
         """Return whether anything was written, or a parameter set, since a snapshot."""
         return self._services.parameters is not snapshot.parameters or self._services.engine.written_since(snapshot.storage)
 
-    def set_aside(self, snapshot: Snapshot) -> SetAside:
+    def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
         """Undo the writes since a snapshot and end it and all later ones; cursors stay open."""
         cursors = self._services.cursors.open_ids()
         later = self.open[self.open.index(snapshot) :]

@@ -1,4 +1,4 @@
-"""The MongoDB version that the server presents itself as."""
+"""The MongoDB version that the server reports."""
 
 from __future__ import annotations
 

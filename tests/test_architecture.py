@@ -93,6 +93,60 @@ def imported_packages(path: Path) -> set[str]:
     return found
 
 
+def module_name(path: Path) -> str:
+    """The dotted name of a source file; a package stands for its __init__.py."""
+    return relative(path.with_suffix("")).replace("/", ".").removesuffix(".__init__")
+
+
+def import_statements(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each module that a file imports or cimports when it runs, with the imported names; imports for type checkers are left out."""
+    text = re.sub(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)+", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"#.*", "", text)
+    for source, names, whole in _IMPORT.findall(re.sub(r"\(([^()]*)\)", lambda match: " ".join(match.group(1).split()), text)):
+        yield (whole, []) if whole else (source, [name.split(" as ")[0].strip() for name in names.strip(", ").split(",")])
+
+
+def module_graph(package: Path) -> dict[str, set[str]]:
+    """The modules of a package, each with those that it imports.
+
+    A name that a package's __init__ re-exports leads to the module that defines it: importing the name does not depend on the rest of
+    the package.
+    """
+    paths = [path for suffix in ("py", "pyx", "pxd") for path in sorted(package.rglob(f"*.{suffix}"))]
+    modules = {module_name(path) for path in paths}
+    exported: dict[tuple[str, str], str] = {}
+    for path in paths:
+        if path.name == "__init__.py":
+            exported |= {(module_name(path), name): source for source, names in import_statements(path) for name in names}
+
+    def home(source: str, name: str) -> str:
+        if f"{source}.{name}" in modules:
+            return f"{source}.{name}"
+        return home(exported[source, name], name) if (source, name) in exported else source
+
+    graph: dict[str, set[str]] = {module: set() for module in modules}
+    for path in paths:
+        for source, names in import_statements(path):
+            graph[module_name(path)] |= {home(source, name) for name in names} if names else {source}
+    return {module: below & modules for module, below in graph.items()}
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of modules that import each other, directly or through others (strongly connected components)."""
+    reached: dict[str, set[str]] = {}
+    for module in graph:
+        found: set[str] = set()
+        left = list(graph[module])
+        while left:
+            below = left.pop()
+            if below not in found:
+                found.add(below)
+                left += graph[below]
+        reached[module] = found
+    groups = {frozenset(other for other in found if module in reached[other]) for module, found in reached.items() if module in found}
+    return sorted(sorted(group) for group in groups if len(group) > 1)
+
+
 def settings() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -160,6 +214,29 @@ def test_the_table_has_no_circle() -> None:
     for part, below in MAY_IMPORT.items():
         above = {name for name in below if name in order and order.index(name) > order.index(part)}
         assert not above, f"{part} imports {above}, which is above it: a row may import only earlier rows."
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    found = circles(module_graph(PACKAGE))
+    assert not found, f"These modules import each other in a circle: {found}. Move what they share further down."
+
+
+def test_circles_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    package = tmp_path / "secantus_server"
+    package.mkdir()
+    files = {
+        "__init__.py": "from secantus_server.a import one\nfrom secantus_server.above import two\n",
+        "a.py": "from secantus_server.b import (\n    x,  # why\n    y,\n)\n",
+        "b.py": "def late():\n    from secantus_server import c\n",
+        "c.pyx": "from secantus_server.a cimport z\n",
+        "above.py": "from secantus_server import one\nfrom secantus_server.c import z\n",
+        "typed.py": "if TYPE_CHECKING:\n    from secantus_server.user import User\n\nimport re\n",
+        "user.py": "import secantus_server.typed\n",
+    }
+    for name, text in files.items():
+        (package / name).write_text(text, encoding="utf-8")
+    assert circles(module_graph(package)) == [["secantus_server.a", "secantus_server.b", "secantus_server.c"]]
 
 
 def test_the_table_is_that_of_the_documentation() -> None:

@@ -1,7 +1,7 @@
-"""What is stored of a password: the credentials of SCRAM-SHA-1 and SCRAM-SHA-256, from which the password cannot be read.
+"""Stored credentials of SCRAM-SHA-1 and SCRAM-SHA-256, which do not reveal the password.
 
-https://datatracker.ietf.org/doc/html/rfc5802#section-3 and https://datatracker.ietf.org/doc/html/rfc7677; how MongoDB prepares a
-password: https://github.com/mongodb/specifications/blob/master/source/auth/auth.md
+https://datatracker.ietf.org/doc/html/rfc5802#section-3 and https://datatracker.ietf.org/doc/html/rfc7677; MongoDB's preparation of
+passwords: https://github.com/mongodb/specifications/blob/master/source/auth/auth.md
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from secantus_server.errors import CommandError
 
 
 class Mechanism(NamedTuple):
-    """The parameters of a mechanism: its hash function, how often it is applied, and the bytes of salt."""
+    """The parameters of a mechanism: hash function, iteration count, and length of the salt in bytes."""
 
     algorithm: str
     iterations: int
@@ -33,11 +33,11 @@ def make_credentials(user: str, password: str, mechanisms: list[str], random: Ra
 
     Arguments:
         mechanisms: names from `MECHANISMS`.
-        random: where the salt comes from.
-        digested: the password is the MD5 digest that SCRAM-SHA-1 begins with.
+        random: the source of the salt.
+        digested: whether the password is already the MD5 digest used by SCRAM-SHA-1.
 
     Raises:
-        CommandError: 50687 and 50692 for a password that SASLprep refuses.
+        CommandError: 50687 and 50692 for a password rejected by SASLprep.
     """
     credentials = {}
     for name in mechanisms:
@@ -48,7 +48,7 @@ def make_credentials(user: str, password: str, mechanisms: list[str], random: Ra
 
 
 def _digest(user: str, password: str) -> str:
-    """Return what SCRAM-SHA-1 takes for the password."""
+    """Return the MD5 digest that SCRAM-SHA-1 uses as the password."""
     text = f"{user}:mongo:{password}".encode("utf-8", "surrogateescape")
     return hashlib.md5(text, usedforsecurity=False).hexdigest()
 

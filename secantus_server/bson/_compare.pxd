@@ -6,6 +6,5 @@ from libc.stdint cimport uint8_t
 from secantus_server.bson._raw cimport Element
 
 
-cdef int canonical_rank(uint8_t type) noexcept nogil
 cdef int compare_raw(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uint8_t* b) except -2
 cdef int compare_elements(const Element* a, const Element* b) except -2

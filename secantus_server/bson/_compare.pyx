@@ -10,20 +10,11 @@ from libc.string cimport memcmp, strcmp, strlen
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
-from secantus_server.bson._raw cimport Element, first_element, next_element, read_double, read_int32, read_int64
+from secantus_server.bson._raw cimport Element, canonical_rank, first_element, next_element, read_double, read_int32, read_int64
 
 from bson.int64 import Int64
 
-from secantus_server.bson.values import CANONICAL_TYPES, MISSING, MISSING_CANONICAL_TYPE
-
-cdef uint8_t[256] RANKS
-for _code in range(256):
-    RANKS[_code] = CANONICAL_TYPES.get(_code, 0)
-
-
-cdef int canonical_rank(uint8_t type) noexcept nogil:
-    """Return the rank of a BSON type; 0 for an invalid type byte."""
-    return RANKS[type]
+from secantus_server.bson.values import MISSING, MISSING_CANONICAL_TYPE
 
 
 cdef inline int order(int64_t difference) noexcept nogil:
@@ -103,7 +94,7 @@ cdef int compare_objects(const uint8_t* a, const uint8_t* b, bint named) except 
     while next_element(&a_cursor, &x):
         if not next_element(&b_cursor, &y):
             return 1
-        found = RANKS[x.type] - RANKS[y.type]
+        found = canonical_rank(x.type) - canonical_rank(y.type)
         if found == 0 and named:
             found = strcmp(x.name, y.name)
         if found == 0:
@@ -125,10 +116,10 @@ cdef int compare_binaries(const uint8_t* a, const uint8_t* b) noexcept nogil:
 
 cdef int compare_raw(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uint8_t* b) except -2:
     """Return the order of two values: -1, 0 or 1."""
-    cdef int found = RANKS[a_type] - RANKS[b_type]
+    cdef int found = canonical_rank(a_type) - canonical_rank(b_type)
     if found != 0:
         return 1 if found > 0 else -1
-    found = RANKS[a_type]
+    found = canonical_rank(a_type)
     if found == 40:
         return compare_numbers(a_type, a, b_type, b)
     if found == 50:
@@ -181,7 +172,7 @@ cdef int compare_missing(a, b) except -2:
         return 0
     other = Writer()
     other.put_value("", 0, b if a is MISSING else a, 1)
-    found = <int>MISSING_CANONICAL_TYPE - RANKS[other.buffer[0]]
+    found = <int>MISSING_CANONICAL_TYPE - canonical_rank(other.buffer[0])
     found = (found > 0) - (found < 0)
     return found if a is MISSING else -found
 

@@ -16,8 +16,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, strlen
 
 from secantus_server.bson._codec cimport Writer, decode_value
-from secantus_server.bson._raw cimport Element, first_element, next_element, read_double, read_int32, read_int64
-from secantus_server.bson._compare cimport canonical_rank
+from secantus_server.bson._raw cimport Element, canonical_rank, first_element, next_element, read_double, read_int32, read_int64
 
 import decimal
 

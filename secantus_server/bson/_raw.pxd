@@ -68,6 +68,43 @@ cdef inline uint32_t value_length(uint8_t type, const uint8_t* value) noexcept n
     return 4 + <uint32_t>read_int32(value) + 12   # dbPointer
 
 
+cdef inline int canonical_rank(uint8_t type) noexcept nogil:
+    """Return the rank of a BSON type in MongoDB's comparison order, as in `values.CANONICAL_TYPES`; 0 for an invalid type byte."""
+    if type == 1 or type == 16 or type == 18 or type == 19:
+        return 40
+    if type == 2 or type == 14:
+        return 50
+    if type == 3:
+        return 60
+    if type == 4:
+        return 70
+    if type == 5:
+        return 80
+    if type == 6:
+        return 20
+    if type == 7:
+        return 90
+    if type == 8:
+        return 100
+    if type == 9:
+        return 110
+    if type == 10:
+        return 30
+    if type == 11:
+        return 130
+    if type == 12:
+        return 140
+    if type == 13:
+        return 150
+    if type == 15:
+        return 160
+    if type == 17:
+        return 120
+    if type == 127:
+        return 240
+    return 10 if type == 255 else 0
+
+
 cdef inline const uint8_t* first_element(const uint8_t* doc) noexcept nogil:
     """Return the start of a document's first element."""
     return doc + 4

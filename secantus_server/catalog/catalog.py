@@ -42,9 +42,9 @@ class Catalog:
                 collection = decode_row(key, row)
                 databases.setdefault(collection.db, {})[collection.name] = collection
         self.view = CatalogView(databases, self._definitions)
-        engine.describe_idents(self.describe)
+        engine.describe_idents(self.describe_ident)
 
-    def describe(self, table: int, ident: int) -> str:
+    def describe_ident(self, table: int, ident: int) -> str:
         """Return the name of the collection or index with this ident, for error messages; empty if unknown."""
         for db in self.databases():
             for collection in self.collections(db):

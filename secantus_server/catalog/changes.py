@@ -1,4 +1,4 @@
-"""The changes of the catalog that one transaction makes."""
+"""The catalog changes of one transaction."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, RecoveryUni
 
 @dataclass
 class CatalogChanges:
-    """Rows written in a transaction, and what memory takes over once it has committed.
+    """Catalog rows written in a transaction, and the changes to apply in memory after its commit.
 
     Arguments:
         unit: the transaction's recovery unit.
-        databases: the databases that are dropped whole.
+        databases: the databases to drop.
     """
 
     unit: RecoveryUnit
@@ -26,7 +26,7 @@ class CatalogChanges:
     databases: list[str] = field(default_factory=list)
 
     def save(self, collection: Collection) -> None:
-        """Write a collection's row as it is now."""
+        """Write a collection's current row; the commit applies it in memory."""
         save_row(self.unit, collection)
         self.put.append(collection)
 
@@ -39,20 +39,20 @@ class CatalogChanges:
             self.drop_index(index)
 
     def remove_row(self, collection: Collection) -> None:
-        """Remove a collection's row only: its documents stay for another row."""
+        """Remove a collection's row, but keep its documents for another row."""
         self.unit.remove(CATALOG, row_key(collection.db, collection.name))
         self.removed.append((collection.db, collection.name))
 
     def drop_index(self, index: Index) -> None:
-        """Drop an index's entries; once that is committed, a scan of the index ends in an error."""
+        """Drop an index's entries; after the commit, scans of the index fail."""
         self.dropped.append(index)
         self.unit.drop_ident(INDEX_ENTRIES, index.ident)
 
 
 def save_row(unit: RecoveryUnit, collection: Collection) -> None:
-    """Write a collection's row as it is now; nothing that memory has to take over has changed.
+    """Write a collection's current row without a change to apply in memory.
 
     Raises:
-        WriteConflict: another transaction has replaced the row.
+        WriteConflict: if another transaction has replaced the row.
     """
     unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection))

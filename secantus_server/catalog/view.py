@@ -13,11 +13,11 @@ Databases = Mapping[str, Mapping[str, Collection]]
 
 
 class CatalogView:
-    """All collections and views at one moment; a change makes another view.
+    """All collections and views at one moment, immutable.
 
     Arguments:
-        databases: the collections by database and name; never changed once they are here.
-        kept: the definitions that a restore has left; a view among them can be read although no listing shows it.
+        databases: the collections by database and name; not modified afterwards.
+        kept: the definitions kept by a restore; a kept view can be read although no listing contains it.
     """
 
     __slots__ = ("_databases", "_kept")
@@ -33,7 +33,7 @@ class CatalogView:
         return self._kept.view(db, name) if found is None and self._kept else found
 
     def is_missing(self, db: str, name: str) -> bool:
-        """Return whether the catalog has no row for a namespace; a kept view has none."""
+        """Return whether the catalog has no row for a namespace; kept views have none."""
         return name not in self._databases.get(db, {})
 
     def all(self) -> Iterator[Collection]:
@@ -54,11 +54,11 @@ class CatalogView:
         return next((collection for collection in self.collections(db) if collection.uuid == uuid), None)
 
     def changed(self, put: Iterable[Collection], removed: Iterable[tuple[str, str]]) -> CatalogView:
-        """Return the view after a change.
+        """Return a new view with changes applied.
 
         Arguments:
-            put: the collections that are created or replaced.
-            removed: the namespaces that are removed before.
+            put: the created and replaced collections.
+            removed: the namespaces to remove first.
         """
         changed: dict[str, dict[str, Collection]] = {}
         for db, name in removed:
@@ -72,7 +72,7 @@ class CatalogView:
         return CatalogView(databases, self._kept)
 
     def _copied(self, changed: dict[str, dict[str, Collection]], db: str) -> dict[str, Collection]:
-        """Return the changed collections of a database, which begin as a copy."""
+        """Return the collections of a database in `changed`, copied on first use."""
         if db not in changed:
             changed[db] = dict(self._databases.get(db, {}))
         return changed[db]

@@ -1,1 +1,1 @@
-"""From a message to a command and its reply: registry, arguments, the request, and what commands share."""
+"""Command dispatch: registry, arguments, the request, the server's services, interceptors, and the unit of work."""

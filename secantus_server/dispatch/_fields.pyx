@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Reads the fields of a command's document. Every command does so before anything else, so it is compiled."""
+"""The parser of a command's fields, compiled because it runs for every command."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
@@ -10,7 +10,7 @@ from secantus_server.errors import CommandError
 
 
 def session_uuid(bytes session not None):
-    """The 16 bytes of the `id` of a session's document, or None where it is no UUID.
+    """Return the 16 bytes of a session document's `id`, or None if it is not a UUID.
 
     Arguments:
         session: valid BSON.
@@ -18,7 +18,7 @@ def session_uuid(bytes session not None):
     cdef Element element
     if not find_field(<const uint8_t*>PyBytes_AS_STRING(session), "id", 2, &element):
         return None
-    # Binary data: its length, its subtype, its bytes.
+    # The layout of binary data: length, subtype, bytes.
     if element.type != 5 or read_int32(element.value) != 16 or element.value[4] != 4:
         return None
     return PyBytes_FromStringAndSize(<const char*>element.value + 5, 16)
@@ -35,7 +35,7 @@ def cluster_time_seconds(bytes cluster_time not None):
     cdef long long seconds
     if not find_field(data, "clusterTime", 11, &element) or element.type != 17:
         return None
-    # A timestamp's increment comes first.
+    # The increment is the lower half of a timestamp, so it comes first.
     seconds = <uint32_t>read_int32(element.value + 4)
     if find_field(data, "signature", 9, &element):
         if element.type != 3 or not is_signature(element.value):
@@ -55,12 +55,12 @@ cdef bint is_signature(const uint8_t* document):
 
 
 cdef class FieldTable:
-    """The fields that one document may have; see `arguments.Arguments`.
+    """The declared fields of a document; see `arguments.Arguments`.
 
     Arguments:
-        name: what errors put before a field's name.
+        name: the prefix of field names in errors.
         fields: the declared fields by name.
-        generic: the fields of every command by name; empty where they are not allowed.
+        generic: the fields of every command by name; empty if they are not allowed.
     """
 
     cdef readonly str name
@@ -77,14 +77,14 @@ cdef class FieldTable:
         self.required = [key for key, field in fields.items() if field.required]
 
     def parse(self, dict body not None, str skip=""):
-        """The values of all declared fields, defaults included.
+        """Return the values of all declared fields, defaults included.
 
         Arguments:
             body: the document.
-            skip: a key that is not a field: the command's own name.
+            skip: a key to ignore: the command's own name.
 
         Raises:
-            CommandError: 40415 for an unknown field, 40414 for a missing one, 14 for a wrong type, 2 for a bound.
+            CommandError: 40415 for an unknown field, 40414 for a missing one, 14 for a wrong type, 2 for a value out of bounds.
         """
         cdef dict values = self.defaults.copy()
         for key, value in body.items():

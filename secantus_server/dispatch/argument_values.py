@@ -1,4 +1,4 @@
-"""The checks of single arguments: each gives the value to use, or raises MongoDB's error.
+"""Checks of single arguments: each returns the value to use or raises MongoDB's error.
 
 A check is called with the field's full name ("find.limit") and the value.
 """
@@ -20,32 +20,32 @@ Check = Callable[[str, Any], Any]
 
 
 def wrong_type(name: str, value: Any, expected: str) -> CommandError:
-    """14 TypeMismatch in the words of MongoDB's command parser."""
+    """Return the error 14 TypeMismatch, worded as by MongoDB's command parser."""
     expected_types = f"expected types '{expected}'" if expected.startswith("[") else f"expected type '{expected}'"
     return CommandError(14, f"BSON field '{name}' is the wrong type '{type_name(value)}', {expected_types}")
 
 
 def as_document(name: str, value: Any) -> dict[str, Any]:
-    """A document."""
+    """Check for a document."""
     if type(value) is not dict:
         raise wrong_type(name, value, "object")
     return value
 
 
 def as_raw_document(name: str, value: Any) -> Any:
-    """A document that is not decoded where it came in an OP_MSG: the time of the cluster, or the session."""
+    """Check for a document that OP_MSG leaves undecoded: `$clusterTime` or `lsid`."""
     return value if type(value) is RawDocument else as_document(name, value)
 
 
 def as_array(name: str, value: Any) -> list[Any]:
-    """An array."""
+    """Check for an array."""
     if type(value) is not list:
         raise wrong_type(name, value, "array")
     return value
 
 
 def as_documents(name: str, value: Any) -> list[dict[str, Any]]:
-    """An array of documents."""
+    """Check for an array of documents."""
     for index, item in enumerate(as_array(name, value)):
         if type(item) is not dict:
             raise wrong_type(f"{name}.{index}", item, "object")
@@ -53,14 +53,14 @@ def as_documents(name: str, value: Any) -> list[dict[str, Any]]:
 
 
 def as_string(name: str, value: Any) -> str:
-    """A string."""
+    """Check for a string."""
     if type(value) is not str:
         raise wrong_type(name, value, "string")
     return value
 
 
 def as_boolean(name: str, value: Any) -> bool:
-    """A bool, or a number that stands for one."""
+    """Check for a bool or a number; convert a number to a bool."""
     if type(value) is bool:
         return value
     if is_number(value):
@@ -69,19 +69,19 @@ def as_boolean(name: str, value: Any) -> bool:
 
 
 def as_strict_boolean(name: str, value: Any) -> bool:
-    """A bool and nothing else."""
+    """Check for a bool; a number is refused."""
     if type(value) is not bool:
         raise wrong_type(name, value, "bool")
     return value
 
 
 def truth(value: Any) -> bool:
-    """Whether a number or bool stands for true."""
+    """Return the truth value of a number or bool."""
     return bool(value.to_decimal()) if type(value) is Decimal128 else bool(value)
 
 
 def whole_number(value: Any) -> int:
-    """A number as a whole one within int64: doubles are cut, decimals rounded half to even, NaN is 0."""
+    """Convert a number to an integer clamped to int64: truncate doubles, round decimals half to even; NaN is 0."""
     if type(value) is Decimal128:
         value = value.to_decimal()
         if value.is_finite():
@@ -93,7 +93,7 @@ def whole_number(value: Any) -> int:
 
 
 def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
-    """A check for whole numbers of any numeric type within bounds."""
+    """Return a check that converts a number of any type to an integer and tests its bounds."""
 
     def check(name: str, value: Any) -> int:
         if not is_number(value):
@@ -109,10 +109,10 @@ def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
 
 
 def exact_integer(name: str, value: Any) -> int:
-    """A number of any type that is whole and fits int64.
+    """Check for a number of any type that is an exact int64 value.
 
     Raises:
-        CommandError: 14 for what is no number, 9 for a number that is not whole or too large.
+        CommandError: 14 if the value is not a number, 9 if the number is not an integer or exceeds int64.
     """
     if not is_number(value):
         raise wrong_type(name, value, "[long, int, decimal, double]")
@@ -130,7 +130,11 @@ def exact_integer(name: str, value: Any) -> int:
 
 
 def one_of(check: str, *types: type) -> Check:
-    """A check for values of one of several types, named as MongoDB lists them."""
+    """Return a check for values of these types.
+
+    Arguments:
+        check: the types as MongoDB's error lists them.
+    """
 
     def run(name: str, value: Any) -> Any:
         if type(value) not in types:
@@ -141,26 +145,26 @@ def one_of(check: str, *types: type) -> Check:
 
 
 def as_anything(name: str, value: Any) -> Any:
-    """Any value."""
+    """Accept any value."""
     return value
 
 
 def as_real(name: str, value: Any) -> float:
-    """A number of any type, as a float."""
+    """Check for a number of any type; convert it to a float."""
     if not is_number(value):
         raise wrong_type(name, value, "[double, int, long, decimal]")
     return float(value.to_decimal() if type(value) is Decimal128 else value)
 
 
 def as_hint(name: str, value: Any) -> str | dict[str, Any]:
-    """An index's name or key pattern."""
+    """Check for an index name or key pattern."""
     if type(value) is str or type(value) is dict:
         return value
     raise CommandError(9, "Hint must be a string or an object")
 
 
 def own_string(command: str, value: Any) -> str:
-    """The string that stands beside a command's name.
+    """Check for a string as the value of the command's own field.
 
     Raises:
         CommandError: 40414 for null, 14 for another type.
@@ -171,14 +175,14 @@ def own_string(command: str, value: Any) -> str:
 
 
 def as_uuid(name: str, value: Any) -> Binary:
-    """Binary data that is a UUID."""
+    """Check for a UUID."""
     if type(value) is not Binary or value.subtype != UUID_SUBTYPE:
         raise wrong_type(name, value, "UUID") if type(value) is not Binary else CommandError(14, f"BSON field '{name}' is not a UUID")
     return exact_uuid(value)
 
 
 def exact_uuid(value: Binary) -> Binary:
-    """A UUID of 16 bytes.
+    """Check for a UUID of 16 bytes.
 
     Raises:
         CommandError: 207 InvalidUUID.

@@ -1,7 +1,7 @@
-"""What a command's document may hold: fields, their types and bounds, and MongoDB's errors where it holds something else.
+"""The declared fields of commands: their types and bounds, and MongoDB's errors for other values.
 
-A command declares its fields once; `Arguments.parse` checks a document against them and gives the values. The fields that every
-command takes (`$db`, `lsid`, `maxTimeMS`, ...) are known here.
+A command declares its fields once; `Arguments.parse` validates a document against them and returns the values. The fields that every
+command takes (`$db`, `lsid`, `maxTimeMS`, ...) are declared in `GENERIC`.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ class Field:
     """One field of a command.
 
     Arguments:
-        check: gives the value to use, or raises; called with the field's full name ("find.limit") and the value.
-        default: the value where the field is not given.
-        required: its absence is an error.
-        null_is_absent: a null stands for "not given".
-        usual: a value of exactly this type needs no check and is used as it is.
+        check: returns the value to use, or raises; called with the field's full name ("find.limit") and the value.
+        default: the value if the field is absent.
+        required: whether its absence is an error.
+        null_is_absent: whether null counts as absent.
+        usual: a value of exactly this type is used without calling `check`.
     """
 
     check: Check
@@ -86,62 +86,62 @@ class Field:
 
 
 def document(default: Any = None, *, required: bool = False, null_is_absent: bool = True) -> Field:
-    """A field that holds a document."""
+    """Declare a document."""
     return Field(as_document, default, required, null_is_absent, dict)
 
 
 def documents(*, required: bool = False) -> Field:
-    """A field that holds an array of documents."""
+    """Declare an array of documents."""
     return Field(as_documents, None, required)
 
 
 def array(default: Any = None, *, required: bool = False) -> Field:
-    """A field that holds an array."""
+    """Declare an array."""
     return Field(as_array, default, required, usual=list)
 
 
 def string(default: Any = None, *, required: bool = False) -> Field:
-    """A field that holds a string."""
+    """Declare a string."""
     return Field(as_string, default, required, usual=str)
 
 
 def boolean(default: Any = False) -> Field:
-    """A field that holds a bool or a number that stands for one."""
+    """Declare a bool; numbers are converted."""
     return Field(as_boolean, default, usual=bool)
 
 
 def strict_boolean(default: Any = False, *, null_is_absent: bool = True) -> Field:
-    """A field that holds a bool."""
+    """Declare a bool; numbers are refused."""
     return Field(as_strict_boolean, default, null_is_absent=null_is_absent, usual=bool)
 
 
 def number(default: Any = None, *, minimum: int | None = None, maximum: int | None = None, required: bool = False) -> Field:
-    """A field that holds a whole number of any numeric type."""
+    """Declare an integer of any numeric type."""
     return Field(integer(minimum, maximum), default, required)
 
 
 def real() -> Field:
-    """A field that holds a number of any type, given as a float."""
+    """Declare a number of any type, converted to a float."""
     return Field(as_real)
 
 
 def anything(default: Any = None, *, required: bool = False) -> Field:
-    """A field whose meaning the command checks itself."""
+    """Declare a field that the command validates itself."""
     return Field(as_anything, default, required, null_is_absent=False)
 
 
 def hint() -> Field:
-    """An index by its name or its key pattern; MongoDB does not take a null for "not given" here."""
+    """Declare an index name or key pattern; as in MongoDB, null does not count as absent."""
     return Field(as_hint, null_is_absent=False)
 
 
 def uuid() -> Field:
-    """A UUID: binary data of subtype 4."""
+    """Declare a UUID."""
     return Field(as_uuid)
 
 
 def long_id() -> Field:
-    """A cursor's id: an int64 and nothing else."""
+    """Declare a cursor id: an int64."""
     return Field(one_of("long", Int64), None, True)
 
 
@@ -184,9 +184,9 @@ class Arguments(FieldTable):
     """The declared fields of one command or of a document inside one.
 
     Arguments:
-        name: the command's name, which errors put before the field's.
+        name: the command's name, the prefix of field names in errors.
         fields: the fields beyond those that every command takes.
-        generic: whether the fields of every command are allowed too.
+        generic: whether the fields of `GENERIC` are also allowed.
     """
 
     def __init__(self, name: str, fields: Mapping[str, Field] | None = None, *, generic: bool = True) -> None:

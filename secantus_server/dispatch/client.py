@@ -10,17 +10,21 @@ from secantus_server.dispatch.usage import Usage
 
 @dataclass
 class ClientInfo:
-    """What the server knows of a connection.
+    """The server's state of one connection.
+
+    Authorization is not enforced yet ("access control" in README's "Not yet"): `users` is only reported, by connectionStatus, currentOp
+    and the profiler. An authorization interceptor will, in `before`, compare the roles of `call.client.users` with the privileges of
+    `find_command(call.name)`, and raise the error 13 Unauthorized.
 
     Arguments:
-        connection_id: a number of its own.
+        connection_id: the unique number of the connection.
         address: host and port of the other side.
         metadata: the `client` document of its first hello.
-        compressors: the names agreed on in its hello.
-        bytes_in, bytes_out, requests: what went over it; its own thread counts.
-        usage: which commands it ran.
-        conversation: of saslStart and saslContinue, while it goes on.
-        users: who has authenticated, with the user's database.
+        compressors: the compressors negotiated in its hello.
+        bytes_in, bytes_out, requests: its traffic; only its own thread writes them.
+        usage: counts and times of the commands it ran.
+        conversation: the SASL conversation in progress, or None.
+        users: the authenticated user's name and database; empty before authentication.
     """
 
     connection_id: int
@@ -36,6 +40,6 @@ class ClientInfo:
 
     @property
     def application(self) -> str:
-        """The application's name as the client gave it, or nothing."""
+        """The application name of the client metadata, or an empty string."""
         application = (self.metadata or {}).get("application")
         return str(application.get("name", "")) if type(application) is dict else ""

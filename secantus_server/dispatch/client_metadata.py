@@ -20,7 +20,7 @@ def check_client_metadata(metadata: Any) -> None:
     """Validate a client metadata document. The size is checked first, as in MongoDB.
 
     Raises:
-        CommandError: 185 for a document that is too large, 184 for an application name that is, 183 for what is missing,
+        CommandError: 185 if the document is too large, 184 if the application name is too long, 183 for a missing field,
             14 for a wrong type.
     """
     if type(metadata) is not dict:

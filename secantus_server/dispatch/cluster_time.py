@@ -1,4 +1,4 @@
-"""The `$clusterTime` that drivers gossip: its form, and the limit on how far ahead it may be.
+"""The `$clusterTime` that drivers gossip: its validation, and the limit on how far ahead it may be.
 
 https://github.com/mongodb/specifications/blob/master/source/sessions/driver-sessions.md
 """
@@ -43,7 +43,7 @@ def check_cluster_time(value: Any, own: int | None, clock: Clock) -> None:
     seconds = cluster_time_seconds(data)
     if seconds is None:
         raise _malformed(decode(data))
-    # Drivers send back the newest time that they were given, so that the clock is seldom asked.
+    # Drivers send back the newest time they received, so the clock is rarely read.
     if own is not None and seconds > own and seconds > (now_s := clock.now_ms() // 1000) + MAX_DRIFT_S:
         raise CommandError(205, f"New cluster time, {seconds}, is too far from this node's wall clock time, {now_s}.")
 

@@ -1,4 +1,4 @@
-"""Read and write concern: what a single node can hold to, and the errors for what it cannot.
+"""Read and write concerns: their validation, and the errors for those that a single node cannot satisfy.
 
 https://www.mongodb.com/docs/manual/reference/write-concern/ and .../read-concern/
 """
@@ -17,7 +17,7 @@ from secantus_server.errors import CommandError
 READ_LEVELS = ("local", "majority", "linearizable", "available", "snapshot")
 PROVENANCES = ("clientSupplied", "implicitDefault", "customDefault", "getLastErrorDefaults", "internalWriteDefault")
 MAX_NODES = 50
-# A getMore repeats what its cursor began with.
+# A getMore repeats the read concern of its cursor.
 _TAKE_SNAPSHOT = frozenset(["find", "aggregate", "distinct", "explain", "getMore"])
 _WRITE_FIELDS = frozenset(["w", "j", "wtimeout", "fsync", "provenance", "getLastError"])
 _READ_FIELDS = frozenset(
@@ -34,10 +34,13 @@ _READ_FIELDS = frozenset(
 
 
 def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalone: bool) -> None:
-    """Hold a read concern to the rules.
+    """Validate a read concern.
+
+    Arguments:
+        takes_one: whether the command supports read concerns.
 
     Raises:
-        CommandError: it is not one, or this command or server cannot hold to it.
+        CommandError: if it is malformed, or not supported by this command or by a standalone server.
     """
     if type(concern) is not dict:
         raise wrong_type("readConcern", concern, "object")
@@ -64,10 +67,13 @@ def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalon
 
 
 def check_write_concern(command: str, takes_one: bool, concern: Any) -> None:
-    """Hold a write concern to the rules; what only shows after the write is `write_concern_error`.
+    """Validate a write concern. `write_concern_error` reports what MongoDB detects only after the write.
+
+    Arguments:
+        takes_one: whether the command supports write concerns.
 
     Raises:
-        CommandError: it is not one, or the command takes none.
+        CommandError: if it is malformed, or the command does not support one.
     """
     if type(concern) is not dict:
         raise wrong_type(f"{command}.writeConcern", concern, "object")
@@ -117,13 +123,13 @@ def _check_tags(tags: dict[str, Any]) -> None:
 
 
 def _check_timeout(timeout: Any) -> None:
-    """A timeout of another type is no timeout, as in MongoDB; a number has a largest value."""
+    """Validate `wtimeout`: a number must fit 32 bits; a value of another type is ignored, as in MongoDB."""
     if is_number(timeout) and whole_number(timeout) >= 2**31:
         raise CommandError(9, f"wtimeout must be a 32-bit integer, but found: {timeout}")
 
 
 def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
-    """Whether the client does not want to know what became of its write (`w: 0` without `j`)."""
+    """Return whether the client requests no acknowledgement (`w: 0` without `j`)."""
     if not concern:
         return False
     w = concern.get("w", 1)
@@ -131,7 +137,7 @@ def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
 
 
 def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What a reply says when the write was made but its concern cannot be met on one node.
+    """Return the `writeConcernError` of a concern that a single node cannot satisfy, or None; the write itself is done.
 
     Arguments:
         concern: the command's write concern, or None.
@@ -151,5 +157,5 @@ def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None
 
 
 def waits_for_disk(concern: dict[str, Any] | None) -> bool:
-    """Whether the write is to be on disk before it is acknowledged (`j: true`)."""
+    """Return whether the write must be on disk before it is acknowledged (`j: true`)."""
     return bool(concern and (concern.get("j") or concern.get("fsync")))

@@ -1,4 +1,4 @@
-"""The connected clients, and what all clients so far have sent and received."""
+"""The connected clients, and the traffic of all clients since the start."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ class Traffic(NamedTuple):
     requests: int = 0
 
     def plus(self, client: ClientInfo) -> Traffic:
-        """Return the sum with a connection's."""
+        """Return the sum of this traffic and a connection's."""
         return Traffic(self.bytes_in + client.bytes_in, self.bytes_out + client.bytes_out, self.requests + client.requests)
 
 
 class Connections:
     """The connections of a server.
 
-    Threads: `_lock` guards `_clients`, `_traffic` and `_usage`. A connection's own thread counts in its `ClientInfo` without it; others
-    only read there.
+    Threads: `_lock` guards `_clients`, `_traffic` and `_usage`. A connection's own thread updates its `ClientInfo` without the lock;
+    other threads only read it.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._clients: dict[int, ClientInfo] = {}
-        # The sums of connections that have ended.
+        # Totals of the connections that have ended.
         self._traffic = Traffic()
         self._usage = Usage()
 
     def add(self, client: ClientInfo) -> None:
-        """Note a connection."""
+        """Register a connection."""
         with self._lock:
             self._clients[client.connection_id] = client
 
     def remove(self, client: ClientInfo) -> None:
-        """Note that a connection has ended."""
+        """Remove a connection that has ended, and keep its totals."""
         with self._lock:
             if self._clients.pop(client.connection_id, None) is not None:
                 self._traffic = self._traffic.plus(client)

@@ -1,4 +1,4 @@
-"""From a message to a command and its reply: the arguments of every command are read here, once.
+"""Dispatch of a message to its command, and the arguments that every command takes.
 
 https://www.mongodb.com/docs/manual/reference/command/
 """
@@ -35,12 +35,12 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     """Run the command of a message.
 
     Arguments:
-        message: what came in.
-        services: the server.
-        client: the connection it came in on.
+        message: the client's message.
+        services: the server's services.
+        client: the connection that sent it.
 
     Raises:
-        CommandError: the command cannot do what was asked.
+        CommandError: the command's error, which becomes the reply.
     """
     name = next(iter(message.body))
     db = message.body.get("$db")
@@ -69,7 +69,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
 
 
 def _account(command: Command, request: Request, outcome: Outcome | None) -> None:
-    """Count a command that has ended, and show it to the interceptors unless it failed inside the server."""
+    """Count a finished command, and call the interceptors unless it failed with an internal error."""
     services, body, operation = request.services, request.body, request.operation
     request.seconds = services.clock.monotonic() - operation.started - operation.waited
     target = body.get("collection") if command.name == "getMore" else body[request.name]
@@ -81,10 +81,10 @@ def _account(command: Command, request: Request, outcome: Outcome | None) -> Non
 
 
 def check_generic(command: Command, request: Request, operation: Operation) -> None:
-    """Hold the arguments that every command takes to their rules.
+    """Validate the arguments that every command takes.
 
     Raises:
-        CommandError: one of them is not possible for this command.
+        CommandError: if one of them is invalid or not supported by this command.
     """
     body = request.body
     check_database_name(request.db)
@@ -118,7 +118,7 @@ def _max_time_ms(name: str, value: Any) -> int:
 
 
 def _session(command: Command, body: dict[str, Any]) -> bytes:
-    """The UUID of the session."""
+    """Return the UUID of `lsid`."""
     document = body["lsid"]
     if type(document) is RawDocument:
         return session_uuid(document.data) or _checked_uuid(decode(document.data))
@@ -128,7 +128,7 @@ def _session(command: Command, body: dict[str, Any]) -> bytes:
 
 
 def _checked_uuid(session: dict[str, Any]) -> bytes:
-    """The UUID of a session's document, or what is wrong with it."""
+    """Return the UUID of a session document; raise MongoDB's error if it is malformed."""
     session_id = session.get("id")
     if session_id is None:
         raise CommandError(40414, "BSON field 'OperationSessionInfo.lsid.id' is missing but a required field")
@@ -140,7 +140,7 @@ def _checked_uuid(session: dict[str, Any]) -> bytes:
 
 
 def _check_api_version(command: Command, body: dict[str, Any]) -> None:
-    """The Stable API. https://www.mongodb.com/docs/manual/reference/stable-api/"""
+    """Validate the Stable API's arguments. https://www.mongodb.com/docs/manual/reference/stable-api/"""
     version = body.get("apiVersion")
     if version is None:
         raise CommandError(322, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
@@ -154,7 +154,10 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
 
 
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
-    """Run a command, and tell if its write concern cannot be met, beside an error too; an aggregation knows itself whether it wrote."""
+    """Run a command; add `writeConcernError` if the concern cannot be met, also to an error.
+
+    aggregate does this itself: only it knows whether it wrote.
+    """
     if "writeConcern" not in request.body or not command.is_write or command.is_read:
         return command.run(request, arguments)
     problem = write_concern_error(request.body["writeConcern"])
@@ -169,7 +172,7 @@ def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply
 
 
 def finish_reply(reply: Reply, services: Services) -> Reply:
-    """Add what every reply has: ok, and the cluster's time on a replica set."""
+    """Add the fields of every reply: `ok`, and the cluster time on a replica set."""
     reply.setdefault("ok", 1.0)
     if services.settings.replica_set:
         time: Timestamp = services.oplog.newest
@@ -179,7 +182,7 @@ def finish_reply(reply: Reply, services: Services) -> Reply:
 
 
 def error_reply(error: CommandError, services: Services) -> Reply:
-    """The reply that says what went wrong."""
+    """Return the reply for an error."""
     reply: Reply = {"ok": 0.0, "errmsg": error.message, "code": error.code, "codeName": error.code_name, **error.info}
     if error.labels:
         reply["errorLabels"] = list(error.labels)

@@ -1,6 +1,6 @@
-"""What may be put around a command: the interface of an interceptor, and the ones of a server.
+"""The interface of interceptors, which act before and after commands, and the interceptors of a server.
 
-A server's interceptors are in the package `interceptors`, one file each.
+The implementations are in the package `interceptors`, one file each.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Outcome = dict[str, Any] | CommandError
 
 
 class Call(Protocol):
-    """What an interceptor sees of a command; `Request` implements it.
+    """A command as interceptors see it; `Request` implements it.
 
     Arguments:
         name: the command's name as the client wrote it.
         body: the command document.
-        seconds: how long it worked, without waits for data; set when it has ended.
-        is_slow: whether it counts as slow, once `Observer.is_slow` has been asked.
+        seconds: its working time, without waits for data; set when it has ended.
+        is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
     """
 
     name: str
@@ -39,27 +39,27 @@ class Call(Protocol):
 
 
 class Interceptor:
-    """Something done before or after commands. A subclass overrides the methods that it needs."""
+    """An action before or after commands. A subclass overrides the methods that it needs."""
 
     @property
     def is_active(self) -> bool:
-        """Whether commands pass it at present; call `Interceptors.refresh` when that changes."""
+        """Whether it is called at present; call `Interceptors.refresh` when that changes."""
         return True
 
     @property
     def threshold_s(self) -> float:
-        """How many seconds a command must exceed for `after` to be called."""
+        """The duration in seconds that a command must exceed for `after` to be called."""
         return -math.inf
 
     def before(self, call: Call) -> None:
-        """Act on a command whose arguments are valid and which has not begun.
+        """Act on a command with valid arguments, before it runs.
 
         Raises:
-            CommandError: the command is refused; `after` is still called.
+            CommandError: to refuse the command; `after` is still called.
         """
 
     def after(self, call: Call, outcome: Outcome) -> None:
-        """Act on a command that has ended.
+        """Act on a finished command.
 
         Arguments:
             outcome: its reply, or the error that it failed with.
@@ -67,12 +67,12 @@ class Interceptor:
 
 
 class Interceptors:
-    """The interceptors of one server, in the order in which they act before a command; after it the last one acts first.
+    """The interceptors of one server, in the order of their `before` calls; `after` calls run in reverse order.
 
-    `before` and `after` hold the methods of the active ones. `after` need not be called for a command that took no longer than
-    `threshold_s`: dispatch pays nothing for an interceptor that has nothing to do.
+    `before` and `after` are the methods of the active ones. Dispatch skips `after` for a command that took at most `threshold_s`, so an
+    idle interceptor costs nothing.
 
-    Threads: all are replaced whole; the commands' threads only read.
+    Threads: the tuples are replaced as a whole; the threads of commands only read them.
     """
 
     def __init__(self) -> None:
@@ -82,12 +82,12 @@ class Interceptors:
         self.threshold_s = math.inf
 
     def install(self, *interceptors: Interceptor) -> None:
-        """Add interceptors behind those that are installed."""
+        """Append interceptors to those installed."""
         self._installed += interceptors
         self.refresh()
 
     def refresh(self) -> None:
-        """Take over which interceptors are active now."""
+        """Recompute which interceptors are active."""
         active = [interceptor for interceptor in self._installed if interceptor.is_active]
         self.before = tuple(one.before for one in active if type(one).before is not Interceptor.before)
         late = [one for one in reversed(active) if type(one).after is not Interceptor.after]

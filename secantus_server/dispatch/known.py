@@ -1,7 +1,7 @@
-"""The commands that MongoDB 8.2 has and Secantus does not have yet; a name leaves this list when its command is written.
+"""The commands of MongoDB 8.2 that Secantus does not support yet; remove a name when its command is implemented.
 
-Commands that a member of a replica set does not have are not in it and are answered as any unknown name: those removed before 8.2
-(`eval`, `getLastError`, `getFreeMonitoringStatus`), those of mongos (`addShard`), of Atlas (`atlasVersion`) and of MongoDB Enterprise.
+Commands that do not exist on a member of a replica set are not listed and get the error for unknown names: those removed before 8.2
+(`eval`, `getLastError`, `getFreeMonitoringStatus`), of mongos (`addShard`), of Atlas (`atlasVersion`) and of MongoDB Enterprise.
 https://www.mongodb.com/docs/manual/reference/command/
 """
 
@@ -23,7 +23,7 @@ NOT_YET: frozenset[str] = frozenset(
     """.split()
 )
 
-# What to do instead, where there is something better than another server.
+# Alternatives better than another server.
 _WITHOUT_PASSWORDS = "connect without a user name and password, everybody may do everything"
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(["authenticate"], _WITHOUT_PASSWORDS),

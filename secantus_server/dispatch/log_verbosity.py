@@ -1,7 +1,7 @@
-"""The verbosity of the log's components: the parameters logLevel and logComponentVerbosity.
+"""The verbosity of log components: the parameters logLevel and logComponentVerbosity.
 
-A verbosity above 0, of the whole log or of the component `command`, makes the server log everything and each command. Those of the other
-components are kept and shown; the log has no lines of theirs.
+With a verbosity above 0, of the whole log or of the component `command`, the server logs debug messages and every command. The
+verbosities of other components are stored and reported, but the server has no log lines for them.
 
 https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.logComponentVerbosity
 """
@@ -15,7 +15,7 @@ from secantus_server.errors import CommandError
 
 NAME = "logComponentVerbosity"
 MAX_VERBOSITY = 5
-# A component with this verbosity has its parent's.
+# A component with this verbosity inherits its parent's.
 INHERITED = -1
 
 _CHILDREN: dict[str, tuple[str, ...]] = {
@@ -32,7 +32,7 @@ _COMPONENTS = (
 
 
 def default_verbosity() -> dict[str, Any]:
-    """Return the verbosities of a server where nobody set one."""
+    """Return the default verbosities."""
     components = {
         name: {"verbosity": INHERITED, **{child: {"verbosity": INHERITED} for child in _CHILDREN.get(name, ())}} for name in _COMPONENTS
     }
@@ -43,11 +43,11 @@ def changed_verbosity(current: dict[str, Any], wanted: Any) -> dict[str, Any]:
     """Return the verbosities after a change.
 
     Arguments:
-        current: all of them.
-        wanted: those that change, in the form of `current`.
+        current: all verbosities.
+        wanted: those to change, in the form of `current`.
 
     Raises:
-        CommandError: 14 TypeMismatch, 2 BadValue for an unknown component or a verbosity that cannot be.
+        CommandError: 14 TypeMismatch, 2 BadValue for an unknown component or an invalid verbosity.
     """
     if type(wanted) is not dict:
         raise a.wrong_type(f"setParameter.{NAME}", wanted, "object")
@@ -65,7 +65,7 @@ def _merged(current: dict[str, Any], wanted: dict[str, Any], path: str) -> dict[
         elif type(value) is dict:
             merged[name] = _merged(current[name], value, where)
         else:
-            # A number alone is the component's verbosity.
+            # A plain number is the component's verbosity.
             merged[name] = {**current[name], "verbosity": _verbosity(where, value)}
     return merged
 

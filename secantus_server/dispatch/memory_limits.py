@@ -1,4 +1,4 @@
-"""The memory limits of a command as setParameter has set them, so that a test meets a limit without writing 100 megabytes."""
+"""The memory limits of commands, which setParameter can lower so that a test reaches a limit without writing 100 megabytes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ALLOW_DISK_USE = "allowDiskUseByDefault"
 
 
 def memory_limits(parameters: dict[str, Any]) -> MemoryLimits:
-    """Return the limits that hold now.
+    """Return the current limits.
 
     Arguments:
-        parameters: what setParameter has set.
+        parameters: the values set by setParameter.
     """
     changed = {field: parameters[name] for field, name in PARAMETERS.items() if name in parameters}
     return MemoryLimits(**changed) if changed else DEFAULT_LIMITS
@@ -38,7 +38,7 @@ def may_use_disk(parameters: dict[str, Any], wanted: bool | None) -> bool:
     """Return whether a command may use the disk.
 
     Arguments:
-        parameters: what setParameter has set.
-        wanted: the command's `allowDiskUse`, or None where it does not say.
+        parameters: the values set by setParameter.
+        wanted: the command's `allowDiskUse`, or None if absent.
     """
     return bool(parameters.get(ALLOW_DISK_USE, True)) if wanted is None else wanted

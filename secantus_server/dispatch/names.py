@@ -23,7 +23,7 @@ _FORBIDDEN_IN_DATABASE = frozenset('/\\. "$\0')
 
 @lru_cache(maxsize=1024)
 def check_database_name(name: str) -> None:
-    """Hold a database's name to the rules.
+    """Validate a database name.
 
     Raises:
         CommandError: 73 InvalidNamespace.
@@ -36,10 +36,10 @@ def check_database_name(name: str) -> None:
 
 
 def collection_name(command: str, db: str, value: Any) -> str:
-    """The collection that a command names, held to the rules for reading from it.
+    """Return a command's collection name, valid for reading.
 
     Raises:
-        CommandError: 73 InvalidNamespace, also for what is not a string.
+        CommandError: 73 InvalidNamespace, also if it is not a string.
     """
     if type(value) is not str:
         raise CommandError(73, f"collection name has invalid type {type_name(value)}")
@@ -51,7 +51,7 @@ def collection_name(command: str, db: str, value: Any) -> str:
 
 
 def _check_utf8(name: str) -> None:
-    """Refuse a name whose bytes were not UTF-8: replies repeat names, and drivers cannot decode such a reply."""
+    """Refuse a name that was not valid UTF-8: replies repeat names, and drivers could not decode them."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -59,7 +59,7 @@ def _check_utf8(name: str) -> None:
 
 
 def check_new_collection_name(db: str, name: str) -> None:
-    """Hold the name of a collection that is about to be made to the rules.
+    """Validate the name of a collection to create.
 
     Raises:
         CommandError: 73 InvalidNamespace.
@@ -73,7 +73,7 @@ def check_new_collection_name(db: str, name: str) -> None:
 
 
 def check_length(db: str, name: str) -> None:
-    """Hold the length of a namespace to the limit.
+    """Check the length of a namespace.
 
     Raises:
         CommandError: 73 InvalidNamespace.
@@ -83,7 +83,7 @@ def check_length(db: str, name: str) -> None:
 
 
 def check_collection_uuid(catalog: CatalogView, db: str, name: str, uuid: Binary | None) -> None:
-    """Hold a collection to the identity that a command expects it to have.
+    """Check that a collection has the UUID that the command expects.
 
     Raises:
         CommandError: 361 CollectionUUIDMismatch.

@@ -1,4 +1,4 @@
-"""Which commands the profiler and the log of slow commands observe.
+"""The selection of commands for the profiler and the slow command log.
 
 https://www.mongodb.com/docs/manual/tutorial/manage-the-database-profiler/
 """
@@ -15,19 +15,19 @@ from secantus_server.dispatch.interceptors import Call
 
 SLOW_MS = 100
 
-# hello waits as long as the client likes, and profile concerns the profiler itself.
+# hello waits as long as the client asks, and profile configures the profiler itself.
 NEVER_OBSERVED = frozenset(["hello", "isMaster", "ismaster", "profile"])
 
 
 @dataclass(frozen=True)
 class Profiling:
-    """What is observed; replaced whole.
+    """The settings of the profiler; replaced as a whole.
 
     Arguments:
-        levels: the databases whose profiler is on, with the level 1 or 2.
-        filters: the databases with a filter in the place of the two numbers: the filter as it was given, and parsed.
-        slow_ms: a command that takes longer is slow.
-        sample_rate: the share of slow commands that is written.
+        levels: the level, 1 or 2, of each profiled database.
+        filters: for each database with a filter, which replaces `slow_ms` and `sample_rate`, the filter as given and parsed.
+        slow_ms: the duration above which a command is slow.
+        sample_rate: the fraction of slow commands to record.
     """
 
     levels: dict[str, int] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Profiling:
     sample_rate: float = 1.0
 
     def of(self, db: str, *, level: int, filter: tuple[dict[str, Any], Any] | None) -> Profiling:
-        """Return the same with another level and filter for a database."""
+        """Return a copy with another level and filter for a database."""
         levels = {name: value for name, value in self.levels.items() if name != db}
         filters = {name: value for name, value in self.filters.items() if name != db}
         return replace(
@@ -45,13 +45,13 @@ class Profiling:
 
 
 class Observer:
-    """Which commands of a server are profiled and logged; the interceptors `Profiler` and `SlowLog` do it.
+    """Selects the commands that the interceptors `Profiler` and `SlowLog` record.
 
     Arguments:
         clock: draws the sample of slow commands.
         on_change: called after each change.
 
-    Threads: `profiling` is replaced whole by `set`; the commands' threads only read.
+    Threads: `set` replaces `profiling` as a whole; the threads of commands only read it.
     """
 
     def __init__(self, clock: Clock, on_change: Callable[[], None]) -> None:
@@ -59,21 +59,21 @@ class Observer:
         self._on_change = on_change
         self.profiling = Profiling()
         self.logs_all = False
-        #: A command that took no longer than this is not logged: usually that comparison is all that logging costs.
+        #: Commands that took at most this long are not logged; for most commands this comparison is the whole cost of logging.
         self.log_threshold_s = SLOW_MS / 1000
 
     def set(self, profiling: Profiling) -> None:
-        """Replace what is profiled."""
+        """Replace the profiler's settings."""
         self.profiling = profiling
         self._adjust()
 
     def log_all(self, wanted: bool) -> None:
-        """Log every command, or only slow ones."""
+        """Set whether every command is logged, or only slow ones."""
         self.logs_all = wanted
         self._adjust()
 
     def is_slow(self, call: Call) -> bool:
-        """Return whether a command was slow and is in the sample; drawn once per command."""
+        """Return whether a command was slow and in the sample, which is drawn once per command."""
         if call.is_slow is None:
             slow = call.seconds * 1000 > self.profiling.slow_ms
             call.is_slow = slow and self._clock.random.random() < self.profiling.sample_rate

@@ -1,4 +1,4 @@
-"""The operations that are running: for currentOp, killOp and time limits."""
+"""The running operations: for currentOp, killOp and time limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secantus_server.system._threads import get_ident
 class Operation:
     """One running command.
 
-    `check` is called by whatever runs long; it reads plain attributes, so it needs no lock.
+    Long loops call `check`; it reads plain attributes, so it needs no lock.
     """
 
     __slots__ = (
@@ -32,18 +32,18 @@ class Operation:
         self.deadline: float | None = None
         self.killed: CommandError | None = None
         self.time_left: float | None = None
-        # Seconds spent waiting for data; they do not count as work.
+        # Seconds spent waiting for data, not counted as working time.
         self.waited = 0.0
 
     def limit(self, max_time_ms: int) -> None:
-        """Let the operation run for at most so long from its start; 0 is without limit."""
+        """Set the time limit, counted from the start; 0 means none."""
         self.deadline = self.started + max_time_ms / 1000 if max_time_ms else None
 
     def check(self) -> None:
-        """Raise if the operation was interrupted.
+        """Raise if the operation was killed or timed out.
 
         Raises:
-            CommandError: 50 MaxTimeMSExpired, or the reason for which the operation was killed.
+            CommandError: 50 MaxTimeMSExpired, or the error it was killed with.
         """
         if self.killed is not None:
             raise self.killed
@@ -51,11 +51,11 @@ class Operation:
             raise CommandError(50, "operation exceeded time limit")
 
     def is_ended_by(self, error: CommandError) -> bool:
-        """Return whether an error ends the whole command, not just one statement: an interruption, or a store that has stopped."""
+        """Return whether an error ends the whole command, not just one statement: an interruption, or a failed store."""
         return self.killed is not None or error.code == 50 or (isinstance(error, StorageError) and error.fatal)
 
-    def end(self) -> None:
-        """Note the rest of its time limit, for a getMore on its cursor."""
+    def note_time_left(self) -> None:
+        """Record the rest of its time limit, for a getMore on its cursor."""
         assert self.deadline is not None, "its time is limited"
         self.time_left = self.deadline - self._clock.monotonic()
 
@@ -68,7 +68,7 @@ class Operation:
 class Operations:
     """All running operations of a server.
 
-    Threads: a dict's single operations and a counter's step are atomic, and each operation has a key of its own.
+    Threads: single dict operations and `next` on the counter are atomic, and each operation has its own key.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -77,26 +77,26 @@ class Operations:
         self._ids = itertools.count(1)
 
     def begin(self, connection_id: int, db: str, body: dict[str, Any]) -> Operation:
-        """Note that an operation runs; `end` follows whatever happens."""
+        """Register a running operation; the caller must call `end`, also after an error."""
         operation = Operation(self._clock, next(self._ids), connection_id, db, body)
         self._running[operation.opid] = operation
         return operation
 
     def end(self, operation: Operation) -> None:
-        """Note that an operation is over."""
+        """Remove a finished operation."""
         if operation.deadline is not None:
-            operation.end()
+            operation.note_time_left()
         del self._running[operation.opid]
 
     def all(self) -> list[Operation]:
-        """The operations that run now."""
+        """Return the running operations."""
         return list(self._running.values())
 
     def check_waiting(self) -> None:
-        """Raise if the calling thread's operation is to end; for waits that know no operation.
+        """Call `check` of the operation that this thread runs; for waits without access to the operation.
 
         Raises:
-            CommandError: as `Operation.check`, for the operation that this thread runs.
+            CommandError: as `Operation.check`.
         """
         thread = get_ident()
         for operation in self.all():
@@ -104,12 +104,12 @@ class Operations:
                 operation.check()
 
     def kill(self, opid: int) -> None:
-        """Make an operation end at its next check; an unknown one is left alone, as MongoDB does."""
+        """Make an operation fail at its next check; ignore an unknown one, as MongoDB does."""
         operation = self._running.get(opid)
         if operation is not None:
             operation.killed = CommandError(11601, "operation was interrupted")
 
     def kill_all(self, error: CommandError) -> None:
-        """Make every operation end at its next check."""
+        """Make every operation fail at its next check."""
         for operation in self.all():
             operation.killed = error

@@ -1,4 +1,4 @@
-"""The server's parameters: those that drivers and tools ask for, and those that mean something for this server.
+"""The server's parameters: those that drivers and tools read, and those with an effect in this server.
 
 https://www.mongodb.com/docs/manual/reference/parameters/
 """
@@ -29,10 +29,10 @@ class Parameter:
     """One parameter.
 
     Arguments:
-        default: its value where nobody set it.
-        check: gives the value to keep, or raises; None where setParameter does not change it.
-        settable: MongoDB lets it be changed while the server runs.
-        at_startup: MongoDB takes it on the command line.
+        default: returns its default value.
+        check: returns the value to store, or raises; None if setParameter cannot change it here.
+        settable: whether it can be changed at runtime in MongoDB.
+        at_startup: whether it can be set on MongoDB's command line.
     """
 
     default: Callable[[Settings], Any]
@@ -52,14 +52,14 @@ def _boolean(name: str, value: Any) -> bool:
 
 
 def _sync_delay(name: str, value: Any) -> float:
-    """The seconds between two checkpoints. MongoDB's 0 means none at all, which would let the log grow without bound here."""
+    """Check for the seconds between two checkpoints. 0, which disables checkpoints, is refused: the log would grow without bound."""
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
     seconds = float(str(value))
     if not 0 <= seconds <= MAX_SYNC_DELAY_S:
         raise CommandError(2, f"Invalid value for parameter syncdelay: {value} is not between 0 and {MAX_SYNC_DELAY_S}")
     if seconds == 0:
-        raise not_supported("setting syncdelay to 0", "set a larger number of seconds")
+        raise not_supported("setting syncdelay to 0", "set a positive number of seconds")
     return seconds
 
 
@@ -90,14 +90,14 @@ PARAMETERS: dict[str, Parameter] = {
 
 
 def parameter_value(services: Services, name: str) -> Any:
-    """The value that a parameter has now."""
+    """Return the current value of a parameter."""
     if name in services.parameters:
         return services.parameters[name]
     return PARAMETERS[name].default(services.settings)
 
 
 def apply_verbosity(services: Services) -> None:
-    """Let the log follow the parameter logComponentVerbosity."""
+    """Apply the parameter logComponentVerbosity to the log."""
     everything = logs_everything(parameter_value(services, NAME))
     services.log.set_verbose(everything)
     services.observer.log_all(everything)

@@ -1,6 +1,6 @@
-"""The commands: each registers itself where it is written, with what its document may hold.
+"""The registry of commands: each module of a command registers it with its arguments.
 
-`known.py` names the commands that MongoDB has and Secantus does not have yet.
+`known.py` lists the commands of MongoDB that Secantus does not support yet.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.arguments import Arguments, Field
 from secantus_server.dispatch.known import INSTEAD, NOT_YET
+from secantus_server.dispatch.privileges import Privileges
 from secantus_server.errors import CommandError, not_supported
 
 if TYPE_CHECKING:
@@ -30,20 +31,23 @@ class Command:
 
     Arguments:
         name: as MongoDB spells it.
-        arguments: its declared fields; None means that it reads its body itself.
-        run: makes the reply from the request and the parsed fields.
-        admin_only: it runs against the database `admin` alone.
-        in_api_v1: it is part of the Stable API's version 1.
-        is_write: it takes a write concern.
-        is_read: it takes a read concern.
-        is_retryable: it takes a `txnNumber` outside a transaction.
-        help: one sentence for listCommands.
-        counter: what serverStatus counts it as.
+        arguments: its declared fields; None if it parses its body itself.
+        run: returns the reply for the request and the parsed fields.
+        admin_only: whether it runs against the database `admin` only.
+        in_api_v1: whether it is in version 1 of the Stable API.
+        is_write: whether it takes a write concern.
+        is_read: whether it takes a read concern.
+        is_retryable: whether it takes a `txnNumber` outside a transaction.
+        help: a sentence for listCommands.
+        counter: the counter of serverStatus's `opcounters`.
+        privileges: what authorization requires of the user. It is not enforced yet ("access control" in README's "Not yet");
+            today only listCommands reports it, as `requiresAuth`.
     """
 
     name: str
     arguments: Arguments | None
     run: Handler
+    privileges: Privileges
     admin_only: bool = False
     in_api_v1: bool = False
     is_write: bool = False
@@ -53,7 +57,7 @@ class Command:
     counter: str = "command"
 
 
-# The commands that serverStatus counts by themselves, and under which name.
+# The commands with their own counter in serverStatus's `opcounters`.
 _COUNTERS = {"find": "query", "insert": "insert", "update": "update", "delete": "delete", "getMore": "getmore"}
 
 _COMMANDS: dict[str, Command] = {}
@@ -64,6 +68,7 @@ def command(
     name: str,
     fields: dict[str, Field] | None = None,
     *,
+    privileges: Privileges,
     aliases: tuple[str, ...] = (),
     admin_only: bool = False,
     in_api_v1: bool = False,
@@ -76,14 +81,15 @@ def command(
 
     Arguments:
         fields: the fields beyond those that every command takes.
-        lenient: fields that are not declared are ignored, as MongoDB does for some old commands.
+        privileges: what authorization requires of the user; not enforced yet.
+        lenient: whether unknown fields are ignored, as MongoDB does for some old commands.
     """
 
     def register(handler: Handler) -> Handler:
         arguments = None if lenient else Arguments(name, fields)
         summary = (handler.__doc__ or "").strip().split("\n")[0]
         counter = _COUNTERS.get(name, "command")
-        entry = Command(name, arguments, handler, admin_only, in_api_v1, is_write, is_read, is_retryable, summary, counter)
+        entry = Command(name, arguments, handler, privileges, admin_only, in_api_v1, is_write, is_read, is_retryable, summary, counter)
         for key in (name, *aliases):
             assert key not in _COMMANDS, f"the command {key} is registered twice"
             _COMMANDS[key] = entry
@@ -113,10 +119,10 @@ def find_explainer(name: str) -> Explainer | None:
 
 
 def find_command(name: str) -> Command:
-    """The command of this name.
+    """Return the command of this name.
 
     Raises:
-        CommandError: 238 for one that MongoDB has and Secantus does not have yet, 59 for one that nobody has.
+        CommandError: 238 for a command of MongoDB that is not supported yet, 59 for an unknown name.
     """
     entry = _COMMANDS.get(name)
     if entry is not None:
@@ -127,5 +133,5 @@ def find_command(name: str) -> Command:
 
 
 def all_commands() -> dict[str, Command]:
-    """Every registered name with its command."""
+    """Return every registered name, aliases included, with its command."""
     return dict(sorted(_COMMANDS.items()))

@@ -1,4 +1,4 @@
-"""One command while it runs: what came in, who sent it, and the server's services."""
+"""A running command: its message, its client, and the server's services."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One command while it runs.
+    """A running command.
 
     Arguments:
         name: the command's name as the client wrote it.
@@ -32,13 +32,13 @@ class Request:
         message: the message that carried it.
         services: the server.
         client: the connection.
-        operation: its entry among the running operations; ask it regularly whether to go on.
+        operation: its entry among the running operations; call its `check` regularly.
         body: the command document.
-        work: how it reads and writes.
-        session: the UUID of the logical session that it runs in, or None.
-        seconds: how long it worked, without waits for data; set when it has ended.
-        is_slow: whether it counts as slow, once `Observer.is_slow` has been asked.
-        next_body: set by a command that may answer again without being asked (exhaust).
+        work: the unit of work, through which it reads and writes.
+        session: the UUID of its logical session, or None.
+        seconds: its working time, without waits for data; set when it has ended.
+        is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        next_body: set by a command that sends further replies without further requests (exhaust).
     """
 
     name: str
@@ -62,28 +62,28 @@ class Request:
 
     @property
     def sequences(self) -> dict[str, list[bytes]]:
-        """The documents sent beside the body."""
+        """The document sequences of the message."""
         return self.message.sequences
 
     @property
     def now(self) -> Date:
-        """The command's time; the same whenever it is asked for."""
+        """The command's time, constant for its duration."""
         if self._now is None:
             self._now = Date(self.services.clock.now_ms())
         return self._now
 
     def forget_cluster_time(self) -> None:
-        """Let the next context have another cluster time; the operations of a bulkWrite do not share theirs."""
+        """Make the next context read the cluster time again: each operation of a bulkWrite has its own."""
         self._cluster_time = None
 
     def parse_context(
         self, let: dict[str, Any] | None = None, collation: Any = None, text_error: Callable[[], CommandError] | None = None
     ) -> ParseContext:
-        """The surroundings in which this command's filters and expressions are parsed.
+        """Return the context for parsing this command's filters and expressions.
 
         Arguments:
             let: the values of user variables, already evaluated.
-            collation: the collation that its strings compare by.
+            collation: the collation of string comparisons.
             text_error: see `ParseContext`.
         """
         services = self.services

@@ -1,4 +1,4 @@
-"""What the commands of one server share: made once by the server, handed to every request."""
+"""The services that the commands of one server share, created once and passed to every request."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Services:
     """The parts of a running server.
 
     Arguments:
-        request_stop: asks the server to stop; it does so in another thread.
-        parameters: what setParameter has set; replaced whole, since snapshots keep it.
-        connections: the clients that are connected.
-        interceptors: what is done around every command.
-        work: how commands read and write outside multi-document transactions; `server.py` sets it.
-        observer: which commands are profiled and logged.
-        index_filters: what planCacheSetFilter has set, by the collection's UUID and the query shape's hash.
-        started: when, on the monotonic clock.
-        connection_limit: how many connections there may be at a time; the listener sets it.
-        failure: why the store cannot go on, once that has happened.
+        request_stop: makes the server stop, in another thread.
+        parameters: the values set by setParameter; replaced as a whole, since snapshots keep the dict.
+        connections: the connected clients.
+        interceptors: the actions before and after commands.
+        work: the unit of work outside multi-document transactions; `server.py` sets it.
+        observer: selects the commands to profile and log.
+        index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
+        started: the start time on the monotonic clock.
+        connection_limit: the maximum number of simultaneous connections; the listener sets it.
+        failure: the fatal error of the store, or None.
     """
 
     settings: Settings
@@ -72,11 +72,11 @@ class Services:
         self.observer = Observer(self.clock, self.interceptors.refresh)
 
     def started_at(self) -> Date:
-        """When the server started."""
+        """Return the date on which the server started."""
         return Date(self.clock.now_ms() - int((self.clock.monotonic() - self.started) * 1000))
 
     def fail(self, error: StorageError) -> None:
-        """The store cannot go on: say so once, and ask the server to stop."""
+        """Handle a fatal error of the store: log it once and make the server stop."""
         if self.failure is None:
             self.failure = error
             self.log.error(error.message)

@@ -1,4 +1,4 @@
-"""Who this server says it is: its address, its replica set, and the version that a waiting hello waits for."""
+"""The server's view of its topology: address, replica set, and the topologyVersion that an awaitable hello waits for."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Topology:
         self._closed = False
 
     def version(self) -> dict[str, Any]:
-        """The topologyVersion of a hello reply."""
+        """Return the topologyVersion of a hello reply."""
         return {"processId": self.process_id, "counter": Int64(self._counter)}
 
     def config(self) -> dict[str, Any]:
-        """Return the replica set's configuration: that of replSetGetConfig and of `local.system.replset`."""
+        """Return the replica set's configuration, for replSetGetConfig and `local.system.replset`."""
         member = {
             "_id": 0,
             "host": self.address,
@@ -64,12 +64,12 @@ class Topology:
         }
 
     def wait_for_change(self, known: int, timeout_s: float) -> None:
-        """Wait until the version is not the known one any more, the time is over, or the server stops."""
+        """Block until the version differs from the known one, the timeout expires, or the server stops."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._counter != known, timeout_s)
 
     def close(self) -> None:
-        """Wake every waiting hello for good."""
+        """Wake all waiting hellos; later ones do not wait."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,6 +1,6 @@
-"""`txnNumber`: which commands take it, and that a retryable write runs once, however often it is sent.
+"""`txnNumber`: which commands take it, and the single execution of retryable writes.
 
-A write that comes again is answered as it was the first time.
+A write that is sent again gets the reply of its first execution.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
@@ -16,29 +16,29 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.sessions.retryable import RetryableWrite, Shape
 
-# The argument that holds a command's statements.
+# The argument with a command's statements.
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
 
-# The SHA-256 of no user at all, which MongoDB's text for a session shows where authentication is off.
+# The SHA-256 of an empty user name, part of a session's id in MongoDB's messages when authentication is off.
 _NOBODY = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 
 
 def run_once(
     command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
 ) -> Reply:
-    """Run a retryable write, or answer it as it was answered before.
+    """Run a retryable write, or return the reply of its first execution.
 
-    Its number is used as soon as the run begins, even if the command fails: a part of it may have been written.
+    Its number counts as used once execution begins, even if the command fails: a part of it may have been written.
 
     Arguments:
-        request: a request whose body holds a `txnNumber`.
-        arguments: what the command's table of arguments has parsed.
+        request: a request whose body has a `txnNumber`.
+        arguments: the command's parsed arguments.
         run: runs the command.
 
     Raises:
-        CommandError: 72 without a session or with a negative number, 20 on a standalone, 50768 for a command that is no
-            retryable write, 225 for a number older than the session's newest, 238 for the newest once more where there is no reply
-            to repeat; and whatever the command raises.
+        CommandError: 72 without a session or with a negative number, 20 on a standalone server, 50768 if the command is not a
+            retryable write, 225 for a number below the session's newest, 238 for the newest number again if no reply was
+            recorded; and the errors of the command.
     """
     number: int = request.body["txnNumber"]
     session, sessions = request.session, request.services.sessions
@@ -56,7 +56,7 @@ def run_once(
 
 
 def _shape(name: str, request: Request) -> Shape:
-    """Return the command's name, the number of its statements and the numbers that the client gave them, mostly none."""
+    """Return the command's name, its number of statements, and the client's statement ids, usually none."""
     body, statements = request.body, 1
     field = _STATEMENTS.get(name)
     if field is not None:
@@ -69,7 +69,7 @@ def _shape(name: str, request: Request) -> Shape:
 
 
 def _answered_before(command: Command, request: Request, session: bytes, write: RetryableWrite, newest: RetryableWrite) -> Reply:
-    """Return the reply of the session's newest write, which has this number, or raise why there is none."""
+    """Return the recorded reply of the session's newest write, which has this number; raise if none was recorded."""
     if write.number < newest.number:
         raise _too_old(session, write.number, newest.number)
     request.services.sessions.retries.wait(newest, request.operation.check)
@@ -89,10 +89,10 @@ def _answered_before(command: Command, request: Request, session: bytes, write: 
 
 
 def check_single(request: Request, multi: bool, option: str) -> None:
-    """Refuse a statement about several documents in a retryable write.
+    """Refuse a statement on several documents in a retryable write.
 
     Arguments:
-        option: how the statement says that it is about several.
+        option: the option that makes the statement affect several documents.
 
     Raises:
         CommandError: 72 InvalidOptions.
@@ -102,7 +102,7 @@ def check_single(request: Request, multi: bool, option: str) -> None:
 
 
 def _no_number(command: Command, request: Request) -> CommandError:
-    """Why a command's number is not possible."""
+    """Return the error for a `txnNumber` on a command that does not take one."""
     if request.session is None:
         return CommandError(72, "Transaction number requires a session ID to also be specified")
     if not request.services.settings.replica_set:
@@ -117,7 +117,7 @@ def _no_number(command: Command, request: Request) -> CommandError:
 
 
 def _too_old(session: bytes, number: int, newest: int) -> CommandError:
-    """225 TransactionTooOld."""
+    """Return the error 225 TransactionTooOld."""
     return CommandError(
         225,
         f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} because a newer one "

@@ -1,8 +1,8 @@
-"""How a command reads and writes: the interface of a unit of work, and the transactions that it hands out.
+"""The interface of a unit of work, through which commands read and write, and of its transactions.
 
-A body given to a unit of work writes through its transaction's recovery unit and stages what belongs to the commit: oplog entries, the
-changes of documents, changes of the catalog. One commit then does storage, oplog, memory and notification. `work/auto_commit.py`
-implements the unit of work whose every write commits.
+The body of a write uses its transaction's recovery unit and stages the rest of the commit: oplog entries, changed documents, changes of
+the catalog. One commit then applies them to the store, the oplog and memory, and notifies waiters. `work/auto_commit.py` implements a
+unit of work that commits every write.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ OUT_OF_SPACE = 14031
 
 
 def concerns_store(error: CommandError) -> bool:
-    """Return whether an error is the store's, so that the unit of work handles it; any other one is a document's or the operation's."""
+    """Return whether an error comes from the store and is handled by the unit of work, not an error of a document or the operation."""
     return isinstance(error, StorageError | WriteConflict) or error.code == OUT_OF_SPACE
 
 
 class MissingCollection(Exception):
-    """A body needs a collection that does not exist: the unit of work creates it and runs the body again."""
+    """Raised by a body for a missing collection: the unit of work creates it and runs the body again."""
 
     def __init__(self, db: str, name: str) -> None:
         super().__init__(f"{db}.{name}")
@@ -41,24 +41,24 @@ class MissingCollection(Exception):
 
 
 class StagedWrites(Protocol):
-    """The documents of one collection that a transaction has written."""
+    """The documents of one collection written by a transaction."""
 
     identity: bytes
     replicated: bool
     changes: list[Change]
 
     def before_commit(self) -> None:
-        """Write what the commit must contain besides the documents."""
+        """Write the data that must be committed with the documents."""
 
     def after_commit(self) -> None:
-        """Let memory know what was committed."""
+        """Update the state in memory after the commit."""
 
     def commit_failed(self) -> None:
-        """Forget what `before_commit` noted in memory."""
+        """Undo the notes that `before_commit` made in memory."""
 
 
 class ReadTransaction(Protocol):
-    """A transaction that is only read in.
+    """A read-only transaction.
 
     Arguments:
         unit: the recovery unit; its transaction has begun.
@@ -69,14 +69,14 @@ class ReadTransaction(Protocol):
     catalog: CatalogView
 
     def pause(self) -> None:
-        """End the transaction, so that this thread can write."""
+        """End the transaction so that this thread can write."""
 
     def resume(self) -> None:
-        """Begin another transaction, which sees what was written meanwhile."""
+        """Begin another transaction, which sees later writes."""
 
 
 class Transaction:
-    """A transaction that writes, and what its commit consists of.
+    """A transaction that writes, and the staged parts of its commit.
 
     Arguments:
         unit: the recovery unit; its transaction has begun.
@@ -85,7 +85,7 @@ class Transaction:
 
     __slots__ = ("catalog", "entries", "unit", "writes")
 
-    #: The changes of the catalog; only a `CatalogTransaction` has any.
+    #: The staged changes of the catalog; None except in a `CatalogTransaction`.
     changes: CatalogChanges | None = None
 
     def __init__(self, unit: RecoveryUnit, catalog: CatalogView) -> None:
@@ -95,12 +95,12 @@ class Transaction:
         self.writes: list[StagedWrites] = []
 
     def log(self, entry: Entry) -> None:
-        """Stage an oplog entry; it precedes those of documents."""
+        """Stage an oplog entry, placed before those of documents."""
         self.entries.append(entry)
 
 
 class CatalogTransaction(Transaction):
-    """A transaction that changes the catalog; no other one does so meanwhile."""
+    """A transaction that changes the catalog, at most one at a time."""
 
     __slots__ = ("changes",)
 
@@ -112,28 +112,28 @@ class CatalogTransaction(Transaction):
 
 
 class UnitOfWork(Protocol):
-    """How commands read and write."""
+    """The reads and writes of a command."""
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
-        """Return a block that reads one state of the store."""
+        """Return a context manager that reads one state of the store."""
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Run a body in a transaction and commit; run it again after a conflict, or once a full store has room again.
+        """Run a body in a transaction and commit; retry after a write conflict, or when a full store has room again.
 
         Arguments:
-            body: reads, writes and stages; it may be called several times. Where it stages nothing, nothing is committed.
-            check: raises when the operation is to end; called before each try.
+            body: reads, writes and stages; may be called several times. If it stages nothing, nothing is committed.
+            check: raises if the operation was killed or timed out; called before each attempt.
 
         Returns:
-            what the body returned.
+            the return value of the body.
 
         Raises:
-            CommandError: what the body raises, after which nothing is committed; 14031 OutOfDiskSpace where the store has no room.
+            CommandError: the body's error, after which nothing is committed; 14031 OutOfDiskSpace if the store has no room.
         """
 
     def change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False) -> T:
-        """Run a body that changes the catalog, as `write` does; no other change of the catalog runs meanwhile.
+        """Run a body that changes the catalog, as `write` does; catalog changes are serialised.
 
         Arguments:
-            exclusive: no other transaction at all runs meanwhile.
+            exclusive: also exclude all other transactions.
         """

@@ -1,10 +1,10 @@
-"""How often the commands of one connection ran, and for how long, by collection: what `top` and `opcounters` are made of."""
+"""Counts and times of one connection's commands by collection, the source of `top` and `opcounters`."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-# The rows of a connection at most; then the oldest are forgotten, for a namespace that is gone leaves its rows behind.
+# The maximum number of rows of a connection. The oldest are removed, because dropped namespaces leave rows.
 MAX_ROWS = 10_000
 
 _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct"])
@@ -17,7 +17,7 @@ Key = tuple[str, str, str]
 class Usage:
     """The counts and times of one connection.
 
-    Threads: the connection's thread alone records. Others read copies and forget rows, each with one operation of a dict.
+    Threads: only the connection's thread records. Others copy and remove rows, each with a single dict operation.
     """
 
     __slots__ = ("counts", "rows")
@@ -30,7 +30,7 @@ class Usage:
         """Count a command and its time.
 
         Arguments:
-            counter: what serverStatus counts it as.
+            counter: its counter in serverStatus's `opcounters`.
         """
         self.counts[counter] += 1
         row = self.rows.get(key)
@@ -51,7 +51,7 @@ class Usage:
             row[1] += seconds
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
-        """Return how many reads, writes and other commands ran on a collection, and the microseconds that they took."""
+        """Return the number and total microseconds of reads, writes and other commands on a collection."""
         found = {"reads": (0, 0), "writes": (0, 0), "commands": (0, 0)}
         for (database, name, command), (count, seconds) in self.rows.items():
             if (database, name) == (db, collection):

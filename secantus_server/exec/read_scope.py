@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.storage import RecoveryUnit
 
 
@@ -72,7 +72,7 @@ class ReadScope:
         catalog: the catalog as that transaction sees it.
     """
 
-    def __init__(self, unit: RecoveryUnit | None = None, check: Callable[[], None] = uninterrupted, catalog: Any = None) -> None:
+    def __init__(self, unit: RecoveryUnit | None = None, check: Callable[[], None] = never_interrupt, catalog: Any = None) -> None:
         self._unit = unit
         self._check = check
         self.catalog = catalog

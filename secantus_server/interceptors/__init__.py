@@ -1,1 +1,1 @@
-"""What is done around a command: one file for each interceptor."""
+"""Interceptors, which act before and after commands; one file each."""

@@ -1,4 +1,4 @@
-"""The database profiler: writes a document to `system.profile` for each command that it selects.
+"""The database profiler, which records commands in `system.profile`.
 
 https://www.mongodb.com/docs/manual/tutorial/manage-the-database-profiler/
 """
@@ -14,7 +14,7 @@ from secantus_server.work.profile_entries import profile_entries
 
 
 class Profiler(Interceptor):
-    """Active while the profiler of any database is on."""
+    """Writes profile documents; active while any database is profiled."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -25,7 +25,7 @@ class Profiler(Interceptor):
         return bool(self._services.observer.profiling.levels)
 
     def after(self, call: Call, outcome: Outcome) -> None:
-        """Write the command's documents if its database's level and filter select it."""
+        """Write the command's profile documents if the level and filter of its database select it."""
         observer = self._services.observer
         level, chosen = observer.profiling.levels.get(call.db, 0), observer.profiling.filters.get(call.db)
         if not level or call.name in NEVER_OBSERVED or (level == 1 and chosen is None and not observer.is_slow(call)):

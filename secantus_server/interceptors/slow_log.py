@@ -1,4 +1,4 @@
-"""The log's lines about slow commands, or about every command while logComponentVerbosity asks for them.
+"""Log lines for slow commands, or for every command if logComponentVerbosity requests them.
 
 https://www.mongodb.com/docs/manual/reference/log-messages/#logging-slow-operations
 """
@@ -19,11 +19,11 @@ class SlowLog(Interceptor):
 
     @property
     def threshold_s(self) -> float:
-        """Only slow commands are logged, unless all are."""
+        """The duration above which commands are logged."""
         return self._observer.log_threshold_s
 
     def after(self, call: Call, outcome: Outcome) -> None:
-        """Log the command if it was slow, or if all are logged."""
+        """Log the command if it was slow, or if all commands are logged."""
         if call.seconds <= self._observer.log_threshold_s or call.name in NEVER_OBSERVED:
             return
         target = call.body[call.name]

@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/core/aggregation-pipeline/
 
 from secantus_server.pipeline import stages  # noqa: F401  (registers every stage)
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.operations import PipelineOperations, Resolved, TargetInfo
+from secantus_server.pipeline.host import PipelineHost, Resolved, TargetInfo
 from secantus_server.pipeline.optimise import LeadingQuery, leading_query
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
@@ -15,7 +15,7 @@ __all__ = [
     "LeadingQuery",
     "Pipeline",
     "PipelineContext",
-    "PipelineOperations",
+    "PipelineHost",
     "Resolved",
     "Stage",
     "TargetInfo",

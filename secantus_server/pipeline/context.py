@@ -1,4 +1,4 @@
-"""The context in which a pipeline is parsed: the language's context, the namespace, and the server's operations."""
+"""The context in which a pipeline is parsed: the language's context, the namespace, and the server as stages see it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell, ParseContext
 
 if TYPE_CHECKING:
-    from secantus_server.pipeline.operations import PipelineOperations
+    from secantus_server.pipeline.host import PipelineHost
 
 # https://www.mongodb.com/docs/manual/reference/limits/
 MAX_SUB_PIPELINE_DEPTH = 20
@@ -23,7 +23,7 @@ class PipelineContext:
     Arguments:
         parse: the command's variables, time, collation and randomness.
         db: the database.
-        operations: the server operations available to stages.
+        host: the server as stages see it.
         collection: the collection, or None for `aggregate: 1`.
         allow_disk_use: if False, a sort or group of more than 100 megabytes is an error.
         bypass_document_validation: `$out` and `$merge` skip the validator.
@@ -37,7 +37,7 @@ class PipelineContext:
 
     parse: ParseContext
     db: str
-    operations: PipelineOperations
+    host: PipelineHost
     collection: str | None = None
     allow_disk_use: bool = True
     bypass_document_validation: bool = False
@@ -71,6 +71,6 @@ class PipelineContext:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")
         parse = self.parse.child(**cells) if cells else self.parse
         if collection != self.collection:
-            parse = replace(parse, text_error=partial(self.operations.text_error, self.db, collection))
+            parse = replace(parse, text_error=partial(self.host.text_error, self.db, collection))
         in_facet = self.in_facet or container == "$facet"
         return replace(self, parse=parse, collection=collection, container=container, in_facet=in_facet, depth=self.depth + 1)

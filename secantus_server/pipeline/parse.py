@@ -76,7 +76,7 @@ def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
     name = stage_name(spec)
     stage = find_stage(name).parse(spec[name], ctx)
     stage.spec = spec[name]
-    stage.check = ctx.operations.check
+    stage.check = ctx.host.check
     return stage
 
 

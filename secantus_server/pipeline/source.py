@@ -46,7 +46,7 @@ class SubPipeline:
         own = parse_pipeline(stages, ctx.sub_pipeline(container, name, cells))
         if name is None:
             return cls(ctx, None, Pipeline([]), own)
-        resolved = ctx.operations.resolve(ctx.db, name)
+        resolved = ctx.host.resolve(ctx.db, name)
         view = parse_pipeline(resolved.pipeline, ctx.sub_pipeline("", resolved.collection))
         return cls(ctx, resolved.collection, view, own)
 
@@ -62,16 +62,16 @@ class SubPipeline:
         """
         if self.collection is None:
             return pipeline.run(())
-        return self.ctx.operations.documents(self.ctx.db, self.collection, pipeline)
+        return self.ctx.host.documents(self.ctx.db, self.collection, pipeline)
 
     def equality_finder(self, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
         """Return a function that finds documents through an index; None if there is no such index or a view intervenes."""
         if self.view.stages or self.collection is None:
             return None
-        return self.ctx.operations.equality_finder(self.ctx.db, self.collection, path, collation)
+        return self.ctx.host.equality_finder(self.ctx.db, self.collection, path, collation)
 
     def point_finder(self, path: str, collation: Collation | None) -> PointFinder | None:
         """Return a finder by key string through a unique index, or None under the conditions of `equality_finder`."""
         if self.view.stages or self.collection is None:
             return None
-        return self.ctx.operations.point_finder(self.ctx.db, self.collection, path, collation)
+        return self.ctx.host.point_finder(self.ctx.db, self.collection, path, collation)

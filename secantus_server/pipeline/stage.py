@@ -9,7 +9,7 @@ import enum
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.exec.interruption import never_interrupt
 
 if TYPE_CHECKING:
     from secantus_server.pipeline.context import PipelineContext
@@ -55,7 +55,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.spec: Any = None
-        self.check: Callable[[], None] = uninterrupted
+        self.check: Callable[[], None] = never_interrupt
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Stage:

@@ -30,7 +30,7 @@ from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.engine import Engine
 from secantus_server.storage.errors import CacheTooSmall, DamagedData, StorageError, WriteConflict
 from secantus_server.storage.keys import pack_ident
-from secantus_server.storage.snapshots import Restored, Snapshot, Touched
+from secantus_server.storage.snapshots import Restored, Snapshot, ValuesAtSnapshot
 from secantus_server.storage.tables import CATALOG, INDEX_ENTRIES, META, OPLOG, RECORDS
 
 __all__ = [
@@ -47,7 +47,7 @@ __all__ = [
     "Restored",
     "Snapshot",
     "StorageError",
-    "Touched",
+    "ValuesAtSnapshot",
     "WriteConflict",
     "pack_ident",
 ]

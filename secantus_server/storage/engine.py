@@ -19,7 +19,7 @@ from secantus_server.storage.inspection import check_files, check_log, log_files
 from secantus_server.storage.keys import IdentRange
 from secantus_server.storage.log_marks import LogMarks
 from secantus_server.storage.orphans import Orphans
-from secantus_server.storage.snapshots import NOTHING, Restored, Snapshot, SnapshotStack, Touched, write_back
+from secantus_server.storage.snapshots import NOTHING_RESTORED, Restored, Snapshot, SnapshotStack, ValuesAtSnapshot, write_back
 from secantus_server.storage.tables import WITH_IDENTS
 from secantus_server.storage.tidying import Tidying
 from secantus_server.storage.waiting import Check, Waits
@@ -85,14 +85,17 @@ class Engine:
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._checkpoint_due_at = configuration.CHECKPOINT_AFTER
         if marks is not None:
-            connection.keep_log_marks(marks.begin())
-            marks.note_checkpoint(connection.log_end())
+            self._begin_log_marks(marks)
         self._idents = Idents(self.transaction, persistent=not connection.in_memory)
         sweeper = self._new_sweeper() if connection.in_memory else None
         self._orphans = Orphans(sweeper)
         self._tidying = self._make_tidying(sweeper) if sweeper is not None else None
         with self.transaction() as unit:
             self._orphans.load(unit)
+
+    def _begin_log_marks(self, marks: LogMarks) -> None:
+        self._connection.keep_log_marks(marks.begin())
+        marks.note_checkpoint(self._connection.log_end())
 
     @classmethod
     def open(cls, path: str, *, cache_size_mb: int | None = None, sync_on_commit: bool = False, check_waiting: Check = _wait_on) -> Engine:
@@ -463,16 +466,16 @@ class Engine:
         with self.exclusive():
             return self._snapshots.written_since(snapshot, self._idents.next)
 
-    def touched(self, snapshot: Snapshot) -> Touched:
-        """Return what was written since the innermost snapshot. The caller has exclusive access."""
-        return self._snapshots.touched(snapshot)
+    def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
+        """Return the keys written since the innermost snapshot, with their values at that time. The caller has exclusive access."""
+        return self._snapshots.values_at(snapshot)
 
     def restore(self, snapshot: Snapshot) -> Restored:
         """Restore the store to a snapshot, which stays open; later snapshots end. Waits until no transaction runs."""
         with self.exclusive():
             self._snapshots.unwind(snapshot)
             if snapshot.is_clean(self._idents.next):
-                return NOTHING
+                return NOTHING_RESTORED
             made = [IdentRange(table, snapshot.watermark, self._idents.next) for table in WITH_IDENTS]
             made = made if self._idents.next > snapshot.watermark else []
             try:

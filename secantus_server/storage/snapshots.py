@@ -36,10 +36,10 @@ class Restored(NamedTuple):
     more_records: dict[int, int] = {}  # noqa: RUF012 - nobody changes it
 
 
-NOTHING = Restored((), frozenset(), range(0), False)
+NOTHING_RESTORED = Restored((), frozenset(), range(0), False)
 
 
-class Touched(NamedTuple):
+class ValuesAtSnapshot(NamedTuple):
     """The keys written since a snapshot with their values at the snapshot, without those of idents created since."""
 
     catalog: Values
@@ -92,10 +92,10 @@ class SnapshotStack:
         self._keep_oplog_flag()
         return any(not later.is_clean(next_ident) for later in self._open[self._level(snapshot) :])
 
-    def touched(self, snapshot: Snapshot) -> Touched:
-        """Return what was written since the innermost snapshot."""
+    def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
+        """Return the keys written since the innermost snapshot, with their values at that time."""
         assert snapshot is self.innermost, "only the innermost snapshot knows all that was written since"
-        return Touched(dict(snapshot.values[CATALOG]), dict(snapshot.values[RECORDS]))
+        return ValuesAtSnapshot(dict(snapshot.values[CATALOG]), dict(snapshot.values[RECORDS]))
 
     def push(self, unit: RecoveryUnit, next_ident: int) -> Snapshot:
         """Take a snapshot.

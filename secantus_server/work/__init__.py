@@ -1,1 +1,1 @@
-"""What commands do their work with: reading, writing, pipelines over collections, validation, TTL."""
+"""The services that commands share above dispatch: reads, writes, batches, pipelines over collections, validation, TTL."""

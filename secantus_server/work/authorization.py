@@ -1,4 +1,4 @@
-"""Users and roles: documents of `admin.system.users` and `admin.system.roles`, as MongoDB keeps them. Nothing is enforced.
+"""Users and roles: documents of `admin.system.users` and `admin.system.roles`, as MongoDB stores them. Authorization is not enforced yet.
 
 https://www.mongodb.com/docs/manual/reference/system-users-collection/
 https://www.mongodb.com/docs/manual/reference/system-roles-collection/
@@ -17,7 +17,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransaction, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
-from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.work.document_writer import DocumentWriter
 
 USERS = "system.users"
@@ -38,7 +38,7 @@ Documents = dict[str, dict[str, Any]]
 
 
 def is_builtin(role: str, db: str) -> bool:
-    """Whether a role is one of MongoDB's own."""
+    """Return whether a role is built in."""
     return role in _OF_EVERY_DATABASE or (db == "admin" and role in _OF_ADMIN)
 
 
@@ -54,11 +54,11 @@ def read_documents(services: Services, collection: str) -> Documents:
 
 
 def _stored(transaction: ReadTransaction | Transaction, collection: str) -> dict[str, tuple[dict[str, Any], tuple[bytes, int]]]:
-    """The documents, each with its bytes and its RecordId."""
+    """Return the documents by `_id`, each with its bytes and its RecordId."""
     found = transaction.catalog.find("admin", collection)
     if found is None:
         return {}
-    scan = RecordScan(found.ident, None, uninterrupted)
+    scan = RecordScan(found.ident, None, never_interrupt)
     scan.attach(transaction.unit)
     documents = {}
     for raw in scan:
@@ -72,11 +72,11 @@ def change_documents(request: Request, collection: str, change: Callable[[Docume
     """Change users or roles in one transaction.
 
     Arguments:
-        change: gets the documents by `_id` and changes that dict: it adds, replaces and removes documents, but never changes one in
-            place. It may be called several times.
+        change: receives the documents by `_id` and adds, replaces or removes entries of that dict; it must not modify a document
+            in place. May be called several times.
 
     Raises:
-        CommandError: whatever `change` raises; nothing is written then.
+        CommandError: the error of `change`; nothing is written in that case.
     """
     services = request.services
 
@@ -111,8 +111,8 @@ def parse_name(kind: str, value: Any, db: str) -> tuple[str, str]:
 
     Arguments:
         kind: "user" or "role".
-        value: a name, or a document of a name and a database.
-        db: the database of a name that stands alone.
+        value: a name, or a document with a name and a database.
+        db: the database of a name without one.
 
     Raises:
         CommandError: 2 BadValue.
@@ -135,7 +135,7 @@ def parse_name(kind: str, value: Any, db: str) -> tuple[str, str]:
 
 
 def parse_roles(services: Services, values: list[Any], db: str) -> list[dict[str, Any]]:
-    """Return the roles of a list as they are stored, each once.
+    """Return the roles of a list in stored form, without duplicates.
 
     Raises:
         CommandError: 31 RoleNotFound, 2 BadValue.
@@ -153,10 +153,10 @@ def parse_roles(services: Services, values: list[Any], db: str) -> list[dict[str
 
 
 def role_closure(known: Documents, roles: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return roles and all that they inherit, each once.
+    """Return roles and all inherited roles, without duplicates.
 
     Arguments:
-        known: the user-defined roles; built-in ones inherit nothing that is kept here.
+        known: the user-defined roles; built-in roles have no stored inheritance.
     """
     found: list[dict[str, Any]] = []
     waiting = list(roles)
@@ -169,7 +169,7 @@ def role_closure(known: Documents, roles: list[dict[str, Any]]) -> list[dict[str
 
 
 def check_restrictions(restrictions: list[Any] | None) -> None:
-    """Hold the authentication restrictions of a user or role to their form.
+    """Validate the authentication restrictions of a user or role.
 
     Raises:
         CommandError: 2 BadValue.

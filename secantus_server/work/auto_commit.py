@@ -1,6 +1,6 @@
-"""The unit of work of commands outside multi-document transactions: every write commits by itself.
+"""The unit of work outside multi-document transactions: every write commits immediately.
 
-A statement's failure keeps what the statements before it wrote, as in MongoDB; the client never sees a conflict with another transaction.
+As in MongoDB, the writes of earlier statements remain when a statement fails, and clients never see a write conflict.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AnyTransaction = TypeVar("AnyTransaction", bound=Transaction)
 
-# How often a write that the cache has no room for is tried: other transactions may have filled the cache.
+# Attempts of a write that does not fit the cache: other transactions may have filled it.
 CACHE_TRIES = 3
 
 
 class Reading:
-    """Implements `dispatch.unit_of_work.ReadTransaction`; enter it to begin."""
+    """Implements `dispatch.unit_of_work.ReadTransaction`; the transaction begins on entry."""
 
     __slots__ = ("_catalog", "_engine", "catalog", "unit")
 
@@ -48,11 +48,11 @@ class Reading:
         self._engine.release(self.unit)
 
     def pause(self) -> None:
-        """End the transaction, so that this thread can write."""
+        """End the transaction so that this thread can write."""
         self.unit.rollback()
 
     def resume(self) -> None:
-        """Begin a transaction on the present state."""
+        """Begin a transaction on the current state."""
         self.unit.begin()
         self.catalog = self._catalog.view
 
@@ -60,7 +60,7 @@ class Reading:
 class AutoCommit:
     """Implements `dispatch.unit_of_work.UnitOfWork` for one server.
 
-    Threads: it has no state of its own; each call borrows a recovery unit.
+    Threads: it is stateless; each call borrows a recovery unit.
     """
 
     def __init__(self, services: Services) -> None:
@@ -89,7 +89,7 @@ class AutoCommit:
             self._engine.relieve()
         passage = self._engine.acquire()
         try:
-            # Lock order: gate, then catalog. The thread that holds the lock never waits for the gate, since it has passed it already.
+            # Lock order: gate, then catalog. The thread holding the catalog lock has passed the gate, so it never waits for it.
             passage.begin()
             self._engine.acquire_lock(self._catalog.change_lock)
             try:
@@ -100,7 +100,7 @@ class AutoCommit:
             self._engine.release(passage)
 
     def _run(self, make: Callable[[RecoveryUnit, CatalogView], AnyTransaction], body: Callable[[AnyTransaction], T], check: Check) -> T:
-        """Run a body until it commits or fails."""
+        """Run a body, retrying until it commits or fails."""
         too_large, has_made_room = 0, False
         unit = self._engine.acquire()
         try:
@@ -136,7 +136,7 @@ class AutoCommit:
         return self._engine.make_room()
 
     def _commit(self, transaction: Transaction) -> None:
-        """Commit what a transaction has staged; one that has staged nothing just ends."""
+        """Commit the staged parts of a transaction; without any, commit nothing."""
         changes = transaction.changes
         writes, logged = [], []
         for one in transaction.writes:

@@ -1,7 +1,7 @@
-"""Statements about many documents: they are written in batches, each in a transaction of its own.
+"""Batches: a statement on many documents writes each batch in its own transaction.
 
-MongoDB writes each document of such a statement by itself: what was written stays when a later document fails or the operation
-is interrupted, and a document that another client changes before its turn is held against the filter again.
+MongoDB writes each document of such a statement separately: written documents remain when a later one fails or the operation is
+interrupted, and a document that another client changes before its turn is matched against the filter again.
 https://www.mongodb.com/docs/manual/core/write-operations-atomicity/
 """
 
@@ -28,22 +28,22 @@ from secantus_server.system._clock import monotonic
 
 Target = tuple[int, bytes]  # RecordId, document
 
-# The bytes of a batch. A document counts for its length and DOCUMENT_COST, so that a batch has at most 8,192.
+# The maximum bytes of a batch. A document counts as its length plus DOCUMENT_COST, so a batch has at most 8,192 documents.
 BATCH_BYTES = 8 << 20
 DOCUMENT_COST = 1024
-# A loop that writes calls `check` after its first documents, then after ever more, up to the second number.
+# The numbers of documents between two interruption checks: at first, and at most.
 FIRST_INTERVAL = 4
 LONGEST_INTERVAL = 64
-# Two checks should not be further apart.
+# The target for the time between two checks.
 LONG_S = 0.01
 QUERY_PLAN_KILLED = 175
 
 
 class Pace:
-    """Decides how many documents a loop takes between two checks: fewer while they are slow.
+    """Adapts the number of documents between two interruption checks: fewer while documents are slow.
 
     Arguments:
-        check: raises when the operation is to end.
+        check: raises if the operation was killed or timed out.
     """
 
     def __init__(self, check: Callable[[], None]) -> None:
@@ -52,10 +52,10 @@ class Pace:
         self._looked = monotonic()
 
     def look(self) -> int:
-        """Return how many documents to take before the next check.
+        """Call `check` and return the number of documents before the next call.
 
         Raises:
-            CommandError: what `check` raises.
+            CommandError: the error of `check`.
         """
         self._check()
         now = monotonic()
@@ -68,15 +68,15 @@ class Pace:
 
 
 class Targets:
-    """The documents that one statement matches, a batch at a time. Each is read in the transaction that writes it.
+    """The documents matched by one statement, a batch at a time. Each is read in the transaction that writes it.
 
-    A try of a batch calls `read`, writes, commits, and then calls `done`. A try that conflicts just ends: the next `read` reads its
-    documents again.
+    An attempt at a batch calls `read`, writes, commits, and calls `done`. After a write conflict the next `read` returns the same
+    documents, read again.
 
     Arguments:
-        query: a query without a sort, skip and limit.
-        check: raises when the operation is to end.
-        stay: the written documents stay in the collection, so that the scan of an index may meet one again where it moved to.
+        query: a query without sort, skip and limit.
+        check: raises if the operation was killed or timed out.
+        stay: whether written documents remain in the collection, so that an index scan may meet one again at its new key.
     """
 
     def __init__(self, services: Services, db: str, name: str, query: CanonicalQuery, check: Callable[[], None], *, stay: bool) -> None:
@@ -90,7 +90,7 @@ class Targets:
         self._scope = ReadScope(check=check)
         self._documents: Documents | None = None
         self._seen: set[int] = set()
-        # Found by the scan and not written yet, but in an earlier transaction.
+        # Documents found in an earlier transaction and not written yet.
         self._pending: deque[int] = deque()
         self._batch: list[Target] = []
         self._taken: list[int] = []
@@ -101,7 +101,7 @@ class Targets:
 
     @property
     def at_end(self) -> bool:
-        """Whether the batch that was read last is the last one."""
+        """Whether the latest batch is the last one."""
         return self._scan_ended and not self._pending
 
     @property
@@ -110,11 +110,11 @@ class Targets:
         return self._begun
 
     def read(self, transaction: Transaction) -> list[Target]:
-        """Read the next batch, or what is left of one that conflicted; `collection` is then what the transaction sees, or None.
+        """Read the next batch, or the same one again after a conflict; set `collection` to the one that the transaction sees, or None.
 
         Raises:
-            CommandError: 175 QueryPlanKilled, the collection or the scanned index was dropped since the first batch.
-            WriteConflict: the transaction is to be tried again.
+            CommandError: 175 QueryPlanKilled if the collection or the scanned index was dropped since the first batch.
+            WriteConflict: if the transaction must be retried.
         """
         self._retry()
         unit = transaction.unit
@@ -129,16 +129,16 @@ class Targets:
         return self._batch
 
     def done(self, count: int) -> None:
-        """Note that the first `count` documents of the batch are committed; the next batch begins with the others."""
+        """Mark the first `count` documents of the batch as committed; the next batch begins with the others."""
         self._begun = True
         self._pending.extendleft(record_id for record_id, _ in reversed(self._batch[count:]))
         self._batch, self._taken = [], []
         self._room = min(2 * self._room, BATCH_BYTES)
 
     def _retry(self) -> None:
-        """Undo a `read` that was not followed by `done`; the next batch is smaller, to conflict less."""
+        """Undo a `read` without `done`; the next batch is smaller, to make a conflict less likely."""
         if not self._begun:
-            # Nothing was written: the search begins anew.
+            # Nothing was written: restart the scan.
             self._close()
             self._pending.clear()
             self._seen.clear()
@@ -153,15 +153,15 @@ class Targets:
             self._uuid = None if self.collection is None else self.collection.uuid
             return
         if self._services.engine.restores != self._restores:
-            raise CommandError(QUERY_PLAN_KILLED, "query plan killed :: the store was put back to a snapshot")
+            raise CommandError(QUERY_PLAN_KILLED, "query plan killed :: the store was restored to a snapshot")
         if self.collection is None or self.collection.uuid != self._uuid:
             raise CommandError(QUERY_PLAN_KILLED, f"query plan killed :: collection dropped or renamed: {'.'.join(self._namespace)}")
 
     def _scan(self, collection: Collection, unit: RecoveryUnit) -> list[Target]:
-        """The next documents that the query finds."""
+        """Return the next documents of the query."""
         documents = self._attach(collection, unit)
         if isinstance(documents, SortedDocuments):
-            # The sort has read everything in this transaction; a later one may see other documents.
+            # The sort has read all documents in this transaction; a later one may see other documents.
             self._pending.extend(documents.record_id for _ in documents)
             self._close()
             self._scan_ended = True
@@ -179,14 +179,14 @@ class Targets:
         return found
 
     def _attach(self, collection: Collection, unit: RecoveryUnit) -> Documents:
-        """The scan, reading in this unit's transaction."""
+        """Return the scan, attached to this unit's transaction."""
         self._scope.attach(unit)
         if self._documents is None:
             self._documents = matching_documents(collection, self._query, self._scope)
         return self._documents
 
     def _fill(self, found: list[Target], documents: Documents) -> None:
-        """Take documents from the scan until the batch is full or the scan ends."""
+        """Append documents of the scan until the batch is full or the scan ends."""
         seen, room, cost = self._seen, self._room, DOCUMENT_COST
         for document in documents:
             record_id = documents.record_id
@@ -199,14 +199,14 @@ class Targets:
         self._scan_ended = True
 
     def _resume_scan(self, found: list[Target]) -> None:
-        """Resume after a conflict: a scan of the records knows its place, any other begins again and skips what it has seen."""
+        """Prepare to resume after a conflict: a record scan keeps its position; any other restarts and skips the documents in `_seen`."""
         if isinstance(self._documents, RecordScan):
             self._taken = [record_id for record_id, _ in found]
         else:
             self._close()
 
     def _read_again(self, collection: Collection, unit: RecoveryUnit) -> list[Target]:
-        """Return the pending documents as they are now, as far as they still match."""
+        """Read the pending documents again; return those that still match."""
         match, room = self._query.match, self._room
         found: list[Target] = []
         while self._pending and room >= 0:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import RecordScan
-from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.storage import RecoveryUnit
 
 
 class Cap:
-    """How much a capped collection holds, and how much it may hold.
+    """The size of a capped collection and its limits.
 
     Arguments:
-        collection: the capped collection; it remembers its size after each commit, so that it is measured only once.
+        collection: the capped collection; it caches its size after each commit, so it is measured only once.
         unit: a recovery unit whose transaction has begun.
     """
 
@@ -26,12 +26,12 @@ class Cap:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The documents and the bytes."""
+        """The number of documents and of bytes."""
         return self._count, self._bytes
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether the oldest document has to go; the newest always stays."""
+        """Whether the oldest document must be removed; the newest is always kept."""
         too_many = 0 < self._most_documents < self._count
         return self._count > 1 and (too_many or 0 < self._most_bytes < self._bytes)
 
@@ -41,13 +41,13 @@ class Cap:
         self._bytes += len(document)
 
     def removed(self, document: bytes) -> None:
-        """Count a document off."""
+        """Count a removed document."""
         self._count -= 1
         self._bytes -= len(document)
 
 
 def _measure(collection: Collection, unit: RecoveryUnit) -> tuple[int, int]:
-    scan = RecordScan(collection.ident, None, uninterrupted)
+    scan = RecordScan(collection.ident, None, never_interrupt)
     scan.attach(unit)
     sizes = [len(document) for document in scan]
     scan.close()

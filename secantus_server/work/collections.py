@@ -1,4 +1,4 @@
-"""The creation and the removal of collections and views, for every command that needs one."""
+"""Creation and removal of collections and views."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from secantus_server.oplog.oplog import Entry
 
 
 def create_collection(services: Services, db: str, name: str, options: dict[str, Any], *, if_missing: bool = False) -> Collection:
-    """Create a collection or view, with its index on `_id`.
+    """Create a collection with its index on `_id`, or a view.
 
     Arguments:
-        if_missing: return an existing collection of this name as it is.
+        if_missing: return an existing collection of this name unchanged.
 
     Raises:
         CommandError: 48 NamespaceExists, 73 InvalidNamespace.
@@ -45,7 +45,7 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
 
 
 def recall(services: Services, db: str, name: str) -> Collection | None:
-    """Return the collection or view of a namespace, or None; create one whose definition a restore has kept, empty."""
+    """Return the collection or view of a namespace, or None. If a restore kept its definition, create it empty."""
     if services.catalog.kept_definition(db, name) is None:
         return services.catalog.find(db, name)
 
@@ -65,7 +65,7 @@ def recall(services: Services, db: str, name: str) -> Collection | None:
 
 
 def new_collection(services: Services, db: str, name: str, options: dict[str, Any]) -> Collection:
-    """An empty collection or view, for the change of the catalog that saves it."""
+    """Return an empty collection or view, to be saved by a catalog change."""
     is_view = "viewOn" in options
     id_index = make_index(_id_spec(options), services.engine.new_ident()) if not is_view else None
     ident = 0 if is_view else services.engine.new_ident()
@@ -83,7 +83,7 @@ def _id_spec(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_database_case(catalog: Catalog, db: str) -> None:
-    """Refuse a database whose name differs from another's in nothing but case.
+    """Refuse a database name that differs from an existing one only in case.
 
     Raises:
         CommandError: 13297 DatabaseDifferCase.
@@ -94,7 +94,7 @@ def check_database_case(catalog: Catalog, db: str) -> None:
 
 
 def _check_same(existing: Collection, options: dict[str, Any]) -> None:
-    """Creating a collection again with the same options changes nothing."""
+    """Raise unless the existing collection has the same options: creating it again is then a no-op."""
     if encode(existing.options) != encode(options):
         if existing.is_view:
             raise CommandError(48, f"A view already exists. NS: {existing.namespace}")

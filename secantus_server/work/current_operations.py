@@ -1,4 +1,4 @@
-"""What `$currentOp` and currentOp show: running commands, connections without one, and open cursors.
+"""The documents of `$currentOp` and currentOp: running commands, idle connections, and idle cursors.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
 """
@@ -22,16 +22,16 @@ from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.services import Services
 from secantus_server.work.profile_entries import operation_name
 
-# With `truncateOps` a larger command is shown as a text that ends here.
+# With `truncateOps` a larger command is reported as a string truncated at this length.
 MAX_COMMAND_BYTES = 1000
 
 
 def current_operations(services: Services, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a document for each running command and for what the options ask for besides.
+    """Return a document for each running command, and for idle connections and cursors if requested.
 
     Arguments:
-        options: of `$currentOp`. There are no users, other nodes and transactions, so that `allUsers`, `localOps`, `targetAllNodes` and
-            `idleSessions` make no difference.
+        options: of `$currentOp`. `allUsers`, `localOps`, `targetAllNodes` and `idleSessions` have no effect: there is no access
+            control, no other node and no transaction.
     """
     running = services.operations.all()
     found = [_running(services, operation, truncate=bool(options.get("truncateOps"))) for operation in running]
@@ -79,7 +79,7 @@ def _shortened(command: dict[str, Any]) -> dict[str, Any]:
 
 
 def _connection(services: Services, client: ClientInfo | None, connection_id: int) -> dict[str, Any]:
-    """What is shown of a connection; one may end while its command runs."""
+    """Return the fields of a connection, which may end while its command runs."""
     shown = {"type": "op", "host": services.topology.address, "desc": f"conn{connection_id}", "connectionId": connection_id}
     return {**shown, **_client(client)}
 
@@ -108,7 +108,7 @@ def _idle_cursor(services: Services, cursor: Cursor) -> dict[str, Any]:
     if origin is not None:
         shown |= _client(services.connections.find(origin.connection_id))
     if cursor.session is not None:
-        # Nobody is authenticated: the digest is that of an empty name.
+        # Without authentication, the digest of an empty user name.
         user = Binary(hashlib.sha256(b"").digest(), 0)
         shown["lsid"] = {"id": Binary(cursor.session, 4), "uid": user}
     now_ms, now = services.clock.now_ms(), services.clock.monotonic()
@@ -129,7 +129,7 @@ def _idle_cursor(services: Services, cursor: Cursor) -> dict[str, Any]:
 
 
 def _iso(services: Services) -> str:
-    """The time as currentOp writes it."""
+    """Return the current time in currentOp's format."""
     return datetime.fromtimestamp(services.clock.now_ms() / 1000, timezone.utc).isoformat(timespec="milliseconds")
 
 

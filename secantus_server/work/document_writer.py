@@ -1,4 +1,4 @@
-"""The documents that one transaction writes to a collection: records, index entries, validation, caps."""
+"""The writer of one collection's documents in one transaction: records, index entries, validation, caps."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document, prepare_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.exec.uninterrupted import uninterrupted
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.query.clustered import natural_scan
 from secantus_server.work.cap import Cap
 from secantus_server.work.document_validation import validation_of
-from secantus_server.work.special_collections import check_shown
+from secantus_server.work.special_collections import check_printable
 
 
 def prepare_made_document(document: bytes, clock: Clock) -> bytes:
-    """Return a document that a pipeline has made, ready to be stored.
+    """Prepare a document produced by a pipeline for storage.
 
     Raises:
         CommandError: as `prepare_document`.
@@ -38,9 +38,9 @@ class DocumentWriter:
     """Writes documents of one collection in a transaction, and stages them for its commit.
 
     Arguments:
-        collection: as the transaction's catalog has it.
+        collection: the collection in the transaction's catalog.
         bypass_validation: skip the collection's validator.
-        replicated: whether the oplog gets entries.
+        replicated: whether to write oplog entries.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class DocumentWriter:
         """Store a prepared document.
 
         Raises:
-            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or it cannot be indexed.
-            WriteConflict: the transaction is to be tried again.
+            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.
+            WriteConflict: if the transaction must be retried.
         """
         if self._validation is not None:
             self._validation.check(document, None)
@@ -89,18 +89,18 @@ class DocumentWriter:
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """Make documents of a client ready and store them, up to the first that cannot be stored.
+        """Prepare and store a client's documents, up to the first that fails.
 
         Arguments:
-            documents: those of [start, stop) are stored.
+            documents: of which those in [start, stop) are stored.
             make_timestamp: see `prepare_document`.
-            check: raises when the operation is to end.
+            check: raises if the operation was killed or timed out.
 
         Returns:
-            `stop` and None, or the place of the document that could not be stored and why.
+            `stop` and None, or the index of the document that failed and its error.
 
         Raises:
-            WriteConflict: the transaction is to be tried again.
+            WriteConflict: if the transaction must be retried.
         """
         if self._validation is None and self._cap is None:
             return self._insert_compiled(documents, start, stop, make_timestamp)
@@ -119,7 +119,7 @@ class DocumentWriter:
     def _insert_compiled(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
     ) -> tuple[int, CommandError | None]:
-        """The same where nothing but storage has a say: one call of compiled code."""
+        """The fast path of `insert_run`, one compiled call, for a collection without a validator or cap."""
         known = len(self.changes)
         record_ids = self.collection.record_ids(self._newest_record_id)
         try:
@@ -137,7 +137,7 @@ class DocumentWriter:
     def _duplicate(self, error: DuplicateKey) -> CommandError:
         try:
             if self.collection.is_clustered:
-                check_shown(error.values)
+                check_printable(error.values)
         except CommandError as refusal:
             return refusal
         return error.as_command_error(self.collection.namespace)
@@ -146,8 +146,8 @@ class DocumentWriter:
         """Replace a stored document.
 
         Raises:
-            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or it cannot be indexed.
-            WriteConflict: the transaction is to be tried again.
+            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.
+            WriteConflict: if the transaction must be retried.
         """
         if self._validation is not None:
             self._validation.check(new, old)
@@ -172,7 +172,7 @@ class DocumentWriter:
         """Store every document of another collection, in its order.
 
         Arguments:
-            check: raises if the operation is to end.
+            check: raises if the operation was killed or timed out.
 
         Raises:
             CommandError: as `insert`.
@@ -183,9 +183,9 @@ class DocumentWriter:
         scope.close()
 
     def before_commit(self) -> None:
-        """Write which indexes became multikey, and note the change of a count that is not known yet."""
+        """Write the multikey flags of indexes, and record the change of a count that is not cached yet."""
         if self._writer.became_multikey:
-            # The flag is set before the commit: a reader that sees the entries also sees the flag.
+            # Set the flag before the commit, so that a reader who sees the entries also sees the flag.
             for index in self._writer.became_multikey:
                 index.multikey = True
             save_row(self.unit, self.collection)
@@ -195,7 +195,7 @@ class DocumentWriter:
             count.begin_change()
 
     def commit_failed(self) -> None:
-        """Forget what `before_commit` noted."""
+        """Undo the notes of `before_commit`."""
         if self._uncounted:
             self.collection.document_count.cancel_change()
 
@@ -207,7 +207,7 @@ class DocumentWriter:
             self._services.engine.note_removal()
 
     def _newest_record_id(self) -> int:
-        scan = RecordScan(self.collection.ident, None, uninterrupted, True)
+        scan = RecordScan(self.collection.ident, None, never_interrupt, True)
         scan.attach(self.unit)
         next(scan, None)
         newest = scan.record_id
@@ -215,10 +215,10 @@ class DocumentWriter:
         return newest
 
     def _make_room(self, cap: Cap) -> None:
-        """Remove the oldest documents of a capped collection that is too large."""
+        """Remove the oldest documents of a capped collection that exceeds its cap."""
         while cap.is_exceeded:
-            oldest = RecordScan(self.collection.ident, None, uninterrupted)
-            # What this transaction removed is not looked at again: it may be much.
+            oldest = RecordScan(self.collection.ident, None, never_interrupt)
+            # Skip the documents that this transaction removed; there may be many.
             oldest.start_after(self._removed_up_to)
             oldest.attach(self.unit)
             document = next(oldest)
@@ -228,5 +228,5 @@ class DocumentWriter:
 
 
 def prepared_id(document: bytes) -> Any:
-    """The `_id` of a prepared document."""
+    """Return the `_id` of a prepared document."""
     return decode(id_document(document))["_id"]

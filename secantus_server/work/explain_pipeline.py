@@ -15,7 +15,7 @@ from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages.project import Project
 from secantus_server.query.explain import Runner, run_find
-from secantus_server.work.pipeline_operations import query_of
+from secantus_server.work.pipeline_host import query_of
 from secantus_server.work.pipelines import prepare_pipeline, view_arguments
 
 
@@ -51,7 +51,7 @@ def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], t
     cursor = runner.result(f"{request.db}.{source}", collection, query, root, whole_pipeline=not rest)
     if not rest:
         return cursor
-    documents = ctx.operations.documents(request.db, source, _before(pipeline, rest)) if runner.runs else ()
+    documents = ctx.host.documents(request.db, source, _before(pipeline, rest)) if runner.runs else ()
     counts = _counts(root.returned or 0) if runner.runs else {}
     return {"stages": [{"$cursor": cursor, **counts}, *_run_stages(rest, documents, runner)]}
 

@@ -12,7 +12,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction, concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Collation
-from secantus_server.pipeline.operations import Found, WriteTarget
+from secantus_server.pipeline.host import Found, WriteTarget
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.query.point import value_lookup
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 
 class MergeTarget:
-    """Implements `pipeline.operations.WriteTarget`.
+    """Implements `pipeline.host.WriteTarget`.
 
     Arguments:
-        transaction: the transaction that it reads and writes in.
-        collation: of the values that are looked for.
+        transaction: the transaction in which it reads and writes.
+        collation: the collation of `find`.
     """
 
     def __init__(self, request: Request, transaction: Transaction, db: str, name: str, collation: Collation | None, bypass: bool) -> None:
@@ -42,7 +42,7 @@ class MergeTarget:
             self.writer = DocumentWriter(request.services, transaction, self._collection, bypass_validation=bypass)
 
     def find(self, values: dict[str, Any]) -> Found | None:
-        """The document that has these values at these paths."""
+        """Return the document with these values at these paths, or None."""
         collection = self._collection
         if collection is None:
             return None
@@ -56,22 +56,22 @@ class MergeTarget:
         return plan_of(collection, query).first(self._unit, self._request.operation.check)
 
     def insert(self, document: bytes) -> None:
-        """Insert a document; the collection is made if it is not there.
+        """Insert a document, creating the collection if needed.
 
         Raises:
-            CommandError: 11000, 121, or it cannot be stored.
-            WriteConflict: the transaction is to be tried again.
+            CommandError: 11000, 121, or another error of the write.
+            WriteConflict: if the transaction must be retried.
         """
         if self.writer is None:
             raise MissingCollection(*self._namespace)
         self.writer.insert(prepare_made_document(document, self._request.services.clock))
 
     def replace(self, found: Found, new: bytes) -> None:
-        """Put a document into the place of one that was found.
+        """Replace a found document.
 
         Raises:
-            CommandError: 11000, 121, or it cannot be stored.
-            WriteConflict: the transaction is to be tried again.
+            CommandError: 11000, 121, or another error of the write.
+            WriteConflict: if the transaction must be retried.
         """
         assert self.writer is not None, "it was found in a collection"
         self.writer.update(found[1], new, found[0])
@@ -80,18 +80,17 @@ class MergeTarget:
 def merge_documents(
     request: Request, make_target: Callable[[Transaction], MergeTarget], documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
 ) -> CommandError | None:
-    """Write documents to a target, many in one transaction.
+    """Merge documents into a target, many per transaction.
 
     Arguments:
-        make_target: makes the target for a transaction.
-        documents: what is merged.
-        merge: writes one of them, all or nothing; it is called again for those of a transaction that conflicted.
+        make_target: returns the target for a transaction.
+        merge: merges one document atomically; called again after a write conflict.
 
     Returns:
-        the first error of a document; the others were written nevertheless.
+        the first error of a document, or None; the other documents are written nevertheless.
 
     Raises:
-        CommandError: the operation was interrupted; the documents before stay written.
+        CommandError: if the operation was interrupted; earlier documents remain written.
     """
     failure: CommandError | None = None
     position = 0
@@ -109,7 +108,7 @@ def merge_documents(
 
 
 class Merged(NamedTuple):
-    """How many documents were merged, the first error of one of them, and why no more were."""
+    """The number of merged documents, the first error of one of them, and the error that interrupted the merge."""
 
     merged: int
     failure: CommandError | None

@@ -24,7 +24,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
-from secantus_server.work.pipeline_operations import ServerOperations
+from secantus_server.work.pipeline_host import ServerHost
 from secantus_server.work.reading import command_context, cursor_reply
 from secantus_server.work.snapshot_reads import materialized, snapshot_time
 
@@ -42,7 +42,7 @@ def make_context(
     return PipelineContext(
         parse,
         request.db,
-        ServerOperations(request, scope, parse, args.get("hint"), transaction),
+        ServerHost(request, scope, parse, args.get("hint"), transaction),
         name,
         allow_disk_use=may_use_disk(request.services.parameters, args.get("allowDiskUse")),
         bypass_document_validation=bool(args.get("bypassDocumentValidation")),
@@ -53,7 +53,7 @@ def make_context(
 
 @dataclass(frozen=True)
 class OpenPipeline:
-    """A pipeline that has begun to read.
+    """An open pipeline.
 
     Arguments:
         pipeline: its stages.
@@ -73,14 +73,14 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
     """Open a pipeline over a collection, a view or nothing; until the block ends it reads from one snapshot of the store.
 
     Raises:
-        CommandError: the pipeline is not valid.
+        CommandError: if the pipeline is invalid.
     """
     with request.work.reading() as transaction:
         scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
         ctx, pipeline, source = prepare_pipeline(request, name, args, scope, transaction)
         at = snapshot_time(request, transaction.unit)
         documents: Iterator[bytes]
-        documents = pipeline.run(()) if source is None else ctx.operations.documents(request.db, source, pipeline)
+        documents = pipeline.run(()) if source is None else ctx.host.documents(request.db, source, pipeline)
         yield OpenPipeline(pipeline, materialized(documents, None if pipeline.writes else at), scope, at)
 
 
@@ -162,7 +162,7 @@ def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]
     """Check the pipeline of a view definition.
 
     Raises:
-        CommandError: it is not valid, or it writes.
+        CommandError: if it is invalid, or writes.
     """
     arguments: dict[str, Any] = {"let": {}, "collation": None}
     pipeline: Pipeline = parse_pipeline(stages, make_context(request, name, None, arguments, ReadScope()))

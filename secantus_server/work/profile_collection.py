@@ -11,7 +11,7 @@ from secantus_server.bson import encode
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
-from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.storage import StorageError
 from secantus_server.work.collections import create_collection
 from secantus_server.work.document_writer import DocumentWriter
@@ -36,10 +36,10 @@ def write_profile_entry(services: Services, db: str, entry: dict[str, Any]) -> N
 
     try:
         make_profile_collection(services, db)
-        services.work.write(body, uninterrupted)
+        services.work.write(body, never_interrupt)
     except StorageError as error:
         if error.fatal:
             raise
-        services.log.warning(f"the profiler could not write to {db}.{PROFILE}: {error.message}")
+        services.log.warning(f"The profiler could not write to {db}.{PROFILE}: {error.message}")
     except CommandError as error:
-        services.log.warning(f"the profiler could not write to {db}.{PROFILE}: {error.message}")
+        services.log.warning(f"The profiler could not write to {db}.{PROFILE}: {error.message}")

@@ -1,6 +1,6 @@
 """The documents of `system.profile`.
 
-Those fields are there that are known once a command has run; how many keys and documents it examined is not.
+They have only the fields known after a command has run, not the numbers of examined keys and documents.
 https://www.mongodb.com/docs/manual/reference/database-profiler/
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.operations import Operation
     from secantus_server.wire.message import Message
 
-# A larger command is shown as a text that ends where this many characters are.
+# A larger command is reported as a string truncated at this length.
 MAX_COMMAND_BYTES = 50 * 1024
 
 _OPERATIONS = {"find": "query", "getMore": "getmore", "insert": "insert", "update": "update", "delete": "remove"}
@@ -32,12 +32,12 @@ _COUNTS = {
 
 
 def operation_name(command: str) -> str:
-    """Return what `op` is for a command, in the profiler and in currentOp."""
+    """Return the value of `op` for a command, in the profiler and in currentOp."""
     return _OPERATIONS.get(command, "command")
 
 
 def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str, Any]]:
-    """Return what the profiler writes of a command: one document, or one for each statement of an update or delete."""
+    """Return the profiler's documents for a command: one, or one for each statement of an update or delete."""
     name, operation, client = call.name, call.operation, call.client
     target = operation.body.get("collection") if name == "getMore" else operation.body[name]
     head: dict[str, Any] = {
@@ -57,7 +57,7 @@ def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str,
     tail["user"] = "@".join(client.users[0]) if client.users else ""
     statements = _statements(name, operation, call.message)
     if len(statements) > 1:
-        # What each of them did is not known, only what all of them did together.
+        # The counts of single statements are not known, only their sum.
         unknown = (*_COUNTS[name].values(), *_OF_UPSERTS)
         tail = {field: value for field, value in tail.items() if field not in unknown}
     return [{**head, "command": _shortened(statement), **tail} for statement in statements]
@@ -76,7 +76,7 @@ def _statements(name: str, operation: Operation, message: Message) -> list[dict[
 
 
 def _with_parsed_hint(statement: dict[str, Any]) -> dict[str, Any]:
-    """Return a statement with the name of an index as MongoDB shows it."""
+    """Return a statement with an index name as hint in MongoDB's format."""
     return {**statement, "hint": {"$hint": statement["hint"]}} if type(statement.get("hint")) is str else statement
 
 
@@ -101,7 +101,7 @@ def _outcome(name: str, result: Outcome) -> dict[str, Any]:
         outcome[shown] = result.get(field, 0)
     upserted = len(result.get("upserted", ()))
     if upserted:
-        # The `n` of a reply counts what was inserted, too.
+        # The `n` of a reply includes upserts.
         outcome |= {"nMatched": outcome["nMatched"] - upserted, "nUpserted": upserted, "upsert": True}
     if "writeErrors" in result:
         first = result["writeErrors"][0]

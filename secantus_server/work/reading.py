@@ -1,4 +1,4 @@
-"""What the commands that read share: the context of their expressions, and a cursor as the reply shows it."""
+"""Shared parts of read commands: the context of their expressions, and the cursor document of replies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from secantus_server.mql.expressions.paths import reads_document, validate_varia
 
 _EMPTY_DOCUMENT = b"\5\0\0\0\0"
 
-#: The cursor id of a reply that holds all that there is.
+#: The cursor id of a complete result.
 NO_CURSOR = Int64(0)
 
 _CURSOR = a.Arguments("cursor", {"batchSize": a.number(None, minimum=0)}, generic=False)
@@ -32,16 +32,16 @@ _CURSOR = a.Arguments("cursor", {"batchSize": a.number(None, minimum=0)}, generi
 def command_context(
     request: Request, *, let: dict[str, Any] | None = None, collation: dict[str, Any] | None = None, collection: Collection | None = None
 ) -> ParseContext:
-    """The surroundings for a command's filters and expressions.
+    """Return the context for a command's filters and expressions.
 
     Arguments:
         let: the command's `let` document; its expressions are evaluated here.
-        collation: the command's collation; without one, or with an empty one, the collection's default holds.
-        collection: the collection that the command is about, or None.
+        collation: the command's collation; if absent or empty, the collection's default applies.
+        collection: the command's collection, or None.
 
     Raises:
-        CommandError: a variable or the collation is not valid; 4890500, a variable's value depends on a document; 167
-            OptionNotSupportedOnView for a view that has another collation.
+        CommandError: if a variable or the collation is invalid; 4890500 if a variable's value depends on a document; 167
+            OptionNotSupportedOnView for a view with another collation.
     """
     own = collection.options.get("collation") if collection is not None else None
     wanted = collation or own
@@ -52,11 +52,11 @@ def command_context(
     if not let:
         return ctx
     cells: dict[str, Cell] = {}
-    # An aggregation's variables are there before its time is.
+    # The variables of an aggregation are evaluated without `$$NOW` and `$$CLUSTER_TIME`.
     inner = replace(ctx, knows_time=False) if request.name == "aggregate" else ctx
     for name, spec in let.items():
         if name in ("NOW", "CLUSTER_TIME"):
-            raise CommandError(4738901, f"'{name}' is a variable of the system: a command cannot set it")
+            raise CommandError(4738901, f"'{name}' is a system variable and cannot be set by a command")
         validate_variable_name(name)
         expression = parse_expression(spec, inner.child(**cells))
         if reads_document(spec):
@@ -70,16 +70,16 @@ def command_context(
 
 
 def timeless_context(request: Request, *, collation: dict[str, Any] | None, collection: Collection | None) -> ParseContext:
-    """The surroundings of `count` and `distinct`, which do not have `$$NOW` and `$$CLUSTER_TIME`, but of a view, which is a pipeline."""
+    """Return the context of count and distinct: without `$$NOW` and `$$CLUSTER_TIME`, except on a view, which runs a pipeline."""
     ctx = command_context(request, collation=collation, collection=collection)
     return ctx if collection is not None and collection.is_view else replace(ctx, knows_time=False)
 
 
 def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes], at: Timestamp | None = None) -> Reply:
-    """The reply with a cursor's first batch; what is left of the cursor is kept.
+    """Return the reply with a cursor's first batch; register the cursor if it is not exhausted.
 
     Arguments:
-        at: the time of the state that a read with the level "snapshot" shows.
+        at: the cluster time read at with read concern "snapshot", else None.
     """
     cursor_id = 0
     if cursor.exhausted:
@@ -93,12 +93,12 @@ def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes], at: Times
 
 
 def cursor_batch_size(args: dict[str, Any]) -> int | None:
-    """The batch size of a `cursor` option, or None."""
+    """Return the batch size of a `cursor` option, or None."""
     return _CURSOR.parse(args["cursor"] or {})["batchSize"]  # type: ignore[no-any-return]
 
 
 def list_reply(request: Request, namespace: str, documents: list[bytes], batch_size: int | None) -> Reply:
-    """The reply of a command that lists things, as a cursor."""
+    """Return the reply of a list command as a cursor."""
     cursor = Cursor(namespace, iter(documents), ReadScope(), session=request.session)
     batch = cursor.first_batch(len(documents) + 1 if batch_size is None else batch_size)
     return cursor_reply(request, cursor, batch)

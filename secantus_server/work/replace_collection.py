@@ -1,4 +1,4 @@
-"""Putting other documents into a collection's place at once, as `$out` does."""
+"""Atomic replacement of a collection's documents, for `$out`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ WRITTEN_TWICE = 2
 
 
 def replace_collection(request: Request, db: str, name: str, documents: list[bytes], bypass_validation: bool) -> None:
-    """Give a collection these documents and no others; its options and indexes stay. It is created with them if it does not exist.
+    """Replace a collection's documents; keep its options and indexes. Create the collection if it does not exist.
 
     Arguments:
         documents: prepared documents.
 
     Raises:
-        CommandError: 11000 or 121, or the operation was interrupted; the collection is unchanged.
+        CommandError: 11000, 121, or an interruption; the collection is unchanged in that case.
     """
     services, check = request.services, request.operation.check
     check_new_collection_name(db, name)
@@ -55,7 +55,7 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
 
 
 def emptied(services: Services, collection: Collection) -> Collection:
-    """A collection of the same name, options and indexes without a document, for the change of the catalog that saves it."""
+    """Return an empty collection with the same name, options and indexes, to be saved by a catalog change."""
     engine = services.engine
     indexes = [make_index(index.spec, engine.new_ident()) for index in collection.indexes]
     fresh = Collection(collection.db, collection.name, services.catalog.new_uuid(), engine.new_ident(), collection.options, indexes)

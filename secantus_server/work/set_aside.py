@@ -1,8 +1,8 @@
-"""Take what was written since a snapshot out of the store, and write it again later on top of something else.
+"""Set aside the writes since a snapshot, and repeat them later on another state.
 
-For a fixture of a wide scope that is set up in the middle of a test: the test's writes are set aside, the fixture writes, the test's
-writes are put back. They are kept as documents and definitions, not as rows, and written again like any others: so they find
-their place beside what the fixture wrote, in the same collections and indexes. Where both wrote one document, the one put back wins.
+For a fixture of a wider scope that is set up during a test: the test's writes are set aside, the fixture writes, and the test's writes
+are put back. They are kept as documents and definitions, not as rows, and written like any others, so that they merge with the
+fixture's writes in the same collections and indexes. If both wrote the same document, the one put back wins.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
-from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
 from secantus_server.index.errors import DuplicateKey
@@ -32,12 +32,12 @@ from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
 from secantus_server.work.collections import drop_collection
 from secantus_server.work.document_writer import DocumentWriter
 
-#: A document before and after; None where there was none.
+#: A document before and after; None if it did not exist.
 DocumentChange = tuple[bytes | None, bytes | None]
 
 
 class Definition(NamedTuple):
-    """What a collection or view is, without its documents."""
+    """The definition of a collection or view, without documents."""
 
     uuid: Binary
     ident: int
@@ -46,12 +46,12 @@ class Definition(NamedTuple):
 
     @classmethod
     def of(cls, collection: Collection) -> Definition:
-        """A collection's definition."""
+        """Return the definition of a collection."""
         return cls(collection.uuid, collection.ident, collection.options, [index.spec for index in collection.indexes])
 
 
 class NamespaceChange(NamedTuple):
-    """What happened to one namespace: its definition before and after, and its documents."""
+    """The changes of one namespace: its definition before and after, and its changed documents."""
 
     db: str
     name: str
@@ -61,12 +61,12 @@ class NamespaceChange(NamedTuple):
 
     @property
     def was_replaced(self) -> bool:
-        """Whether what was there before is not what is there after."""
+        """Whether it was dropped, or dropped and created again."""
         return self.before is not None and (self.after is None or self.after.ident != self.before.ident)
 
 
 def set_aside(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
-    """Undo what was written since the innermost snapshot, end it, and return what was undone."""
+    """Undo the writes since the innermost snapshot, end it, and return the undone changes."""
     engine = services.engine
     with engine.exclusive():
         changes = collect(services, snapshot) if engine.written_since(snapshot) else []
@@ -76,11 +76,11 @@ def set_aside(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
 
 
 def collect(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
-    """What was written since the innermost snapshot. The caller has the store for himself."""
-    touched = services.engine.touched(snapshot)
+    """Return the changes since the innermost snapshot. The caller has exclusive access to the store."""
+    written = services.engine.values_at(snapshot)
     with services.engine.transaction() as unit:
-        rows = {key: (old, unit.get(CATALOG, key)) for key, old in touched.catalog.items()}
-        documents = changed_documents(unit, touched.records)
+        rows = {key: (old, unit.get(CATALOG, key)) for key, old in written.catalog.items()}
+        documents = changed_documents(unit, written.records)
         changes = [namespace_change(unit, key, old, new, documents) for key, (old, new) in rows.items()]
     seen = {(change.db, change.name) for change in changes}
     for db in services.catalog.databases():
@@ -92,7 +92,7 @@ def collect(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
 
 
 def changed_documents(unit: RecoveryUnit, records: dict[bytes, bytes | None]) -> dict[int, list[DocumentChange]]:
-    """The documents that differ from what they were, by the ident of their collection, in their natural order."""
+    """Return the documents that differ from their old values, by collection ident, in natural order."""
     changes: dict[int, list[DocumentChange]] = {}
     for key, old in sorted(records.items()):
         new = unit.get(RECORDS, key)
@@ -104,7 +104,7 @@ def changed_documents(unit: RecoveryUnit, records: dict[bytes, bytes | None]) ->
 def namespace_change(
     unit: RecoveryUnit, key: bytes, old: bytes | None, new: bytes | None, documents: dict[int, list[DocumentChange]]
 ) -> NamespaceChange:
-    """The change of a namespace whose row in the catalog was written."""
+    """Return the change of a namespace whose catalog row was written."""
     before = Definition.of(decode_row(key, old)) if old is not None else None
     after = Definition.of(decode_row(key, new)) if new is not None else None
     if after is None or "viewOn" in after.options:
@@ -117,8 +117,8 @@ def namespace_change(
 
 
 def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
-    """All documents of a collection, as new ones."""
-    scan = RecordScan(ident, None, uninterrupted)
+    """Return all documents of a collection, as inserted ones."""
+    scan = RecordScan(ident, None, never_interrupt)
     scan.attach(unit)
     try:
         return [(None, document) for document in scan]
@@ -127,23 +127,23 @@ def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
 
 
 def put_back(services: Services, changes: list[NamespaceChange]) -> None:
-    """Write what was set aside on top of what is there now.
+    """Apply changes that were set aside to the current state.
 
     Raises:
-        CommandError: 11000 where a unique index does not take a document put back beside one written meanwhile.
+        CommandError: 11000 if a document put back has a duplicate key in a unique index.
     """
     for change in changes:
         collection = put_back_definition(services, change)
         if collection is not None and change.documents:
-            services.work.write(partial(write_documents, services, collection, change.documents), uninterrupted)
+            services.work.write(partial(write_documents, services, collection, change.documents), never_interrupt)
 
 
 def put_back_definition(services: Services, change: NamespaceChange) -> Collection | None:
-    """Make the collection or view what it was; returns it, or None for a view and for what was dropped."""
+    """Restore the definition of a collection or view; return the collection, or None if it is a view or was dropped."""
     current = services.catalog.find(change.db, change.name)
     after = change.after
     if current is not None and (change.was_replaced or (after is not None and current.is_view != ("viewOn" in after.options))):
-        services.work.change_catalog(partial(drop_collection, collection=current), uninterrupted)
+        services.work.change_catalog(partial(drop_collection, collection=current), never_interrupt)
         current = None
     if after is None:
         return None
@@ -152,7 +152,7 @@ def put_back_definition(services: Services, change: NamespaceChange) -> Collecti
 
 
 def create(services: Services, db: str, name: str, definition: Definition) -> Collection:
-    """Make a collection or view anew; it has its identity again, and its indexes are empty."""
+    """Create a collection or view again, with its old UUID and empty indexes."""
 
     def body(transaction: CatalogTransaction) -> Collection:
         new_ident = services.engine.new_ident
@@ -164,11 +164,11 @@ def create(services: Services, db: str, name: str, definition: Definition) -> Co
         transaction.log(Entry(f"{db}.$cmd", definition.uuid, encode({"create": name, **definition.options})))
         return collection
 
-    return services.work.change_catalog(body, uninterrupted)
+    return services.work.change_catalog(body, never_interrupt)
 
 
 def merge(services: Services, current: Collection, change: NamespaceChange) -> Collection:
-    """Bring options and indexes of a collection that is there to what they were, and keep indexes made meanwhile."""
+    """Restore the options and indexes of an existing collection; keep indexes created meanwhile."""
     assert change.after is not None
     names_before = {spec["name"] for spec in change.before.indexes} if change.before else set()
     names_after = {spec["name"] for spec in change.after.indexes}
@@ -178,19 +178,19 @@ def merge(services: Services, current: Collection, change: NamespaceChange) -> C
     if not missing and len(kept) == len(current.indexes) and options is current.options:
         return current
     body = partial(save_merged, services, current, options, kept, missing)
-    return services.work.change_catalog(body, uninterrupted, exclusive=True)
+    return services.work.change_catalog(body, never_interrupt, exclusive=True)
 
 
 def build_again(services: Services, lost: LostIndexes) -> None:
-    """Build indexes that a restore took away, on the documents that are there now. Those that do not fit them are left out, and logged."""
+    """Build indexes that a restore removed on the current documents. Skip and log those that the documents violate."""
     for spec in lost.specs:
         collection = services.catalog.find(lost.db, lost.name)
-        assert collection is not None, "the restore left it there"
+        assert collection is not None, "the restore kept it"
         try:
             body = partial(save_merged, services, collection, collection.options, collection.indexes, [spec])
-            services.work.change_catalog(body, uninterrupted)
+            services.work.change_catalog(body, never_interrupt)
         except (CommandError, DuplicateKey) as error:
-            services.log.warning(f"the index {spec['name']} of {collection.namespace} is not kept, documents there do not fit it: {error}")
+            services.log.warning(f"Dropped the index {spec['name']} of {collection.namespace}: existing documents violate it: {error}")
 
 
 def save_merged(
@@ -201,10 +201,10 @@ def save_merged(
     missing: list[dict[str, Any]],
     transaction: CatalogTransaction,
 ) -> Collection:
-    """Write a collection's row with these options and indexes, and build the indexes that are missing."""
+    """Write a collection's row with these options and indexes, and build the missing indexes."""
     made = [make_index(spec, services.engine.new_ident()) for spec in missing]
     writer = CollectionWriter(transaction.unit, current.ident, [index for index in current.indexes if index.is_id])
-    scan = RecordScan(current.ident, None, uninterrupted)
+    scan = RecordScan(current.ident, None, never_interrupt)
     scan.attach(transaction.unit)
     try:
         for document in scan:
@@ -223,7 +223,7 @@ def save_merged(
 
 
 def write_documents(services: Services, collection: Collection, documents: list[DocumentChange], transaction: Transaction) -> None:
-    """Insert, replace and remove documents, found by their _id, in one transaction."""
+    """Insert, replace and remove documents by `_id` in one transaction."""
     writer = DocumentWriter(services, transaction, collection, bypass_validation=True)
     for old, new in documents:
         document = new if new is not None else old

@@ -1,8 +1,8 @@
-"""Reads with the level "snapshot": the state that one shows, for all its batches.
+"""Reads with read concern "snapshot": all batches show one state.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 
-Such a read shows what its first transaction sees. Nothing is kept of the past, so a read of an earlier state is refused.
+Such a read shows the state of its first transaction. No history is kept, so a read at an earlier time is refused.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from secantus_server.storage import RecoveryUnit
 
 
 def snapshot_time(request: Request, unit: RecoveryUnit) -> Timestamp | None:
-    """The time of the state that the command reads, or None if it does not read with the level "snapshot".
+    """Return the cluster time that the command reads at, or None without read concern "snapshot".
 
     Arguments:
-        unit: the unit that is read in; its transaction has begun.
+        unit: the recovery unit that reads; its transaction has begun.
 
     Raises:
-        CommandError: 72 for a time that is none or has not come, 238 for one that is over.
+        CommandError: 72 for a null or future `atClusterTime`, 238 for a past one.
     """
     concern = request.body.get("readConcern")
     if not concern or concern.get("level") != "snapshot":
         return None
     if request.body.get("tailable"):
-        raise not_supported("readConcern snapshot with a tailable cursor", "leave one of them out")
+        raise not_supported("readConcern snapshot with a tailable cursor", "use only one of them")
     now, wanted = request.services.oplog.timestamp_in(unit), concern.get("atClusterTime")
     if wanted is None:
         return now
@@ -38,7 +38,7 @@ def snapshot_time(request: Request, unit: RecoveryUnit) -> Timestamp | None:
     if wanted > now:
         raise CommandError(72, "readConcern.atClusterTime value must not be greater than the current clusterTime")
     if wanted < now:
-        raise not_supported("readConcern.atClusterTime before the last write", "read what belongs together before writing")
+        raise not_supported("readConcern.atClusterTime before the last write", "run all reads of one state before the next write")
     return now
 
 

@@ -1,4 +1,4 @@
-"""Clustered and time-series collections: their arguments are held to MongoDB's rules, though the latter cannot be made yet.
+"""Validation of the options of clustered and time-series collections; the latter cannot be created yet.
 
 https://www.mongodb.com/docs/manual/core/clustered-collections/ and .../timeseries-collections/
 """
@@ -58,7 +58,7 @@ _BUCKETS = a.Arguments(
 
 
 def check_buckets(spec: dict[str, Any]) -> None:
-    """Hold what collMod may change of a time-series collection to the rules.
+    """Validate the `timeseries` argument of collMod.
 
     Raises:
         CommandError: 14, 2, 40415.
@@ -67,7 +67,7 @@ def check_buckets(spec: dict[str, Any]) -> None:
 
 
 def check_clustered(args: dict[str, Any]) -> None:
-    """Hold `clusteredIndex`, and what stands beside it, to the rules.
+    """Validate `clusteredIndex` and its combination with other options.
 
     Raises:
         CommandError: with MongoDB's code.
@@ -78,7 +78,7 @@ def check_clustered(args: dict[str, Any]) -> None:
     if args["capped"]:
         raise CommandError(6049200, "A capped collection cannot be clustered")
     if clustered is True:
-        raise CommandError(5979703, "'clusteredIndex' may be true for the buckets of time-series collections only")
+        raise CommandError(5979703, "'clusteredIndex: true' is only allowed for the bucket collections of time-series collections")
     if clustered is False:
         return
     if args["max"] is not None:
@@ -95,12 +95,12 @@ def check_clustered(args: dict[str, Any]) -> None:
 
 
 def clustered_index(spec: dict[str, Any]) -> dict[str, Any]:
-    """A checked `clusteredIndex` as it is kept."""
+    """Return a validated `clusteredIndex` in stored form."""
     return {"v": 2, "key": spec["key"], "name": spec.get("name", "_id_"), "unique": True}
 
 
-def check_shown(values: list[Any]) -> None:
-    """MongoDB finds no words for the equal `_id` of a clustered collection if that is no finite number.
+def check_printable(values: list[Any]) -> None:
+    """Raise MongoDB's error for a duplicate `_id` that is NaN or infinite in a clustered collection, which it cannot print.
 
     Raises:
         CommandError: 50819, 50826.
@@ -109,13 +109,13 @@ def check_shown(values: list[Any]) -> None:
         number = value.to_decimal() if type(value) is Decimal128 else value
         if type(number) is float or type(value) is Decimal128:
             if number != number:
-                raise CommandError(50819, "a document with the _id NaN is there already")
+                raise CommandError(50819, "A document with the _id NaN already exists")
             if number in (float("inf"), float("-inf")):
-                raise CommandError(50826, f"a document with the _id {value} is there already")
+                raise CommandError(50826, f"A document with the _id {value} already exists")
 
 
 def check_timeseries(args: dict[str, Any]) -> None:
-    """Hold `timeseries`, and what stands beside it, to the rules.
+    """Validate `timeseries` and its combination with other options.
 
     Raises:
         CommandError: with MongoDB's code.
@@ -132,13 +132,13 @@ def check_timeseries(args: dict[str, Any]) -> None:
         raise CommandError(72, "'metaField' can be neither \"_id\" nor the same as 'timeField'")
     span, rounding = parsed["bucketMaxSpanSeconds"], parsed["bucketRoundingSeconds"]
     if span != rounding or (span is not None and parsed["granularity"] is not None):
-        text = "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and go without 'granularity'"
+        text = "'bucketMaxSpanSeconds' and 'bucketRoundingSeconds' must be set together, be equal, and not be combined with 'granularity'"
         raise CommandError(72, text)
     check_expiry(args["expireAfterSeconds"])
 
 
 def check_expiry(seconds: int | None) -> None:
-    """Hold a collection's `expireAfterSeconds` to its limits.
+    """Validate a collection's `expireAfterSeconds`.
 
     Raises:
         CommandError: 72 InvalidOptions.

@@ -35,9 +35,9 @@ def source_of(services: Services, db: str, name: str, collection: Collection | N
 
 
 def system_documents(services: Services, db: str, name: str) -> Callable[[], list[bytes]] | None:
-    """Return what computes the documents of a system collection that is not stored, or None for any other name.
+    """Return a function that computes the documents of a system collection that is not stored; None for any other name.
 
-    The function raises 238 NotImplemented for what cannot be read; a pipeline that only asks for statistics does not call it.
+    The function raises 238 NotImplemented for the oplog; a pipeline that only reads statistics does not call it.
     """
     if db == "local" and services.settings.replica_set:
         if name == "oplog.rs":

@@ -1,4 +1,4 @@
-"""TTL indexes: documents whose time has come are deleted.
+"""TTL indexes: the deletion of expired documents.
 
 https://www.mongodb.com/docs/manual/core/index-ttl/
 """
@@ -15,7 +15,7 @@ from secantus_server.dispatch.arguments import whole_number
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
-from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.index._index import Index
 from secantus_server.mql.context import ParseContext
 from secantus_server.query.canonical import parse_query
@@ -23,11 +23,11 @@ from secantus_server.work.batches import QUERY_PLAN_KILLED, Targets
 from secantus_server.work.delete_documents import delete_matches
 
 
-def delete_expired(services: Services, check: Callable[[], None] = uninterrupted) -> int:
-    """Make one pass over all TTL indexes and clustered collections that expire; return how many documents were deleted.
+def delete_expired(services: Services, check: Callable[[], None] = never_interrupt) -> int:
+    """Run one pass over all TTL indexes and clustered collections with an expiry; return the number of deleted documents.
 
     Arguments:
-        check: raises to end the pass; the documents before stay deleted.
+        check: raises to stop the pass; earlier documents remain deleted.
     """
     if not parameter_value(services, "ttlMonitorEnabled"):
         return 0
@@ -47,7 +47,7 @@ def delete_expired(services: Services, check: Callable[[], None] = uninterrupted
 
 
 def _expires(index: Index) -> bool:
-    """Whether an index makes documents expire: those of a special kind do not, nor those whose seconds are no number (NaN)."""
+    """Return whether an index expires documents: not if it is of a special kind, or `expireAfterSeconds` is NaN."""
     seconds = index.spec.get("expireAfterSeconds")
     return index.kind.is_ordered and seconds is not None and not math.isnan(float(str(seconds)))
 
@@ -55,7 +55,7 @@ def _expires(index: Index) -> bool:
 def _delete_expired(
     services: Services, check: Callable[[], None], collection: Collection, path: str, seconds: int, partial: dict[str, Any] | None = None
 ) -> int:
-    """A document is over when the earliest date at a path is old enough."""
+    """Delete the expired documents of a collection: those whose earliest date at the path is at least `seconds` old."""
     limit = Date(services.clock.now_ms() - seconds * 1000)
     query = parse_query({"$and": [{path: {"$lte": limit}}, partial or {}]}, ParseContext())
     targets = Targets(services, collection.db, collection.name, query, check, stay=False)
@@ -64,5 +64,5 @@ def _delete_expired(
     except CommandError as error:
         if error.code != QUERY_PLAN_KILLED:
             raise
-        # The collection was dropped during the pass, or its index.
+        # The collection or its index was dropped during the pass.
         return 0

@@ -1,4 +1,4 @@
-"""What the write commands share: the collection they write to, their statements, their replies."""
+"""Shared parts of write commands: their target collection, statements and replies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from secantus_server.errors import CommandError
 WriteErrors = list[dict[str, Any]]
 
 MAX_STATEMENTS = 100_000
-# CommandNotSupportedOnView, an error of the whole command.
+# CommandNotSupportedOnView fails the whole command, not one statement.
 ON_VIEW = 166
 
 
@@ -25,7 +25,7 @@ def writable(transaction: Transaction, db: str, name: str) -> Collection:
     """Return the collection to write to.
 
     Raises:
-        MissingCollection: it does not exist; the unit of work creates it.
+        MissingCollection: if it does not exist; the unit of work then creates it.
         CommandError: 166 CommandNotSupportedOnView, 73 InvalidNamespace.
     """
     collection = transaction.catalog.find(db, name)
@@ -46,10 +46,10 @@ def check_not_view(collection: Collection | None) -> None:
 
 
 def statements(request: Request, key: str, body: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """The statements of a write command, from its body or sent beside it.
+    """Return the statements of a write command, from its body or a document sequence.
 
     Raises:
-        CommandError: 16 InvalidLength, 40414, 40413 and 238 for two fields of one name.
+        CommandError: 16 InvalidLength, 40414, 40413, and 238 for duplicate field names.
     """
     sent = request.sequences.get(key)
     if sent is not None:
@@ -63,7 +63,7 @@ def statements(request: Request, key: str, body: list[dict[str, Any]] | None) ->
 
 
 def check_statement_count(count: int) -> None:
-    """Hold the number of a command's statements to the limit.
+    """Check the number of a command's statements.
 
     Raises:
         CommandError: 16 InvalidLength.
@@ -73,15 +73,15 @@ def check_statement_count(count: int) -> None:
 
 
 def write_error(index: int, error: CommandError) -> dict[str, Any]:
-    """A statement's entry in `writeErrors`."""
+    """Return a statement's entry in `writeErrors`."""
     return {"index": index, "code": error.code, "errmsg": error.message, **error.info}
 
 
 def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent: bool = True) -> Reply:
-    """Complete the reply of a write command: its errors, and when it was made.
+    """Complete the reply of a write command with its errors and operation time.
 
     Arguments:
-        silent: a write of `w: 0` is answered with nothing but `ok`.
+        silent: whether an unacknowledged write (`w: 0`) is answered with `ok` only.
     """
     concern = request.body.get("writeConcern")
     if silent and is_unacknowledged(concern):

@@ -11,7 +11,7 @@ from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secantus_server.bson import compare_values, decode, encode, key_string, validate
+from secantus_server.bson import canonical_type, compare_values, decode, encode, key_string, validate
 from secantus_server.bson.values import MISSING, UNDEFINED, Date, DBPointer, JavaScript, Regex, Symbol
 from secantus_server.errors import CommandError
 
@@ -72,6 +72,11 @@ def test_numbers_compare_exactly(a: Any, b: Any) -> None:
     x, y = (v.to_decimal() if isinstance(v, Decimal128) else decimal.Decimal(v) for v in (a, b))
     expected = y.is_nan() - x.is_nan() if x.is_nan() or y.is_nan() else (x > y) - (x < y)
     assert compare_values(a, b) == expected
+
+
+def test_a_key_string_begins_with_the_rank_of_its_type() -> None:
+    for value in ONE_OF_EACH:
+        assert key_string(value)[0] == canonical_type(value)
 
 
 def test_missing_is_below_null_and_above_min_key() -> None:

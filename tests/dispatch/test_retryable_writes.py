@@ -1,6 +1,6 @@
-"""`txnNumber`: a retryable write runs once, whoever sends it again.
+"""`txnNumber`: a retryable write runs once, also when sent again over another connection.
 
-The commands go over raw connections: pymongo puts a session of its own in the place of the one given.
+The tests use raw connections, because pymongo replaces a given `lsid` by its own.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ def numbered(number: int, lsid: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 class Wire:
-    """Sends commands to a test's database as they are."""
+    """Sends commands unchanged to a test's database."""
 
     def __init__(self, connection: RawClient, db: Database) -> None:
         self._connection = connection
         self._db = db.name
 
     def run(self, command: dict[str, Any]) -> dict[str, Any]:
-        """The reply of a command."""
+        """Return the reply of a command."""
         if "bulkWrite" in command:
             command = {**command, "nsInfo": [{"ns": f"{self._db}.c"}]}
         of_admin = {"bulkWrite", "endSessions", "killSessions", "killAllSessions", "refreshSessions"}
         return self._connection.run({**command, "$db": "admin" if of_admin & command.keys() else self._db})
 
     def code(self, command: dict[str, Any]) -> int:
-        """The code that a command fails with, 0 if it does not."""
+        """Return the error code of a command, 0 if it succeeds."""
         return int(self.run(command).get("code", 0))
 
 

@@ -1,4 +1,4 @@
-"""The profiler: its levels, what it writes, and the log's lines about slow commands."""
+"""The profiler: its levels and documents, and the log lines for slow commands."""
 
 from __future__ import annotations
 

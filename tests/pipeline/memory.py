@@ -1,4 +1,4 @@
-"""In-memory `PipelineOperations` for tests: collections are lists of BSON documents."""
+"""In-memory `PipelineHost` for tests: collections are lists of BSON documents."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.pipeline import Pipeline, PipelineContext, Resolved, TargetInfo, parse_pipeline
-from secantus_server.pipeline.operations import UniqueIndex
+from secantus_server.pipeline.host import UniqueIndex
 
 Namespace = tuple[str, str]
 
 
-class MemoryOperations:
-    """`PipelineOperations` without indexes; a collection exists once `collections` has an entry."""
+class MemoryHost:
+    """`PipelineHost` without indexes; a collection exists once `collections` has an entry."""
 
     def __init__(self) -> None:
         self.collections: dict[Namespace, list[bytes]] = {}
@@ -130,7 +130,7 @@ class MemoryOperations:
             if db in (None, found)
         ]
 
-    def host(self) -> str:
+    def address(self) -> str:
         return "localhost:27017"
 
     def fill(self, db: str, collection: str, documents: list[Any]) -> None:
@@ -141,7 +141,7 @@ class MemoryOperations:
 class MemoryTarget:
     """`WriteTarget` over a list; a RecordId is an index into the list."""
 
-    def __init__(self, server: MemoryOperations, db: str, collection: str) -> None:
+    def __init__(self, server: MemoryHost, db: str, collection: str) -> None:
         self.server = server
         self.namespace = (db, collection)
 
@@ -162,17 +162,17 @@ class MemoryTarget:
         self.server.collections[self.namespace] = changed
 
 
-def run(stages: list[Any], documents: list[Any], *, server: MemoryOperations | None = None) -> list[dict[str, Any]]:
+def run(stages: list[Any], documents: list[Any], *, server: MemoryHost | None = None) -> list[dict[str, Any]]:
     """Return the output of a pipeline over `test.source` after filling it with the documents."""
-    server = server or MemoryOperations()
+    server = server or MemoryHost()
     server.fill("test", "source", documents)
     pipeline = parse_pipeline(stages, context(server))
     return [decode(document) for document in server.documents("test", "source", pipeline)]
 
 
-def context(server: MemoryOperations | None = None, collection: str | None = "source", db: str = "test") -> PipelineContext:
+def context(server: MemoryHost | None = None, collection: str | None = "source", db: str = "test") -> PipelineContext:
     """Return a context for a pipeline over `test.source`."""
-    return PipelineContext(ParseContext(), db, server or MemoryOperations(), collection)
+    return PipelineContext(ParseContext(), db, server or MemoryHost(), collection)
 
 
 def error(stages: list[Any], ctx: PipelineContext | None = None) -> CommandError:

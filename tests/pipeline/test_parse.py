@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from secantus_server.pipeline import parse_pipeline
-from tests.pipeline.memory import MemoryOperations, context, error
+from tests.pipeline.memory import MemoryHost, context, error
 
 MERGE = {"$merge": {"into": "target"}}
 
@@ -83,7 +83,7 @@ def test_what_the_command_allows(change: dict[str, Any], stage: dict[str, Any], 
 
 
 def test_writes() -> None:
-    assert parse_pipeline([MERGE], context(MemoryOperations())).writes
+    assert parse_pipeline([MERGE], context(MemoryHost())).writes
 
 
 def test_explain_shows_the_stages_as_they_were_written() -> None:

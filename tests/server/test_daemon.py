@@ -1,4 +1,4 @@
-"""The daemon as a process: how it starts, what it says when it cannot, and how it ends."""
+"""The daemon as a process: start, errors at start, and end."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.integration.daemon import Daemon, command, environment, running
 
 
 def run(*arguments: str | Path, **options: Any) -> tuple[int, str, str]:
-    """A daemon that ends by itself: its exit code, its output and its error output."""
+    """Run a daemon that exits without a signal; return its exit code, output and error output."""
     done = subprocess.run(command(*arguments), env=environment(), capture_output=True, text=True, timeout=60, check=False, **options)
     return done.returncode, done.stdout, done.stderr
 
 
 def complaint(*arguments: str | Path, **options: Any) -> str:
-    """The one sentence of a daemon that cannot start."""
+    """Return the error message of a daemon that cannot start."""
     code, _, errors = run("--log-level", "warning", *arguments, **options)
     assert code == 1, errors
     assert errors.count("\n") == 1, errors
@@ -106,7 +106,7 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     assert complaint("--port", "0", "--storage-path", path) == f"The storage directory {path} cannot be created: Not a directory."
 
 
-# Root may write everywhere unless it gives up that capability.
+# Root can write everywhere unless it drops that capability.
 AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
 
 
@@ -124,7 +124,7 @@ def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def limited_files() -> None:
-    """In the new process: no file may grow beyond some megabytes, which to a program is much the same as a full disk."""
+    """Limit the new process's files to a few megabytes; programs see the limit as a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))
 
 
@@ -152,7 +152,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def fill(daemon: Daemon, name: str, failed: threading.Event) -> None:
-    """One client that writes until it is told that the disk is full, or the daemon has ended."""
+    """Write until a write fails because the disk is full or the daemon has ended."""
     with daemon.client(retryWrites=False, serverSelectionTimeoutMS=1000) as client:
         for number in itertools.count():
             try:
@@ -165,7 +165,7 @@ def fill(daemon: Daemon, name: str, failed: threading.Event) -> None:
 
 @pytest.mark.parametrize("attempt", range(4))
 def test_a_full_disk_that_several_clients_meet(tmp_path: Path, attempt: int) -> None:
-    """Transactions that WiredTiger cannot roll back any more do not keep the daemon from its end; nor does a signal."""
+    """The daemon ends although WiredTiger cannot roll back its transactions, also after a signal."""
     daemon = Daemon(tmp_path, preexec_fn=limited_files)
     failed = threading.Event()
     clients = [threading.Thread(target=fill, args=(daemon, f"c{number}", failed), daemon=True) for number in range(5)]
@@ -186,7 +186,7 @@ def test_a_full_disk_that_several_clients_meet(tmp_path: Path, attempt: int) -> 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with 40 MB."""
+    """Mount a file system of 40 MB."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(place)], check=False, capture_output=True)
@@ -197,7 +197,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_nothing_is_acknowledged_after_another_thread_has_met_the_full_disk(small_disk: Path, tmp_path: Path) -> None:
-    """Pages are written by WiredTiger's own threads; a commit after their failure went well and its log record was not written."""
+    """WiredTiger's own threads write pages; after their failure a commit could succeed without its log record being written."""
     acknowledged = 0
     daemon = Daemon(small_disk / "data")
     with daemon.client(retryWrites=False) as client, pytest.raises(PyMongoError):

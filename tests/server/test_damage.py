@@ -1,4 +1,4 @@
-"""A directory with a damaged file: the server says what cannot be read and serves the rest, or refuses to start."""
+"""A directory with a damaged file: the server names the unreadable data and serves the rest, or refuses to start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COUNT = 3000
 
 
 def fill(path: Path) -> None:
-    """Two collections, each with a text of its own in every document, and an index on a third."""
+    """Create two collections with a distinct text in every document, and a third with an index."""
     with SecantusDBServer(storage_path=str(path), port=0) as server, MongoClient(server.uri) as client:
         for name in ("first", "second"):
             client.test[name].insert_many([{"_id": number, "text": name * 30} for number in range(COUNT)])
@@ -25,7 +25,7 @@ def fill(path: Path) -> None:
 
 
 def damage(path: Path, text: bytes) -> None:
-    """Change a byte in the midst of what lies between the first and the last place of a text."""
+    """Change a byte of the middle one of a text's occurrences."""
     content = bytearray(path.read_bytes())
     middle = (content.index(text) + content.rindex(text)) // 2
     content[content.index(text, middle)] ^= 1

@@ -1,4 +1,4 @@
-"""A restore that keeps definitions takes documents away; what was created and not dropped comes back, empty, when it is used."""
+"""A restore that keeps definitions removes documents; collections created and not dropped reappear empty when used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def db(server: SecantusDBServer) -> Iterator[Database[dict[str, Any]]]:
 
 @pytest.fixture
 def undone(server: SecantusDBServer) -> Made:
-    """Do something, and restore what was before."""
+    """Return a function that runs an action and restores the state before it."""
 
     def undone(action: Callable[[], object]) -> None:
         with server.checkpoint():

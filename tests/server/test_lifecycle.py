@@ -1,4 +1,4 @@
-"""A server begins, ends, and begins again."""
+"""Start, stop and restart of a server."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def with_a_running_count(server: SecantusDBServer) -> list[RawClient]:
 
 @pytest.mark.parametrize("situation", [with_idle_connections, with_awaiting_hellos, with_an_awaiting_cursor, with_a_running_count])
 def test_stop_wakes_whatever_waits(situation: Any) -> None:
-    """How quickly it does so is a figure of the benchmarks; here it is only to end."""
+    """The time it takes is measured by the benchmarks; this test only checks that it ends."""
     others = threads_of_connections()
     server = memory_server().start()
     clients = situation(server)
@@ -293,7 +293,7 @@ def test_the_child_of_a_fork_cannot_disturb_the_server(server: SecantusDBServer)
 
 
 def stop_in_a_child(server: SecantusDBServer) -> None:
-    """What a test runner may do in a child: use the server's copy, stop it, and forget it."""
+    """Do what a test runner may do in a child process: use the copy of the server, stop it, and drop it."""
     with pytest.raises(RuntimeError, match="not running in this fork"):
         server.snapshot()
     server.stop()
@@ -310,7 +310,7 @@ def test_a_command_too_large_for_the_cache_is_told_so_and_changes_nothing(tmp_pa
             client.test.c.aggregate([{"$out": "d"}])
         assert caught.value.code == 388
         assert client.test.list_collection_names() == ["c"]
-        # It is written in several transactions.
+        # An update of many documents is written in several transactions.
         assert client.test.c.update_many({}, {"$inc": {"x": 1}}).modified_count == 30_000
         assert client.test.c.count_documents({"x": 1}) == 30_000
         assert client.test.c.update_one({"_id": 1}, {"$inc": {"x": 1}}).modified_count == 1

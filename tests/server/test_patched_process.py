@@ -1,4 +1,4 @@
-"""A server in a process whose modules a tool has patched: gevent, eventlet, freezegun, time-machine, pytest-socket."""
+"""A server in a process patched by a tool: gevent, eventlet, freezegun, time-machine, pytest-socket."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_cooperative_process(tool: str, order: str) -> None:
 
 
 def freeze(tool: str, moment: datetime.datetime) -> AbstractContextManager[Any]:
-    """Stop the time of this process."""
+    """Return a context manager that freezes the time of this process."""
     if tool == "freezegun":
         travel: AbstractContextManager[Any] = pytest.importorskip(tool).freeze_time(moment)
     else:
@@ -99,7 +99,7 @@ def test_nothing_expires_because_a_test_pretends_that_it_is_tomorrow(client: Mon
     holds.create_index("until", expireAfterSeconds=0)
     holds.insert_many([{"until": now() + datetime.timedelta(hours=1)}, {"until": now() - datetime.timedelta(hours=1)}])
     with freeze(tool, now() + datetime.timedelta(days=1)):
-        # The pass that removes what has expired has run once the second document is gone.
+        # The TTL pass has run once the second document is gone.
         wait_until(lambda: holds.count_documents({}) < 2, "nothing expires")
         assert holds.count_documents({}) == 1
 

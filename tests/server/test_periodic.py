@@ -1,4 +1,4 @@
-"""What the periodic thread does, and that setParameter changes how often, while the server runs."""
+"""The periodic thread: its work, and its intervals, which setParameter changes at runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flags over the config file over the defaults, and what cannot be set."""
+"""Precedence of settings (flags, config file, defaults), and invalid settings."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, META, OPLOG, RECORDS, Engine, Restored, StorageError, WriteConflict, pack_ident
-from secantus_server.storage.snapshots import NOTHING
+from secantus_server.storage.snapshots import NOTHING_RESTORED
 
 TABLES = (CATALOG, RECORDS, INDEX_ENTRIES, OPLOG, META)
 
@@ -49,7 +49,7 @@ def test_every_kind_of_write_is_undone(engine: Engine, ident: bytes) -> None:
     number = int.from_bytes(ident, "big")
     assert engine.restore(snapshot) == Restored((b"c",), frozenset({number}), range(0), True, {number: 2})
     assert dump(engine) == before
-    assert engine.restore(snapshot) is NOTHING
+    assert engine.restore(snapshot) is NOTHING_RESTORED
 
 
 def test_a_read_costs_nothing(engine: Engine, ident: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The unit of work outside multi-document transactions: what a body stages is committed once, or not at all."""
+"""The unit of work outside multi-document transactions: a body's staged changes are committed once or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.bson import decode, encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, MissingCollection, Transaction
 from secantus_server.errors import CommandError
-from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.oplog._entries import entries_of
 from secantus_server.oplog.oplog import Entry
 from secantus_server.server import SecantusDBServer
@@ -58,7 +58,7 @@ def test_one_commit_holds_what_was_staged(server: SecantusDBServer) -> None:
         transaction.log(Entry("d.$cmd", None, encode({"first": 1})))
         return "done"
 
-    assert server.services.work.write(body, uninterrupted) == "done"
+    assert server.services.work.write(body, never_interrupt) == "done"
     assert logged(server)[before:] == [("c", "d.$cmd"), ("i", "d.c"), ("i", "d.e")]
     assert (count(server), count(server, "e")) == (1, 1)
 
@@ -71,7 +71,7 @@ def test_a_body_that_fails_leaves_nothing(server: SecantusDBServer) -> None:
         raise CommandError(2, "no")
 
     with pytest.raises(CommandError, match="no"):
-        server.services.work.write(body, uninterrupted)
+        server.services.work.write(body, never_interrupt)
     assert count(server) == 0
     assert logged(server) == before
 
@@ -86,20 +86,20 @@ def test_a_conflict_runs_the_body_again(server: SecantusDBServer) -> None:
         if tries == 1:
             raise WriteConflict
 
-    server.services.work.write(body, uninterrupted)
+    server.services.work.write(body, never_interrupt)
     assert tries == 2
     assert count(server) == 1
 
 
 def test_a_missing_collection_is_created(server: SecantusDBServer) -> None:
-    server.services.work.write(lambda transaction: insert(server, transaction, "new", {"_id": 1}), uninterrupted)
+    server.services.work.write(lambda transaction: insert(server, transaction, "new", {"_id": 1}), never_interrupt)
     assert count(server, "new") == 1
     assert logged(server)[-2:] == [("c", "d.$cmd"), ("i", "d.new")]
 
 
 def test_a_body_that_stages_nothing_commits_nothing(server: SecantusDBServer) -> None:
     before = logged(server)
-    assert server.services.work.write(lambda transaction: transaction.catalog.find("d", "none"), uninterrupted) is None
+    assert server.services.work.write(lambda transaction: transaction.catalog.find("d", "none"), never_interrupt) is None
     assert logged(server) == before
 
 
@@ -124,7 +124,7 @@ def test_a_change_of_the_catalog_is_seen_once_committed(server: SecantusDBServer
         transaction.changes.remove(collection)
         seen.append(server.services.catalog.find("d", "c"))
 
-    server.services.work.change_catalog(body, uninterrupted, exclusive=exclusive)
+    server.services.work.change_catalog(body, never_interrupt, exclusive=exclusive)
     assert seen == [collection]
     assert server.services.catalog.find("d", "c") is None
 
@@ -135,6 +135,6 @@ def test_a_change_of_the_catalog_that_fails_changes_nothing(server: SecantusDBSe
         raise CommandError(2, "no")
 
     with pytest.raises(CommandError, match="no"):
-        server.services.work.change_catalog(body, uninterrupted)
+        server.services.work.change_catalog(body, never_interrupt)
     assert server.services.catalog.find("d", "c") is not None
     assert not server.services.catalog.change_lock.locked()

@@ -1,4 +1,4 @@
-"""Statements about many documents, which are written in several transactions."""
+"""Statements on many documents, written in several transactions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pymongo.errors import OperationFailure
 
 from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
-from secantus_server.exec.uninterrupted import uninterrupted
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.mql.context import ParseContext
 from secantus_server.pipeline.stages import merge
 from secantus_server.query.canonical import parse_query
@@ -29,7 +29,7 @@ COUNT = 200
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """About ten documents in a batch."""
+    """Limit batches to about ten documents."""
     monkeypatch.setattr(batches, "BATCH_BYTES", 10 * batches.DOCUMENT_COST)
     monkeypatch.setattr(merge, "BATCH_BYTES", 10 * merge.DOCUMENT_COST)
 
@@ -81,7 +81,7 @@ def test_an_upsert_that_matches_nothing_inserts_once(filled: Database[dict[str, 
 
 
 def test_documents_near_a_point(db: Database[dict[str, Any]]) -> None:
-    """Their order is made of documents that an earlier transaction has read."""
+    """The documents are sorted in an earlier transaction than the one that deletes them."""
     db.c.create_index([("at", "2dsphere")])
     db.c.insert_many([{"_id": number, "at": {"type": "Point", "coordinates": [number / 10, 0]}} for number in range(50)])
     near = {"at": {"$near": {"$geometry": {"type": "Point", "coordinates": [0, 0]}}}}
@@ -108,29 +108,29 @@ def test_expired_documents(db: Database[dict[str, Any]], server: SecantusDBServe
     past = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
     db.c.insert_many([{"_id": number, "at": past} for number in range(COUNT)])
     before = server.services.engine.begun
-    # The server's own monitor may have begun.
+    # The server's TTL monitor may have run, too.
     delete_expired(server.services)
     assert db.c.count_documents({}) == 0
     assert server.services.engine.begun - before >= COUNT // 11
 
 
 class Statement:
-    """A delete whose batches are written by the test, so that others can write between them."""
+    """A delete whose batches the test writes, so that other writes can come between them."""
 
     def __init__(self, db: Database[dict[str, Any]], server: SecantusDBServer, filter: dict[str, Any]) -> None:
         self.engine, self.catalog = server.services.engine, server.services.catalog
         query = parse_query(filter, ParseContext())
-        self.targets = Targets(server.services, db.name, "c", query, uninterrupted, stay=True)
+        self.targets = Targets(server.services, db.name, "c", query, never_interrupt, stay=True)
 
     def read(self, done: int | None = None) -> list[int]:
-        """The RecordIds of the next batch; `done` of them, or all, count as written."""
+        """Return the RecordIds of the next batch; mark the first `done` of them, or all, as written."""
         with self.engine.transaction() as unit:
             found = self.targets.read(Transaction(unit, self.catalog.view))
         self.targets.done(len(found) if done is None else done)
         return [record_id for record_id, _ in found]
 
     def conflict(self, write: Callable[[RecoveryUnit], None] = lambda unit: None) -> list[int]:
-        """The RecordIds of a batch whose transaction conflicts."""
+        """Return the RecordIds of a batch whose transaction conflicts."""
         found: list[tuple[int, bytes]] = []
         with pytest.raises(WriteConflict), self.engine.transaction() as unit:
             found = self.targets.read(Transaction(unit, self.catalog.view))
@@ -139,7 +139,7 @@ class Statement:
         return [record_id for record_id, _ in found]
 
     def rest(self) -> list[int]:
-        """The RecordIds of all further batches."""
+        """Return the RecordIds of all remaining batches."""
         found = self.read()
         while not self.targets.at_end:
             found += self.read()
@@ -231,7 +231,7 @@ MODES = [
 @pytest.mark.parametrize(("matched", "not_matched"), MODES)
 @pytest.mark.parametrize("on", ["_id", "k", ["k", "m"]])
 def test_merge_in_batches(filled: Database[dict[str, Any]], on: str | list[str], matched: Any, not_matched: str) -> None:
-    """The same documents as one by one."""
+    """Merging in batches has the same result as merging single documents."""
     filled.c.update_many({}, [{"$set": {"k": {"x": "$_id"}, "m": {"$toString": "$_id"}}}])
     for name in ("d", "e"):
         filled[name].create_index([("k", 1)], unique=True)

@@ -1,4 +1,4 @@
-"""The number of documents of a collection: kept, not counted again, and right after whatever changes it."""
+"""The cached number of documents in a collection stays right after every kind of change."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from secantus_server.server import SecantusDBServer
 
 
 def is_known(server: SecantusDBServer, collection: Collection) -> bool:
-    """Whether the server needs no scan to count."""
+    """Return whether the count is cached."""
     found = server.services.catalog.find(collection.database.name, collection.name)
     return found is not None and found.count()[0] is not None
 
 
 def check(server: SecantusDBServer, collection: Collection) -> int:
-    """The number of documents, which every way of counting agrees on, and which was known before."""
+    """Return the number of documents; check that it was cached and that all ways of counting agree."""
     assert is_known(server, collection)
     counted = collection.estimated_document_count()
     assert counted == len(list(collection.find()))

@@ -1,4 +1,4 @@
-"""A store in memory that is full: every write is answered with 14031 and changes nothing, and a restore gives the room back."""
+"""A full store in memory: every write fails with 14031 without effect, and a restore frees the room."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def small() -> Iterator[SecantusDBServer]:
 
 @pytest.fixture
 def full(small: SecantusDBServer) -> Iterator[Database]:
-    """A database in a store that is full; what it holds is undone."""
+    """Yield a database in a full store; its contents are undone afterwards."""
     with MongoClient(small.uri, retryWrites=False) as client, small.checkpoint():
         db = client.full
         db.few.insert_many([{"_id": n, "x": "x"} for n in range(10)])
         fill(db)
-        # What the refused writes left is given back, and used.
+        # Reclaim the room left by the refused writes, and fill it.
         small.services.engine.make_room(at_any_cost=True)
         fill(db)
         yield db
 
 
 def fill(db: Database) -> int:
-    """Write documents of many sizes until none has room."""
+    """Insert documents of decreasing sizes until none fits; return their number."""
     written = 0
     for size in (200_000, 20_000, 2_000):
         with pytest.raises(OperationFailure) as caught:
@@ -49,7 +49,7 @@ def fill(db: Database) -> int:
 
 
 def state(db: Database) -> Any:
-    """The collections with their indexes and the ids of their documents."""
+    """Return the collections with their indexes and document ids."""
     names = sorted(db.list_collection_names())
     return {name: (list(db[name].index_information()), [document["_id"] for document in db[name].find({}, {"_id": 1})]) for name in names}
 

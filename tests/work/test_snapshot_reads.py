@@ -1,4 +1,4 @@
-"""Reads with the level "snapshot": one state for all batches, its time in the reply, and no answer about the past."""
+"""Reads with read concern "snapshot": one state for all batches, its time in the reply, and refusal of past times."""
 
 from __future__ import annotations
 

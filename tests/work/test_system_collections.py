@@ -1,4 +1,4 @@
-"""Collections that MongoDB has and this server does not keep as collections: they are not read as empty ones."""
+"""Virtual system collections: they are not read as empty collections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VIEW = {"viewOn": "plain", "pipeline": [{"$match": {"a": {"$gt": 0}}}]}
 
 @pytest.fixture
 def views(db: Database[Any]) -> Any:
-    """The collection system.views of a database with two views, of which one has a collation."""
+    """Return `system.views` of a database with two views, one of them with a collation."""
     db.plain.insert_one({"a": f"{db.name}.b"})
     assert list(db["system.views"].find()) == []
     db.command("create", "a", **VIEW)

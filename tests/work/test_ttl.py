@@ -1,4 +1,4 @@
-"""TTL indexes: one pass of what the periodic thread does."""
+"""TTL indexes: single passes of the monitor."""
 
 from __future__ import annotations
 

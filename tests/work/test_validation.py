@@ -1,4 +1,4 @@
-"""Validators: levels, actions, and what they know of the moment."""
+"""Validators: levels, actions, and `$$NOW`."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.mql.match import parse_match
@@ -18,7 +19,7 @@ from secantus_server.work.current_operations import current_operations
 _OPTIONS = frozenset(["currentOp", "$all", "$ownOps", *a.GENERIC])
 
 
-@command("currentOp", lenient=True, admin_only=True)
+@command("currentOp", lenient=True, admin_only=True, privileges=on_cluster("inprog"))
 def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     """List the running operations."""
     conditions = {key: value for key, value in request.body.items() if key not in _OPTIONS}
@@ -29,14 +30,14 @@ def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     return {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
 
 
-@command("killOp", {"op": a.anything(required=True)}, admin_only=True)
+@command("killOp", {"op": a.anything(required=True)}, admin_only=True, privileges=on_cluster(by_arguments=("killop",)))
 def kill_op(request: Request, args: dict[str, Any]) -> Reply:
     """End a running operation."""
     request.services.operations.kill(a.exact_integer("killOp.op", args["op"]))
     return {"info": "attempting to kill op"}
 
 
-@command("lockInfo", lenient=True, admin_only=True)
+@command("lockInfo", lenient=True, admin_only=True, privileges=on_cluster("serverStatus"))
 def lock_info(_request: Request, _args: dict[str, Any]) -> Reply:
     """List the held locks: none, since transactions isolate the writers."""
     return {"lockInfo": []}

@@ -9,6 +9,7 @@ from typing import Any
 
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_cluster, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
@@ -20,14 +21,19 @@ from secantus_server.work.writing import check_not_view
 OLDER_COMPATIBILITY = "8.0"
 
 
-@command("shutdown", {"force": a.boolean(), "timeoutSecs": a.number(15)}, admin_only=True)
+@command("shutdown", {"force": a.boolean(), "timeoutSecs": a.number(15)}, admin_only=True, privileges=on_cluster("shutdown"))
 def shutdown(request: Request, _args: dict[str, Any]) -> Reply:
     """Stop the server."""
     request.services.request_stop()
     return {}
 
 
-@command("fsync", {"lock": a.boolean(), "async": a.boolean(), "fsyncLockAcquisitionTimeoutMillis": a.anything()}, admin_only=True)
+@command(
+    "fsync",
+    {"lock": a.boolean(), "async": a.boolean(), "fsyncLockAcquisitionTimeoutMillis": a.anything()},
+    admin_only=True,
+    privileges=on_cluster("fsync"),
+)
 def fsync(request: Request, args: dict[str, Any]) -> Reply:
     """Write a checkpoint to disk."""
     if args["lock"]:
@@ -36,7 +42,7 @@ def fsync(request: Request, args: dict[str, Any]) -> Reply:
     return {"numFiles": 1}
 
 
-@command("fsyncUnlock", lenient=True, admin_only=True)
+@command("fsyncUnlock", lenient=True, admin_only=True, privileges=on_cluster("unlock"))
 def fsync_unlock(_request: Request, _args: dict[str, Any]) -> Reply:
     """Refuse to release the fsync lock, since fsync cannot take it.
 
@@ -46,13 +52,19 @@ def fsync_unlock(_request: Request, _args: dict[str, Any]) -> Reply:
     raise CommandError(20, "fsyncUnlock called when not locked")
 
 
-@command("shardingState", lenient=True, admin_only=True)
+@command("shardingState", lenient=True, admin_only=True, privileges=on_cluster("shardingState"))
 def sharding_state(_request: Request, _args: dict[str, Any]) -> Reply:
     """Report that the server is not part of a sharded cluster."""
     return {"enabled": False}
 
 
-@command("setFeatureCompatibilityVersion", {"confirm": a.boolean(None), "fromConfigServer": a.anything()}, admin_only=True, is_write=True)
+@command(
+    "setFeatureCompatibilityVersion",
+    {"confirm": a.boolean(None), "fromConfigServer": a.anything()},
+    admin_only=True,
+    is_write=True,
+    privileges=on_cluster("setFeatureCompatibilityVersion"),
+)
 def set_feature_compatibility_version(request: Request, args: dict[str, Any]) -> Reply:
     """Accept the server's own version and refuse any other.
 
@@ -74,7 +86,7 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
     return {}
 
 
-@command("compact", {"force": a.boolean(), "freeSpaceTargetMB": a.number(), "dryRun": a.boolean()})
+@command("compact", {"force": a.boolean(), "freeSpaceTargetMB": a.number(), "dryRun": a.boolean()}, privileges=on_collection("compact"))
 def compact(request: Request, args: dict[str, Any]) -> Reply:
     """Report that no space was freed: the store reuses the space of deleted documents without this command."""
     name = collection_name("compact", request.db, request.body[request.name])

@@ -12,6 +12,7 @@ from typing import Any
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.log_verbosity import NAME, changed_verbosity
 from secantus_server.dispatch.parameters import PARAMETERS, Parameter, apply_verbosity, parameter_value
+from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
@@ -21,7 +22,7 @@ _SELECTOR = a.Arguments("getParameter", {"showDetails": a.boolean(), "allParamet
 _NOT_PARAMETERS = frozenset(["getParameter", "setParameter", *a.GENERIC])
 
 
-@command("getParameter", lenient=True, admin_only=True)
+@command("getParameter", lenient=True, admin_only=True, privileges=on_cluster("getParameter"))
 def get_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the values of parameters."""
     selector = request.body[request.name]
@@ -51,7 +52,7 @@ def _details(services: Services, name: str) -> dict[str, Any]:
     return {"value": value, "settableAtRuntime": parameter.settable, "settableAtStartup": parameter.at_startup}
 
 
-@command("setParameter", lenient=True, admin_only=True)
+@command("setParameter", lenient=True, admin_only=True, privileges=on_cluster("setParameter"))
 def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     """Change parameters."""
     wanted = {name: value for name, value in request.body.items() if name not in _NOT_PARAMETERS}

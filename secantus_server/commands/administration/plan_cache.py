@@ -12,6 +12,7 @@ from typing import Any
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -46,21 +47,21 @@ def _shape(body: dict[str, Any]) -> str:
     return shape_hash([shape_of(body.get("query", {})), body.get("sort", {}), body.get("projection", {}), body.get("collation", {})])
 
 
-@command("planCacheClear", lenient=True)
+@command("planCacheClear", lenient=True, privileges=on_collection("planCacheWrite"))
 def plan_cache_clear(request: Request, args: dict[str, Any]) -> Reply:
     """Clear the cached plans of a collection: none are cached."""
     _collection(request)
     return {}
 
 
-@command("planCacheListFilters", lenient=True)
+@command("planCacheListFilters", lenient=True, privileges=on_collection("planCacheIndexFilter"))
 def plan_cache_list_filters(request: Request, args: dict[str, Any]) -> Reply:
     """List the index filters of a collection."""
     collection = _collection(request)
     return {"filters": [] if collection is None else list(_filters(request, collection).values())}
 
 
-@command("planCacheClearFilters", lenient=True)
+@command("planCacheClearFilters", lenient=True, privileges=on_collection("planCacheIndexFilter"))
 def plan_cache_clear_filters(request: Request, args: dict[str, Any]) -> Reply:
     """Remove the index filter of a query shape, or all index filters of a collection."""
     collection = _collection(request)
@@ -74,7 +75,7 @@ def plan_cache_clear_filters(request: Request, args: dict[str, Any]) -> Reply:
     return {}
 
 
-@command("planCacheSetFilter", lenient=True)
+@command("planCacheSetFilter", lenient=True, privileges=on_collection("planCacheIndexFilter"))
 def plan_cache_set_filter(request: Request, args: dict[str, Any]) -> Reply:
     """Set an index filter: the indexes that queries of a shape may use."""
     collection = _collection(request)

@@ -7,6 +7,7 @@ from typing import Any
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
@@ -35,7 +36,28 @@ FIELDS = {
 }
 
 
-@command("aggregate", FIELDS, in_api_v1=True, is_read=True, is_write=True)
+@command(
+    "aggregate",
+    FIELDS,
+    in_api_v1=True,
+    is_read=True,
+    is_write=True,
+    privileges=on_collection(
+        "find",
+        by_arguments=(
+            "insert",
+            "remove",
+            "update",
+            "bypassDocumentValidation",
+            "changeStream",
+            "collStats",
+            "indexStats",
+            "planCacheRead",
+            "inprog",
+            "listSessions",
+        ),
+    ),
+)
 def aggregate(request: Request, args: dict[str, Any]) -> Reply:
     """Run an aggregation pipeline."""
     name = _target(request)

@@ -10,6 +10,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
@@ -44,7 +45,7 @@ FIELDS = {
 }
 
 
-@command("count", FIELDS, in_api_v1=True, is_read=True)
+@command("count", FIELDS, in_api_v1=True, is_read=True, privileges=on_collection("find"))
 def count(request: Request, args: dict[str, Any]) -> Reply:
     """Count documents."""
     name = collection_name("count", request.db, request.body[request.name])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -34,7 +35,12 @@ _RESOURCES = ({"db", "collection"}, {"cluster"}, {"anyResource"}, {"db", "system
 Items = list[dict[str, Any]]
 
 
-@command("createRole", {**_GRANTED_PRIVILEGES, **_GRANTED_ROLES, **_RESTRICTIONS}, is_write=True)
+@command(
+    "createRole",
+    {**_GRANTED_PRIVILEGES, **_GRANTED_ROLES, **_RESTRICTIONS},
+    is_write=True,
+    privileges=on_database("createRole", by_arguments=("grantRole", "setAuthenticationRestriction")),
+)
 def create_role(request: Request, args: dict[str, Any]) -> Reply:
     """Create a role."""
     name = a.own_string("createRole", request.body[request.name])
@@ -71,7 +77,12 @@ def _check_privileges(privileges: Items, db: str) -> None:
             raise CommandError(2, "Only roles on the admin database may have privileges on other databases or on the cluster")
 
 
-@command("updateRole", {"privileges": a.documents(), "roles": a.array(), **_RESTRICTIONS}, is_write=True)
+@command(
+    "updateRole",
+    {"privileges": a.documents(), "roles": a.array(), **_RESTRICTIONS},
+    is_write=True,
+    privileges=on_database(by_arguments=("grantRole", "revokeRole", "setAuthenticationRestriction")),
+)
 def update_role(request: Request, args: dict[str, Any]) -> Reply:
     """Change a role."""
     changes = {option: args[option] for option in ("privileges", "authenticationRestrictions") if args[option] is not None}
@@ -84,7 +95,7 @@ def update_role(request: Request, args: dict[str, Any]) -> Reply:
     return _change_role(request, lambda role: {**role, **changes})
 
 
-@command("dropRole", {}, is_write=True)
+@command("dropRole", {}, is_write=True, privileges=on_database("dropRole"))
 def drop_role(request: Request, _args: dict[str, Any]) -> Reply:
     """Drop a role and revoke it from every user and role that has it."""
     name = _own_role(request)
@@ -99,7 +110,7 @@ def drop_role(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
-@command("dropAllRolesFromDatabase", {}, is_write=True)
+@command("dropAllRolesFromDatabase", {}, is_write=True, privileges=on_database("dropRole"))
 def drop_all_roles(request: Request, _args: dict[str, Any]) -> Reply:
     """Drop the roles of a database and revoke them from every user and role."""
 
@@ -150,21 +161,21 @@ def _change_role(request: Request, change: Callable[[dict[str, Any]], dict[str, 
     return {}
 
 
-@command("grantRolesToRole", _GRANTED_ROLES, is_write=True)
+@command("grantRolesToRole", _GRANTED_ROLES, is_write=True, privileges=on_database("grantRole"))
 def grant_roles(request: Request, args: dict[str, Any]) -> Reply:
     """Make a role inherit other roles."""
     roles = _not_empty(request, args, "roles", parse_roles(request.services, args["roles"], request.db))
     return _change_role(request, lambda role: {**role, "roles": [*role["roles"], *(one for one in roles if one not in role["roles"])]})
 
 
-@command("revokeRolesFromRole", _GRANTED_ROLES, is_write=True)
+@command("revokeRolesFromRole", _GRANTED_ROLES, is_write=True, privileges=on_database("revokeRole"))
 def revoke_roles(request: Request, args: dict[str, Any]) -> Reply:
     """Stop a role from inheriting other roles."""
     roles = _not_empty(request, args, "roles", parse_roles(request.services, args["roles"], request.db))
     return _change_role(request, lambda role: {**role, "roles": [one for one in role["roles"] if one not in roles]})
 
 
-@command("grantPrivilegesToRole", _GRANTED_PRIVILEGES, is_write=True)
+@command("grantPrivilegesToRole", _GRANTED_PRIVILEGES, is_write=True, privileges=on_database("grantRole"))
 def grant_privileges(request: Request, args: dict[str, Any]) -> Reply:
     """Grant privileges to a role; privileges on the same resource are merged."""
     privileges = _not_empty(request, args, "privileges", args["privileges"])
@@ -172,7 +183,7 @@ def grant_privileges(request: Request, args: dict[str, Any]) -> Reply:
     return _change_role(request, lambda role: {**role, "privileges": _combine(role["privileges"], privileges, _add)})
 
 
-@command("revokePrivilegesFromRole", _GRANTED_PRIVILEGES, is_write=True)
+@command("revokePrivilegesFromRole", _GRANTED_PRIVILEGES, is_write=True, privileges=on_database("revokeRole"))
 def revoke_privileges(request: Request, args: dict[str, Any]) -> Reply:
     """Revoke privileges from a role."""
     privileges = _not_empty(request, args, "privileges", args["privileges"])

@@ -6,6 +6,7 @@ from typing import Any
 
 from secantus_server.bson.values import is_number
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import not_supported
@@ -26,7 +27,7 @@ FIELDS = {
 }
 
 
-@command("rolesInfo", FIELDS)
+@command("rolesInfo", FIELDS, privileges=on_database("viewRole"))
 def roles_info(request: Request, args: dict[str, Any]) -> Reply:
     """List roles."""
     value, db = request.body[request.name], request.db

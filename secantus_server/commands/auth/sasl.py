@@ -19,6 +19,7 @@ from bson.binary import Binary
 
 from secantus_server.auth.scram import MECHANISMS
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import UNAUTHENTICATED
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
@@ -69,6 +70,7 @@ def _failed() -> CommandError:
         "db": a.string(),
     },
     in_api_v1=True,
+    privileges=UNAUTHENTICATED,
 )
 def sasl_start(request: Request, args: dict[str, Any]) -> Reply:
     """Start to authenticate a user."""
@@ -97,7 +99,12 @@ def sasl_start(request: Request, args: dict[str, Any]) -> Reply:
     return _reply(first, done=False)
 
 
-@command("saslContinue", {"conversationId": a.anything(required=True), "payload": a.anything(required=True)}, in_api_v1=True)
+@command(
+    "saslContinue",
+    {"conversationId": a.anything(required=True), "payload": a.anything(required=True)},
+    in_api_v1=True,
+    privileges=UNAUTHENTICATED,
+)
 def sasl_continue(request: Request, args: dict[str, Any]) -> Reply:
     """Continue to authenticate a user."""
     conversation = request.client.conversation

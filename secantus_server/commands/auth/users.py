@@ -15,6 +15,7 @@ from bson.binary import Binary
 from secantus_server.auth.scram import MECHANISMS, make_credentials
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -32,7 +33,12 @@ Roles = list[dict[str, Any]]
 _ROLES = {"roles": a.array(required=True)}
 
 
-@command("createUser", {**_FIELDS, **_ROLES}, is_write=True)
+@command(
+    "createUser",
+    {**_FIELDS, **_ROLES},
+    is_write=True,
+    privileges=on_database("createUser", by_arguments=("grantRole", "setAuthenticationRestriction")),
+)
 def create_user(request: Request, args: dict[str, Any]) -> Reply:
     """Create a user."""
     name = a.own_string("createUser", request.body[request.name])
@@ -89,7 +95,12 @@ def _check_mechanisms(mechanisms: list[Any]) -> None:
             raise CommandError(2, f"Unknown auth mechanism '{mechanism}'")
 
 
-@command("updateUser", {**_FIELDS, "roles": a.array()}, is_write=True)
+@command(
+    "updateUser",
+    {**_FIELDS, "roles": a.array()},
+    is_write=True,
+    privileges=on_database(by_arguments=("changePassword", "changeCustomData", "grantRole", "revokeRole", "setAuthenticationRestriction")),
+)
 def update_user(request: Request, args: dict[str, Any]) -> Reply:
     """Change a user."""
     name = a.own_string("updateUser", request.body[request.name])
@@ -122,7 +133,7 @@ def _kept(credentials: dict[str, Any], mechanisms: list[str]) -> dict[str, Any]:
     return {"credentials": {name: value for name, value in credentials.items() if name in mechanisms}}
 
 
-@command("dropUser", {}, is_write=True)
+@command("dropUser", {}, is_write=True, privileges=on_database("dropUser"))
 def drop_user(request: Request, _args: dict[str, Any]) -> Reply:
     """Drop a user."""
     name = a.own_string("dropUser", request.body[request.name])
@@ -135,7 +146,7 @@ def drop_user(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
-@command("dropAllUsersFromDatabase", {}, is_write=True)
+@command("dropAllUsersFromDatabase", {}, is_write=True, privileges=on_database("dropUser"))
 def drop_all_users(request: Request, _args: dict[str, Any]) -> Reply:
     """Drop the users of a database."""
 
@@ -148,13 +159,13 @@ def drop_all_users(request: Request, _args: dict[str, Any]) -> Reply:
     return {"n": change_documents(request, USERS, drop)}
 
 
-@command("grantRolesToUser", _ROLES, is_write=True)
+@command("grantRolesToUser", _ROLES, is_write=True, privileges=on_database("grantRole"))
 def grant_roles(request: Request, args: dict[str, Any]) -> Reply:
     """Grant roles to a user."""
     return _change_roles(request, args, lambda have, roles: [*have, *(role for role in roles if role not in have)])
 
 
-@command("revokeRolesFromUser", _ROLES, is_write=True)
+@command("revokeRolesFromUser", _ROLES, is_write=True, privileges=on_database("revokeRole"))
 def revoke_roles(request: Request, args: dict[str, Any]) -> Reply:
     """Revoke roles from a user."""
     return _change_roles(request, args, lambda have, roles: [role for role in have if role not in roles])

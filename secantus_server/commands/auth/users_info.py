@@ -7,6 +7,7 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.bson.values import is_number
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import not_supported
@@ -22,7 +23,7 @@ FIELDS = {
 }
 
 
-@command("usersInfo", FIELDS)
+@command("usersInfo", FIELDS, privileges=on_database("viewUser"))
 def users_info(request: Request, args: dict[str, Any]) -> Reply:
     """List users."""
     wanted = _wanted(request)

@@ -14,6 +14,7 @@ from secantus_server.commands.collections.validator_options import check_validat
 from secantus_server.commands.collections.views import check_view
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
@@ -51,7 +52,7 @@ _NOT_FOR_VIEWS = (
 )  # fmt: skip
 
 
-@command("collMod", FIELDS, in_api_v1=True, is_write=True)
+@command("collMod", FIELDS, in_api_v1=True, is_write=True, privileges=on_collection("collMod"))
 def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
     """Change a collection's or a view's options, or one of its indexes."""
     name = collection_name("collMod", request.db, request.body[request.name])

@@ -13,6 +13,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.create_options import MAX_CAPPED_SIZE
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_new_collection_name, collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
@@ -24,7 +25,7 @@ from secantus_server.work.document_writer import DocumentWriter
 from secantus_server.work.writing import check_not_view
 
 
-@command("convertToCapped", lenient=True, is_write=True)
+@command("convertToCapped", lenient=True, is_write=True, privileges=on_collection("convertToCapped"))
 def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     """Make a collection capped; all indexes but that on `_id` are dropped, and the oldest documents if they exceed the size."""
     name = collection_name("convertToCapped", request.db, request.body[request.name])
@@ -41,7 +42,12 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
-@command("cloneCollectionAsCapped", lenient=True, is_write=True)
+@command(
+    "cloneCollectionAsCapped",
+    lenient=True,
+    is_write=True,
+    privileges=on_collection("find", by_arguments=("insert", "createIndex", "createCollection")),
+)
 def clone_collection_as_capped(request: Request, _args: dict[str, Any]) -> Reply:
     """Copy a collection to a new capped collection."""
     for key in (request.name, "toCollection"):

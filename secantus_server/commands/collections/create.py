@@ -6,13 +6,20 @@ from typing import Any
 
 from secantus_server.commands.collections.create_options import FIELDS, collection_options
 from secantus_server.dispatch.names import check_new_collection_name, collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.work.collections import create_collection
 
 
-@command("create", FIELDS, in_api_v1=True, is_write=True)
+@command(
+    "create",
+    FIELDS,
+    in_api_v1=True,
+    is_write=True,
+    privileges=on_collection("createCollection", by_arguments=("find", "insert", "createIndex")),
+)
 def create(request: Request, args: dict[str, Any]) -> Reply:
     """Create a collection or view."""
     name = collection_name("create", request.db, request.body[request.name])

@@ -11,6 +11,7 @@ from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
@@ -19,7 +20,7 @@ from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import drop_collection, recall
 
 
-@command("drop", {}, in_api_v1=True, is_write=True)
+@command("drop", {}, in_api_v1=True, is_write=True, privileges=on_collection("dropCollection"))
 def drop(request: Request, args: dict[str, Any]) -> Reply:
     """Drop a collection or view."""
     name = collection_name("drop", request.db, request.body[request.name])
@@ -45,7 +46,7 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
     return {"nIndexesWas": len(collection.indexes), "ns": collection.namespace}
 
 
-@command("dropDatabase", {}, in_api_v1=True, is_write=True)
+@command("dropDatabase", {}, in_api_v1=True, is_write=True, privileges=on_database("dropDatabase"))
 def drop_database(request: Request, args: dict[str, Any]) -> Reply:
     """Drop a database."""
     if a.integer()("dropDatabase.dropDatabase", request.body[request.name]) != 1:

@@ -6,6 +6,7 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.mql.context import ParseContext
@@ -18,6 +19,7 @@ from secantus_server.work.reading import cursor_batch_size, list_reply
     "listCollections",
     {"filter": a.document({}), "nameOnly": a.strict_boolean(), "authorizedCollections": a.strict_boolean(), "cursor": a.document()},
     in_api_v1=True,
+    privileges=on_database("listCollections"),
 )
 def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     """List the collections and views of a database."""

@@ -9,6 +9,7 @@ from bson.int64 import Int64
 from secantus_server.bson import encode
 from secantus_server.commands.collections.validator_options import check_operators
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
@@ -26,6 +27,7 @@ OWN_DATABASES = ("admin", "config", "local")
     {"filter": a.document({}), "nameOnly": a.boolean(), "authorizedDatabases": a.strict_boolean(None)},
     admin_only=True,
     in_api_v1=True,
+    privileges=on_cluster(by_arguments=("listDatabases",)),
 )
 def list_databases(request: Request, args: dict[str, Any]) -> Reply:
     """List the databases."""

@@ -11,6 +11,7 @@ from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_collection_uuid, check_database_name, check_length, collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
@@ -49,7 +50,13 @@ class _Place:
         return f"{self.db}.{self.name}"
 
 
-@command("renameCollection", FIELDS, admin_only=True, is_write=True)
+@command(
+    "renameCollection",
+    FIELDS,
+    admin_only=True,
+    is_write=True,
+    privileges=on_collection("find", "dropCollection", by_arguments=("insert", "createIndex")),
+)
 def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
     """Rename a collection."""
     source, target = _place(a.own_string(request.name, request.body[request.name])), _place(args["to"])

@@ -13,6 +13,7 @@ from secantus_server.bson import encode
 from secantus_server.bson.values import MISSING
 from secantus_server.commands.crud.bulk_write_ops import BulkOperation, parse_operations, parse_targets
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -43,6 +44,7 @@ _CURSOR = a.Arguments("bulkWrite.cursor", {"batchSize": a.number(None, minimum=0
     in_api_v1=True,
     is_write=True,
     is_retryable=True,
+    privileges=on_cluster(by_arguments=("insert", "update", "remove", "bypassDocumentValidation")),
 )
 def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
     """Insert, update and delete in one command."""

@@ -12,6 +12,7 @@ from secantus_server.cursors.cursor import Cursor
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.memory_limits import may_use_disk
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
@@ -54,7 +55,7 @@ FIELDS = {
 }
 
 
-@command("find", FIELDS, in_api_v1=True, is_read=True)
+@command("find", FIELDS, in_api_v1=True, is_read=True, privileges=on_collection("find"))
 def find(request: Request, args: dict[str, Any]) -> Reply:
     """Find documents."""
     name = collection_name("find", request.db, request.body[request.name])

@@ -10,6 +10,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransaction, Transaction
@@ -46,7 +47,15 @@ FIELDS = {
 }
 
 
-@command("findAndModify", FIELDS, aliases=("findandmodify",), in_api_v1=True, is_write=True, is_retryable=True)
+@command(
+    "findAndModify",
+    FIELDS,
+    aliases=("findandmodify",),
+    in_api_v1=True,
+    is_write=True,
+    is_retryable=True,
+    privileges=on_collection("find", by_arguments=("update", "insert", "remove", "bypassDocumentValidation")),
+)
 def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     """Change or remove one document and return it."""
     name = collection_name("findAndModify", request.db, request.body[request.name])

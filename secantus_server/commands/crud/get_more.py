@@ -16,6 +16,7 @@ from secantus_server.commands.crud.liveness import check_still_there
 from secantus_server.cursors.cursor import Cursor
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import AUTHENTICATED, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -34,6 +35,7 @@ AWAIT_DATA_MS = 1000
     },
     in_api_v1=True,
     is_read=True,
+    privileges=AUTHENTICATED,
 )
 def get_more(request: Request, args: dict[str, Any]) -> Reply:
     """Return the next batch of a cursor."""
@@ -98,7 +100,7 @@ def _next_batch(request: Request, cursor: Cursor, size: int | None) -> list[byte
         return cursor.next_batch(transaction.unit, size, verify, request.operation.check, transaction.catalog)
 
 
-@command("killCursors", {"cursors": a.array(required=True)}, in_api_v1=True)
+@command("killCursors", {"cursors": a.array(required=True)}, in_api_v1=True, privileges=on_collection(by_arguments=("killAnyCursor",)))
 def kill_cursors(request: Request, args: dict[str, Any]) -> Reply:
     """Close cursors."""
     name = collection_name("killCursors", request.db, request.body[request.name])

@@ -7,6 +7,7 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -22,7 +23,14 @@ FIELDS = {
 }
 
 
-@command("insert", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
+@command(
+    "insert",
+    FIELDS,
+    in_api_v1=True,
+    is_write=True,
+    is_retryable=True,
+    privileges=on_collection("insert", by_arguments=("bypassDocumentValidation",)),
+)
 def insert(request: Request, args: dict[str, Any]) -> Reply:
     """Insert documents."""
     name = collection_name("insert", request.db, request.body[request.name])

@@ -7,6 +7,7 @@ from typing import Any
 from secantus_server.bson.values import MISSING
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
@@ -46,7 +47,14 @@ _STATEMENT = a.Arguments(
 )
 
 
-@command("update", FIELDS, in_api_v1=True, is_write=True, is_retryable=True)
+@command(
+    "update",
+    FIELDS,
+    in_api_v1=True,
+    is_write=True,
+    is_retryable=True,
+    privileges=on_collection("update", by_arguments=("insert", "bypassDocumentValidation")),
+)
 def update(request: Request, args: dict[str, Any]) -> Reply:
     """Update documents."""
     name, specs = _prepare(request, args)

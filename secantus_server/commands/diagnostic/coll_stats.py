@@ -6,6 +6,7 @@ from typing import Any
 
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.exec.read_scope import ReadScope
@@ -14,7 +15,12 @@ from secantus_server.work.collections import recall
 from secantus_server.work.writing import check_not_view
 
 
-@command("collStats", {"scale": a.number(1, minimum=1), "verbose": a.boolean(), "waitForLock": a.boolean()}, aliases=("collstats",))
+@command(
+    "collStats",
+    {"scale": a.number(1, minimum=1), "verbose": a.boolean(), "waitForLock": a.boolean()},
+    aliases=("collstats",),
+    privileges=on_collection("collStats"),
+)
 def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
     """Return the sizes of a collection and its indexes."""
     name = collection_name("collStats", request.db, request.body[request.name])

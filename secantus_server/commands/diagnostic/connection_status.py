@@ -11,6 +11,7 @@ from typing import Any
 from bson.binary import Binary
 
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import UNAUTHENTICATED
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.work.authorization import ROLES, USERS, read_documents, role_closure
@@ -18,7 +19,7 @@ from secantus_server.work.authorization import ROLES, USERS, read_documents, rol
 _EVERYTHING = {"resource": {"anyResource": True}, "actions": ["anyAction"]}
 
 
-@command("connectionStatus", {"showPrivileges": a.boolean()}, in_api_v1=True)
+@command("connectionStatus", {"showPrivileges": a.boolean()}, in_api_v1=True, privileges=UNAUTHENTICATED)
 def connection_status(request: Request, args: dict[str, Any]) -> Reply:
     """Return the users that are authenticated on the connection."""
     users = [{"user": user, "db": db} for user, db in request.client.users]
@@ -36,14 +37,14 @@ def _roles(request: Request) -> list[dict[str, Any]]:
     return role_closure(read_documents(request.services, ROLES), given)
 
 
-@command("whatsmyuri", lenient=True)
+@command("whatsmyuri", lenient=True, privileges=UNAUTHENTICATED)
 def whats_my_uri(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the client's address."""
     host, port = request.client.address
     return {"you": f"{host}:{port}"}
 
 
-@command("logout", lenient=True, in_api_v1=True)
+@command("logout", lenient=True, in_api_v1=True, privileges=UNAUTHENTICATED)
 def logout(request: Request, _args: dict[str, Any]) -> Reply:
     """Log out the users of a database."""
     request.client.users[:] = [(user, db) for user, db in request.client.users if db != request.db]

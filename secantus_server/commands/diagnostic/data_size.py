@@ -9,6 +9,7 @@ from bson.int64 import Int64
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_database_name, collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -23,6 +24,7 @@ from secantus_server.work.collections import recall
     "dataSize",
     {"keyPattern": a.document(), "min": a.document(), "max": a.document(), "estimate": a.strict_boolean()},
     aliases=("datasize",),
+    privileges=on_collection("find"),
 )
 def data_size(request: Request, args: dict[str, Any]) -> Reply:
     """Return the number of documents of a collection and their size in bytes."""

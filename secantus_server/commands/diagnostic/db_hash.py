@@ -7,6 +7,7 @@ from typing import Any
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
+from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -14,7 +15,7 @@ from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
 
 
-@command("dbHash", lenient=True)
+@command("dbHash", lenient=True, privileges=on_database("dbHash"))
 def db_hash(request: Request, _args: dict[str, Any]) -> Reply:
     """Return a hash of each collection's documents, in the order of `_id`."""
     started = request.services.clock.monotonic()

@@ -8,13 +8,14 @@ from typing import Any
 from bson.int64 import Int64
 
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.work.collection_statistics import document_bytes, index_bytes
 
 
-@command("dbStats", {"scale": a.number(1, minimum=1), "freeStorage": a.boolean()}, aliases=("dbstats",))
+@command("dbStats", {"scale": a.number(1, minimum=1), "freeStorage": a.boolean()}, aliases=("dbstats",), privileges=on_database("dbStats"))
 def db_stats(request: Request, args: dict[str, Any]) -> Reply:
     """Return the sizes of a database."""
     objects = data = index_size = 0

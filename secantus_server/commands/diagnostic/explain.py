@@ -6,6 +6,7 @@ from typing import Any
 
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -13,7 +14,13 @@ from secantus_server.query.explain import VERBOSITIES
 from secantus_server.work.explain import explain_command
 
 
-@command("explain", {"verbosity": a.string("allPlansExecution")}, in_api_v1=True, is_read=True)
+@command(
+    "explain",
+    {"verbosity": a.string("allPlansExecution")},
+    in_api_v1=True,
+    is_read=True,
+    privileges=on_collection(by_arguments=("find", "insert", "update", "remove")),
+)
 def explain(request: Request, args: dict[str, Any]) -> Reply:
     """Explain how a command is executed."""
     inner = request.body[request.name]

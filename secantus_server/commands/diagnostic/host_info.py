@@ -8,11 +8,12 @@ from typing import Any
 
 from secantus_server.bson import int_value
 from secantus_server.diagnostics.cores import usable_cores
+from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 
 
-@command("hostInfo", {})
+@command("hostInfo", {}, privileges=on_cluster("hostInfo"))
 def host_info(request: Request, _args: dict[str, Any]) -> Reply:
     """Describe the machine."""
     memory_mb = _memory_mb()

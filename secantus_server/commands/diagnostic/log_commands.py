@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from secantus_server.bson.values import type_name
+from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -17,7 +18,7 @@ from secantus_server.errors import CommandError
 COMPONENTS = ("global", "startupWarnings")
 
 
-@command("getLog", {}, admin_only=True)
+@command("getLog", {}, admin_only=True, privileges=on_cluster("getLog"))
 def get_log(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the last lines of the log."""
     component = request.body[request.name]
@@ -31,13 +32,13 @@ def get_log(request: Request, _args: dict[str, Any]) -> Reply:
     return {"totalLinesWritten": len(lines), "log": lines}
 
 
-@command("logRotate", lenient=True, admin_only=True)
+@command("logRotate", lenient=True, admin_only=True, privileges=on_cluster("logRotate"))
 def log_rotate(_request: Request, _args: dict[str, Any]) -> Reply:
     """Do nothing: the server has no log file to rotate."""
     return {}
 
 
-@command("getCmdLineOpts", {}, admin_only=True)
+@command("getCmdLineOpts", {}, admin_only=True, privileges=on_cluster("getCmdLineOpts"))
 def get_cmd_line_opts(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the command line and the settings that the server was started with."""
     return {"argv": list(sys.argv) or [""], "parsed": asdict(request.services.settings)}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.dispatch.privileges import UNAUTHENTICATED
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 
 
-@command("ping", in_api_v1=True)
+@command("ping", in_api_v1=True, privileges=UNAUTHENTICATED)
 def ping(request: Request, args: dict[str, Any]) -> Reply:
     """Reply with success."""
     return {}

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -15,7 +16,7 @@ from secantus_server.work.profile_collection import make_profile_collection
 _NOTE = "When a filter expression is set, slowms and sampleRate are not used for profiling and slow-query log lines."
 
 
-@command("profile", {"slowms": a.number(), "sampleRate": a.real(), "filter": a.anything()})
+@command("profile", {"slowms": a.number(), "sampleRate": a.real(), "filter": a.anything()}, privileges=on_database("enableProfiler"))
 def profile(request: Request, args: dict[str, Any]) -> Reply:
     """Return the profiler's level, and optionally change it."""
     level = a.integer()("profile.profile", request.body[request.name])

@@ -14,6 +14,7 @@ from bson.int64 import Int64
 
 from secantus_server.bson.values import is_number
 from secantus_server.dispatch.arguments import truth
+from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
@@ -22,7 +23,7 @@ from secantus_server.version import VERSION
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 
 
-@command("serverStatus", lenient=True)
+@command("serverStatus", lenient=True, privileges=on_cluster("serverStatus"))
 def server_status(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the server's counters and gauges."""
     services = request.services
@@ -173,7 +174,7 @@ _SECTIONS: dict[str, Callable[[Services], Reply]] = {
 }
 
 
-@command("connPoolStats", lenient=True)
+@command("connPoolStats", lenient=True, privileges=on_cluster("connPoolStats"))
 def conn_pool_stats(request: Request, _args: dict[str, Any]) -> Reply:
     """Report the connections to other servers: there are none."""
     current = _connections(request.services)["current"]

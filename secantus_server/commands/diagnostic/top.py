@@ -9,6 +9,7 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, all_commands, command
 from secantus_server.dispatch.request import Request
 
@@ -18,7 +19,7 @@ _FIELDS = ("total", "readLock", "writeLock", "queries", "getmore", "insert", "up
 _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct", "explain", "listIndexes", "collStats", "validate"])
 
 
-@command("top", lenient=True, admin_only=True)
+@command("top", lenient=True, admin_only=True, privileges=on_cluster("top"))
 def top(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the number and the time of the operations on each collection."""
     services, commands = request.services, all_commands()

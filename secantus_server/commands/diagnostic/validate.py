@@ -13,6 +13,7 @@ from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.arguments import truth
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
@@ -44,7 +45,7 @@ class _IndexReport:
         return not (self.missing or self.extra or self.errors)
 
 
-@command("validate", lenient=True)
+@command("validate", lenient=True, privileges=on_collection("validate"))
 def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
     """Check a collection's documents and indexes."""
     body = request.body

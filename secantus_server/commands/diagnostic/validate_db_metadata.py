@@ -10,6 +10,7 @@ from typing import Any
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import MAX_DATABASE_BYTES
+from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -27,6 +28,7 @@ _PARAMETERS = a.Arguments(
     "validateDBMetadata",
     {"db": a.string(), "collection": a.string(), "apiParameters": a.document(required=True)},
     in_api_v1=True,
+    privileges=on_database("validate"),
 )
 def validate_db_metadata(request: Request, args: dict[str, Any]) -> Reply:
     """List the indexes that the Stable API does not allow."""

@@ -13,6 +13,7 @@ from secantus_server.bson.values import is_number, type_name
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
@@ -45,6 +46,7 @@ _IDENTITY = ("unique", "sparse", "collation", "wildcardProjection")
     {"indexes": a.documents(required=True), "commitQuorum": a.anything(), "ignoreUnknownIndexOptions": a.boolean()},
     in_api_v1=True,
     is_write=True,
+    privileges=on_collection("createIndex"),
 )
 def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """Create indexes."""

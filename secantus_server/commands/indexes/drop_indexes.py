@@ -10,6 +10,7 @@ from secantus_server.bson.values import type_name
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
@@ -29,7 +30,7 @@ def _index(name: str, value: Any) -> Any:
 FIELDS = {"index": a.Field(_index, None, True, null_is_absent=False)}
 
 
-@command("dropIndexes", FIELDS, aliases=("deleteIndexes",), in_api_v1=True, is_write=True)
+@command("dropIndexes", FIELDS, aliases=("deleteIndexes",), in_api_v1=True, is_write=True, privileges=on_collection("dropIndex"))
 def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """Drop indexes."""
     name = collection_name("dropIndexes", request.db, request.body[request.name])

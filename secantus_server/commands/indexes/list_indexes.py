@@ -7,6 +7,7 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -15,7 +16,12 @@ from secantus_server.work.reading import cursor_batch_size, list_reply
 from secantus_server.work.writing import check_not_view
 
 
-@command("listIndexes", {"cursor": a.document(), "includeBuildUUIDs": a.boolean(), "includeIndexBuildInfo": a.boolean()}, in_api_v1=True)
+@command(
+    "listIndexes",
+    {"cursor": a.document(), "includeBuildUUIDs": a.boolean(), "includeIndexBuildInfo": a.boolean()},
+    in_api_v1=True,
+    privileges=on_collection("listIndexes"),
+)
 def list_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """List a collection's indexes."""
     name = collection_name("listIndexes", request.db, request.body[request.name])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -16,19 +17,19 @@ SEARCH_NOT_ENABLED = 31082
 _TEXT = ListSearchIndexes.refusal
 
 
-@command("createSearchIndexes", lenient=True)
+@command("createSearchIndexes", lenient=True, privileges=on_collection("createSearchIndexes"))
 def create_search_indexes(request: Request, args: dict[str, Any]) -> Reply:
     """Refuse to create search indexes."""
     raise CommandError(SEARCH_NOT_ENABLED, _TEXT)
 
 
-@command("updateSearchIndex", lenient=True)
+@command("updateSearchIndex", lenient=True, privileges=on_collection("updateSearchIndex"))
 def update_search_index(request: Request, args: dict[str, Any]) -> Reply:
     """Refuse to update a search index."""
     raise CommandError(SEARCH_NOT_ENABLED, _TEXT)
 
 
-@command("dropSearchIndex", lenient=True)
+@command("dropSearchIndex", lenient=True, privileges=on_collection("dropSearchIndex"))
 def drop_search_index(request: Request, args: dict[str, Any]) -> Reply:
     """Refuse to drop a search index."""
     raise CommandError(SEARCH_NOT_ENABLED, _TEXT)

@@ -10,6 +10,7 @@ from typing import Any
 from bson.int64 import Int64
 
 from secantus_server.bson.values import Date
+from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -20,7 +21,7 @@ def _check_replica_set(request: Request) -> None:
         raise CommandError(76, "not running with --replSet")
 
 
-@command("replSetGetStatus", lenient=True, admin_only=True)
+@command("replSetGetStatus", lenient=True, admin_only=True, privileges=on_cluster("replSetGetStatus"))
 def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the status of the replica set's only member, the primary."""
     _check_replica_set(request)
@@ -61,14 +62,14 @@ def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
     }
 
 
-@command("replSetGetConfig", lenient=True, admin_only=True)
+@command("replSetGetConfig", lenient=True, admin_only=True, privileges=on_cluster("replSetGetConfig"))
 def repl_set_get_config(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the replica set's configuration."""
     _check_replica_set(request)
     return {"config": request.services.topology.config()}
 
 
-@command("replSetInitiate", lenient=True, admin_only=True)
+@command("replSetInitiate", lenient=True, admin_only=True, privileges=on_cluster("replSetConfigure"))
 def repl_set_initiate(request: Request, _args: dict[str, Any]) -> Reply:
     """Refuse to initiate the replica set, which is initiated at start."""
     _check_replica_set(request)

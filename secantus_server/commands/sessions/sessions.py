@@ -13,6 +13,7 @@ from bson.binary import Binary
 from secantus_server.bson import RawDocument
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch._fields import session_uuid
+from secantus_server.dispatch.privileges import AUTHENTICATED, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -21,7 +22,7 @@ from secantus_server.sessions.registry import TIMEOUT_MINUTES
 MAX_SESSIONS = 10_000
 
 
-@command("startSession", {})
+@command("startSession", {}, privileges=AUTHENTICATED)
 def start_session(request: Request, _args: dict[str, Any]) -> Reply:
     """Start a logical session."""
     identity = request.services.catalog.new_uuid()
@@ -29,7 +30,7 @@ def start_session(request: Request, _args: dict[str, Any]) -> Reply:
     return {"id": {"id": identity}, "timeoutMinutes": TIMEOUT_MINUTES}
 
 
-@command("refreshSessions", {}, in_api_v1=True)
+@command("refreshSessions", {}, in_api_v1=True, privileges=AUTHENTICATED)
 def refresh_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """Keep logical sessions alive."""
     for session in _session_ids(request):
@@ -37,7 +38,7 @@ def refresh_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
-@command("endSessions", {}, in_api_v1=True)
+@command("endSessions", {}, in_api_v1=True, privileges=AUTHENTICATED)
 def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """End logical sessions."""
     ids = _session_ids(request)
@@ -46,7 +47,7 @@ def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
-@command("killSessions", {}, in_api_v1=True)
+@command("killSessions", {}, in_api_v1=True, privileges=on_cluster(by_arguments=("killAnySession",)))
 def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """Kill the operations and cursors of logical sessions."""
     ids = _session_ids(request)
@@ -55,7 +56,7 @@ def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
-@command("killAllSessions", {}, in_api_v1=True, aliases=("killAllSessionsByPattern",))
+@command("killAllSessions", {}, in_api_v1=True, aliases=("killAllSessionsByPattern",), privileges=on_cluster("killAnySession"))
 def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """Kill the operations and cursors of all sessions; given users match none, since sessions do not belong to users."""
     if not a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name]):

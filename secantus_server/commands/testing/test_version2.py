@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.dispatch.privileges import AUTHENTICATED
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 
 
-@command("testVersion2")
+@command("testVersion2", privileges=AUTHENTICATED)
 def answer_test_version_2(request: Request, args: dict[str, Any]) -> Reply:
     """Reply with success if test commands are enabled.
 

@@ -14,9 +14,9 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer
-from secantus_server.bson._compare cimport canonical_rank, compare_elements
+from secantus_server.bson._compare cimport compare_elements
 from secantus_server.bson._keystring cimport put_key
-from secantus_server.bson._raw cimport Element, first_element, next_element, read_double, read_int32, read_int64
+from secantus_server.bson._raw cimport Element, canonical_rank, first_element, next_element, read_double, read_int32, read_int64
 from secantus_server.mql.match._nodes cimport MatchExpression, PathMatch, as_nodes
 
 from secantus_server.bson import compare_values, encode, key_string

@@ -1,14 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Regular expressions compiled and run by PCRE2, MongoDB's engine, on UTF-8 bytes.
 
-PCRE2 sees valid UTF-8 only. In a string that is not, each byte that belongs to no character is searched as U+FFFD: `.` matches it, `\\w` does
-not. PCRE2's own way, PCRE2_MATCH_INVALID_UTF, is not safe: in 10.47 `\\X{1,3}` and lookbehinds of variable length read other memory.
+PCRE2 is given valid UTF-8 only. In a string that is invalid, each byte that belongs to no character is searched as U+FFFD: `.` matches it, `\\w`
+does not. PCRE2_MATCH_INVALID_UTF is not used, because in 10.47 some searches with it read outside the subject.
 https://www.pcre.org/current/doc/html/pcre2api.html
 
-Most searches are quick and keep the GIL. A search is quick if the pattern has so few quantifiers, and the text is so short, that
-`STEPS` bounds the work; PCRE2's match limit bounds it once more, at a small number. Every other search, and a quick one that reaches
-that limit, runs without the GIL at PCRE2's own default limit, which MongoDB has too. The match limit counts anew at each place where a
-match may start, so the patient search goes through the text in windows and looks at the clock after each.
+Most searches are quick and keep the GIL. A search is quick if the pattern has few quantifiers and the text is short, so that
+`STEPS` bounds the work; a low PCRE2 match limit bounds it once more. Every other search, and a quick one that reaches
+that limit, runs without the GIL at PCRE2's default limit, which is MongoDB's. The match limit applies to each start position separately, so the
+slow search processes the text in windows and checks the clock after each.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE

@@ -73,18 +73,18 @@ class CollStats(Stage):
         """
         ctx = self.ctx
         assert ctx.collection is not None, "the parser has checked that there is a collection"
-        operations = ctx.operations
-        document: dict[str, Any] = {"ns": f"{ctx.db}.{ctx.collection}", "host": operations.host(), "localTime": ctx.parse.now}
+        server = ctx.host
+        document: dict[str, Any] = {"ns": f"{ctx.db}.{ctx.collection}", "host": server.address(), "localTime": ctx.parse.now}
         if "latencyStats" in self.fields:
-            latencies = operations.latencies(ctx.db, ctx.collection)
+            latencies = server.latencies(ctx.db, ctx.collection)
             document["latencyStats"] = _latency(latencies, bool(self.fields["latencyStats"].get("histograms")))
         if len(self.fields) > ("latencyStats" in self.fields) + ("operationStats" in self.fields):
             self._check_collection()
         if "storageStats" in self.fields:
-            stats = operations.collection_stats(ctx.db, ctx.collection) or {}
+            stats = server.collection_stats(ctx.db, ctx.collection) or {}
             document["storageStats"] = _scaled(stats, self.fields["storageStats"].get("scale"))
         if "count" in self.fields:
-            document["count"] = int_value(operations.collection_count(ctx.db, ctx.collection) or 0)
+            document["count"] = int_value(server.collection_count(ctx.db, ctx.collection) or 0)
         if "queryExecStats" in self.fields:
             document["queryExecStats"] = {"collectionScans": {"total": Int64(0), "nonTailable": Int64(0)}}
         yield encode(document)
@@ -92,7 +92,7 @@ class CollStats(Stage):
     def _check_collection(self) -> None:
         db, name = self.ctx.db, self.ctx.collection
         assert name is not None, "the parser has checked that there is a collection"
-        target = self.ctx.operations.target(db, name)
+        target = self.ctx.host.target(db, name)
         if target is None:
             raise CommandError(
                 26, f"Unable to retrieve storageStats in $collStats stage :: caused by :: Collection [{db}.{name}] not found."

@@ -43,4 +43,4 @@ class CurrentOp(ServerStage):
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Yield one document for each operation."""
-        yield from map(encode, self.ctx.operations.current_operations(self.options))
+        yield from map(encode, self.ctx.host.current_operations(self.options))

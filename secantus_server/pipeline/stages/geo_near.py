@@ -98,7 +98,7 @@ class GeoNear(Stage):
         """Return the path and the kind of the index that serves the query."""
         db, name = self.ctx.db, self.ctx.collection
         assert name is not None, "the parser has checked that there is a collection"
-        if self.ctx.operations.target(db, name) is None:
+        if self.ctx.host.target(db, name) is None:
             raise CommandError(26, f"$geoNear requires a geo index to run, but {db}.{name} does not exist")
         paths = self._paths(db, name)
         wanted = [kind for kind in near_kinds() if kind.serves_near(spherical=self.near.spherical, geojson=is_geojson(point))]
@@ -110,7 +110,7 @@ class GeoNear(Stage):
 
     def _paths(self, db: str, name: str) -> dict[str, list[str]]:
         """Return the paths that have an index of each kind."""
-        keys = [index["key"] for index in self.ctx.operations.index_stats(db, name)]
+        keys = [index["key"] for index in self.ctx.host.index_stats(db, name)]
         return {kind.name: [path for key in keys for path in key if kind.locates(key, path)] for kind in near_kinds()}
 
 

@@ -41,8 +41,8 @@ class IndexStats(Stage):
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Yield one document for each index; for a view, the indexes of the underlying collection."""
         assert self.ctx.collection is not None, "the parser has checked that there is a collection"
-        operations = self.ctx.operations
-        host = operations.host()
-        collection = operations.resolve(self.ctx.db, self.ctx.collection).collection
-        for stats in operations.index_stats(self.ctx.db, collection):
+        server = self.ctx.host
+        host = server.address()
+        collection = server.resolve(self.ctx.db, self.ctx.collection).collection
+        for stats in server.index_stats(self.ctx.db, collection):
             yield encode({"name": stats["name"], "key": stats["key"], "host": host, "accesses": stats["accesses"], "spec": stats["spec"]})

@@ -39,7 +39,7 @@ class ListClusterCatalog(ServerStage):
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Yield one document for each collection and view; on the database `admin`, of all databases."""
-        for entry in self.ctx.operations.catalog_entries(None if self.ctx.db == "admin" else self.ctx.db):
+        for entry in self.ctx.host.catalog_entries(None if self.ctx.db == "admin" else self.ctx.db):
             document = {**entry, "sharded": False}
             if self.options.get("shards"):
                 document["shards"] = []

@@ -31,7 +31,7 @@ class ListLocalSessions(ServerStage):
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Yield one document for each session."""
-        yield from map(encode, self.ctx.operations.sessions(self.options))
+        yield from map(encode, self.ctx.host.sessions(self.options))
 
 
 @stage("$listSessions")

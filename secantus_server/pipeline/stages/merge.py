@@ -14,7 +14,7 @@ from secantus_server.bson.values import MISSING, UNDEFINED
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.operations import WriteTarget
+from secantus_server.pipeline.host import WriteTarget
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
 from secantus_server.pipeline.targets.merge_spec import MergeSpec, parse_merge
@@ -62,9 +62,7 @@ class Merge(Stage):
         merge = self.merge
         failure: CommandError | None = None
         for batch in self._batches(source):
-            failed = self.ctx.operations.merge_documents(
-                merge.db, merge.collection, self.ctx.bypass_document_validation, batch, self._write
-            )
+            failed = self.ctx.host.merge_documents(merge.db, merge.collection, self.ctx.bypass_document_validation, batch, self._write)
             failure = failure or failed
         if failure is not None:
             raise failure

@@ -67,7 +67,7 @@ class Out(Stage):
         """
         documents = with_ids(source, self.ctx.parse.generate_object_id)
         bypass = self.ctx.bypass_document_validation
-        self.ctx.operations.replace_collection(self.db, self.collection, documents, bypass)
+        self.ctx.host.replace_collection(self.db, self.collection, documents, bypass)
         yield from ()
 
     def explain(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _check_names(db: str, collection: str) -> None:
 
 
 def _check_target(db: str, collection: str, timeseries: dict[str, Any] | None, ctx: PipelineContext) -> None:
-    target = ctx.operations.target(db, collection)
+    target = ctx.host.target(db, collection)
     if target is None:
         return
     if timeseries is not None:

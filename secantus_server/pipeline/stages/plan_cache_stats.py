@@ -54,7 +54,7 @@ class PlanCacheStats(Stage):
         """
         name = self.ctx.collection
         assert name is not None, "the parser has checked that there is a collection"
-        found = self.ctx.operations.plan_cache_stats(self.ctx.db, self.ctx.operations.resolve(self.ctx.db, name).collection)
+        found = self.ctx.host.plan_cache_stats(self.ctx.db, self.ctx.host.resolve(self.ctx.db, name).collection)
         if found is None:
             raise CommandError(50933, f"collection '{self.ctx.db}.{name}' does not exist")
         yield from map(encode, found)

@@ -170,7 +170,7 @@ def _parse_on(spec: Any) -> tuple[str, ...]:
 
 
 def _check_target(db: str, collection: str, ctx: PipelineContext) -> None:
-    target = ctx.operations.target(db, collection)
+    target = ctx.host.target(db, collection)
     if target is not None and target.kind != "collection":
         raise CommandError(166, f"Namespace {db}.{collection} is a {target.kind}, not a collection")
 
@@ -179,7 +179,7 @@ def _check_index(db: str, collection: str, on: tuple[str, ...], ctx: PipelineCon
     """Raise unless a unique index covers the paths; return whether it also contains documents without them."""
     if on == ("_id",):
         return True
-    index = ctx.operations.unique_index(db, collection, on, ctx.parse.collation)
+    index = ctx.host.unique_index(db, collection, on, ctx.parse.collation)
     if index is None:
         raise CommandError(51183, "Cannot find index to verify that join fields will be unique")
     return not index.sparse

@@ -9,7 +9,7 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.pipeline.arguments import NUMBERS, named_fields, truncated
-from secantus_server.pipeline.operations import TargetInfo
+from secantus_server.pipeline.host import TargetInfo
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     "timeField": ("string",),

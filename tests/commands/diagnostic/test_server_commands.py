@@ -61,6 +61,12 @@ def test_list_commands_describes_each(admin: Database) -> None:
     assert all(entry["help"] for entry in commands.values())
 
 
+def test_list_commands_reports_which_ones_run_before_authentication(admin: Database) -> None:
+    commands = admin.command({"listCommands": 1})["commands"]
+    before = {"connectionStatus", "hello", "isMaster", "listCommands", "logout", "ping", "saslContinue", "saslStart", "whatsmyuri"}
+    assert {name for name, entry in commands.items() if not entry["requiresAuth"]} == before
+
+
 def test_get_log(admin: Database) -> None:
     assert admin.command({"getLog": "*"})["names"] == ["global", "startupWarnings"]
     assert isinstance(admin.command({"getLog": "global"})["log"], list)

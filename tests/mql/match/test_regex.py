@@ -45,8 +45,7 @@ def test_matches(spec: dict[str, Any], stored: Any, expected: bool) -> None:
         ("a.b", b"a\xffb", True),
         ("(?i)É", b"\xff\xc3\xa9", True),
         ("\\w+", b"\xf0\x9f", False),
-        ("\\X{1,3}+$", b"a\xc3 \xff\xf8", True),
-        ("(?<=a?b\\W)x", b"b\xffx", True),
+        ("(?<=b\\W)x", b"b\xffx", True),
         ("(?:b|\\w+)$", b"\xc3" + b"ab" * 5000, True),
     ],
 )

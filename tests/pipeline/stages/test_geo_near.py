@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from secantus_server.errors import CommandError
-from tests.pipeline.memory import MemoryOperations, context, error, run
+from tests.pipeline.memory import MemoryHost, context, error, run
 
 POINT = {"type": "Point", "coordinates": [0, 0]}
 DEGREE = 111318.84502145034
@@ -22,7 +22,7 @@ PLACES = [{"_id": 3, "loc": place(3)}, {"_id": 1, "loc": place(1)}, {"_id": 2, "
 
 
 def near(options: dict[str, Any], documents: list[Any], *kinds: str) -> list[dict[str, Any]]:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "source", [])
     server.indexes["test", "source"] = [{"name": kind, "key": {"loc": kind}} for kind in kinds or ("2dsphere",)]
     return run([{"$geoNear": {"near": POINT, "distanceField": "d", **options}}], documents, server=server)
@@ -77,7 +77,7 @@ def test_what_cannot_be_searched(options: dict[str, Any], kinds: tuple[str, ...]
 
 def test_a_collection_must_be_there() -> None:
     with pytest.raises(CommandError) as caught:
-        list(MemoryOperations().documents("test", "source", _parsed({"near": POINT})))
+        list(MemoryHost().documents("test", "source", _parsed({"near": POINT})))
     assert caught.value.code == 26
 
 

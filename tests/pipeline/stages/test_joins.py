@@ -10,10 +10,10 @@ from bson.int64 import Int64
 
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
-from tests.pipeline.memory import MemoryOperations, error, run
+from tests.pipeline.memory import MemoryHost, error, run
 
 
-class Indexed(MemoryOperations):
+class Indexed(MemoryHost):
     """Pretends to have an index on every path, and counts its lookups."""
 
     def __init__(self) -> None:
@@ -28,13 +28,13 @@ class Indexed(MemoryOperations):
         return find
 
 
-@pytest.fixture(params=[MemoryOperations, Indexed])
-def server(request: pytest.FixtureRequest) -> MemoryOperations:
-    found: MemoryOperations = request.param()
+@pytest.fixture(params=[MemoryHost, Indexed])
+def server(request: pytest.FixtureRequest) -> MemoryHost:
+    found: MemoryHost = request.param()
     return found
 
 
-def joined(server: MemoryOperations, local: dict[str, Any], foreign: list[dict[str, Any]], **spec: Any) -> list[Any]:
+def joined(server: MemoryHost, local: dict[str, Any], foreign: list[dict[str, Any]], **spec: Any) -> list[Any]:
     server.fill("test", "other", foreign)
     lookup = {"from": "other", "localField": "l", "foreignField": "f", "as": "j", **spec}
     return [document["_id"] for document in run([{"$lookup": lookup}], [local], server=server)[0]["j"]]
@@ -53,7 +53,7 @@ def joined(server: MemoryOperations, local: dict[str, Any], foreign: list[dict[s
         ({"l": True}, [{"f": 1}, {"f": True}], [1]),
     ],
 )
-def test_lookup_by_fields(server: MemoryOperations, local: dict[str, Any], foreign: list[dict[str, Any]], expected: list[int]) -> None:
+def test_lookup_by_fields(server: MemoryHost, local: dict[str, Any], foreign: list[dict[str, Any]], expected: list[int]) -> None:
     documents = [{"_id": index, **document} for index, document in enumerate(foreign)]
     assert sorted(joined(server, local, documents)) == expected
 
@@ -66,11 +66,11 @@ def test_lookup_by_fields(server: MemoryOperations, local: dict[str, Any], forei
         ({"a": {"b": [2]}}, "a.b", [2]),
     ],
 )
-def test_lookup_through_arrays(server: MemoryOperations, local: dict[str, Any], path: str, expected: list[int]) -> None:
+def test_lookup_through_arrays(server: MemoryHost, local: dict[str, Any], path: str, expected: list[int]) -> None:
     assert joined(server, local, [{"_id": 1, "f": 1}, {"_id": 2, "f": 2}, {"_id": 3, "f": 3}], localField=path) == expected
 
 
-def test_lookup_runs_a_pipeline_over_what_it_finds(server: MemoryOperations) -> None:
+def test_lookup_runs_a_pipeline_over_what_it_finds(server: MemoryHost) -> None:
     foreign = [{"_id": 1, "f": 1, "n": 5}, {"_id": 2, "f": 1, "n": 9}]
     stages = [{"$match": {"$expr": {"$gt": ["$n", "$$limit"]}}}]
     assert joined(server, {"l": 1, "limit": 6}, foreign, let={"limit": "$limit"}, pipeline=stages) == [2]
@@ -99,7 +99,7 @@ def test_where_the_documents_go(field: str, document: dict[str, Any], expected: 
         ({"$gte": ["$f", "$$v"]}, {1: [1, 2, 3], 2: [2, 3], None: [1, 2, 3, 4]}),
     ],
 )
-def test_correlated_pipelines(server: MemoryOperations, expression: Any, expected: dict[Any, list[int]]) -> None:
+def test_correlated_pipelines(server: MemoryHost, expression: Any, expected: dict[Any, list[int]]) -> None:
     server.fill(
         "test",
         "other",
@@ -111,7 +111,7 @@ def test_correlated_pipelines(server: MemoryOperations, expression: Any, expecte
 
 
 def test_the_independent_part_of_a_pipeline_runs_once() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "other", [{"_id": number} for number in range(100)])
     stages = [{"$sample": {"size": 5}}, {"$set": {"v": "$$v"}}]
     found = run(
@@ -124,7 +124,7 @@ def test_the_independent_part_of_a_pipeline_runs_once() -> None:
 
 
 def test_nested_variables() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "other", [{"_id": 1}])
     inner = {"$lookup": {"from": "other", "let": {"y": {"$add": ["$$x", 1]}}, "pipeline": [{"$set": {"x": "$$x", "y": "$$y"}}], "as": "k"}}
     found = run([{"$lookup": {"from": "other", "let": {"x": "$v"}, "pipeline": [inner], "as": "j"}}], [{"v": 1}, {"v": 5}], server=server)
@@ -132,14 +132,14 @@ def test_nested_variables() -> None:
 
 
 def test_a_variable_may_have_any_name() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "other", [{"_id": 1}])
     lookup = {"from": "other", "let": {"self": 1, "collection": 2}, "pipeline": [{"$set": {"a": "$$self", "b": "$$collection"}}], "as": "j"}
     assert run([{"$lookup": lookup}], [{}], server=server)[0]["j"] == [{"_id": 1, "a": 1, "b": 2}]
 
 
 def test_views() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "base", [{"_id": 1, "f": 1}, {"_id": 2, "f": 1, "hidden": True}])
     server.views["test", "other"] = ("base", [{"$match": {"hidden": {"$exists": False}}}])
     assert joined(server, {"l": 1}, []) == [1]
@@ -179,7 +179,7 @@ def test_lookup_errors(change: dict[str, Any], code: int) -> None:
 
 
 def test_union() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "other", [{"a": 1}, {"a": 2}])
     assert run([{"$unionWith": {"coll": "other", "pipeline": [{"$match": {"a": 2}}]}}], [{"a": 0}], server=server) == [{"a": 0}, {"a": 2}]
     assert run([{"$unionWith": {"pipeline": [{"$documents": [{"a": 3}]}]}}], [{"a": 0}]) == [{"a": 0}, {"a": 3}]
@@ -206,7 +206,7 @@ FLIGHTS = [
     ],
 )
 def test_graph_lookup(options: dict[str, Any], expected: dict[str, int]) -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "flights", FLIGHTS)
     spec = {"from": "flights", "startWith": "$at", "connectFromField": "to", "connectToField": "_id", "as": "reach", "depthField": "d"}
     [found] = run([{"$graphLookup": {**spec, **options}}], [{"at": "JFK"}], server=server)
@@ -215,7 +215,7 @@ def test_graph_lookup(options: dict[str, Any], expected: dict[str, int]) -> None
 
 
 def test_graph_lookup_starts_with_nothing() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "flights", FLIGHTS)
     spec = {"from": "flights", "startWith": "$at", "connectFromField": "to", "connectToField": "_id", "as": "reach"}
     assert run([{"$graphLookup": spec}], [{}], server=server) == [{"reach": []}]

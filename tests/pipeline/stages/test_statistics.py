@@ -9,16 +9,16 @@ import pytest
 from secantus_server.bson import decode
 from secantus_server.errors import CommandError
 from secantus_server.pipeline import parse_pipeline
-from tests.pipeline.memory import MemoryOperations, context, error, run
+from tests.pipeline.memory import MemoryHost, context, error, run
 
 
-def one(stage: dict[str, Any], server: MemoryOperations | None = None, **place: Any) -> dict[str, Any]:
+def one(stage: dict[str, Any], server: MemoryHost | None = None, **place: Any) -> dict[str, Any]:
     [document] = parse_pipeline([stage], context(server, **place)).run(())
     return decode(document)
 
 
 def test_coll_stats() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "source", [{"_id": 1}])
     found = one({"$collStats": {"count": {}, "storageStats": {"scale": 5}, "latencyStats": {}, "queryExecStats": {}}}, server)
     assert found["ns"] == "test.source"
@@ -30,7 +30,7 @@ def test_coll_stats() -> None:
 
 
 def test_coll_stats_needs_a_collection() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     assert "latencyStats" in one({"$collStats": {"latencyStats": {}}}, server, collection="source")
     with pytest.raises(CommandError) as caught:
         one({"$collStats": {"count": {}}}, server, collection="source")
@@ -38,14 +38,14 @@ def test_coll_stats_needs_a_collection() -> None:
 
 
 def test_index_stats_of_a_view_are_those_of_its_collection() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "base", [])
     server.views["test", "source"] = ("base", [])
     assert one({"$indexStats": {}}, server)["name"] == "_id_"
 
 
 def test_plan_cache_stats() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "base", [])
     assert run([{"$planCacheStats": {}}], [], server=server) == []
     with pytest.raises(CommandError) as caught:
@@ -54,7 +54,7 @@ def test_plan_cache_stats() -> None:
 
 
 def test_server_wide_stages() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "base", [])
     assert one({"$currentOp": {"allUsers": True}}, server, collection=None, db="admin")["type"] == "op"
     assert one({"$listClusterCatalog": {"shards": True}}, server, collection=None)["shards"] == []

@@ -8,22 +8,22 @@ import pytest
 
 from secantus_server.bson import decode
 from secantus_server.errors import CommandError
-from tests.pipeline.memory import MemoryOperations, context, error, run
+from tests.pipeline.memory import MemoryHost, context, error, run
 
 
-def written(server: MemoryOperations, name: str = "target") -> list[dict[str, Any]]:
+def written(server: MemoryHost, name: str = "target") -> list[dict[str, Any]]:
     return sorted((decode(document) for document in server.collections["test", name]), key=lambda document: str(document["_id"]))
 
 
 def merge(source: list[dict[str, Any]], target: list[dict[str, Any]], **options: Any) -> list[dict[str, Any]]:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "target", target)
     assert run([{"$merge": {"into": "target", **options}}], source, server=server) == []
     return written(server)
 
 
 def test_out_replaces_a_collection() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "target", [{"_id": 9}])
     assert run([{"$out": "target"}], [{"_id": 1, "a": 1}, {"a": 2}], server=server) == []
     found = written(server)
@@ -32,7 +32,7 @@ def test_out_replaces_a_collection() -> None:
 
 
 def test_out_leaves_the_collection_if_it_fails() -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "target", [{"_id": 9}])
     with pytest.raises(CommandError):
         run([{"$out": "target"}], [{"_id": 1}, {"_id": 1}], server=server)
@@ -63,7 +63,7 @@ def test_out_leaves_the_collection_if_it_fails() -> None:
     ],
 )
 def test_out_errors(spec: Any, code: int) -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.views["test", "view"] = ("source", [])
     server.collections["test", "capped"] = []
     server.options["test", "capped"] = {"capped": True}
@@ -102,7 +102,7 @@ def test_merge(options: dict[str, Any], expected: list[dict[str, Any]]) -> None:
     ],
 )
 def test_merge_writes_what_it_can(options: dict[str, Any], code: int, expected: list[dict[str, Any]]) -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.fill("test", "target", [{"_id": 1, "a": 1}])
     with pytest.raises(CommandError) as caught:
         run([{"$merge": {"into": "target", **options}}], [{"_id": 1, "b": 2}, {"_id": 2, "b": 3}], server=server)
@@ -110,8 +110,8 @@ def test_merge_writes_what_it_can(options: dict[str, Any], code: int, expected: 
     assert written(server) == expected
 
 
-def with_index(**options: Any) -> MemoryOperations:
-    server = MemoryOperations()
+def with_index(**options: Any) -> MemoryHost:
+    server = MemoryHost()
     server.fill("test", "target", [{"_id": 1, "k": "a", "old": True}])
     server.indexes["test", "target"] = [{"name": "k_1", "key": {"k": 1}, "unique": True, **options}]
     return server
@@ -170,6 +170,6 @@ def test_what_cannot_be_merged(document: dict[str, Any], index: dict[str, Any], 
     ],
 )
 def test_merge_errors(spec: Any, code: int) -> None:
-    server = MemoryOperations()
+    server = MemoryHost()
     server.views["test", "view"] = ("source", [])
     assert error([{"$merge": spec}], context(server)).code == code

@@ -1,6 +1,6 @@
 """The server as seen by stages: other collections, writes, statistics.
 
-Stages do not depend on the catalog, planner or storage engine. They call `ctx.operations`, which the commands implement.
+Stages do not depend on the catalog, planner or storage engine. They call `ctx.host`, which `work.pipeline_host` implements.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class WriteTarget(Protocol):
         ...
 
 
-class PipelineOperations(Protocol):
-    """The server operations available to pipelines. All methods work inside the command's snapshot or transaction.
+class PipelineHost(Protocol):
+    """The server as the stages of a pipeline see it. All methods work inside the command's snapshot or transaction.
 
     A failed write leaves no trace and does not affect the next one.
     """
@@ -165,6 +165,6 @@ class PipelineOperations(Protocol):
         """Return `{db, ns, type, options, info, idIndex}` for each collection and view of one database, or of all."""
         ...
 
-    def host(self) -> str:
+    def address(self) -> str:
         """Return the server's `host:port`, as reported in statistics."""
         ...

@@ -1,7 +1,4 @@
-"""What the stages of a pipeline need of the server: other collections, writes, statistics.
-
-Implements `pipeline.operations.PipelineOperations` for one command.
-"""
+"""The server as the stages of one command's pipeline see it: other collections, writes, statistics."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from secantus_server.exec.read_scope import ReadScope, Tie
 from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
-from secantus_server.pipeline.operations import Resolved, TargetInfo, UniqueIndex, WriteTarget
+from secantus_server.pipeline.host import Resolved, TargetInfo, UniqueIndex, WriteTarget
 from secantus_server.pipeline.optimise import leading_query
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.query.canonical import CanonicalQuery, natural_direction
@@ -43,14 +40,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class ServerOperations:
-    """The server as one command's pipeline sees it.
+class ServerHost:
+    """Implements `pipeline.host.PipelineHost` for one command.
 
     Arguments:
-        scope: the scans of the command's cursor; reads use its transaction and the catalog that this sees.
-        transaction: the transaction of the command itself; None where the pipeline is only parsed.
-        parse: the surroundings that the pipeline's stages are parsed in.
-        hint: the command's hint, which holds for the first collection that is read.
+        scope: the scans of the command's cursor; reads use its transaction and catalog view.
+        transaction: the command's transaction; None if the pipeline is only parsed.
+        parse: the context of the pipeline's expressions.
+        hint: the command's hint, for the first collection that is read.
     """
 
     def __init__(
@@ -63,7 +60,7 @@ class ServerOperations:
         self._parse = parse
         self._hint = hint
         self._is_first_read = True
-        # By the index's ident: a sub-pipeline that runs for each outer document asks for the same one each time.
+        # By index ident: a sub-pipeline that runs for each outer document requests the same finder each time.
         self._point_finders: dict[int, PointFinder] = {}
         self._tied: set[int] = set()
 
@@ -72,19 +69,19 @@ class ServerOperations:
         return catalog.find(db, name)
 
     def text_error(self, db: str, collection: str | None) -> CommandError:
-        """Return the error that a valid `$text` over this collection gets."""
+        """Return the error of a valid `$text` on this collection."""
         found = None if collection is None else self._collection(db, collection)
         return CommandError(27, "text index required for $text query") if found is None else found.text_error()
 
     def check(self) -> None:
-        """Raise if the operation is to end."""
+        """Raise if the operation was killed or timed out."""
         self._scope.check()
 
     def resolve(self, db: str, collection: str) -> Resolved:
-        """What a name stands for.
+        """Return the collection behind a name, and the stages of the views over it.
 
         Raises:
-            CommandError: 167 OptionNotSupportedOnView, it is a view with another collation than the pipeline's.
+            CommandError: 167 OptionNotSupportedOnView if a view's collation differs from the pipeline's.
         """
         stages: list[dict[str, Any]] = []
         found = self._collection(db, collection)
@@ -97,19 +94,19 @@ class ServerOperations:
         return Resolved(collection, stages)
 
     def documents(self, db: str, collection: str, pipeline: Pipeline) -> Iterator[bytes]:
-        """The output of a parsed pipeline over a collection; its leading stages go through the planner."""
+        """Return the output of a parsed pipeline over a collection; the planner executes its leading stages."""
         source, rest = self.leading(db, collection, pipeline)
         return rest.run(source)
 
     def leading(self, db: str, collection: str, pipeline: Pipeline) -> tuple[Iterator[bytes], Pipeline]:
-        """The documents that the query layer finds for a pipeline's beginning, and the stages that are left."""
+        """Return the documents of a pipeline's leading query, and the remaining stages."""
         head = leading_query(pipeline)
         query = query_of(head, self._parse, self._hint)
         self._hint = None
         found = self._collection(db, collection)
         documents: Iterator[bytes] = source_of(self._services, db, collection, found, query).open(self._scope)
         if isinstance(documents, SortedDocuments) and self._is_first_read:
-            # The cursor ends with the collection even while it gives out what was sorted.
+            # Dropping the collection ends the cursor even while it returns sorted documents.
             documents.collection = found
             self._scope.open(documents)
         self._is_first_read = False
@@ -119,7 +116,7 @@ class ServerOperations:
         return documents, head.rest
 
     def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> EqualityFinder | None:
-        """Return a function that finds the documents matching `{path: value}` by an index, or None if no index can."""
+        """Return a function that finds the documents matching `{path: value}` through an index, or None if no index can."""
         found = self._collection(db, collection)
         finder = None if found is None else equality_finder(found, path, collation, self._scope)
         if found is not None and finder is not None:
@@ -127,7 +124,7 @@ class ServerOperations:
         return finder
 
     def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
-        """Finds the document which has the key string of a plain value, if a unique index of one field can."""
+        """Return a finder by key string, if a unique single-field index on this path exists; else None."""
         found = self._collection(db, collection)
         if found is None or collation is not None:
             return None
@@ -140,20 +137,20 @@ class ServerOperations:
         return self._point_finders[index.ident]
 
     def _tie(self, collection: Collection) -> None:
-        """End the cursor with this collection: its index is read anew for each outer document, also after it is dropped."""
+        """Make the cursor fail once this collection is dropped: its index is read again for each outer document."""
         if collection.ident not in self._tied:
             self._tied.add(collection.ident)
             self._scope.open(Tie(collection))
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
-        """What is known about a collection to be written to; None if there is none."""
+        """Return the properties of the collection to write to; None if it does not exist."""
         found = recall(self._services, db, collection)
         if found is None:
             return None
         return TargetInfo("view" if found.is_view else "collection", found.is_capped)
 
     def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
-        """The unique index over exactly these paths."""
+        """Return the unique index over exactly these paths, or None."""
         found = recall(self._services, db, collection)
         if found is None:
             return UniqueIndex() if list(paths) == ["_id"] else None
@@ -166,7 +163,7 @@ class ServerOperations:
     def merge_documents(
         self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
     ) -> CommandError | None:
-        """Merge documents into a collection, many in one transaction; return the first error. The other documents are written."""
+        """Merge documents, many per transaction; return the first error. The other documents are written nevertheless."""
 
         def make_target(transaction: Transaction) -> MergeTarget:
             return MergeTarget(self._request, transaction, db, collection, self._parse.collation, bypass_validation)
@@ -174,7 +171,7 @@ class ServerOperations:
         return self._between_reads(lambda: merge_documents(self._request, make_target, documents, merge))
 
     def _between_reads(self, write: Callable[[], R]) -> R:
-        """Write while the reading transaction pauses, since a thread has one transaction at a time."""
+        """Write while the read transaction is paused, because a thread has one transaction at a time."""
         transaction = self._transaction
         assert transaction is not None, "only a running pipeline writes"
         self._scope.detach()
@@ -186,39 +183,39 @@ class ServerOperations:
             self._scope.attach(transaction.unit, catalog=transaction.catalog)
 
     def replace_collection(self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool) -> None:
-        """Replaces a collection's documents by these, all at once, and keeps its indexes and options."""
+        """Replace a collection's documents atomically; keep its indexes and options."""
         prepared = [prepare_made_document(document, self._services.clock) for document in documents]
         self._between_reads(lambda: replace_collection(self._request, db, collection, prepared, bypass_validation))
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
-        """The fields of `storageStats` of a collection; None if there is none."""
+        """Return the fields of `storageStats`; None if the collection does not exist."""
         found = recall(self._services, db, collection)
         return None if found is None or found.is_view else collection_statistics(found, self._scope)
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
-        """How many reads, writes and other commands ran on a collection, and their microseconds."""
+        """Return the number and total microseconds of reads, writes and other commands on a collection."""
         return self._services.connections.usage().latencies(db, collection)
 
     def collection_count(self, db: str, collection: str) -> int | None:
-        """The number of documents in a collection; None if there is none."""
+        """Return the number of documents in a collection; None if it does not exist."""
         found = recall(self._services, db, collection)
         return None if found is None else count_all(found, self._scope)
 
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
-        """One document for each index."""
+        """Return the document of `$indexStats` for each index."""
         found = recall(self._services, db, collection)
         return [] if found is None else index_statistics(found, self._services.started_at())
 
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
-        """The plan cache's entries: there is no plan cache, so there are none."""
+        """Return the plan cache's entries: always empty, since there is no plan cache. None if the collection does not exist."""
         return None if self._collection(db, collection) is None else []
 
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """One document for each operation, as `$currentOp` shows them."""
+        """Return the documents of `$currentOp`."""
         return current_operations(self._services, options)
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """One document for each session, as `$listLocalSessions` shows them; without authentication nobody's name is on one."""
+        """Return the documents of `$listLocalSessions`; sessions have no user name, as without authentication."""
         users = {hashlib.sha256(f"{user['user']}@{user['db']}".encode()).digest() for user in options.get("users") or ()}
         if users and _NOBODY not in users:
             return []
@@ -228,16 +225,16 @@ class ServerOperations:
         ]
 
     def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
-        """One document for each collection and view, of one database or of all."""
+        """Return the documents of `$listCatalog` for one database or all."""
         return catalog_entries(self._services, db)
 
-    def host(self) -> str:
-        """The server's `host:port`."""
+    def address(self) -> str:
+        """Return the server's `host:port`."""
         return self._services.topology.address
 
 
 def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
-    """The canonical query of a pipeline's beginning."""
+    """Return the canonical query of a pipeline's leading stages."""
     pattern = head.sort.pattern if head.sort is not None else None
     limit = head.limit or 0
     natural = 0
@@ -248,5 +245,5 @@ def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
     return query
 
 
-# What stands for the user of a session where there is no authentication.
+# The user digest of a session without authentication.
 _NOBODY = hashlib.sha256(b"").digest()

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-def uninterrupted() -> None:
+def never_interrupt() -> None:
     """Never interrupt."""

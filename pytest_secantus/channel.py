@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
+from secantus_server.system.sockets import peek_closed, receive_exactly
+
 LENGTH = struct.Struct("<Q")
 
 
@@ -29,18 +31,18 @@ class Channel:
         self._sock.sendall(LENGTH.pack(len(message)) + message)
 
     def receive(self) -> bytes:
-        """Wait for a message. Raises OSError or EOFError if the other end is gone."""
-        return self._read(LENGTH.unpack(self._read(LENGTH.size))[0])
+        """Wait for a message.
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether the other end is closed and all its data has been received."""
-        try:
-            return self._sock.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        Raises:
+            EOFError: the other end was closed.
+            OSError: the socket is broken.
+        """
+        (length,) = LENGTH.unpack(receive_exactly(self._sock, LENGTH.size))
+        return receive_exactly(self._sock, length)
+
+    def peek_closed(self) -> bool:
+        """Return whether the other end is closed and everything it sent was received."""
+        return peek_closed(self._sock)
 
     def wait_for_end(self, timeout_s: float) -> None:
         """Wait until the other end is closed, at most `timeout_s`."""
@@ -54,15 +56,6 @@ class Channel:
     def close(self) -> None:
         """Close this end."""
         self._sock.close()
-
-    def _read(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            piece = self._sock.recv(size - len(data))
-            if not piece:
-                raise EOFError
-            data = data + piece if data else piece
-        return data
 
 
 class Handle:

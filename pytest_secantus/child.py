@@ -12,13 +12,14 @@ import os
 import posix
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
 
 from pytest_secantus.channel import Channel, Handle, Handles, dumps, loads
 from pytest_secantus.worker import CannotStart, ServerDied
+from secantus_server.checkpoint import checkpoint
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import RLock
 from secantus_server.system.conditions import Event
@@ -101,15 +102,9 @@ class ChildServer:
         """The process id of the server."""
         return self._pid
 
-    @contextmanager
-    def checkpoint(self) -> Iterator[Any]:
-        """Return a block whose writes are undone at its end."""
-        snapshot = self.snapshot()
-        try:
-            yield snapshot
-        finally:
-            self.restore(snapshot)
-            self.release(snapshot)
+    def checkpoint(self) -> AbstractContextManager[Any]:
+        """Undo the writes of a block at its end."""
+        return checkpoint(self)
 
     def start(self) -> ChildServer:
         """Start the process and the server in it. A restarted server keeps its port.

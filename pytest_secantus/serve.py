@@ -62,7 +62,7 @@ class Process:
     def _answer(self, channel: Channel, message: bytes) -> bytes:
         with self._calls:
             # A fork may have just ended without its channel's thread having noticed.
-            for fork in [one for one in self._forks if one is not channel and one.has_ended]:
+            for fork in [one for one in self._forks if one is not channel and one.peek_closed()]:
                 self._leave(fork)
             try:
                 forgotten, name, arguments = loads(message, self._objects)

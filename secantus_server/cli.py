@@ -35,8 +35,8 @@ def build_parser() -> argparse.ArgumentParser:
     defaults = {field.name: field.default for field in fields(Settings)}
     parser = argparse.ArgumentParser(
         prog="secantusdb",
-        description="A MongoDB server for tests: one process, one node, the real wire protocol, data in WiredTiger.",
-        epilog="Flags win over the config file, and the config file over the defaults. SIGINT or SIGTERM stops the server cleanly.",
+        description="A MongoDB server for tests: a single node that speaks MongoDB's wire protocol and stores its data with WiredTiger.",
+        epilog="Flags override the config file, which overrides the defaults. SIGINT or SIGTERM stops the server cleanly.",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
@@ -49,20 +49,20 @@ def build_parser() -> argparse.ArgumentParser:
     places = " or ".join(map(str, DEFAULT_CONFIGS))
     parser.add_argument("--config", metavar="FILE", help=f"a TOML file of settings (default: {places}, the first that exists)")
     add("--host", "the address to listen on")
-    add("--port", "the TCP port; 0 takes a free one, which is printed", type=int)
-    add("--storage-path", "the directory of the data, made if it is not there; ':memory:' keeps everything in memory", metavar="DIR")
-    add("--log-level", "the least severe level that is logged", choices=LOG_LEVELS, type=str.lower)
+    add("--port", "the TCP port; 0 selects a free one, which is printed", type=int)
+    add("--storage-path", "the data directory, created if missing; ':memory:' keeps everything in memory", metavar="DIR")
+    add("--log-level", "the minimum log level", choices=LOG_LEVELS, type=str.lower)
     add("--replica-set", "the name of the single-node replica set to present", metavar="NAME")
     parser.add_argument(
         "--standalone", action="store_const", const="", dest="replica_set", help="present a standalone server, without a replica set"
     )
-    add("--sync-on-commit", "wait for the disk at each write, not for the operating system alone", action="store_true")
-    add("--cache-size-mb", "the memory that storage may take; 0 lets the server choose", type=int, metavar="MB")
-    add("--enable-test-commands", "allow the commands that only tests may use", action="store_true")
+    add("--sync-on-commit", "sync each commit to disk instead of only passing it to the operating system", action="store_true")
+    add("--cache-size-mb", "the memory for storage; 0 lets the server choose", type=int, metavar="MB")
+    add("--enable-test-commands", "allow commands intended for tests", action="store_true")
     add("--ttl-interval-s", "seconds between two passes of the TTL monitor", type=int, metavar="S")
     add("--checkpoint-interval-s", "seconds between two checkpoints", type=int, metavar="S")
     add("--cursor-timeout-s", "seconds after which an idle cursor is closed", type=int, metavar="S")
-    add("--max-connections", "connections beyond this number are refused; 0: what ulimit -n allows", type=int, metavar="N")
+    add("--max-connections", "the maximum number of connections; 0 means as many as ulimit -n allows", type=int, metavar="N")
     parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
     return parser
 

@@ -88,7 +88,7 @@ class Periodic:
                 self._services.log.error(f"periodic work: {error.message}")
             except Exception as error:  # noqa: BLE001 - one failed pass must not be the last; it is logged.
                 pause = TICK_S
-                self._services.log.error("periodic work failed inside the server", error)
+                self._services.log.error("internal error in periodic work", error)
 
     def _work(self) -> float:
         """Do the work that is due; return the seconds until the next check."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Final
 
 from secantus_server.catalog.catalog import Catalog
+from secantus_server.checkpoint import checkpoint
 from secantus_server.clock import Clock
 from secantus_server.commands.all import load_commands
 from secantus_server.cursors.registry import CursorRegistry
@@ -272,12 +272,6 @@ class SecantusDBServer:
         """
         self._open_snapshots().put_back(aside)
 
-    @contextmanager
-    def checkpoint(self) -> Iterator[ServerSnapshot]:
+    def checkpoint(self) -> AbstractContextManager[ServerSnapshot]:
         """Undo the writes of a block at its end."""
-        snapshot = self.snapshot()
-        try:
-            yield snapshot
-        finally:
-            self.restore(snapshot)
-            self.release(snapshot)
+        return checkpoint(self)

@@ -33,7 +33,7 @@ class Settings:
         replica_set: the name of the single-node replica set; empty for a standalone server.
         sync_on_commit: sync each commit to disk instead of only passing it to the operating system.
         cache_size_mb: the memory for storage; 0 means up to half of the machine's, as needed.
-        enable_test_commands: allow commands intended for tests, such as setting fail points.
+        enable_test_commands: allow commands intended for tests.
         ttl_interval_s: seconds between two passes of the TTL monitor.
         checkpoint_interval_s: seconds between two checkpoints.
         cursor_timeout_s: seconds after which an idle cursor is closed.
@@ -79,13 +79,13 @@ def _check(settings: Settings) -> None:
     if settings.log_level not in LOG_LEVELS:
         raise SettingsError(f"log_level must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}.")
     if not settings.host:
-        raise SettingsError("host must name an address to listen on.")
+        raise SettingsError("host must be a host name or an address to listen on.")
     if not settings.storage_path:
-        raise SettingsError("storage_path must name a directory, or be ':memory:'.")
+        raise SettingsError("storage_path must be a directory or ':memory:'.")
 
 
 def _described(kind: type) -> str:
-    return {int: "a whole number", str: "a text", bool: "true or false"}[kind]
+    return {int: "a whole number", str: "a string", bool: "true or false"}[kind]
 
 
 def check_names(names: Mapping[str, Any], where: str) -> None:

@@ -42,8 +42,8 @@ PROCESSES = 2
 TIMEOUT_S = 10
 # A case with varying results is neither a loss nor a gain. A changed case is replayed this many times to detect that.
 REPEATS = 2
-# The message that the server logs, with a traceback, for an internal error.
-MISTAKE = "failed inside the server"
+# What the server logs for an internal error, with a traceback.
+INTERNAL_ERROR = "internal error in "
 
 Verdicts = dict[str, str | None]
 
@@ -225,8 +225,8 @@ def main() -> int:
     for name, wrong in sorted(losses.items()):
         print(f"\nheld before: {name}\n    {wrong}")
     print(f"{len(losses)} cases that held do not hold now; {len(won(areas))} listed ones hold now.")
-    mistakes = log.getvalue().count(MISTAKE)
-    print(f"{mistakes} commands failed inside the server{':' + log.getvalue()[:4000] if mistakes else '.'}")
+    mistakes = log.getvalue().count(INTERNAL_ERROR)
+    print(f"{mistakes} internal errors{':' + log.getvalue()[:4000] if mistakes else '.'}")
     if arguments.update:
         for area in areas:
             area.note()

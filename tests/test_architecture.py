@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "error_codes": set(),
     "system": set(),
     "clock": set(),
+    "checkpoint": set(),
     "diagnostics": set(),
     "settings": set(),
     "sessions": set(),

@@ -22,10 +22,10 @@ cdef int check_text(const uint8_t* p, const uint8_t* end) except -1:
     """Check that a length-prefixed string, including its NUL, ends before `end`."""
     cdef int32_t length
     if end - p < 5:
-        fail("a string is cut off")
+        fail("a string is truncated")
     length = read_int32(p)
     if length < 1 or length > end - p - 4 or p[4 + length - 1] != 0:
-        fail("a string has a wrong length")
+        fail("a string has an invalid length")
     return 4 + length
 
 
@@ -39,7 +39,7 @@ cdef Py_ssize_t check_name(const uint8_t* p, const uint8_t* end) except -1:
 
 cdef Py_ssize_t check_fixed(const uint8_t* p, const uint8_t* end, Py_ssize_t size) except -1:
     if end - p < size:
-        fail("a value is cut off")
+        fail("a value is truncated")
     return size
 
 
@@ -48,9 +48,9 @@ cdef Py_ssize_t check_binary(const uint8_t* p, const uint8_t* end) except -1:
     check_fixed(p, end, 5)
     length = read_int32(p)
     if length < 0 or length > end - p - 5:
-        fail("binary data has a wrong length")
+        fail("binary data has an invalid length")
     if p[4] == 2 and (length < 4 or read_int32(p + 5) != length - 4):
-        fail("binary data of subtype 2 has a wrong inner length")
+        fail("binary data of subtype 2 has an invalid inner length")
     return 5 + length
 
 
@@ -60,11 +60,11 @@ cdef Py_ssize_t check_code_with_scope(const uint8_t* p, const uint8_t* end, int 
     check_fixed(p, end, 4)
     length = read_int32(p)
     if length < 14 or length > end - p:
-        fail("code with scope has a wrong length")
+        fail("code with scope has an invalid length")
     used = 4 + check_text(p + 4, p + length)
     used += check_document(p + used, p + length, depth + 1)
     if used != length:
-        fail("code with scope has a wrong length")
+        fail("code with scope has an invalid length")
     return used
 
 
@@ -99,7 +99,7 @@ cdef Py_ssize_t check_value(uint8_t type, const uint8_t* p, const uint8_t* end, 
     if type == 12:
         used = check_text(p, end)
         return used + check_fixed(p + used, end, 12)
-    fail(f"there is no type 0x{type:02x}")
+    fail(f"unknown type 0x{type:02x}")
 
 
 cdef Py_ssize_t check_document(const uint8_t* p, const uint8_t* end, int depth) except -1:
@@ -110,10 +110,10 @@ cdef Py_ssize_t check_document(const uint8_t* p, const uint8_t* end, int depth) 
     if depth > MAX_DEPTH:
         raise CommandError(15, f"BSONObj exceeds maximum nested object depth: {MAX_DEPTH}")
     if end - p < 5:
-        fail("a document is cut off")
+        fail("a document is truncated")
     length = read_int32(p)
     if length < 5 or length > end - p:
-        fail("a document has a wrong length")
+        fail("a document has an invalid length")
     last = p + length - 1
     if last[0] != 0:
         fail("a document does not end with a NUL byte")
@@ -124,17 +124,17 @@ cdef Py_ssize_t check_document(const uint8_t* p, const uint8_t* end, int depth) 
         cursor += check_name(cursor, last)
         cursor += check_value(type, cursor, last, depth)
     if cursor != last:
-        fail("a document has a wrong length")
+        fail("a document has an invalid length")
     return length
 
 
 cdef int check_whole(const uint8_t* data, Py_ssize_t size) except -1:
     """Check that the bytes are exactly one valid document."""
     if size < 5:
-        fail("a document is cut off")
+        fail("a document is truncated")
     # The depth starts at 0: the outermost document does not count.
     if check_document(data, data + size, 0) != size:
-        fail("a document has a wrong length")
+        fail("a document has an invalid length")
     return 0
 
 
@@ -145,5 +145,5 @@ def validate(const uint8_t[::1] data not None):
         CommandError: 22 InvalidBSON, or 15 Overflow for a document nested too deeply.
     """
     if data.shape[0] < 5:
-        fail("a document is cut off")
+        fail("a document is truncated")
     check_whole(&data[0], data.shape[0])

@@ -1,1 +1,1 @@
-"""Sockets: the listener, and the connection, where a message becomes a command and an exception a reply."""
+"""Connections: the listener, the transport of bytes, and the connection, which turns messages into commands and exceptions into replies."""

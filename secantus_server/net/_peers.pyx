@@ -1,7 +1,7 @@
 # cython: language_level=3
-"""Who is at the other end of a connection.
+"""Detection of clients in the server's own process.
 
-It is compiled because Python's sockets cannot be asked for an address by their descriptor alone: an object made for one may change its mode.
+Compiled because Python reads a socket's address only through a socket object, and creating one for a descriptor may change its mode.
 """
 
 from posix import listdir
@@ -22,10 +22,10 @@ DESCRIPTORS = "/dev/fd"
 
 
 def is_own_process(int descriptor):
-    """Whether the other end of a connection is a socket of this very process; no, where that cannot be found out.
+    """Return whether the other end of a connection is a socket of this process; False if that cannot be determined.
 
     Arguments:
-        descriptor: this end's.
+        descriptor: the descriptor of this end.
     """
     cdef char[SIZE] peer
     cdef char[SIZE] own
@@ -34,7 +34,7 @@ def is_own_process(int descriptor):
     if getpeername(descriptor, <sockaddr*>peer, &peer_size) or peer_size > SIZE:
         return False
     try:
-        # Not that of `os`, which a test may have replaced.
+        # Not `os.listdir`, which a test may have patched.
         names = listdir(DESCRIPTORS)
     except OSError:
         return False

@@ -1,14 +1,14 @@
 # cython: language_level=3
-"""Receiving: whose message is next, and how long a connection looks for it before it sleeps.
+"""The receiver: turn-taking between connections, and spinning before blocking.
 
-A thread that sleeps costs its client the time to wake it, and an idle core the time to wake up: together more than the
-command itself. So, as locks do it, a connection whose last message came soon after its last reply looks for the next one for a
-short time, and offers its core to whoever wants it between two looks. Of a server's connections only the one that has the turn does so.
+Waking a blocked thread costs the client its wakeup, and waking an idle core costs more: together longer than the command itself. So, as
+adaptive locks do, a connection whose last message came soon after its last reply spins for a short time for the next message, yielding its
+core between two attempts. Only the connection that has the turn spins.
 
-Clients that are threads of the server's own process have one interpreter lock with each other and with the server's threads. Many that
-call at the same time would spend more time on handing it around than on their work. So such a connection keeps its turn for a short while,
-as long as its client calls again and again, and the messages of the others of this kind wait for theirs: at any time one client and its
-connection are awake. Where looking is in vain, because one thread serves many connections, an event loop for instance, nobody waits for a while.
+Clients that are threads of the server's process share one GIL with each other and with the server's threads. If many of them call at the
+same time, they spend more time on handing over the GIL than on their work. Such a connection therefore keeps its turn for a short while,
+as long as its client keeps calling, and the messages of the other connections of this kind wait for theirs: at any time one client and its
+connection are awake. If spinning fails because one thread serves many connections, as an event loop does, waiting is suspended for a while.
 """
 
 import os
@@ -32,19 +32,19 @@ cdef extern from "<sched.h>" nogil:
 
 cdef enum:
     SIZE = 65536
-    # Where others wait, a client's thread may have got its reply late: it counts as one that calls again and again all the same.
+    # Factor on the patience while others wait: the client's thread may have received its reply late.
     LENIENCE = 10
-    # So often looking may be in vain while others wait, beyond the times when it was not, before nobody waits for RELEASE_NS.
+    # Failed spins minus successful ones, counted while others wait, after which waiting for the turn is suspended for RELEASE_NS.
     MOST_CREDIT = 12
     RELEASE_NS = 200_000_000
 
 
 cdef class Turn:
-    """Which connection of a server has the turn. The interpreter's lock guards everything; `holder` is looked at without it.
+    """The turn that the connections of a server share. The GIL guards all fields; `holder` and `patience_ns` are also read without it.
 
     Arguments:
-        patience_us: for how many microseconds its receiver looks for the next message; 0 for not at all.
-        share_us: for how many microseconds it keeps the turn while others of the server's process wait; 0 where nobody waits.
+        patience_us: how long the holder spins for the next message; 0 disables spinning.
+        share_us: how long the holder keeps the turn while other clients of the server's process wait; 0 disables waiting.
     """
 
     cdef int64_t patience_ns
@@ -52,7 +52,7 @@ cdef class Turn:
     cdef Receiver holder
     cdef int64_t began
     cdef object queue
-    # How many receivers are in the queue.
+    # The length of the queue.
     cdef readonly Py_ssize_t waiting
     cdef int credit
     cdef int64_t released_until
@@ -65,25 +65,34 @@ cdef class Turn:
 
     @property
     def is_released(self):
-        """Whether nobody waits for the turn at present, since it was not worth while."""
+        """Whether waiting for the turn is suspended."""
         return monotonic_ns() < self.released_until
 
-    cdef int judge(self, bint in_vain, int64_t now) except -1:
-        """Note whether it was worth while to let others wait."""
-        self.credit = self.credit - 1 if in_vain else min(self.credit + 1, MOST_CREDIT)
+    @property
+    def patience_us(self):
+        """How long the holder spins for the next message, in microseconds."""
+        return self.patience_ns // 1000
+
+    @patience_us.setter
+    def patience_us(self, int patience_us):
+        self.patience_ns = <int64_t>patience_us * 1000
+
+    cdef int judge(self, bint failed, int64_t now) except -1:
+        """Record whether a spin failed while others waited; suspend waiting if too many did."""
+        self.credit = self.credit - 1 if failed else min(self.credit + 1, MOST_CREDIT)
         if self.credit == 0:
             self.credit = MOST_CREDIT
             self.released_until = now + RELEASE_NS
         return 0
 
     cdef int give(self, Receiver receiver) except -1:
-        """Give the turn to a receiver, or to nobody."""
+        """Give the turn to a receiver, or to none."""
         self.holder = receiver
         self.began = monotonic_ns()
         return 0
 
     cdef int leave(self, Receiver receiver) except -1:
-        """Hand the turn to the next one, if this receiver has it."""
+        """Pass the turn to the next receiver in the queue, if this receiver has it."""
         if self.holder is not receiver:
             return 0
         if not self.queue:
@@ -94,7 +103,7 @@ cdef class Turn:
         return 0
 
     cdef int take(self, Receiver receiver, int64_t now) except -1:
-        """Give the turn to a receiver that has a message, as soon as it may have it."""
+        """Take the turn for a receiver that has a message, waiting for it if necessary."""
         cdef bint is_over = now - self.began >= self.share_ns
         if self.holder is receiver and is_over and self.waiting:
             self.leave(receiver)
@@ -106,11 +115,11 @@ cdef class Turn:
         return 0
 
     cdef bint takes_turns(self, Receiver receiver, int64_t now) noexcept:
-        """Whether a receiver and the one that has the turn, if there is one, do well to wait for each other."""
+        """Return whether a receiver and the holder, if any, wait for each other: both clients are in the server's process."""
         return receiver.is_own and (self.holder is None or self.holder.is_own) and now >= self.released_until
 
     cdef int wait(self, Receiver receiver) except -1:
-        """Wait until the turn is handed over; not for ever, for the holder may run a long command."""
+        """Wait until the turn is passed on, with a timeout, since the holder may run a long command."""
         self.queue.append(receiver)
         self.waiting += 1
         if not receiver.gate.acquire(timeout=1e-9 * self.share_ns * (2 * self.waiting - 1)):
@@ -118,16 +127,16 @@ cdef class Turn:
                 self.queue.remove(receiver)
                 self.waiting -= 1
             else:
-                # It was handed over a moment ago.
+                # The turn was passed on after the timeout.
                 receiver.gate.acquire(blocking=False)
         return 0
 
 
 cdef class Receiver:
-    """Receives for one connection; `receive` belongs to the connection's thread.
+    """The receiving end of one connection. Only the connection's thread may call `receive`.
 
     Arguments:
-        sock: the connection's socket, blocking; only the connection's thread may close it.
+        sock: the connection's blocking socket; only the connection's thread may close it.
         turn: shared by the connections of a server.
         is_own: whether the client is in the server's process.
     """
@@ -136,10 +145,12 @@ cdef class Receiver:
     cdef Turn _turn
     cdef char* _buffer
     cdef bint is_own
-    # A lock that is open only for the moment in which the turn is handed over.
+    # Released only to pass the turn to this receiver.
     cdef object gate
-    # Whether the last message came within the patience, and nobody else of another process had one meanwhile.
+    # Whether to spin for the next message: the last one came within the patience, and no client of another process had one meanwhile.
     cdef readonly bint eager
+    # The number of times that it blocked.
+    cdef readonly Py_ssize_t blocked
 
     def __cinit__(self, sock, Turn turn not None, bint is_own=False):
         self._sock = sock
@@ -155,7 +166,11 @@ cdef class Receiver:
         PyMem_Free(self._buffer)
 
     def receive(self):
-        """What has come in, up to 64 KiB; empty at the connection's end. Raises OSError."""
+        """Return the bytes that are available, up to 64 KiB, waiting for at least one; empty at the end of the connection.
+
+        Raises:
+            OSError: the connection is broken.
+        """
         cdef int fd = self._sock.fileno()
         cdef Turn turn = self._turn
         cdef int64_t began = monotonic_ns()
@@ -165,11 +180,12 @@ cdef class Receiver:
         cdef int error = 0
         if self.eager:
             with nogil:
-                got = self._look(fd, began)
+                got = self._spin(fd, began)
             if turn.waiting:
                 turn.judge(got < 0, began)
         if got < 0:
             turn.leave(self)
+            self.blocked += 1
             with nogil:
                 got = recv(fd, self._buffer, SIZE, 0)
                 while got < 0 and (errno == EAGAIN or errno == EINTR):
@@ -189,13 +205,13 @@ cdef class Receiver:
             self.eager = undisturbed and now - began < turn.patience_ns
         return PyBytes_FromStringAndSize(self._buffer, got)
 
-    cdef ssize_t _look(self, int fd, int64_t began) noexcept nogil:
-        """What comes in while its patience lasts and the turn is its own, or less than 0."""
+    cdef ssize_t _spin(self, int fd, int64_t began) noexcept nogil:
+        """Spin within the patience and while this receiver has the turn; return the bytes received, or less than 0."""
         cdef ssize_t got = recv(fd, self._buffer, SIZE, MSG_DONTWAIT)
-        while got < 0 and errno == EAGAIN and self._may_look(began):
+        while got < 0 and errno == EAGAIN and self._may_spin(began):
             sched_yield()
             got = recv(fd, self._buffer, SIZE, MSG_DONTWAIT)
         return got
 
-    cdef bint _may_look(self, int64_t began) noexcept nogil:
+    cdef bint _may_spin(self, int64_t began) noexcept nogil:
         return monotonic_ns() - began < self._turn.patience_ns and <void*>self._turn.holder == <void*>self

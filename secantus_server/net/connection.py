@@ -1,11 +1,10 @@
 """One client's connection: read a message, run its command, send the reply.
 
-This is the one place where an exception becomes a reply.
+This is the only place where an exception becomes a reply.
 """
 
 from __future__ import annotations
 
-import _socket
 import itertools
 
 from secantus_server.dispatch.client import ClientInfo
@@ -14,30 +13,27 @@ from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
-from secantus_server.net._peers import is_own_process
-from secantus_server.net._receive import Receiver, Turn
+from secantus_server.net.transport import Transport
 from secantus_server.storage.errors import StorageError
-from secantus_server.system.sockets import Socket
 from secantus_server.wire.header import HEADER_SIZE, Header, ProtocolError, parse_header
 from secantus_server.wire.message import Message
 from secantus_server.wire.messages import build_reply, parse_message
 
 
 class Connection:
-    """A connection; `serve` runs in a thread of its own until the client or the server ends it.
+    """A connection. `serve` runs in its own thread until the client or the server ends the connection.
 
     Arguments:
-        turn: which of the server's connections had the last message.
+        transport: the bytes from and to the client; the connection owns it from now on.
     """
 
-    def __init__(self, sock: Socket, client: ClientInfo, services: Services, turn: Turn) -> None:
+    def __init__(self, transport: Transport, client: ClientInfo, services: Services) -> None:
         self.client = client
-        self._sock = sock
-        self._receiver = Receiver(sock, turn, is_own_process(sock.fileno()))
+        self._transport = transport
         self._services = services
         self._request_ids = itertools.count(1)
         self._left_over = b""
-        # Why the server has to end, as soon as the client knows it.
+        # The error for which the server must stop once the client has its reply.
         self._failure: StorageError | None = None
 
     def serve(self) -> None:
@@ -47,71 +43,55 @@ class Connection:
                 self._answer(*received)
         except ProtocolError as error:
             self._services.log.info(f"connection {self.client.connection_id}: closed: {error}")
-        except OSError as error:
+        except (OSError, EOFError) as error:
             self._services.log.debug(f"connection {self.client.connection_id}: {error}")
         finally:
             self.close()
 
     def end(self) -> None:
-        """End the connection: the thread that serves it wakes and closes it. Only that one may: it could read another's socket."""
+        """Wake the thread that serves the connection, which then closes it. For any thread.
+
+        Only the serving thread may close: the descriptor could be reused while that thread still reads from it.
+        """
         try:
-            self._sock.shutdown(_socket.SHUT_RDWR)
+            self._transport.shut_down()
         except OSError:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed")
 
-    def is_abandoned(self) -> bool:
-        """Whether the client has ended the connection; for another thread than its own, while that runs a command."""
-        try:
-            return self._sock.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+    def peek_closed(self) -> bool:
+        """Return whether the client has closed the connection. For other threads, while the serving thread runs a command."""
+        return self._transport.peek_closed()
 
     def close(self) -> None:
-        """End the connection and give back its socket; for the thread that serves it, or where there is none."""
+        """End the connection and release its transport. For the serving thread, or if there is none."""
         self.end()
-        self._sock.close()
+        self._transport.close()
 
     def abandon(self) -> None:
-        """Give back this process's copy of the socket; the connection goes on in another process."""
-        self._sock.close()
+        """Release this process's copy of the transport after a fork; the connection continues in the parent."""
+        self._transport.close()
 
     def _receive(self) -> tuple[Header, bytes] | None:
-        """The next whole message, or None at the end."""
-        data = self._left_over or self._receiver.receive()
-        while 0 < len(data) < HEADER_SIZE:
-            more = self._receiver.receive()
-            if not more:
-                return None
-            data += more
+        """Return the next whole message, or None at the end of the connection.
+
+        Raises:
+            EOFError: the connection ended within a message.
+        """
+        data = self._left_over or self._transport.receive()
         if not data:
             return None
+        if len(data) < HEADER_SIZE:
+            data = self._transport.receive_exactly(HEADER_SIZE, data)
         header = parse_header(data)
         if len(data) < header.length:
-            rest = self._receive_rest(data, header.length)
-            if rest is None:
-                return None
-            data = rest
+            data = self._transport.receive_exactly(header.length, data)
         self._left_over = data[header.length :]
         return header, data if len(data) == header.length else data[: header.length]
 
-    def _receive_rest(self, start: bytes, length: int) -> bytes | None:
-        """A long message, read in pieces: memory grows with what came, not with what the header announces."""
-        pieces = [start]
-        missing = length - len(start)
-        while missing > 0:
-            piece = self._sock.recv(min(missing, 1 << 20))
-            if not piece:
-                return None
-            pieces.append(piece)
-            missing -= len(piece)
-        return b"".join(pieces)
-
     def _answer(self, header: Header, raw: bytes) -> None:
-        """Run a message's command and send the reply, or as many as an exhaust command gives.
+        """Run a message's command and send the reply, or all replies of an exhaust command.
 
-        Each further exhaust reply answers the one before it: its `responseTo` is that reply's request id, which Java's driver checks.
+        The `responseTo` of each further exhaust reply is the request id of the reply before it; the Java driver checks that.
         """
         message = parse_message(header, raw)
         self.client.bytes_in += header.length
@@ -122,7 +102,7 @@ class Connection:
             if not message.more_to_come:
                 reply_id = next(self._request_ids) & 0x7FFFFFFF
                 data = self._bytes_of(message, reply, reply_id, next_body is not None)
-                self._sock.sendall(data)
+                self._transport.send(data)
                 self.client.bytes_out += len(data)
                 message.request_id = reply_id
             if next_body is None:
@@ -143,22 +123,22 @@ class Connection:
         except RecursionError:
             return None, error_reply(CommandError(15, "the command is nested too deeply"), self._services)
         except MemoryError:
-            return None, error_reply(CommandError(146, "the command needs more memory than there is"), self._services)
-        except Exception as error:  # noqa: BLE001 - whatever we did wrong must not end the server; it is logged and said.
-            return None, self._mistake(message, error)
+            return None, error_reply(CommandError(146, "not enough memory to run the command"), self._services)
+        except Exception as error:  # noqa: BLE001 - a bug must not end the server; it is logged and reported to the client.
+            return None, self._internal_error(message, error)
 
-    def _mistake(self, message: Message, error: Exception) -> Reply:
-        """The reply for an error that is ours."""
+    def _internal_error(self, message: Message, error: Exception) -> Reply:
+        """Log an unexpected exception and return the reply for it."""
         name = next(iter(message.body))
-        self._services.log.error(f"the command {name} failed inside the server", error)
-        text = f"Secantus made a mistake in the command {name}: {type(error).__name__}: {error}"
+        self._services.log.error(f"internal error in command {name!r}", error)
+        text = f"Internal error in command {name!r}: {type(error).__name__}: {error} (a bug in Secantus; see the server log)"
         return error_reply(CommandError(1, text), self._services)
 
     def _bytes_of(self, message: Message, reply: Reply, reply_id: int, more: bool) -> bytes:
-        """Return the reply's bytes, or those of an error if the reply cannot be written because it is too large."""
+        """Return the reply's bytes, or those of an error reply if it cannot be encoded, for instance because it is too large."""
         try:
             return build_reply(message, reply, reply_id, more)
         except CommandError as error:
             return build_reply(message, error_reply(error, self._services), reply_id)
         except Exception as error:  # noqa: BLE001 - as in _run.
-            return build_reply(message, self._mistake(message, error), reply_id)
+            return build_reply(message, self._internal_error(message, error), reply_id)

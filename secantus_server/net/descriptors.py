@@ -1,4 +1,4 @@
-"""The number of connections that the process's file descriptors allow."""
+"""The connection limit that follows from the process's limit on file descriptors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import resource
 
 # MongoDB's own limit on incoming connections.
 MOST_CONNECTIONS = 65536
-# Descriptors that are not for connections: the store's files, logs, what else a test process has open.
+# Descriptors kept free for the store's files, logs and other files of a test process.
 RESERVED = 64
 
 
 def raise_descriptor_limit() -> int:
-    """Raise the soft limit of open descriptors to the hard one; return how many connections the limit allows."""
+    """Raise the soft limit on open descriptors to the hard limit; return the number of connections that it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_CONNECTIONS + RESERVED if hard == resource.RLIM_INFINITY else min(hard, MOST_CONNECTIONS + RESERVED)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -19,7 +19,7 @@ def raise_descriptor_limit() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
         except (OSError, ValueError):
-            # macOS has a lower limit of its own, which getrlimit does not tell: the soft limit stays as it is.
+            # macOS enforces a lower limit that getrlimit does not report: keep the soft limit.
             pass
     limit = MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else soft - RESERVED
     return max(1, min(limit, MOST_CONNECTIONS))

@@ -1,4 +1,4 @@
-"""The listening socket: accepts connections and gives each a thread."""
+"""The listening socket: accepts connections and starts a thread for each."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import itertools
 import os
 from typing import Any
 
-from secantus_server.diagnostics.cores import usable_cores
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
-from secantus_server.net._receive import Turn
 from secantus_server.net.connection import Connection
 from secantus_server.net.descriptors import raise_descriptor_limit
+from secantus_server.net.plain import PlainTransport, new_turn
 from secantus_server.net.refusal import Refusal
+from secantus_server.net.transport import Transport
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, Thread
 from secantus_server.system.conditions import Event
@@ -23,29 +23,23 @@ from secantus_server.system.sockets import Socket, listen
 
 
 class ListenError(Exception):
-    """The address cannot be listened on; the text says why."""
+    """The server cannot listen on its address; the message says why."""
 
 
-# After so many seconds nobody waits any more for the threads of closed connections.
+# How long close() waits for the threads of connections.
 CLOSE_TIMEOUT_S = 5.0
-# A descriptor or a thread may be free again after so many seconds.
+# The pause after running out of descriptors or threads, some of which may be free by then.
 EXHAUSTED_PAUSE_S = 0.05
-# So long a connection looks for its client's next message before it sleeps: a client's time between a reply and its next command is less
-# (pymongo's own is 50 to 100 microseconds). Where there is one core only, it would keep the client from running.
-PATIENCE_US = 300
-# So long it keeps the turn while other threads of the server's process wait for theirs: the next one's threads have to be woken, for which
-# this is long enough not to matter. Ten threads that call without a pause wait at most nine times as long.
-SHARE_US = 2000
-# What runs for longer is ended when its client has gone away, if it does nothing but read: nobody will see what it finds.
+# A read that runs for longer is interrupted if its client has disconnected, since nothing will use its result. Writes are completed.
 ABANDONED_AFTER_S = 1.0
 _READS = frozenset(["find", "aggregate", "count", "distinct", "getMore"])
 
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - they are looked up here, not listened on.
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - they are keys here; nothing listens on them.
 _PASSING_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 def reachable_address(host: str, port: int) -> str:
-    """`host:port` for a client on this machine: a wildcard stands for the loopback, and IPv6 has brackets."""
+    """Return `host:port` for a client on this machine: a wildcard address becomes the loopback address, and IPv6 gets brackets."""
     host = _WILDCARDS.get(host, host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -63,7 +57,7 @@ class Listener:
         self._closed = False
         self._closing = Event()
         self._ids = itertools.count(1)
-        self._turn = Turn(PATIENCE_US, SHARE_US) if usable_cores() > 1 else Turn(0)
+        self._turn = new_turn()
         services.connection_limit = services.settings.max_connections or raise_descriptor_limit()
         self._refusal = Refusal(services, services.connection_limit)
         self._socket = self._open()
@@ -72,11 +66,15 @@ class Listener:
 
     @property
     def address(self) -> str:
-        """`host:port`, as a client on this machine reaches it."""
+        """`host:port` for a client on this machine."""
         return reachable_address(self.host, self.port)
 
     def _open(self) -> Socket:
-        """The listening socket."""
+        """Return the listening socket.
+
+        Raises:
+            ListenError: the host name cannot be resolved, or the address cannot be bound.
+        """
         settings = self._services.settings
         try:
             return listen(settings.host, settings.port)
@@ -85,16 +83,16 @@ class Listener:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise ListenError(
-                    f"Port {settings.port} of {settings.host} is taken by another process; choose another port, or 0 for a free one."
+                    f"Port {settings.port} of {settings.host} is in use by another process; choose another port, or 0 for a free one."
                 ) from None
             raise ListenError(f"Cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}.") from None
 
     def start(self) -> None:
-        """Begin to accept."""
+        """Start to accept connections."""
         self._thread.start()
 
     def close(self) -> None:
-        """Accept no more, end every connection, interrupt what runs on them, and wait until their threads are through."""
+        """Stop accepting, end every connection, interrupt the running commands, and wait for the threads of the connections."""
         with self._lock:
             self._closed = True
             running = list(self._connections.items())
@@ -109,13 +107,13 @@ class Listener:
         self._join([self._thread, *(thread for _, thread in running)])
 
     def abandon(self) -> None:
-        """For the child of a fork: give back its copies of the sockets, on which the parent goes on."""
+        """Close this process's copies of the sockets in a forked child; the parent continues to use them."""
         self._socket.close()
         for connection in list(self._connections):
             connection.abandon()
 
     def _join(self, threads: list[Thread]) -> None:
-        """Wait for the threads; a command that had come in before its connection was closed is interrupted too."""
+        """Wait for the threads. Commands that were received before their connection ended are interrupted as they start."""
         deadline = monotonic() + CLOSE_TIMEOUT_S
         for thread in threads:
             while thread.is_alive() and not thread.is_current() and monotonic() < deadline:
@@ -123,7 +121,7 @@ class Listener:
                 thread.join(0.01)
 
     def end_abandoned(self) -> None:
-        """Interrupt the reads whose clients have closed their connections, as a shell does when its user presses Ctrl-C."""
+        """Interrupt reads whose clients have closed their connections, as mongosh does on Ctrl-C."""
         services = self._services
         before = services.clock.monotonic() - ABANDONED_AFTER_S
         running = {one.connection_id: one for one in services.operations.all() if one.started < before and _only_reads(one.body)}
@@ -132,12 +130,12 @@ class Listener:
         with self._lock:
             connections = [connection for connection in self._connections if connection.client.connection_id in running]
         for connection in connections:
-            if connection.is_abandoned():
+            if connection.peek_closed():
                 operation = running[connection.client.connection_id]
                 operation.killed = CommandError(279, "operation was interrupted because a client disconnected")
 
     def connections(self) -> list[ClientInfo]:
-        """The clients that are connected."""
+        """Return the connected clients."""
         with self._lock:
             return [connection.client for connection in self._connections]
 
@@ -155,29 +153,29 @@ class Listener:
                     return
 
     def _begin(self, sock: Socket, address: tuple[str, int]) -> None:
-        """Give a connection its thread, or close it where there cannot be another one.
+        """Start a connection's thread, or refuse the connection beyond the limit.
 
         Raises:
-            OSError: the client has gone away meanwhile.
+            OSError: the client has already disconnected.
         """
         client = ClientInfo(next(self._ids), (address[0], address[1]))
-        connection = Connection(sock, client, self._services, self._turn)
-        thread = Thread(self._serve, (connection,), f"secantus-conn{client.connection_id}")
         try:
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
             sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
-            self._register(connection, thread, sock)
+            self._register(PlainTransport(sock, self._turn), client)
         except OSError:
             sock.close()
             raise
 
-    def _register(self, connection: Connection, thread: Thread, sock: Socket) -> None:
+    def _register(self, transport: Transport, client: ClientInfo) -> None:
+        connection = Connection(transport, client, self._services)
+        thread = Thread(self._serve, (connection,), f"secantus-conn{client.connection_id}")
         with self._lock:
             if self._closed:
                 connection.close()
                 return
             if len(self._connections) >= self._services.connection_limit:
-                self._refusal.refuse(sock)
+                self._refusal.refuse(transport)
                 return
             self._connections[connection] = thread
             try:
@@ -185,7 +183,7 @@ class Listener:
             except RuntimeError as error:
                 del self._connections[connection]
                 connection.close()
-                self._services.log.warning(f"cannot serve a connection: {error}")
+                self._services.log.warning(f"cannot start a thread for a connection: {error}")
                 return
         self._services.counters.add("connections")
 
@@ -201,7 +199,7 @@ class Listener:
 
 
 def _only_reads(body: dict[str, Any]) -> bool:
-    """Whether a command leaves the store as it is."""
+    """Return whether a command writes nothing."""
     if next(iter(body)) not in _READS:
         return False
     pipeline = body.get("pipeline")

@@ -1,22 +1,20 @@
-"""Connections beyond the limit: the first message is answered with an error that says what to do, then the connection is closed."""
+"""Refusal of connections beyond the limit: reply to the first message with an error that says what to do, then close."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from secantus_server.dispatch.dispatcher import error_reply
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
+from secantus_server.net.transport import Transport
 from secantus_server.system._threads import Lock, Thread
-from secantus_server.system.sockets import Socket
 from secantus_server.wire.header import HEADER_SIZE, ProtocolError, parse_header
 from secantus_server.wire.messages import build_reply, parse_message
 
-# How long a refused client may take to send its first message.
+# The maximum wait for each piece of a refused client's first message.
 TIMEOUT_S = 1.0
-# How many refused clients are answered at a time; the connections of others are closed at once.
+# The maximum number of refused clients that are answered at the same time; further connections are closed immediately.
 MOST_ANSWERED = 16
-# The first message is a hello; anything longer is not read.
+# The first message is a hello. A longer message is not read.
 MAX_HELLO_BYTES = 1 << 16
 
 
@@ -24,9 +22,9 @@ class Refusal:
     """Tells the clients of refused connections why.
 
     Arguments:
-        limit: how many connections there may be.
+        limit: the maximum number of connections.
 
-    Threads: `_lock` guards `_answering`, the number of threads that answer, and `_logged`.
+    Threads: `_lock` guards `_answering`, the number of answering threads, and `_logged`.
     """
 
     def __init__(self, services: Services, limit: int) -> None:
@@ -37,12 +35,12 @@ class Refusal:
         remedy = (
             "raise max_connections"
             if services.settings.max_connections
-            else "raise the limit of open files (ulimit -n), or the hard limit if it is at that"
+            else "raise the limit on open files (ulimit -n), or the hard limit if that is reached"
         )
-        self.sentence = f"The server has {limit} connections, which is its limit: close clients that are no longer used, or {remedy}."
+        self.sentence = f"The server has reached its limit of {limit} connections: close unused clients, or {remedy}."
 
-    def refuse(self, sock: Socket) -> None:
-        """Answer the first message of a connection with the reason, in a thread of its own, and close it."""
+    def refuse(self, transport: Transport) -> None:
+        """Reply to the first message of a connection with the reason, in a new thread, and close the connection."""
         self._services.counters.add("connectionsRejected")
         with self._lock:
             first, self._logged = not self._logged, True
@@ -51,42 +49,26 @@ class Refusal:
         if first:
             self._services.log.warning(f"a connection was refused: {self.sentence}")
         if not answered:
-            sock.close()
+            transport.close()
             return
         try:
-            Thread(self._answer, (sock,), "secantus-refuse").start()
+            Thread(self._answer, (transport,), "secantus-refuse").start()
         except RuntimeError:
-            self._end(sock)
+            self._end(transport)
 
-    def _end(self, sock: Socket) -> None:
-        sock.close()
+    def _end(self, transport: Transport) -> None:
+        transport.close()
         with self._lock:
             self._answering -= 1
 
-    def _answer(self, sock: Socket) -> None:
+    def _answer(self, transport: Transport) -> None:
         try:
-            sock.settimeout(TIMEOUT_S)
-            start = _read(sock.recv, HEADER_SIZE)
+            start = transport.receive_exactly(HEADER_SIZE, timeout_s=TIMEOUT_S)
             header = parse_header(start)
             if header.length <= MAX_HELLO_BYTES:
-                message = parse_message(header, start + _read(sock.recv, header.length - HEADER_SIZE))
-                sock.sendall(build_reply(message, error_reply(CommandError(1, self.sentence), self._services), 1))
+                message = parse_message(header, transport.receive_exactly(header.length, start, TIMEOUT_S))
+                transport.send(build_reply(message, error_reply(CommandError(1, self.sentence), self._services), 1))
         except (OSError, EOFError, ProtocolError) as error:
-            self._services.log.debug(f"a refused client did not wait for the reason: {error}")
+            self._services.log.debug(f"could not tell a refused client the reason: {error}")
         finally:
-            self._end(sock)
-
-
-def _read(receive: Callable[[int], bytes], size: int) -> bytes:
-    """Receive exactly so many bytes.
-
-    Raises:
-        EOFError: the other side has closed the connection.
-    """
-    data = b""
-    while len(data) < size:
-        piece = receive(size - len(data))
-        if not piece:
-            raise EOFError(f"closed after {len(data)} of {size} bytes")
-        data += piece
-    return data
+            self._end(transport)

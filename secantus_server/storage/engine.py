@@ -71,8 +71,7 @@ class Engine:
         self._undo = UndoLog()
         self._snapshots = SnapshotStack(self._undo)
         self._pool: list[RecoveryUnit] = []
-        self._exclusive_lock = RLock()
-        self._exclusive_depth = 0
+        self._exclusive_lock, self._exclusive_depth = RLock(), 0
         self._purge_lock = Lock()
         self._statistics_lock = Lock()
         # Checkpoints written, for serverStatus.

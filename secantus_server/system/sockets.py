@@ -1,4 +1,4 @@
-"""Blocking TCP sockets below the module `socket`, whose class test tools replace or disable."""
+"""Blocking TCP sockets and two operations on any socket, below the module `socket`, whose class test tools replace or disable."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 
 #: Maximum number of connections waiting to be accepted.
 BACKLOG = 512
+#: Maximum number of bytes requested at once. `recv` allocates that many, before it is known whether they will come.
+PIECE_BYTES = 1 << 20
 
 
 class Socket(_socket.socket):
@@ -43,3 +45,36 @@ def listen(host: str, port: int) -> Socket:
         listener.close()
         raise
     return listener
+
+
+def receive_exactly(sock: _socket.socket, size: int, start: bytes = b"") -> bytes:
+    """Return exactly `size` bytes. Memory grows with the bytes received, not with `size`.
+
+    Arguments:
+        sock: a socket that blocks, or has a timeout, which then applies to each piece.
+        size: the length of the result.
+        start: bytes that were received before; the result begins with them.
+
+    Raises:
+        EOFError: the peer closed the connection before.
+        OSError: the connection is broken; TimeoutError if nothing arrived within the timeout.
+    """
+    pieces = [start]
+    missing = size - len(start)
+    while missing > 0:
+        piece = sock.recv(min(missing, PIECE_BYTES))
+        if not piece:
+            raise EOFError(f"closed after {size - missing} of {size} bytes")
+        pieces.append(piece)
+        missing -= len(piece)
+    return b"".join(pieces)
+
+
+def peek_closed(sock: _socket.socket) -> bool:
+    """Return whether the peer has closed the connection and everything it sent was received. A broken connection counts as closed."""
+    try:
+        return sock.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True

@@ -87,7 +87,7 @@ class Session:
         self.answers["done" if reply.get("ok") else "error"] += 1
         errors = [reply] if not reply.get("ok") else [*reply.get("writeErrors", [])]
         for error in errors:
-            if "Secantus made a mistake" in error.get("errmsg", ""):
+            if "Internal error in command" in error.get("errmsg", ""):
                 self.blame(f"mistake {error['errmsg']}", command)
             if type(error.get("code")) is not int or not error.get("errmsg") or (error is reply and not error.get("codeName")):
                 self.blame("an error without code, name or text", reply, command)

@@ -1,4 +1,4 @@
-"""A server to talk to, one for each module."""
+"""A server for each test module, and clients of it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def client(server: SecantusDBServer) -> Iterator[RawClient]:
 
 @pytest.fixture
 def clean_server() -> Iterator[SecantusDBServer]:
-    """A server of the test's own."""
+    """A server for one test."""
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as running:
         yield running

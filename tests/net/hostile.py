@@ -1,4 +1,4 @@
-"""Messages that no driver sends: each function makes one from a source of chance."""
+"""Hostile messages: each maker builds one from a random source."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ COMMANDS: list[dict[str, Any]] = [
 
 
 def maker(function: Maker) -> Maker:
-    """Registers one of the makers."""
+    """Register a maker."""
     MAKERS.append(function)
     return function
 
@@ -80,7 +80,7 @@ def some_command(chance: random.Random) -> dict[str, Any]:
 
 
 def valid(chance: random.Random) -> bytes:
-    """A message that is right, of any kind."""
+    """Build a valid message of any kind."""
     document = some_command(chance)
     kind = chance.randrange(5)
     if kind == 0:
@@ -105,14 +105,14 @@ def truncated(chance: random.Random) -> bytes:
 
 
 @maker
-def cut_off_with_its_length_corrected(chance: random.Random) -> bytes:
+def truncated_with_its_length_corrected(chance: random.Random) -> bytes:
     raw = valid(chance)
     raw = raw[: chance.randrange(16, len(raw))]
     return struct.pack("<i", len(raw)) + raw[4:]
 
 
 @maker
-def of_a_wrong_length(chance: random.Random) -> bytes:
+def with_an_invalid_length(chance: random.Random) -> bytes:
     raw = valid(chance)
     length = chance.choice(
         [-1, 0, 15, 16, 17, len(raw) - 1, len(raw) + 1, 48_000_000, 48_000_001, 2**31 - 1, -(2**31), chance.randrange(1 << 31)]
@@ -142,7 +142,7 @@ def with_random_flags(chance: random.Random) -> bytes:
 
 
 def flipped(raw: bytes, chance: random.Random, start: int) -> bytes:
-    """The bytes with some bits turned."""
+    """Return the bytes with some bits flipped."""
     changed = bytearray(raw)
     for _ in range(chance.choice([1, 1, 1, 2, 3, 8])):
         changed[chance.randrange(start, len(changed))] ^= 1 << chance.randrange(8)
@@ -220,7 +220,7 @@ def with_invalid_utf8(chance: random.Random) -> bytes:
 
 
 def nested(levels: int, wrap: Callable[[Any], Any], inner: Any) -> RawBSONDocument | bytes:
-    """A document nested without recursion."""
+    """Build a nested document without recursion."""
     raw = bson.encode(inner)
     for _ in range(levels):
         raw = bson.encode(wrap(RawBSONDocument(raw, CodecOptions(document_class=RawBSONDocument))))
@@ -304,5 +304,5 @@ BOMB = zlib.compress(bytes(47_000_000), 9)
 
 
 def bomb(chance: random.Random) -> bytes:
-    """A small message that would fill the memory; too slow to be sent as often as the others."""
+    """Build a small message that decompresses to 47 MB; too slow to send as often as the others."""
     return op_compressed(b"", BOMB, 2, size=chance.choice([100, 46_000_000, 47_000_000, 47_000_001]))

@@ -1,4 +1,4 @@
-"""A client that sends and receives bytes as it is told to."""
+"""A client that sends and receives raw bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXHAUST_ALLOWED = 1 << 16
 
 
 class RawClient:
-    """One connection."""
+    """A client with one connection."""
 
     def __init__(self, server: SecantusDBServer) -> None:
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=20)
@@ -37,24 +37,24 @@ class RawClient:
         return data
 
     def receive_message(self) -> bytes:
-        """The next whole message."""
+        """Return the next whole message."""
         start = self._read(16)
         return start + self._read(struct.unpack_from("<i", start)[0] - 16)
 
     def receive(self) -> tuple[int, int, dict[str, Any]]:
-        """The next OP_MSG: its flags, what it answers, and its document."""
+        """Return the flags, the `responseTo` and the document of the next OP_MSG."""
         raw = self.receive_message()
         _, _, response_to, op_code, flags = struct.unpack_from("<iiiiI", raw)
         assert op_code == 2013
         return flags, response_to, bson.decode(raw[21:])
 
     def run(self, document: dict[str, Any], flags: int = 0) -> dict[str, Any]:
-        """A command's reply."""
+        """Return the reply to a command."""
         self.send(command(document, flags))
         return self.receive()[2]
 
     def is_closed(self) -> bool:
-        """Whether the server has closed the connection, waiting for it or for data."""
+        """Return whether the server closes the connection instead of sending data; wait for either."""
         try:
             return self.socket.recv(1) == b""
         except ConnectionResetError:
@@ -66,7 +66,7 @@ class RawClient:
 
 @contextlib.contextmanager
 def connected(server: SecantusDBServer) -> Iterator[RawClient]:
-    """A connection for as long as the block runs."""
+    """Connect a client, and close it at the end of the block."""
     client = RawClient(server)
     try:
         yield client

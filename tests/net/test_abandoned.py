@@ -1,4 +1,4 @@
-"""What is ended when its client goes away."""
+"""The commands that are interrupted when their client disconnects."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ from secantus_server.net.listener import _only_reads
         ({"createIndexes": "c"}, False),
     ],
 )
-def test_only_reads_are(body: dict[str, Any], expected: bool) -> None:
+def test_only_reads_are_interrupted(body: dict[str, Any], expected: bool) -> None:
     assert _only_reads(body) is expected

@@ -1,4 +1,4 @@
-"""How many connections there may be, and what the next one is told."""
+"""The connection limit, and the error for connections beyond it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_refused_client_is_told_why(full: tuple[SecantusDBServer, list[RawClie
     reply = refused.run({"hello": 1, "$db": "admin"})
     assert (reply["ok"], reply["errmsg"]) == (
         0.0,
-        "The server has 3 connections, which is its limit: close clients that are no longer used, or raise max_connections.",
+        "The server has reached its limit of 3 connections: close unused clients, or raise max_connections.",
     )
     assert refused.is_closed()
     status = clients[0].run({"serverStatus": 1, "$db": "admin"})["connections"]
@@ -47,10 +47,10 @@ def test_a_driver_shows_the_reason(full: tuple[SecantusDBServer, list[RawClient]
         pytest.raises((ServerSelectionTimeoutError, OperationFailure)) as caught,
     ):
         client.admin.command("ping")
-    assert "close clients that are no longer used" in str(caught.value)
+    assert "close unused clients" in str(caught.value)
 
 
-def test_a_client_that_says_nothing_is_refused_too(full: tuple[SecantusDBServer, list[RawClient]]) -> None:
+def test_a_silent_client_is_refused_too(full: tuple[SecantusDBServer, list[RawClient]]) -> None:
     server, clients = full
     silent = [RawClient(server) for _ in range(40)]
     for client in silent:
@@ -58,10 +58,12 @@ def test_a_client_that_says_nothing_is_refused_too(full: tuple[SecantusDBServer,
     assert clients[0].run({"ping": 1})["ok"] == 1
 
 
-def test_a_place_that_is_free_again_is_given_away(full: tuple[SecantusDBServer, list[RawClient]]) -> None:
+def test_a_connection_is_accepted_after_another_was_closed(full: tuple[SecantusDBServer, list[RawClient]]) -> None:
     server, clients = full
     clients.pop().close()
-    wait_until(lambda: clients[0].run({"serverStatus": 1, "$db": "admin"})["connections"]["available"] == 1, "the place is free")
+    wait_until(
+        lambda: clients[0].run({"serverStatus": 1, "$db": "admin"})["connections"]["available"] == 1, "the closed connection still counts"
+    )
     clients.append(RawClient(server))
     assert clients[-1].run({"ping": 1})["ok"] == 1
 

@@ -1,6 +1,6 @@
-"""Twenty thousand messages that no driver sends: an error reply or a closed connection for each, and a server that is as before.
+"""Fuzzing with hostile messages: each gets an error reply or a closed connection, and the server stays intact.
 
-`SECANTUS_FUZZ_MESSAGES` says how many, `SECANTUS_FUZZ_SEED` where to begin.
+`SECANTUS_FUZZ_MESSAGES` is the number of messages, `SECANTUS_FUZZ_SEED` the seed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.net.hostile import MAKERS, Maker, bomb
 from tests.waiting import wait_until
 from tests.wire.messages import command
 
-# What was written with a date of any year comes back in a reply.
+# Replies return stored dates of any year, beyond those of datetime.
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_MS, unicode_decode_error_handler="surrogateescape"
 )
@@ -42,13 +42,13 @@ def threads_of(daemon: Daemon) -> int:
 
 
 def memory_of(daemon: Daemon) -> int:
-    """Resident kilobytes."""
+    """Return the resident memory in kilobytes."""
     status = Path(f"/proc/{daemon.process.pid}/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
 
 
 def answer_to(daemon: Daemon, data: bytes) -> bytes:
-    """What comes back for these bytes until the server closes the connection; nothing more is sent meanwhile."""
+    """Send bytes and nothing more; return all bytes received until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", daemon.port), timeout=TIMEOUT_S) as sock:
         received = bytearray()
         try:
@@ -62,7 +62,7 @@ def answer_to(daemon: Daemon, data: bytes) -> bytes:
 
 
 def replies_in(received: bytes) -> list[dict[str, Any] | None]:
-    """The replies, checked for their form; a compressed one is None."""
+    """Return the replies after checking their headers; a compressed one is None."""
     replies: list[dict[str, Any] | None] = []
     while received:
         length, _, _, op_code = struct.unpack_from("<iiii", received)
@@ -75,14 +75,14 @@ def replies_in(received: bytes) -> list[dict[str, Any] | None]:
 
 
 def decoded(document: bytes) -> dict[str, Any]:
-    """A reply: what clients stored may have text that is not UTF-8, but the text of an error is readable by every driver."""
+    """Decode a reply. Stored text need not be valid UTF-8, but an error text must be, since every driver decodes it."""
     reply = bson.decode(document, CODEC)
     reply.get("errmsg", "").encode()
     return reply
 
 
 def judge(received: bytes) -> str:
-    """What sort of answer it was."""
+    """Return the kind of a reply."""
     replies = replies_in(received)
     if not replies:
         return "closed"
@@ -90,15 +90,15 @@ def judge(received: bytes) -> str:
     if reply is None:
         return "compressed"
     assert "ok" in reply or not reply, reply
-    if "Secantus made a mistake" in reply.get("errmsg", ""):
+    if "Internal error in command" in reply.get("errmsg", ""):
         return f"mistake: {reply['errmsg']}"
     return "done" if reply.get("ok", 1) else "error"
 
 
 class Fuzzer:
-    """Sends messages from several threads, and counts the answers.
+    """Sends messages from several threads and counts the kinds of replies.
 
-    Threads: `lock` guards `answers` and `wrong`; each thread has its own source of chance.
+    Threads: `lock` guards `answers` and `wrong`; each thread has its own random source.
     """
 
     def __init__(self, daemon: Daemon, seed: int) -> None:
@@ -137,7 +137,7 @@ def ping(daemon: Daemon) -> None:
 
 
 def distinct(wrong: list[str]) -> list[str]:
-    """One of each sort."""
+    """Return one line of each kind."""
     return list({" ".join(line.split(": ")[1:4]): line[:800] for line in wrong}.values())
 
 

@@ -1,4 +1,4 @@
-"""The first hello of a connection: what a client says of itself, and what is refused."""
+"""The client metadata in the first hello of a connection."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def test_client_metadata_is_refused(client: RawClient, metadata: Any, code: int,
         {"application": {}, "driver": DRIVER, "os": OS},
     ],
 )
-def test_client_metadata_is_taken_once(client: RawClient, metadata: Any) -> None:
+def test_client_metadata_is_accepted_once(client: RawClient, metadata: Any) -> None:
     assert hello(client, metadata)["ok"] == 1
     assert hello(client, metadata)["code"] == 186

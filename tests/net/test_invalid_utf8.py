@@ -13,7 +13,7 @@ BYTES = b"AB\xe9D"
 
 
 def run(client: RawClient, document: dict[str, object]) -> bytes:
-    """Send a command with the invalid bytes in its place; return the reply's bytes."""
+    """Send a command with PLACE replaced by the invalid bytes; return the bytes of the reply."""
     client.send(op_msg(body_section(bson.encode(document if "$db" in document else {**document, "$db": "utf8"}).replace(PLACE, BYTES))))
     return client.receive_message()[21:]
 

@@ -1,4 +1,4 @@
-"""Whether a connection's client is in the server's process."""
+"""Detection of clients in the server's own process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_socket_of_another_process(listener: socket.socket) -> None:
         other.wait(10)
 
 
-def test_what_is_no_connection(listener: socket.socket) -> None:
+def test_a_descriptor_without_a_peer(listener: socket.socket) -> None:
     assert not is_own_process(listener.fileno())
     assert not is_own_process(10_000)
 

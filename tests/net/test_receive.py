@@ -1,4 +1,4 @@
-"""Receiving: which connection looks for its next message before it sleeps, and that both ways bring the same bytes."""
+"""The receiver: which connection spins for its next message, and that spinning and blocking receive the same bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONG_US = 60_000_000
 
 
 class Line:
-    """Two ends of a connection; the receiver has one of them."""
+    """Both ends of a connection; the receiver reads from the server's end."""
 
     def __init__(self, turn: Turn, *, is_own: bool = False) -> None:
         self.client, self.server = socket.socketpair()
@@ -24,17 +24,21 @@ class Line:
         self._thread = threading.Thread(target=lambda: self.received.append(self.receiver.receive()))
 
     def call(self, message: bytes) -> bytes:
-        """Send a message, and what the receiver has of it."""
+        """Send a message and return what the receiver receives."""
         self.client.sendall(message)
         return self.receiver.receive()
 
     def begin(self, message: bytes) -> None:
-        """Send a message, and let another thread receive it."""
+        """Send a message and receive it in another thread."""
         self.client.sendall(message)
+        self.start_receiving()
+
+    def start_receiving(self) -> None:
+        """Receive the next message in another thread."""
         self._thread.start()
 
     def finish(self) -> bytes:
-        """What the other thread has received."""
+        """Wait for the other thread and return what it received."""
         self._thread.join(10)
         (message,) = self.received
         return message
@@ -63,7 +67,7 @@ def test_a_message_that_comes_soon_makes_it_eager(line: Line) -> None:
     assert line.call(b"two") == b"two"
 
 
-def test_without_patience_it_always_sleeps() -> None:
+def test_without_patience_it_always_blocks() -> None:
     line = Line(Turn(0))
     assert [line.call(b"x") for _ in range(3)] == [b"x"] * 3
     assert not line.receiver.eager
@@ -78,16 +82,16 @@ def test_an_eager_receiver_waits_for_what_comes_later(line: Line) -> None:
     sender.join()
 
 
-def test_an_eager_receiver_sleeps_when_its_patience_is_at_an_end() -> None:
-    line = Line(Turn(2000))
-    while not line.receiver.eager:
-        line.call(b"soon")
-    timer = threading.Timer(0.05, line.client.sendall, (b"late",))
-    timer.start()
-    assert line.receiver.receive() == b"late"
+def test_an_eager_receiver_blocks_after_its_patience(turn: Turn, line: Line) -> None:
+    line.call(b"one"), line.call(b"two")
+    assert line.receiver.eager
+    blocked = line.receiver.blocked
+    turn.patience_us = 0
+    line.start_receiving()
+    wait_until(lambda: line.receiver.blocked == blocked + 1, "the receiver still spins")
+    line.client.sendall(b"late")
+    assert line.finish() == b"late"
     assert not line.receiver.eager
-    timer.join()
-    line.close()
 
 
 def test_another_connection_takes_the_turn(turn: Turn, line: Line) -> None:
@@ -113,7 +117,7 @@ def test_an_eager_receiver_gives_way_to_another_connection(turn: Turn, line: Lin
     other.close()
 
 
-@pytest.mark.parametrize("calls", [0, 2], ids=["asleep", "eager"])
+@pytest.mark.parametrize("calls", [0, 2], ids=["blocked", "eager"])
 def test_the_end_of_the_connection_is_empty(line: Line, calls: int) -> None:
     for _ in range(calls):
         line.call(b"x")
@@ -121,7 +125,7 @@ def test_the_end_of_the_connection_is_empty(line: Line, calls: int) -> None:
     assert line.receiver.receive() == b""
 
 
-@pytest.mark.parametrize("calls", [0, 2], ids=["asleep", "eager"])
+@pytest.mark.parametrize("calls", [0, 2], ids=["blocked", "eager"])
 def test_the_end_wakes_a_receiver(line: Line, calls: int) -> None:
     for _ in range(calls):
         line.call(b"x")
@@ -141,7 +145,7 @@ def test_a_closed_socket_is_an_error(line: Line) -> None:
 
 @pytest.fixture
 def own_lines() -> Iterator[tuple[Turn, Line, Line]]:
-    """A turn whose holder keeps it for a minute, the holder, and another connection of the server's process."""
+    """A turn that is kept for a minute, its holder, and another connection from the server's process."""
     turn = Turn(LONG_US, LONG_US)
     first, second = Line(turn, is_own=True), Line(turn, is_own=True)
     first.call(b"one"), first.call(b"two")
@@ -161,7 +165,7 @@ def test_a_client_in_the_server_s_process_waits_for_its_turn(own_lines: tuple[Tu
     assert turn.waiting == 0
 
 
-def test_who_had_its_share_hands_the_turn_on(turn: Turn) -> None:
+def test_the_turn_is_passed_on_after_a_share(turn: Turn) -> None:
     turn = Turn(LONG_US, 200_000)
     first, second = Line(turn, is_own=True), Line(turn, is_own=True)
     first.call(b"one"), first.call(b"two")
@@ -171,12 +175,12 @@ def test_who_had_its_share_hands_the_turn_on(turn: Turn) -> None:
         first.call(b"x")
     assert second.finish() == b"mine"
     assert turn.waiting == 0
-    # The second one does not call again: nobody has to wait longer than for its share.
+    # The second one does not call again; the first one waits for no longer than a share.
     assert first.call(b"more") == b"more"
     first.close(), second.close()
 
 
-def test_nobody_waits_for_ever_for_a_long_command() -> None:
+def test_the_wait_for_a_long_command_ends() -> None:
     turn = Turn(LONG_US, 2000)
     lines = [Line(turn, is_own=True) for _ in range(5)]
     lines[0].call(b"one"), lines[0].call(b"two")
@@ -188,7 +192,7 @@ def test_nobody_waits_for_ever_for_a_long_command() -> None:
         line.close()
 
 
-def test_clients_of_other_processes_wait_for_nobody(own_lines: tuple[Turn, Line, Line]) -> None:
+def test_clients_of_other_processes_do_not_wait(own_lines: tuple[Turn, Line, Line]) -> None:
     turn, _first, second = own_lines
     foreign = Line(turn)
     assert [foreign.call(b"theirs") for _ in range(3)] == [b"theirs"] * 3
@@ -198,12 +202,12 @@ def test_clients_of_other_processes_wait_for_nobody(own_lines: tuple[Turn, Line,
 
 
 def echo(line: Line) -> None:
-    """Serve a connection in the way of the server: each message is its own answer."""
+    """Serve a connection as the server does, replying with the message itself."""
     while message := line.receiver.receive():
         line.server.sendall(message)
 
 
-def test_one_thread_with_many_connections_soon_waits_for_none() -> None:
+def test_waiting_is_suspended_for_one_thread_with_many_connections() -> None:
     turn = Turn(300, 2000)
     lines = [Line(turn, is_own=True) for _ in range(3)]
     threads = [threading.Thread(target=echo, args=(line,)) for line in lines]
@@ -215,7 +219,7 @@ def test_one_thread_with_many_connections_soon_waits_for_none() -> None:
             line.client.sendall(b"x")
         assert [line.client.recv(10) for line in lines] == [b"x"] * 3
         rounds += 1
-        assert rounds < 10_000, "it was never found out that looking is in vain"
+        assert rounds < 10_000, "waiting was never suspended"
     for line, thread in zip(lines, threads, strict=True):
         line.client.close()
         thread.join(10)

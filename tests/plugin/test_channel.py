@@ -64,11 +64,11 @@ def test_a_long_message_and_the_end() -> None:
     here, there = socket.socketpair()
     with here, there:
         near, far = Channel(here), Channel(there)
-        assert not near.has_ended
+        assert not near.peek_closed()
         far.send(b"x" * 70_000)
-        assert not near.has_ended
+        assert not near.peek_closed()
         assert near.receive() == b"x" * 70_000
         far.close()
-        assert near.has_ended
+        assert near.peek_closed()
         with pytest.raises(EOFError):
             near.receive()

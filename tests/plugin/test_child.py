@@ -92,7 +92,7 @@ def test_errors_keep_their_types(server: ChildServer) -> None:
     assert caught.value.code == 1
     with pytest.raises(SettingsError, match="unknown setting 'nothing'"):
         ChildServer(nothing=1).start()
-    with pytest.raises(ListenError, match=f"Port {server.port} of 127.0.0.1 is taken"):
+    with pytest.raises(ListenError, match=f"Port {server.port} of 127.0.0.1 is in use"):
         ChildServer(port=server.port, storage_path=":memory:").start()
 
 

@@ -98,7 +98,7 @@ def test_a_port_that_is_taken(project: Project) -> None:
         project.ini("secantus_settings =", f"    port = {port}")
         result = project.run("--secantus")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: *secantus_settings port = {port}: the server cannot be started: Port {port} of * is taken*"])
+    result.stderr.fnmatch_lines([f"ERROR: *secantus_settings port = {port}: the server cannot be started: Port {port} of * is in use*"])
 
 
 def two_free_ports() -> int:

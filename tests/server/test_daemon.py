@@ -97,7 +97,7 @@ def test_a_second_process_on_the_directory(tmp_path: Path) -> None:
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server:
         text = complaint("--port", str(server.port), "--storage-path", tmp_path)
-    assert text == f"Port {server.port} of 127.0.0.1 is taken by another process; choose another port, or 0 for a free one."
+    assert text == f"Port {server.port} of 127.0.0.1 is in use by another process; choose another port, or 0 for a free one."
 
 
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:

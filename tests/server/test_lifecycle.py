@@ -123,7 +123,7 @@ def test_the_address_for_clients(host: str, expected: str) -> None:
 
 def test_a_port_that_is_taken(server: SecantusDBServer) -> None:
     with pytest.raises(
-        ListenError, match=rf"^Port {server.port} of 127.0.0.1 is taken by another process; choose another port, or 0 for a free one.$"
+        ListenError, match=rf"^Port {server.port} of 127.0.0.1 is in use by another process; choose another port, or 0 for a free one.$"
     ):
         memory_server(port=server.port).start()
 

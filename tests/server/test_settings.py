@@ -112,9 +112,9 @@ def test_a_file_that_is_not_there() -> None:
         ({"port": 65536}, "port must be between 0 and 65535, not 65536."),
         ({"port": -1}, "port must not be negative: -1."),
         ({"sync_on_commit": 1}, "sync_on_commit must be true or false, not 1."),
-        ({"host": 5}, "host must be a text, not 5."),
-        ({"host": ""}, "host must name an address to listen on."),
-        ({"storage_path": ""}, "storage_path must name a directory, or be ':memory:'."),
+        ({"host": 5}, "host must be a string, not 5."),
+        ({"host": ""}, "host must be a host name or an address to listen on."),
+        ({"storage_path": ""}, "storage_path must be a directory or ':memory:'."),
         ({"log_level": "loud"}, "log_level must be one of debug, info, warning, error, not 'loud'."),
         ({"max_connections": -1}, "max_connections must not be negative: -1."),
     ],
@@ -152,7 +152,7 @@ def test_help_names_every_setting_with_its_default() -> None:
     text = " ".join(build_parser().format_help().split())
     for field in fields(Settings):
         assert f"--{field.name.replace('_', '-')}" in text
-    for part in ("(default: 27017)", "(default: ./secantus-data)", "(default: secantus)", "Flags win over the config file"):
+    for part in ("(default: 27017)", "(default: ./secantus-data)", "(default: secantus)", "Flags override the config file"):
         assert part in text
 
 

@@ -103,12 +103,12 @@ def nested(depth: int) -> bytes:
     ("document", "code", "text"),
     [
         (b"\x0b\0\0\0\x10ab\1\0\0\0", 22, "Invalid BSON"),
-        (b"\x0e\0\0\0\2a\0\3\0\0\0x\0\0", 22, "wrong length"),
+        (b"\x0e\0\0\0\2a\0\3\0\0\0x\0\0", 22, "invalid length"),
         (b"\x08\0\0\0\x55a\0\0", 22, "Invalid BSON"),
         (nested(202), 15, "exceeds maximum nested object depth: 200"),
         (nested(5000), 15, "exceeds maximum nested object depth: 200"),
     ],
-    ids=["cut off", "length", "type", "depth", "abyss"],
+    ids=["truncated", "length", "type", "depth", "abyss"],
 )
 @pytest.mark.parametrize("in_sequence", [False, True])
 @pytest.mark.parametrize("flags", [0, MORE_TO_COME])

@@ -1,0 +1,67 @@
+"""The transport over TCP without encryption."""
+
+from __future__ import annotations
+
+import _socket
+from collections.abc import Callable
+
+from secantus_server.diagnostics.cores import usable_cores
+from secantus_server.net._peers import is_own_process
+from secantus_server.net._receive import Receiver, Turn
+from secantus_server.system.sockets import Socket, peek_closed, receive_exactly
+
+# How long a connection spins for the next message before blocking: pymongo's turnaround is 50 to 100 microseconds.
+PATIENCE_US = 300
+# How long a connection keeps the turn while other clients of the server's process wait. Long compared with the wakeups that a change of
+# turn costs; of ten threads that call without pause, each waits at most nine times as long.
+SHARE_US = 2000
+
+
+def new_turn() -> Turn:
+    """Return the turn that the connections of one server share. With one core only, spinning would keep the client from running."""
+    return Turn(PATIENCE_US, SHARE_US) if usable_cores() > 1 else Turn(0)
+
+
+class PlainTransport:
+    """A Transport over a TCP socket.
+
+    Arguments:
+        sock: a blocking socket, which the transport owns from now on.
+        turn: shared by the connections of a server.
+    """
+
+    # Bound methods of compiled objects, without a Python frame around them: both run once per message.
+    receive: Callable[[], bytes]
+    send: Callable[[bytes], None]
+
+    def __init__(self, sock: Socket, turn: Turn) -> None:
+        self._sock = sock
+        self.receive = Receiver(sock, turn, is_own_process(sock.fileno())).receive
+        self.send = sock.sendall
+
+    def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
+        """Return exactly `size` bytes, as `Transport.receive_exactly` does."""
+        if timeout_s is None:
+            return receive_exactly(self._sock, size, start)
+        self._sock.settimeout(timeout_s)
+        try:
+            return receive_exactly(self._sock, size, start)
+        finally:
+            # The compiled receiver needs a blocking socket.
+            self._sock.settimeout(None)
+
+    def peek_closed(self) -> bool:
+        """Return whether the client has closed the connection, as `Transport.peek_closed` does."""
+        return peek_closed(self._sock)
+
+    def shut_down(self) -> None:
+        """Shut down the socket in both directions.
+
+        Raises:
+            OSError: it is not connected any more.
+        """
+        self._sock.shutdown(_socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the socket's descriptor."""
+        self._sock.close()

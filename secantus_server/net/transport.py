@@ -1,0 +1,67 @@
+"""The interface between a connection and the bytes of its client.
+
+`net/plain.py` implements it over TCP. Another kind of transport, such as TLS, is one more file, and a branch in `Listener` that selects it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Transport(Protocol):
+    """A reliable byte stream to one client.
+
+    Threads: the serving thread is the one that runs `Connection.serve` or refuses the connection. Only that thread calls the methods,
+    except that any thread may call `peek_closed` and `shut_down`, and that a connection without a thread may be closed by any. Closing
+    under a thread that still reads is an error: the operating system may reuse the descriptor for another connection.
+    The accept thread constructs a transport, which must not block: a handshake belongs to the first `receive` or `receive_exactly`.
+    """
+
+    def receive(self) -> bytes:
+        """Return the bytes that are available, waiting for at least one; empty at the end of the stream. For the serving thread.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+
+    def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
+        """Return exactly `size` bytes. For the serving thread.
+
+        Memory must grow with the bytes received, not with `size`, which is only what a client announces.
+
+        Arguments:
+            size: the length of the result.
+            start: bytes that were received before; the result begins with them. At most `size` bytes.
+            timeout_s: the maximum wait for each piece; None waits without limit.
+
+        Raises:
+            EOFError: the stream ended before.
+            TimeoutError: nothing arrived within the timeout.
+            OSError: the connection is broken.
+        """
+
+    def send(self, data: bytes) -> None:
+        """Send all bytes, waiting while the client does not read. For the serving thread.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+
+    def peek_closed(self) -> bool:
+        """Return whether the client has closed the connection and all its bytes were received, without waiting. For any thread.
+
+        Raises nothing: a broken connection counts as closed.
+        """
+
+    def shut_down(self) -> None:
+        """End the stream in both directions: a waiting `receive` or `send` of the serving thread returns or raises. For any thread.
+
+        Raises:
+            OSError: the stream has already ended.
+        """
+
+    def close(self) -> None:
+        """Release the resources without ending the stream, which a fork of the process may still use. For the serving thread.
+
+        Raises nothing. A second call does nothing.
+        """

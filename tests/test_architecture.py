@@ -195,6 +195,21 @@ def test_imports_point_downwards(path: Path) -> None:
     assert not wrong, f"{relative(path)} may not import {sorted(wrong)}: move the needed code to a lower package, or pass it in from above."
 
 
+@pytest.mark.parametrize("path", sorted((PACKAGE / "commands").glob("*/*.py")), ids=relative)
+def test_no_chapter_of_commands_imports_another(path: Path) -> None:
+    imported = re.findall(r"secantus_server\.commands\.(\w+)", path.read_text(encoding="utf-8"))
+    wrong = set(imported) - {path.parent.name}
+    assert not wrong, f"{relative(path)} imports {sorted(wrong)}: move what the chapters share to work/."
+
+
+@pytest.mark.parametrize("path", sorted(path for part in ("commands", "work") for path in (PACKAGE / part).rglob("*.py")), ids=relative)
+def test_commands_import_at_the_top(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    lazy = sorted({node.lineno for scope in scopes for node in ast.walk(scope) if isinstance(node, ast.Import | ast.ImportFrom)})
+    assert not lazy, f"{relative(path)} imports inside a function, in line {lazy}: move what both modules need further down."
+
+
 def test_the_table_has_no_circle() -> None:
     order = list(MAY_IMPORT)
     for part, below in MAY_IMPORT.items():

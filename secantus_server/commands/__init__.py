@@ -1,1 +1,1 @@
-"""The commands: one file for each, and what they share."""
+"""The commands, a file each, in chapters; what several of them need is in work/."""

@@ -1,4 +1,4 @@
-"""Imports every module of this package, so that each command registers itself."""
+"""The registration of all commands: importing a module of this package registers its commands."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from secantus_server.modules import import_modules
 
 
 def load_commands() -> None:
-    """Make all commands known; a second call does nothing more."""
+    """Register all commands; a second call does nothing."""
     import_modules("secantus_server.commands", secantus_server.commands.__path__)

@@ -16,9 +16,13 @@ from secantus_server.errors import CommandError, not_supported
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.request import Request
+    from secantus_server.dispatch.unit_of_work import ReadTransaction
 
 Reply = dict[str, Any]
 Handler = Callable[["Request", dict[str, Any]], Reply]
+
+#: Explains a command from its request, its parsed fields, the transaction to read in, and the `query.explain.Runner` of its plans.
+Explainer = Callable[["Request", dict[str, Any], "ReadTransaction", Any], Reply]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Command:
 _COUNTERS = {"find": "query", "insert": "insert", "update": "update", "delete": "delete", "getMore": "getmore"}
 
 _COMMANDS: dict[str, Command] = {}
+_EXPLAINERS: dict[str, Explainer] = {}
 
 
 def command(
@@ -91,6 +96,26 @@ def command(
         return handler
 
     return register
+
+
+def explains(name: str) -> Callable[[Explainer], Explainer]:
+    """Register the function that explains a command: it returns the sections of the reply, and changes nothing."""
+
+    def register(explainer: Explainer) -> Explainer:
+        assert name not in _EXPLAINERS, f"the command {name} has two explainers"
+        _EXPLAINERS[name] = explainer
+        return explainer
+
+    return register
+
+
+def find_explainer(name: str) -> Explainer | None:
+    """Return the explainer of a command, or None if it cannot be explained.
+
+    Arguments:
+        name: the command's name, not an alias.
+    """
+    return _EXPLAINERS.get(name)
 
 
 def find_command(name: str) -> Command:

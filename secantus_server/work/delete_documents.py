@@ -1,23 +1,74 @@
-"""Deletion of documents, by commands and by TTL indexes."""
+"""Deletes, for the commands and for TTL indexes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.transaction_numbers import check_single
 from secantus_server.dispatch.unit_of_work import Transaction, UnitOfWork, concerns_store
 from secantus_server.errors import CommandError
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.reading import command_context
+from secantus_server.work.writing import check_not_view
+
+
+def parse_delete(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> CanonicalQuery:
+    """Parse a delete statement.
+
+    Arguments:
+        collection: the collection to delete from, or None if it does not exist.
+
+    Raises:
+        CommandError: the statement is not valid.
+    """
+    limit = a.integer()("delete.deletes.limit", spec["limit"])
+    if limit not in (0, 1):
+        raise CommandError(9, f"The limit field in delete objects must be 0 or 1. Got {limit}")
+    check_single(request, limit == 0, "limit=0")
+    ctx = command_context(request, let=let, collation=spec["collation"], collection=collection)
+    return parse_query(spec["q"], ctx, hint=spec["hint"], limit=limit)
+
+
+def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
+    """Parse a delete statement and run it; return the number of deleted documents.
+
+    Raises:
+        CommandError: the statement is not valid, or the operation was interrupted; documents that are already deleted stay deleted.
+    """
+    services, check = request.services, request.operation.check
+
+    def body(transaction: Transaction) -> CanonicalQuery | Deleted:
+        collection = transaction.catalog.find(request.db, name)
+        check_not_view(collection)
+        query = parse_delete(request, collection, spec, let)
+        if not query.limit:
+            return query
+        if collection is None:
+            return Deleted()
+        first = plan_of(collection, query).first(transaction.unit, check)
+        return delete_documents(services, transaction, collection, [] if first is None else [first], check)
+
+    outcome = request.work.write(body, check)
+    if isinstance(outcome, CanonicalQuery):
+        return delete_matches(services, request.work, Targets(services, request.db, name, outcome, check, stay=False), check)
+    if outcome.failure is not None:
+        raise outcome.failure
+    return outcome.deleted
 
 
 def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check: Callable[[], None]) -> int:
-    """Delete every document that a statement matches, a batch at a time; return their number.
+    """Delete every document that a statement matches, in batches; return the number of deleted documents.
 
     Raises:
-        CommandError: the error of `check`, or 175; earlier documents remain deleted.
+        CommandError: from `check`, or 175 QueryPlanKilled; documents that are already deleted stay deleted.
     """
 
     def body(transaction: Transaction) -> Deleted:
@@ -36,7 +87,7 @@ def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check
 
 
 class Deleted(NamedTuple):
-    """The number of deleted documents, and the error that stopped the deletion."""
+    """The number of deleted documents, and the error that stopped the delete, if any."""
 
     deleted: int = 0
     failure: CommandError | None = None
@@ -45,13 +96,13 @@ class Deleted(NamedTuple):
 def delete_documents(
     services: Services, transaction: Transaction, collection: Collection, documents: list[Target], check: Callable[[], None]
 ) -> Deleted:
-    """Delete at least the first document, and the others until the transaction is large.
+    """Delete documents until the transaction is large, but at least the first one.
 
     Arguments:
-        check: raises if the operation was killed or timed out; earlier documents remain deleted.
+        check: raises to interrupt the operation; documents that are already deleted stay deleted.
     """
     writer = DocumentWriter(services, transaction, collection)
-    # A single document, the usual case, needs no pace.
+    # A single document, the usual case, needs no pacing.
     pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
     deleted = 0
     try:

@@ -21,8 +21,8 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.query.clustered import natural_scan
 from secantus_server.work.cap import Cap
+from secantus_server.work.document_validation import validation_of
 from secantus_server.work.special_collections import check_printable
-from secantus_server.work.validation import validation_of
 
 
 def prepare_made_document(document: bytes, clock: Clock) -> bytes:

@@ -27,12 +27,13 @@ from secantus_server.query.canonical import CanonicalQuery, natural_direction
 from secantus_server.query.equality import EqualityFinder, equality_finder
 from secantus_server.query.find import count_all
 from secantus_server.query.point import point_index
+from secantus_server.work.catalog_entries import catalog_entries
+from secantus_server.work.collection_statistics import collection_statistics, index_statistics
 from secantus_server.work.collections import recall
 from secantus_server.work.current_operations import current_operations
 from secantus_server.work.document_writer import prepare_made_document
 from secantus_server.work.merge_target import MergeTarget, merge_documents
 from secantus_server.work.replace_collection import replace_collection
-from secantus_server.work.statistics import catalog_entries, collection_statistics, index_statistics
 from secantus_server.work.system_collections import source_of
 
 T = TypeVar("T")

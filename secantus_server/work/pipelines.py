@@ -1,4 +1,4 @@
-"""Execution of pipelines over a collection, a view or nothing: for aggregate, and for every read of a view."""
+"""Pipelines over a collection, a view or nothing, for aggregate and for every read of a view."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def make_context(
     scope: ReadScope,
     transaction: ReadTransaction | None = None,
 ) -> PipelineContext:
-    """Return the context of the command's pipeline."""
+    """Return the context of a command's pipeline."""
     parse = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     return PipelineContext(
         parse,
@@ -58,8 +58,8 @@ class OpenPipeline:
     Arguments:
         pipeline: its stages.
         documents: its output.
-        scope: its scans.
-        at: the cluster time read at with read concern "snapshot", else None.
+        scope: its open scans.
+        at: the timestamp of the snapshot, for the read concern "snapshot".
     """
 
     pipeline: Pipeline
@@ -70,25 +70,44 @@ class OpenPipeline:
 
 @contextmanager
 def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
-    """Open a pipeline over a collection, a view or nothing; it reads one state of the store until the block ends.
+    """Open a pipeline over a collection, a view or nothing; until the block ends it reads from one snapshot of the store.
 
     Raises:
         CommandError: if the pipeline is invalid.
     """
     with request.work.reading() as transaction:
         scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
-        collection = transaction.catalog.find(request.db, name) if name is not None else None
-        ctx = make_context(request, name, collection, args, scope, transaction)
-        stages, source = resolve_view(transaction.catalog, request.db, name, args["pipeline"])
-        pipeline = parse_pipeline(args["pipeline"], ctx)
-        if stages is not args["pipeline"]:
-            if pipeline.stages:
-                pipeline.stages[0].check_view(f"{request.db}.{name}")
-            pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope, transaction))
+        ctx, pipeline, source = prepare_pipeline(request, name, args, scope, transaction)
         at = snapshot_time(request, transaction.unit)
         documents: Iterator[bytes]
         documents = pipeline.run(()) if source is None else ctx.host.documents(request.db, source, pipeline)
         yield OpenPipeline(pipeline, materialized(documents, None if pipeline.writes else at), scope, at)
+
+
+def prepare_pipeline(
+    request: Request, name: str | None, args: dict[str, Any], scope: ReadScope, transaction: ReadTransaction
+) -> tuple[PipelineContext, Pipeline, str | None]:
+    """Parse a pipeline over a collection, a view or nothing.
+
+    Arguments:
+        args: `pipeline`, `let`, `collation` and `hint`, and aggregate's other options if it has them.
+        scope: the pipeline reads in it.
+
+    Returns:
+        its context, the pipeline with the stages of the views in front, and the collection that it reads.
+
+    Raises:
+        CommandError: the pipeline is not valid.
+    """
+    collection = transaction.catalog.find(request.db, name) if name is not None else None
+    ctx = make_context(request, name, collection, args, scope, transaction)
+    stages, source = resolve_view(transaction.catalog, request.db, name, args["pipeline"])
+    pipeline = parse_pipeline(args["pipeline"], ctx)
+    if stages is not args["pipeline"]:
+        if pipeline.stages:
+            pipeline.stages[0].check_view(f"{request.db}.{name}")
+        pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope, transaction))
+    return ctx, pipeline, source
 
 
 def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:
@@ -102,7 +121,7 @@ def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batc
 
 
 def _run_writing(request: Request, cursor: Cursor) -> Reply:
-    """Run a pipeline that ends in `$out` or `$merge`; its output is empty."""
+    """Run a pipeline that ends with `$out` or `$merge`; its output is empty."""
     while not cursor.exhausted:
         cursor.first_batch(1 << 60)
     cursor.close()
@@ -114,7 +133,7 @@ def _run_writing(request: Request, cursor: Cursor) -> Reply:
 
 
 def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
-    """Resolve a view, also one of a view; return the complete pipeline and the underlying collection's name."""
+    """Return the pipeline with the stages of the view, or of a chain of views, in front, and the name of the collection below."""
     while name is not None:
         collection = catalog.find(db, name)
         if collection is None or not collection.is_view:
@@ -125,13 +144,22 @@ def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[d
 
 
 def run_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
-    """Run a pipeline on a view, for find."""
-    arguments = {"pipeline": stages, **{option: args.get(option) for option in ("let", "collation", "hint", "allowDiskUse")}}
-    return run_aggregate(request, name, arguments, args["batchSize"])
+    """Run another command's read of a view as a pipeline."""
+    return run_aggregate(request, name, view_arguments(stages, args), args["batchSize"])
+
+
+def view_arguments(stages: list[dict[str, Any]], args: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the pipeline that runs another command's read of a view.
+
+    Arguments:
+        stages: the read as a pipeline.
+        args: the read's arguments.
+    """
+    return {"pipeline": stages, **{option: args.get(option) for option in ("let", "collation", "hint", "allowDiskUse")}}
 
 
 def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]]) -> None:
-    """Validate the pipeline of a view to create.
+    """Check the pipeline of a view definition.
 
     Raises:
         CommandError: if it is invalid, or writes.

@@ -1,4 +1,4 @@
-"""Collations through the commands: where they come from, what they reach, what indexes do with them."""
+"""Collations in commands: their sources, their scope, and their effect on indexes."""
 
 from __future__ import annotations
 

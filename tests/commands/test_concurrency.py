@@ -1,4 +1,4 @@
-"""Many threads that change the catalog and write at the same time: nobody waits for ever, and what is left is sound."""
+"""Concurrent changes of the catalog and writes: no thread blocks for ever, and the data stays consistent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-# What may happen to a command while others drop, rename and build.
+# The errors that a command may get while other threads drop, rename and build indexes.
 EXPECTED = {26, 27, 48, 85, 86, 276, 11000}
 
 

@@ -1,4 +1,4 @@
-"""Every loop over documents ends when the operation's time is over or it is killed, and keeps what MongoDB would keep."""
+"""Every loop over documents ends when the operation exceeds its time limit or is killed, and keeps the writes that MongoDB keeps."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from secantus_server.work.ttl import delete_expired
 
 _numbers = itertools.count()
 COUNT = 3000
-# What is written before the time is over depends on how often a command looks at the clock, but a tenth is enough for all.
+# How much is written within the limit depends on how often a command reads the clock; ten reads interrupt every command.
 LIMIT_MS = 10
-# So many, and the scan is through and some documents are written, but not all.
+# After this many reads of the clock the scan is complete and some documents are written, but not all.
 SOME_LOOKS = 50
 
 
 class TickingClock(Clock):
-    """A clock on which a millisecond passes whenever somebody looks at it, so that a time limit is a number of looks."""
+    """A clock that advances by a millisecond with each read, so that a time limit is a number of reads."""
 
     def __init__(self) -> None:
         super().__init__(seed=1)
@@ -34,7 +34,7 @@ class TickingClock(Clock):
         self.on_look: Callable[[], None] = lambda: None
 
     def monotonic(self) -> float:
-        """The number of looks, as seconds."""
+        """Return the time in seconds: a millisecond per read."""
         self.on_look()
         return next(self._ticks) / 1000
 
@@ -65,7 +65,7 @@ def db(client: MongoClient[dict[str, Any]]) -> Iterator[Database[dict[str, Any]]
 
 
 def interrupted(db: Database[dict[str, Any]], command: dict[str, Any]) -> None:
-    """Run a command whose time is over long before it is done."""
+    """Run a command that exceeds its time limit."""
     with pytest.raises(OperationFailure) as caught:
         db.command({**command, "maxTimeMS": LIMIT_MS})
     assert caught.value.code == 50, caught.value
@@ -136,7 +136,7 @@ def test_an_out_leaves_the_collection_as_it_was(db: Database[dict[str, Any]]) ->
     assert list(db.d.find()) == [{"_id": "old"}]
 
 
-# A scan of 400 documents looks at the clock five times; the others come from the stages.
+# A scan of 400 documents reads the clock five times; the stages do the other reads.
 PIPELINES: dict[str, list[dict[str, Any]]] = {
     "group": [{"$group": {"_id": "$n"}}],
     "group, then more": [{"$limit": 400}, {"$group": {"_id": "$n"}}, {"$unwind": "$_id"}, {"$match": {"_id": -1}}],
@@ -233,7 +233,7 @@ def test_a_pass_of_the_ttl_monitor(db: Database[dict[str, Any]], server: Secantu
 
 
 def test_kill_op_ends_an_update(db: Database[dict[str, Any]], server: SecantusDBServer, clock: TickingClock) -> None:
-    """The clock kills the update once it has been looked at often enough, as another client could."""
+    """The clock kills the operation after a number of reads, in place of another client."""
     operations = server.services.operations
     looks = itertools.count()
 
@@ -251,7 +251,7 @@ def test_kill_op_ends_an_update(db: Database[dict[str, Any]], server: SecantusDB
 
 @pytest.mark.parametrize("command", ["killSessions", "killAllSessions"])
 def test_to_kill_a_session_ends_its_update(db: Database[dict[str, Any]], clock: TickingClock, command: str) -> None:
-    """The clock asks for it once it has been looked at often enough."""
+    """The clock sends the command over another connection after a number of reads."""
     looks = itertools.count()
     with db.client.start_session() as session, MongoClient[dict[str, Any]](*db.client.address) as other:
         other.admin.command("ping")

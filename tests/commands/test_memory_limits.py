@@ -1,4 +1,4 @@
-"""Stages that may not use the disk, and accumulators that hold too much. setParameter lowers the limits."""
+"""The memory limits of stages without allowDiskUse and of accumulators; setParameter lowers them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GROUP_TEXT = "Exceeded memory limit for $group, but didn't allow external sort. 
 
 @pytest.fixture(scope="module")
 def limited(client: Any) -> Iterator[Database]:
-    """20 documents of 1000 bytes, and limits of half as much."""
+    """Insert 20 documents of 1000 bytes, and set the limits to half of that."""
     client.admin.command({"setParameter": 1, **dict.fromkeys(PARAMETERS.values(), LIMIT)})
     db = client.memory_limits
     db.pages.insert_many([{"_id": n, "rank": -n, "next": n + 1, "one": 1, "text": f"{n:03}" + "x" * 960} for n in range(20)])

@@ -1,4 +1,4 @@
-"""Whoever waits for the store waits no longer than the operation may run."""
+"""A command that waits for access to the store waits no longer than its time limit."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pymongo.errors import OperationFailure
 from secantus_server.server import SecantusDBServer
 from tests.waiting import wait_until
 
-# These need the store for themselves, or change the catalog.
-ALONE: dict[str, dict[str, Any]] = {
+# Commands that need exclusive access to the store, or change the catalog.
+EXCLUSIVE: dict[str, dict[str, Any]] = {
     "createIndexes": {"createIndexes": "c", "indexes": [{"key": {"y": 1}, "name": "y"}]},
     "dropIndexes": {"dropIndexes": "c", "index": "x_1"},
     "collMod": {"collMod": "c", "validator": {"x": 1}},
     "convertToCapped": {"convertToCapped": "c", "size": 1000},
     "renameCollection": {"renameCollection": "DB.c", "to": "DB.d"},
 }
-# These begin a transaction.
+# Commands that begin a transaction.
 OTHERS: dict[str, dict[str, Any]] = {
-    **ALONE,
+    **EXCLUSIVE,
     "create": {"create": "d"},
     "drop": {"drop": "c"},
     "dropDatabase": {"dropDatabase": 1},
@@ -46,7 +46,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def waiting(db: Database[dict[str, Any]], server: SecantusDBServer) -> Iterator[Database[dict[str, Any]]]:
-    """A database for commands that might wait for ever; the test fails then, as their client gives up."""
+    """A database whose client has a socket timeout, so that a test fails if a command waits for ever."""
     db.c.insert_one({"_id": 1, "x": 1})
     db.c.create_index("x")
     with MongoClient(server.uri, retryWrites=False, socketTimeoutMS=20_000) as client:
@@ -67,16 +67,16 @@ def fails(db: Database[dict[str, Any]], command: dict[str, Any], code: int, **op
     assert caught.value.code == code, caught.value
 
 
-@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("name", EXCLUSIVE)
 def test_behind_a_long_transaction(waiting: Database[dict[str, Any]], server: SecantusDBServer, name: str) -> None:
     with server.services.engine.transaction():
-        fails(waiting, ALONE[name], 50, maxTimeMS=1)
-        # Nobody is kept out by the one that has given up.
+        fails(waiting, EXCLUSIVE[name], 50, maxTimeMS=1)
+        # The command that timed out does not keep others out.
         assert waiting.c.find_one() == {"_id": 1, "x": 1}
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_behind_one_who_has_the_store_for_himself(waiting: Database[dict[str, Any]], server: SecantusDBServer, name: str) -> None:
+def test_behind_exclusive_access(waiting: Database[dict[str, Any]], server: SecantusDBServer, name: str) -> None:
     with server.services.engine.exclusive():
         fails(waiting, OTHERS[name], 50, maxTimeMS=1)
 

@@ -1,4 +1,4 @@
-"""What a write concern that one node cannot meet comes to: the write is made, and the reply says so."""
+"""A write concern that a single node cannot satisfy: the write happens, and the reply has a writeConcernError."""
 
 from __future__ import annotations
 

@@ -310,6 +310,15 @@ def test_a_view_is_explained_as_its_pipeline(filled: Database) -> None:
         ({"aggregate": "c", "pipeline": [], "cursor": {}, "explain": True, "writeConcern": {"w": 1}}, 9),
         ({"explain": {"find": "c", "writeConcern": {"w": 1}}}, 72),
         ({"explain": {"find": "c"}, "writeConcern": {"w": 1}}, 72),
+        # Explaining a command raises the errors of running it.
+        ({"explain": {"find": "c", "awaitData": True}}, 9),
+        ({"explain": {"find": "c", "tailable": True}}, 2),
+        ({"explain": {"count": "c", "query": {"$expr": {"$lt": ["$a", "$$NOW"]}}}}, 51144),
+        ({"explain": {"distinct": "c", "key": "a\0b"}}, 31032),
+        ({"explain": {"update": "c", "updates": [{"q": {}, "u": [{"$nothing": 1}]}]}}, 40324),
+        ({"explain": {"delete": "c", "deletes": [{"q": {}, "limit": 2}]}}, 9),
+        ({"explain": {"findAndModify": "c"}}, 9),
+        ({"explain": {"aggregate": "", "pipeline": [], "cursor": {}}}, 73),
     ],
 )
 def test_errors(filled: Database, command: dict[str, Any], code: int) -> None:

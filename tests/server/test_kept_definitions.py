@@ -132,6 +132,12 @@ def test_explain_plans_with_its_indexes(db: Database[dict[str, Any]], undone: Ma
     assert "mail_1" in str(db.member.find({"mail": {"$gt": "a"}}).explain())
 
 
+def test_explain_of_a_view_plans_with_the_indexes_of_its_source(db: Database[dict[str, Any]], undone: Made) -> None:
+    db.command("create", "people", viewOn="member", pipeline=[])
+    undone(lambda: make_member(db))
+    assert "mail_1" in str(db.people.find({"mail": {"$gt": "a"}}).explain())
+
+
 def test_an_index_on_an_older_collection_is_there_at_once(db: Database[dict[str, Any]], undone: Made) -> None:
     db.old.insert_many([{"_id": 1, "n": 1}, {"_id": 2, "n": 2}])
     undone(lambda: (db.old.delete_one({"_id": 1}), db.old.create_index("n", unique=True)))

@@ -1,1 +1,1 @@
-"""Parameters, running operations, the plan cache, maintenance."""
+"""The commands on parameters, running operations, the plan cache and maintenance."""

@@ -1,4 +1,4 @@
-"""currentOp and killOp: what the server is doing.
+"""currentOp, killOp and lockInfo.
 
 https://www.mongodb.com/docs/manual/reference/command/currentOp/
 """
@@ -15,7 +15,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.mql.match import parse_match
 from secantus_server.work.current_operations import current_operations
 
-# Fields of the command that are no conditions on an operation.
+# The fields of the command that are not part of the filter on operations.
 _OPTIONS = frozenset(["currentOp", "$all", "$ownOps", *a.GENERIC])
 
 
@@ -24,7 +24,7 @@ def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     """List the running operations."""
     conditions = {key: value for key, value in request.body.items() if key not in _OPTIONS}
     match = parse_match(conditions, request.parse_context())
-    # `$ownOps` asks for the operations of one's own user: there are no users.
+    # `$ownOps` has no effect: operations do not belong to users.
     everything = bool(request.body.get("$all"))
     operations = current_operations(request.services, {"idleConnections": everything, "idleCursors": everything})
     return {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
@@ -39,5 +39,5 @@ def kill_op(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("lockInfo", lenient=True, admin_only=True, privileges=on_cluster("serverStatus"))
 def lock_info(_request: Request, _args: dict[str, Any]) -> Reply:
-    """List the locks that are held: there are none, for writers are told apart by their transactions."""
+    """List the held locks: none, since transactions isolate the writers."""
     return {"lockInfo": []}

@@ -14,7 +14,7 @@ from secantus_server.dispatch.request import Request
     "getDefaultRWConcern", {"inMemory": a.strict_boolean()}, admin_only=True, in_api_v1=True, privileges=on_cluster("getDefaultRWConcern")
 )
 def get_default_rw_concern(request: Request, args: dict[str, Any]) -> Reply:
-    """Tell the concerns of commands that name none: those that MongoDB has built in."""
+    """Return the default read and write concerns, which are MongoDB's built-in ones."""
     reply: Reply = {
         "defaultReadConcern": {"level": "local"},
         "defaultWriteConcern": {"w": "majority", "wtimeout": 0},

@@ -1,4 +1,4 @@
-"""shutdown, fsync, compact and what else an operator asks of a server.
+"""shutdown, fsync, compact and other maintenance commands.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-administration/
 """
@@ -17,7 +17,7 @@ from secantus_server.version import FEATURE_COMPATIBILITY
 from secantus_server.work.collections import recall
 from secantus_server.work.writing import check_not_view
 
-# What 8.2 can be downgraded to.
+# The version that 8.2 can be downgraded to.
 OLDER_COMPATIBILITY = "8.0"
 
 
@@ -35,16 +35,16 @@ def shutdown(request: Request, _args: dict[str, Any]) -> Reply:
     privileges=on_cluster("fsync"),
 )
 def fsync(request: Request, args: dict[str, Any]) -> Reply:
-    """Write everything to the disk."""
+    """Write a checkpoint to disk."""
     if args["lock"]:
-        raise not_supported("fsync with lock", "copy the data after stopping the server")
+        raise not_supported("fsync with lock", "stop the server and copy its data directory")
     request.services.engine.checkpoint()
     return {"numFiles": 1}
 
 
 @command("fsyncUnlock", lenient=True, admin_only=True, privileges=on_cluster("unlock"))
 def fsync_unlock(_request: Request, _args: dict[str, Any]) -> Reply:
-    """End the lock of fsync: there is none.
+    """Refuse to release the fsync lock, since fsync cannot take it.
 
     Raises:
         CommandError: 20 IllegalOperation.
@@ -54,7 +54,7 @@ def fsync_unlock(_request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("shardingState", lenient=True, admin_only=True, privileges=on_cluster("shardingState"))
 def sharding_state(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Answer that the server is not part of a sharded cluster."""
+    """Report that the server is not part of a sharded cluster."""
     return {"enabled": False}
 
 
@@ -66,10 +66,10 @@ def sharding_state(_request: Request, _args: dict[str, Any]) -> Reply:
     privileges=on_cluster("setFeatureCompatibilityVersion"),
 )
 def set_feature_compatibility_version(request: Request, args: dict[str, Any]) -> Reply:
-    """Accept the version that the server has; there is no other.
+    """Accept the server's own version and refuse any other.
 
     Raises:
-        CommandError: 7369100 without a confirmation, 2 for what is no version, 238 for the older one.
+        CommandError: 7369100 without `confirm`, 2 for an invalid version, 238 for the older version.
     """
     version = a.own_string("setFeatureCompatibilityVersion", request.body[request.name])
     if not args["confirm"]:
@@ -88,7 +88,7 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
 
 @command("compact", {"force": a.boolean(), "freeSpaceTargetMB": a.number(), "dryRun": a.boolean()}, privileges=on_collection("compact"))
 def compact(request: Request, args: dict[str, Any]) -> Reply:
-    """Give back the room of deleted documents: the store does so by itself, so nothing is freed here."""
+    """Report that no space was freed: the store reuses the space of deleted documents without this command."""
     name = collection_name("compact", request.db, request.body[request.name])
     collection = recall(request.services, request.db, name)
     if collection is None:

@@ -1,6 +1,6 @@
 """getParameter and setParameter.
 
-Known here are the parameters that drivers and tools ask for, and those that mean something for this server.
+The known parameters are those that drivers and tools read and those that affect this server.
 
 https://www.mongodb.com/docs/manual/reference/command/getParameter/
 """
@@ -24,7 +24,7 @@ _NOT_PARAMETERS = frozenset(["getParameter", "setParameter", *a.GENERIC])
 
 @command("getParameter", lenient=True, admin_only=True, privileges=on_cluster("getParameter"))
 def get_parameter(request: Request, _args: dict[str, Any]) -> Reply:
-    """Give the values of parameters."""
+    """Return the values of parameters."""
     selector = request.body[request.name]
     options = _SELECTOR.parse(selector) if type(selector) is dict else _SELECTOR.parse({})
     everything = selector == "*" if type(selector) is str else options["allParameters"]
@@ -60,7 +60,7 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
         raise CommandError(72, "no option found to set, use help:true to see options ")
     services = request.services
     changed = {name: _checked(name, value) for name, value in wanted.items()}
-    # logLevel is a part of the other one.
+    # logLevel is the default verbosity of logComponentVerbosity: keep both consistent.
     if NAME in changed:
         changed[NAME] = changed_verbosity(parameter_value(services, NAME), changed[NAME])
         changed["logLevel"] = changed[NAME]["verbosity"]
@@ -73,10 +73,10 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _checked(name: str, value: Any) -> Any:
-    """The value to keep.
+    """Return the checked value of a parameter.
 
     Raises:
-        CommandError: 72 for an unknown parameter, 20 for one that is fixed, 238, or the value is not possible.
+        CommandError: 72 for an unknown parameter, 20 for one that cannot be set at runtime, 238, or the value is not valid.
     """
     parameter = PARAMETERS.get(name)
     if parameter is None:
@@ -84,5 +84,5 @@ def _checked(name: str, value: Any) -> Any:
     if not parameter.settable:
         raise CommandError(20, f"not allowed to change [{name}] at runtime")
     if parameter.check is None:
-        raise not_supported(f"setting the parameter {name}", "leave it as it is")
+        raise not_supported(f"setting the parameter {name}", "keep its default")
     return parameter.check(f"setParameter.{name}", value)

@@ -1,9 +1,9 @@
-"""The commands about the plan cache and its index filters.
+"""The commands on the plan cache and on index filters.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-plan-cache/
 
-The planner chooses by rules and keeps no plans, so there is no cache to clear. Index filters are kept and listed; they do not
-change what a query returns, and the planner, which needs no help against a bad choice of a trial, does not follow them.
+The planner chooses plans by rules and caches none, so planCacheClear has no effect. Index filters are stored and listed but
+otherwise ignored: they never change what a query returns, and this planner runs no trials whose wrong choices they could correct.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Filters = dict[str, dict[str, Any]]
 
 
 def _collection(request: Request) -> Collection | None:
-    """The collection of a command, or None.
+    """Return the collection of a command, or None.
 
     Raises:
         CommandError: 73 InvalidNamespace, 166 CommandNotSupportedOnView.
@@ -39,7 +39,7 @@ def _collection(request: Request) -> Collection | None:
 
 
 def _filters(request: Request, collection: Collection) -> Filters:
-    """The index filters of a collection by their query shape's hash."""
+    """Return the index filters of a collection, by the hash of their query shape."""
     return request.services.index_filters.setdefault(bytes(collection.uuid), {})
 
 
@@ -49,7 +49,7 @@ def _shape(body: dict[str, Any]) -> str:
 
 @command("planCacheClear", lenient=True, privileges=on_collection("planCacheWrite"))
 def plan_cache_clear(request: Request, args: dict[str, Any]) -> Reply:
-    """Forget the plans of a collection: there are none."""
+    """Clear the cached plans of a collection: none are cached."""
     _collection(request)
     return {}
 
@@ -63,7 +63,7 @@ def plan_cache_list_filters(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("planCacheClearFilters", lenient=True, privileges=on_collection("planCacheIndexFilter"))
 def plan_cache_clear_filters(request: Request, args: dict[str, Any]) -> Reply:
-    """Remove the index filter of a query shape, or all of a collection."""
+    """Remove the index filter of a query shape, or all index filters of a collection."""
     collection = _collection(request)
     if collection is None:
         return {}
@@ -77,7 +77,7 @@ def plan_cache_clear_filters(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("planCacheSetFilter", lenient=True, privileges=on_collection("planCacheIndexFilter"))
 def plan_cache_set_filter(request: Request, args: dict[str, Any]) -> Reply:
-    """Say which indexes the queries of a shape may use."""
+    """Set an index filter: the indexes that queries of a shape may use."""
     collection = _collection(request)
     if collection is None:
         raise CommandError(2, "no such collection")
@@ -91,7 +91,7 @@ def plan_cache_set_filter(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check(body: dict[str, Any]) -> None:
-    """Hold the arguments of planCacheSetFilter to their types.
+    """Check the types of planCacheSetFilter's arguments.
 
     Raises:
         CommandError: 2 BadValue, 40414.

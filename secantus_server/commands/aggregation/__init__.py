@@ -1,1 +1,1 @@
-"""aggregate, count, distinct."""
+"""The commands aggregate, count and distinct."""

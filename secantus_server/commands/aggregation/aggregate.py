@@ -1,7 +1,4 @@
-"""aggregate, and views, which are pipelines over another collection.
-
-https://www.mongodb.com/docs/manual/reference/command/aggregate/
-"""
+"""aggregate. https://www.mongodb.com/docs/manual/reference/command/aggregate/"""
 
 from __future__ import annotations
 
@@ -11,9 +8,13 @@ from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
+from secantus_server.query.explain import Runner
+from secantus_server.work.explain import explain_command
+from secantus_server.work.explain_pipeline import explain_pipeline
 from secantus_server.work.pipelines import run_aggregate
 
 FIELDS = {
@@ -64,16 +65,21 @@ def aggregate(request: Request, args: dict[str, Any]) -> Reply:
     if args["cursor"] is None and not args["explain"]:
         raise CommandError(9, "The 'cursor' option is required, except for aggregate with the explain argument")
     if args["explain"]:
-        from secantus_server.commands.diagnostic.explain import explain_command
-
         if request.body.get("apiStrict"):
             raise CommandError(323, "aggregate with explain:true is not in API Version 1: use the explain command")
         return explain_command(request, {**request.body, "cursor": {}}, "queryPlanner")
     return run_aggregate(request, name, args, batch_size)
 
 
+@explains("aggregate")
+def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    if "writeConcern" in request.body:
+        raise CommandError(9, "Aggregation explain does not support the 'writeConcern' option")
+    return explain_pipeline(request, _target(request), args, transaction, runner)
+
+
 def _target(request: Request) -> str | None:
-    """The collection, or None for `aggregate: 1`."""
+    """Return the collection's name, or None for `aggregate: 1`."""
     value = request.body[request.name]
     if is_number(value):
         if float(str(value)) != 1:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.bson import decode
+from secantus_server.bson import decode, int_value
 from secantus_server.bson.values import is_number
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.query.canonical import parse_query
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.explain import Runner, run_count
 from secantus_server.query.find import count_documents
+from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import timeless_context
-from secantus_server.work.statistics import number
 from secantus_server.work.system_collections import source_of
 
 
 def _limit(name: str, value: Any) -> int:
-    """A negative limit counts like its absolute value."""
+    """Return the limit; a negative one means its absolute value."""
     if not is_number(value):
         raise CommandError(2, "limit value is not a valid number")
     limit = a.exact_integer(name, value)
@@ -45,27 +49,39 @@ FIELDS = {
 def count(request: Request, args: dict[str, Any]) -> Reply:
     """Count documents."""
     name = collection_name("count", request.db, request.body[request.name])
-    collection = request.services.catalog.find(request.db, name)
-    ctx = timeless_context(request, collation=args["collation"], collection=collection)
-    query = parse_query(args["query"], ctx, hint=args["hint"])
-    if collection is not None and collection.is_view:
-        found = _count_view(request, collection, args)
-    else:
-        with request.work.reading() as transaction:
+    with request.work.reading() as transaction:
+        collection, query = _prepare(request, args, name, transaction.catalog)
+        if collection is None or not collection.is_view:
             scope = ReadScope(transaction.unit, request.operation.check)
-            collection = transaction.catalog.find(request.db, name)
             found = count_documents(source_of(request.services, request.db, name, collection, query), collection, query, scope)
             scope.close()
-    return {"n": number(windowed(found, args["skip"], args["limit"]))}
+            return {"n": int_value(_windowed(found, args["skip"], args["limit"]))}
+    return {"n": int_value(_windowed(_count_view(request, collection, args), args["skip"], args["limit"]))}
 
 
-def windowed(found: int, skip: int, limit: int) -> int:
-    """How many of the found documents are counted; a limit of 0 is none."""
+@explains("count")
+def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    name = collection_name("count", request.db, request.body[request.name])
+    collection, query = _prepare(request, args, name, transaction.catalog)
+    if collection is not None and collection.is_view:
+        return explain_view(request, name, [{"$match": args["query"]}, {"$count": "count"}], args, transaction, runner)
+    return runner.result(f"{request.db}.{name}", collection, query, run_count(collection, query, runner))
+
+
+def _prepare(request: Request, args: dict[str, Any], name: str, catalog: CatalogView) -> tuple[Collection | None, CanonicalQuery]:
+    """Return the collection or view and the parsed query."""
+    collection = catalog.find(request.db, name)
+    ctx = timeless_context(request, collation=args["collation"], collection=collection)
+    return collection, parse_query(args["query"], ctx, hint=args["hint"], skip=args["skip"], limit=args["limit"])
+
+
+def _windowed(found: int, skip: int, limit: int) -> int:
+    """Return how many of the found documents are counted; a limit of 0 is no limit."""
     left = max(found - skip, 0)
     return min(left, limit) if limit else left
 
 
-def _count_view(request: Request, view: Any, args: dict[str, Any]) -> int:
+def _count_view(request: Request, view: Collection, args: dict[str, Any]) -> int:
     stages = [{"$match": args["query"]}, {"$count": "n"}]
     arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": None}
     reply = run_view(request, view.name, stages, arguments)

@@ -8,17 +8,22 @@ from typing import Any
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import decode, encode, key_string
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import Collation
-from secantus_server.query.canonical import parse_query
+from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
-from secantus_server.work.pipelines import open_pipeline
+from secantus_server.query.explain import Runner, run_distinct
+from secantus_server.work.explain_pipeline import explain_view
+from secantus_server.work.pipelines import open_pipeline, view_arguments
 from secantus_server.work.reading import timeless_context
 from secantus_server.work.snapshot_reads import snapshot_time
 from secantus_server.work.system_collections import source_of
@@ -37,29 +42,47 @@ FIELDS = {
 def distinct(request: Request, args: dict[str, Any]) -> Reply:
     """List the distinct values of a field."""
     name = collection_name("distinct", request.db, request.body[request.name])
+    with request.work.reading() as transaction:
+        collection, query = _prepare(request, args, name, transaction.catalog)
+        if collection is None or not collection.is_view:
+            return _read(request, name, collection, query, args["key"], transaction)
+    with open_pipeline(request, name, view_arguments([{"$match": args["query"]}], args)) as opened:
+        values = distinct_values(opened.documents, args["key"].split("."), query.context.collation)
+        opened.scope.close()
+    return _reply(values, opened.at)
+
+
+@explains("distinct")
+def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    name = collection_name("distinct", request.db, request.body[request.name])
+    collection, query = _prepare(request, args, name, transaction.catalog)
+    if collection is not None and collection.is_view:
+        return explain_view(request, name, [{"$match": args["query"]}], args, transaction, runner)
+    return runner.result(f"{request.db}.{name}", collection, query, run_distinct(collection, query, args["key"], runner))
+
+
+def _prepare(request: Request, args: dict[str, Any], name: str, catalog: CatalogView) -> tuple[Collection | None, CanonicalQuery]:
+    """Return the collection or view and the parsed query."""
     if "\0" in args["key"]:
         raise CommandError(31032, "'key' cannot contain a null byte")
-    collection = request.services.catalog.find(request.db, name)
+    collection = catalog.find(request.db, name)
     ctx = timeless_context(request, collation=args["collation"], collection=collection)
-    path = args["key"].split(".")
-    query = parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
-    if collection is not None and collection.is_view:
-        arguments = {"pipeline": [{"$match": args["query"]}], "let": {}, "collation": args["collation"], "hint": args["hint"]}
-        with open_pipeline(request, name, arguments) as opened:
-            values = distinct_values(opened.documents, path, ctx.collation)
-            opened.scope.close()
-        return _reply(values, opened.at)
-    with request.work.reading() as transaction:
-        scope = ReadScope(transaction.unit, request.operation.check)
-        at = snapshot_time(request, transaction.unit)
-        collection = transaction.catalog.find(request.db, name)
-        plan = plan_distinct(collection, query, args["key"])
-        if isinstance(plan, DistinctPlan):
-            values = in_order(plan.values(scope), ctx.collation)
-        else:
-            source = plan if collection is not None else source_of(request.services, request.db, name, None, query)
-            values = distinct_values(source.open(scope), path, ctx.collation)
-        scope.close()
+    return collection, parse_query(args["query"], ctx, hint=args["hint"], required_fields=frozenset([args["key"]]))
+
+
+def _read(
+    request: Request, name: str, collection: Collection | None, query: CanonicalQuery, key: str, transaction: ReadTransaction
+) -> Reply:
+    """Return the reply for a collection."""
+    scope, collation = ReadScope(transaction.unit, request.operation.check), query.context.collation
+    at = snapshot_time(request, transaction.unit)
+    plan = plan_distinct(collection, query, key)
+    if isinstance(plan, DistinctPlan):
+        values = in_order(plan.values(scope), collation)
+    else:
+        source = plan if collection is not None else source_of(request.services, request.db, name, None, query)
+        values = distinct_values(source.open(scope), key.split("."), collation)
+    scope.close()
     return _reply(values, at)
 
 
@@ -68,19 +91,19 @@ def _reply(values: list[Any], at: Timestamp | None) -> Reply:
 
 
 def distinct_values(documents: Iterable[bytes], path: list[str], collation: Collation | None) -> list[Any]:
-    """The values at a path, each once, in their order; arrays stand for their elements.
+    """Return the distinct values at a path, sorted; an array counts as its elements.
 
     Raises:
-        CommandError: 17217, they are too large for one reply.
+        CommandError: 17217, the values are too large for one reply.
     """
     return in_order((value for document in documents for value in _values(decode(document), path)), collation)
 
 
 def in_order(values: Iterable[Any], collation: Collation | None) -> list[Any]:
-    """Values, each once, in their order.
+    """Return the distinct values, sorted.
 
     Raises:
-        CommandError: 17217, they are too large for one reply.
+        CommandError: 17217, the values are too large for one reply.
     """
     found: dict[bytes, Any] = {}
     for value in values:

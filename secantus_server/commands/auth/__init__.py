@@ -1,1 +1,1 @@
-"""Users, roles and authentication."""
+"""The commands on users, roles and authentication."""

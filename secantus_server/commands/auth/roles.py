@@ -1,6 +1,6 @@
-"""createRole, updateRole, dropRole, dropAllRolesFromDatabase, and the commands that grant to a role and revoke from it.
+"""createRole, updateRole, dropRole, dropAllRolesFromDatabase, and the commands that grant to a role or revoke from it.
 
-Roles are kept and shown; nothing is enforced.
+Roles are stored and listed, but access control is not enforced.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-role-management/
 """
@@ -29,7 +29,7 @@ from secantus_server.work.authorization import (
 _RESTRICTIONS = {"authenticationRestrictions": a.array()}
 _GRANTED_ROLES = {"roles": a.array(required=True)}
 _GRANTED_PRIVILEGES = {"privileges": a.documents(required=True)}
-# The forms of a privilege's resource: the fields that stand together.
+# The forms of a privilege's resource, each as its set of fields.
 _RESOURCES = ({"db", "collection"}, {"cluster"}, {"anyResource"}, {"db", "system_buckets"}, {"system_buckets"})
 
 Items = list[dict[str, Any]]
@@ -70,11 +70,11 @@ def _check_privileges(privileges: Items, db: str) -> None:
     for privilege in privileges:
         resource, actions = privilege.get("resource"), privilege.get("actions")
         if type(resource) is not dict or set(resource) not in _RESOURCES:
-            raise CommandError(9, "A privilege must have a resource: db and collection, cluster, or anyResource")
+            raise CommandError(9, "A privilege must have a 'resource' with db and collection, cluster, or anyResource")
         if type(actions) is not list or not actions or any(type(action) is not str for action in actions):
-            raise CommandError(9, "A privilege must have actions, an array of strings that is not empty")
+            raise CommandError(9, "A privilege must have 'actions', a non-empty array of strings")
         if db != "admin" and resource.get("db") != db:
-            raise CommandError(2, "Roles on the admin database alone may have privileges on other databases or on the cluster")
+            raise CommandError(2, "Only roles on the admin database may have privileges on other databases or on the cluster")
 
 
 @command(
@@ -97,7 +97,7 @@ def update_role(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("dropRole", {}, is_write=True, privileges=on_database("dropRole"))
 def drop_role(request: Request, _args: dict[str, Any]) -> Reply:
-    """Drop a role, and take it from every user and role that has it."""
+    """Drop a role and revoke it from every user and role that has it."""
     name = _own_role(request)
 
     def drop(roles: Documents) -> None:
@@ -112,7 +112,7 @@ def drop_role(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("dropAllRolesFromDatabase", {}, is_write=True, privileges=on_database("dropRole"))
 def drop_all_roles(request: Request, _args: dict[str, Any]) -> Reply:
-    """Drop the roles of a database, and take them from every user and role."""
+    """Drop the roles of a database and revoke them from every user and role."""
 
     def drop(roles: Documents) -> Items:
         gone = [{"role": role["role"], "db": request.db} for role in roles.values() if role["db"] == request.db]
@@ -127,7 +127,7 @@ def drop_all_roles(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _forget(documents: Documents, gone: Items) -> None:
-    """Take roles from users or from roles."""
+    """Revoke dropped roles from users or from other roles."""
     for key, document in list(documents.items()):
         left = [role for role in document.get("roles", []) if role not in gone]
         if left != document.get("roles", []):
@@ -135,10 +135,10 @@ def _forget(documents: Documents, gone: Items) -> None:
 
 
 def _own_role(request: Request) -> str:
-    """The role that the command changes.
+    """Return the name of the role that the command changes.
 
     Raises:
-        CommandError: 55 InvalidRoleModification for a built-in one.
+        CommandError: 55 InvalidRoleModification for a built-in role.
     """
     name = a.own_string(request.name, request.body[request.name])
     if is_builtin(name, request.db):
@@ -163,21 +163,21 @@ def _change_role(request: Request, change: Callable[[dict[str, Any]], dict[str, 
 
 @command("grantRolesToRole", _GRANTED_ROLES, is_write=True, privileges=on_database("grantRole"))
 def grant_roles(request: Request, args: dict[str, Any]) -> Reply:
-    """Let a role inherit roles."""
+    """Make a role inherit other roles."""
     roles = _not_empty(request, args, "roles", parse_roles(request.services, args["roles"], request.db))
     return _change_role(request, lambda role: {**role, "roles": [*role["roles"], *(one for one in roles if one not in role["roles"])]})
 
 
 @command("revokeRolesFromRole", _GRANTED_ROLES, is_write=True, privileges=on_database("revokeRole"))
 def revoke_roles(request: Request, args: dict[str, Any]) -> Reply:
-    """Let a role no longer inherit roles."""
+    """Stop a role from inheriting other roles."""
     roles = _not_empty(request, args, "roles", parse_roles(request.services, args["roles"], request.db))
     return _change_role(request, lambda role: {**role, "roles": [one for one in role["roles"] if one not in roles]})
 
 
 @command("grantPrivilegesToRole", _GRANTED_PRIVILEGES, is_write=True, privileges=on_database("grantRole"))
 def grant_privileges(request: Request, args: dict[str, Any]) -> Reply:
-    """Give a role privileges; those on one resource become one."""
+    """Grant privileges to a role; privileges on the same resource are merged."""
     privileges = _not_empty(request, args, "privileges", args["privileges"])
     _check_privileges(privileges, request.db)
     return _change_role(request, lambda role: {**role, "privileges": _combine(role["privileges"], privileges, _add)})
@@ -185,7 +185,7 @@ def grant_privileges(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("revokePrivilegesFromRole", _GRANTED_PRIVILEGES, is_write=True, privileges=on_database("revokeRole"))
 def revoke_privileges(request: Request, args: dict[str, Any]) -> Reply:
-    """Take privileges from a role."""
+    """Revoke privileges from a role."""
     privileges = _not_empty(request, args, "privileges", args["privileges"])
     _check_privileges(privileges, request.db)
     return _change_role(request, lambda role: {**role, "privileges": _combine(role["privileges"], privileges, _subtract)})
@@ -206,7 +206,7 @@ def _subtract(have: list[str], actions: list[str]) -> list[str]:
 
 
 def _combine(have: Items, privileges: Items, combine: Callable[[list[str], list[str]], list[str]]) -> Items:
-    """The privileges with the actions of others added or subtracted, resource by resource."""
+    """Return the privileges with the actions of others added or removed, resource by resource."""
     result = [dict(privilege) for privilege in have]
     for privilege in privileges:
         known = next((one for one in result if one["resource"] == privilege["resource"]), None)

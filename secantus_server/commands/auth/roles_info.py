@@ -48,7 +48,7 @@ def _shown(roles: Documents, name: str, db: str, args: dict[str, Any]) -> dict[s
     shown = {"_id": f"{db}.{name}", "role": name, "db": db, "roles": stored["roles"], "isBuiltin": builtin, "inheritedRoles": inherited}
     if args["showPrivileges"]:
         if builtin or any(is_builtin(role["role"], role["db"]) for role in inherited):
-            raise not_supported("rolesInfo with showPrivileges for a built-in role", "leave it out: roles are kept, but not enforced")
+            raise not_supported("rolesInfo with showPrivileges for a built-in role", "leave it out: roles are stored but not enforced")
         own = stored["privileges"]
         shown["privileges"] = own
         others = [one for role in inherited for one in roles[f"{role['db']}.{role['role']}"]["privileges"]]

@@ -1,7 +1,7 @@
-"""saslStart and saslContinue: a client proves that it knows a user's password, by SCRAM.
+"""saslStart and saslContinue: authentication by SCRAM.
 
-A user that is authenticated may do no more than anybody: as on a MongoDB server that was started without access control, users can
-authenticate, and nothing is enforced.
+Authentication grants nothing: as on a MongoDB server that was started without access control, users can authenticate, but access control
+is not enforced.
 
 https://datatracker.ietf.org/doc/html/rfc5802#section-5 and
 https://github.com/mongodb/specifications/blob/master/source/auth/auth.md
@@ -27,22 +27,22 @@ from secantus_server.work.authorization import USERS, read_documents
 
 CONVERSATION_ID = 1
 _NONCE_BYTES = 24
-# Mechanisms that MongoDB has besides.
+# The mechanisms that MongoDB has and this server does not.
 _OTHERS = ("MONGODB-X509", "MONGODB-AWS", "MONGODB-OIDC", "GSSAPI", "PLAIN")
 
 
 @dataclass
 class Conversation:
-    """What the server remembers between two messages of a client.
+    """The state of a SCRAM conversation between two messages of the client.
 
     Arguments:
-        user, db: who wants to authenticate.
+        user, db: the user to authenticate.
         algorithm: the hash function.
-        credentials: what is stored of the password.
-        nonce: the client's and the server's.
-        signed: the messages so far, as both sides sign them; complete once the client's last one is there.
-        skips_empty_exchange: the client does without the empty messages at the end.
-        verified: the client has proved that it knows the password.
+        credentials: the stored salt, keys and iteration count.
+        nonce: the client's nonce followed by the server's.
+        signed: SCRAM's AuthMessage, so far without the client's final message.
+        skips_empty_exchange: the client does not send the empty message at the end.
+        verified: the client's proof was right.
     """
 
     user: str
@@ -56,7 +56,7 @@ class Conversation:
 
 
 def _failed() -> CommandError:
-    """The same error whatever was wrong, as MongoDB gives it; the log says more."""
+    """Return the error, which like MongoDB's does not say what was wrong; the log does."""
     return CommandError(18, "Authentication failed.")
 
 
@@ -73,7 +73,7 @@ def _failed() -> CommandError:
     privileges=UNAUTHENTICATED,
 )
 def sasl_start(request: Request, args: dict[str, Any]) -> Reply:
-    """Begin to authenticate."""
+    """Start to authenticate a user."""
     request.client.conversation = None
     mechanism = args["mechanism"]
     if mechanism in _OTHERS:
@@ -88,7 +88,7 @@ def sasl_start(request: Request, args: dict[str, Any]) -> Reply:
     user = fields["n"].replace("=2C", ",").replace("=3D", "=")
     stored = read_documents(request.services, USERS).get(f"{request.db}.{user}", {}).get("credentials", {}).get(mechanism)
     if stored is None:
-        text = f"{user}@{request.db} cannot authenticate: there is no such user with {mechanism}."
+        text = f"Authentication of {user}@{request.db} failed: no such user has credentials for {mechanism}."
         request.services.log.warning(f"{text} Create it with createUser, or connect without a user name.")
         raise _failed()
     random = request.services.clock.random.getrandbits(8 * _NONCE_BYTES).to_bytes(_NONCE_BYTES, "big")
@@ -106,7 +106,7 @@ def sasl_start(request: Request, args: dict[str, Any]) -> Reply:
     privileges=UNAUTHENTICATED,
 )
 def sasl_continue(request: Request, args: dict[str, Any]) -> Reply:
-    """Go on to authenticate."""
+    """Continue to authenticate a user."""
     conversation = request.client.conversation
     if not isinstance(conversation, Conversation):
         raise CommandError(17, "No SASL session state found")
@@ -118,7 +118,7 @@ def sasl_continue(request: Request, args: dict[str, Any]) -> Reply:
     try:
         signature = _verified_signature(conversation, _text(args["payload"]))
     except CommandError:
-        request.services.log.warning(f"{conversation.user}@{conversation.db} cannot authenticate: the password is wrong.")
+        request.services.log.warning(f"Authentication of {conversation.user}@{conversation.db} failed: wrong password.")
         raise
     conversation.verified = True
     answer = f"v={b64encode(signature).decode()}"
@@ -129,7 +129,7 @@ def sasl_continue(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _verified_signature(conversation: Conversation, message: str) -> bytes:
-    """Check the client's proof; return the server's signature, which proves in turn that it knows the credentials.
+    """Check the client's proof and return the server's signature, by which the client authenticates the server.
 
     Raises:
         CommandError: 18 AuthenticationFailed.
@@ -164,7 +164,7 @@ def _reply(payload: str, *, done: bool) -> Reply:
 
 
 def _text(payload: Any) -> str:
-    """The text of a payload: binary data, or base64 as old shells send it."""
+    """Return the text of a payload: binary data, or base64, which old shells send."""
     try:
         if type(payload) is str:
             return b64decode(payload, validate=True).decode()
@@ -176,5 +176,5 @@ def _text(payload: Any) -> str:
 
 
 def _fields(message: str) -> dict[str, str]:
-    """The attributes of a message: `a=value,b=value`; a value may have `=` in it."""
+    """Return the attributes of a message `a=value,b=value`; values may contain `=`."""
     return {name: value for name, _, value in (part.partition("=") for part in message.split(","))}

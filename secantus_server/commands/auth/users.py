@@ -1,6 +1,6 @@
 """createUser, updateUser, dropUser, dropAllUsersFromDatabase, grantRolesToUser, revokeRolesFromUser.
 
-Users are kept and shown; nobody has to authenticate, and everybody may do everything, which the log says when one is created.
+Users are stored and listed, but access control is not enforced; the log warns of this when a user is created.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-user-management/
 """
@@ -55,7 +55,7 @@ def create_user(request: Request, args: dict[str, Any]) -> Reply:
         users[user["_id"]] = user
 
     change_documents(request, USERS, create)
-    request.services.log.warning(f"the user {name}@{request.db} is stored, but not enforced: every client may do everything without it")
+    request.services.log.warning(f"The user {name}@{request.db} is stored, but access control is not enforced.")
     return {}
 
 
@@ -73,7 +73,7 @@ def _check_new(db: str, name: str, password: str | None) -> None:
 
 
 def _credentials(request: Request, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    """The credentials to store for a password."""
+    """Return the credentials to store for a password."""
     if request.db == "$external":
         return {"external": True}
     mechanisms = args["mechanisms"]
@@ -127,7 +127,7 @@ def update_user(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _kept(credentials: dict[str, Any], mechanisms: list[str]) -> dict[str, Any]:
-    """Return the credentials of a user who is to have fewer mechanisms; a new one would need the password."""
+    """Return the stored credentials for these mechanisms; adding a mechanism would need the password."""
     if not set(mechanisms) <= set(credentials):
         raise CommandError(2, "mechanisms field must be a subset of previously set mechanisms")
     return {"credentials": {name: value for name, value in credentials.items() if name in mechanisms}}
@@ -161,13 +161,13 @@ def drop_all_users(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("grantRolesToUser", _ROLES, is_write=True, privileges=on_database("grantRole"))
 def grant_roles(request: Request, args: dict[str, Any]) -> Reply:
-    """Give roles to a user."""
+    """Grant roles to a user."""
     return _change_roles(request, args, lambda have, roles: [*have, *(role for role in roles if role not in have)])
 
 
 @command("revokeRolesFromUser", _ROLES, is_write=True, privileges=on_database("revokeRole"))
 def revoke_roles(request: Request, args: dict[str, Any]) -> Reply:
-    """Take roles from a user."""
+    """Revoke roles from a user."""
     return _change_roles(request, args, lambda have, roles: [role for role in have if role not in roles])
 
 

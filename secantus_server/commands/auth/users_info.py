@@ -28,7 +28,7 @@ def users_info(request: Request, args: dict[str, Any]) -> Reply:
     """List users."""
     wanted = _wanted(request)
     if args["showPrivileges"]:
-        raise not_supported("usersInfo with showPrivileges", "leave it out: roles are kept, but not enforced")
+        raise not_supported("usersInfo with showPrivileges", "leave it out: roles are stored but not enforced")
     match = parse_match(args["filter"], request.parse_context())
     users = read_documents(request.services, USERS)
     chosen = [user for user in users.values() if _is_wanted(user, wanted)]
@@ -37,7 +37,7 @@ def users_info(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _wanted(request: Request) -> frozenset[tuple[str | None, str | None]]:
-    """The pairs of a user and a database; None stands for any."""
+    """Return the requested pairs of user and database; None matches any."""
     value, db = request.body[request.name], request.db
     if is_number(value):
         return frozenset([(None, db)])
@@ -51,7 +51,7 @@ def _is_wanted(user: dict[str, Any], wanted: frozenset[tuple[str | None, str | N
 
 
 def _shown(user: dict[str, Any], args: dict[str, Any]) -> dict[str, Any]:
-    # A client may have written the document itself.
+    # A client may have written the document to the collection, without these fields.
     shown: dict[str, Any] = {field: user[field] for field in ("_id", "userId", "user", "db") if field in user}
     credentials = user.get("credentials", {})
     if args["showCredentials"]:

@@ -6,10 +6,11 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.bson import int_value
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change
 from secantus_server.commands.collections.create_options import MAX_CAPPED_COUNT, MAX_CAPPED_SIZE, check_pre_images
-from secantus_server.commands.collections.validator import check_validation, check_validator
+from secantus_server.commands.collections.validator_options import check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
@@ -21,7 +22,6 @@ from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
 from secantus_server.work.special_collections import check_buckets, check_expiry
-from secantus_server.work.statistics import number
 
 
 def _expiry(name: str, value: Any) -> Any:
@@ -59,7 +59,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
     _check_arguments(request, name, args)
     recall(request.services, request.db, name)
 
-    # No transaction runs meanwhile, so that each works with the collection as it is before or after.
+    # Exclusive, so that every transaction sees the collection as it was either before or after the change.
     def body(transaction: CatalogTransaction) -> Reply:
         collection = transaction.catalog.find(request.db, name)
         if collection is None:
@@ -74,7 +74,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
-    """What is wrong whatever the collection is."""
+    """Raise the errors that do not depend on the collection."""
     for option in ("validationLevel", "validationAction"):
         check_validation("collMod", option, args[option])
     if args["validator"] is not None:
@@ -92,7 +92,7 @@ def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
 
 
 def _check_kind(collection: Collection, args: dict[str, Any]) -> None:
-    """What this kind of collection does not have.
+    """Refuse the options that this kind of collection does not have.
 
     Raises:
         CommandError: 72 InvalidOptions.
@@ -136,11 +136,11 @@ def _options(collection: Collection, args: dict[str, Any]) -> dict[str, Any]:
     elif args["validator"] is not None:
         options.pop("validator", None)
     if args["cappedSize"] is not None:
-        options["size"] = number(args["cappedSize"])
+        options["size"] = int_value(args["cappedSize"])
     if args["cappedMax"] is not None:
         options.pop("max", None)
         if args["cappedMax"] > 0:
-            options["max"] = number(args["cappedMax"])
+            options["max"] = int_value(args["cappedMax"])
     if args["expireAfterSeconds"] is not None:
         _change_expiry(options, args["expireAfterSeconds"])
     images = args["changeStreamPreAndPostImages"]
@@ -152,7 +152,7 @@ def _options(collection: Collection, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change_expiry(options: dict[str, Any], seconds: int | str) -> None:
-    """When the documents of a clustered collection expire; `"off"` for never."""
+    """Set when the documents of a clustered collection expire; `"off"` is never."""
     options.pop("expireAfterSeconds", None)
     if type(seconds) is int:
         check_expiry(seconds)

@@ -1,4 +1,4 @@
-"""What collMod changes of an index: hidden, expireAfterSeconds, prepareUnique, unique.
+"""collMod's changes of an index: hidden, expireAfterSeconds, prepareUnique, unique.
 
 https://www.mongodb.com/docs/manual/reference/command/collMod/
 """
@@ -35,17 +35,17 @@ ARGUMENTS = a.Arguments(
     },
     generic=False,
 )
-# An index as it was and as it is to be, and what the reply says.
+# The old index, the new one, and the fields of the reply.
 Outcome = tuple[Index | None, Index | None, Reply]
 
 _CHANGES = ("expireAfterSeconds", "hidden", "unique", "prepareUnique")
 
 
 def parse_change(spec: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
-    """The checked arguments.
+    """Return the checked arguments.
 
     Raises:
-        CommandError: 72 for arguments that do not go together, 14, 40415.
+        CommandError: 72 for arguments that contradict each other, 14, 40415.
     """
     args = ARGUMENTS.parse(spec)
     if args["name"] is None and args["keyPattern"] is None:
@@ -67,10 +67,10 @@ def parse_change(spec: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
 def change_index(
     request: Request, transaction: CatalogTransaction, collection: Collection, args: dict[str, Any], *, dry_run: bool
 ) -> Outcome:
-    """Find the index and make it anew with the changes.
+    """Find the index and create the changed one.
 
     Returns:
-        the index as it was and as it is to be (None where nothing changes), and what the reply says.
+        the old index, the new one (both None if nothing changes), and the fields of the reply.
 
     Raises:
         CommandError: 27 IndexNotFound, 2, 72, or 359 CannotConvertIndexToUnique.
@@ -111,7 +111,7 @@ def _find(collection: Collection, args: dict[str, Any]) -> Index:
 
 
 def _refuse_clustered(collection: Collection, index: Index, args: dict[str, Any]) -> None:
-    """A clustered collection's order is no index that could be changed."""
+    """Refuse a change of the clustered index."""
     if args["hidden"] is not None:
         raise CommandError(6011800, "The 'hidden' option is not supported for a clustered index")
     raise CommandError(27, f"cannot find index {index.name} for ns {collection.namespace}")
@@ -142,7 +142,7 @@ def _change_flag(index: Index, spec: dict[str, Any], option: str, value: bool, r
 def _convert(
     request: Request, transaction: CatalogTransaction, collection: Collection, index: Index, spec: dict[str, Any], *, dry_run: bool
 ) -> Outcome:
-    """Build the index anew as a unique one, whose entries are of another form."""
+    """Rebuild the index as a unique one, whose entries have another format."""
     if not index.spec.get("prepareUnique"):
         raise CommandError(72, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.")
     _check_duplicates(request, transaction, collection, index)
@@ -162,10 +162,10 @@ def _convert(
 
 
 def _check_duplicates(request: Request, transaction: CatalogTransaction, collection: Collection, index: Index) -> None:
-    """Look for documents with an equal key.
+    """Check that no two documents have the same key.
 
     Raises:
-        CommandError: 359, with the _ids of such documents.
+        CommandError: 359, with the `_id`s of the documents that have.
     """
     owners: dict[bytes, list[Any]] = {}
     scan = RecordScan(collection.ident, None, request.operation.check)
@@ -182,5 +182,5 @@ def _check_duplicates(request: Request, transaction: CatalogTransaction, collect
 
 
 def oplog_command(name: str, body: dict[str, Any]) -> bytes:
-    """What the oplog keeps of a collMod."""
+    """Return the oplog entry's object for a collMod."""
     return encode({"collMod": name, **{key: value for key, value in body.items() if key not in a.GENERIC and key != "collMod"}})

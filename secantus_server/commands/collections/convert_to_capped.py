@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.bson import encode
+from secantus_server.bson import encode, int_value
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.create_options import MAX_CAPPED_SIZE
@@ -22,13 +22,12 @@ from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
 from secantus_server.work.document_writer import DocumentWriter
-from secantus_server.work.statistics import number
 from secantus_server.work.writing import check_not_view
 
 
 @command("convertToCapped", lenient=True, is_write=True, privileges=on_collection("convertToCapped"))
 def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
-    """Make a collection capped; its indexes but that on `_id` are dropped, and the oldest documents that are too many."""
+    """Make a collection capped; all indexes but that on `_id` are dropped, and the oldest documents if they exceed the size."""
     name = collection_name("convertToCapped", request.db, request.body[request.name])
     size = _size(request.body.get("size"))
     _check_system(request.db, name)
@@ -50,7 +49,7 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     privileges=on_collection("find", by_arguments=("insert", "createIndex", "createCollection")),
 )
 def clone_collection_as_capped(request: Request, _args: dict[str, Any]) -> Reply:
-    """Copy a collection to a new, capped one."""
+    """Copy a collection to a new capped collection."""
     for key in (request.name, "toCollection"):
         if type(request.body.get(key)) is not str:
             raise CommandError(14, f"The '{key}' field must be a string")
@@ -104,9 +103,9 @@ def _source(transaction: CatalogTransaction, db: str, name: str) -> Collection:
 
 
 def _copy(request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int) -> None:
-    """Make the capped collection of this name and fill it, the oldest documents first, which it may lose again."""
+    """Create the capped collection and copy the documents, oldest first, so that the cap removes the oldest."""
     services = request.services
-    options = {"capped": True, "size": number(size)}
+    options = {"capped": True, "size": int_value(size)}
     id_index = make_index({"v": 2, "key": {"_id": 1}, "name": "_id_"}, services.engine.new_ident())
     capped = Collection(request.db, name, services.catalog.new_uuid(), services.engine.new_ident(), options, [id_index])
     capped.begin_record_ids()

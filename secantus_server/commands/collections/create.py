@@ -25,7 +25,7 @@ def create(request: Request, args: dict[str, Any]) -> Reply:
     name = collection_name("create", request.db, request.body[request.name])
     check_new_collection_name(request.db, name)
     if name.startswith("system.buckets.") and args["timeseries"] is None:
-        raise CommandError(20, f"Collection {request.db}.{name} can only be the buckets of a time-series collection")
+        raise CommandError(20, f"Cannot create {request.db}.{name}: names with system.buckets. are reserved for time-series collections")
     options = collection_options(request, name, args)
     create_collection(request.services, request.db, name, options)
     return {}

@@ -1,4 +1,4 @@
-"""create's arguments: checked, and as they are kept.
+"""create's arguments, and the collection options that they become.
 
 https://www.mongodb.com/docs/manual/reference/command/create/
 """
@@ -9,9 +9,10 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.bson import int_value
 from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number
-from secantus_server.commands.collections.validator import check_validation, check_validator
+from secantus_server.commands.collections.validator_options import check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.request import Request
@@ -19,7 +20,6 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.index.spec import check_id_collation, check_id_options, check_spec
 from secantus_server.mql.collation import parse_collation
 from secantus_server.work.special_collections import check_clustered, check_timeseries, clustered_index
-from secantus_server.work.statistics import number
 
 MAX_CAPPED_SIZE = 2**50
 MAX_CAPPED_COUNT = 2**31 - 1
@@ -68,15 +68,15 @@ _PRE_IMAGES = a.Arguments("create.changeStreamPreAndPostImages", {"enabled": a.F
 _INDEX_DEFAULTS = a.Arguments("create.indexOptionDefaults", {"storageEngine": a.document()}, generic=False)
 
 
-# What create takes of a view too, and forgets.
+# The options that create accepts for a view and drops, as MongoDB does.
 _NOT_OF_VIEWS = ("capped", "size", "max", "validator", "validationLevel", "validationAction")
 
 
 def collection_options(request: Request, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of create's arguments, as listCollections shows it.
+    """Return the collection options of create's arguments, as listCollections shows them.
 
     Raises:
-        CommandError: the arguments do not go together, or are not supported.
+        CommandError: the arguments contradict each other or are not supported.
     """
     options: dict[str, Any] = {}
     _clustered(args, options)
@@ -96,7 +96,7 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
 
 
 def check_pre_images(value: dict[str, Any]) -> None:
-    """Hold changeStreamPreAndPostImages to the rules.
+    """Check changeStreamPreAndPostImages.
 
     Raises:
         CommandError: 40414, 40415, 14.
@@ -105,7 +105,7 @@ def check_pre_images(value: dict[str, Any]) -> None:
 
 
 def _refuse_kinds(args: dict[str, Any]) -> None:
-    """The kinds of collections that there are not yet, once all else is right."""
+    """Refuse the kinds of collections that are not supported, once all arguments are valid."""
     if args["timeseries"]:
         raise not_supported("a time-series collection", "create an ordinary collection")
     if args["encryptedFields"]:
@@ -132,9 +132,9 @@ def _capped(args: dict[str, Any], options: dict[str, Any]) -> None:
     if args["size"] is None:
         raise CommandError(72, "the 'size' field is required when 'capped' is true")
     options["capped"] = True
-    options["size"] = number((args["size"] + 255) // 256 * 256)
+    options["size"] = int_value((args["size"] + 255) // 256 * 256)
     if args["max"] is not None and args["max"] > 0:
-        options["max"] = number(args["max"])
+        options["max"] = int_value(args["max"])
 
 
 def _validator(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> None:
@@ -158,7 +158,7 @@ def _collation(spec: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _engine_options(args: dict[str, Any], options: dict[str, Any]) -> None:
-    """Options of the storage engine are checked as far as they have a form, kept, and have no effect here."""
+    """Check and keep the options of the storage engine, which have no effect."""
     if args["indexOptionDefaults"]:
         engine = _INDEX_DEFAULTS.parse(args["indexOptionDefaults"])["storageEngine"]
         _check_engine(engine or {}, 72)
@@ -182,7 +182,7 @@ def _check_engine(engine: dict[str, Any], code_of_option: int) -> None:
             if "\0" in value:
                 raise CommandError(9, "malformed WiredTiger option: embedded NUL character")
             if value:
-                raise not_supported("a configString of the storage engine", "leave it out")
+                raise not_supported("a configString for the storage engine", "leave it out")
 
 
 def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:
@@ -195,7 +195,7 @@ def _pre_images(args: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
-    """The index on `_id` may be described, but there is only one way to do so."""
+    """Check the definition of the index on `_id`; only one definition is valid."""
     spec = args["idIndex"]
     for option in ("viewOn", "timeseries", "clusteredIndex"):
         if args[option]:

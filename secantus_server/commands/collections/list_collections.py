@@ -11,8 +11,8 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
+from secantus_server.work.catalog_entries import collection_info
 from secantus_server.work.reading import cursor_batch_size, list_reply
-from secantus_server.work.statistics import collection_info
 
 
 @command(
@@ -34,6 +34,6 @@ def list_collections(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _views_collection() -> dict[str, Any]:
-    """MongoDB keeps the definitions of views in a collection that is listed with them."""
+    """Return the entry of system.views, where MongoDB keeps the definitions of views."""
     id_index = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
     return {"name": "system.views", "type": "collection", "options": {}, "info": {"readOnly": False}, "idIndex": id_index}

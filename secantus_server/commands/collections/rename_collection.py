@@ -41,7 +41,7 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class _Place:
-    """A namespace in the two parts that it is named by."""
+    """A namespace, as database and collection name."""
 
     db: str
     name: str
@@ -58,7 +58,7 @@ class _Place:
     privileges=on_collection("find", "dropCollection", by_arguments=("insert", "createIndex")),
 )
 def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
-    """Give a collection another name."""
+    """Rename a collection."""
     source, target = _place(a.own_string(request.name, request.body[request.name])), _place(args["to"])
     _check_places(source, target)
     if type(args["dropTarget"]) is not bool and source.db != target.db:
@@ -66,7 +66,7 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
     services = request.services
     recall(services, source.db, source.name)
 
-    # No transaction runs meanwhile, so that nobody writes to the collection under its old name.
+    # Exclusive, so that no transaction writes to the collection under its old name.
     def body(transaction: CatalogTransaction) -> None:
         collection = _source(transaction, source, args)
         dropped = _make_room(transaction, target, args["dropTarget"])
@@ -112,7 +112,7 @@ def _source(transaction: CatalogTransaction, place: _Place, args: dict[str, Any]
 
 
 def _make_room(transaction: CatalogTransaction, place: _Place, drop: bool | Binary) -> Binary | None:
-    """Drop what is in the new place, if that is allowed; gives its identity."""
+    """Drop the target if `dropTarget` allows it; return its UUID, or None if it did not exist."""
     existing = transaction.catalog.find(place.db, place.name)
     if type(drop) is not bool and (existing is None or existing.uuid != drop):
         raise CommandError(361, "Collection UUID does not match that specified")
@@ -138,7 +138,7 @@ def _rename(transaction: CatalogTransaction, collection: Collection, place: _Pla
 
 
 def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place) -> None:
-    """To another database: the documents are copied, as MongoDB does, and the collection gets another identity."""
+    """Rename to another database: copy the documents to a collection with a new UUID, as MongoDB does."""
     services = request.services
     indexes = [make_index(index.spec, services.engine.new_ident()) for index in collection.indexes]
     moved = Collection(place.db, place.name, services.catalog.new_uuid(), services.engine.new_ident(), collection.options, indexes)

@@ -1,4 +1,4 @@
-"""What a view's definition has to hold to.
+"""The validation of view definitions.
 
 https://www.mongodb.com/docs/manual/core/views/
 """
@@ -10,18 +10,17 @@ from typing import Any
 
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.work.pipelines import check_view_pipeline
 
 MAX_DEPTH = 20
 
 
 def check_view(request: Request, name: str, view_on: str, pipeline: list[Any]) -> None:
-    """Hold a view's definition to the rules.
+    """Validate a view definition.
 
     Raises:
         CommandError: 5 GraphContainsCycle, 165 ViewDepthLimitExceeded, or the pipeline is not valid, or it writes.
     """
-    from secantus_server.work.pipelines import check_view_pipeline
-
     stages = [stage for stage in pipeline if stage is not None]
     for stage in stages:
         if type(stage) is not dict:
@@ -33,10 +32,10 @@ def check_view(request: Request, name: str, view_on: str, pipeline: list[Any]) -
 
 
 def _depth(request: Request, name: str, source: str) -> int:
-    """How many views lie under this one through that source.
+    """Return the depth of the chain of views that begins at a source.
 
     Raises:
-        CommandError: 5, the view itself is among them.
+        CommandError: 5, the chain contains the view itself.
     """
     if source == name:
         raise CommandError(5, f"View cycle detected: {request.db}.{name}")
@@ -48,7 +47,7 @@ def _depth(request: Request, name: str, source: str) -> int:
 
 
 def sources(stages: list[Any]) -> Iterator[str]:
-    """The other collections that a pipeline reads."""
+    """Iterate over the other collections that a pipeline reads."""
     for stage in stages:
         if type(stage) is not dict:
             continue

@@ -1,1 +1,1 @@
-"""find, insert, update, delete and their relatives."""
+"""The commands that read and write documents, and those on cursors."""

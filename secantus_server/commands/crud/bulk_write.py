@@ -11,16 +11,16 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.bson.values import MISSING
-from secantus_server.commands.crud.bulk_operations import BulkOperation, parse_operations, parse_targets
-from secantus_server.commands.crud.delete import run_delete
-from secantus_server.commands.crud.insert import insert_documents
-from secantus_server.commands.crud.update import run_update
+from secantus_server.commands.crud.bulk_write_ops import BulkOperation, parse_operations, parse_targets
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.work.delete_documents import run_delete
+from secantus_server.work.insert_documents import insert_documents
 from secantus_server.work.reading import list_reply
+from secantus_server.work.update_documents import run_update
 from secantus_server.work.writing import finish_write, statements
 
 _TOTALS = ("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted")
@@ -60,7 +60,7 @@ def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
 
 
 class _Bulk:
-    """The run of one command: its results so far, in the order of the operations."""
+    """The run of one bulkWrite, and its results so far, in the order of the operations."""
 
     def __init__(self, request: Request, args: dict[str, Any]) -> None:
         self._request = request
@@ -71,7 +71,7 @@ class _Bulk:
         self.totals: Counter[str] = Counter()
 
     def run(self, operations: list[BulkOperation]) -> None:
-        """Run the operations; neighbouring inserts into one collection share their transactions."""
+        """Run the operations; consecutive inserts into the same collection share transactions."""
         for (kind, _), group in groupby(operations, key=lambda operation: (operation.kind, id(operation.target))):
             if self._stopped:
                 return
@@ -134,10 +134,10 @@ class _Bulk:
         self._done(operation, deleted, nDeleted=deleted)
 
     def _check_fatal(self, error: CommandError) -> None:
-        """A command that was killed, whose time is over or whose store has stopped has no results.
+        """Raise an error that ends the whole command: it was killed, exceeded its time limit, or the store has stopped.
 
         Raises:
-            CommandError: this one.
+            CommandError: the error.
         """
         if self._request.operation.is_ended_by(error):
             raise error

@@ -7,12 +7,13 @@ from typing import Any
 from secantus_server.bson import RawArray
 from secantus_server.bson.sizes import check_result_size
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
 from secantus_server.cursors.cursor import Cursor
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.memory_limits import may_use_disk
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
@@ -20,9 +21,11 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.explain import Runner, run_find
 from secantus_server.query.find import count_all, find_documents
 from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
+from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
 from secantus_server.work.snapshot_reads import materialized, snapshot_time
@@ -59,19 +62,37 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
     if args["tailable"] or "$text" in args["filter"]:
         recall(request.services, request.db, name)
     with request.work.reading() as transaction:
-        collection = transaction.catalog.find(request.db, name)
-        ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
-        query, projection = parse_find(args, ctx)
-        if query.sort is not None and not may_use_disk(request.services.parameters, args["allowDiskUse"]):
-            query.sort_bytes = ctx.limits.sort
-        _check_options(args, collection)
+        collection, query, projection = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:
             plan = source_of(request.services, request.db, name, collection, query)
             if plan.is_lookup and _is_one_batch(query, args) and "readConcern" not in request.body:
                 found = plan.first(transaction.unit, request.operation.check)
                 return _lookup_reply(f"{request.db}.{name}", found, projection)
             return _open_cursor(request, f"{request.db}.{name}", collection, plan, query, projection, args, transaction)
-    return run_view(request, name, view_stages(args), args)
+    return run_view(request, name, _view_stages(args), args)
+
+
+@explains("find")
+def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    name = collection_name("find", request.db, request.body[request.name])
+    collection, query, projection = _prepare(request, args, name, transaction.catalog)
+    if collection is not None and collection.is_view:
+        return explain_view(request, name, _view_stages(args), args, transaction, runner)
+    root = run_find(collection, query, args["projection"], projection, runner)
+    return runner.result(f"{request.db}.{name}", collection, query, root)
+
+
+def _prepare(
+    request: Request, args: dict[str, Any], name: str, catalog: CatalogView
+) -> tuple[Collection | None, CanonicalQuery, Projection | None]:
+    """Return the collection or view, the parsed query and the projection."""
+    collection = catalog.find(request.db, name)
+    ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    query, projection = _parse(args, ctx)
+    if query.sort is not None and not may_use_disk(request.services.parameters, args["allowDiskUse"]):
+        query.sort_bytes = ctx.limits.sort
+    _check_options(args, collection)
+    return collection, query, projection
 
 
 def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
@@ -97,7 +118,7 @@ def _open_cursor(
     args: dict[str, Any],
     transaction: ReadTransaction,
 ) -> Reply:
-    """Return the first batch, and a cursor for the rest."""
+    """Return the reply with the first batch, and keep a cursor if documents remain."""
     scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
     at = snapshot_time(request, transaction.unit)
     documents = materialized(find_documents(plan, collection, query, projection, scope), at)
@@ -119,8 +140,8 @@ def _open_cursor(
     return cursor_reply(request, cursor, batch, at)
 
 
-def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:
-    """The query and the projection of find's arguments.
+def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:
+    """Return the query and the projection of find's arguments.
 
     Raises:
         CommandError: one of them is not valid.
@@ -137,7 +158,7 @@ def parse_find(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery,
         tailing=args["tailable"],
     )
     if args["returnKey"]:
-        # A key in place of the document leaves no room for the RecordId.
+        # returnKey replaces the document by its key, so that showRecordId has no effect.
         query.return_key = True
     elif args["showRecordId"]:
         query.show_record_id = True
@@ -167,8 +188,8 @@ def _check_tailable(args: dict[str, Any], collection: Collection | None) -> None
         raise CommandError(2, f"error processing query: ns={collection.namespace}: tailable cursor requested on non capped collection")
 
 
-def view_stages(args: dict[str, Any]) -> list[dict[str, Any]]:
-    """The stages that do over a view what the arguments of find ask for."""
+def _view_stages(args: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a find over a view as a pipeline."""
     stages: list[dict[str, Any]] = []
     if args["filter"]:
         stages.append({"$match": args["filter"]})

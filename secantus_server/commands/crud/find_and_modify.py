@@ -7,22 +7,26 @@ from typing import Any
 from secantus_server.bson import RawDocument
 from secantus_server.bson.sizes import check_result_size
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.crud.update import UpdateStatement, make_statement
+from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import Reply, command, explains
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
+from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransaction, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.mql.update import upsert_document
 from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.explain import Runner, projection_name
 from secantus_server.query.find import plan_of
+from secantus_server.query.stages import PlanStage, stage
 from secantus_server.work.document_writer import DocumentWriter, prepared_id
+from secantus_server.work.explain_writes import delete_stage, update_stage
 from secantus_server.work.reading import command_context
+from secantus_server.work.update_documents import UpdateStatement, make_statement
 from secantus_server.work.writing import check_not_view, finish_write
 
 FIELDS = {
@@ -55,13 +59,10 @@ FIELDS = {
 def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     """Change or remove one document and return it."""
     name = collection_name("findAndModify", request.db, request.body[request.name])
-    check_arguments(args)
+    _check_arguments(args)
 
     def body(transaction: Transaction) -> Outcome:
-        collection = transaction.catalog.find(request.db, name)
-        check_not_view(collection)
-        ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
-        job = _Remove(request, args, ctx) if args["remove"] else _Modify(request, args, ctx)
+        collection, job = _prepare(request, args, name, transaction.catalog)
         if collection is not None:
             return job.run(transaction, collection)
         if args["upsert"]:
@@ -73,11 +74,27 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     return finish_write(request, {"lastErrorObject": last, "value": shown}, [], silent=False)
 
 
-def check_arguments(args: dict[str, Any]) -> None:
-    """Hold the arguments against each other.
+@explains("findAndModify")
+def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    name = collection_name("findAndModify", request.db, request.body[request.name])
+    _check_arguments(args)
+    collection, job = _prepare(request, args, name, transaction.catalog)
+    return runner.result(f"{request.db}.{name}", collection, job.query, job.explain(collection, runner))
+
+
+def _prepare(request: Request, args: dict[str, Any], name: str, catalog: CatalogView) -> tuple[Collection | None, _Remove | _Modify]:
+    """Return the collection and the parsed command."""
+    collection = catalog.find(request.db, name)
+    check_not_view(collection)
+    ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
+    return collection, _Remove(request, args, ctx) if args["remove"] else _Modify(request, args, ctx)
+
+
+def _check_arguments(args: dict[str, Any]) -> None:
+    """Check that the arguments fit together.
 
     Raises:
-        CommandError: 9 FailedToParse, they ask for different things.
+        CommandError: 9 FailedToParse, they contradict each other.
     """
     if args["remove"]:
         if args["update"] is not None:
@@ -96,7 +113,7 @@ Outcome = tuple[bytes | None, dict[str, Any]]
 
 
 class _Job:
-    """What both kinds share: the query, and the projection of the document given back."""
+    """A parsed command, of either kind: its query, and the projection of the document that it returns."""
 
     def __init__(self, request: Request, args: dict[str, Any], query: CanonicalQuery) -> None:
         self.request = request
@@ -107,7 +124,7 @@ class _Job:
             self.projection = parse_projection(args["fields"], query.context, match=query.match)
 
     def shown(self, document: bytes | None) -> bytes | None:
-        """Return what the reply shows of a document. This runs before the commit: it may fail, and a command that fails changes nothing.
+        """Return a document as the reply shows it. Call this before the commit: if it fails, the command must not change anything.
 
         Raises:
             CommandError: 10334 BSONObjectTooLarge, or the projection cannot be applied.
@@ -115,6 +132,13 @@ class _Job:
         if document is None or self.projection is None:
             return document
         return check_result_size(self.projection.apply(document))
+
+    def projected(self, below: PlanStage) -> PlanStage:
+        """Return the stage of a write with the projection of the returned document on top, for explain."""
+        if self.projection is None or below.name == "EOF":
+            return below
+        fields = self.args["fields"]
+        return stage(projection_name(fields, self.projection), {"transformBy": fields}, returned=below.returned, inputs=[below])
 
     def target(self, transaction: Transaction, collection: Collection) -> tuple[int, bytes] | None:
         """Return the document to change, with its RecordId."""
@@ -138,6 +162,10 @@ class _Remove(_Job):
         DocumentWriter(self.request.services, transaction, collection).delete(found[1], found[0])
         return shown, {"n": 1}
 
+    def explain(self, collection: Collection | None, runner: Runner) -> PlanStage:
+        """Return the stages that would remove the document."""
+        return self.projected(delete_stage(collection, self.query, runner, shown=self.projection is not None))
+
 
 class _Modify(_Job):
     """findAndModify with an update."""
@@ -149,12 +177,16 @@ class _Modify(_Job):
         super().__init__(request, args, self.statement.query)
 
     def run(self, transaction: Transaction, collection: Collection) -> Outcome:
-        """Change the document, or insert one; return it as it was or, with `new`, as it is."""
+        """Update the document or insert one; return the old document or, with `new`, the new one."""
         bypass = self.args["bypassDocumentValidation"]
         writer = DocumentWriter(self.request.services, transaction, collection, bypass_validation=bypass)
         found = self.target(transaction, collection)
         value, last = self._insert(writer) if found is None else self._change(writer, *found)
         return self.shown(value), last
+
+    def explain(self, collection: Collection | None, runner: Runner) -> PlanStage:
+        """Return the stages that would change the document."""
+        return self.projected(update_stage(collection, self.statement, runner, shown=self.projection is not None))
 
     def _change(self, writer: DocumentWriter, record_id: int, old: bytes) -> Outcome:
         changes = self.statement.update

@@ -38,7 +38,7 @@ AWAIT_DATA_MS = 1000
     privileges=AUTHENTICATED,
 )
 def get_more(request: Request, args: dict[str, Any]) -> Reply:
-    """Get the next documents of a cursor."""
+    """Return the next batch of a cursor."""
     cursor_id = request.body[request.name]
     if type(cursor_id) is not Int64:
         raise CommandError(14, f"BSON field 'getMore.getMore' is the wrong type '{type_name(cursor_id)}', expected type 'long'")
@@ -58,7 +58,7 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: int | None) -> None:
-    """Refuse a getMore that does not fit the cursor, which stays open.
+    """Refuse a getMore that does not match the cursor, which stays open.
 
     Raises:
         CommandError: 13 Unauthorized, 2 BadValue.
@@ -74,10 +74,10 @@ def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: in
 
 
 def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
-    """Return a batch; a tailable cursor that awaits data waits for the next write, or for its time.
+    """Return a batch; a cursor that awaits data blocks until the next write or its time limit.
 
     Raises:
-        CommandError: 175 QueryPlanKilled, 136 CappedPositionLost, or what the cursor's documents raise.
+        CommandError: 175 QueryPlanKilled, 136 CappedPositionLost, or an error while reading the documents.
     """
     services = request.services
     batch = _next_batch(request, cursor, args["batchSize"])

@@ -7,26 +7,12 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
-from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, Transaction
 from secantus_server.errors import CommandError
-from secantus_server.storage import StorageError
-from secantus_server.work.document_writer import DocumentWriter
-from secantus_server.work.writing import (
-    WriteErrors,
-    check_statement_count,
-    finish_write,
-    writable,
-    write_error,
-)
-
-# The documents of one transaction at most; fewer if they are large.
-CHUNK = 1000
-# The documents stored between two checks whether the operation is to end.
-RUN = 128
+from secantus_server.work.insert_documents import insert_documents
+from secantus_server.work.writing import check_statement_count, finish_write
 
 FIELDS = {
     "documents": a.documents(),
@@ -56,98 +42,3 @@ def insert(request: Request, args: dict[str, Any]) -> Reply:
     check_statement_count(len(documents))
     count, errors = insert_documents(request, name, documents, ordered=args["ordered"], bypass_validation=args["bypassDocumentValidation"])
     return finish_write(request, {"n": count}, errors)
-
-
-def insert_documents(
-    request: Request, name: str, documents: list[bytes], *, ordered: bool, bypass_validation: bool
-) -> tuple[int, WriteErrors]:
-    """Insert documents into a collection, which is made if it is not there.
-
-    Arguments:
-        documents: valid BSON, as the client sent it.
-        ordered: stop at the first error.
-
-    Returns:
-        how many were inserted, and the errors of the others.
-    """
-    total, position = 0, 0
-    errors: WriteErrors = []
-    while position < len(documents) and not (errors and ordered):
-        chunk = _Chunk(request, name, documents, position, ordered, bypass_validation)
-        try:
-            total += request.work.write(chunk.run, request.operation.check)
-            errors += chunk.errors
-        except CommandError as error:
-            # After a full disk the store has stopped: that is the command's error, and the server's end.
-            if error.code != OUT_OF_SPACE or isinstance(error, StorageError):
-                raise
-            errors += chunk.refused(error)
-        if chunk.interruption is not None:
-            raise chunk.interruption
-        position = chunk.reached
-    return total, errors
-
-
-class _Chunk:
-    """The documents of one transaction; `reached` is the place of the first one that is left."""
-
-    def __init__(self, request: Request, name: str, documents: list[bytes], start: int, ordered: bool, bypass_validation: bool) -> None:
-        self._request = request
-        self._name = name
-        self._documents = documents
-        self._start = self.reached = start
-        self._ordered = ordered
-        self._bypass_validation = bypass_validation
-        self.errors: WriteErrors = []
-        # Why the command has to end; what was inserted before stays.
-        self.interruption: CommandError | None = None
-        self._timestamps = 0
-
-    def run(self, transaction: Transaction) -> int:
-        """Insert them and return how many there were."""
-        services = self._request.services
-        collection = writable(transaction, self._request.db, self._name)
-        writer = DocumentWriter(services, transaction, collection, bypass_validation=self._bypass_validation)
-        self.errors = []
-        position, stop, count = self._start, min(self._start + CHUNK, len(self._documents)), 0
-        operation = self._request.operation
-        while position < stop and not transaction.unit.is_large:
-            if position > self._start and (interruption := _interruption(operation)) is not None:
-                self.interruption = interruption
-                break
-            end = min(position + RUN, stop)
-            reached, error = writer.insert_run(self._documents, position, end, self._timestamp, operation.check)
-            count += reached - position
-            position = reached
-            if error is not None:
-                if operation.is_ended_by(error):
-                    self.interruption = error
-                    break
-                self.errors.append(write_error(reached, error))
-                position += 1
-                if self._ordered:
-                    break
-        self.reached = position
-        return count
-
-    def refused(self, error: CommandError) -> WriteErrors:
-        """Return the errors where the store has no room: none of the documents was inserted."""
-        stop = self.reached = min(self._start + CHUNK, len(self._documents))
-        return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
-
-    def _timestamp(self) -> int:
-        """What takes the place of an empty timestamp: later than everything before, and each its own; or itself, if that is wanted."""
-        if self._request.body.get("bypassEmptyTsReplacement"):
-            return 0
-        last = self._request.services.oplog.newest
-        self._timestamps += 1
-        return int(last.time) << 32 | int(last.inc) + self._timestamps
-
-
-def _interruption(operation: Operation) -> CommandError | None:
-    """Return why the operation has to end, or None."""
-    try:
-        operation.check()
-    except CommandError as error:
-        return error
-    return None

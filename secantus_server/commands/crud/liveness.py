@@ -1,6 +1,6 @@
-"""Whether the collection that an open cursor reads is still there.
+"""The check that the collection of an open cursor still exists.
 
-MongoDB ends a cursor whose collection was dropped or renamed at its next getMore, with the reason.
+MongoDB closes a cursor whose collection was dropped or renamed at the next getMore, and reports the reason.
 https://www.mongodb.com/docs/manual/reference/command/getMore/
 """
 
@@ -14,15 +14,14 @@ from secantus_server.errors import CommandError
 
 
 def check_still_there(catalog: CatalogView, collection: Collection) -> None:
-    """Return if the documents that a cursor began to read are still those of its namespace.
+    """Check that a cursor's namespace is still the collection that the cursor was opened on.
 
     Arguments:
-        catalog: as the transaction of the getMore sees it.
-        collection: as the catalog had it when the cursor was opened.
+        catalog: the catalog as the getMore's transaction sees it.
+        collection: the collection when the cursor was opened.
 
     Raises:
-        CommandError: 175 QueryPlanKilled: the collection was renamed, or it was dropped; a collection that took its name since is
-            another one.
+        CommandError: 175 QueryPlanKilled, the collection was renamed or dropped, even if another one has its name now.
     """
     current = catalog.find(collection.db, collection.name)
     if current is not None and current.ident == collection.ident:

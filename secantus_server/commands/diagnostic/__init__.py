@@ -1,1 +1,1 @@
-"""The commands that show what the server holds and does."""
+"""The commands that report on the server, its data and its activity."""

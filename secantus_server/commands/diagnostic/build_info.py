@@ -13,7 +13,7 @@ from secantus_server.wire.header import MAX_DOCUMENT_SIZE
 
 @command("buildInfo", {}, aliases=("buildinfo",), privileges=AUTHENTICATED)
 def build_info(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Tell the version."""
+    """Return the version and build of the server."""
     return {
         "version": VERSION,
         "gitVersion": "secantus",

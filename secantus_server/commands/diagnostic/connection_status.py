@@ -1,4 +1,4 @@
-"""connectionStatus, whatsmyuri and logout: what the server knows of the connection that asks.
+"""connectionStatus, whatsmyuri and logout: the state of the client's connection.
 
 https://www.mongodb.com/docs/manual/reference/command/connectionStatus/
 """
@@ -21,11 +21,11 @@ _EVERYTHING = {"resource": {"anyResource": True}, "actions": ["anyAction"]}
 
 @command("connectionStatus", {"showPrivileges": a.boolean()}, in_api_v1=True, privileges=UNAUTHENTICATED)
 def connection_status(request: Request, args: dict[str, Any]) -> Reply:
-    """Tell who is authenticated on the connection."""
+    """Return the users that are authenticated on the connection."""
     users = [{"user": user, "db": db} for user, db in request.client.users]
     info: Reply = {"authenticatedUsers": users, "authenticatedUserRoles": _roles(request) if users else []}
     if args["showPrivileges"]:
-        # Roles are not enforced: this is what a user may really do.
+        # Roles are not enforced: every user has all privileges.
         info["authenticatedUserPrivileges"] = [_EVERYTHING] if users else []
     name = f"{request.services.topology.process_id}/{request.client.connection_id}"
     return {"authInfo": info, "uuid": Binary(uuid.uuid5(uuid.NAMESPACE_OID, name).bytes, 4)}
@@ -39,7 +39,7 @@ def _roles(request: Request) -> list[dict[str, Any]]:
 
 @command("whatsmyuri", lenient=True, privileges=UNAUTHENTICATED)
 def whats_my_uri(request: Request, _args: dict[str, Any]) -> Reply:
-    """Tell the client its own address."""
+    """Return the client's address."""
     host, port = request.client.address
     return {"you": f"{host}:{port}"}
 

@@ -17,7 +17,7 @@ from secantus_server.exec.read_scope import ReadScope
 
 @command("dbHash", lenient=True, privileges=on_database("dbHash"))
 def db_hash(request: Request, _args: dict[str, Any]) -> Reply:
-    """Give a hash of each collection's documents in the order of their _id."""
+    """Return a hash of each collection's documents, in the order of `_id`."""
     started = request.services.clock.monotonic()
     hashes: dict[str, str] = {}
     with request.work.reading() as transaction:

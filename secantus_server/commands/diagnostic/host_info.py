@@ -6,11 +6,11 @@ import os
 import platform
 from typing import Any
 
+from secantus_server.bson import int_value
 from secantus_server.diagnostics.cores import usable_cores
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.work.statistics import number
 
 
 @command("hostInfo", {}, privileges=on_cluster("hostInfo"))
@@ -21,8 +21,8 @@ def host_info(request: Request, _args: dict[str, Any]) -> Reply:
         "currentTime": request.now,
         "hostname": platform.node() or "localhost",
         "cpuAddrSize": 64,
-        "memSizeMB": number(memory_mb),
-        "memLimitMB": number(memory_mb),
+        "memSizeMB": int_value(memory_mb),
+        "memLimitMB": int_value(memory_mb),
         "numCores": os.cpu_count() or 1,
         "numCoresAvailableToProcess": usable_cores(),
         "numNumaNodes": 1,
@@ -30,7 +30,7 @@ def host_info(request: Request, _args: dict[str, Any]) -> Reply:
         "numaEnabled": False,
     }
     os_info = {"type": platform.system(), "name": platform.system(), "version": platform.release()}
-    return {"system": system, "os": os_info, "extra": {"versionString": platform.version(), "pageSize": number(_page_size())}}
+    return {"system": system, "os": os_info, "extra": {"versionString": platform.version(), "pageSize": int_value(_page_size())}}
 
 
 def _page_size() -> int:

@@ -1,4 +1,4 @@
-"""getLog, logRotate and getCmdLineOpts: how the server was started, and what it logged.
+"""getLog, logRotate and getCmdLineOpts.
 
 https://www.mongodb.com/docs/manual/reference/command/getLog/
 """
@@ -20,7 +20,7 @@ COMPONENTS = ("global", "startupWarnings")
 
 @command("getLog", {}, admin_only=True, privileges=on_cluster("getLog"))
 def get_log(request: Request, _args: dict[str, Any]) -> Reply:
-    """Give the last lines of the log."""
+    """Return the last lines of the log."""
     component = request.body[request.name]
     if type(component) is not str:
         raise CommandError(14, f"Argument to getLog must be of type String; found {component} of type {type_name(component)}")
@@ -34,11 +34,11 @@ def get_log(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("logRotate", lenient=True, admin_only=True, privileges=on_cluster("logRotate"))
 def log_rotate(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Rotate the log: there is no log file, so there is nothing to do."""
+    """Do nothing: the server has no log file to rotate."""
     return {}
 
 
 @command("getCmdLineOpts", {}, admin_only=True, privileges=on_cluster("getCmdLineOpts"))
 def get_cmd_line_opts(request: Request, _args: dict[str, Any]) -> Reply:
-    """Tell how the server was started."""
+    """Return the command line and the settings that the server was started with."""
     return {"argv": list(sys.argv) or [""], "parsed": asdict(request.services.settings)}

@@ -18,7 +18,7 @@ _NOTE = "When a filter expression is set, slowms and sampleRate are not used for
 
 @command("profile", {"slowms": a.number(), "sampleRate": a.real(), "filter": a.anything()}, privileges=on_database("enableProfiler"))
 def profile(request: Request, args: dict[str, Any]) -> Reply:
-    """Tell the profiler's level, and change it."""
+    """Return the profiler's level, and optionally change it."""
     level = a.integer()("profile.profile", request.body[request.name])
     rate, given = args["sampleRate"], args["filter"]
     if rate is not None and not 0 <= rate <= 1:

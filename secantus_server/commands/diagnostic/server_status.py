@@ -1,4 +1,4 @@
-"""serverStatus: the server's counters; what is not measured here is zero.
+"""serverStatus and connPoolStats; counters that this server does not measure are zero.
 
 https://www.mongodb.com/docs/manual/reference/command/serverStatus/
 """
@@ -25,7 +25,7 @@ _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 
 @command("serverStatus", lenient=True, privileges=on_cluster("serverStatus"))
 def server_status(request: Request, _args: dict[str, Any]) -> Reply:
-    """Tell how the server is doing."""
+    """Return the server's counters and gauges."""
     services = request.services
     uptime = services.clock.monotonic() - services.started
     reply: Reply = {
@@ -90,7 +90,7 @@ def _network(services: Services) -> Reply:
     return {**sent, "physicalBytesIn": sent["bytesIn"], "physicalBytesOut": sent["bytesOut"], "numRequests": Int64(traffic.requests)}
 
 
-# What mongostat reads, and what else is a gauge: counters are not kept, for they would cost every operation a little.
+# The statistics that mongostat reads, and other gauges. WiredTiger's counters are off, since they would slow every operation down.
 _GAUGES = ("bytes currently in the cache", "maximum bytes configured", "pages currently held in the cache",
            "tracked dirty bytes in the cache", "tracked dirty pages in the cache")  # fmt: skip
 
@@ -119,7 +119,7 @@ def _catalog(services: Services) -> Reply:
 
 
 def _memory(_services: Services) -> Reply:
-    """Megabytes, as far as the system tells."""
+    """Return the process's memory in megabytes; 1 where the system has no /proc."""
     virtual, resident = 1, 1
     statm = Path("/proc/self/statm")
     if statm.exists():
@@ -176,7 +176,7 @@ _SECTIONS: dict[str, Callable[[Services], Reply]] = {
 
 @command("connPoolStats", lenient=True, privileges=on_cluster("connPoolStats"))
 def conn_pool_stats(request: Request, _args: dict[str, Any]) -> Reply:
-    """Tell of connections to other servers: there are none."""
+    """Report the connections to other servers: there are none."""
     current = _connections(request.services)["current"]
     totals = {"totalInUse": 0, "totalAvailable": 0, "totalLeased": 0, "totalCreated": 0, "totalRefreshing": 0, "totalRefreshed": 0}
     return {"numClientConnections": current, "numAScopedConnections": 0, **totals, "pools": {}, "hosts": {}}

@@ -1,4 +1,4 @@
-"""top: how much time went into each collection.
+"""top: the time spent on each collection.
 
 https://www.mongodb.com/docs/manual/reference/command/top/
 """
@@ -13,7 +13,7 @@ from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, all_commands, command
 from secantus_server.dispatch.request import Request
 
-# What a command is counted as, beside the total and its lock.
+# The field that counts a command, in addition to the total and its lock.
 _KINDS = {"find": "queries", "getMore": "getmore", "insert": "insert", "update": "update", "delete": "remove"}
 _FIELDS = ("total", "readLock", "writeLock", "queries", "getmore", "insert", "update", "remove", "commands")
 _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct", "explain", "listIndexes", "collStats", "validate"])
@@ -21,12 +21,12 @@ _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct", "explai
 
 @command("top", lenient=True, admin_only=True, privileges=on_cluster("top"))
 def top(request: Request, _args: dict[str, Any]) -> Reply:
-    """Tell how much time went into each collection."""
+    """Return the number and the time of the operations on each collection."""
     services, commands = request.services, all_commands()
     rows = services.connections.usage().rows
     totals: dict[str, dict[str, list[float]]] = {}
     for (db, collection, name), (count, seconds) in rows.items():
-        # A drop belongs to the collection that is no more.
+        # A drop counts for the dropped collection, not for a new one of the same name.
         if name == "drop" or services.catalog.find(db, collection) is None:
             continue
         shown = totals.setdefault(f"{db}.{collection}", {field: [0, 0.0] for field in _FIELDS})

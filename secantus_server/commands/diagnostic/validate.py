@@ -1,4 +1,4 @@
-"""validate: every index entry against the records, and back.
+"""validate: checks every index entry against the records, and every record against the indexes.
 
 https://www.mongodb.com/docs/manual/reference/command/validate/
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from secantus_server.bson import decode, validate
+from secantus_server.bson import decode, int_value, validate
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.arguments import truth
@@ -23,16 +23,15 @@ from secantus_server.exec._scan import RecordScan
 from secantus_server.index._index import Index
 from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit, pack_ident
 from secantus_server.work.collections import recall
-from secantus_server.work.statistics import number
 from secantus_server.work.writing import check_not_view
 
-# So many inconsistencies are described one by one.
+# The most inconsistencies of one kind that the reply describes.
 MAX_DESCRIBED = 100
 
 
 @dataclass
 class _IndexReport:
-    """What was found of one index."""
+    """The findings for one index."""
 
     index: Index
     keys: int = 0
@@ -42,13 +41,13 @@ class _IndexReport:
 
     @property
     def valid(self) -> bool:
-        """Whether its entries are those of the records."""
+        """Whether the entries match the records."""
         return not (self.missing or self.extra or self.errors)
 
 
 @command("validate", lenient=True, privileges=on_collection("validate"))
-def validate_command(request: Request, _args: dict[str, Any]) -> Reply:
-    """Check a collection: its documents, and its indexes against them."""
+def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
+    """Check a collection's documents and indexes."""
     body = request.body
     value = body[request.name]
     name = value if type(value) is str and value.startswith("$") else collection_name("validate", request.db, value)
@@ -59,17 +58,17 @@ def validate_command(request: Request, _args: dict[str, Any]) -> Reply:
         if collection is None:
             raise CommandError(26, f"Collection '{request.db}.{name}' does not exist to validate.")
         check_not_view(collection)
-        return _Validation(collection, transaction.unit, request).run()
+        return _CollectionCheck(collection, transaction.unit, request).run()
 
 
 def _check_options(body: dict[str, Any]) -> None:
-    """Options of any type count as true or false."""
+    """Check the options, which may have any type."""
     if _on(body, "metadata") and any(_on(body, option) for option in ("full", "repair", "background", "fixMultikey")):
         raise CommandError(72, "Running validate with { metadata: true } cannot be combined with another option")
     if _on(body, "background") and any(_on(body, option) for option in ("full", "repair", "enforceFastCount")):
-        raise CommandError(72, "Running validate in the background cannot be combined with { full: true }, { repair: true } or the like")
+        raise CommandError(72, "Running validate with { background: true } cannot be combined with full, repair or enforceFastCount")
     if _on(body, "repair"):
-        raise not_supported("validate with repair", "drop and create the indexes that it names")
+        raise not_supported("validate with repair", "run validate without it, then drop and recreate the invalid indexes")
 
 
 def _on(body: dict[str, Any], option: str) -> bool:
@@ -77,8 +76,8 @@ def _on(body: dict[str, Any], option: str) -> bool:
     return truth(value) if is_number(value) else value is not None and value is not False
 
 
-class _Validation:
-    """One run over a collection, in one state of the store."""
+class _CollectionCheck:
+    """The check of one collection in one transaction."""
 
     def __init__(self, collection: Collection, unit: RecoveryUnit, request: Request) -> None:
         self._collection = collection
@@ -90,7 +89,7 @@ class _Validation:
         self._errors: list[str] = []
 
     def run(self) -> Reply:
-        """Look at every record and at every entry; gives the reply."""
+        """Check every record and every index entry, and return the reply."""
         scan = RecordScan(self._collection.ident, None, self._check)
         scan.attach(self._unit)
         for document in scan:
@@ -114,7 +113,7 @@ class _Validation:
             entries, multikey = index.entries(document, record_id)
             report.keys += len(entries)
             if multikey and not index.multikey:
-                report.errors.append(f"the index {index.name} is not marked multikey, but the record {record_id} has an array")
+                report.errors.append(f"the index {index.name} is not multikey, but the record {record_id} has an array in its fields")
             for key, value in entries:
                 if self._unit.get(INDEX_ENTRIES, key) != value and len(report.missing) < MAX_DESCRIBED:
                     described = {"indexName": index.name, "recordId": record_id, "idKey": decode(id_document(document))}
@@ -135,7 +134,7 @@ class _Validation:
                 report.extra.append({"indexName": index.name, "recordId": record_id})
         cursor.close()
         if found != report.keys:
-            report.errors.append(f"the index {index.name} has {found} entries, but the records make {report.keys}")
+            report.errors.append(f"the index {index.name} has {found} entries, but the records have {report.keys} keys")
 
     def _reply(self) -> Reply:
         errors = [*self._errors, *(error for report in self._reports for error in report.errors)]
@@ -150,9 +149,9 @@ class _Validation:
             "uuid": self._collection.uuid,
             "nInvalidDocuments": len(self._invalid),
             "nNonCompliantDocuments": 0,
-            "nrecords": number(self._records),
+            "nrecords": int_value(self._records),
             "nIndexes": len(counted),
-            "keysPerIndex": {report.index.name: number(report.keys) for report in counted},
+            "keysPerIndex": {report.index.name: int_value(report.keys) for report in counted},
             "indexDetails": {report.index.name: {"valid": report.valid} for report in counted},
             "corruptRecords": self._invalid,
             "repaired": False,

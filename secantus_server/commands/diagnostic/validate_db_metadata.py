@@ -1,4 +1,4 @@
-"""validateDBMetadata: what of the catalog the Stable API does not allow.
+"""validateDBMetadata: the check of the catalog against the Stable API.
 
 https://www.mongodb.com/docs/manual/reference/command/validateDBMetadata/
 """
@@ -31,7 +31,7 @@ _PARAMETERS = a.Arguments(
     privileges=on_database("validate"),
 )
 def validate_db_metadata(request: Request, args: dict[str, Any]) -> Reply:
-    """Find what the Stable API does not allow."""
+    """List the indexes that the Stable API does not allow."""
     parameters = _PARAMETERS.parse(args["apiParameters"])
     _check_names(args)
     catalog = request.services.catalog

@@ -34,10 +34,10 @@ from secantus_server.work.collections import create_collection, recall
 from secantus_server.work.writing import check_not_view
 
 MAX_INDEXES = 64
-# The most members that a replica set may have.
+# The maximum number of members of a replica set.
 MAX_MEMBERS = 50
 _QUORUM_MODES = ("votingMembers", "majority")
-# Two definitions of one key pattern that differ in one of these are different indexes.
+# Options that distinguish indexes on the same key pattern.
 _IDENTITY = ("unique", "sparse", "collation", "wildcardProjection")
 
 
@@ -60,7 +60,7 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     check_commit_quorum(args["commitQuorum"])
     check_not_view(recall(request.services, request.db, name))
     services = request.services
-    # No transaction runs meanwhile, so that no writer misses an index that it did not know of.
+    # Exclusive, so that no transaction writes without the entries of an index that it does not see.
     with services.engine.exclusive():
         before = services.catalog.find(request.db, name)
         collection = before or create_collection(services, request.db, name, {}, if_missing=True)
@@ -81,7 +81,7 @@ def check_commit_quorum(quorum: Any) -> None:
     """Refuse a commit quorum that a replica set of one member cannot meet.
 
     Raises:
-        CommandError: 79 UnknownReplWriteConcern for a mode that is not known, 278 for too many members, 14, 9.
+        CommandError: 79 UnknownReplWriteConcern for an unknown mode, 278 for too many members, 14, 9.
     """
     if quorum is None:
         return
@@ -98,10 +98,10 @@ def check_commit_quorum(quorum: Any) -> None:
 
 
 def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
-    """An index has its collection's collation unless it names one; the simple one is not kept.
+    """Return the definition with its collation: its own or the collection's; the simple collation is left out.
 
     Raises:
-        CommandError: 67, an index of its kind has none; 2, the index on `_id` has the collection's.
+        CommandError: 67, an index of this kind cannot have a collation; 2, the index on `_id` differs from the collection's.
     """
     own = collection.options.get("collation")
     if is_on_id(spec["key"]):
@@ -115,10 +115,10 @@ def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, A
 
 
 def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The definitions that the collection does not have yet.
+    """Return the definitions of the indexes that do not exist yet.
 
     Raises:
-        CommandError: 85 or 86 for one that conflicts with an index, 67 for too many.
+        CommandError: 85 or 86 for a conflict with an existing index, 67 for too many indexes.
     """
     have = [index.spec for index in collection.indexes]
     new: list[dict[str, Any]] = []
@@ -143,10 +143,10 @@ def _check_only_one(spec: dict[str, Any], others: list[dict[str, Any]]) -> None:
 
 
 def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str, Any]]) -> bool:
-    """Whether the other definition is this one.
+    """Return whether two definitions are of the same index.
 
     Raises:
-        CommandError: it is not, but the two cannot stand beside one another.
+        CommandError: they are not, but conflict: one collection cannot have both.
     """
     same_key = encode(_plain_key(spec["key"])) == encode(_plain_key(other["key"]))
     same_identity = _identity(spec) == _identity(other)
@@ -168,7 +168,7 @@ def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str,
 
 
 def _identity(spec: dict[str, Any]) -> tuple[bytes, list[bytes] | None]:
-    """What tells indexes on the same key apart, beside a partial filter; the order of the filter's conditions does not matter."""
+    """Return the options that distinguish indexes on the same key, and the partial filter's conditions in a canonical order."""
     partial = spec.get("partialFilterExpression")
     conditions = None if partial is None else sorted(encode(node.serialize()) for node in conjuncts(parse_match(partial, ParseContext())))
     return encode({name: spec.get(name) for name in _IDENTITY}), conditions
@@ -190,18 +190,18 @@ def _different(start: str, spec: dict[str, Any], other: dict[str, Any], names: b
 
 
 def build_indexes(request: Request, collection: Collection, specs: list[dict[str, Any]], transaction: CatalogTransaction) -> None:
-    """Create the indexes and fill them, all or none.
+    """Create and build the indexes, all or none.
 
     Raises:
-        CommandError: 11000 for a unique index over equal keys, or a document cannot be indexed.
+        CommandError: 11000 for a duplicate key of a unique index, or a document cannot be indexed.
     """
     services = request.services
-    made = [make_index(spec, services.engine.new_ident()) for spec in specs]
+    built = [make_index(spec, services.engine.new_ident()) for spec in specs]
     writer = CollectionWriter(transaction.unit, collection.ident, [index for index in collection.indexes if index.is_id])
     scan = RecordScan(collection.ident, None, request.operation.check)
     scan.attach(transaction.unit)
     try:
-        _fill(writer, collection, made, scan)
+        _fill(writer, collection, built, scan)
     except CommandError as error:
         if request.operation.is_ended_by(error):
             raise
@@ -212,8 +212,8 @@ def build_indexes(request: Request, collection: Collection, specs: list[dict[str
         scan.close()
     for index in writer.became_multikey:
         index.multikey = True
-    transaction.changes.save(collection.replaced(indexes=[*collection.indexes, *made]))
-    for index in made:
+    transaction.changes.save(collection.replaced(indexes=[*collection.indexes, *built]))
+    for index in built:
         transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"createIndexes": collection.name, **index.spec})))
 
 
@@ -221,21 +221,21 @@ def _text(uuid: Binary) -> str:
     return str(uuid.as_uuid())
 
 
-def _fill(writer: CollectionWriter, collection: Collection, made: list[Index], scan: RecordScan) -> None:
-    """Put every document into the new indexes.
+def _fill(writer: CollectionWriter, collection: Collection, built: list[Index], scan: RecordScan) -> None:
+    """Add every document to the new indexes.
 
     Raises:
-        CommandError: 11000 for the least key of the first index that has one twice, or a document cannot be indexed.
+        CommandError: 11000 for the smallest duplicate key of the first index that has one, or a document cannot be indexed.
     """
     duplicates: dict[str, DuplicateKey] = {}
     for document in scan:
-        for index in made:
+        for index in built:
             try:
                 writer.add_to_index(index, document, scan.record_id)
             except DuplicateKey as error:
                 least = duplicates.setdefault(index.name, error)
                 if error.key < least.key:
                     duplicates[index.name] = error
-    for index in made:
+    for index in built:
         if index.name in duplicates:
             raise duplicates[index.name].as_command_error(collection.namespace) from None

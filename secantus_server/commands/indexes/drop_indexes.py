@@ -57,7 +57,7 @@ def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def choose_indexes(collection: Collection, wanted: Any) -> list[Index]:
-    """The indexes that a name, a key pattern, a list of names or "*" stands for.
+    """Return the indexes selected by a name, a key pattern, a list of names, or "*".
 
     Raises:
         CommandError: 27 IndexNotFound, 72 for the index on _id, 14.

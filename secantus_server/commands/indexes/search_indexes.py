@@ -1,4 +1,4 @@
-"""createSearchIndexes, updateSearchIndex, dropSearchIndex: a MongoDB that is not Atlas has them and refuses them, and so does this one.
+"""createSearchIndexes, updateSearchIndex, dropSearchIndex: refused, as by any MongoDB server outside Atlas.
 
 https://www.mongodb.com/docs/manual/reference/command/createSearchIndexes/
 """

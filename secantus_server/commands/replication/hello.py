@@ -1,4 +1,4 @@
-"""hello and its older names: who the server is, and what it can do.
+"""hello and its older name isMaster.
 
 https://www.mongodb.com/docs/manual/reference/command/hello/
 """
@@ -27,13 +27,13 @@ MAX_AWAIT_MS = 2**31 - 1
 
 @command("hello", lenient=True, in_api_v1=True, privileges=UNAUTHENTICATED)
 def hello(request: Request, args: dict[str, Any]) -> Reply:
-    """Tell a driver what it talks to."""
+    """Describe the server's role, limits and capabilities to a driver."""
     return _describe(request, "isWritablePrimary")
 
 
 @command("isMaster", lenient=True, aliases=("ismaster",), in_api_v1=True, privileges=UNAUTHENTICATED)
 def is_master(request: Request, args: dict[str, Any]) -> Reply:
-    """Tell a driver what it talks to (the older name)."""
+    """Describe the server to a driver, under the older name of hello."""
     return _describe(request, "ismaster")
 
 
@@ -89,13 +89,13 @@ def _replica_set(request: Request) -> Reply:
 
 
 def _mechanisms(request: Request, user: str) -> Reply:
-    """The mechanisms that a user, "database.name", has credentials for."""
+    """Return the mechanisms that a user, given as `database.name`, has credentials for."""
     stored = read_documents(request.services, USERS).get(user)
     return {} if stored is None else {"saslSupportedMechs": [name for name in stored.get("credentials", {}) if name != "external"]}
 
 
 def _remember_client(request: Request) -> None:
-    """The client says who it is in its first hello only."""
+    """Store the client's metadata and compressors, which only its first hello may contain."""
     metadata = request.body.get("client")
     if metadata is not None:
         if request.client.metadata is not None:
@@ -109,11 +109,11 @@ def _remember_client(request: Request) -> None:
 
 
 def _await_change(request: Request) -> None:
-    """A hello that names a version waits until the server has another one, or for as long as it says."""
+    """Block until the topology version differs from the client's, at most for `maxAwaitTimeMS`."""
     body = request.body
     version, wait_ms = body.get("topologyVersion"), body.get("maxAwaitTimeMS")
     if version is None or wait_ms is None:
-        raise CommandError(31368, "A request with a 'topologyVersion' must include 'maxAwaitTimeMS', and the other way round")
+        raise CommandError(31368, "'topologyVersion' and 'maxAwaitTimeMS' must be given together")
     if type(version) is not dict or type(version.get("processId")) is not ObjectId or type(version.get("counter")) is not Int64:
         raise CommandError(31372, "topologyVersion must have a processId and a non-negative counter")
     wait_ms = exact_integer(f"{request.name}.maxAwaitTimeMS", wait_ms)

@@ -1,4 +1,4 @@
-"""Logical sessions: started, refreshed and ended by the client; the server keeps when they were used, and their cursors.
+"""The commands that start, refresh, end and kill logical sessions.
 
 https://www.mongodb.com/docs/manual/reference/server-sessions/
 """
@@ -49,7 +49,7 @@ def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("killSessions", {}, in_api_v1=True, privileges=on_cluster(by_arguments=("killAnySession",)))
 def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
-    """End what runs in logical sessions."""
+    """Kill the operations and cursors of logical sessions."""
     ids = _session_ids(request)
     _kill(request, ids)
     _interrupt(request, lambda session: session in ids)
@@ -58,7 +58,7 @@ def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("killAllSessions", {}, in_api_v1=True, aliases=("killAllSessionsByPattern",), privileges=on_cluster("killAnySession"))
 def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
-    """End what runs in all logical sessions, or in those of the given users: there are no users."""
+    """Kill the operations and cursors of all sessions; given users match none, since sessions do not belong to users."""
     if not a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name]):
         request.services.cursors.kill_where(lambda cursor: cursor.session is not None)
         _interrupt(request, lambda _session: True)
@@ -66,14 +66,14 @@ def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _session_ids(request: Request) -> frozenset[bytes]:
-    """The sessions that a command names.
+    """Return the ids of the sessions that a command lists.
 
     Raises:
-        CommandError: 14, 40414, or there are more than 10,000.
+        CommandError: 14, 40414, or 2 for more than 10,000 sessions.
     """
     sessions = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
     if len(sessions) > MAX_SESSIONS:
-        raise CommandError(2, f"Too many sessions: {len(sessions)}; the most is {MAX_SESSIONS}")
+        raise CommandError(2, f"Too many sessions: {len(sessions)}; the limit is {MAX_SESSIONS}")
     for session in sessions:
         identity = session.get("id")
         if identity is None:
@@ -88,7 +88,7 @@ def _kill(request: Request, ids: frozenset[bytes]) -> None:
 
 
 def _interrupt(request: Request, is_killed: Callable[[bytes], bool]) -> None:
-    """End the operations of sessions, but not the one that asks for it."""
+    """Kill the operations of sessions, except the current one."""
     operations = request.services.operations
     for operation in operations.all():
         lsid = operation.body.get("lsid")

@@ -1,1 +1,1 @@
-"""The commands that only test suites run."""
+"""The commands for test suites."""

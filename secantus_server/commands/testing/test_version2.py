@@ -1,6 +1,6 @@
-"""testVersion2: a command for tests alone, which belongs to a version of the Stable API that does not exist.
+"""testVersion2: a command of a Stable API version that does not exist.
 
-Drivers send it to see how a server refuses a command that is not in API Version 1.
+Driver tests send it to see how a server refuses a command that is not in API Version 1.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from secantus_server.errors import CommandError
 
 @command("testVersion2", privileges=AUTHENTICATED)
 def answer_test_version_2(request: Request, args: dict[str, Any]) -> Reply:
-    """Answer, where test commands are enabled.
+    """Reply with success if test commands are enabled.
 
     Raises:
-        CommandError: 59 where they are not.
+        CommandError: 59, they are not enabled.
     """
     if not request.services.settings.enable_test_commands:
         raise CommandError(59, "no such command: 'testVersion2'")

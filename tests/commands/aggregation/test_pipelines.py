@@ -1,4 +1,4 @@
-"""What aggregate, count and distinct hold their arguments to, and what their pipelines leave behind."""
+"""The arguments of aggregate, count and distinct, and the resources that their pipelines release."""
 
 from __future__ import annotations
 

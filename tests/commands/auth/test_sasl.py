@@ -1,4 +1,4 @@
-"""Authentication by SCRAM; what an authenticated user may do is not restricted."""
+"""Authentication by SCRAM; access control is not enforced."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_who_does_not_is_refused(
         client.admin.command("ping")
     server.services.log.set_verbose(False)
     assert (caught.value.code, caught.value.details and caught.value.details["errmsg"]) == (18, "Authentication failed.")
-    assert f"{user}@{users.name} cannot authenticate" in caplog.text
+    assert f"Authentication of {user}@{users.name} failed" in caplog.text
 
 
 def test_hello_names_the_mechanisms_of_a_user(users: Database) -> None:
@@ -95,7 +95,7 @@ def test_messages_that_cannot_be(users: Database, command: dict[str, Any], expec
 
 
 def test_a_failed_proof_ends_the_conversation(server: SecantusDBServer, users: Database) -> None:
-    # One connection alone, so that both messages belong to it.
+    # A single connection, so that it carries both messages.
     with MongoClient(server.uri, maxPoolSize=1) as client:
         db = client[users.name]
         first = db.command(start())

@@ -1,4 +1,4 @@
-"""The commands about users and roles: what is kept and shown; nothing is enforced."""
+"""The commands on users and roles, which are stored and listed but not enforced."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_the_log_says_that_nothing_is_enforced(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.WARNING), SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(server.uri) as client:
         create(client.d)
         client.d.command("logout")
-    assert "the user u@d is stored, but not enforced" in caplog.text
+    assert "The user u@d is stored, but access control is not enforced" in caplog.text
 
 
 def test_credentials_are_those_of_scram() -> None:

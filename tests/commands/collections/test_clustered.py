@@ -1,4 +1,4 @@
-"""Clustered collections: their definition, their order, what counts as an index of theirs, what expires."""
+"""Clustered collections: definition, order, indexes and expiry."""
 
 from __future__ import annotations
 

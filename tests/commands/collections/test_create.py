@@ -1,4 +1,4 @@
-"""create, and what listCollections then shows."""
+"""create, and the options that listCollections shows afterwards."""
 
 from __future__ import annotations
 

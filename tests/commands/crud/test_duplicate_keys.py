@@ -1,4 +1,4 @@
-"""What a duplicate key error names: the key that is there twice, whichever command wrote it."""
+"""Duplicate key errors name the duplicate key, whichever command wrote it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Document = dict[str, Any]
 
 
 def refusal(db: Database, command: Document) -> Document:
-    """What the only write error of a command, or the command itself, says."""
+    """Return the only write error of a command, or the command's error."""
     reply = db.command(command) if "findAndModify" not in command and "createIndexes" not in command else failure(db, command)
     return reply["writeErrors"][0] if "writeErrors" in reply else reply
 

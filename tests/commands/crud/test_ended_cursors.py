@@ -1,4 +1,4 @@
-"""getMore after something happened to what the cursor reads: 175 QueryPlanKilled, 136 CappedPositionLost, or nothing at all."""
+"""getMore after a change of the collection: 175 QueryPlanKilled, 136 CappedPositionLost, or no error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_FOUND = 43
 
 
 def begun(db: Database, command: dict[str, Any], collection: str = "items") -> dict[str, Any]:
-    """The getMore of a cursor that has given its first documents."""
+    """Open a cursor, read its first batch, and return its getMore."""
     cursor = db.command(command)["cursor"]
     assert cursor["id"] != 0
     return {"getMore": Int64(cursor["id"]), "collection": collection}

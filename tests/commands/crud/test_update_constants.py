@@ -1,4 +1,4 @@
-"""A pipeline update with a constant that cannot be computed: an error only where a document needs it."""
+"""A pipeline update with a constant that fails to evaluate: an error only if a document needs it."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def test_an_out_that_fails_leaves_the_collection_usable(db: Database) -> None:
 
 
 def test_a_duplicate_leaves_nothing_of_its_document(db: Database) -> None:
-    """Entries are stored as they are found; what was stored before the index that refuses is taken back."""
+    """Index entries are written index by index; those written before a duplicate key error are rolled back."""
     db.c.create_index("a")
     db.c.create_index("tags")
     db.c.create_index("b", unique=True)

@@ -1,4 +1,4 @@
-"""What the server tells of its work: currentOp, `$currentOp`, top, serverStatus, the log's verbosity."""
+"""Reports on the server's activity: currentOp, `$currentOp`, top, serverStatus, the log's verbosity."""
 
 from __future__ import annotations
 

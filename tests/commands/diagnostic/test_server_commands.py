@@ -1,4 +1,4 @@
-"""The commands that say something of the server, of its parameters and of its sessions."""
+"""The commands on the server, its parameters and its sessions."""
 
 from __future__ import annotations
 

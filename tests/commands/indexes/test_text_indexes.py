@@ -1,4 +1,4 @@
-"""Text indexes: their definitions are kept and shown as MongoDB does; `$text` is refused."""
+"""Text indexes: their definitions are stored and listed as by MongoDB; `$text` is refused."""
 
 from __future__ import annotations
 

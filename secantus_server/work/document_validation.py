@@ -1,4 +1,4 @@
-"""Document validation by a collection's validator.
+"""Document validation: the check of written documents against a collection's validator.
 
 https://www.mongodb.com/docs/manual/core/schema-validation/
 """
@@ -18,12 +18,12 @@ from secantus_server.mql.match import parse_match
 from secantus_server.mql.match.failure import explain_failure
 
 
-class Validation:
+class DocumentValidator:
     """A collection's validator, parsed for one command.
 
     Arguments:
-        collection: a collection with a validator.
-        services: provides the clock for `$$NOW`, and the log for `validationAction: "warn"`.
+        collection: a collection that has a validator.
+        services: the clock for `$$NOW`, and the log for warnings.
     """
 
     def __init__(self, collection: Collection, services: Services) -> None:
@@ -46,7 +46,7 @@ class Validation:
 
         Arguments:
             document: the document to store.
-            old: the document it replaces, or None for an insert.
+            old: the document that it replaces, or None for an insert.
 
         Raises:
             CommandError: 121 DocumentValidationFailure.
@@ -63,9 +63,9 @@ class Validation:
         raise CommandError(121, "Document failed validation", info={"errInfo": info})
 
 
-def validation_of(collection: Collection, services: Services) -> Validation | None:
+def validation_of(collection: Collection, services: Services) -> DocumentValidator | None:
     """Return the validator for a collection's documents, or None."""
     options = collection.options
     if not options.get("validator") or options.get("validationLevel") == "off":
         return None
-    return Validation(collection, services)
+    return DocumentValidator(collection, services)

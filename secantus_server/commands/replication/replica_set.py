@@ -1,4 +1,4 @@
-"""The replica set of one node: its status and its configuration.
+"""replSetGetStatus, replSetGetConfig and replSetInitiate, for a replica set of one member.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetGetStatus/
 """
@@ -23,7 +23,7 @@ def _check_replica_set(request: Request) -> None:
 
 @command("replSetGetStatus", lenient=True, admin_only=True, privileges=on_cluster("replSetGetStatus"))
 def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
-    """Tell the state of the replica set's members: the one there is, the primary."""
+    """Return the status of the replica set's only member, the primary."""
     _check_replica_set(request)
     services = request.services
     timestamp = services.oplog.newest
@@ -64,13 +64,13 @@ def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("replSetGetConfig", lenient=True, admin_only=True, privileges=on_cluster("replSetGetConfig"))
 def repl_set_get_config(request: Request, _args: dict[str, Any]) -> Reply:
-    """Give the replica set's configuration."""
+    """Return the replica set's configuration."""
     _check_replica_set(request)
     return {"config": request.services.topology.config()}
 
 
 @command("replSetInitiate", lenient=True, admin_only=True, privileges=on_cluster("replSetConfigure"))
 def repl_set_initiate(request: Request, _args: dict[str, Any]) -> Reply:
-    """Start a replica set: it runs already."""
+    """Refuse to initiate the replica set, which is initiated at start."""
     _check_replica_set(request)
     raise CommandError(23, "already initialized")

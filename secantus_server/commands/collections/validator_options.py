@@ -1,4 +1,4 @@
-"""The options that make a collection's validator.
+"""The collection options of schema validation: validator, validationLevel, validationAction.
 
 https://www.mongodb.com/docs/manual/core/schema-validation/
 """
@@ -15,12 +15,12 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 
 _ALLOWED = {"validationLevel": ("off", "strict", "moderate"), "validationAction": ("error", "warn", "errorAndLog")}
-# What only a query of a collection may use, and MongoDB's code for it.
+# The operators that only queries of a collection may use, with MongoDB's code for a misplaced one.
 _FORBIDDEN = {"$where": 2, "$text": 2, "$near": 5626500, "$nearSphere": 5626500, "$geoNear": 5626500}
 
 
 def check_validation(command: str, option: str, value: str | None) -> None:
-    """Hold validationLevel or validationAction to the rules.
+    """Check validationLevel or validationAction.
 
     Raises:
         CommandError: 2 BadValue.
@@ -30,25 +30,25 @@ def check_validation(command: str, option: str, value: str | None) -> None:
 
 
 def check_validator(db: str, name: str, validator: dict[str, Any]) -> None:
-    """Hold a validator to the rules.
+    """Check a validator.
 
     Raises:
-        CommandError: 72 where there can be none, or the filter is not valid.
+        CommandError: 72 for a collection that cannot have one, or the filter is not valid.
     """
     if validator and db in ("admin", "local", "config"):
         raise CommandError(72, f"Document validators are not allowed on collection {db}.{name} in the {db} database")
     if validator and name.startswith("system."):
         raise CommandError(72, f"Document validators not allowed on system collection {db}.{name}")
     check_operators(validator, "a collection validator")
-    # What the time is, the validator learns anew at each write.
+    # Only parsed to check it: each write parses the validator with its own time.
     parse_match(validator, ParseContext(cluster_time=Timestamp(0, 0)))
 
 
 def check_operators(filter: dict[str, Any], where: str) -> None:
-    """Refuse the operators that make sense in a query of a collection alone.
+    """Refuse the operators that only a query of a collection may use.
 
     Raises:
-        CommandError: 2, or 5626500 for $near and its kind.
+        CommandError: 2, or 5626500 for $near, $nearSphere and $geoNear.
     """
     for key in _operators(filter):
         if key in _FORBIDDEN:

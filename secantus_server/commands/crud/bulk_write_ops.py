@@ -1,4 +1,4 @@
-"""The operations of a bulkWrite: parsed all together before the first one runs, as MongoDB does.
+"""The operations of a bulkWrite. All are parsed before the first one runs, as in MongoDB.
 
 https://www.mongodb.com/docs/manual/reference/command/bulkWrite/
 """
@@ -71,11 +71,11 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Target:
-    """A collection that operations name by its number.
+    """An entry of `nsInfo`, which operations refer to by its index.
 
     Arguments:
-        request: the command as it would be against the collection's own database.
-        name: the collection's name there.
+        request: the command as if it ran against the collection's database.
+        name: the collection's name in that database.
     """
 
     request: Request
@@ -87,7 +87,7 @@ class BulkOperation:
     """One operation.
 
     Arguments:
-        index: its place among the operations.
+        index: its position in `ops`.
         kind: insert, update or delete.
         args: its checked fields.
     """
@@ -99,10 +99,10 @@ class BulkOperation:
 
 
 def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Target]:
-    """The collections of `nsInfo`.
+    """Return the collections of `nsInfo`.
 
     Raises:
-        CommandError: 73 InvalidNamespace, or an entry is not one.
+        CommandError: 73 InvalidNamespace, or an entry is not valid.
     """
     requests: dict[str, Request] = {}
     targets = []
@@ -117,10 +117,10 @@ def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Targe
 
 
 def parse_operations(entries: list[dict[str, Any]], targets: list[Target]) -> list[BulkOperation]:
-    """The operations of `ops`.
+    """Return the operations of `ops`.
 
     Raises:
-        CommandError: 2 for a number that names no collection, 40415, 40414, 14, 9.
+        CommandError: 2 for an index out of the range of `nsInfo`, 40415, 40414, 14, 9.
     """
     return [_parse(index, entry, targets) for index, entry in enumerate(entries)]
 

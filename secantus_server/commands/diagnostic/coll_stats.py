@@ -1,0 +1,35 @@
+"""collStats. https://www.mongodb.com/docs/manual/reference/command/collStats/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.privileges import on_collection
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.work.collection_statistics import collection_statistics
+from secantus_server.work.collections import recall
+from secantus_server.work.writing import check_not_view
+
+
+@command(
+    "collStats",
+    {"scale": a.number(1, minimum=1), "verbose": a.boolean(), "waitForLock": a.boolean()},
+    aliases=("collstats",),
+    privileges=on_collection("collStats"),
+)
+def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
+    """Return the sizes of a collection and its indexes."""
+    name = collection_name("collStats", request.db, request.body[request.name])
+    reply: Reply = {"ns": f"{request.db}.{name}"}
+    recall(request.services, request.db, name)
+    with request.work.reading() as transaction:
+        collection = transaction.catalog.find(request.db, name)
+        if collection is None:
+            empty: Reply = {"size": 0, "count": 0, "storageSize": 0, "totalSize": 0, "nindexes": 0, "totalIndexSize": 0}
+            return reply | empty | {"indexDetails": {}, "indexSizes": {}, "scaleFactor": args["scale"]}
+        check_not_view(collection)
+        return reply | collection_statistics(collection, ReadScope(transaction.unit, request.operation.check), args["scale"])

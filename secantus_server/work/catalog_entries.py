@@ -1,0 +1,37 @@
+"""Collections and views as listCollections and `$listCatalog` show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.services import Services
+
+
+def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
+    """Return one document per collection and view, of one database or of all."""
+    names = services.catalog.databases() if db is None else [db]
+    return [catalog_entry(collection) for name in names for collection in services.catalog.collections(name)]
+
+
+def catalog_entry(collection: Collection) -> dict[str, Any]:
+    """Return a collection as `$listCatalog` shows it."""
+    entry = collection_info(collection)
+    return {"db": collection.db, "ns": collection.namespace, **entry}
+
+
+def collection_info(collection: Collection) -> dict[str, Any]:
+    """Return a collection as listCollections shows it."""
+    if collection.is_view:
+        return {"name": collection.name, "type": "view", "options": collection.options, "info": {"readOnly": True}}
+    info = {
+        "name": collection.name,
+        "type": "collection",
+        "options": collection.options,
+        "info": {"readOnly": False, "uuid": collection.uuid},
+    }
+    if collection.is_clustered:
+        return info
+    id_index = collection.id_index
+    assert id_index is not None, "a collection has an index on _id"
+    return {**info, "idIndex": id_index.spec}

@@ -1,0 +1,81 @@
+"""explain, for the command and for aggregate's option. Reads are executed; writes only find their documents.
+
+https://www.mongodb.com/docs/manual/reference/explain-results/
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from secantus_server.dispatch.dispatcher import check_generic
+from secantus_server.dispatch.registry import Reply, find_command, find_explainer
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.query.explain import Runner, shape_hash, shape_of
+from secantus_server.version import VERSION
+from secantus_server.work.collections import recall
+
+# The limits that plans depend on: MongoDB's defaults, which its replies show.
+_PARAMETERS = {
+    "internalQueryFacetBufferSizeBytes": 104857600,
+    "internalQueryFacetMaxOutputDocSizeBytes": 104857600,
+    "internalLookupStageIntermediateDocumentMaxSizeBytes": 104857600,
+    "internalDocumentSourceGroupMaxMemoryBytes": 104857600,
+    "internalQueryMaxBlockingSortMemoryUsageBytes": 104857600,
+    "internalQueryProhibitBlockingMergeOnMongoS": 0,
+    "internalQueryMaxAddToSetBytes": 104857600,
+    "internalDocumentSourceSetWindowFieldsMaxMemoryBytes": 104857600,
+    "internalQueryFrameworkControl": "forceClassicEngine",
+    "internalQueryPlannerIgnoreIndexWithCollationForRegex": 1,
+}
+
+
+def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> Reply:
+    """Return the reply that explains a command.
+
+    Arguments:
+        body: the command's document.
+
+    Raises:
+        CommandError: the command is not valid; 20 IllegalOperation, it cannot be explained.
+    """
+    name = next(iter(body))
+    found = find_command(name)
+    explainer = find_explainer(found.name)
+    if explainer is None or found.arguments is None:
+        raise CommandError(20, f"Cannot explain cmd: {name}")
+    if body.get("$db", request.db) != request.db:
+        raise CommandError(17, f"Mismatched $db in explain command. Expected {request.db} but got {body['$db']}")
+    inner = replace(request, name=name, message=replace(request.message, body=body), next_body=None)
+    check_generic(found, inner, request.operation)
+    arguments = found.arguments.parse(body, name)
+    services = request.services
+    _recall(inner, body[name])
+    begun = services.clock.monotonic()
+    with request.work.reading() as transaction:
+        scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
+        runner = Runner(scope, verbosity, lambda: int((services.clock.monotonic() - begun) * 1000))
+        sections = explainer(inner, arguments, transaction, runner)
+        scope.close()
+    reply = {"explainVersion": "1", **sections, **_surroundings(request, name, body)}
+    # Parsers of MongoDB's replies ignore this name, which MongoDB does not use.
+    return {**reply, "secantus": {"notes": runner.notes}} if runner.notes else reply
+
+
+def _recall(request: Request, target: Any) -> None:
+    """Create the kept collection that a command would read, so that its plan shows the indexes."""
+    while type(target) is str and (found := recall(request.services, request.db, target)) is not None:
+        target = found.options.get("viewOn")
+
+
+def _surroundings(request: Request, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: value for key, value in body.items() if not key.startswith("$") and key not in ("lsid", "txnNumber", "explain")}
+    host, _, port = request.services.topology.address.rpartition(":")
+    return {
+        "queryShapeHash": shape_hash([name, shape_of(shown)]),
+        "command": {**shown, "$db": request.db},
+        "serverInfo": {"host": host, "port": int(port or 0), "version": VERSION, "gitVersion": "secantus"},
+        "serverParameters": dict(_PARAMETERS),
+    }

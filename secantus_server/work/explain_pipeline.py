@@ -1,0 +1,95 @@
+"""explain for pipelines: aggregate, and every read of a view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.dispatch.registry import Reply
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
+from secantus_server.pipeline.optimise import leading_query
+from secantus_server.pipeline.run import Pipeline
+from secantus_server.pipeline.stage import Stage
+from secantus_server.pipeline.stages.project import Project
+from secantus_server.query.explain import Runner, run_find
+from secantus_server.work.pipeline_host import query_of
+from secantus_server.work.pipelines import prepare_pipeline, view_arguments
+
+
+def explain_view(
+    request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any], transaction: ReadTransaction, runner: Runner
+) -> Reply:
+    """Return the sections for a read of a view: those of the pipeline that reads it.
+
+    Arguments:
+        stages, args: see `view_arguments`.
+    """
+    return explain_pipeline(request, name, view_arguments(stages, args), transaction, runner)
+
+
+def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    """Return the sections for a pipeline: those of a query if a query can do all of it, else its stages.
+
+    Arguments:
+        name: the collection or view that it reads, or None.
+        args: see `prepare_pipeline`.
+    """
+    ctx, pipeline, source = prepare_pipeline(request, name, args, runner.scope, transaction)
+    if source is None or pipeline.collectionless:
+        return {"stages": _run_stages(pipeline.stages, (), runner)}
+    head = leading_query(pipeline)
+    query = query_of(head, ctx.parse, args.get("hint"))
+    rest = head.rest.stages
+    plain = rest[0] if rest and isinstance(rest[0], Project) and rest[0].is_plain_inclusion else None
+    rest = rest[1:] if plain else rest
+    projection = None if plain is None else plain.explain()[plain.name]
+    collection = transaction.catalog.find(request.db, source)
+    root = run_find(collection, query, projection, plain.projection if plain else None, runner)
+    cursor = runner.result(f"{request.db}.{source}", collection, query, root, whole_pipeline=not rest)
+    if not rest:
+        return cursor
+    documents = ctx.host.documents(request.db, source, _before(pipeline, rest)) if runner.runs else ()
+    counts = _counts(root.returned or 0) if runner.runs else {}
+    return {"stages": [{"$cursor": cursor, **counts}, *_run_stages(rest, documents, runner)]}
+
+
+def _before(pipeline: Pipeline, rest: list[Stage]) -> Pipeline:
+    """Return the pipeline without its last stages, which are `rest`."""
+    return Pipeline(pipeline.stages[: len(pipeline.stages) - len(rest)])
+
+
+def _counts(returned: int) -> dict[str, Any]:
+    return {"nReturned": Int64(returned), "executionTimeMillisEstimate": Int64(0)}
+
+
+def _run_stages(stages: list[Stage], source: Iterable[bytes], runner: Runner) -> list[dict[str, Any]]:
+    """Run the stages one after the other and return what explain shows of them; a stage that writes does not run."""
+    counters: list[_Counted] = []
+    for stage in stages:
+        if runner.runs and not stage.writes:
+            counters.append(_Counted(stage.run(source)))
+            source = counters[-1]
+    for _ in source:
+        pass
+    shown = [stage.explain() for stage in stages]
+    if runner.runs:
+        for number, document in enumerate(shown):
+            returned = counters[number].count if number < len(counters) else 0
+            document.update(_counts(returned))
+    return shown
+
+
+class _Counted(Iterator[bytes]):
+    """An iterator that counts the documents it returns."""
+
+    def __init__(self, documents: Iterator[bytes]) -> None:
+        self._documents = documents
+        self.count = 0
+
+    def __next__(self) -> bytes:
+        document = next(self._documents)
+        self.count += 1
+        return document

@@ -1,0 +1,111 @@
+"""Inserts, for insert and bulkWrite."""
+
+from __future__ import annotations
+
+from secantus_server.dispatch.operations import Operation
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, Transaction
+from secantus_server.errors import CommandError
+from secantus_server.storage import StorageError
+from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writing import WriteErrors, writable, write_error
+
+# The maximum number of documents in a transaction, which ends earlier if it is large.
+CHUNK = 1000
+# The number of documents between two checks for an interruption.
+RUN = 128
+
+
+def insert_documents(
+    request: Request, name: str, documents: list[bytes], *, ordered: bool, bypass_validation: bool
+) -> tuple[int, WriteErrors]:
+    """Insert documents into a collection, which is created if it does not exist.
+
+    Arguments:
+        documents: valid BSON, as the client sent it.
+        ordered: stop at the first error.
+
+    Returns:
+        the number of inserted documents, and the write errors.
+    """
+    total, position = 0, 0
+    errors: WriteErrors = []
+    while position < len(documents) and not (errors and ordered):
+        chunk = _Chunk(request, name, documents, position, ordered, bypass_validation)
+        try:
+            total += request.work.write(chunk.run, request.operation.check)
+            errors += chunk.errors
+        except CommandError as error:
+            # A StorageError has stopped the store (the disk is full): it is the error of the whole command.
+            if error.code != OUT_OF_SPACE or isinstance(error, StorageError):
+                raise
+            errors += chunk.refused(error)
+        if chunk.interruption is not None:
+            raise chunk.interruption
+        position = chunk.reached
+    return total, errors
+
+
+class _Chunk:
+    """The documents of one transaction; `reached` is the index of the first document after them."""
+
+    def __init__(self, request: Request, name: str, documents: list[bytes], start: int, ordered: bool, bypass_validation: bool) -> None:
+        self._request = request
+        self._name = name
+        self._documents = documents
+        self._start = self.reached = start
+        self._ordered = ordered
+        self._bypass_validation = bypass_validation
+        self.errors: WriteErrors = []
+        # The error that interrupted the command; documents inserted before it stay.
+        self.interruption: CommandError | None = None
+        self._timestamps = 0
+
+    def run(self, transaction: Transaction) -> int:
+        """Insert the documents and return how many were inserted."""
+        services = self._request.services
+        collection = writable(transaction, self._request.db, self._name)
+        writer = DocumentWriter(services, transaction, collection, bypass_validation=self._bypass_validation)
+        self.errors = []
+        position, stop, count = self._start, min(self._start + CHUNK, len(self._documents)), 0
+        operation = self._request.operation
+        while position < stop and not transaction.unit.is_large:
+            if position > self._start and (interruption := _interruption(operation)) is not None:
+                self.interruption = interruption
+                break
+            end = min(position + RUN, stop)
+            reached, error = writer.insert_run(self._documents, position, end, self._timestamp, operation.check)
+            count += reached - position
+            position = reached
+            if error is not None:
+                if operation.is_ended_by(error):
+                    self.interruption = error
+                    break
+                self.errors.append(write_error(reached, error))
+                position += 1
+                if self._ordered:
+                    break
+        self.reached = position
+        return count
+
+    def refused(self, error: CommandError) -> WriteErrors:
+        """Return the write errors after the store ran out of space: no document of the chunk was inserted."""
+        stop = self.reached = min(self._start + CHUNK, len(self._documents))
+        return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
+
+    def _timestamp(self) -> int:
+        """Return the value that replaces an empty timestamp: later than the oplog and unique; 0 with `bypassEmptyTsReplacement`."""
+        if self._request.body.get("bypassEmptyTsReplacement"):
+            return 0
+        last = self._request.services.oplog.newest
+        self._timestamps += 1
+        return int(last.time) << 32 | int(last.inc) + self._timestamps
+
+
+def _interruption(operation: Operation) -> CommandError | None:
+    """Return the error that interrupts the operation, or None."""
+    try:
+        operation.check()
+    except CommandError as error:
+        return error
+    return None

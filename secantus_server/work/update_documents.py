@@ -1,0 +1,225 @@
+"""Update statements and their execution, for update, bulkWrite and findAndModify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.bson.values import MISSING, type_name
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.transaction_numbers import check_single
+from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction, concerns_store
+from secantus_server.errors import CommandError
+from secantus_server.mql.context import ParseContext
+from secantus_server.mql.match import parse_match
+from secantus_server.mql.update import Update, parse_update, upsert_document
+from secantus_server.mql.update.upsert import check_upsert_filter
+from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.find import plan_of
+from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
+from secantus_server.work.document_writer import DocumentWriter, prepared_id
+from secantus_server.work.reading import command_context
+from secantus_server.work.writing import check_not_view
+
+
+@dataclass
+class UpdateStatement:
+    """A parsed update statement.
+
+    Arguments:
+        sole: it changes at most one document.
+    """
+
+    query: CanonicalQuery
+    update: Update
+    upsert: bool
+    sole: bool
+
+
+@dataclass
+class UpdateOutcome:
+    """The result of a statement; `upserted_id` is MISSING if nothing was inserted."""
+
+    matched: int = 0
+    modified: int = 0
+    upserted_id: Any = MISSING
+
+
+def parse_statement(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> UpdateStatement:
+    """Parse an update statement.
+
+    Arguments:
+        collection: the collection to update, or None if it does not exist.
+
+    Raises:
+        CommandError: the statement is not valid.
+    """
+    if spec["c"] is not None and type(spec["u"]) is not list:
+        raise CommandError(51198, "Constant values may only be specified for pipeline updates")
+    ctx = command_context(request, let={**let, **(spec["c"] or {})}, collation=spec["collation"], collection=collection)
+    check_single(request, spec["multi"], "multi=true")
+    if spec["sort"] and spec["multi"]:
+        raise CommandError(9, "Cannot specify sort with multi=true")
+    return make_statement(spec, ctx)
+
+
+def make_statement(spec: dict[str, Any], ctx: ParseContext) -> UpdateStatement:
+    """Return the statement of checked arguments (`q`, `u`, `arrayFilters`, `multi`, `upsert`, `sort`, `hint`)."""
+    if type(spec["u"]) not in (dict, list):
+        raise CommandError(9, f"Update argument must be either an object or an array, not {type_name(spec['u'])}")
+    changes = parse_update(spec["u"], ctx, array_filters=spec["arrayFilters"], multi=spec["multi"])
+    query = parse_query(spec["q"], ctx, sort=spec["sort"], hint=spec["hint"], limit=0 if spec["multi"] else 1)
+    if spec["upsert"]:
+        check_upsert_filter(query.match if query.match is not None else parse_match({}, ctx))
+    return UpdateStatement(query, changes, spec["upsert"], not spec["multi"])
+
+
+def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any], *, bypass_validation: bool) -> UpdateOutcome:
+    """Parse an update statement and run it.
+
+    Raises:
+        CommandError: the statement is not valid, a document could not be updated, or the operation was interrupted; documents that are
+            already updated stay updated.
+    """
+    kind = _ManyUpdates if spec["multi"] else _OneUpdate
+    return kind(request, name, spec, let, bypass_validation).run()
+
+
+class _OneUpdate:
+    """A statement that updates at most one document."""
+
+    def __init__(self, request: Request, name: str, spec: dict[str, Any], let: dict[str, Any], bypass_validation: bool) -> None:
+        self._request = request
+        self._name = name
+        self._spec = spec
+        self._let = let
+        self._bypass_validation = bypass_validation
+        self._failure: CommandError | None = None
+
+    def run(self) -> UpdateOutcome:
+        """Run the statement."""
+        return self._request.work.write(self._body, self._request.operation.check)
+
+    def _body(self, transaction: Transaction) -> UpdateOutcome:
+        collection = transaction.catalog.find(self._request.db, self._name)
+        statement = parse_statement(self._request, collection, self._spec, self._let)
+        if collection is None:
+            return self._without_collection(statement)
+        check_not_view(collection)
+        check = self._request.operation.check
+        first = plan_of(collection, statement.query).first(transaction.unit, check)
+        found = [] if first is None else [first]
+        writer = self._writer(transaction, collection)
+        outcome = change_documents(writer, statement, found, check)
+        if statement.upsert and not found:
+            outcome.upserted_id = insert_upsert(writer, statement)
+        return outcome
+
+    def _without_collection(self, statement: UpdateStatement) -> UpdateOutcome:
+        """Return the outcome without a collection: nothing matched.
+
+        Raises:
+            MissingCollection: an upsert needs the collection.
+        """
+        if statement.upsert:
+            raise MissingCollection(self._request.db, self._name)
+        return UpdateOutcome()
+
+    def _writer(self, transaction: Transaction, collection: Collection) -> DocumentWriter:
+        return DocumentWriter(self._request.services, transaction, collection, bypass_validation=self._bypass_validation)
+
+
+class _ManyUpdates(_OneUpdate):
+    """A statement that updates every matching document, in batches with a transaction each."""
+
+    _statement: UpdateStatement
+    _targets: Targets | None = None
+    # The collection that the statement was parsed for.
+    _collection: Collection | None = None
+
+    def run(self) -> UpdateOutcome:
+        """Run the statement."""
+        total = UpdateOutcome()
+        while True:
+            self._matched = total.matched
+            outcome = super().run()
+            total.matched += outcome.matched
+            total.modified += outcome.modified
+            total.upserted_id = outcome.upserted_id
+            if self._targets is not None:
+                self._targets.done(outcome.matched)
+            if self._failure is not None:
+                raise self._failure
+            if self._targets is None or self._targets.at_end:
+                return total
+
+    def _body(self, transaction: Transaction) -> UpdateOutcome:
+        targets = self._begun(transaction)
+        found = targets.read(transaction)
+        if targets.collection is None:
+            return self._without_collection(self._statement)
+        check_not_view(targets.collection)
+        writer = self._writer(transaction, targets.collection)
+        try:
+            outcome = change_documents(writer, self._statement, found, self._request.operation.check)
+            if self._statement.upsert and targets.at_end and not found and not self._matched:
+                outcome.upserted_id = insert_upsert(writer, self._statement)
+        except CommandError as error:
+            if concerns_store(error):
+                raise
+            # Documents updated before the failing one stay updated but are not counted, as in MongoDB.
+            self._failure = error
+            return UpdateOutcome()
+        return outcome
+
+    def _begun(self, transaction: Transaction) -> Targets:
+        """Return the targets.
+
+        The statement is parsed before the first batch, and again if that batch conflicted and the collection is another one since.
+        """
+        collection = transaction.catalog.find(self._request.db, self._name)
+        if self._targets is None or (not self._targets.has_begun and collection is not self._collection):
+            self._collection = collection
+            self._statement = parse_statement(self._request, collection, self._spec, self._let)
+            check, query = self._request.operation.check, self._statement.query
+            self._targets = Targets(self._request.services, self._request.db, self._name, query, check, stay=True)
+        return self._targets
+
+
+def change_documents(
+    writer: DocumentWriter, statement: UpdateStatement, documents: list[Target], check: Callable[[], None]
+) -> UpdateOutcome:
+    """Update documents until the transaction is large, but at least the first one.
+
+    Arguments:
+        check: raises to interrupt the operation.
+    """
+    query, changes, unit = statement.query, statement.update, writer.unit
+    apply = changes.apply
+    locate = query.match.array_index if changes.needs_array_index and query.match is not None else None
+    # A single document, the usual case, needs no pacing.
+    pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
+    matched = modified = 0
+    for record_id, document in documents:
+        if pace is not None and not due:
+            due = pace.look()
+            if unit.is_large:
+                break
+        due -= 1
+        new = apply(document, array_index=locate(document)) if locate else apply(document)
+        matched += 1
+        if new is not document:
+            writer.update(document, new, record_id)
+            modified += 1
+    return UpdateOutcome(matched, modified)
+
+
+def insert_upsert(writer: DocumentWriter, statement: UpdateStatement) -> Any:
+    """Insert the document of an upsert and return its `_id`."""
+    query = statement.query
+    match = query.match if query.match is not None else parse_match({}, query.context)
+    document = upsert_document(match, statement.update, query.context)
+    writer.insert(document)
+    return prepared_id(document)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pytest_secantus.channel import Channel, Handle, Handles, dumps, loads
-from pytest_secantus.worker import CannotStart, ServerDied
+from pytest_secantus.errors import CannotStart, ServerDied
 from secantus_server.checkpoint import checkpoint
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import RLock

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_secantus.errors import ServerDied
 from pytest_secantus.isolation import RANKS, TEARDOWN_RANK, TEST_RANK
 from pytest_secantus.options import read_options
-from pytest_secantus.worker import ServerDied, Worker
+from pytest_secantus.worker import Worker
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_secantus.errors import CannotStart
 from pytest_secantus.fixtures import (
     secantus_async_client,
     secantus_async_db,
@@ -19,7 +20,7 @@ from pytest_secantus.fixtures import (
 from pytest_secantus.guard import SEED_MARKER, guard_of
 from pytest_secantus.options import MEMORY, add_options
 from pytest_secantus.plain_imports import import_plainly
-from pytest_secantus.worker import CannotStart, Worker, check_driver
+from pytest_secantus.worker import Worker, check_driver
 
 __all__ = [
     "secantus_async_client",

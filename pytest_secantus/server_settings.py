@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pytest_secantus.options import TRUTHS
+from pytest_secantus.truths import TRUTHS
 
 #: Settings that other options cover, or that a server inside pytest cannot have.
 NOT_HERE: Final = {"storage_path": "use secantus_storage", "host": "the server of a test run listens on 127.0.0.1"}

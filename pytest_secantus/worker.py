@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from pytest_secantus.errors import CannotStart
 from pytest_secantus.isolation import SEED_RANK, Layers
 from pytest_secantus.options import MEMORY, Options
 
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
     AnyServer: TypeAlias = SecantusDBServer | ChildServer | ExternalServer
 
 OLDEST_DRIVER = (4, 9)
-
-
-class CannotStart(Exception):
-    """The options cannot be satisfied on this machine; the message is one sentence."""
-
-
-class ServerDied(Exception):
-    """The server's child process has ended; the message says how."""
 
 
 class Worker:

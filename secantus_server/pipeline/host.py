@@ -12,11 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from secantus_server.errors import CommandError
 
 if TYPE_CHECKING:
-    from secantus_server.errors import CommandError
     from secantus_server.exec._point import PointFinder
     from secantus_server.mql.context import Collation
-    from secantus_server.pipeline.run import Pipeline
-
 
 T = TypeVar("T")
 
@@ -97,8 +94,8 @@ class PipelineHost(Protocol):
         """Return the collection behind a name; an unknown name is an empty collection."""
         ...
 
-    def documents(self, db: str, collection: str, pipeline: Pipeline) -> Iterator[bytes]:
-        """Return the output of a parsed pipeline over a collection, using an index for its leading stages if one helps.
+    def documents(self, db: str, collection: str, pipeline: Any) -> Iterator[bytes]:
+        """Return the output of a parsed pipeline (`run.Pipeline`) over a collection, using an index for its leading stages if one helps.
 
         Called once per outer document for a correlated `$lookup`, each time with other values bound to the variables.
         """

@@ -15,7 +15,7 @@ import pytest
 from pymongo import MongoClient
 
 from pytest_secantus.child import ChildServer
-from pytest_secantus.worker import CannotStart, ServerDied
+from pytest_secantus.errors import CannotStart, ServerDied
 from secantus_server.net.listener import ListenError
 from secantus_server.settings import SettingsError
 from secantus_server.storage import StorageError

@@ -110,15 +110,14 @@ class Collection:
         """Return the documents and bytes of a capped collection after its last write, if known."""
         return self._size
 
-    def documents_changed(self, difference: int, size: tuple[int, int] | None = None, *, begun: bool = False) -> None:
-        """Note that a commit changed the number of documents by `difference`.
-
-        Arguments:
-            size: the current documents and bytes of a capped collection.
-            begun: see `DocumentCount.change`.
-        """
+    def remember_size(self, size: tuple[int, int]) -> None:
+        """Cache the documents and bytes of a capped collection after a write."""
         self._size = size
-        self.document_count.change(difference, begun)
+
+    def documents_changed(self, difference: int) -> None:
+        """Record that the number of documents has changed, and forget the cached size of a capped collection."""
+        self._size = None
+        self.document_count.change(difference)
 
     def replaced(self, *, options: dict[str, Any] | None = None, indexes: list[Index] | None = None) -> Collection:
         """Return the collection with other options or indexes, for the catalog change that puts it in this one's place."""

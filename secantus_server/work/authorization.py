@@ -18,7 +18,7 @@ from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransac
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.interruption import never_interrupt
-from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writers import open_writer
 
 USERS = "system.users"
 ROLES = "system.roles"
@@ -89,7 +89,7 @@ def change_documents(request: Request, collection: str, change: Callable[[Docume
             raise MissingCollection("admin", collection)
         if target is None:
             return result
-        writer = DocumentWriter(services, transaction, target)
+        writer = open_writer(services, transaction, target)
         for key, (_, place) in stored.items():
             if key not in documents:
                 writer.delete(*place)

@@ -15,8 +15,8 @@ from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
-from secantus_server.work.document_writer import DocumentWriter
 from secantus_server.work.reading import command_context
+from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
 
@@ -101,7 +101,7 @@ def delete_documents(
     Arguments:
         check: raises to interrupt the operation; documents that are already deleted stay deleted.
     """
-    writer = DocumentWriter(services, transaction, collection)
+    writer = open_writer(services, transaction, collection)
     # A single document, the usual case, needs no pacing.
     pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
     deleted = 0

@@ -7,7 +7,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.storage import StorageError
-from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import WriteErrors, writable, write_error
 
 # The maximum number of documents in a transaction, which ends earlier if it is large.
@@ -65,7 +65,7 @@ class _Chunk:
         """Insert the documents and return how many were inserted."""
         services = self._request.services
         collection = writable(transaction, self._request.db, self._name)
-        writer = DocumentWriter(services, transaction, collection, bypass_validation=self._bypass_validation)
+        writer = open_writer(services, transaction, collection, bypass_validation=self._bypass_validation)
         self.errors = []
         position, stop, count = self._start, min(self._start + CHUNK, len(self._documents)), 0
         operation = self._request.operation

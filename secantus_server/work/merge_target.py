@@ -16,7 +16,8 @@ from secantus_server.pipeline.host import Found, WriteTarget
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.query.point import value_lookup
-from secantus_server.work.document_writer import DocumentWriter, prepare_made_document
+from secantus_server.work.prepared_documents import prepare_made_document
+from secantus_server.work.writers import Writer, open_writer
 from secantus_server.work.writing import check_not_view
 
 T = TypeVar("T")
@@ -37,9 +38,9 @@ class MergeTarget:
         self._collation = collation
         self._collection = transaction.catalog.find(db, name)
         check_not_view(self._collection)
-        self.writer: DocumentWriter | None = None
+        self.writer: Writer | None = None
         if self._collection is not None:
-            self.writer = DocumentWriter(request.services, transaction, self._collection, bypass_validation=bypass)
+            self.writer = open_writer(request.services, transaction, self._collection, bypass_validation=bypass)
 
     def find(self, values: dict[str, Any]) -> Found | None:
         """Return the document with these values at these paths, or None."""

@@ -31,8 +31,8 @@ from secantus_server.work.catalog_entries import catalog_entries
 from secantus_server.work.collection_statistics import collection_statistics, index_statistics
 from secantus_server.work.collections import recall
 from secantus_server.work.current_operations import current_operations
-from secantus_server.work.document_writer import prepare_made_document
 from secantus_server.work.merge_target import MergeTarget, merge_documents
+from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.replace_collection import replace_collection
 from secantus_server.work.system_collections import source_of
 

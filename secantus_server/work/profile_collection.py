@@ -14,7 +14,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec.interruption import never_interrupt
 from secantus_server.storage import StorageError
 from secantus_server.work.collections import create_collection
-from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writers import open_writer
 
 PROFILE = "system.profile"
 MAX_BYTES = 1024 * 1024
@@ -32,7 +32,7 @@ def write_profile_entry(services: Services, db: str, entry: dict[str, Any]) -> N
     def body(transaction: Transaction) -> None:
         collection = transaction.catalog.find(db, PROFILE)
         if collection is not None and not collection.is_view:
-            DocumentWriter(services, transaction, collection, bypass_validation=True, replicated=False).insert(document)
+            open_writer(services, transaction, collection, bypass_validation=True, replicated=False).insert(document)
 
     try:
         make_profile_collection(services, db)

@@ -11,7 +11,7 @@ from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import check_database_case, new_collection, recall
-from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
 # A document is written to the collection and to the oplog.
@@ -46,7 +46,7 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
             transaction.changes.removed.clear()
         transaction.changes.save(fresh)
         transaction.log(Entry(f"{db}.$cmd", fresh.uuid, encode({"create": name, **fresh.options})))
-        writer = DocumentWriter(services, transaction, fresh, bypass_validation=bypass_validation)
+        writer = open_writer(services, transaction, fresh, bypass_validation=bypass_validation)
         for document in documents:
             check()
             writer.insert(document)

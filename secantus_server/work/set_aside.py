@@ -30,7 +30,7 @@ from secantus_server.oplog.oplog import Entry
 from secantus_server.query.point import id_lookup
 from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
 from secantus_server.work.collections import drop_collection
-from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writers import open_writer
 
 #: A document before and after; None if it did not exist.
 DocumentChange = tuple[bytes | None, bytes | None]
@@ -224,7 +224,7 @@ def save_merged(
 
 def write_documents(services: Services, collection: Collection, documents: list[DocumentChange], transaction: Transaction) -> None:
     """Insert, replace and remove documents by `_id` in one transaction."""
-    writer = DocumentWriter(services, transaction, collection, bypass_validation=True)
+    writer = open_writer(services, transaction, collection, bypass_validation=True)
     for old, new in documents:
         document = new if new is not None else old
         assert document is not None

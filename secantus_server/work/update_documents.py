@@ -19,8 +19,9 @@ from secantus_server.mql.update.upsert import check_upsert_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
-from secantus_server.work.document_writer import DocumentWriter, prepared_id
+from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context
+from secantus_server.work.writers import Writer, open_writer
 from secantus_server.work.writing import check_not_view
 
 
@@ -127,8 +128,8 @@ class _OneUpdate:
             raise MissingCollection(self._request.db, self._name)
         return UpdateOutcome()
 
-    def _writer(self, transaction: Transaction, collection: Collection) -> DocumentWriter:
-        return DocumentWriter(self._request.services, transaction, collection, bypass_validation=self._bypass_validation)
+    def _writer(self, transaction: Transaction, collection: Collection) -> Writer:
+        return open_writer(self._request.services, transaction, collection, bypass_validation=self._bypass_validation)
 
 
 class _ManyUpdates(_OneUpdate):
@@ -188,9 +189,7 @@ class _ManyUpdates(_OneUpdate):
         return self._targets
 
 
-def change_documents(
-    writer: DocumentWriter, statement: UpdateStatement, documents: list[Target], check: Callable[[], None]
-) -> UpdateOutcome:
+def change_documents(writer: Writer, statement: UpdateStatement, documents: list[Target], check: Callable[[], None]) -> UpdateOutcome:
     """Update documents until the transaction is large, but at least the first one.
 
     Arguments:
@@ -216,7 +215,7 @@ def change_documents(
     return UpdateOutcome(matched, modified)
 
 
-def insert_upsert(writer: DocumentWriter, statement: UpdateStatement) -> Any:
+def insert_upsert(writer: Writer, statement: UpdateStatement) -> Any:
     """Insert the document of an upsert and return its `_id`."""
     query = statement.query
     match = query.match if query.match is not None else parse_match({}, query.context)

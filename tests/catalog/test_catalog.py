@@ -180,7 +180,7 @@ def test_a_count_is_not_kept_while_a_commit_may_or_may_not_be_in_it() -> None:
     _, version = collection.count()
     collection.remember_count(1, version)
     assert collection.count()[0] is None
-    collection.documents_changed(+1, begun=True)
+    collection.document_count.change(+1, begun=True)
     collection.remember_count(1, version)
     assert collection.count()[0] is None, "the version is another"
     collection.document_count.begin_change()

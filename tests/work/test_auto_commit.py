@@ -18,7 +18,7 @@ from secantus_server.oplog.oplog import Entry
 from secantus_server.server import SecantusDBServer
 from secantus_server.storage import OPLOG, WriteConflict
 from secantus_server.work.collections import create_collection
-from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writers import open_writer
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def insert(server: SecantusDBServer, transaction: Transaction, name: str, docume
     collection = transaction.catalog.find("d", name)
     if collection is None:
         raise MissingCollection("d", name)
-    DocumentWriter(server.services, transaction, collection).insert(encode(document))
+    open_writer(server.services, transaction, collection).insert(encode(document))
 
 
 def count(server: SecantusDBServer, name: str = "c") -> int | None:

@@ -21,7 +21,7 @@ from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
-from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
 
@@ -112,4 +112,4 @@ def _copy(request: Request, transaction: CatalogTransaction, collection: Collect
     capped.remember_count(0, 0)
     transaction.changes.save(capped)
     transaction.log(Entry(f"{request.db}.$cmd", capped.uuid, encode({"create": name, **options})))
-    DocumentWriter(services, transaction, capped, bypass_validation=True).copy_from(collection, request.operation.check)
+    open_writer(services, transaction, capped, bypass_validation=True).copy_from(collection, request.operation.check)

@@ -19,7 +19,7 @@ from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import check_database_case, recall
-from secantus_server.work.document_writer import DocumentWriter
+from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
 
@@ -148,4 +148,4 @@ def _move(request: Request, transaction: CatalogTransaction, collection: Collect
     transaction.changes.save(moved)
     transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
     transaction.log(Entry(f"{place.db}.$cmd", moved.uuid, encode({"create": place.name, **moved.options})))
-    DocumentWriter(services, transaction, moved, bypass_validation=True).copy_from(collection, request.operation.check)
+    open_writer(services, transaction, moved, bypass_validation=True).copy_from(collection, request.operation.check)

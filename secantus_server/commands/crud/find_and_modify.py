@@ -23,10 +23,11 @@ from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.explain import Runner, projection_name
 from secantus_server.query.find import plan_of
 from secantus_server.query.stages import PlanStage, stage
-from secantus_server.work.document_writer import DocumentWriter, prepared_id
 from secantus_server.work.explain_writes import delete_stage, update_stage
+from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context
 from secantus_server.work.update_documents import UpdateStatement, make_statement
+from secantus_server.work.writers import Writer, open_writer
 from secantus_server.work.writing import check_not_view, finish_write
 
 FIELDS = {
@@ -159,7 +160,7 @@ class _Remove(_Job):
         if found is None:
             return self.nothing
         shown = self.shown(found[1])
-        DocumentWriter(self.request.services, transaction, collection).delete(found[1], found[0])
+        open_writer(self.request.services, transaction, collection).delete(found[1], found[0])
         return shown, {"n": 1}
 
     def explain(self, collection: Collection | None, runner: Runner) -> PlanStage:
@@ -179,7 +180,7 @@ class _Modify(_Job):
     def run(self, transaction: Transaction, collection: Collection) -> Outcome:
         """Update the document or insert one; return the old document or, with `new`, the new one."""
         bypass = self.args["bypassDocumentValidation"]
-        writer = DocumentWriter(self.request.services, transaction, collection, bypass_validation=bypass)
+        writer = open_writer(self.request.services, transaction, collection, bypass_validation=bypass)
         found = self.target(transaction, collection)
         value, last = self._insert(writer) if found is None else self._change(writer, *found)
         return self.shown(value), last
@@ -188,7 +189,7 @@ class _Modify(_Job):
         """Return the stages that would change the document."""
         return self.projected(update_stage(collection, self.statement, runner, shown=self.projection is not None))
 
-    def _change(self, writer: DocumentWriter, record_id: int, old: bytes) -> Outcome:
+    def _change(self, writer: Writer, record_id: int, old: bytes) -> Outcome:
         changes = self.statement.update
         position = self.query.match.array_index(old) if changes.needs_array_index and self.query.match is not None else None
         new = changes.apply(old, array_index=position)
@@ -196,7 +197,7 @@ class _Modify(_Job):
             writer.update(old, new, record_id)
         return new if self.args["new"] else old, {"n": 1, "updatedExisting": True}
 
-    def _insert(self, writer: DocumentWriter) -> Outcome:
+    def _insert(self, writer: Writer) -> Outcome:
         if not self.args["upsert"]:
             return self.nothing
         match = self.query.match if self.query.match is not None else parse_match({}, self.query.context)

@@ -1,41 +1,26 @@
-"""The writer of one collection's documents in one transaction: records, index entries, validation, caps."""
+"""The writer of an ordinary collection: records, index entries, validation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from secantus_server.bson import decode
-from secantus_server.bson.values import timestamp_seconds
 from secantus_server.catalog.changes import save_row
 from secantus_server.catalog.collection import Collection
-from secantus_server.clock import Clock
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import Transaction, concerns_store
 from secantus_server.errors import CommandError
-from secantus_server.exec._prepare import id_document, prepare_document
+from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.interruption import never_interrupt
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.query.clustered import natural_scan
-from secantus_server.work.cap import Cap
 from secantus_server.work.document_validation import validation_of
-from secantus_server.work.special_collections import check_printable
 
 
-def prepare_made_document(document: bytes, clock: Clock) -> bytes:
-    """Prepare a document produced by a pipeline for storage.
-
-    Raises:
-        CommandError: as `prepare_document`.
-    """
-    return prepare_document(document, clock.object_id, lambda: timestamp_seconds(clock.now_ms()) << 32 | 1)
-
-
-class DocumentWriter:
-    """Writes documents of one collection in a transaction, and stages them for its commit.
+class PlainWriter:
+    """Implements `Writer` for an ordinary collection; the writers of other kinds derive from it.
 
     Arguments:
         collection: the collection in the transaction's catalog.
@@ -63,8 +48,6 @@ class DocumentWriter:
         self._difference = 0
         self._uncounted = False
         self._validation = None if bypass_validation else validation_of(collection, services)
-        self._cap = Cap(collection, unit) if collection.is_capped else None
-        self._removed_up_to = 0
         transaction.writes.append(self)
 
     def insert(self, document: bytes) -> None:
@@ -82,9 +65,6 @@ class DocumentWriter:
             raise self._duplicate(error) from None
         self.changes.append(("i", document))
         self._difference += 1
-        if self._cap is not None:
-            self._cap.added(document)
-            self._make_room(self._cap)
 
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
@@ -102,8 +82,14 @@ class DocumentWriter:
         Raises:
             WriteConflict: if the transaction must be retried.
         """
-        if self._validation is None and self._cap is None:
+        if self._validation is None:
             return self._insert_compiled(documents, start, stop, make_timestamp)
+        return self._insert_each(documents, start, stop, make_timestamp, check)
+
+    def _insert_each(
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
+    ) -> tuple[int, CommandError | None]:
+        """Insert one document after the other; see `insert_run`."""
         position = start
         try:
             while position < stop:
@@ -119,7 +105,7 @@ class DocumentWriter:
     def _insert_compiled(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
     ) -> tuple[int, CommandError | None]:
-        """The fast path of `insert_run`, one compiled call, for a collection without a validator or cap."""
+        """The fast path of `insert_run`, one compiled call, for a collection without a validator."""
         known = len(self.changes)
         record_ids = self.collection.record_ids(self._newest_record_id)
         try:
@@ -135,11 +121,7 @@ class DocumentWriter:
         return stop, None
 
     def _duplicate(self, error: DuplicateKey) -> CommandError:
-        try:
-            if self.collection.is_clustered:
-                check_printable(error.values)
-        except CommandError as refusal:
-            return refusal
+        """Return the error of a duplicate key."""
         return error.as_command_error(self.collection.namespace)
 
     def update(self, old: bytes, new: bytes, record_id: int) -> None:
@@ -155,16 +137,11 @@ class DocumentWriter:
             self._writer.update(old, new, record_id)
         except DuplicateKey as error:
             raise error.as_command_error(self.collection.namespace) from None
-        if self._cap is not None:
-            self._cap.removed(old)
-            self._cap.added(new)
         self.changes.append(("u", new))
 
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a stored document."""
         self._writer.delete(document, record_id)
-        if self._cap is not None:
-            self._cap.removed(document)
         self.changes.append(("d", document))
         self._difference -= 1
 
@@ -200,10 +177,8 @@ class DocumentWriter:
             self.collection.document_count.cancel_change()
 
     def after_commit(self) -> None:
-        """Update the collection's count and size in memory."""
-        if self._cap is not None:
-            self.collection.documents_changed(self._difference, self._cap.size, begun=self._uncounted)
-        elif self._difference or self._uncounted:
+        """Update the collection's count in memory."""
+        if self._difference or self._uncounted:
             self.collection.document_count.change(self._difference, self._uncounted)
         if self._difference < 0:
             self._services.engine.note_removal()
@@ -215,20 +190,3 @@ class DocumentWriter:
         newest = scan.record_id
         scan.close()
         return newest
-
-    def _make_room(self, cap: Cap) -> None:
-        """Remove the oldest documents of a capped collection that exceeds its cap."""
-        while cap.is_exceeded:
-            oldest = RecordScan(self.collection.ident, None, never_interrupt)
-            # Skip the documents that this transaction removed; there may be many.
-            oldest.start_after(self._removed_up_to)
-            oldest.attach(self.unit)
-            document = next(oldest)
-            self._removed_up_to = oldest.record_id
-            oldest.close()
-            self.delete(document, self._removed_up_to)
-
-
-def prepared_id(document: bytes) -> Any:
-    """Return the `_id` of a prepared document."""
-    return decode(id_document(document))["_id"]

@@ -1,0 +1,74 @@
+"""The writer of a capped collection, whose oldest documents make room for new ones.
+
+https://www.mongodb.com/docs/manual/core/capped-collections/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import Transaction
+from secantus_server.errors import CommandError
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.interruption import never_interrupt
+from secantus_server.work.writers.cap import Cap
+from secantus_server.work.writers.plain import PlainWriter
+
+
+class CappedWriter(PlainWriter):
+    """Implements `Writer`; it removes the oldest documents beyond the cap."""
+
+    def __init__(
+        self,
+        services: Services,
+        transaction: Transaction,
+        collection: Collection,
+        *,
+        bypass_validation: bool = False,
+        replicated: bool = True,
+    ) -> None:
+        super().__init__(services, transaction, collection, bypass_validation=bypass_validation, replicated=replicated)
+        self._cap = Cap(collection, transaction.unit)
+        self._removed_up_to = 0
+
+    def insert(self, document: bytes) -> None:
+        """See `Writer.insert`."""
+        super().insert(document)
+        self._cap.added(document)
+        self._make_room()
+
+    def insert_run(
+        self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
+    ) -> tuple[int, CommandError | None]:
+        """See `Writer.insert_run`."""
+        return self._insert_each(documents, start, stop, make_timestamp, check)
+
+    def update(self, old: bytes, new: bytes, record_id: int) -> None:
+        """See `Writer.update`."""
+        super().update(old, new, record_id)
+        self._cap.removed(old)
+        self._cap.added(new)
+
+    def delete(self, document: bytes, record_id: int) -> None:
+        """See `Writer.delete`."""
+        super().delete(document, record_id)
+        self._cap.removed(document)
+
+    def after_commit(self) -> None:
+        """Update the collection's count and size in memory."""
+        super().after_commit()
+        self.collection.remember_size(self._cap.size)
+
+    def _make_room(self) -> None:
+        """Remove the oldest documents while the collection exceeds its cap."""
+        while self._cap.is_exceeded:
+            oldest = RecordScan(self.collection.ident, None, never_interrupt)
+            # Skip the documents that this transaction removed; there may be many.
+            oldest.start_after(self._removed_up_to)
+            oldest.attach(self.unit)
+            document = next(oldest)
+            self._removed_up_to = oldest.record_id
+            oldest.close()
+            self.delete(document, self._removed_up_to)

@@ -1,0 +1,25 @@
+"""The choice of a collection's writer."""
+
+from __future__ import annotations
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import Transaction
+from secantus_server.work.writers.capped import CappedWriter
+from secantus_server.work.writers.clustered import ClusteredWriter
+from secantus_server.work.writers.plain import PlainWriter
+from secantus_server.work.writers.writer import Writer
+
+
+def open_writer(
+    services: Services, transaction: Transaction, collection: Collection, *, bypass_validation: bool = False, replicated: bool = True
+) -> Writer:
+    """Return a writer of a collection's documents; what it writes is staged for the transaction's commit.
+
+    Arguments:
+        collection: the collection in the transaction's catalog.
+        bypass_validation: skip the collection's validator.
+        replicated: whether to write oplog entries.
+    """
+    kind = CappedWriter if collection.is_capped else ClusteredWriter if collection.is_clustered else PlainWriter
+    return kind(services, transaction, collection, bypass_validation=bypass_validation, replicated=replicated)

@@ -157,6 +157,8 @@ class _ManyUpdates(_OneUpdate):
                 return total
 
     def _body(self, transaction: Transaction) -> UpdateOutcome:
+        # A try that conflicted may have failed on a document that another client has changed since.
+        self._failure = None
         targets = self._begun(transaction)
         found = targets.read(transaction)
         if targets.collection is None:

@@ -1,4 +1,4 @@
-"""The public fixtures. None of them costs anything until a test requests it."""
+"""The public fixtures. A fixture costs nothing until a test requests it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ PREFIX = "secantus_server."
 
 
 class PlainImports(MetaPathFinder):
-    """A finder that finds the server's modules as Python does, ahead of pytest's finder."""
+    """A finder that takes precedence over pytest's and loads the server's modules without rewriting."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return the spec of one of the server's modules, or None for any other module."""
@@ -26,7 +26,7 @@ class PlainImports(MetaPathFinder):
 
 
 def import_plainly(config: pytest.Config) -> None:
-    """Import the server's modules without rewriting until the run ends."""
+    """Import the server's modules without assertion rewriting until the run ends."""
     finder = PlainImports()
     sys.meta_path.insert(0, finder)
     config.add_cleanup(lambda: sys.meta_path.remove(finder))

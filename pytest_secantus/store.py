@@ -21,7 +21,7 @@ class SnapshotStore(Protocol):
         """Undo the writes since a snapshot. The snapshots inside it end; it stays open."""
 
     def keep_definitions(self) -> None:
-        """Keep the definitions of collections and indexes that later restores remove."""
+        """Make later restores keep the definitions of the collections and indexes that they remove."""
 
     def release(self, snapshot: Handle) -> None:
         """End a snapshot and those inside it, and keep the writes."""

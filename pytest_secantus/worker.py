@@ -264,7 +264,7 @@ class Worker:
         return f"127.0.0.1:{self.server.port}"
 
     def _told(self) -> str:
-        """Return the options that the server's start depends on, for an error message."""
+        """Return the options that affect the server's start, for an error message."""
         settings = ", ".join(f"{name} = {value}" for name, value in self.options.settings.items())
         return f"secantus_storage = {self.options.storage}" + (f", secantus_settings {settings}" if settings else "")
 

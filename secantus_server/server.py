@@ -265,7 +265,7 @@ class SecantusDBServer:
         return self._open_snapshots().set_aside(snapshot)
 
     def put_back(self, aside: SetAside) -> None:
-        """Take the set-aside snapshots again, and apply the writes since each one to the current contents.
+        """Retake the snapshots that were set aside, and repeat the writes since each on the current contents.
 
         Raises:
             CommandError: 11000 if a document conflicts with one written meanwhile.

@@ -119,7 +119,7 @@ class Snapshots:
         return SetAside(tuple(reversed(parts)), cursors, parameters)
 
     def put_back(self, aside: SetAside) -> None:
-        """Take the snapshots again inside the currently open ones, and repeat the writes since each.
+        """Retake the snapshots inside the currently open ones, and repeat the writes since each.
 
         Raises:
             CommandError: 11000 if a document conflicts with one written meanwhile; nothing of `aside` is applied in that case.

@@ -1,4 +1,4 @@
-"""Shortcuts past the constructors of pymongo's values, for bytes that are known to be right.
+"""Shortcuts that bypass the constructors of pymongo's value classes, for bytes that are known to be valid.
 
 A constructor's checks take longer than the rest of decoding. The shortcuts use private names of pymongo, so each is tried once at import:
 where a name is missing, or the value it makes differs in any way from the constructor's, there is no shortcut and the codec uses pymongo's
@@ -47,7 +47,7 @@ def timestamp_getters() -> tuple[Getter, Getter]:
 
 
 def takes_binary_subtype() -> bool:
-    """Return whether a Binary made by `bytes.__new__` is whole once `_Binary__subtype` is set."""
+    """Return whether a Binary made by `bytes.__new__` is complete once `_Binary__subtype` is set."""
 
     def make() -> Binary:
         binary = bytes.__new__(Binary, b"\x00\xff")
@@ -66,7 +66,7 @@ def _with(kind: Any, values: list[tuple[Any, Any]]) -> Any:
 
 
 def _makes(public: Any, make: Callable[[], Any]) -> bool:
-    """Return whether a shortcut makes what the constructor made: equal, printed, hashed and pickled alike."""
+    """Return whether a shortcut's result is like the constructor's: equal, with the same repr, hash and pickle."""
     try:
         made = make()
         return bool(

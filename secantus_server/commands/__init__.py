@@ -1,1 +1,1 @@
-"""The commands, a file each, in chapters; what several of them need is in work/."""
+"""The commands, one file each, grouped into packages; code that several commands share is in work/."""

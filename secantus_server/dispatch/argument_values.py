@@ -33,7 +33,7 @@ def as_document(name: str, value: Any) -> dict[str, Any]:
 
 
 def as_raw_document(name: str, value: Any) -> Any:
-    """Check for a document that OP_MSG leaves undecoded: `$clusterTime` or `lsid`."""
+    """Check that the value is a document that OP_MSG leaves undecoded: `$clusterTime` or `lsid`."""
     return value if type(value) is RawDocument else as_document(name, value)
 
 

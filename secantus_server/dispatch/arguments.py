@@ -1,4 +1,4 @@
-"""The declared fields of commands: their types and bounds, and MongoDB's errors for other values.
+"""The declared fields of commands: their types and bounds, and MongoDB's errors for invalid values.
 
 A command declares its fields once; `Arguments.parse` validates a document against them and returns the values. The fields that every
 command takes (`$db`, `lsid`, `maxTimeMS`, ...) are declared in `GENERIC`.

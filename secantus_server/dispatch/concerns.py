@@ -137,7 +137,7 @@ def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
 
 
 def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the `writeConcernError` of a concern that a single node cannot satisfy, or None; the write itself is done.
+    """Return the `writeConcernError` of a concern that a single node cannot satisfy, or None. The write itself has been carried out.
 
     Arguments:
         concern: the command's write concern, or None.

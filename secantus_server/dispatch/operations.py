@@ -55,12 +55,12 @@ class Operation:
         return self.killed is not None or error.code == 50 or (isinstance(error, StorageError) and error.fatal)
 
     def note_time_left(self) -> None:
-        """Record the rest of its time limit, for a getMore on its cursor."""
+        """Record the operation's remaining time for the next getMore on its cursor."""
         assert self.deadline is not None, "its time is limited"
         self.time_left = self.deadline - self._clock.monotonic()
 
     def inherit_time_limit(self, last: Operation) -> None:
-        """Limit the time of a getMore to what the last operation on its cursor left of maxTimeMS."""
+        """Limit the time of a getMore to the part of maxTimeMS that the earlier operations on its cursor left."""
         if last.time_left is not None:
             self.deadline = self.started + last.time_left
 

@@ -52,7 +52,7 @@ def _boolean(name: str, value: Any) -> bool:
 
 
 def _sync_delay(name: str, value: Any) -> float:
-    """Check for the seconds between two checkpoints. 0, which disables checkpoints, is refused: the log would grow without bound."""
+    """Check the number of seconds between checkpoints. 0 would disable them and is refused: the log would grow without bound."""
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
     seconds = float(str(value))

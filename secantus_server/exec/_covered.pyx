@@ -58,7 +58,7 @@ cdef class EntryShape:
         self.place(below, names[1:], number)
 
     cdef bytes document(self, const uint8_t* values, size_t size):
-        """Return the document for an entry's values, or None if they are insufficient."""
+        """Build the document from an entry's values; return None if they are insufficient."""
         cdef const uint8_t* cursor = values
         cdef int i
         if size == 0:

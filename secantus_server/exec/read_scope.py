@@ -36,7 +36,7 @@ class Reader(Protocol):
 
 
 class Tie:
-    """A reader without documents, which makes the cursor end when a collection is dropped that is looked up repeatedly.
+    """A reader without documents. It ends the cursor when a collection that is looked up repeatedly is dropped.
 
     Arguments:
         collection: the collection.

@@ -147,7 +147,7 @@ cdef class Index:
         return read_record_id(<const uint8_t*>PyBytes_AS_STRING(rid))
 
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1:
-        """Raise DuplicateKey if a unique index has one of the keys already; `but_not` are the keys of the document itself."""
+        """Raise DuplicateKey if a unique index has one of the keys already; keys in `but_not`, the document's own, are allowed."""
         cdef const uint8_t* value
         cdef size_t size
         cdef bytes key

@@ -1,4 +1,4 @@
-"""From an index's stored definition to the index itself."""
+"""The construction of an index from its stored definition."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def _complete(spec: dict[str, Any], kind: IndexKind) -> dict[str, Any]:
 
 
 def is_on_id(key: dict[str, Any]) -> bool:
-    """Return whether a key pattern is that of an index on `_id`, not of a hashed or geospatial one."""
+    """Return whether a key pattern is that of a B-tree index on `_id`, not a hashed or geospatial one."""
     return list(key) == ["_id"] and kind_of(key).is_ordered
 
 
@@ -125,7 +125,7 @@ def check_id_options(spec: dict[str, Any]) -> None:
 
 
 def check_id_collation(spec: dict[str, Any], own: dict[str, Any] | None) -> None:
-    """Refuse an index on `_id` with another collation than the collection's.
+    """Refuse an index on `_id` whose collation differs from the collection's.
 
     Arguments:
         spec: a checked definition.

@@ -50,7 +50,7 @@ cdef bint names_a_field(const uint8_t* array, const char* name, uint32_t name_le
 
 
 cdef inline const char* split_component(const char* path, size_t* length) noexcept nogil:
-    """Set the length of the first component; return the path after its dot, or NULL."""
+    """Store the length of the first path component in `length`; return the rest of the path after the dot, or NULL."""
     cdef const char* dot = strchr(path, 46)
     if dot == NULL:
         length[0] = strlen(path)

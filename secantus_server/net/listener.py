@@ -88,7 +88,7 @@ class Listener:
             raise ListenError(f"Cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}.") from None
 
     def start(self) -> None:
-        """Start to accept connections."""
+        """Start accepting connections."""
         self._thread.start()
 
     def close(self) -> None:

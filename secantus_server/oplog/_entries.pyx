@@ -51,7 +51,7 @@ def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, in
         unit: the recovery unit, with an open transaction.
         entries: tuples (namespace, uuid, o); `o` is BSON bytes, `uuid` may be None.
         stamp: the first entry's timestamp as a 64-bit number.
-        wall_ms: the time of day.
+        wall_ms: the wall clock time in milliseconds since the epoch.
     """
     cdef Writer out = Writer()
     cdef size_t mark
@@ -78,7 +78,7 @@ def append_changes(RecoveryUnit unit not None, bytes identity not None, list cha
         identity: a BSON document of the collection's `ns` and `ui`.
         changes: pairs of "i", "u" or "d" and a document: the new one, or the removed one for "d".
         stamp: the first entry's timestamp as a 64-bit number.
-        wall_ms: the time of day.
+        wall_ms: the wall clock time in milliseconds since the epoch.
     """
     cdef Writer out = Writer.__new__(Writer)
     cdef const char* fields = PyBytes_AS_STRING(identity) + 4

@@ -119,7 +119,7 @@ def _window(stages: list[Stage], index: int) -> tuple[int, int | None, int]:
 
 
 def _sort_limit(following: list[Stage]) -> int | None:
-    """Return the upper bound on the documents a `$sort` must keep. One-to-one stages in between are skipped, as they keep the count."""
+    """Return the upper bound on the documents a `$sort` must keep. One-to-one stages in between do not change it."""
     index = 0
     while index < len(following) and following[index].one_to_one:
         index += 1

@@ -58,7 +58,7 @@ Rounder = Callable[[Any, bool], Any]
 
 
 def find_rounder(name: str) -> Rounder | None:
-    """Return the function that rounds a number to a neighbour in a series, or None for an unknown series.
+    """Return the function that rounds a number to a neighbouring member of a series, or None for an unknown series.
 
     The function takes a non-negative number and whether to round up. Its result is strictly above or below the number; zero stays zero.
 

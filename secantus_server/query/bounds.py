@@ -65,7 +65,7 @@ class FieldInterval(NamedTuple):
         return f"{'[' if self.low_included else '('}{self.low_end}, {self.high_end}{']' if self.high_included else ')'}"
 
     def reversed(self) -> FieldInterval:
-        """Return the interval with its ends exchanged, to show that of a descending field."""
+        """Return the interval with its ends swapped, as explain shows it for a descending field."""
         return FieldInterval(self.high, self.high_included, self.low, self.low_included, self.high_end, self.low_end)
 
     @property
@@ -171,7 +171,7 @@ class IndexBounds:
         return sorted(ranges) if len(ranges) > 1 else ranges
 
     def restrict(self, low: list[Any] | None, high: list[Any] | None, collation: Collation | None) -> None:
-        """Restrict the range to the entries from one whole key up to, but without, another one, in the index's order.
+        """Restrict the range to the entries from one complete key (inclusive) to another (exclusive), in the index's order.
 
         Arguments:
             low, high: values of all the index's fields, or None.

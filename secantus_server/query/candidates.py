@@ -246,7 +246,7 @@ def _leading_points(fields: list[list[FieldInterval]]) -> int:
 
 
 def _split(index: Index, match: Any, left: list[Any]) -> tuple[Any, Any]:
-    """Return the residual filter of the documents, and that of the entries.
+    """Return the residual filter for documents and the one for index entries.
 
     Arguments:
         left: the conjuncts of the filter that the bounds do not enforce exactly.

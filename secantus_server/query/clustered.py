@@ -38,7 +38,7 @@ class ClusteredScan(Plan):
     scan: IndexScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         index = self.collection.id_index
         assert index is not None, "a clustered collection has an index on _id"
         bounds = self.bounds or IndexBounds(index.parts, [[EVERYTHING]])
@@ -48,7 +48,7 @@ class ClusteredScan(Plan):
         return scope.open(self.scan)
 
     def explain(self) -> PlanStage:
-        """Return the node as explain shows it; without a filter if the bounds are a single `_id`, which minRecord and maxRecord show."""
+        """Return the node as explain shows it. The filter is omitted if the bounds are a single `_id`: minRecord and maxRecord show it."""
         shape: dict[str, Any] = {"direction": "backward" if self.reverse else "forward"}
         name, match = "COLLSCAN", self.match
         if self.bounds is not None:
@@ -62,7 +62,7 @@ class ClusteredScan(Plan):
 
     @staticmethod
     def _records(bounds: IndexBounds) -> dict[str, Any]:
-        """Return minRecord and maxRecord: the ends of the bounds, as far as they have any."""
+        """Return minRecord and maxRecord: the ends of the bounds. An unbounded end is omitted."""
         intervals = bounds.fields[0]
         ends = {"minRecord": intervals[0].low_end.value, "maxRecord": intervals[-1].high_end.value}
         return {name: value for name, value in ends.items() if type(value) not in (MinKey, MaxKey)}

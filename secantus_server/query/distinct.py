@@ -66,7 +66,7 @@ def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: st
 
 
 def _candidate(index: Index, query: CanonicalQuery, path: str) -> Candidate | None:
-    """Return how the index serves a distinct of its first field, or None if it cannot."""
+    """Return the candidate for a distinct on the index's first field, or None if the index cannot serve it."""
     if index.generator is None or index.generator.collation is not None or not index.kind.is_ordered:
         return None
     if index.hidden or index.multikey or index.parts[0][0] != path:

@@ -35,7 +35,7 @@ def _required_path(node: Any) -> str | None:
 
 
 def restricted(index: Index, match: MatchExpression | None) -> MatchExpression | None:
-    """Return the filter narrowed to the documents that are in the index: a query that hints it sees no others."""
+    """Return the filter restricted to the documents in the index, which are all that a query with a hint for it may return."""
     conditions: list[Any] = [match, index.partial_filter, index.kind.membership(index.spec)]
     given = [condition for condition in conditions if condition is not None]
     return And(given) if len(given) > 1 else given[0] if given else None

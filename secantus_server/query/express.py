@@ -42,7 +42,7 @@ class ExpressScan(Plan):
     projection: dict[str, Any] | None = None
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         return self.scan.open(scope)
 
     def explain(self) -> PlanStage:
@@ -64,7 +64,7 @@ class IdHack(Plan):
     scan: IndexedScan
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         return self.scan.open(scope)
 
     def explain(self) -> PlanStage:

@@ -30,7 +30,7 @@ class ListedSource(Source):
             raise not_supported("min and max over a system collection", "use a filter")
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         return ListedDocuments(self.compute, self.query)
 
 

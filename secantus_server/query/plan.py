@@ -46,7 +46,7 @@ class Source(Protocol):
     is_lookup: bool = False
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         ...
 
     def first(self, unit: RecoveryUnit, check: Callable[[], None]) -> Found | None:
@@ -84,7 +84,7 @@ class CollectionScan(Plan):
     scan: RecordScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         self.scan = RecordScan(self.collection.ident, self.match, scope.check, self.reverse, self.tailing, self.collection.is_capped)
         self.scan.collection = self.collection
         return scope.open(self.scan)
@@ -102,7 +102,7 @@ class EmptyScan(Plan):
     """A plan without documents: the collection does not exist, or the filter cannot match."""
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         return NoDocuments()
 
     def explain(self) -> PlanStage:
@@ -141,7 +141,7 @@ class IndexedScan(Plan):
     scan: IndexScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         intervals = self.bounds.intervals[::-1] if self.reverse else self.bounds.intervals
         paths = [path for path, _ in self.index.parts]
         self.index.uses += 1
@@ -211,7 +211,7 @@ class Union(Plan):
     children: list[IndexedScan]
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         seen: set[int] = set()
         for child in self.children:
             child.seen = seen
@@ -247,7 +247,7 @@ class Near(Plan):
     scan: RecordScan | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         self.scan = RecordScan(self.collection.ident, self.match, scope.check)
         self.scan.collection = self.collection
         documents: Documents = scope.open(self.scan)
@@ -286,7 +286,7 @@ class Sort(Plan):
     source: Measured | None = field(default=None, compare=False)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         documents = self.child.open(scope)
         self.source = Measured(documents) if self.measured else None
         return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)

@@ -1,4 +1,4 @@
-"""Point lookups: the one document that a unique index has for a value.
+"""Point lookups: at most one document, found by its key in a unique index.
 
 They need no planner. explain shows them as express plans (see `query.express`).
 """
@@ -39,16 +39,16 @@ class PointLookup(Source):
         return find_by_key(unit, self.index, self.key, self.collection.ident)
 
     def first(self, unit: RecoveryUnit, check: Callable[[], None]) -> Found | None:
-        """Return the document with its RecordId, or None; one read is not interrupted."""
+        """Return the document with its RecordId, or None. A single read needs no interruption check."""
         return find_by_key(unit, self.index, self.key, self.collection.ident)
 
     def open(self, scope: ReadScope) -> Documents:
-        """Start to read in a scope."""
+        """Return an iterator that reads in a scope's transactions."""
         return PointDocuments(self, scope)
 
 
 class PointDocuments(Iterator[bytes]):
-    """The document of a point lookup; it is read in the transaction in which it is asked for."""
+    """The document of a point lookup, read on first use in the scope's current transaction."""
 
     def __init__(self, lookup: PointLookup, scope: ReadScope) -> None:
         self.record_id = 0
@@ -79,7 +79,7 @@ def point_lookup(collection: Collection | None, query: PointQuery) -> PointLooku
 
 
 def value_lookup(collection: Collection, path: str, value: Any, collation: Collation | None) -> PointLookup | None:
-    """Return the lookup of the document that has a value at a path, or None if no index has it under the value's key.
+    """Return the lookup of the document that has a value at a path, or None if no unique index can find it by the value's key.
 
     Arguments:
         value: of any type; null and arrays have other keys too.

@@ -135,7 +135,7 @@ def _equality(operand: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _array_points(operand: list[Any], collation: Collation | None) -> list[FieldInterval]:
-    """Return the points of an array: an index has its elements, and, if it is nested in another array, the array as a whole."""
+    """Return the points of an array operand. An index has keys of its elements and, if it is nested in an array, of the array itself."""
     first = operand[0] if operand else UNDEFINED
     return union_of([point(operand, collation), point(first, collation)])
 
@@ -158,7 +158,7 @@ def _membership(node: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _elements(node: Any, collation: Collation | None) -> Bounds | None:
-    """Return the intersection of an `$elemMatch`'s conditions. It is not exact: a key does not show that it comes from an array."""
+    """Return the intersection of an `$elemMatch`'s conditions. It is not exact, because an index also has keys of values outside arrays."""
     found: list[FieldInterval] | None = None
     for child in node.children:
         own = _intervals(child, collation) if type(child) in (Comparison, In, RegexMatch) else None

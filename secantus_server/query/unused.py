@@ -1,4 +1,4 @@
-"""Notes of explain on indexes that MongoDB would use for a query, but that store no entries here.
+"""Explain's notes on indexes that MongoDB would use for a query but that store no entries in Secantus.
 
 https://www.mongodb.com/docs/manual/core/indexes/index-types/index-wildcard/
 https://www.mongodb.com/docs/manual/core/indexes/index-types/geospatial/2dsphere/

@@ -16,7 +16,7 @@ TIMEOUT_MINUTES = 30
 class SessionRegistry:
     """The sessions with the time of their last use.
 
-    Threads: each method is one operation of a dict, or works on a copy; `retries` has its own lock.
+    Threads: each method does a single dict operation, which is atomic, or works on a copy; `retries` has its own lock.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -33,7 +33,7 @@ cdef class Gate:
         self._wake = None
 
     cdef int enter(self) except -1:
-        """Enter at the begin of a transaction; wait while the gate is closed."""
+        """Enter at the beginning of a transaction; wait while the gate is closed."""
         while self.closed and not self._may_pass():
             self.waits.wait_for(lambda: not self.closed)
         self.running += 1

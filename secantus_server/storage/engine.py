@@ -41,7 +41,7 @@ _SWEEP_PAUSE: Final = 5.0
 
 
 def _wait_on() -> None:
-    """The default interruption check: waits last as long as necessary."""
+    """Do nothing: the default interruption check, which never ends a wait."""
 
 
 class Engine:
@@ -326,7 +326,7 @@ class Engine:
                 self._tidying.run(budget_ms, lambda: not self.is_idle)
 
     def is_crowded(self, incoming: int = 0) -> bool:
-        """Whether a store in memory holds so much that was overwritten or dropped that whoever writes calls relieve() first.
+        """Whether an in-memory store holds so much overwritten or dropped data that writers must call relieve() first.
 
         Arguments:
             incoming: how many bytes the caller is about to write, if they are many.
@@ -334,11 +334,11 @@ class Engine:
         return self._tidying is not None and self._connection.cache_bytes + incoming > self._tidying.crowded_at
 
     def call_when_crowded(self, remove: Callable[[], object]) -> None:
-        """Set what relieve() calls first: it removes entries that may go."""
+        """Set the function that relieve() calls first, which removes expendable entries."""
         self._when_crowded = remove
 
     def relieve(self, incoming: int = 0) -> None:
-        """Give back the memory of what was overwritten or dropped. The caller is about to write and has no transaction.
+        """Free the memory of overwritten and dropped data. The caller is about to write and has no transaction.
 
         Arguments:
             incoming: see is_crowded().
@@ -364,7 +364,7 @@ class Engine:
             going_on = going_on and self._take_purge_lock(incoming)
 
     def _take_purge_lock(self, incoming: int) -> bool:
-        """Wait for the purge lock, as long as the store is crowded; tell whether this thread has it."""
+        """Wait for the purge lock while the store is crowded; return whether this thread has it."""
         # Whoever has the lock may wait for the gate, and the gate's owner for this thread.
         while self.is_crowded(incoming) and not self._gate.closed:
             if self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
@@ -375,7 +375,7 @@ class Engine:
         return False
 
     def _relieve_some(self, tidying: Tidying, patience: float) -> bool:
-        """Purge orphans, or walk, for some milliseconds; tell whether to go on. The caller has the purge lock."""
+        """Purge orphans, or rewrite pages, for some milliseconds; return whether to continue. The caller holds the purge lock."""
         if self._closed:
             return False
         if not self.has_orphans or monotonic() >= patience or not self._purge(_RELIEF_MS, gives_way=False):

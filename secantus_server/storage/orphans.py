@@ -62,7 +62,7 @@ class Orphans:
         return bool(self._ranges)
 
     def reclaim(self, unit: RecoveryUnit) -> None:
-        """Remove all entries, and rewrite all pages of the tables that grow with the documents."""
+        """Remove all orphaned entries, and rewrite all pages of the tables of documents, indexes and the oplog."""
         self.purge(unit, math.inf, lambda: False)
         if self._sweeper is not None:
             for table in (*WITH_IDENTS, OPLOG):

@@ -22,7 +22,7 @@ Values = dict[bytes, bytes | None]
 
 
 class Restored(NamedTuple):
-    """The changes made by a restore, for those who cache parts of the store.
+    """The changes made by a restore, for code that caches parts of the store.
 
     `touched_catalog_keys` are the catalog rows that were restored or removed, `touched_idents` the older collections and indexes with
     changed entries, and `dropped_idents` those created since the snapshot. `more_records` maps idents of older collections to the change in

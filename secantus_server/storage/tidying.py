@@ -1,4 +1,4 @@
-"""The memory of a store in memory: its pages are rewritten without what was overwritten or removed.
+"""Freeing the memory of an in-memory store: its pages are rewritten without overwritten and removed data.
 
 WiredTiger keeps what it has replaced on a page until the page is rewritten, and in memory it rewrites pages only when the store is
 nearly full. So a walk over all tables rewrites the changed pages once enough has changed. Now and then the C library returns to the system
@@ -33,7 +33,7 @@ _TRIM: Final = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 class Tidying:
-    """Walks over the tables of a store in memory, a step at a time.
+    """A walk over the tables of an in-memory store, one step at a time.
 
     Arguments:
         sweeper: a unit that rewrites the pages it leaves.
@@ -117,6 +117,6 @@ class Tidying:
 
 
 def give_back_memory() -> None:
-    """Let the C library return free memory to the system, where it can (glibc); otherwise it does that by itself, or never."""
+    """Make the C library return free memory to the system. Only glibc has a call for it; other libraries decide themselves."""
     if _TRIM is not None:
         _TRIM(0)

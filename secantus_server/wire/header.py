@@ -53,7 +53,7 @@ def parse_header(data: bytes | bytearray | memoryview) -> Header:
 
 
 def _refuse_other_protocols(start: bytes) -> None:
-    """Raise for a recognisable other protocol, so that the log explains the failure: a TLS client would only see a timeout."""
+    """Raise if the bytes are of another known protocol, so that the log explains the failure: a TLS client would only see a timeout."""
     if start[:2] == b"\x16\x03":
         raise ProtocolError("received a TLS handshake, but the server does not speak TLS; connect without tls=true")
     if start in _HTTP:

@@ -22,7 +22,7 @@ from secantus_server.work.pipelines import prepare_pipeline, view_arguments
 def explain_view(
     request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any], transaction: ReadTransaction, runner: Runner
 ) -> Reply:
-    """Return the sections for a read of a view: those of the pipeline that reads it.
+    """Return the explain sections for a read of a view, which are those of the equivalent pipeline.
 
     Arguments:
         stages, args: see `view_arguments`.
@@ -31,7 +31,7 @@ def explain_view(
 
 
 def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
-    """Return the sections for a pipeline: those of a query if a query can do all of it, else its stages.
+    """Return the explain sections of a pipeline: those of a query if the whole pipeline is one, otherwise the stages.
 
     Arguments:
         name: the collection or view that it reads, or None.

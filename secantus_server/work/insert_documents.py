@@ -94,7 +94,7 @@ class _Chunk:
         return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
 
     def _timestamp(self) -> int:
-        """Return the value that replaces an empty timestamp: later than the oplog and unique; 0 with `bypassEmptyTsReplacement`."""
+        """Return the value for an empty timestamp: unique and later than the newest oplog entry, or 0 with `bypassEmptyTsReplacement`."""
         if self._request.body.get("bypassEmptyTsReplacement"):
             return 0
         last = self._request.services.oplog.newest

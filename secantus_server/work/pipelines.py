@@ -133,7 +133,7 @@ def _run_writing(request: Request, cursor: Cursor) -> Reply:
 
 
 def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the pipeline with the stages of the view, or of a chain of views, in front, and the name of the collection below."""
+    """Resolve a chain of views: return the pipeline, preceded by the stages of the views, and the name of the underlying collection."""
     while name is not None:
         collection = catalog.find(db, name)
         if collection is None or not collection.is_view:

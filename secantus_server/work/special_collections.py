@@ -100,7 +100,7 @@ def clustered_index(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_printable(values: list[Any]) -> None:
-    """Raise MongoDB's error for a duplicate `_id` that is NaN or infinite in a clustered collection, which it cannot print.
+    """Raise MongoDB's error for a duplicate NaN or infinite `_id` in a clustered collection, which MongoDB cannot print.
 
     Raises:
         CommandError: 50819, 50826.

@@ -47,7 +47,7 @@ def delete_expired(services: Services, check: Callable[[], None] = never_interru
 
 
 def _expires(index: Index) -> bool:
-    """Return whether an index expires documents: not if it is of a special kind, or `expireAfterSeconds` is NaN."""
+    """Return whether an index expires documents. One of a special kind, or with `expireAfterSeconds` NaN, does not."""
     seconds = index.spec.get("expireAfterSeconds")
     return index.kind.is_ordered and seconds is not None and not math.isnan(float(str(seconds)))
 

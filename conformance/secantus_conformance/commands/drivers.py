@@ -36,7 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a suite. Returns 1 if tests failed for other reasons than the environment; raises UsageError."""
+    """Run a suite. Returns 1 if tests failed for reasons other than the environment; raises UsageError."""
     if arguments.name not in SUITES:
         raise UsageError(f"Unknown driver suite {arguments.name!r}; the suites are {', '.join(sorted(SUITES))}.")
     suite, console = SUITES[arguments.name], make_console()

@@ -80,7 +80,7 @@ class PytestSuite:
 
 
 def _output(record: Path) -> Path:
-    """Return the file for pytest's output. It is next to the record, so that two runs of one suite do not share it."""
+    """Return the file for pytest's output. It is next to the record, so that two runs of one suite use different files."""
     return record.with_suffix(".txt")
 
 

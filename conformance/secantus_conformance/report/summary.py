@@ -68,12 +68,12 @@ def total(parts: Iterable[Row], label: str, group: Group) -> Row:
 
 
 def server_tests(run: Run) -> list[Result]:
-    """Return the eligible tests of a driver's suite that need a server; empty for another run."""
+    """Return the eligible tests of a driver's suite that need a server; empty for any other kind of run."""
     return [result for result in run.results if result.category.endswith(NEEDS_SERVER) and result.eligible]
 
 
 def of_server_tests(run: Run) -> str:
-    """Return a sentence with the number of passes among a driver suite's tests that need a server; empty for another run."""
+    """Return a sentence: how many of a driver suite's tests that need a server pass. It is empty for any other kind of run."""
     needed = server_tests(run)
     passed = sum(result.verdict is Verdict.PASSED for result in needed)
     return f"Of the tests that need a server, {passed} of {len(needed)} pass." if needed else ""

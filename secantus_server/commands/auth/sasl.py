@@ -56,7 +56,7 @@ class Conversation:
 
 
 def _failed() -> CommandError:
-    """Return the error, which like MongoDB's does not say what was wrong; the log does."""
+    """Return the error. Like MongoDB's, it does not say what was wrong; the log does."""
     return CommandError(18, "Authentication failed.")
 
 
@@ -73,7 +73,7 @@ def _failed() -> CommandError:
     privileges=UNAUTHENTICATED,
 )
 def sasl_start(request: Request, args: dict[str, Any]) -> Reply:
-    """Start to authenticate a user."""
+    """Start a SASL conversation."""
     request.client.conversation = None
     mechanism = args["mechanism"]
     if mechanism in _OTHERS:
@@ -106,7 +106,7 @@ def sasl_start(request: Request, args: dict[str, Any]) -> Reply:
     privileges=UNAUTHENTICATED,
 )
 def sasl_continue(request: Request, args: dict[str, Any]) -> Reply:
-    """Continue to authenticate a user."""
+    """Continue a SASL conversation."""
     conversation = request.client.conversation
     if not isinstance(conversation, Conversation):
         raise CommandError(17, "No SASL session state found")

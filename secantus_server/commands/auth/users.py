@@ -127,7 +127,7 @@ def update_user(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _kept(credentials: dict[str, Any], mechanisms: list[str]) -> dict[str, Any]:
-    """Return the stored credentials for these mechanisms; adding a mechanism would need the password."""
+    """Return the stored credentials for these mechanisms; raise for a new mechanism, whose credentials need the password."""
     if not set(mechanisms) <= set(credentials):
         raise CommandError(2, "mechanisms field must be a subset of previously set mechanisms")
     return {"credentials": {name: value for name, value in credentials.items() if name in mechanisms}}

@@ -142,7 +142,7 @@ def _change_flag(index: Index, spec: dict[str, Any], option: str, value: bool, r
 def _convert(
     request: Request, transaction: CatalogTransaction, collection: Collection, index: Index, spec: dict[str, Any], *, dry_run: bool
 ) -> Outcome:
-    """Rebuild the index as a unique one, whose entries have another format."""
+    """Rebuild the index as a unique one, since the entries of unique indexes have a different format."""
     if not index.spec.get("prepareUnique"):
         raise CommandError(72, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.")
     _check_duplicates(request, transaction, collection, index)

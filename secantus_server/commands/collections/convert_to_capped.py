@@ -27,7 +27,7 @@ from secantus_server.work.writing import check_not_view
 
 @command("convertToCapped", lenient=True, is_write=True, privileges=on_collection("convertToCapped"))
 def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
-    """Make a collection capped; all indexes but that on `_id` are dropped, and the oldest documents if they exceed the size."""
+    """Make a collection capped. Drop its indexes except the one on `_id`, and remove the oldest documents until it fits the size."""
     name = collection_name("convertToCapped", request.db, request.body[request.name])
     size = _size(request.body.get("size"))
     _check_system(request.db, name)

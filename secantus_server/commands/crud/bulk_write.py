@@ -60,7 +60,7 @@ def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
 
 
 class _Bulk:
-    """The run of one bulkWrite, and its results so far, in the order of the operations."""
+    """A running bulkWrite, with its results so far in the order of the operations."""
 
     def __init__(self, request: Request, args: dict[str, Any]) -> None:
         self._request = request

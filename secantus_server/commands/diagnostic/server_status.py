@@ -119,7 +119,7 @@ def _catalog(services: Services) -> Reply:
 
 
 def _memory(_services: Services) -> Reply:
-    """Return the process's memory in megabytes; 1 where the system has no /proc."""
+    """Return the process's memory use in megabytes, or 1 on a system without /proc."""
     virtual, resident = 1, 1
     statm = Path("/proc/self/statm")
     if statm.exists():

@@ -98,7 +98,7 @@ def check_commit_quorum(quorum: Any) -> None:
 
 
 def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition with its collation: its own or the collection's; the simple collation is left out.
+    """Return the definition with its collation: its own or the collection's; the simple collation is omitted.
 
     Raises:
         CommandError: 67, an index of this kind cannot have a collation; 2, the index on `_id` differs from the collection's.
@@ -132,7 +132,7 @@ def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict
 
 
 def _check_only_one(spec: dict[str, Any], others: list[dict[str, Any]]) -> None:
-    """Refuse a second index of a kind that a collection may have only one of."""
+    """Refuse a second index of a kind of which a collection may have only one."""
     kind = kind_of(spec["key"])
     if not kind.one_per_collection:
         return

@@ -59,7 +59,7 @@ class Hashed(IndexKind):
         return bool(direction == self.name)
 
     def transformed(self, value: Any) -> Any:
-        """Return the hash of a value; of the few types without one the value."""
+        """Return the hash of a value, or the value itself for the few types that are not hashed."""
         return to_hashed_index_key(value) if type(value) in HASHED else value
 
 

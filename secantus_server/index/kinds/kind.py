@@ -74,7 +74,7 @@ class IndexKind(Protocol):
         return spec
 
     def generator(self, key: dict[str, Any], collation: Collation | None) -> KeyGenerator | None:
-        """Return what makes the keys of a document, or None if no entries are stored."""
+        """Return the generator of a document's keys, or None if no entries are stored."""
         return None
 
     def guard(self, spec: dict[str, Any]) -> Guard | None:
@@ -90,7 +90,7 @@ class IndexKind(Protocol):
         return False
 
     def transformed(self, value: Any) -> Any:
-        """Return the function of a value that `is_transformed` means; explain shows it in bounds."""
+        """Return the transformed value of a field for which `is_transformed` is true; explain shows it in bounds."""
         return value
 
     def membership(self, spec: dict[str, Any]) -> MatchExpression | None:

@@ -53,7 +53,7 @@ class Plane(GeoKind):
         return {option: float(as_number(value)) if option in ("min", "max") else value for option, value in spec.items()}
 
     def guard(self, spec: dict[str, Any]) -> Guard:
-        """Return a function that refuses documents with something else than positions within the limits."""
+        """Return a function that refuses documents whose values are not positions within the limits."""
         paths = self.located(spec["key"])
         low, high = float(spec.get("min", -DEFAULT_BOUND)), float(spec.get("max", DEFAULT_BOUND))
         return lambda document: _check(decode(document), paths, low, high)

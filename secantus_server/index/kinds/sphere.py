@@ -49,7 +49,7 @@ class Sphere(GeoKind):
         return {**spec, "2dsphereIndexVersion": version}
 
     def guard(self, spec: dict[str, Any]) -> Guard:
-        """Return a function that refuses documents with something else than a geometry."""
+        """Return a function that refuses documents whose values are not geometries."""
         paths = self.located(spec["key"])
         return lambda document: _check(decode(document), paths)
 
@@ -70,7 +70,7 @@ def _check(document: dict[str, Any], paths: list[str]) -> None:
 
 
 def _is_big(geometry: dict[str, Any]) -> bool:
-    """Return whether the order of a parsed polygon's corners says which side is inside."""
+    """Return whether the order of a parsed polygon's corners determines which side is inside."""
     return "crs" in geometry and geometry["crs"]["properties"]["name"] == STRICT
 
 

@@ -57,7 +57,7 @@ class Wildcard(IndexKind):
         return (lambda document: _refuse_arrays(decode(document), plain)) if plain else None
 
     def serves(self, spec: dict[str, Any], path: str, node: MatchExpression) -> bool:
-        """Return whether the index would have the values at the predicate's path."""
+        """Return whether the index would contain the values at the predicate's path."""
         return has_path(spec, path)
 
 
@@ -94,7 +94,7 @@ def _included(value: Any, path: str) -> bool:
 
 
 def _check_compound(key: dict[str, Any], wildcard: str, projection: dict[str, Any] | None) -> None:
-    """Check that the wildcard leaves out the index's other fields."""
+    """Check that the wildcard excludes the index's other fields."""
     others = [path for path in key if path != wildcard]
     if wildcard != "$**":
         scope = wildcard[: -len(".$**")]
@@ -111,7 +111,7 @@ def _check_compound(key: dict[str, Any], wildcard: str, projection: dict[str, An
 
 
 def has_path(spec: dict[str, Any], path: str) -> bool:
-    """Return whether the index would have the values at a path.
+    """Return whether the index would contain the values at a path.
 
     Arguments:
         spec: the index's definition.

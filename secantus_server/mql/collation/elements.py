@@ -34,7 +34,7 @@ class ElementReader:
         self._continuing = {character for text in self._contractions for character in text[1:]}
 
     def continues(self, character: str) -> bool:
-        """Return whether a contraction has the character after its first one; a text without such characters has no contractions."""
+        """Return whether the character occurs in a contraction after its first character; a text without any has no contractions."""
         return character in self._continuing
 
     def decompose(self, text: str) -> str:

@@ -35,7 +35,7 @@ _HUNGARIAN_PAIRS = ("cs", "dz", "dzs", "gy", "ly", "ny", "sz", "ty", "zs")
 
 
 def _hungarian() -> str:
-    """Build the rules for Hungarian digraphs, which are doubled by doubling their first letter only."""
+    """Build the rules for Hungarian digraphs; a doubled digraph doubles only its first letter."""
     anchors = {"dzs": "DZ"}
     rules = [f"&{anchors.get(pair, pair[0].upper())}<{pair}<<<{pair.title()}<<<{pair.upper()}" for pair in _HUNGARIAN_PAIRS]
     for pair in _HUNGARIAN_PAIRS:

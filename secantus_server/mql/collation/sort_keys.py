@@ -153,7 +153,7 @@ class SortKeys:
         return bytes([weights.tertiary])
 
     def _is_plain(self, character: str) -> bool:
-        """Return whether a character contributes the same weights to a key whatever its neighbours are."""
+        """Return whether a character contributes the same weights to a key regardless of its neighbours."""
         spec = self._spec
         if spec.strength > 3 or spec.backwards or (spec.numeric_ordering and category(character) == "Nd"):
             return False

@@ -56,7 +56,7 @@ def _parse_geojson(value: dict[str, Any]) -> Geometry:
 
 
 def _parse_crs(value: dict[str, Any]) -> bool:
-    """Return whether the coordinate reference system gives the order of a ring's corners a meaning (strict winding)."""
+    """Return whether the order of a ring's corners is significant in the coordinate reference system (strict winding)."""
     if "crs" not in value:
         return False
     crs = value["crs"]

@@ -65,7 +65,7 @@ cdef class JsonSchema(MatchExpression):
 
 
 cdef class AllRule(Rule):
-    """All children accept the value: the keywords of one schema, and `allOf`."""
+    """A rule that requires all children to accept the value: the keywords of one schema, and `allOf`."""
 
     cdef tuple children
 
@@ -80,7 +80,7 @@ cdef class AllRule(Rule):
 
 
 cdef class CountRule(Rule):
-    """A number of children within limits accepts the value: `anyOf`, `oneOf` and `not`."""
+    """A rule that limits how many children may accept the value: `anyOf`, `oneOf` and `not`."""
 
     cdef tuple children
     cdef Py_ssize_t minimum

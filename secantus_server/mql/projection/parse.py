@@ -39,7 +39,7 @@ def parse_projection(
         spec: field -> 1, 0, expression, ...
         ctx: variables, collation.
         match: the filter of a find, for the positional `$`; None if it has no conditions.
-        for_find: whether `$slice`, `$elemMatch` and the positional `$` have their meaning in a find.
+        for_find: whether this is a find's projection, in which `$slice`, `$elemMatch` and the positional `$` are projection operators.
         stage: the name of the aggregation stage, for messages.
 
     Raises:

@@ -212,7 +212,7 @@ cdef class Pattern:
         return found > 0
 
     cdef int search(self, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data) except -1000:
-        """Search quickly: return 1, PCRE2_ERROR_NOMATCH, or PCRE2_ERROR_MATCHLIMIT if that takes a patient search.
+        """Search quickly: return 1, PCRE2_ERROR_NOMATCH, or PCRE2_ERROR_MATCHLIMIT if a patient search is needed.
 
         With `data`, which receives the match, the text has to be valid UTF-8; without, NOT_UTF8 is returned for one that is not.
         """
@@ -295,7 +295,7 @@ cdef class PatientSearch:
         )
 
     cdef int match(self, const pcre2_code* code, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data) noexcept nogil:
-        """Run machine code on the thread's own stack, then on a larger one, then the interpreter, which has the heap."""
+        """Run the JIT code on the thread's stack, then on a larger one, then the interpreter, which uses the heap."""
         cdef int found = pcre2_match(code, text, length, start, PCRE2_NO_UTF_CHECK, data, self.context)
         if found == PCRE2_ERROR_JIT_STACKLIMIT and self.stack == NULL:
             self.stack = pcre2_jit_stack_create(JIT_STACK_BYTES // 16, JIT_STACK_BYTES, NULL)
@@ -308,7 +308,7 @@ cdef class PatientSearch:
     cdef int search_in_windows(
         self, const pcre2_code* code, const uint8_t* text, size_t length, size_t start, pcre2_match_data* data
     ) noexcept nogil:
-        """Search with the places where a match may start split into windows, and read the clock between them."""
+        """Search in windows of start positions, and check the clock between windows."""
         cdef size_t window = 1
         cdef size_t last
         cdef int64_t now = monotonic_ns()
@@ -366,7 +366,7 @@ cdef bint contains(const uint8_t* text, size_t length, const uint8_t* wanted, si
 
 
 cdef class Matches:
-    """Finds matches in a text and describes them: `{match, idx, captures}`, with places counted in code points.
+    """Finds matches in a text and describes them as `{match, idx, captures}`, with positions in code points.
 
     Arguments:
         pattern: what to find.

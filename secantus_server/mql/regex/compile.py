@@ -1,4 +1,4 @@
-"""From a pattern and its option letters to a `Pattern`."""
+"""The compilation of a pattern and its option letters to a `Pattern`."""
 
 from __future__ import annotations
 

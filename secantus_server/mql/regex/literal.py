@@ -6,7 +6,7 @@ SPECIAL = frozenset("^$.|?*+()[{")
 
 
 def literal_of(pattern: str, options: str) -> tuple[str | None, bool]:
-    """Return the only text that a pattern looks for, None if there is more to it, and whether the text has to be at the beginning.
+    """Return the literal text that a pattern matches, or None if it is not a literal, and whether the text must be at the beginning.
 
     Arguments:
         pattern: PCRE2 syntax.

@@ -27,7 +27,7 @@ def numeric(value: Any, decimals: bool) -> Any:
 
 
 def divided(dividend: Any, divisor: Any) -> Any:
-    """Divide two numbers of one type. An int divisor of a decimal is converted as a double is: to 15 digits, as in MongoDB."""
+    """Divide two numbers of one type. When a decimal is divided by an int, the int is first rounded to 15 digits, as in MongoDB."""
     if type(dividend) is decimal.Decimal:
         return DECIMAL_CONTEXT.divide(dividend, to_decimal(float(divisor)) if type(divisor) is int else divisor)
     return dividend / divisor

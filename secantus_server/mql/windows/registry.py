@@ -115,7 +115,7 @@ def as_expression(argument: Any) -> Any:
 
 
 def check_others(field: str, call: Call) -> None:
-    """Raise an error if a field's document names anything but one function and its window.
+    """Raise an error if a field's document has keys other than one function and its window.
 
     Raises:
         CommandError: 9.

@@ -45,7 +45,7 @@ class GeoNear(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> GeoNear:
-        """Reads `{$geoNear: {near, distanceField, key, spherical, minDistance, maxDistance, query, distanceMultiplier, includeLocs}}`.
+        """Parse `{$geoNear: {near, distanceField, key, spherical, minDistance, maxDistance, query, distanceMultiplier, includeLocs}}`.
 
         Raises:
             CommandError: those of `parse_geo_near`, and the errors of the query.
@@ -125,7 +125,7 @@ def _only_path(paths: dict[str, list[str]], namespace: str) -> str:
 
 
 def _measure_by_chord(point: Coordinates) -> Callable[[Any], float | None]:
-    """Distances in radians as a flat index computes them: from the straight line between two points, of points only."""
+    """Return the distances to points in radians as a flat index computes them: from the chord between two points."""
     origin = to_vector(point)
 
     def measure(value: Any) -> float | None:

@@ -61,7 +61,7 @@ cdef int keep_error(WT_EVENT_HANDLER *handler, WT_SESSION *session, int code, co
 
 
 cdef int drop_message(WT_EVENT_HANDLER *handler, WT_SESSION *session, const char *text) noexcept nogil:
-    """Drop WiredTiger's progress reports, which are of no use to our users."""
+    """Drop WiredTiger's progress reports, which are useless to our users."""
     return 0
 
 
@@ -140,7 +140,7 @@ cdef class Connection:
 
     @property
     def cache_bytes(self):
-        """The bytes in WiredTiger's cache, which in memory are the whole store with what was overwritten and not given back."""
+        """The bytes in WiredTiger's cache. For an in-memory store this is all its data, including overwritten data not freed yet."""
         return secantus_cache_bytes(self.handle) if self.usable else 0
 
     def log_end(self):

@@ -33,7 +33,7 @@ class Operation:
     impossible: str = ""
 
     def check(self, arguments: dict[str, Any]) -> None:
-        """Raise BadTest for an unknown or missing argument, SkipTest for one the client cannot express."""
+        """Raise BadTest for an unknown or missing argument, SkipTest for one that pymongo cannot express."""
         for name in arguments:
             if name in self.cannot:
                 raise SkipTest(Skip.CLIENT, self.cannot[name])

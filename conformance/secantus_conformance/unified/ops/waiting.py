@@ -64,7 +64,7 @@ def assert_topology_type(test: TestContext, target: None, arguments: dict[str, A
 
 @operation("testRunner", "waitForPrimaryChange", "client priorTopologyDescription", "timeoutMS")
 def wait_for_primary_change(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Wait until a client sees another primary than the one in the recorded topology."""
+    """Wait until a client sees a different primary from the one in the recorded topology."""
     client = test.entities.client(arguments["client"])
     before = _primary(test.entities.typed(arguments["priorTopologyDescription"], TopologyDescription))
     deadline = time.monotonic() + arguments.get("timeoutMS", 10_000) / 1000

@@ -68,7 +68,7 @@ def split(ms: int) -> Parts:
 
 
 def join(days: int, hour: int = 0, minute: int = 0, second: int = 0, millisecond: int = 0) -> int:
-    """Return the moment of a day and a time of day; out-of-range values carry over."""
+    """Combine a day and a time of day into a moment; out-of-range values carry over."""
     return days * MS_PER_DAY + hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * MS_PER_SECOND + millisecond
 
 

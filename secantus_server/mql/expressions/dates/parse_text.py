@@ -177,7 +177,7 @@ def _clock(text: str, parts: dict[str, str]) -> int:
 
 
 def _in_zone(local: int, name: str | None, zone: TimeZone) -> int:
-    """Return the moment of a local time, in the zone named in the text or else the given one."""
+    """Convert a local time to UTC, using the zone named in the text or else the given one."""
     if name is None:
         return zone.moment(local)
     if not zone.is_utc:

@@ -35,11 +35,11 @@ class TimeZone(ABC):
 
     @abstractmethod
     def local(self, ms: int) -> int:
-        """Return the local time of a moment."""
+        """Convert a UTC time to local time."""
 
     @abstractmethod
     def moment(self, local_ms: int) -> int:
-        """Return the moment of a local time."""
+        """Convert a local time to UTC."""
 
     def offset(self, ms: int) -> int:
         """Return how many milliseconds local time is ahead of UTC at a moment."""
@@ -58,11 +58,11 @@ class FixedZone(TimeZone):
         return self.offset_ms == 0
 
     def local(self, ms: int) -> int:
-        """Return the local time of a moment."""
+        """Convert a UTC time to local time."""
         return ms + self.offset_ms
 
     def moment(self, local_ms: int) -> int:
-        """Return the moment of a local time."""
+        """Convert a local time to UTC."""
         return local_ms - self.offset_ms
 
 
@@ -73,11 +73,11 @@ class NamedZone(TimeZone):
         self.zone = zone
 
     def local(self, ms: int) -> int:
-        """Return the local time of a moment."""
+        """Convert a UTC time to local time."""
         return ms + _milliseconds(_datetime(ms).astimezone(self.zone).utcoffset())
 
     def moment(self, local_ms: int) -> int:
-        """Return the first moment of a local time; a time skipped by a clock change is moved forward by the length of the gap."""
+        """Convert a local time to UTC. Of an ambiguous time take the earlier; move a skipped time forward by the length of the gap."""
         wall = _datetime(local_ms).replace(tzinfo=self.zone)
         return local_ms - _milliseconds(wall.utcoffset())
 

@@ -46,13 +46,12 @@ class Catalog:
 
     def describe_ident(self, table: int, ident: int) -> str:
         """Return the name of the collection or index with this ident, for error messages; empty if unknown."""
-        for db in self.databases():
-            for collection in self.collections(db):
-                if table == RECORDS and collection.ident == ident and not collection.is_view:
-                    return f"the collection {collection.namespace}"
-                for index in collection.indexes if table == INDEX_ENTRIES else ():
-                    if index.ident == ident:
-                        return f"the index {index.name} of the collection {collection.namespace}"
+        for collection in self.view.all():
+            if table == RECORDS and collection.ident == ident and not collection.is_view:
+                return f"the collection {collection.namespace}"
+            for index in collection.indexes if table == INDEX_ENTRIES else ():
+                if index.ident == ident:
+                    return f"the index {index.name} of the collection {collection.namespace}"
         return ""
 
     def find(self, db: str, name: str) -> Collection | None:

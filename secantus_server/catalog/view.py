@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from bson.binary import Binary
 
@@ -31,6 +32,17 @@ class CatalogView:
         collections = self._databases.get(db)
         found = None if collections is None else collections.get(name)
         return self._kept.view(db, name) if found is None and self._kept else found
+
+    def resolve(self, db: str, name: str, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+        """Return stages over a view, or a chain of views, as stages over the collection at its end, and that collection's name.
+
+        Arguments:
+            name: the view; of a collection, or a name that does not exist, the stages are returned as they are.
+        """
+        while (found := self.find(db, name)) is not None and found.is_view:
+            stages = [*found.options["pipeline"], *stages]
+            name = found.options["viewOn"]
+        return stages, name
 
     def is_missing(self, db: str, name: str) -> bool:
         """Return whether the catalog has no row for a namespace; kept views have none."""

@@ -31,7 +31,7 @@ def equality_finder(collection: Collection, path: str, collation: Collation | No
 
 def _finder_by_id(collection: Collection, scope: ReadScope, by_range: EqualityFinder) -> EqualityFinder:
     def find(value: Any) -> Iterator[bytes]:
-        hit = id_lookup(collection, value).find(scope.unit)
+        hit = id_lookup(collection, value).first(scope.unit)
         return iter(()) if hit is None else iter((hit[1],))
 
     return lambda value: by_range(value) if type(value) is list else find(value)

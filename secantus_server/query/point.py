@@ -12,6 +12,7 @@ from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.exec._point import find_by_key
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index._index import Index
 from secantus_server.mql.context import Collation
@@ -34,11 +35,7 @@ class PointLookup(Source):
         self.index = index
         self.key = key
 
-    def find(self, unit: RecoveryUnit) -> Found | None:
-        """Return the document with its RecordId, or None."""
-        return find_by_key(unit, self.index, self.key, self.collection.ident)
-
-    def first(self, unit: RecoveryUnit, check: Callable[[], None]) -> Found | None:
+    def first(self, unit: RecoveryUnit, check: Callable[[], None] = never_interrupt) -> Found | None:
         """Return the document with its RecordId, or None. A single read needs no interruption check."""
         return find_by_key(unit, self.index, self.key, self.collection.ident)
 
@@ -61,7 +58,7 @@ class PointDocuments(Iterator[bytes]):
             raise StopIteration
         if lookup.index.dropped:
             raise CommandError(175, f"query plan killed :: index '{lookup.index.name}' dropped")
-        found = lookup.find(self._scope.unit)
+        found = lookup.first(self._scope.unit)
         if found is None:
             raise StopIteration
         self.record_id, document = found
@@ -72,10 +69,8 @@ def point_lookup(collection: Collection | None, query: PointQuery) -> PointLooku
     """Return the lookup that answers a query, or None if no index can."""
     if collection is None or query.return_key:
         return None
-    for index in collection.indexes:
-        if index.point_path == query.path and not index.hidden:
-            return PointLookup(collection, index, key_string(query.value))
-    return None
+    index = point_index(collection, query.path)
+    return None if index is None else PointLookup(collection, index, key_string(query.value))
 
 
 def value_lookup(collection: Collection, path: str, value: Any, collation: Collation | None) -> PointLookup | None:
@@ -98,7 +93,10 @@ def value_lookup(collection: Collection, path: str, value: Any, collation: Colla
 
 def point_index(collection: Collection, path: str) -> Index | None:
     """Return the unique index that has at most one entry for a value at a path, or None."""
-    return next((index for index in collection.indexes if index.point_path == path and not index.hidden), None)
+    for index in collection.indexes:
+        if index.point_path == path and not index.hidden:
+            return index
+    return None
 
 
 def id_lookup(collection: Collection, value: Any) -> PointLookup:

@@ -137,12 +137,9 @@ class AutoCommit:
 
     def _commit(self, transaction: Transaction) -> None:
         """Commit what a transaction has staged; one that has staged nothing just ends."""
-        writes, changes = transaction.writes, transaction.changes
-        if changes is None and not transaction.entries:
-            if len(writes) != 1:
-                writes = [one for one in writes if one.changes]
-            if not writes or not writes[0].changes:
-                return
+        writes, changes = [one for one in transaction.writes if one.changes], transaction.changes
+        if not writes and not transaction.entries and changes is None:
+            return
         begun = 0
         try:
             for one in writes:

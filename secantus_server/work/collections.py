@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+from bson.binary import Binary
 
 from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
@@ -53,11 +56,7 @@ def recall(services: Services, db: str, name: str) -> Collection | None:
         kept = services.catalog.kept_definition(db, name)
         if kept is None:
             return transaction.catalog.find(db, name)
-        new_ident = services.engine.new_ident
-        ident = 0 if kept.is_view else new_ident()
-        collection = Collection(db, name, kept.uuid, ident, kept.options, [make_index(spec, new_ident()) for spec in kept.indexes])
-        collection.begin_record_ids()
-        collection.remember_count(0, 0)
+        collection = empty_collection(services, db, name, kept.options, kept.indexes, kept.uuid)
         transaction.changes.save(collection)
         return collection
 
@@ -65,11 +64,23 @@ def recall(services: Services, db: str, name: str) -> Collection | None:
 
 
 def new_collection(services: Services, db: str, name: str, options: dict[str, Any]) -> Collection:
-    """Return an empty collection or view, to be saved by a catalog change."""
-    is_view = "viewOn" in options
-    id_index = make_index(_id_spec(options), services.engine.new_ident()) if not is_view else None
-    ident = 0 if is_view else services.engine.new_ident()
-    collection = Collection(db, name, services.catalog.new_uuid(), ident, options, [id_index] if id_index else [])
+    """Return an empty collection with its index on `_id`, or a view, to be saved by a catalog change."""
+    return empty_collection(services, db, name, options, [] if "viewOn" in options else [_id_spec(options)])
+
+
+def empty_collection(
+    services: Services, db: str, name: str, options: dict[str, Any], specs: Iterable[dict[str, Any]], uuid: Binary | None = None
+) -> Collection:
+    """Return an empty collection or view, to be saved by a catalog change.
+
+    Arguments:
+        specs: the definitions of its indexes, the one on `_id` first; none for a view.
+        uuid: its UUID; None means a new one.
+    """
+    new_ident = services.engine.new_ident
+    ident = 0 if "viewOn" in options else new_ident()
+    indexes = [make_index(spec, new_ident()) for spec in specs]
+    collection = Collection(db, name, services.catalog.new_uuid() if uuid is None else uuid, ident, options, indexes)
     collection.begin_record_ids()
     collection.remember_count(0, 0)
     return collection

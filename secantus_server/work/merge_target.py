@@ -51,7 +51,7 @@ class MergeTarget:
             [(path, value)] = values.items()
             lookup = value_lookup(collection, path, value, self._collation)
             if lookup is not None:
-                return lookup.find(self._unit)
+                return lookup.first(self._unit)
         context = self._request.parse_context(collation=self._collation)
         query = parse_query({path: {"$eq": value} for path, value in values.items()}, context)
         return plan_of(collection, query).first(self._unit, self._request.operation.check)

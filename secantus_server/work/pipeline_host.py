@@ -64,9 +64,12 @@ class ServerHost:
         self._point_finders: dict[int, PointFinder] = {}
         self._tied: set[int] = set()
 
+    @property
+    def _catalog(self) -> CatalogView:
+        return self._scope.catalog or self._services.catalog.view
+
     def _collection(self, db: str, name: str) -> Collection | None:
-        catalog: CatalogView = self._scope.catalog or self._services.catalog.view
-        return catalog.find(db, name)
+        return self._catalog.find(db, name)
 
     def text_error(self, db: str, collection: str | None) -> CommandError:
         """Return the error of a valid `$text` on this collection."""
@@ -83,14 +86,10 @@ class ServerHost:
         Raises:
             CommandError: 167 OptionNotSupportedOnView if a view's collation differs from the pipeline's.
         """
-        stages: list[dict[str, Any]] = []
         found = self._collection(db, collection)
         if found is not None and found.is_view and parse_collation(found.options.get("collation")) != self._parse.collation:
             raise CommandError(167, f"Cannot read the view {found.namespace} with a collation that is not its default collation")
-        while found is not None and found.is_view:
-            stages = [*found.options["pipeline"], *stages]
-            collection = found.options["viewOn"]
-            found = self._collection(db, collection)
+        stages, collection = self._catalog.resolve(db, collection, [])
         return Resolved(collection, stages)
 
     def documents(self, db: str, collection: str, pipeline: Pipeline) -> Iterator[bytes]:

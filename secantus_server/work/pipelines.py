@@ -12,7 +12,6 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawArray
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.view import CatalogView
 from secantus_server.cursors.cursor import Cursor
 from secantus_server.dispatch.concerns import write_concern_error
 from secantus_server.dispatch.memory_limits import may_use_disk
@@ -101,7 +100,9 @@ def prepare_pipeline(
     """
     collection = transaction.catalog.find(request.db, name) if name is not None else None
     ctx = make_context(request, name, collection, args, scope, transaction)
-    stages, source = resolve_view(transaction.catalog, request.db, name, args["pipeline"])
+    stages, source = args["pipeline"], name
+    if name is not None:
+        stages, source = transaction.catalog.resolve(request.db, name, stages)
     pipeline = parse_pipeline(args["pipeline"], ctx)
     if stages is not args["pipeline"]:
         if pipeline.stages:
@@ -130,17 +131,6 @@ def _run_writing(request: Request, cursor: Cursor) -> Reply:
     if problem:
         reply["writeConcernError"] = problem
     return reply
-
-
-def resolve_view(catalog: CatalogView, db: str, name: str | None, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
-    """Resolve a chain of views: return the pipeline, preceded by the stages of the views, and the name of the underlying collection."""
-    while name is not None:
-        collection = catalog.find(db, name)
-        if collection is None or not collection.is_view:
-            break
-        stages = [*collection.options["pipeline"], *stages]
-        name = collection.options["viewOn"]
-    return stages, name
 
 
 def run_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:

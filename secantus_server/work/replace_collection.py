@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from secantus_server.bson import encode
-from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.names import check_new_collection_name
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
-from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import check_database_case, new_collection, recall
+from secantus_server.work.collections import check_database_case, empty_collection, new_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -41,7 +38,7 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
         if existing is None:
             fresh = new_collection(services, db, name, {})
         else:
-            fresh = emptied(services, existing)
+            fresh = empty_collection(services, db, name, existing.options, [index.spec for index in existing.indexes])
             transaction.changes.remove(existing)
             transaction.changes.removed.clear()
         transaction.changes.save(fresh)
@@ -52,13 +49,3 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
             writer.insert(document)
 
     request.work.change_catalog(body, check)
-
-
-def emptied(services: Services, collection: Collection) -> Collection:
-    """Return an empty collection with the same name, options and indexes, to be saved by a catalog change."""
-    engine = services.engine
-    indexes = [make_index(index.spec, engine.new_ident()) for index in collection.indexes]
-    fresh = Collection(collection.db, collection.name, services.catalog.new_uuid(), engine.new_ident(), collection.options, indexes)
-    fresh.begin_record_ids()
-    fresh.remember_count(0, 0)
-    return fresh

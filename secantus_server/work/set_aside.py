@@ -29,7 +29,7 @@ from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog.oplog import Entry
 from secantus_server.query.point import id_lookup
 from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
-from secantus_server.work.collections import drop_collection
+from secantus_server.work.collections import drop_collection, empty_collection
 from secantus_server.work.writers import open_writer
 
 #: A document before and after; None if it did not exist.
@@ -155,11 +155,7 @@ def create(services: Services, db: str, name: str, definition: Definition) -> Co
     """Create a collection or view again, with its old UUID and empty indexes."""
 
     def body(transaction: CatalogTransaction) -> Collection:
-        new_ident = services.engine.new_ident
-        ident = 0 if "viewOn" in definition.options else new_ident()
-        indexes = [make_index(spec, new_ident()) for spec in definition.indexes]
-        collection = Collection(db, name, definition.uuid, ident, definition.options, indexes)
-        collection.remember_count(0, 0)
+        collection = empty_collection(services, db, name, definition.options, definition.indexes, definition.uuid)
         transaction.changes.save(collection)
         transaction.log(Entry(f"{db}.$cmd", definition.uuid, encode({"create": name, **definition.options})))
         return collection
@@ -228,7 +224,7 @@ def write_documents(services: Services, collection: Collection, documents: list[
     for old, new in documents:
         document = new if new is not None else old
         assert document is not None
-        found = id_lookup(collection, decode(id_document(document))["_id"]).find(transaction.unit)
+        found = id_lookup(collection, decode(id_document(document))["_id"]).first(transaction.unit)
         if new is None:
             if found is not None:
                 writer.delete(found[1], found[0])

@@ -41,11 +41,17 @@ class UpdateStatement:
 
 @dataclass
 class UpdateOutcome:
-    """The result of a statement; `upserted_id` is MISSING if nothing was inserted."""
+    """The result of a statement, or of one of its batches.
+
+    Arguments:
+        upserted_id: MISSING if nothing was inserted.
+        failure: the error that stopped a batch.
+    """
 
     matched: int = 0
     modified: int = 0
     upserted_id: Any = MISSING
+    failure: CommandError | None = None
 
 
 def parse_statement(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> UpdateStatement:
@@ -97,7 +103,6 @@ class _OneUpdate:
         self._spec = spec
         self._let = let
         self._bypass_validation = bypass_validation
-        self._failure: CommandError | None = None
 
     def run(self) -> UpdateOutcome:
         """Run the statement."""
@@ -151,14 +156,12 @@ class _ManyUpdates(_OneUpdate):
             total.upserted_id = outcome.upserted_id
             if self._targets is not None:
                 self._targets.done(outcome.matched)
-            if self._failure is not None:
-                raise self._failure
+            if outcome.failure is not None:
+                raise outcome.failure
             if self._targets is None or self._targets.at_end:
                 return total
 
     def _body(self, transaction: Transaction) -> UpdateOutcome:
-        # A try that conflicted may have failed on a document that another client has changed since.
-        self._failure = None
         targets = self._begun(transaction)
         found = targets.read(transaction)
         if targets.collection is None:
@@ -173,8 +176,7 @@ class _ManyUpdates(_OneUpdate):
             if concerns_store(error):
                 raise
             # Documents updated before the failing one stay updated but are not counted, as in MongoDB.
-            self._failure = error
-            return UpdateOutcome()
+            return UpdateOutcome(failure=error)
         return outcome
 
     def _begun(self, transaction: Transaction) -> Targets:

@@ -72,6 +72,17 @@ def check_statement_count(count: int) -> None:
         raise CommandError(16, f"Write batch sizes must be between 1 and {MAX_STATEMENTS}. Got {count} operations.")
 
 
+def note_failure(request: Request, errors: WriteErrors, index: int, error: CommandError) -> None:
+    """Append the write error of a statement.
+
+    Raises:
+        CommandError: the error, if it is one of the whole command.
+    """
+    if request.operation.is_ended_by(error) or error.code == ON_VIEW:
+        raise error
+    errors.append(write_error(index, error))
+
+
 def write_error(index: int, error: CommandError) -> dict[str, Any]:
     """Return a statement's entry in `writeErrors`."""
     return {"index": index, "code": error.code, "errmsg": error.message, **error.info}

@@ -18,9 +18,8 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
-from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import recall
+from secantus_server.work.collections import new_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -106,10 +105,7 @@ def _copy(request: Request, transaction: CatalogTransaction, collection: Collect
     """Create the capped collection and copy the documents, oldest first, so that the cap removes the oldest."""
     services = request.services
     options = {"capped": True, "size": int_value(size)}
-    id_index = make_index({"v": 2, "key": {"_id": 1}, "name": "_id_"}, services.engine.new_ident())
-    capped = Collection(request.db, name, services.catalog.new_uuid(), services.engine.new_ident(), options, [id_index])
-    capped.begin_record_ids()
-    capped.remember_count(0, 0)
+    capped = new_collection(services, request.db, name, options)
     transaction.changes.save(capped)
     transaction.log(Entry(f"{request.db}.$cmd", capped.uuid, encode({"create": name, **options})))
     open_writer(services, transaction, capped, bypass_validation=True).copy_from(collection, request.operation.check)

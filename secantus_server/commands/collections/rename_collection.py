@@ -16,9 +16,8 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
-from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import check_database_case, recall
+from secantus_server.work.collections import check_database_case, empty_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -140,10 +139,8 @@ def _rename(transaction: CatalogTransaction, collection: Collection, place: _Pla
 def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place) -> None:
     """Rename to another database: copy the documents to a collection with a new UUID, as MongoDB does."""
     services = request.services
-    indexes = [make_index(index.spec, services.engine.new_ident()) for index in collection.indexes]
-    moved = Collection(place.db, place.name, services.catalog.new_uuid(), services.engine.new_ident(), collection.options, indexes)
-    moved.begin_record_ids()
-    moved.remember_count(0, 0)
+    specs = [index.spec for index in collection.indexes]
+    moved = empty_collection(services, place.db, place.name, collection.options, specs)
     transaction.changes.remove(collection)
     transaction.changes.save(moved)
     transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))

@@ -14,7 +14,7 @@ from secantus_server.errors import CommandError
 from secantus_server.query.explain import Runner
 from secantus_server.work.delete_documents import parse_delete, run_delete
 from secantus_server.work.explain_writes import delete_stage, only_statement
-from secantus_server.work.writing import ON_VIEW, WriteErrors, check_not_view, finish_write, statements, write_error
+from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements
 
 FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
 
@@ -41,9 +41,7 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
         try:
             count += run_delete(request, name, spec, args["let"])
         except CommandError as error:
-            if request.operation.is_ended_by(error) or error.code == ON_VIEW:
-                raise
-            errors.append(write_error(index, error))
+            note_failure(request, errors, index, error)
             if args["ordered"]:
                 break
     return finish_write(request, {"n": count}, errors)

@@ -16,7 +16,7 @@ from secantus_server.mql.update.pipeline import check_stage_names
 from secantus_server.query.explain import Runner
 from secantus_server.work.explain_writes import only_statement, update_stage
 from secantus_server.work.update_documents import parse_statement, run_update
-from secantus_server.work.writing import ON_VIEW, WriteErrors, check_not_view, finish_write, statements, write_error
+from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements
 
 FIELDS = {
     "updates": a.documents(),
@@ -65,9 +65,7 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
         try:
             outcome = run_update(request, name, spec, args["let"], bypass_validation=args["bypassDocumentValidation"])
         except CommandError as error:
-            if request.operation.is_ended_by(error) or error.code == ON_VIEW:
-                raise
-            errors.append(write_error(index, error))
+            note_failure(request, errors, index, error)
             if args["ordered"]:
                 break
             continue

@@ -1,7 +1,5 @@
 from typing import Any
 
-def pcre2_version() -> str: ...
-
 class PatternError(Exception): ...
 
 class Pattern:

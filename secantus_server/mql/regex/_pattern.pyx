@@ -19,7 +19,6 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from secantus_server.mql.regex.capi cimport (
     PCRE2_CASELESS,
-    PCRE2_CONFIG_VERSION,
     PCRE2_DOTALL,
     PCRE2_ERROR_JIT_STACKLIMIT,
     PCRE2_ERROR_MATCHLIMIT,
@@ -39,7 +38,6 @@ from secantus_server.mql.regex.capi cimport (
     pcre2_compile_context,
     pcre2_compile_context_create,
     pcre2_compile_context_free,
-    pcre2_config,
     pcre2_get_error_message,
     pcre2_get_ovector_pointer,
     pcre2_jit_compile,
@@ -111,13 +109,6 @@ CALL_LENGTH = 32
 REPLACEMENTS = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 OPTIONS = {"i": PCRE2_CASELESS, "m": PCRE2_MULTILINE, "s": PCRE2_DOTALL, "x": PCRE2_EXTENDED, "u": 0}
-
-
-def pcre2_version():
-    """Return PCRE2's version, such as "10.47 2025-10-21"."""
-    cdef uint8_t text[64]
-    pcre2_config(PCRE2_CONFIG_VERSION, text)
-    return (<const char*>text).decode("ascii")
 
 
 class PatternError(Exception):

@@ -26,7 +26,6 @@ cdef extern from * nogil:
     const uint32_t PCRE2_NO_UTF_CHECK
     const uint32_t PCRE2_JIT_COMPLETE
     const uint32_t PCRE2_INFO_CAPTURECOUNT
-    const uint32_t PCRE2_CONFIG_VERSION
     const int PCRE2_ERROR_NOMATCH
     const int PCRE2_ERROR_MATCHLIMIT
     const int PCRE2_ERROR_JIT_STACKLIMIT
@@ -54,4 +53,3 @@ cdef extern from * nogil:
     void pcre2_jit_stack_free(pcre2_jit_stack* stack)
     void pcre2_jit_stack_assign(pcre2_match_context* context, void* callback, void* data)
     int pcre2_get_error_message(int code, uint8_t* text, size_t size)
-    int pcre2_config(uint32_t what, void* where)

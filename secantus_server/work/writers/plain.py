@@ -51,12 +51,7 @@ class PlainWriter:
         transaction.writes.append(self)
 
     def insert(self, document: bytes) -> None:
-        """Store a prepared document.
-
-        Raises:
-            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.
-            WriteConflict: if the transaction must be retried.
-        """
+        """See `Writer.insert`."""
         if self._validation is not None:
             self._validation.check(document, None)
         try:
@@ -69,19 +64,7 @@ class PlainWriter:
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """Prepare and store a client's documents, up to the first that fails.
-
-        Arguments:
-            documents: of which those in [start, stop) are stored.
-            make_timestamp: see `prepare_document`.
-            check: raises if the operation was killed or timed out.
-
-        Returns:
-            `stop` and None, or the index of the document that failed and its error.
-
-        Raises:
-            WriteConflict: if the transaction must be retried.
-        """
+        """See `Writer.insert_run`."""
         if self._validation is None:
             return self._insert_compiled(documents, start, stop, make_timestamp)
         return self._insert_each(documents, start, stop, make_timestamp, check)
@@ -125,12 +108,7 @@ class PlainWriter:
         return error.as_command_error(self.collection.namespace)
 
     def update(self, old: bytes, new: bytes, record_id: int) -> None:
-        """Replace a stored document.
-
-        Raises:
-            CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.
-            WriteConflict: if the transaction must be retried.
-        """
+        """See `Writer.update`."""
         if self._validation is not None:
             self._validation.check(new, old)
         try:
@@ -140,20 +118,13 @@ class PlainWriter:
         self.changes.append(("u", new))
 
     def delete(self, document: bytes, record_id: int) -> None:
-        """Remove a stored document."""
+        """See `Writer.delete`."""
         self._writer.delete(document, record_id)
         self.changes.append(("d", document))
         self._difference -= 1
 
     def copy_from(self, source: Collection, check: Callable[[], None]) -> None:
-        """Store every document of another collection, in its order.
-
-        Arguments:
-            check: raises if the operation was killed or timed out.
-
-        Raises:
-            CommandError: as `insert`.
-        """
+        """See `Writer.copy_from`."""
         scope = ReadScope(self.unit, check)
         for document in natural_scan(source, None).open(scope):
             self.insert(document)

@@ -30,8 +30,3 @@ def full_precision(number: decimal.Decimal) -> Decimal128:
         return Decimal128("0E-6176")
     padded = DECIMAL_CONTEXT.quantize(rounded, decimal.Decimal((0, (1,), max(rounded.adjusted() - 33, -6176))))
     return Decimal128(padded if padded.is_finite() else rounded)
-
-
-def exact_decimal(number: float) -> decimal.Decimal:
-    """Convert a double to a decimal of up to 34 digits; arithmetic rounds it to 15 instead."""
-    return DECIMAL_CONTEXT.create_decimal(number)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from secantus_server.bson import encode
 from secantus_server.catalog.changes import CatalogChanges
+from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.session_statements import write_conflict
@@ -42,11 +43,16 @@ class _Statement(Transaction):
     __slots__ = ()
 
     in_session = True
+    catalog: SessionCatalog
 
     @property
     def is_large(self) -> bool:
         """Whether a statement should be split: never."""
         return False
+
+    def creates(self, collection: Collection) -> bool:
+        """See `Transaction.creates`."""
+        return collection.ident in self.catalog.created
 
 
 class _CatalogStatement(CatalogTransaction):
@@ -55,11 +61,16 @@ class _CatalogStatement(CatalogTransaction):
     __slots__ = ()
 
     in_session = True
+    catalog: SessionCatalog
 
     @property
     def is_large(self) -> bool:
         """Whether a statement should be split: never."""
         return False
+
+    def creates(self, collection: Collection) -> bool:
+        """See `Transaction.creates`."""
+        return collection.ident in self.catalog.created
 
 
 class _Reading:
@@ -167,6 +178,9 @@ class SessionWork:
         """Run the body of a statement and keep what it has staged."""
         try:
             result = body(statement)
+            for writer in statement.writes:
+                # Before the next statement, which may read the index.
+                writer.save_multikey_flags()
         except CacheTooSmall:
             raise CommandError(
                 TRANSACTION_TOO_LARGE_FOR_CACHE, "The transaction is too large for the store's cache; write less, or make the cache larger."

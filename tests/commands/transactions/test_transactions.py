@@ -316,6 +316,14 @@ def test_an_index_of_a_new_collection(db: Db, session: ClientSession) -> None:
     assert db.made.find_one({"x": 2}) is not None
 
 
+def test_an_index_becomes_multikey_in_a_transaction(db: Db, session: ClientSession) -> None:
+    db.c.create_index("x")
+    with session.start_transaction():
+        db.c.insert_one({"x": [1, 9]}, session=session)
+        assert len(list(db.c.find({"x": {"$gt": 3, "$lt": 7}}, session=session))) == 1
+    assert len(list(db.c.find({"x": {"$gt": 3, "$lt": 7}}))) == 1
+
+
 def test_a_killed_session_aborts_its_transaction(db: Db, session: ClientSession) -> None:
     session.start_transaction()
     db.c.insert_one({"_id": 0}, session=session)

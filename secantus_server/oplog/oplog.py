@@ -16,6 +16,7 @@ from secantus_server.bson import make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import append, append_changes, entries_of
+from secantus_server.oplog.write_signal import WriteSignal
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
 
@@ -55,6 +56,9 @@ class Oplog:
     no lock.
     `_trimming` keeps two threads from removing the same rows.
 
+    `signal` is told of each commit before it becomes the newest one, so that a reader who has heard of nothing has missed nothing up to
+    `newest`.
+
     Arguments:
         enabled: False for a standalone server, which has no oplog.
     """
@@ -64,6 +68,7 @@ class Oplog:
         self._clock = clock
         self._enabled = enabled
         self._lock = Lock()
+        self.signal = WriteSignal()
         self._trimming = Lock()
         self.seconds, self._increment = self._newest()
         self.newest = Timestamp(self.seconds, self._increment)
@@ -74,6 +79,12 @@ class Oplog:
         with self._engine.transaction() as unit:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
         return (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
+
+    @property
+    def newest_stamp(self) -> int:
+        """The newest timestamp as a 64-bit number."""
+        newest = self.newest
+        return newest.time << 32 | newest.inc
 
     def timestamp_in(self, unit: RecoveryUnit) -> Timestamp:
         """Return the timestamp of the newest entry visible to a transaction."""
@@ -97,6 +108,7 @@ class Oplog:
             count += len(changes)
         if not self._enabled or not count:
             unit.commit()
+            self.signal.publish(entries, writes)
             return
         with self._lock:
             now_ms = self._clock.now_ms()
@@ -113,6 +125,7 @@ class Oplog:
                     written += append_changes(unit, identity, changes, stamp, now_ms)
                     stamp += len(changes)
             unit.commit()
+            self.signal.publish(entries, writes)
             # A trim can see the rows only now.
             self._untrimmed_bytes += written
             self.seconds, self._increment = seconds, increment + count - 1

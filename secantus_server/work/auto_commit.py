@@ -155,5 +155,5 @@ class AutoCommit:
             self._catalog.apply(changes)
         for one in writes:
             one.after_commit()
-        if writes:
-            self._services.writes.notify()
+        if len(logged) != len(writes):
+            self._services.writes.publish((), [(one.identity, one.changes) for one in writes if not one.replicated])

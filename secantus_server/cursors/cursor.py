@@ -53,6 +53,11 @@ class Cursor:
         watch: what it waits for.
     """
 
+    #: Whether the last read reached the end of the data, so that there is nothing to read before the watch reports a commit.
+    at_end = False
+    #: The error of the command that uses the cursor, once the cursor was killed meanwhile.
+    killed: CommandError | None = None
+
     def __init__(
         self,
         namespace: str,
@@ -72,10 +77,6 @@ class Cursor:
         self.tailable = tailable
         self.await_data = await_data
         self.watch = watch
-        # Whether the last read reached the end of the data, so that there is nothing to read before the watch reports a commit.
-        self.at_end = False
-        # The error of the command that uses the cursor, once the cursor was killed meanwhile.
-        self.killed: CommandError | None = None
         self.comment = comment
         self.exhausted = False
         self.no_timeout = False

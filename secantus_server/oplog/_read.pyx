@@ -12,7 +12,7 @@ from secantus_server.bson._codec import RawDocument
 
 
 def select(bytes row not None, uint64_t first, uint64_t after, tuple names not None, bytes prefix):
-    """Return the entries of a row that concern a namespace, as pairs of timestamp and BSON bytes.
+    """Return the entries of a row that concern a namespace, as pairs of timestamp and BSON bytes, and the timestamp of the last entry.
 
     Arguments:
         row: the concatenated entries of a row of the table.
@@ -33,7 +33,12 @@ def select(bytes row not None, uint64_t first, uint64_t after, tuple names not N
             found.append((stamp, PyBytes_FromStringAndSize(<const char*>(data + position), length)))
         position += length
         stamp += 1
-    return found
+    return found, stamp - 1
+
+
+def is_selected(bytes entry not None, tuple names not None, bytes prefix):
+    """Return whether an entry concerns a namespace; see `select`."""
+    return concerns(<const uint8_t*>PyBytes_AS_STRING(entry), names, prefix)
 
 
 cdef bint concerns(const uint8_t* entry, tuple names, bytes prefix) except -1:
@@ -76,6 +81,31 @@ def embedded(bytes document not None, bytes name not None):
     if find_field(data, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &element) and element.type == 3:
         return PyBytes_FromStringAndSize(<const char*>element.value, element.value_len)
     return None
+
+
+def documents_of(bytes document not None, bytes name not None):
+    """Return the documents of an array as BSON bytes; None if there is no such field or it is no array."""
+    cdef Element array
+    cdef Element element
+    cdef const uint8_t* cursor
+    cdef list found = []
+    if not find_field(<const uint8_t*>PyBytes_AS_STRING(document), PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &array):
+        return None
+    if array.type != 4:
+        return None
+    cursor = first_element(array.value)
+    while next_element(&cursor, &element):
+        if element.type == 3:
+            found.append(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))
+    return found
+
+
+def value_of(bytes document not None, bytes name not None):
+    """Return the value of a field, decoded, or None."""
+    cdef Element element
+    if not find_field(<const uint8_t*>PyBytes_AS_STRING(document), PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &element):
+        return None
+    return decode_element(&element)
 
 
 def shown(bytes entry not None):

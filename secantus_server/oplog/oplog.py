@@ -17,7 +17,7 @@ from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import append, append_changes, entries_of
 from secantus_server.oplog.write_signal import WriteSignal
-from secantus_server.storage import OPLOG, Engine, RecoveryUnit
+from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
 
 # The oldest rows are removed beyond this number of rows, or beyond MAX_BYTES.
@@ -25,6 +25,10 @@ MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
 # The byte limit of an in-memory store: nothing can read the oplog of a previous process there.
 MAX_BYTES_IN_MEMORY = 8 * 1024 * 1024
+
+
+# The row of `meta` that says that entries were removed, so that the oldest entry is not the first one ever.
+TRIMMED = b"oplog.trimmed"
 
 
 class Entry(NamedTuple):
@@ -73,6 +77,8 @@ class Oplog:
         self.seconds, self._increment = self._newest()
         self.newest = Timestamp(self.seconds, self._increment)
         self._untrimmed_bytes = 0
+        #: How often a snapshot was restored.
+        self.restores = 0
         engine.call_when_crowded(self.trim_if_large)
 
     def _newest(self) -> tuple[int, int]:
@@ -80,11 +86,24 @@ class Oplog:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
         return (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
 
+    def is_undone(self, stamp: int) -> bool:
+        """Return whether a restore has undone what was written at a time, a 64-bit number."""
+        return False
+
     @property
     def newest_stamp(self) -> int:
         """The newest timestamp as a 64-bit number."""
         newest = self.newest
         return newest.time << 32 | newest.inc
+
+    def history_begins_at(self, unit: RecoveryUnit) -> int:
+        """Return the oldest time, as a 64-bit number, from which on a transaction sees every entry; 0 if none was ever removed."""
+        if unit.get(META, TRIMMED) is None:
+            return 0
+        entries = unit.scan(OPLOG, b"", None)
+        oldest = next(entries, None)
+        entries.close()
+        return self.newest_stamp + 1 if oldest is None else int.from_bytes(oldest[0], "big")
 
     def timestamp_in(self, unit: RecoveryUnit) -> Timestamp:
         """Return the timestamp of the newest entry visible to a transaction."""
@@ -159,6 +178,7 @@ class Oplog:
             if last is not None:
                 with self._engine.transaction() as unit:
                     unit.truncate(OPLOG, b"", last + b"\0")
+                    unit.put(META, TRIMMED, b"")
         finally:
             self._trimming.release()
 

@@ -16,6 +16,7 @@ from secantus_server.bson import make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import append, append_changes, entries_of
+from secantus_server.oplog.undone import UndoneTimes
 from secantus_server.oplog.write_signal import WriteSignal
 from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
@@ -29,6 +30,8 @@ MAX_BYTES_IN_MEMORY = 8 * 1024 * 1024
 
 # The row of `meta` that says that entries were removed, so that the oldest entry is not the first one ever.
 TRIMMED = b"oplog.trimmed"
+# The row of `meta` with the newest time of a store whose newest entries a restore has removed.
+NEWEST = b"oplog.newest"
 
 
 class Entry(NamedTuple):
@@ -79,16 +82,49 @@ class Oplog:
         self._untrimmed_bytes = 0
         #: How often a snapshot was restored.
         self.restores = 0
+        self._undone = UndoneTimes()
         engine.call_when_crowded(self.trim_if_large)
 
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
-        return (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
+            remembered = unit.get(META, NEWEST)
+        newest = (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
+        return newest if remembered is None else max(newest, struct.unpack(">II", remembered))
 
     def is_undone(self, stamp: int) -> bool:
         """Return whether a restore has undone what was written at a time, a 64-bit number."""
-        return False
+        return stamp in self._undone
+
+    def settled_stamp(self) -> int:
+        """Return the newest timestamp as a 64-bit number, after the end of a commit that is being published.
+
+        For a thread with exclusive access to the store.
+        """
+        with self._lock:
+            return self.newest_stamp
+
+    def note_restore(self, kept: int) -> None:
+        """Note that everything written after a time was undone. Time goes on: the next entry has a later time than any before.
+
+        Arguments:
+            kept: the newest time that remains, as a 64-bit number.
+        """
+        with self._lock:
+            if self.newest_stamp == kept:
+                return
+            self._undone.add(kept, self.newest_stamp)
+            # Advance by one, so that a resume token of the present differs from one that was given before the restore.
+            self._increment += 1
+            self.newest = make_timestamp(self.seconds, self._increment)
+            self.restores += 1
+            self._remember_newest()
+
+    def _remember_newest(self) -> None:
+        """Keep the newest time of a directory, whose newest entry is older after a restore."""
+        if not self._engine.in_memory:
+            with self._engine.transaction() as unit:
+                unit.put(META, NEWEST, self.newest_stamp.to_bytes(8, "big"))
 
     @property
     def newest_stamp(self) -> int:

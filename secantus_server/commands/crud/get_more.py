@@ -13,7 +13,7 @@ from bson.int64 import Int64
 from secantus_server.bson import RawArray
 from secantus_server.bson.values import type_name
 from secantus_server.commands.crud.liveness import check_still_there
-from secantus_server.cursors.cursor import Cursor
+from secantus_server.cursors.cursor import Cursor, Watch
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import AUTHENTICATED, on_collection
@@ -89,17 +89,14 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
     try:
         while True:
             _check_killed(request, cursor)
-            newest = request.services.oplog.newest_stamp
-            if watch.stale or not cursor.at_end:
-                watch.arm()
-                batch = _next_batch(request, cursor, args["batchSize"])
-                if batch or cursor.exhausted:
-                    return batch
-            else:
-                cursor.pass_over(newest)
+            batch = _batch_if_any(request, cursor, watch, args["batchSize"])
+            if batch or cursor.exhausted:
+                return batch
             left = deadline - clock.monotonic()
             if left <= 0 or not watch.wait(left):
-                return _late_batch(request, cursor, args["batchSize"])
+                # A commit may just have happened.
+                _check_killed(request, cursor)
+                return _batch_if_any(request, cursor, watch, args["batchSize"])
     finally:
         operation.wake = None
         operation.waited = clock.monotonic() - began
@@ -116,20 +113,21 @@ def _check_killed(request: Request, cursor: Cursor) -> None:
         raise cursor.killed
 
 
-def _late_batch(request: Request, cursor: Cursor, size: int | None) -> list[bytes]:
-    """Return the batch of a cursor that has waited in vain; a commit may just have happened.
+def _batch_if_any(request: Request, cursor: Cursor, watch: Watch, size: int | None) -> list[bytes]:
+    """Return the next batch; read nothing if nothing was written since the last read.
 
     Raises:
         CommandError: as `_read`.
     """
-    _check_killed(request, cursor)
+    # Every commit up to this time is visible to the read, or has been reported to the watch.
     newest = request.services.oplog.newest_stamp
-    assert cursor.watch is not None
-    if not cursor.watch.stale:
+    batch: list[bytes] = []
+    if watch.stale or not cursor.at_end:
+        watch.arm()
+        batch = _next_batch(request, cursor, size)
+    if cursor.at_end:
         cursor.pass_over(newest)
-        return []
-    cursor.watch.arm()
-    return _next_batch(request, cursor, size)
+    return batch
 
 
 def _next_batch(request: Request, cursor: Cursor, size: int | None) -> list[bytes]:

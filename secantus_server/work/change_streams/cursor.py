@@ -9,6 +9,7 @@ from secantus_server.bson.sizes import MAX_RESULT_BYTES, too_large
 from secantus_server.cursors.cursor import MAX_BATCH_BYTES, Cursor
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.oplog._read import value_of
+from secantus_server.oplog.resume_tokens import Token
 from secantus_server.oplog.write_signal import Watch
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.work.change_streams.stream import ChangeStreamReader, fatal
@@ -37,7 +38,7 @@ class ChangeStreamCursor(Cursor):
         super().__init__(namespace, iter(()), scope, session=session, tailable=True, await_data=True, watch=watch, comment=comment)
         self._reader = reader
         self._pipeline = pipeline
-        self._left_over: tuple[bytes, str] | None = None
+        self._left_over: tuple[bytes, Token] | None = None
         self._resume_token = reader.high_water_mark if reader.token is None else reader.token.text()
 
     def reply_fields(self) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class ChangeStreamCursor(Cursor):
                 self._left_over = event, token
                 break
             batch.append(event)
-            self._resume_token = token
+            self._resume_token = token.text()
             if len(batch) == size:
                 break
         reader = self._reader
@@ -71,7 +72,7 @@ class ChangeStreamCursor(Cursor):
         self.batches += 1
         return batch
 
-    def _events(self) -> Iterator[tuple[bytes, str]]:
+    def _events(self) -> Iterator[tuple[bytes, Token]]:
         """Return an iterator over the output of the pipeline, with the token of each event.
 
         The stages run anew for each batch, because an iterator that has come to the end of the oplog has ended.
@@ -81,7 +82,8 @@ class ChangeStreamCursor(Cursor):
         """
         if self._left_over is not None:
             left, self._left_over = self._left_over, None
-            yield left
+            if not self._reader.is_undone(left[1]):
+                yield left
         for event in self._pipeline.run(self._reader.events()):
             token = self._reader.token
             assert token is not None, "an event has a token"
@@ -93,4 +95,4 @@ class ChangeStreamCursor(Cursor):
                 )
             if len(event) > MAX_RESULT_BYTES:
                 raise too_large(len(event))
-            yield event, text
+            yield event, token

@@ -57,6 +57,10 @@ class ChangeStreamReader:
         """Note that no operation up to a time concerns the stream."""
         self._rows.position = max(self._rows.position, newest)
 
+    def is_undone(self, token: Token) -> bool:
+        """Return whether a restore has undone the change that an event reports."""
+        return self._services.oplog.is_undone(token.stamp)
+
     def events(self) -> Iterator[bytes]:
         """Return an iterator over the events that the present transaction sees, as BSON bytes.
 

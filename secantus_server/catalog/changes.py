@@ -43,6 +43,18 @@ class CatalogChanges:
         self.unit.remove(CATALOG, row_key(collection.db, collection.name))
         self.removed.append((collection.db, collection.name))
 
+    @property
+    def namespaces(self) -> list[tuple[str, str]]:
+        """The databases and names of the changed collections."""
+        return [*((one.db, one.name) for one in self.put), *self.removed]
+
+    def add(self, later: CatalogChanges) -> None:
+        """Append the changes of a later statement of the same transaction."""
+        self.put += later.put
+        self.removed += later.removed
+        self.dropped += later.dropped
+        self.databases += later.databases
+
     def drop_index(self, index: Index) -> None:
         """Drop an index's entries; after the commit, scans of the index fail."""
         self.dropped.append(index)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from secantus_server.catalog.changes import save_row
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
-from secantus_server.dispatch.unit_of_work import Transaction, concerns_store
+from secantus_server.dispatch.unit_of_work import StagedWrites, Transaction, concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec._scan import RecordScan
@@ -39,6 +39,7 @@ class PlainWriter:
     ) -> None:
         unit = transaction.unit
         self._services = services
+        self._transaction = transaction
         self.replicated = replicated
         self.unit = unit
         self.collection = collection
@@ -49,6 +50,11 @@ class PlainWriter:
         self._uncounted = False
         self._validation = None if bypass_validation else validation_of(collection, services)
         transaction.writes.append(self)
+
+    @property
+    def is_large(self) -> bool:
+        """See `Writer.is_large`."""
+        return self._transaction.is_large
 
     def insert(self, document: bytes) -> None:
         """See `Writer.insert`."""
@@ -146,6 +152,11 @@ class PlainWriter:
         """Undo the notes of `before_commit`."""
         if self._uncounted:
             self.collection.document_count.cancel_change()
+
+    def absorb(self, later: StagedWrites) -> None:
+        """See `StagedWrites.absorb`."""
+        assert isinstance(later, PlainWriter), "a collection has writers of one kind"
+        self._difference += later._difference
 
     def after_commit(self) -> None:
         """Update the collection's count in memory."""

@@ -20,6 +20,10 @@ class Writer(StagedWrites, Protocol):
     unit: RecoveryUnit
     collection: Collection
 
+    @property
+    def is_large(self) -> bool:
+        """Whether a statement that can be split should continue in a new transaction."""
+
     def insert(self, document: bytes) -> None:
         """Store a prepared document.
 

@@ -34,7 +34,7 @@ from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
-from secantus_server.work.session_work import open_session_work
+from secantus_server.work.session_work import SessionWork
 
 load_commands()
 
@@ -139,7 +139,7 @@ class SecantusDBServer:
             request_stop=self.request_stop,
         )
         services.work = AutoCommit(services)
-        services.open_transaction = partial(open_session_work, services)
+        services.open_transaction = partial(SessionWork, services)
         services.interceptors.install(SlowLog(services), Profiler(services))
         return services
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from secantus_server.catalog.collection import Collection
@@ -61,10 +62,13 @@ class CatalogChanges:
         self.unit.drop_ident(INDEX_ENTRIES, index.ident)
 
 
-def save_row(unit: RecoveryUnit, collection: Collection) -> None:
+def save_row(unit: RecoveryUnit, collection: Collection, multikey: Sequence[Index] = ()) -> None:
     """Write a collection's current row without a change to apply in memory.
+
+    Arguments:
+        multikey: see `encode_row`.
 
     Raises:
         WriteConflict: if another transaction has replaced the row.
     """
-    unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection))
+    unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection, multikey))

@@ -107,7 +107,9 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     if "autocommit" in body or "startTransaction" in body:
         check_transaction_options(command, request)
     if body.get("readConcern") is not None:
-        check_read_concern(command.name, command.is_read, body["readConcern"], standalone=not request.services.settings.replica_set)
+        starts = "startTransaction" in body
+        standalone = not request.services.settings.replica_set
+        check_read_concern(command.name, body["readConcern"], takes_one=command.is_read or starts, starts=starts, standalone=standalone)
     if body.get("writeConcern") is not None:
         check_write_concern(command.name, command.is_write, body["writeConcern"])
 

@@ -61,7 +61,7 @@ class Request:
 
     def __post_init__(self) -> None:
         self.body = self.message.body
-        self.work = self.services.work
+        self.work = self.services.work if self.transaction is None else self.transaction.work
 
     @property
     def sequences(self) -> dict[str, list[bytes]]:

@@ -117,8 +117,19 @@ def run_statement(
             return _run_in(transaction, command, request, arguments, run)
         finally:
             transaction.lock.release()
+    except WriteConflict:
+        raise labelled(write_conflict(), ends=False) from None
     except CommandError as error:
         raise labelled(error, ends=False) from None
+
+
+def write_conflict() -> CommandError:
+    """Return the error of a statement that meets a write of another transaction."""
+    return CommandError(
+        112,
+        "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document "
+        "transaction.",
+    )
 
 
 def _run_in(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from secantus_server.catalog.changes import CatalogChanges
+from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Change, Entry
@@ -48,6 +49,9 @@ class StagedWrites(Protocol):
     identity: bytes
     replicated: bool
     changes: list[Change]
+
+    def save_multikey_flags(self) -> None:
+        """Store the flags of the indexes that the documents made multikey."""
 
     def before_commit(self) -> None:
         """Write the data that must be committed with the documents."""
@@ -105,6 +109,10 @@ class Transaction:
     def is_large(self) -> bool:
         """Whether a statement that can be split should continue in a new transaction."""
         return self.unit.is_large
+
+    def creates(self, collection: Collection) -> bool:
+        """Return whether the transaction creates or replaces this collection, so that no other one sees it."""
+        return self.changes is not None
 
     def log(self, entry: Entry) -> None:
         """Stage an oplog entry, placed before those of documents."""

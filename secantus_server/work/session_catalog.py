@@ -23,13 +23,15 @@ class SessionCatalog(CatalogView):
         lock: locks a namespace until the transaction ends; returns False if it cannot be locked in time.
     """
 
-    __slots__ = ("_catalog", "_lock", "used")
+    __slots__ = ("_catalog", "_lock", "created", "used")
 
     def __init__(self, catalog: Catalog, lock: Callable[[Namespace], bool]) -> None:
         view = catalog.view
         super().__init__(view._databases, view._kept)
         self._catalog = catalog
         self._lock = lock
+        # The idents of the collections that the transaction has created.
+        self.created: set[int] = set()
         self.used: set[Namespace] = set()
 
     def find(self, db: str, name: str) -> Collection | None:
@@ -61,4 +63,5 @@ class SessionCatalog(CatalogView):
         """Show the transaction its own changes."""
         changed = self.changed(changes.put, changes.removed)
         self._databases = changed._databases
+        self.created.update(one.ident for one in changes.put)
         self.used.update((one.db, one.name) for one in changes.put)

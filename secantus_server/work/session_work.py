@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from secantus_server.bson import encode
 from secantus_server.catalog.changes import CatalogChanges
+from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.parameters import parameter_value
+from secantus_server.dispatch.session_statements import write_conflict
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, MissingCollection, ReadTransaction, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Change, Entry, Origin
@@ -32,17 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-WRITE_CONFLICT = 112
 TRANSACTION_TOO_LARGE_FOR_CACHE = 313
-
-
-def write_conflict() -> CommandError:
-    """Return the error of a statement that meets a write of another transaction."""
-    return CommandError(
-        WRITE_CONFLICT,
-        "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document "
-        "transaction.",
-    )
 
 
 class _Statement(Transaction):
@@ -51,11 +43,16 @@ class _Statement(Transaction):
     __slots__ = ()
 
     in_session = True
+    catalog: SessionCatalog
 
     @property
     def is_large(self) -> bool:
         """Whether a statement should be split: never."""
         return False
+
+    def creates(self, collection: Collection) -> bool:
+        """See `Transaction.creates`."""
+        return collection.ident in self.catalog.created
 
 
 class _CatalogStatement(CatalogTransaction):
@@ -64,11 +61,16 @@ class _CatalogStatement(CatalogTransaction):
     __slots__ = ()
 
     in_session = True
+    catalog: SessionCatalog
 
     @property
     def is_large(self) -> bool:
         """Whether a statement should be split: never."""
         return False
+
+    def creates(self, collection: Collection) -> bool:
+        """See `Transaction.creates`."""
+        return collection.ident in self.catalog.created
 
 
 class _Reading:
@@ -100,35 +102,45 @@ class SessionWork:
     """Implements `dispatch.unit_of_work.UnitOfWork` and `sessions.transactions.OpenWork` for one transaction.
 
     Arguments:
-        origin: the session and the number of the transaction, for the oplog.
-        lock: locks a namespace until the transaction ends; returns False if it cannot be locked in time.
-        unlock: ends the transaction's locks, and its cursors.
+        transaction: the session's transaction; its first statement is running.
 
-    Threads: one command at a time uses it, under the lock of its `SessionTransaction`.
+    Threads: one command at a time uses it, under the transaction's lock.
     """
 
-    def __init__(
-        self, services: Services, origin: Origin, lock: Callable[[Namespace], bool], unlock: Callable[[set[Namespace]], None]
-    ) -> None:
+    def __init__(self, services: Services, transaction: SessionTransaction) -> None:
         self._services = services
-        self._unlock = unlock
-        self._origin = origin
+        self._transaction = transaction
         self._engine = services.engine
+        self._locks = services.sessions.transactions.namespaces
         if self._engine.is_crowded():
             self._engine.relieve()
         self._unit = services.engine.acquire()
         try:
             self._unit.begin()
-            self._catalog = SessionCatalog(services.catalog, lock)
+            self._catalog = SessionCatalog(services.catalog, self._lock)
         except BaseException:
             services.engine.release(self._unit)
             raise
-        self._entered = True
+        # Whether a command uses the unit, and whether the unit's transaction was rolled back between two commands.
+        self._entered, self._gone = True, False
         self._entries: list[Entry] = []
         self._logged: list[tuple[bytes, list[Change]]] = []
         # The first writer of each collection, which takes over the counts of the others.
         self._writers: dict[bytes, StagedWrites] = {}
         self._changes: CatalogChanges | None = None
+
+    def _lock(self, namespace: Namespace) -> bool:
+        """Lock a collection until the transaction ends; return whether that was possible in time."""
+        check = self._services.operations.check_waiting
+        if self._locks.use(self._transaction, namespace, 0, check):
+            return True
+        timeout_ms = parameter_value(self._services, "maxTransactionLockRequestTimeoutMillis")
+        # The change of the collection may wait until no command runs.
+        self.leave()
+        try:
+            return self._locks.use(self._transaction, namespace, math.inf if timeout_ms < 0 else timeout_ms / 1000, check)
+        finally:
+            self.enter()
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
         """See `UnitOfWork.reading`."""
@@ -166,6 +178,9 @@ class SessionWork:
         """Run the body of a statement and keep what it has staged."""
         try:
             result = body(statement)
+            for writer in statement.writes:
+                # Before the next statement, which may read the index.
+                writer.save_multikey_flags()
         except CacheTooSmall:
             raise CommandError(
                 TRANSACTION_TOO_LARGE_FOR_CACHE, "The transaction is too large for the store's cache; write less, or make the cache larger."
@@ -193,7 +208,11 @@ class SessionWork:
 
     def enter(self) -> None:
         """See `OpenWork.enter`."""
-        self._unit.enter()
+        try:
+            self._unit.enter()
+        except WriteConflict:
+            self._gone = True
+            raise
         self._entered = True
 
     def leave(self) -> None:
@@ -232,7 +251,8 @@ class SessionWork:
             for writer in self._writers.values():
                 begun.append(writer)
                 writer.before_commit()
-            self._services.oplog.commit_transaction(self._unit, self._entries, self._logged, self._origin)
+            origin = Origin(encode(session_document(self._transaction.session)), self._transaction.number)
+            self._services.oplog.commit_transaction(self._unit, self._entries, self._logged, origin)
         except BaseException:
             for writer in begun:
                 writer.commit_failed()
@@ -241,31 +261,15 @@ class SessionWork:
     def abort(self) -> None:
         """See `OpenWork.abort`."""
         try:
-            if not self._entered:
+            if not self._entered and not self._gone:
                 self._unit.enter()
         except WriteConflict:
-            # It was rolled back already.
-            pass
+            self._gone = True
         finally:
             self._release()
 
     def _release(self) -> None:
-        """Return the recovery unit, rolling back an open transaction, and unlock the collections."""
+        """Return the recovery unit, rolling back an open transaction, unlock the collections, and close the cursors."""
         self._engine.release(self._unit)
-        self._unlock(self._catalog.used)
-
-
-def open_session_work(services: Services, transaction: SessionTransaction) -> SessionWork:
-    """Begin a session's transaction."""
-    namespaces = services.sessions.transactions.namespaces
-
-    def lock(namespace: Namespace) -> bool:
-        timeout_ms = parameter_value(services, "maxTransactionLockRequestTimeoutMillis")
-        return namespaces.use(transaction, namespace, math.inf if timeout_ms < 0 else timeout_ms / 1000, services.operations.check_waiting)
-
-    def unlock(used: set[Namespace]) -> None:
-        namespaces.release(transaction, used)
-        services.cursors.kill_where(lambda cursor: cursor.transaction is transaction)
-
-    origin = Origin(encode(session_document(transaction.session)), transaction.number)
-    return SessionWork(services, origin, lock, unlock)
+        self._locks.release(self._transaction, self._catalog.used)
+        self._services.cursors.kill_where(lambda cursor: cursor.transaction is self._transaction)

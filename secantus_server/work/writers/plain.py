@@ -139,14 +139,24 @@ class PlainWriter:
     def before_commit(self) -> None:
         """Write the multikey flags of indexes, and record the change of a count that is not cached yet."""
         if self._writer.became_multikey:
-            # Set the flag before the commit, so that a reader who sees the entries also sees the flag.
-            for index in self._writer.became_multikey:
-                index.multikey = True
-            save_row(self.unit, self.collection)
+            self.save_multikey_flags()
         count = self.collection.document_count
         self._uncounted = count.value is None
         if self._uncounted:
             count.begin_change()
+
+    def save_multikey_flags(self) -> None:
+        """See `Writer.save_multikey_flags`."""
+        indexes = [index for index in self._writer.became_multikey if not index.multikey]
+        if not indexes:
+            return
+        if self._transaction.creates(self.collection):
+            # No other transaction sees the collection yet.
+            save_row(self.unit, self.collection, indexes)
+            for index in indexes:
+                index.multikey = True
+        else:
+            self._services.catalog.mark_multikey(self.collection, indexes)
 
     def commit_failed(self) -> None:
         """Undo the notes of `before_commit`."""

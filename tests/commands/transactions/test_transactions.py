@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from bson.binary import Binary
 from bson.int64 import Int64
-from pymongo import MongoClient
+from pymongo import InsertOne, MongoClient, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, ExecutionTimeout, OperationFailure
@@ -119,6 +119,16 @@ def test_every_write_command(db: Db, session: ClientSession) -> None:
         )
         assert joined[0] == {"_id": 0, "x": 1, "j": [{"_id": 1, "a": 1}]}
     assert list(db.c.find()) == [{"_id": 0, "x": 1}, {"_id": 9, "y": 1}]
+
+
+def test_bulk_write_of_the_client(db: Db, session: ClientSession) -> None:
+    models = [InsertOne({"_id": 1}, namespace=f"{db.name}.c"), UpdateOne({"_id": 1}, {"$set": {"x": 1}}, namespace=f"{db.name}.c")]
+    session.start_transaction()
+    db.client.bulk_write(models, session=session)
+    assert db.c.find_one(session=session) == {"_id": 1, "x": 1}
+    assert db.c.find_one() is None
+    session.abort_transaction()
+    assert db.c.find_one() is None
 
 
 def test_an_insert_of_many_documents_is_one_transaction(db: Db, session: ClientSession) -> None:
@@ -314,6 +324,14 @@ def test_an_index_of_a_new_collection(db: Db, session: ClientSession) -> None:
         assert db.made.find_one({"x": 2}, session=session) is not None
     assert list(db.made.index_information()) == ["_id_", "x_1"]
     assert db.made.find_one({"x": 2}) is not None
+
+
+def test_an_index_becomes_multikey_in_a_transaction(db: Db, session: ClientSession) -> None:
+    db.c.create_index("x")
+    with session.start_transaction():
+        db.c.insert_one({"x": [1, 9]}, session=session)
+        assert len(list(db.c.find({"x": {"$gt": 3, "$lt": 7}}, session=session))) == 1
+    assert len(list(db.c.find({"x": {"$gt": 3, "$lt": 7}}))) == 1
 
 
 def test_a_killed_session_aborts_its_transaction(db: Db, session: ClientSession) -> None:

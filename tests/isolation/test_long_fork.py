@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from itertools import pairwise
 
 from pymongo.client_session import ClientSession
 
@@ -16,7 +17,7 @@ ROUNDS = 60
 def forks(reads: list[set[int]]) -> list[tuple[set[int], set[int]]]:
     """Return the pairs of reads of which each saw a write that the other did not."""
     ordered = sorted(reads, key=len)
-    return [(one, other) for one, other in zip(ordered, ordered[1:], strict=False) if one - other]
+    return [(one, other) for one, other in pairwise(ordered) if one - other]
 
 
 def test_forks_are_found() -> None:

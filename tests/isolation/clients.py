@@ -77,10 +77,10 @@ class Workload:
         self._processes = 0
 
     def allow(self, transactions: int) -> None:
-        """Let the clients run so many transactions; set `nearly_done` when a fifth of them remains."""
+        """Let the clients run so many more transactions; set `nearly_done` when a fifth of them remains."""
         self.nearly_done.clear()
         with self._lock:
-            self._remaining = transactions
+            self._remaining = max(0, self._remaining) + transactions
             self._tell_at = transactions // 5
 
     def take(self) -> bool:
@@ -176,7 +176,7 @@ class Client(threading.Thread):
             raise error
         if not isinstance(error, OperationFailure) or error.code not in EXPECTED_CODES:
             raise error
-        assert error.has_error_label("TransientTransactionError"), error
+        assert error.has_error_label("TransientTransactionError") == (error.code != INTERRUPTED), error
         session.abort_transaction()
 
     def _commit(self, session: ClientSession, wanted: list[Operation], done: list[Operation]) -> None:

@@ -79,11 +79,11 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "idle_streams": ("a write beside 1,000 idle change streams against without", 1.05, "x", True),
     "event_latency": ("from a write to its event against find_one", 1.5, "x", True),
     "ten_writers": ("ten writers in transactions of 20 updates against without", 0.9, "x", False),
-    "commit_time": ("time per write: transaction of 100,000 against 10,000", 1.25, "x", True),
-    "commit_memory": ("memory per write: transaction of 100,000 against 10,000", 1.25, "x", True),
+    "commit_time": ("time per write: transaction of 100,000 against 25,000", 1.25, "x", True),
+    "commit_memory": ("memory per write: transaction of 100,000 against 25,000", 1.25, "x", True),
     "commit_microseconds": ("  time per write in a transaction of 100,000", None, "us", True),
-    "abort_time": ("time per write: 100,000, then aborted, against 10,000", 1.25, "x", True),
-    "abort_memory": ("memory per write: 100,000, then aborted, against 10,000", 1.25, "x", True),
+    "abort_time": ("time per write: 100,000, then aborted, against 25,000", 1.25, "x", True),
+    "abort_memory": ("memory per write: 100,000, then aborted, against 25,000", 1.25, "x", True),
     "abort_microseconds": ("  time per write of 100,000, then aborted", None, "us", True),
 }
 

@@ -131,7 +131,7 @@ class Transactions:
         """Abort a session's open transaction, and forget the session."""
         found = self._newest.pop(session, None)
         if found is not None and found.state is State.IN_PROGRESS:
-            self.abort(found, CommandError(11601, "operation was interrupted"))
+            self.abort(found, CommandError(251, f"Transaction with {{ txnNumber: {found.number} }} has been aborted."))
 
     def abort_expired(self, now: float) -> None:
         """Abort the transactions that are older than the server allows.

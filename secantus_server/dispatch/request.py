@@ -40,6 +40,7 @@ class Request:
         transaction: the session's multi-document transaction that it is a statement of, or None.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        injected: fields that a fail point adds to the reply.
         next_body: set by a command that sends further replies without further requests (exhaust).
     """
 
@@ -54,6 +55,7 @@ class Request:
     session: bytes | None = None
     transaction: SessionTransaction | None = None
     next_body: dict[str, Any] | None = None
+    injected: dict[str, Any] | None = None
     seconds: float = 0.0
     is_slow: bool | None = None
     _now: Date | None = field(default=None, repr=False)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from secantus_server.dispatch.failing_writes import FAIL_POINT, run_failing
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -40,6 +41,14 @@ def run_once(
             retryable write, 225 for a number below the session's newest, 238 for the newest number again if no reply was
             recorded; and the errors of the command.
     """
+    if FAIL_POINT in request.services.fail_points.active:
+        return run_failing(request, lambda: _run_once(command, request, arguments, run))
+    return _run_once(command, request, arguments, run)
+
+
+def _run_once(
+    command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
+) -> Reply:
     number: int = request.body["txnNumber"]
     session, sessions = request.session, request.services.sessions
     if session is None or number < 0 or not command.is_retryable or not request.services.settings.replica_set:

@@ -105,6 +105,7 @@ def _remember_client(request: Request) -> None:
         if type(offered) is not list:
             raise wrong_type(f"{request.name}.compression", offered, "array")
         request.client.metadata = metadata
+        request.client.is_internal = "internalClient" in request.body
         request.client.compressors = tuple(name for name in offered if name in available_compressors())
 
 

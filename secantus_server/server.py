@@ -19,12 +19,14 @@ from secantus_server.commands.all import load_commands
 from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
+from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.profiler import Profiler
+from secantus_server.interceptors.role_check import RoleCheck
 from secantus_server.interceptors.slow_log import SlowLog
 from secantus_server.interceptors.time_limits import TimeLimits
 from secantus_server.net.listener import Listener, ListenError, reachable_address
@@ -126,7 +128,7 @@ class SecantusDBServer:
         return self
 
     def _assemble(self, engine: Engine, operations: Operations) -> Services:
-        settings, clock = self.settings, self._clock
+        settings, clock, interceptors = self.settings, self._clock, Interceptors()
         services = Services(
             settings=settings,
             clock=clock,
@@ -136,14 +138,15 @@ class SecantusDBServer:
             cursors=CursorRegistry(clock),
             sessions=SessionRegistry(clock),
             operations=operations,
-            topology=Topology(settings, clock),
+            topology=Topology(settings, clock, interceptors.refresh),
+            interceptors=interceptors,
             counters=Counters(),
             log=Log(settings.log_level),
             request_stop=self.request_stop,
         )
         services.work = AutoCommit(services)
         services.open_transaction = partial(SessionWork, services)
-        services.interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services))
+        interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services
 
     def wait(self) -> None:

@@ -141,6 +141,12 @@ class FailPoints:
             self._changed.notify_all()
         self._on_change()
 
+    def set_aside(self, before: Mapping[str, FailPoint]) -> dict[str, FailPoint]:
+        """Restore the fail points set before, and return those set since."""
+        since = {name: one for name, one in self.active.items() if before.get(name) is not one}
+        self.restore(before)
+        return since
+
     def enter(self, name: str) -> FailPoint | None:
         """Enter the fail point if it is set; return it if it acts this time.
 

@@ -9,6 +9,8 @@ cdef class Gate:
     cdef readonly list units
     # Units whose transaction is open while no command uses it.
     cdef readonly list idle
+    # Whether the thread that closes the gate waits for the idle units, which may therefore pass.
+    cdef bint awaits_idle
     # Approximate bytes written and removed by committed transactions.
     cdef readonly size_t changed
     # The value of `changed` at which note_change() calls `_wake`, once per call of wake_at().
@@ -16,5 +18,6 @@ cdef class Gate:
     cdef object _wake
 
     cdef int enter(self) except -1
+    cdef int enter_again(self) except -1
     cdef int leave(self) except -1
     cdef int note_change(self, size_t size) except -1

@@ -24,6 +24,7 @@ cdef class Gate:
         self.running = 0
         self.entered = 0
         self.closed = False
+        self.awaits_idle = False
         self.waits = waits
         self.holder = None
         self.units = []
@@ -38,6 +39,13 @@ cdef class Gate:
             self.waits.wait_for(lambda: not self.closed)
         self.running += 1
         self.entered += 1
+        return 0
+
+    cdef int enter_again(self) except -1:
+        """Enter with an idle transaction; wait while the gate is closed, unless the closing thread waits for this transaction."""
+        while self.closed and not self.awaits_idle and not self._may_pass():
+            self.waits.wait_for(lambda: not self.closed or self.awaits_idle)
+        self.running += 1
         return 0
 
     cdef int leave(self) except -1:
@@ -84,19 +92,25 @@ cdef class Gate:
         """
         assert not self.is_held(), "end this thread's transaction first"
         self.holder = get_ident()
+        self.awaits_idle = not aborts_idle
         self.closed = True
         done = False
         try:
             done = self.waits.wait_for(lambda: self.running == 0 and (aborts_idle or not self.idle), timeout)
         finally:
+            self.awaits_idle = False
             if not done:
                 self.open()
         if not done:
             raise StorageError(
                 f"Could not get exclusive access to the store: {self.running + len(self.idle)} transactions were still open after "
                 f"{timeout:g} s.", 262)
-        for unit in self.idle[:]:
-            unit.abort()
+        try:
+            for unit in self.idle[:]:
+                unit.abort()
+        except BaseException:
+            self.open()
+            raise
 
     def open(self):
         """Let new transactions begin."""

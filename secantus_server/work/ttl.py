@@ -45,12 +45,12 @@ class Expiry(NamedTuple):
     """A rule by which documents of a collection expire.
 
     Arguments:
-        index: the ident of the TTL index; None for the expiry of a clustered collection.
+        index_ident: that of the TTL index; None for the expiry of a clustered collection.
         path: where the documents have their dates.
         partial: the filter of a partial index.
     """
 
-    index: int | None
+    index_ident: int | None
     path: str
     seconds: int
     partial: dict[str, Any] | None

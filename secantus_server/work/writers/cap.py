@@ -38,6 +38,8 @@ class Cap:
         self._unit = unit
         self._key = pack_ident(collection.ident)
         row = unit.get(INDEX_ENTRIES, self._key)
+        self._count: int
+        self._bytes: int
         # A store written by an earlier version has no row.
         self._count, self._bytes = _measure(collection, unit) if row is None else _SIZE.unpack(row)
         self.save()

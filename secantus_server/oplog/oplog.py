@@ -189,10 +189,11 @@ class Oplog:
     @property
     def is_large(self) -> bool:
         """Whether enough was written since the last trim to make another one worthwhile."""
-        return self._untrimmed_bytes > self._max_bytes // 2
+        return self._untrimmed_bytes > self.max_bytes // 2
 
     @property
-    def _max_bytes(self) -> int:
+    def max_bytes(self) -> int:
+        """The size from which on the oldest entries are removed."""
         return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
 
     def trim_if_large(self) -> None:
@@ -223,7 +224,7 @@ class Oplog:
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
-            if number and (number >= MAX_ROWS or size > self._max_bytes):
+            if number and (number >= MAX_ROWS or size > self.max_bytes):
                 return key
         return None
 

@@ -24,6 +24,7 @@ from secantus_server.query.explain import Runner, projection_name
 from secantus_server.query.find import plan_of
 from secantus_server.query.stages import PlanStage, stage
 from secantus_server.work.explain_writes import delete_stage, update_stage
+from secantus_server.work.oplog_collection import check_not_oplog
 from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context
 from secantus_server.work.update_documents import UpdateStatement, make_statement
@@ -66,6 +67,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
         collection, job = _prepare(request, args, name, transaction.catalog)
         if collection is not None:
             return job.run(transaction, collection)
+        check_not_oplog(request.db, name)
         if args["upsert"]:
             raise MissingCollection(request.db, name)
         return job.nothing

@@ -78,6 +78,8 @@ class Rows:
     def __init__(self, position: int, selection: Selection) -> None:
         self.position = position
         self._selection = selection
+        # Whether the position is the end of a row, so that the next one begins behind it.
+        self._at_row_end = False
 
     def read(self, unit: RecoveryUnit, check: Callable[[], None]) -> Iterator[list[tuple[int, bytes]]]:
         """Return an iterator over the selected entries of one row after the other, up to the end of what the transaction sees.
@@ -87,7 +89,8 @@ class Rows:
             check: called for each row; it raises if the operation was interrupted.
         """
         names, prefix = self._selection
-        scan = unit.scan(OPLOG, first_key(unit, self.position + 1), None)
+        next_stamp = self.position + 1
+        scan = unit.scan(OPLOG, _KEY.pack(next_stamp) if self._at_row_end else first_key(unit, next_stamp), None)
         try:
             for key, row in scan:
                 check()
@@ -98,6 +101,7 @@ class Rows:
                     yield found
         finally:
             scan.close()
+        self._at_row_end = True
 
 
 def first_key(unit: RecoveryUnit, stamp: int) -> bytes:

@@ -38,8 +38,8 @@ class ChangeStreamCursor(Cursor):
         super().__init__(namespace, iter(()), scope, session=session, tailable=True, await_data=True, watch=watch, comment=comment)
         self._reader = reader
         self._pipeline = pipeline
-        self._left_over: tuple[bytes, Token] | None = None
-        self._resume_token = reader.high_water_mark if reader.token is None else reader.token.text()
+        self._left_over: tuple[bytes, Token, str] | None = None
+        self._resume_token = reader.token_text or reader.high_water_mark
 
     def reply_fields(self) -> dict[str, Any]:
         """Return the token to resume behind this batch."""
@@ -54,13 +54,13 @@ class ChangeStreamCursor(Cursor):
         batch: list[bytes] = []
         room = MAX_BATCH_BYTES
         events = self._events() if size > 0 else iter(())
-        for event, token in events:
+        for event, token, text in events:
             room -= len(event)
             if room < 0 and batch:
-                self._left_over = event, token
+                self._left_over = event, token, text
                 break
             batch.append(event)
-            self._resume_token = token.text()
+            self._resume_token = text
             if len(batch) == size:
                 break
         reader = self._reader
@@ -72,7 +72,7 @@ class ChangeStreamCursor(Cursor):
         self.batches += 1
         return batch
 
-    def _events(self) -> Iterator[tuple[bytes, Token]]:
+    def _events(self) -> Iterator[tuple[bytes, Token, str]]:
         """Return an iterator over the output of the pipeline, with the token of each event.
 
         The stages run anew for each batch, because an iterator that has come to the end of the oplog has ended.
@@ -87,12 +87,12 @@ class ChangeStreamCursor(Cursor):
         for event in self._pipeline.run(self._reader.events()):
             token = self._reader.token
             assert token is not None, "an event has a token"
-            text = token.text()
-            if value_of(event, b"_id") != {"_data": text}:
+            text = self._reader.token_text
+            if self._pipeline.stages and value_of(event, b"_id") != {"_data": text}:
                 raise fatal(
                     "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying the _id "
                     f"field of an event makes it impossible to resume the stream from that point. Expected: {{_data: \"{text}\"}}"
                 )
             if len(event) > MAX_RESULT_BYTES:
                 raise too_large(len(event))
-            yield event, token
+            yield event, token, text

@@ -45,6 +45,7 @@ class ChangeStreamReader:
         self._events: deque[Event] = deque()
         self._restores = services.oplog.restores
         self.token: Token | None = start.token
+        self.token_text = "" if start.token is None else start.token.text()
         self.at_end = False
         self.ended = False
 
@@ -75,7 +76,7 @@ class ChangeStreamReader:
                 event = self._events.popleft()
                 if self._skips(event):
                     continue
-                self.token = event.token
+                self.token, self.token_text = event.token, event.text
                 self.ended = event.token.from_invalidate
                 yield event.document()
             if self._pending:

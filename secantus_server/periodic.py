@@ -95,6 +95,7 @@ class Periodic:
         services = self._services
         now = services.clock.monotonic()
         self._end_abandoned()
+        services.sessions.transactions.abort_expired(now)
         if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):
             delete_expired(services, self._check)
         if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")) or services.engine.is_checkpoint_due:

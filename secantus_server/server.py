@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import weakref
 from contextlib import AbstractContextManager
+from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
+from secantus_server.work.session_work import SessionWork
 
 load_commands()
 
@@ -137,6 +139,7 @@ class SecantusDBServer:
             request_stop=self.request_stop,
         )
         services.work = AutoCommit(services)
+        services.open_transaction = partial(SessionWork, services)
         services.interceptors.install(SlowLog(services), Profiler(services))
         return services
 

@@ -66,12 +66,13 @@ class Snapshots:
         return tuple(self._taken)
 
     def take(self) -> ServerSnapshot:
-        """Take a snapshot."""
+        """Take a snapshot; the sessions' open transactions are aborted, since their writes would belong to neither side of it."""
         services = self._services
-        with services.engine.exclusive():
+        sessions = services.sessions
+        with services.engine.exclusive(aborts_idle=True):
+            sessions.transactions.abort_where(lambda _transaction: True, None)
             storage = services.engine.push_snapshot()
             time = services.oplog.settled_stamp()
-        sessions = services.sessions
         snapshot = ServerSnapshot(
             storage,
             services.cursors.open_ids(),
@@ -96,7 +97,8 @@ class Snapshots:
             services.parameters = snapshot.parameters
             apply_verbosity(services)
         # Exclude writers between the two steps: the catalog in memory is still that from before the restore.
-        with services.engine.exclusive():
+        with services.engine.exclusive(aborts_idle=True):
+            services.sessions.transactions.abort_where(lambda _transaction: True, None)
             restored = services.engine.restore(snapshot.storage)
             services.oplog.note_restore(snapshot.time)
             snapshot.time = services.oplog.settled_stamp()

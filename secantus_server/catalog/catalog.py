@@ -6,17 +6,18 @@ the commit. After a snapshot is restored, the rows that changed are reloaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bson.binary import Binary
 
-from secantus_server.catalog.changes import CatalogChanges
+from secantus_server.catalog.changes import CatalogChanges, save_row
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.definitions import KeptDefinition, KeptDefinitions, LostIndexes
 from secantus_server.catalog.rows import decode_row, split_key
 from secantus_server.catalog.view import CatalogView
 from secantus_server.clock import Clock
-from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored
+from secantus_server.index._index import Index
+from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored, WriteConflict
 from secantus_server.system._threads import Lock
 
 
@@ -85,6 +86,29 @@ class Catalog:
             self._definitions.forget_database(db)
         with self._lock:
             self.view = self.view.changed(changes.put, changes.removed)
+
+    def mark_multikey(self, collection: Collection, indexes: Sequence[Index]) -> None:
+        """Mark indexes of a collection as multikey, in a transaction of its own.
+
+        Called before the commit of the documents that make them multikey, so that a reader who sees the entries also sees the flag. The
+        flag is set in memory only after its row is committed: an index with a flag in memory needs no row any more. If the documents are
+        not committed, the flag is superfluous but harmless.
+
+        The caller has passed the gate and holds no lock.
+
+        Raises:
+            WriteConflict: the collection was replaced or dropped; the caller's transaction does not see that.
+        """
+        self._engine.acquire_lock(self.change_lock)
+        try:
+            if self.find(collection.db, collection.name) is not collection:
+                raise WriteConflict()
+            with self._engine.transaction() as unit:
+                save_row(unit, collection, indexes)
+            for index in indexes:
+                index.multikey = True
+        finally:
+            self.change_lock.release()
 
     def new_uuid(self) -> Binary:
         """Return a UUID for a new collection."""

@@ -74,7 +74,7 @@ def _shape(name: str, request: Request) -> Shape:
 def _answered_before(command: Command, request: Request, session: bytes, write: RetryableWrite, newest: RetryableWrite) -> Reply:
     """Return the recorded reply of the session's newest write, which has this number; raise if none was recorded."""
     if write.number < newest.number:
-        raise _too_old(session, write.number, newest.number)
+        raise too_old(session, write.number, newest.number)
     request.services.sessions.retries.wait(newest, request.operation.check)
     if newest.reply is None:
         raise CommandError(
@@ -100,7 +100,7 @@ def check_single(request: Request, multi: bool, option: str) -> None:
     Raises:
         CommandError: 72 InvalidOptions.
     """
-    if multi and "txnNumber" in request.body:
+    if multi and "txnNumber" in request.body and request.transaction is None:
         raise CommandError(72, f"Cannot use (or request) retryable writes with {option}")
 
 
@@ -119,8 +119,13 @@ def _no_number(command: Command, request: Request) -> CommandError:
     )
 
 
-def _too_old(session: bytes, number: int, newest: int) -> CommandError:
-    """Return the error 225 TransactionTooOld."""
+def too_old(session: bytes, number: int, newest: int) -> CommandError:
+    """Return the error 225 TransactionTooOld.
+
+    Arguments:
+        number: the number that was sent.
+        newest: the session's newest number.
+    """
     return CommandError(
         225,
         f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} because a newer one "

@@ -69,6 +69,11 @@ class RetryLog:
             self._newest[session] = write
         return write
 
+    def newest_number(self, session: bytes) -> int | None:
+        """Return the newest number of a session, or None."""
+        newest = self._newest.get(session)
+        return None if newest is None else newest.number
+
     def notify(self) -> None:
         """Wake the threads that wait for a write that has ended; needed only if `waiting` is not zero."""
         with self._ended:

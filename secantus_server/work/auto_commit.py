@@ -5,14 +5,23 @@ As in MongoDB, the writes of earlier statements remain when a statement fails, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from secantus_server.catalog.catalog import Catalog
+from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.view import CatalogView
-from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, CatalogTransaction, Check, MissingCollection, Transaction
+from secantus_server.dispatch.unit_of_work import (
+    OUT_OF_SPACE,
+    CatalogTransaction,
+    Check,
+    MissingCollection,
+    StagedWrites,
+    Transaction,
+)
 from secantus_server.errors import CommandError
+from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
 
@@ -24,6 +33,22 @@ AnyTransaction = TypeVar("AnyTransaction", bound=Transaction)
 
 # Attempts of a write that does not fit the cache: other transactions may have filled it.
 CACHE_TRIES = 3
+# The wait for the end of an open transaction before a conflicting write is tried again: at first, and at most. An end wakes it earlier; the
+# other transaction may also be one that is not a session's.
+FIRST_WAIT_S = 0.001
+LONGEST_WAIT_S = 0.1
+
+
+class _InUse(Exception):
+    """A change of the catalog must wait for open transactions.
+
+    Arguments:
+        namespaces: the collections to be changed.
+    """
+
+    def __init__(self, namespaces: list[Namespace]) -> None:
+        super().__init__(namespaces)
+        self.namespaces = namespaces
 
 
 class Reading:
@@ -67,6 +92,7 @@ class AutoCommit:
         self._services = services
         self._engine = services.engine
         self._catalog = services.catalog
+        self._locks = services.sessions.transactions.namespaces
 
     def reading(self) -> Reading:
         """See `UnitOfWork.reading`."""
@@ -78,11 +104,27 @@ class AutoCommit:
             self._engine.relieve()
         return self._run(Transaction, body, check)
 
-    def change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False) -> T:
+    def change_catalog(
+        self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
+    ) -> T:
         """See `UnitOfWork.change_catalog`."""
         if exclusive:
-            with self._engine.exclusive():
+            with self._locks.change(namespaces, check), self._engine.exclusive():
                 return self.change_catalog(body, check)
+        try:
+            return self._change_catalog(body, check)
+        except _InUse as used:
+            found = used.namespaces
+        # All locks are free while this thread waits for the open transactions that use the collections.
+        with self._locks.change(found, check):
+            return self._change_catalog(body, check)
+
+    def _change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check) -> T:
+        """Change the catalog unless an open transaction uses one of the collections.
+
+        Raises:
+            _InUse: if one does.
+        """
         if self._engine.was_full:
             self._engine.make_room()
         if self._engine.is_crowded():
@@ -101,7 +143,7 @@ class AutoCommit:
 
     def _run(self, make: Callable[[RecoveryUnit, CatalogView], AnyTransaction], body: Callable[[AnyTransaction], T], check: Check) -> T:
         """Run a body, retrying until it commits or fails."""
-        too_large, has_made_room = 0, False
+        too_large, conflicts, has_made_room = 0, 0, False
         unit = self._engine.acquire()
         try:
             while True:
@@ -117,6 +159,9 @@ class AutoCommit:
                     too_large += isinstance(error, CacheTooSmall)
                     if too_large == CACHE_TRIES:
                         raise
+                    unit.rollback()
+                    conflicts += 1
+                    self._wait(conflicts)
                 except MissingCollection as missing:
                     unit.rollback()
                     create_collection(self._services, missing.db, missing.name, {}, if_missing=True)
@@ -130,6 +175,12 @@ class AutoCommit:
         finally:
             self._engine.release(unit)
 
+    def _wait(self, conflicts: int) -> None:
+        """Wait after a write conflict while sessions have open transactions: one of them may have written the document."""
+        transactions = self._services.sessions.transactions
+        if transactions.open:
+            transactions.wait_for_end(min(FIRST_WAIT_S * 2**conflicts, LONGEST_WAIT_S))
+
     def _make_room(self, unit: RecoveryUnit) -> bool:
         if unit.in_transaction:
             unit.rollback()
@@ -140,6 +191,19 @@ class AutoCommit:
         writes, changes = [one for one in transaction.writes if one.changes], transaction.changes
         if not writes and not transaction.entries and changes is None:
             return
+        claimed: list[Namespace] = []
+        if changes is not None:
+            claimed = changes.namespaces
+            if not self._locks.try_change(claimed):
+                raise _InUse(claimed)
+        try:
+            self._apply(transaction, writes, changes)
+        finally:
+            if claimed:
+                self._locks.end_change(claimed)
+
+    def _apply(self, transaction: Transaction, writes: list[StagedWrites], changes: CatalogChanges | None) -> None:
+        """Commit to the store and the oplog, and then to memory."""
         begun = 0
         try:
             for one in writes:

@@ -109,7 +109,7 @@ def delete_documents(
         for record_id, document in documents:
             if pace is not None and not due:
                 due = pace.look()
-                if transaction.unit.is_large:
+                if transaction.is_large:
                     break
             due -= 1
             writer.delete(document, record_id)

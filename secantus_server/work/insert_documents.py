@@ -69,7 +69,7 @@ class _Chunk:
         self.errors = []
         position, stop, count = self._start, min(self._start + CHUNK, len(self._documents)), 0
         operation = self._request.operation
-        while position < stop and not transaction.unit.is_large:
+        while position < stop and not transaction.is_large:
             if position > self._start and (interruption := _interruption(operation)) is not None:
                 self.interruption = interruption
                 break

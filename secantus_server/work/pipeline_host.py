@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from bson.binary import Binary
-
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
@@ -27,6 +25,7 @@ from secantus_server.query.canonical import CanonicalQuery, natural_direction
 from secantus_server.query.equality import EqualityFinder, equality_finder
 from secantus_server.query.find import count_all
 from secantus_server.query.point import point_index
+from secantus_server.sessions.registry import NOBODY, session_document
 from secantus_server.work.catalog_entries import catalog_entries
 from secantus_server.work.collection_statistics import collection_statistics, index_statistics
 from secantus_server.work.collections import recall
@@ -226,12 +225,9 @@ class ServerHost:
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the documents of `$listLocalSessions`; sessions have no user name, as without authentication."""
         users = {hashlib.sha256(f"{user['user']}@{user['db']}".encode()).digest() for user in options.get("users") or ()}
-        if users and _NOBODY not in users:
+        if users and NOBODY not in users:
             return []
-        return [
-            {"_id": {"id": Binary(session, 4), "uid": Binary(_NOBODY, 0)}, "lastUse": Date(used)}
-            for session, used in self._services.sessions.last_uses()
-        ]
+        return [{"_id": session_document(session), "lastUse": Date(used)} for session, used in self._services.sessions.last_uses()]
 
     def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
         """Return the documents of `$listCatalog` for one database or all."""
@@ -252,7 +248,3 @@ def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
     query = CanonicalQuery(head.filter or {}, head.match, ctx, pattern, natural, head.fields, hint, head.skip, limit)
     query.sort_bytes = head.sort.max_bytes if head.sort is not None else None
     return query
-
-
-# The user digest of a session without authentication.
-_NOBODY = hashlib.sha256(b"").digest()

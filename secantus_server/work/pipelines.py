@@ -28,6 +28,14 @@ from secantus_server.work.pipeline_host import ServerHost
 from secantus_server.work.reading import command_context, cursor_reply
 from secantus_server.work.snapshot_reads import materialized, snapshot_time
 
+# https://www.mongodb.com/docs/manual/core/transactions-operations/#restricted-operations
+_NOT_IN_TRANSACTION = frozenset(
+    [
+        *("$changeStream", "$collStats", "$currentOp", "$indexStats", "$listCatalog", "$listClusterCatalog", "$listLocalSessions"),
+        *("$listSessions", "$merge", "$out", "$planCacheStats", "$querySettings", "$queryStats"),
+    ]
+)
+
 
 def make_context(
     request: Request,
@@ -108,11 +116,28 @@ def prepare_pipeline(
     if name is not None:
         stages, source = transaction.catalog.resolve(request.db, name, stages)
     pipeline = parse_pipeline(args["pipeline"], ctx)
+    if request.transaction is not None:
+        _check_in_transaction(pipeline)
     if stages is not args["pipeline"]:
         if pipeline.stages:
             pipeline.stages[0].check_view(f"{request.db}.{name}")
         pipeline = parse_pipeline(stages, make_context(request, source, collection, args, scope, transaction))
     return ctx, pipeline, source
+
+
+def _check_in_transaction(pipeline: Pipeline) -> None:
+    """Refuse the stages that are not allowed in a multi-document transaction.
+
+    Raises:
+        CommandError: 263 OperationNotSupportedInTransaction.
+    """
+    for stage in pipeline.stages:
+        if stage.name in _NOT_IN_TRANSACTION:
+            raise CommandError(
+                263,
+                f"Operation not permitted in transaction :: caused by :: Aggregation stage {stage.name} cannot run within a "
+                "multi-document transaction",
+            )
 
 
 def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:

@@ -67,7 +67,7 @@ class NamespaceChange(NamedTuple):
 def set_aside(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
     """Undo the writes since the innermost snapshot, end it, and return the undone changes."""
     engine = services.engine
-    with engine.exclusive():
+    with engine.exclusive(aborts_idle=True):
         changes = collect(services, snapshot) if engine.written_since(snapshot) else []
         services.catalog.reload(engine.restore(snapshot))
         engine.pop_snapshot(snapshot)

@@ -199,7 +199,7 @@ def change_documents(writer: Writer, statement: UpdateStatement, documents: list
     Arguments:
         check: raises to interrupt the operation.
     """
-    query, changes, unit = statement.query, statement.update, writer.unit
+    query, changes = statement.query, statement.update
     apply = changes.apply
     locate = query.match.array_index if changes.needs_array_index and query.match is not None else None
     # A single document, the usual case, needs no pacing.
@@ -208,7 +208,7 @@ def change_documents(writer: Writer, statement: UpdateStatement, documents: list
     for record_id, document in documents:
         if pace is not None and not due:
             due = pace.look()
-            if unit.is_large:
+            if writer.is_large:
                 break
         due -= 1
         new = apply(document, array_index=locate(document)) if locate else apply(document)

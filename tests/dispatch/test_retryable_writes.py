@@ -185,8 +185,7 @@ def test_a_command_that_did_not_begin_has_not_used_its_number(wire: Wire, db: Da
         ({"create": "d", **numbered(1)}, 50768, "create is not a retryable write command."),
         ({"update": "c", "updates": [{"q": {}, "u": INCREMENT, "multi": True}], **numbered(1)}, 72, "retryable writes with multi=true"),
         ({"delete": "c", "deletes": [{"q": {}, "limit": 0}], **numbered(1)}, 72, "retryable writes with limit=0"),
-        ({"insert": "c", "documents": [{}], **numbered(1), "startTransaction": True, "autocommit": False}, 238, "Transactions"),
-        ({"insert": "c", "documents": [{}], "autocommit": False}, 238, "Transactions"),
+        ({"insert": "c", "documents": [{}], "autocommit": False}, 72, "'autocommit' field requires a transaction number"),
     ],
 )
 def test_what_takes_no_number(wire: Wire, db: Database, command: dict[str, Any], expected: int, text: str) -> None:

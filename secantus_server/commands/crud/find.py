@@ -13,7 +13,7 @@ from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.memory_limits import may_use_disk
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command, explains
+from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
@@ -56,10 +56,12 @@ FIELDS = {
 }
 
 
-@command("find", FIELDS, in_api_v1=True, is_read=True, privileges=on_collection("find"))
+@command("find", FIELDS, in_api_v1=True, is_read=True, in_transaction=InTransaction.YES, privileges=on_collection("find"))
 def find(request: Request, args: dict[str, Any]) -> Reply:
     """Find documents."""
     name = collection_name("find", request.db, request.body[request.name])
+    if args["tailable"] and request.transaction is not None:
+        raise CommandError(72, "It is illegal to open a tailable cursor in a transaction")
     if args["tailable"] or "$text" in args["filter"]:
         recall(request.services, request.db, name)
     with request.work.reading() as transaction:

@@ -11,7 +11,7 @@ from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command, explains
+from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransaction, Transaction
 from secantus_server.errors import CommandError
@@ -56,6 +56,7 @@ FIELDS = {
     in_api_v1=True,
     is_write=True,
     is_retryable=True,
+    in_transaction=InTransaction.YES,
     privileges=on_collection("find", by_arguments=("update", "insert", "remove", "bypassDocumentValidation")),
 )
 def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:

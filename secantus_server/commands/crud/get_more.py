@@ -17,7 +17,7 @@ from secantus_server.cursors.cursor import Cursor, Watch
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import AUTHENTICATED, on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 
@@ -35,6 +35,7 @@ AWAIT_DATA_MS = 1000
     },
     in_api_v1=True,
     is_read=True,
+    in_transaction=InTransaction.LATER,
     privileges=AUTHENTICATED,
 )
 def get_more(request: Request, args: dict[str, Any]) -> Reply:
@@ -69,8 +70,22 @@ def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: in
         )
     if cursor.session != request.session:
         raise CommandError(13, f"Cannot run getMore on cursor {cursor.id}, which was created in another session")
+    if cursor.transaction is not request.transaction:
+        raise _other_transaction(request, cursor)
     if max_time_ms and not cursor.await_data:
         raise CommandError(2, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
+
+
+def _other_transaction(request: Request, cursor: Cursor) -> CommandError:
+    """Return the error of a getMore outside the transaction of its cursor, or inside one that is not the cursor's."""
+    number = request.body.get("txnNumber")
+    if cursor.transaction is None:
+        text = f"Cannot run getMore on cursor {cursor.id}, which was not created in a transaction, in transaction {number}"
+        return CommandError(50739, text)
+    created = f"Cannot run getMore on cursor {cursor.id}, which was created in transaction {cursor.transaction.number}"
+    if request.transaction is None:
+        return CommandError(50740, f"{created}, without a transaction")
+    return CommandError(50741, f"{created}, in transaction {number}")
 
 
 def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
@@ -136,7 +151,13 @@ def _next_batch(request: Request, cursor: Cursor, size: int | None) -> list[byte
         return cursor.next_batch(transaction.unit, size, verify, request.operation.check, transaction.catalog)
 
 
-@command("killCursors", {"cursors": a.array(required=True)}, in_api_v1=True, privileges=on_collection(by_arguments=("killAnyCursor",)))
+@command(
+    "killCursors",
+    {"cursors": a.array(required=True)},
+    in_api_v1=True,
+    in_transaction=InTransaction.LATER,
+    privileges=on_collection(by_arguments=("killAnyCursor",)),
+)
 def kill_cursors(request: Request, args: dict[str, Any]) -> Reply:
     """Close cursors."""
     name = collection_name("killCursors", request.db, request.body[request.name])

@@ -167,7 +167,8 @@ def _check_namespace(options: ChangeStreamOptions, ctx: PipelineContext) -> None
     if options.whole_cluster:
         if ctx.db != "admin" or ctx.collection is not None:
             raise CommandError(
-                72, "A $changeStream with 'allChangesForCluster:true' may only be opened on the 'admin' database, and with no collection name"
+                72,
+                "A $changeStream with 'allChangesForCluster:true' may only be opened on the 'admin' database, and with no collection name",
             )
         return
     if ctx.db in ("admin", "config", "local"):

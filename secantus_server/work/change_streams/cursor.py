@@ -91,7 +91,7 @@ class ChangeStreamCursor(Cursor):
             if self._pipeline.stages and value_of(event, b"_id") != {"_data": text}:
                 raise fatal(
                     "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying the _id "
-                    f"field of an event makes it impossible to resume the stream from that point. Expected: {{_data: \"{text}\"}}"
+                    f'field of an event makes it impossible to resume the stream from that point. Expected: {{_data: "{text}"}}'
                 )
             if len(event) > MAX_RESULT_BYTES:
                 raise too_large(len(event))

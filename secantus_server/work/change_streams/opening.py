@@ -22,9 +22,7 @@ def is_change_stream(pipeline: Pipeline) -> bool:
     return bool(pipeline.stages) and isinstance(pipeline.stages[0], ChangeStream)
 
 
-def open_change_stream(
-    request: Request, name: str | None, pipeline: Pipeline, scope: ReadScope, batch_size: int | None
-) -> Reply:
+def open_change_stream(request: Request, name: str | None, pipeline: Pipeline, scope: ReadScope, batch_size: int | None) -> Reply:
     """Open a change stream and return its first batch, which is empty unless the stream resumes.
 
     Arguments:

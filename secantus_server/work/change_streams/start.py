@@ -41,9 +41,7 @@ def start_of(options: ChangeStreamOptions, oplog: Oplog, unit: RecoveryUnit) -> 
         return Start(oplog.newest_stamp, None)
     token = None if given is None else parse_token(given["_data"])
     if token is not None and token.from_invalidate and options.resume_after is not None:
-        raise CommandError(
-            260, "Attempting to resume a change stream using 'resumeAfter' is not allowed from an invalidate notification."
-        )
+        raise CommandError(260, "Attempting to resume a change stream using 'resumeAfter' is not allowed from an invalidate notification.")
     stamp = stamp_of(options.start_at) if options.start_at is not None else token.stamp if token is not None else 0
     _check_history(oplog, unit, stamp, is_event=token is not None and token.is_event)
     return Start(max(stamp - 1, 0), token if token is not None and token.is_event else None)

@@ -116,7 +116,7 @@ class ChangeStreamReader:
         if self._resume is None:
             return
         at = "the end of the oplog" if event is None else f"an event at {timestamp_of(event.token.stamp)}"
-        raise fatal(f"cannot resume stream; the resume token was not found. {{_data: \"{self._resume.text()}\"}} precedes {at}")
+        raise fatal(f'cannot resume stream; the resume token was not found. {{_data: "{self._resume.text()}"}} precedes {at}')
 
     def _drop_undone(self) -> None:
         """Forget operations that were read before a restore undid them."""

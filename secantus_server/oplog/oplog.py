@@ -99,6 +99,8 @@ class Oplog:
         self.seconds, self._increment = self._newest()
         self.newest = Timestamp(self.seconds, self._increment)
         self._untrimmed_bytes = 0
+        #: The time of a removed entry, as a 64-bit number; who has not read up to it has missed entries.
+        self.trimmed_to = 0
         #: How often a snapshot was restored.
         self.restores = 0
         self._undone = UndoneTimes()
@@ -275,6 +277,7 @@ class Oplog:
                 with self._engine.transaction() as unit:
                     unit.truncate(OPLOG, b"", last + b"\0")
                     unit.put(META, TRIMMED, b"")
+                self.trimmed_to = int.from_bytes(last, "big")
         finally:
             self._trimming.release()
 

@@ -10,7 +10,7 @@ from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.oplog.reader import Operation, Rows, operations_of, timestamp_of
+from secantus_server.oplog.reader import Operation, Rows, history_lost, operations_of, timestamp_of
 from secantus_server.oplog.resume_tokens import Token, high_water_mark
 from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.query.point import id_lookup
@@ -66,9 +66,11 @@ class ChangeStreamReader:
         """Return an iterator over the events that the present transaction sees, as BSON bytes.
 
         Raises:
-            CommandError: 280 if the token to resume after is not found, 47 for a missing image of a document, or an interruption.
+            CommandError: 280 if the token to resume after is not found, 286 if entries were removed before they were read, 47 for a missing image of a document, or an interruption.
         """
         self.at_end = False
+        if self._rows.position < self._services.oplog.trimmed_to:
+            raise history_lost()
         self._drop_undone()
         rows = self._rows.read(self._reading.unit, self._reading.check)
         while not self.ended:

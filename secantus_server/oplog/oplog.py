@@ -25,8 +25,8 @@ from secantus_server.system._threads import Lock
 # The oldest rows are removed beyond this number of rows, or beyond MAX_BYTES.
 MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
-# The byte limit of an in-memory store: nothing can read the oplog of a previous process there.
-MAX_BYTES_IN_MEMORY = 8 * 1024 * 1024
+# The byte limit of an in-memory store, where a change stream may fall behind by two documents of the largest size.
+MAX_BYTES_IN_MEMORY = 40 * 1024 * 1024
 
 
 # The maximum size of the operations in one `applyOps` entry.

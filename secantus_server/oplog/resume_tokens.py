@@ -101,6 +101,13 @@ def fragment_identity(identity: bytes, fragment: int) -> bytes:
     return identity + number(fragment)
 
 
+def fragment_of(token: Token, event: Token) -> int | None:
+    """Return the number of the fragment of an event that a token stands for; None if it stands for another event or a whole one."""
+    if token._replace(rest=b"") != event._replace(rest=b"") or not token.rest.startswith(event.rest) or token.rest == event.rest:
+        return None
+    return _small_number(token.rest, len(event.rest))[0]
+
+
 def parse_token(data: str) -> Token:
     """Return a token from its hexadecimal digits.
 

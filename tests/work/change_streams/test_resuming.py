@@ -179,7 +179,7 @@ def test_a_history_that_was_removed(server: SecantusDBServer, db: Database) -> N
     db.c.insert_one({})
     with db.c.watch(max_await_time_ms=1) as stream:
         token = stream.resume_token
-        for number in range(12):
+        for number in range(60):
             db.c.insert_one({"_id": number, "text": "x" * 1_000_000})
         oplog = server.services.oplog
         oplog.trim()

@@ -21,6 +21,7 @@ class ServerSnapshot:
         writes: the newest retryable write of each session; a restore forgets later ones.
         profiling: the profiled databases.
         parameters: the values set by setParameter; a restore sets them again.
+        time: the cluster time at which the store was last in this state, as a 64-bit number.
     """
 
     def __init__(
@@ -31,7 +32,9 @@ class ServerSnapshot:
         writes: dict[bytes, Any],
         profiling: Profiling,
         parameters: dict[str, Any],
+        time: int,
     ) -> None:
+        self.time = time
         self.storage = storage
         self.cursors = cursors
         self.sessions = sessions
@@ -69,6 +72,7 @@ class Snapshots:
         with services.engine.exclusive(aborts_idle=True):
             sessions.transactions.abort_where(lambda _transaction: True, None)
             storage = services.engine.push_snapshot()
+            time = services.oplog.settled_stamp()
         snapshot = ServerSnapshot(
             storage,
             services.cursors.open_ids(),
@@ -76,6 +80,7 @@ class Snapshots:
             sessions.retries.newest(),
             services.observer.profiling,
             services.parameters,
+            time,
         )
         self._taken.append(snapshot)
         return snapshot
@@ -95,6 +100,8 @@ class Snapshots:
         with services.engine.exclusive(aborts_idle=True):
             services.sessions.transactions.abort_where(lambda _transaction: True, None)
             restored = services.engine.restore(snapshot.storage)
+            services.oplog.note_restore(snapshot.time)
+            snapshot.time = services.oplog.settled_stamp()
             lost = services.catalog.keep_definitions(restored)
             services.catalog.reload(restored)
             for indexes in lost:
@@ -117,7 +124,9 @@ class Snapshots:
         before, now = snapshot.parameters, self._services.parameters
         parameters = {name: value for name, value in now.items() if name not in before or before[name] != value}
         self._services.parameters = before
-        parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
+        with self._services.engine.exclusive():
+            parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
+            self._services.oplog.note_restore(snapshot.time)
         self._taken = [one for one in self._taken if one not in later]
         return SetAside(tuple(reversed(parts)), cursors, parameters)
 
@@ -130,7 +139,9 @@ class Snapshots:
         opened_meanwhile = self._services.cursors.open_ids() - aside.cursors
         try:
             for snapshot, changes in aside.parts:
-                snapshot.storage = self._services.engine.push_snapshot()
+                with self._services.engine.exclusive():
+                    snapshot.storage = self._services.engine.push_snapshot()
+                    snapshot.time = self._services.oplog.settled_stamp()
                 snapshot.cursors |= opened_meanwhile
                 snapshot.parameters = self._services.parameters
                 self._taken.append(snapshot)

@@ -201,8 +201,6 @@ class AutoCommit:
         finally:
             if claimed:
                 self._locks.end_change(claimed)
-        if writes:
-            self._services.writes.notify()
 
     def _apply(self, transaction: Transaction, writes: list[StagedWrites], changes: CatalogChanges | None) -> None:
         """Commit to the store and the oplog, and then to memory."""
@@ -221,3 +219,5 @@ class AutoCommit:
             self._catalog.apply(changes)
         for one in writes:
             one.after_commit()
+        if len(logged) != len(writes):
+            self._services.writes.publish((), [(one.identity, one.changes) for one in writes if not one.replicated])

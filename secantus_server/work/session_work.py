@@ -242,8 +242,6 @@ class SessionWork:
             self._release()
         for writer in self._writers.values():
             writer.after_commit()
-        if self._writers or self._entries:
-            self._services.writes.notify()
 
     def _commit(self) -> None:
         begun: list[StagedWrites] = []

@@ -58,7 +58,7 @@ def drop_database(request: Request, args: dict[str, Any]) -> Reply:
         transaction.changes.databases.append(request.db)
         collections = transaction.catalog.collections(request.db)
         for collection in collections:
-            transaction.changes.remove(collection)
+            drop_collection(transaction, collection)
         if collections:
             transaction.log(Entry(f"{request.db}.$cmd", None, encode({"dropDatabase": 1})))
 

@@ -132,6 +132,7 @@ def _open_cursor(
         session=request.session,
         tailable=args["tailable"] and collection is not None,
         await_data=args["awaitData"],
+        watch=request.services.writes.watch(request.db, collection.name) if args["awaitData"] and collection is not None else None,
         comment=request.body.get("comment"),
     )
     cursor.no_timeout = args["noCursorTimeout"]

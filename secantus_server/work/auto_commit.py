@@ -25,6 +25,7 @@ from secantus_server.errors import CommandError
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
+from secantus_server.work.retried import note_retried, store_retried
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
@@ -223,6 +224,8 @@ class AutoCommit:
                 begun += 1
                 one.before_commit()
             logged = [(one.identity, one.changes) for one in writes if one.replicated]
+            if transaction.retried is not None:
+                store_retried(self._services, transaction.unit, transaction.retried)
             self._services.oplog.commit(transaction.unit, transaction.entries, logged)
         except BaseException:
             for one in writes[:begun]:
@@ -232,5 +235,7 @@ class AutoCommit:
             self._catalog.apply(changes)
         for one in writes:
             one.after_commit()
+        if transaction.retried is not None:
+            note_retried(self._services, transaction.retried)
         if len(logged) != len(writes):
             self._services.writes.publish((), [(one.identity, one.changes) for one in writes if not one.replicated])

@@ -9,13 +9,14 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
-from secantus_server.dispatch.transaction_numbers import check_single
+from secantus_server.dispatch.transaction_numbers import check_single, executed_before
 from secantus_server.dispatch.unit_of_work import Transaction, UnitOfWork, concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.reading import command_context
+from secantus_server.work.retried import stage_retried
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -44,6 +45,8 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         CommandError: the statement is not valid, or the operation was interrupted; documents that are already deleted stay deleted.
     """
     services, check = request.services, request.operation.check
+    if request.retry is not None and executed_before(request, request.statement, "delete") is not None:
+        return 1
 
     def body(transaction: Transaction) -> CanonicalQuery | Deleted:
         collection = transaction.catalog.find(request.db, name)
@@ -54,7 +57,10 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         if collection is None:
             return Deleted()
         first = plan_of(collection, query).first(transaction.unit, check)
-        return delete_documents(services, transaction, collection, [] if first is None else [first], check)
+        outcome = delete_documents(services, transaction, collection, [] if first is None else [first], check)
+        if request.retry is not None:
+            stage_retried(request, transaction, "delete", outcome.deleted)
+        return outcome
 
     outcome = request.work.write(body, check)
     if isinstance(outcome, CanonicalQuery):

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bson.int64 import Int64
+
 from secantus_server.bson import encode
+from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import not_supported
@@ -17,6 +20,7 @@ from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.find import plan_of
 from secantus_server.query.listed import ListedSource
 from secantus_server.query.plan import Source
+from secantus_server.sessions.registry import session_document
 
 VIEWS = "system.views"
 
@@ -44,7 +48,26 @@ def system_documents(services: Services, db: str, name: str) -> Callable[[], lis
             return _refuse_oplog
         if name == "system.replset":
             return lambda: [encode(services.topology.config())]
+    if db == "config" and name == "transactions" and services.settings.replica_set:
+        return lambda: _session_records(services)
     return (lambda: _views(services, db)) if name == VIEWS else None
+
+
+def _session_records(services: Services) -> list[bytes]:
+    """Return the documents of `config.transactions`: the newest retryable write or transaction of each session."""
+    return [
+        encode(
+            {
+                "_id": session_document(session),
+                "txnNum": Int64(write.number),
+                "lastWriteOpTime": {"ts": write.last_time, "t": Int64(1)},
+                "lastWriteDate": Date(write.last_ms),
+                **({"state": "committed"} if write.is_transaction else {}),
+            }
+        )
+        for session, write in services.sessions.retries.newest().items()
+        if write.last_time is not None
+    ]
 
 
 def _refuse_oplog() -> list[bytes]:

@@ -114,5 +114,7 @@ def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent:
     if request.services.settings.replica_set:
         services = request.services
         reply["electionId"] = services.topology.election_id
-        reply["opTime"] = {"ts": services.oplog.newest, "t": Int64(1)}
+        # A retryable write that was executed before repeats its time.
+        time = None if request.retry is None else request.retry.last_time
+        reply["opTime"] = {"ts": time or services.oplog.newest, "t": Int64(1)}
     return reply

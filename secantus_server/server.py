@@ -33,6 +33,7 @@ from secantus_server.net.listener import Listener, ListenError, reachable_addres
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.periodic import Periodic
 from secantus_server.sessions.registry import SessionRegistry
+from secantus_server.sessions.retry_rows import load
 from secantus_server.settings import Settings, check_names
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
@@ -144,6 +145,7 @@ class SecantusDBServer:
             log=Log(settings.log_level),
             request_stop=self.request_stop,
         )
+        services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
         services.open_transaction = partial(SessionWork, services)
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))

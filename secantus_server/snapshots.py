@@ -9,6 +9,7 @@ from secantus_server.dispatch.fail_points import FailPoint
 from secantus_server.dispatch.observer import Profiling
 from secantus_server.dispatch.parameters import apply_verbosity
 from secantus_server.dispatch.services import Services
+from secantus_server.sessions.retry_rows import rewrite
 from secantus_server.storage import Snapshot
 from secantus_server.work.set_aside import NamespaceChange, build_again, put_back, set_aside
 
@@ -103,7 +104,9 @@ class Snapshots:
         services.topology.elect()
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
         services.sessions.forget_all_but(snapshot.sessions)
-        services.sessions.retries.restore(snapshot.writes)
+        changed = services.sessions.retries.restore(snapshot.writes)
+        if changed and not services.engine.in_memory:
+            rewrite(services.engine, changed, services.sessions.retries.newest())
         if services.observer.profiling is not snapshot.profiling:
             services.observer.set(snapshot.profiling)
         if services.parameters is not snapshot.parameters:

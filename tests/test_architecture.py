@@ -38,11 +38,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": set(),
     "diagnostics": set(),
     "settings": set(),
-    "sessions": set(),
     "modules": set(),
     "version": set(),
     "mql": set(),
     "storage": set(),
+    "sessions": {"storage"},
     "wire": set(),
     "index": {"storage", "mql"},
     "oplog": {"storage"},
@@ -59,8 +59,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *{"work", "dispatch", "wire", "auth", "sessions", "cursors", "oplog"},
         *{"pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
     },
-    "snapshots": {"dispatch", "work", "storage"},
-    "periodic": {"dispatch", "work", "storage"},
+    "snapshots": {"dispatch", "work", "sessions", "storage"},
+    "periodic": {"dispatch", "work", "sessions", "storage"},
     "net": {"wire", "dispatch", "storage"},
 }
 # The composition root and the programs that start it may import everything.

@@ -103,7 +103,7 @@ def _check_provenance(name: str, value: Any) -> None:
 
 
 def _check_w(w: Any) -> None:
-    if type(w) is str:
+    if w is None or type(w) is str:
         return
     if type(w) is dict:
         _check_tags(w)

@@ -152,7 +152,7 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
     """Validate the Stable API's arguments. https://www.mongodb.com/docs/manual/reference/stable-api/"""
     version = body.get("apiVersion")
     if version is None:
-        raise CommandError(322, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
+        raise CommandError(4886600, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
     if type(version) is not str:
         raise wrong_type(f"{command.name}.apiVersion", version, "string")
     if version != "1":

@@ -16,7 +16,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import too_old
 from secantus_server.errors import CommandError
 from secantus_server.sessions.retryable import RetryableWrite
-from secantus_server.sessions.transactions import SessionTransaction, State
+from secantus_server.sessions.transactions import SessionTransaction, State, committed_transaction
 from secantus_server.storage import WriteConflict
 
 INVALID_OPTIONS = 72
@@ -29,7 +29,6 @@ _FATAL_CODES = frozenset([263, 313])
 
 _LEVELS = ("local", "majority", "snapshot")
 _OWN_DATABASES = ("admin", "config", "local")
-_SHAPE = ("", 0, ())
 
 
 def check_transaction_options(command: Command, request: Request) -> None:
@@ -161,8 +160,7 @@ def _start(request: Request) -> SessionTransaction:
     """
     session, number, services = request.session, request.body["txnNumber"], request.services
     assert session is not None, "checked with the options"
-    write = RetryableWrite(number, _SHAPE)
-    write.finished = True
+    write = RetryableWrite(number, is_transaction=True)
     newest = services.sessions.retries.begin(session, write)
     if newest is not write:
         if number < newest.number:
@@ -193,6 +191,9 @@ def find_transaction(request: Request) -> SessionTransaction:
     found = sessions.transactions.newest(session)
     if found is not None and found.number == number:
         return found
+    if sessions.retries.is_committed(session, number):
+        # It was committed before the server's last start.
+        return committed_transaction(session, number)
     newest = sessions.retries.newest_number(session)
     if newest is not None and number < newest:
         raise too_old(session, number, newest)

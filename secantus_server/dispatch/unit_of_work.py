@@ -8,7 +8,7 @@ unit of work that commits every write.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
@@ -16,6 +16,7 @@ from secantus_server.catalog.view import CatalogView
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Change, Entry
 from secantus_server.sessions.namespace_locks import Namespace
+from secantus_server.sessions.retryable import Executed, RetryableWrite
 from secantus_server.sessions.transactions import OpenWork
 from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
@@ -41,6 +42,18 @@ class MissingCollection(Exception):
         super().__init__(f"{db}.{name}")
         self.db = db
         self.name = name
+
+
+class Retried(NamedTuple):
+    """Statements of a retryable write, to be recorded with the commit of what they wrote.
+
+    Arguments:
+        session: the bytes of the session's UUID.
+    """
+
+    session: bytes
+    write: RetryableWrite
+    executed: Executed
 
 
 class StagedWrites(Protocol):
@@ -92,7 +105,7 @@ class Transaction:
         catalog: the catalog as the transaction sees it.
     """
 
-    __slots__ = ("catalog", "entries", "unit", "writes")
+    __slots__ = ("catalog", "entries", "retried", "unit", "writes")
 
     #: The staged changes of the catalog; None except in a `CatalogTransaction`.
     changes: CatalogChanges | None = None
@@ -104,6 +117,8 @@ class Transaction:
         self.catalog = catalog
         self.entries: list[Entry] = []
         self.writes: list[StagedWrites] = []
+        #: The statements of a retryable write that the commit executes.
+        self.retried: Retried | None = None
 
     @property
     def is_large(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from bson.binary import Binary
 
 from secantus_server.clock import Clock
-from secantus_server.sessions.retryable import RetryLog
+from secantus_server.sessions.retryable import RetryableWrite, RetryLog
 from secantus_server.sessions.transactions import Transactions
 
 TIMEOUT_MINUTES = 30
@@ -49,6 +49,16 @@ class SessionRegistry:
             session: the bytes of its UUID.
         """
         self._last_used_ms[session] = self._clock.now_ms()
+
+    def resume(self, writes: dict[bytes, RetryableWrite]) -> None:
+        """Take over the sessions of an earlier process that have retryable writes.
+
+        Arguments:
+            writes: the newest write of each.
+        """
+        self.retries.load(writes)
+        for session in writes:
+            self.use(session)
 
     def end(self, sessions: Iterable[bytes]) -> None:
         """Forget sessions."""

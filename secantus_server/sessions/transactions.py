@@ -69,6 +69,13 @@ class SessionTransaction:
         self.statements = 0
 
 
+def committed_transaction(session: bytes, number: int) -> SessionTransaction:
+    """Return a transaction that has been committed."""
+    transaction = SessionTransaction(session, number, 0)
+    transaction.state = State.COMMITTED
+    return transaction
+
+
 class Transactions:
     """The newest transaction of each session.
 
@@ -126,6 +133,12 @@ class Transactions:
         for transaction in list(self._newest.values()):
             if transaction.state is State.IN_PROGRESS and condition(transaction):
                 self.abort(transaction, error)
+
+    def abort_older(self, session: bytes) -> None:
+        """Abort a session's open transaction, since the session goes on with a newer number."""
+        found = self._newest.get(session)
+        if found is not None and found.state is State.IN_PROGRESS:
+            self.abort(found, None)
 
     def end(self, session: bytes) -> None:
         """Abort a session's open transaction, and forget the session."""

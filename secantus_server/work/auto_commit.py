@@ -6,6 +6,7 @@ As in MongoDB, the writes of earlier statements remain when a statement fails, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,6 +25,7 @@ from secantus_server.errors import CommandError
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
+from secantus_server.work.retried import note_retried, store_retried
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
@@ -37,6 +39,10 @@ CACHE_TRIES = 3
 # other transaction may also be one that is not a session's.
 FIRST_WAIT_S = 0.001
 LONGEST_WAIT_S = 0.1
+
+
+class _Conflict(Exception):
+    """A change of the catalog conflicts with an open transaction, whose end it must await without its locks."""
 
 
 class _InUse(Exception):
@@ -63,7 +69,7 @@ class Reading:
     def __enter__(self) -> Reading:
         self.unit = self._engine.acquire()
         try:
-            self.resume()
+            self.catalog = self._catalog.begin(self.unit)
         except BaseException:
             self._engine.release(self.unit)
             raise
@@ -78,8 +84,7 @@ class Reading:
 
     def resume(self) -> None:
         """Begin a transaction on the current state."""
-        self.unit.begin()
-        self.catalog = self._catalog.view
+        self.catalog = self._catalog.begin(self.unit)
 
 
 class AutoCommit:
@@ -108,22 +113,28 @@ class AutoCommit:
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
         """See `UnitOfWork.change_catalog`."""
-        if exclusive:
-            with self._locks.change(namespaces, check), self._engine.exclusive():
-                return self.change_catalog(body, check)
-        try:
-            return self._change_catalog(body, check)
-        except _InUse as used:
-            found = used.namespaces
-        # All locks are free while this thread waits for the open transactions that use the collections.
-        with self._locks.change(found, check):
-            return self._change_catalog(body, check)
+        wanted, conflicts = list(namespaces), 0
+        while True:
+            try:
+                with ExitStack() as held:
+                    if wanted:
+                        held.enter_context(self._locks.change(wanted, check))
+                    if exclusive:
+                        held.enter_context(self._engine.exclusive())
+                    return self._change_catalog(body, check)
+            # Wait for open transactions without the locks and without exclusive access: they need both to end.
+            except _InUse as used:
+                wanted = list({*wanted, *used.namespaces})
+            except _Conflict:
+                conflicts += 1
+                self._wait(conflicts)
 
     def _change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check) -> T:
         """Change the catalog unless an open transaction uses one of the collections.
 
         Raises:
             _InUse: if one does.
+            _Conflict: if one has written the same part of the catalog.
         """
         if self._engine.was_full:
             self._engine.make_room()
@@ -149,8 +160,7 @@ class AutoCommit:
             while True:
                 check()
                 try:
-                    unit.begin()
-                    transaction = make(unit, self._catalog.view)
+                    transaction = make(unit, self._catalog.begin(unit))
                     result = body(transaction)
                     self._commit(transaction)
                     return result
@@ -160,6 +170,8 @@ class AutoCommit:
                     if too_large == CACHE_TRIES:
                         raise
                     unit.rollback()
+                    if make is CatalogTransaction and self._services.sessions.transactions.open:
+                        raise _Conflict from None
                     conflicts += 1
                     self._wait(conflicts)
                 except MissingCollection as missing:
@@ -210,14 +222,20 @@ class AutoCommit:
                 begun += 1
                 one.before_commit()
             logged = [(one.identity, one.changes) for one in writes if one.replicated]
-            self._services.oplog.commit(transaction.unit, transaction.entries, logged)
+            if transaction.retried is not None:
+                store_retried(self._services, transaction.unit, transaction.retried)
+            if changes is None:
+                self._services.oplog.commit(transaction.unit, transaction.entries, logged)
+            else:
+                with self._catalog.applying(changes):
+                    self._services.oplog.commit(transaction.unit, transaction.entries, logged)
         except BaseException:
             for one in writes[:begun]:
                 one.commit_failed()
             raise
-        if changes is not None:
-            self._catalog.apply(changes)
         for one in writes:
             one.after_commit()
+        if transaction.retried is not None:
+            note_retried(self._services, transaction.retried)
         if len(logged) != len(writes):
             self._services.writes.publish((), [(one.identity, one.changes) for one in writes if not one.replicated])

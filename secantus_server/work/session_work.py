@@ -18,13 +18,15 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.session_statements import write_conflict
-from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, MissingCollection, ReadTransaction, Transaction
+from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, MissingCollection, ReadTransaction, Retried, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Change, Entry, Origin
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.sessions.registry import session_document
+from secantus_server.sessions.retryable import Executed
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
+from secantus_server.work.retried import note_retried, store_retried
 from secantus_server.work.session_catalog import SessionCatalog
 
 if TYPE_CHECKING:
@@ -116,8 +118,7 @@ class SessionWork:
             self._engine.relieve()
         self._unit = services.engine.acquire()
         try:
-            self._unit.begin()
-            self._catalog = SessionCatalog(services.catalog, self._lock)
+            self._catalog = SessionCatalog(services.catalog, services.catalog.begin(self._unit), self._lock)
         except BaseException:
             services.engine.release(self._unit)
             raise
@@ -226,14 +227,15 @@ class SessionWork:
         Raises:
             CommandError: 112 WriteConflict; nothing was written then.
         """
+        retried = self._retried()
         try:
             if self._changes is None:
-                self._commit()
+                self._commit(retried)
             else:
                 self._engine.acquire_lock(self._services.catalog.change_lock)
                 try:
-                    self._commit()
-                    self._services.catalog.apply(self._changes)
+                    with self._services.catalog.applying(self._changes):
+                        self._commit(retried)
                 finally:
                     self._services.catalog.change_lock.release()
         except WriteConflict:
@@ -242,13 +244,24 @@ class SessionWork:
             self._release()
         for writer in self._writers.values():
             writer.after_commit()
+        if retried is not None:
+            note_retried(self._services, retried)
 
-    def _commit(self) -> None:
+    def _retried(self) -> Retried | None:
+        """Return the record of the commit for the session's log, or None if nothing was written."""
+        write = self._services.sessions.retries.of(self._transaction.session)
+        if write is None or write.number != self._transaction.number or not (self._logged or self._entries):
+            return None
+        return Retried(self._transaction.session, write, Executed("transaction", 0, 0))
+
+    def _commit(self, retried: Retried | None) -> None:
         begun: list[StagedWrites] = []
         try:
             for writer in self._writers.values():
                 begun.append(writer)
                 writer.before_commit()
+            if retried is not None:
+                store_retried(self._services, self._unit, retried)
             origin = Origin(encode(session_document(self._transaction.session)), self._transaction.number)
             self._services.oplog.commit_transaction(self._unit, self._entries, self._logged, origin)
         except BaseException:

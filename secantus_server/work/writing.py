@@ -14,6 +14,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.session_statements import ends_transaction
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError
+from secantus_server.work.oplog_collection import DATABASE, check_not_oplog
 
 WriteErrors = list[dict[str, Any]]
 
@@ -52,6 +53,8 @@ def statements(request: Request, key: str, body: list[dict[str, Any]] | None) ->
     Raises:
         CommandError: 16 InvalidLength, 40414, 40413, and 238 for duplicate field names.
     """
+    if request.db == DATABASE:
+        check_not_oplog(request.db, request.body[request.name])
     sent = request.sequences.get(key)
     if sent is not None:
         found = [decode_unique(document) for document in sent]
@@ -114,5 +117,7 @@ def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent:
     if request.services.settings.replica_set:
         services = request.services
         reply["electionId"] = services.topology.election_id
-        reply["opTime"] = {"ts": services.oplog.newest, "t": Int64(1)}
+        # A retryable write that was executed before repeats its time.
+        time = None if request.retry is None else request.retry.last_time
+        reply["opTime"] = {"ts": time or services.oplog.newest, "t": Int64(1)}
     return reply

@@ -93,6 +93,7 @@ class _Bulk:
         target = operations[0].target
         documents = [encode(operation.args["document"]) for operation in operations]
         try:
+            target.request.statement = operations[0].index
             _, errors = insert_documents(target.request, target.name, documents, ordered=self._ordered, bypass_validation=self._bypass)
         except CommandError as error:
             self._check_fatal(error)
@@ -111,6 +112,7 @@ class _Bulk:
 
     def _one(self, operation: BulkOperation) -> None:
         run = self._update if operation.kind == "update" else self._delete
+        operation.target.request.statement = operation.index
         try:
             run(operation)
         except CommandError as error:

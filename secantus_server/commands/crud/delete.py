@@ -40,6 +40,7 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
     count = 0
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
+        request.statement = index
         try:
             count += run_delete(request, name, spec, args["let"])
         except CommandError as error:

@@ -63,6 +63,7 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
     upserted: list[dict[str, Any]] = []
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
+        request.statement = index
         try:
             outcome = run_update(request, name, spec, args["let"], bypass_validation=args["bypassDocumentValidation"])
         except CommandError as error:

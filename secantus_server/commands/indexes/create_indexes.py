@@ -64,13 +64,26 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     if request.transaction is not None:
         reply = _create(request, name, specs)
     else:
-        # Exclusive, so that no transaction writes without the entries of an index that it does not see.
-        locks = request.services.sessions.transactions.namespaces
-        with locks.change([(request.db, name)], request.operation.check), request.services.engine.exclusive():
-            reply = _create(request, name, specs)
+        reply = _create_exclusively(request, name, specs)
     if request.services.settings.replica_set:
         reply["commitQuorum"] = args["commitQuorum"] if args["commitQuorum"] is not None else "votingMembers"
     return reply
+
+
+def _create_exclusively(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
+    """Create the indexes with exclusive access, so that no transaction writes without the entries of an index that it does not see.
+
+    Create a missing collection before: this may have to wait for a transaction that creates it too, and which needs access to end.
+    """
+    services, missing = request.services, False
+    while True:
+        if services.catalog.find(request.db, name) is None:
+            missing = True
+            create_collection(services, request.db, name, {}, if_missing=True)
+        locks = services.sessions.transactions.namespaces
+        with locks.change([(request.db, name)], request.operation.check), services.engine.exclusive():
+            if services.catalog.find(request.db, name) is not None:
+                return {**_create(request, name, specs), "createdCollectionAutomatically": missing}
 
 
 def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:

@@ -24,7 +24,7 @@ MAX_SESSIONS = 10_000
 _INTERRUPTED = 11601
 
 
-@command("startSession", {}, privileges=AUTHENTICATED)
+@command("startSession", privileges=AUTHENTICATED, lenient=True)
 def start_session(request: Request, _args: dict[str, Any]) -> Reply:
     """Start a logical session."""
     identity = request.services.catalog.new_uuid()

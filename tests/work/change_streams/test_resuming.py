@@ -140,7 +140,10 @@ def test_a_token_of_the_future(db: Database) -> None:
         ({"resumeAfter": {"_data": "82"}}, 50811),
         ({"resumeAfter": {"_data": "826539B6A0000000012B0429296E14"}}, 50811),
         ({"resumeAfter": {"_data": "00", "_typeBits": "x"}}, 40648),
-        ({"resumeAfter": {"_data": "826539B6A0000000012B0429296E1404"}, "startAfter": {"_data": "826539B6A0000000012B0429296E1404"}}, 50865),
+        (
+            {"resumeAfter": {"_data": "826539B6A0000000012B0429296E1404"}, "startAfter": {"_data": "826539B6A0000000012B0429296E1404"}},
+            50865,
+        ),
         ({"resumeAfter": {"_data": "826539B6A0000000012B0429296E1404"}, "startAtOperationTime": Timestamp(5, 1)}, 40674),
         ({"showSystemEvents": True}, 238),
     ],
@@ -150,7 +153,14 @@ def test_arguments(db: Database, spec: Any, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "stage", [{"$sort": {"_id": 1}}, {"$group": {"_id": 1}}, {"$limit": 1}, {"$unwind": "$a"}, {"$lookup": {"from": "d", "as": "x", "pipeline": []}}]
+    "stage",
+    [
+        {"$sort": {"_id": 1}},
+        {"$group": {"_id": 1}},
+        {"$limit": 1},
+        {"$unwind": "$a"},
+        {"$lookup": {"from": "d", "as": "x", "pipeline": []}},
+    ],
 )
 def test_stages_that_may_not_follow(db: Database, stage: dict[str, Any]) -> None:
     assert code(db, {"aggregate": "c", "pipeline": [{"$changeStream": {}}, stage], "cursor": {}}) == 20
@@ -173,3 +183,19 @@ def test_another_read_concern(db: Database) -> None:
 def test_a_standalone_server_has_none() -> None:
     with SecantusDBServer(port=0, storage_path=":memory:", replica_set="", log_level="error") as alone, MongoClient(alone.uri) as client:
         assert code(client.db, stream_command({})) == 40573
+
+
+def test_a_history_that_was_removed(server: SecantusDBServer, db: Database) -> None:
+    db.c.insert_one({})
+    with db.c.watch(max_await_time_ms=1) as stream:
+        token = stream.resume_token
+        for number in range(60):
+            db.c.insert_one({"_id": number, "text": "x" * 1_000_000})
+        oplog = server.services.oplog
+        oplog.trim()
+        assert oplog.trimmed_to
+        with pytest.raises(OperationFailure) as caught:
+            stream.next()
+        assert caught.value.code == 286
+    assert code(db, stream_command({"resumeAfter": token})) == 286
+    assert code(db, stream_command({"startAtOperationTime": Timestamp(1, 1)})) == 286

@@ -13,9 +13,12 @@ from secantus_server.bson._raw cimport Element, document_length, find_field
 from secantus_server.storage._pauses cimport BREATH, pause_when_due
 from secantus_server.storage._unit cimport RecoveryUnit
 
+from bson.int64 import Int64
+
 from secantus_server.storage.tables import OPLOG
 
 cdef int OPLOG_TABLE = OPLOG
+cdef object LONG = Int64
 
 cdef enum:
     # A row that has reached this size gets no further entry.
@@ -49,25 +52,36 @@ def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, in
 
     Arguments:
         unit: the recovery unit, with an open transaction.
-        entries: tuples (namespace, uuid, o); `o` is BSON bytes, `uuid` may be None.
+        entries: tuples (op, namespace, uuid, o, o2); `o` and `o2` are BSON bytes, `uuid` and `o2` may be None.
         stamp: the first entry's timestamp as a 64-bit number.
         wall_ms: the wall clock time in milliseconds since the epoch.
     """
     cdef Writer out = Writer()
     cdef size_t mark
-    cdef bytes o
-    for namespace, uuid, o in entries:
+    for entry in entries:
         mark = out.open()
-        out.put_value("op", 2, "c", 1)
-        out.put_value("ns", 2, namespace, 1)
-        if uuid is not None:
-            out.put_value("ui", 2, uuid, 1)
+        put_command(out, entry)
         put_times(out, stamp, wall_ms)
-        out.put_name(3, "o", 1)
-        out.put_bytes(PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o))
         out.close(mark)
         put_row(unit, out, stamp)
         stamp += 1
+
+
+cdef int put_command(Writer out, entry) except -1:
+    """Append the fields that say what a command did."""
+    cdef bytes o
+    cdef bytes o2
+    op, namespace, uuid, o, o2 = entry
+    out.put_value("op", 2, op, 1)
+    out.put_value("ns", 2, namespace, 1)
+    if uuid is not None:
+        out.put_value("ui", 2, uuid, 1)
+    out.put_name(3, "o", 1)
+    out.put_bytes(PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o))
+    if o2 is not None:
+        out.put_name(3, "o2", 2)
+        out.put_bytes(PyBytes_AS_STRING(o2), PyBytes_GET_SIZE(o2))
+    return 0
 
 
 def append_changes(RecoveryUnit unit not None, bytes identity not None, list changes not None, uint64_t stamp, int64_t wall_ms):
@@ -100,8 +114,8 @@ def append_changes(RecoveryUnit unit not None, bytes identity not None, list cha
         mark = out.open()
         out.put_value("op", 2, op, 1)
         out.put_bytes(fields, fields_size)
-        put_times(out, stamp, wall_ms)
         put_change(out, op, document)
+        put_times(out, stamp, wall_ms)
         out.close(mark)
         stamp += 1
         if out.size >= ROW_BYTES:
@@ -117,9 +131,7 @@ cdef int put_change(Writer out, str op, bytes document) except -1:
         return put_id(out, "o", 1, document)
     out.put_name(3, "o", 1)
     out.put_bytes(PyBytes_AS_STRING(document), PyBytes_GET_SIZE(document))
-    if op == "u":
-        put_id(out, "o2", 2, document)
-    return 0
+    return put_id(out, "o2", 2, document)
 
 
 cdef int put_id(Writer out, const char* name, size_t name_len, bytes document) except -1:
@@ -130,6 +142,142 @@ cdef int put_id(Writer out, const char* name, size_t name_len, bytes document) e
     mark = out.open()
     if find_field(<const uint8_t*>PyBytes_AS_STRING(document), "_id", 3, &element):
         out.put_raw_element(&element)
+    return out.close(mark)
+
+
+def transaction_operations(list entries not None, writes not None, Py_ssize_t limit):
+    """Encode what a transaction did, as the `o` of one or several `applyOps` entries.
+
+    Arguments:
+        entries: the changes of collections, which come first; see `append`.
+        writes: the changes of documents; see `append_changes` for identity and changes.
+        limit: the maximum size of the operations in one entry; a single operation may exceed it.
+
+    Returns:
+        the `o` of each entry; all but the last have `partialTxn`, and the last of several has `count`.
+    """
+    cdef Operations operations = Operations(limit)
+    cdef Py_ssize_t steps = 0
+    cdef int64_t last_pause = 0
+    cdef bytes identity
+    cdef bytes fields
+    for entry in entries:
+        operations.add_command(entry)
+    for identity, changes in writes:
+        for op, document in changes:
+            steps += 1
+            if steps % BREATH == 0:
+                last_pause = pause_when_due(last_pause)
+            operations.add_change(identity, op, document)
+    return operations.finish()
+
+
+cdef class Operations:
+    """The operations of a transaction, split into parts of limited size."""
+
+    cdef Py_ssize_t limit
+    cdef Py_ssize_t total
+    cdef Py_ssize_t in_part
+    cdef list parts
+    cdef Writer out
+    cdef Writer one
+
+    def __init__(self, Py_ssize_t limit):
+        self.limit = limit
+        self.total = 0
+        self.in_part = 0
+        self.parts = []
+        self.out = Writer()
+        self.one = Writer()
+
+    cdef int add_command(self, entry) except -1:
+        cdef size_t mark = self.one.open()
+        put_command(self.one, entry)
+        self.one.close(mark)
+        return self.add()
+
+    cdef int add_change(self, bytes identity, str op, bytes document) except -1:
+        cdef size_t mark = self.one.open()
+        self.one.put_value("op", 2, op, 1)
+        self.one.put_bytes(PyBytes_AS_STRING(identity) + 4, PyBytes_GET_SIZE(identity) - 5)
+        put_change(self.one, op, document)
+        self.one.close(mark)
+        return self.add()
+
+    cdef int add(self) except -1:
+        """Append the operation in `one` to the part, or to a new part if it does not fit."""
+        cdef bytes name
+        if self.in_part and <Py_ssize_t>(self.out.size + self.one.size) > self.limit:
+            self.end_part(b"partialTxn", True)
+        name = str(self.in_part).encode()
+        self.out.put_name(3, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+        self.out.put_bytes(self.one.buffer, self.one.size)
+        self.one.clear()
+        self.in_part += 1
+        self.total += 1
+        return 0
+
+    cdef int end_part(self, bytes name, value) except -1:
+        """Finish the `o` of a part, whose last field is the given one unless the value is None."""
+        cdef Writer document = Writer()
+        cdef size_t mark = document.open()
+        cdef size_t array
+        document.put_name(4, "applyOps", 8)
+        array = document.open()
+        document.put_bytes(self.out.buffer, self.out.size)
+        document.close(array)
+        if value is not None:
+            document.put_value(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), value, 1)
+        document.close(mark)
+        self.parts.append(document.finish())
+        self.out.clear()
+        self.in_part = 0
+        return 0
+
+    cdef list finish(self):
+        if self.total:
+            self.end_part(b"count", LONG(self.total) if self.parts else None)
+        return self.parts
+
+
+def append_transaction(RecoveryUnit unit not None, bytes origin not None, list parts not None, uint64_t stamp, int64_t wall_ms):
+    """Write the `applyOps` entries of a transaction with consecutive timestamps, each in a row of its own.
+
+    Arguments:
+        unit: the recovery unit, with an open transaction.
+        origin: a BSON document of the transaction's `lsid` and `txnNumber`.
+        parts: the `o` of each entry.
+        stamp: the first entry's timestamp as a 64-bit number.
+        wall_ms: the wall clock time in milliseconds since the epoch.
+    """
+    cdef Writer out = Writer()
+    cdef uint64_t previous = 0
+    cdef size_t mark
+    cdef bytes part
+    for part in parts:
+        mark = out.open()
+        out.put_bytes(PyBytes_AS_STRING(origin) + 4, PyBytes_GET_SIZE(origin) - 5)
+        out.put_value("op", 2, "c", 1)
+        out.put_value("ns", 2, "admin.$cmd", 1)
+        out.put_name(3, "o", 1)
+        out.put_bytes(PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
+        put_times(out, stamp, wall_ms)
+        put_previous(out, previous)
+        out.close(mark)
+        put_row(unit, out, stamp)
+        previous = stamp
+        stamp += 1
+
+
+cdef int put_previous(Writer out, uint64_t stamp) except -1:
+    """Append `prevOpTime`, the optime of the previous entry of the transaction; 0 if there is none."""
+    cdef size_t mark
+    out.put_name(3, "prevOpTime", 10)
+    mark = out.open()
+    out.put_name(17, "ts", 2)
+    out.put_int64(<int64_t>stamp)
+    out.put_name(18, "t", 1)
+    out.put_int64(1 if stamp else -1)
     return out.close(mark)
 
 

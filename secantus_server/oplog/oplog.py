@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bson.binary import Binary
+from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import make_timestamp
+from secantus_server.bson import RawDocument, encode, make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
-from secantus_server.oplog._entries import append, append_changes, entries_of
+from secantus_server.oplog._entries import append, append_changes, append_transaction, entries_of, transaction_operations
 from secantus_server.storage import OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
 
@@ -26,18 +27,38 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_BYTES_IN_MEMORY = 8 * 1024 * 1024
 
 
+# The maximum size of the operations in one `applyOps` entry.
+MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
+
+
 class Entry(NamedTuple):
-    """A command that changed a collection or database.
+    """An entry that is not about a document: a command that changed a collection or database, or a note.
 
     Arguments:
         namespace: `db.$cmd`.
         uuid: the collection's UUID, or None.
         o: the command, as BSON bytes.
+        o2: what helps to apply or to undo the command, as BSON bytes, or None.
+        op: "c" for a command, "n" for a note.
     """
 
     namespace: str
     uuid: Binary | None
     o: bytes
+    o2: bytes | None = None
+    op: str = "c"
+
+
+class Origin(NamedTuple):
+    """The session and number of a transaction or of a retryable write.
+
+    Arguments:
+        lsid: the session's id, a BSON document of `id` and `uid`.
+        txn_number: the number of the transaction or write.
+    """
+
+    lsid: bytes
+    txn_number: int
 
 
 # A change of a document: "i", "u" or "d", and the new document, or the removed one for "d".
@@ -100,12 +121,10 @@ class Oplog:
             return
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self.seconds, self._increment + 1
-            if now_ms // 1000 > seconds and seconds < MAX_SECONDS:
-                seconds, increment = timestamp_seconds(now_ms), 1
+            seconds, increment = self._next(now_ms)
             stamp = seconds << 32 | increment
             if entries:
-                append(unit, entries, stamp, now_ms)
+                append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
                 stamp += len(entries)
             written = 0
             for identity, changes in writes:
@@ -113,10 +132,51 @@ class Oplog:
                     written += append_changes(unit, identity, changes, stamp, now_ms)
                     stamp += len(changes)
             unit.commit()
-            # A trim can see the rows only now.
-            self._untrimmed_bytes += written
-            self.seconds, self._increment = seconds, increment + count - 1
-            self.newest = make_timestamp(self.seconds, self._increment)
+            self._advance(seconds, increment + count - 1, written)
+
+    def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin) -> None:
+        """Write a multi-document transaction as `applyOps` entries and commit it.
+
+        Several entries are written if one would exceed the limit of a document; `prevOpTime` chains them.
+
+        Arguments:
+            entries: changes of collections; they precede the changes of documents.
+            writes: the changes of documents, in the order of the statements.
+            origin: the transaction's session and number.
+
+        Raises:
+            WriteConflict: another transaction wrote the same key; nothing was written.
+        """
+        parts: list[bytes] = []
+        if self._enabled:
+            # Encode before the lock, since a transaction may be large.
+            parts = transaction_operations([(one.op, *one[:4]) for one in entries], writes, MAX_OPERATIONS_BYTES)
+        if not parts:
+            unit.commit()
+            return
+        fields = encode({"lsid": RawDocument(origin.lsid), "txnNumber": Int64(origin.txn_number)})
+        with self._lock:
+            now_ms = self._clock.now_ms()
+            seconds, increment = self._next(now_ms)
+            append_transaction(unit, fields, parts, seconds << 32 | increment, now_ms)
+            unit.commit()
+            self._advance(seconds, increment + len(parts) - 1, sum(map(len, parts)))
+
+    def _next(self, now_ms: int) -> tuple[int, int]:
+        """Return the seconds and the increment of the next timestamp. Call it with the lock held."""
+        if now_ms // 1000 > self.seconds and self.seconds < MAX_SECONDS:
+            return timestamp_seconds(now_ms), 1
+        return self.seconds, self._increment + 1
+
+    def _advance(self, seconds: int, increment: int, written: int) -> None:
+        """Publish the timestamp of the newest committed entry. Call it with the lock held.
+
+        Arguments:
+            written: the bytes written, which a trim can see from now on.
+        """
+        self._untrimmed_bytes += written
+        self.seconds, self._increment = seconds, increment
+        self.newest = make_timestamp(seconds, increment)
 
     @property
     def is_large(self) -> bool:

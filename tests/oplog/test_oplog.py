@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from bson.binary import Binary
+from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import decode, encode
 from secantus_server.bson.values import Date
 from secantus_server.clock import SettableClock
 from secantus_server.oplog._entries import entries_of
-from secantus_server.oplog.oplog import Change, Entry, Oplog
+from secantus_server.oplog.oplog import Change, Entry, Oplog, Origin
 from secantus_server.storage import META, OPLOG, Engine, WriteConflict
 
 UUID = Binary(b"0123456789abcdef", 4)
@@ -54,11 +55,64 @@ def test_what_entries_say(engine: Engine) -> None:
     write(engine, oplog, ("i", {"_id": 1, "a": 2}), ("u", {"_id": 1, "a": 3}), ("d", {"_id": 1, "a": 3}), commands=(created,))
     assert [(one["op"], one["ns"], one["ui"], one["o"], one.get("o2")) for one in entries(engine)] == [
         ("c", "db.$cmd", UUID, {"create": "c"}, None),
-        ("i", "db.c", UUID, {"_id": 1, "a": 2}, None),
+        ("i", "db.c", UUID, {"_id": 1, "a": 2}, {"_id": 1}),
         ("u", "db.c", UUID, {"_id": 1, "a": 3}, {"_id": 1}),
         ("d", "db.c", UUID, {"_id": 1}, None),
     ]
     assert {(one["t"], one["v"], one["wall"]) for one in entries(engine)} == {(1, 2, Date(NOW_MS))}
+
+
+def transact(engine: Engine, oplog: Oplog, commands: list[Entry], changes: list[Change]) -> None:
+    unit = engine.acquire()
+    try:
+        unit.begin()
+        unit.put(META, b"written", b"yes")
+        oplog.commit_transaction(unit, commands, [(IDENTITY, changes)], Origin(encode(LSID), 7))
+    finally:
+        engine.release(unit)
+
+
+LSID = {"id": Binary(b"fedcba9876543210", 4), "uid": Binary(b"\0" * 32, 0)}
+
+
+def test_a_transaction_is_one_entry_of_its_operations(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    created = Entry("db.$cmd", UUID, encode({"create": "c"}))
+    changes = [("i", encode({"_id": 1, "a": 2})), ("u", encode({"_id": 1, "a": 3})), ("d", encode({"_id": 1, "a": 3}))]
+    transact(engine, oplog, [created], changes)
+    (entry,) = entries(engine)
+    assert list(entry) == ["lsid", "txnNumber", "op", "ns", "o", "ts", "t", "v", "wall", "prevOpTime"]
+    assert (entry["lsid"], entry["txnNumber"], entry["op"], entry["ns"]) == (LSID, 7, "c", "admin.$cmd")
+    assert type(entry["txnNumber"]) is Int64
+    assert entry["o"] == {
+        "applyOps": [
+            {"op": "c", "ns": "db.$cmd", "ui": UUID, "o": {"create": "c"}},
+            {"op": "i", "ns": "db.c", "ui": UUID, "o": {"_id": 1, "a": 2}, "o2": {"_id": 1}},
+            {"op": "u", "ns": "db.c", "ui": UUID, "o": {"_id": 1, "a": 3}, "o2": {"_id": 1}},
+            {"op": "d", "ns": "db.c", "ui": UUID, "o": {"_id": 1}},
+        ]
+    }
+    assert entry["prevOpTime"] == {"ts": Timestamp(0, 0), "t": -1}
+    assert oplog.newest == entry["ts"]
+
+
+def test_a_large_transaction_is_a_chain_of_entries(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    text = "x" * 3_000_000
+    transact(engine, oplog, [], [("i", encode({"_id": number, "text": text})) for number in range(12)])
+    chain = entries(engine)
+    assert [len(one["o"]["applyOps"]) for one in chain] == [5, 5, 2]
+    assert [(one["o"].get("partialTxn"), one["o"].get("count")) for one in chain] == [(True, None), (True, None), (None, 12)]
+    assert [one["prevOpTime"]["ts"] for one in chain[1:]] == [one["ts"] for one in chain[:2]]
+    assert [operation["o"]["_id"] for one in chain for operation in one["o"]["applyOps"]] == list(range(12))
+    assert oplog.newest == chain[-1]["ts"]
+
+
+def test_a_transaction_that_wrote_nothing_has_no_entry(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    transact(engine, oplog, [], [])
+    transact(engine, Oplog(engine, SettableClock(NOW_MS), enabled=False), [], [("i", encode({"_id": 1}))])
+    assert entries(engine) == []
 
 
 def test_timestamps_ascend_without_holes(engine: Engine) -> None:

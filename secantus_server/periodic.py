@@ -7,6 +7,7 @@ from collections.abc import Callable
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
+from secantus_server.sessions.retry_rows import remove
 from secantus_server.storage import StorageError
 from secantus_server.system._threads import Thread
 from secantus_server.system.conditions import Event
@@ -95,6 +96,7 @@ class Periodic:
         services = self._services
         now = services.clock.monotonic()
         self._end_abandoned()
+        services.sessions.transactions.abort_expired(now)
         if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):
             delete_expired(services, self._check)
         if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")) or services.engine.is_checkpoint_due:
@@ -103,6 +105,8 @@ class Periodic:
             services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
         if self._is_due("minute", now, MINUTE_S):
             services.sessions.expire()
+            if forgotten := services.sessions.retries.take_forgotten():
+                remove(services.engine, forgotten)
             services.oplog.trim()
         else:
             services.oplog.trim_if_large()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import weakref
 from contextlib import AbstractContextManager
+from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
@@ -28,11 +29,13 @@ from secantus_server.net.listener import Listener, ListenError, reachable_addres
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.periodic import Periodic
 from secantus_server.sessions.registry import SessionRegistry
+from secantus_server.sessions.retry_rows import load
 from secantus_server.settings import Settings, check_names
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
+from secantus_server.work.session_work import SessionWork
 
 load_commands()
 
@@ -136,7 +139,9 @@ class SecantusDBServer:
             log=Log(settings.log_level),
             request_stop=self.request_stop,
         )
+        services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
+        services.open_transaction = partial(SessionWork, services)
         services.interceptors.install(SlowLog(services), Profiler(services))
         return services
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from secantus_server.dispatch.observer import Profiling
 from secantus_server.dispatch.parameters import apply_verbosity
 from secantus_server.dispatch.services import Services
+from secantus_server.sessions.retry_rows import rewrite
 from secantus_server.storage import Snapshot
 from secantus_server.work.set_aside import NamespaceChange, build_again, put_back, set_aside
 
@@ -21,6 +22,7 @@ class ServerSnapshot:
         writes: the newest retryable write of each session; a restore forgets later ones.
         profiling: the profiled databases.
         parameters: the values set by setParameter; a restore sets them again.
+        time: the cluster time at which the store was last in this state, as a 64-bit number.
     """
 
     def __init__(
@@ -31,7 +33,9 @@ class ServerSnapshot:
         writes: dict[bytes, Any],
         profiling: Profiling,
         parameters: dict[str, Any],
+        time: int,
     ) -> None:
+        self.time = time
         self.storage = storage
         self.cursors = cursors
         self.sessions = sessions
@@ -63,10 +67,13 @@ class Snapshots:
         return tuple(self._taken)
 
     def take(self) -> ServerSnapshot:
-        """Take a snapshot."""
+        """Take a snapshot; the sessions' open transactions are aborted, since their writes would belong to neither side of it."""
         services = self._services
-        storage = services.engine.push_snapshot()
         sessions = services.sessions
+        with services.engine.exclusive(aborts_idle=True):
+            sessions.transactions.abort_where(lambda _transaction: True, None)
+            storage = services.engine.push_snapshot()
+            time = services.oplog.settled_stamp()
         snapshot = ServerSnapshot(
             storage,
             services.cursors.open_ids(),
@@ -74,6 +81,7 @@ class Snapshots:
             sessions.retries.newest(),
             services.observer.profiling,
             services.parameters,
+            time,
         )
         self._taken.append(snapshot)
         return snapshot
@@ -83,15 +91,20 @@ class Snapshots:
         services = self._services
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
         services.sessions.forget_all_but(snapshot.sessions)
-        services.sessions.retries.restore(snapshot.writes)
+        changed = services.sessions.retries.restore(snapshot.writes)
+        if changed and not services.engine.in_memory:
+            rewrite(services.engine, changed, services.sessions.retries.newest())
         if services.observer.profiling is not snapshot.profiling:
             services.observer.set(snapshot.profiling)
         if services.parameters is not snapshot.parameters:
             services.parameters = snapshot.parameters
             apply_verbosity(services)
         # Exclude writers between the two steps: the catalog in memory is still that from before the restore.
-        with services.engine.exclusive():
+        with services.engine.exclusive(aborts_idle=True):
+            services.sessions.transactions.abort_where(lambda _transaction: True, None)
             restored = services.engine.restore(snapshot.storage)
+            services.oplog.note_restore(snapshot.time)
+            snapshot.time = services.oplog.settled_stamp()
             lost = services.catalog.keep_definitions(restored)
             services.catalog.reload(restored)
             for indexes in lost:
@@ -114,7 +127,9 @@ class Snapshots:
         before, now = snapshot.parameters, self._services.parameters
         parameters = {name: value for name, value in now.items() if name not in before or before[name] != value}
         self._services.parameters = before
-        parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
+        with self._services.engine.exclusive():
+            parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
+            self._services.oplog.note_restore(snapshot.time)
         self._taken = [one for one in self._taken if one not in later]
         return SetAside(tuple(reversed(parts)), cursors, parameters)
 
@@ -127,7 +142,9 @@ class Snapshots:
         opened_meanwhile = self._services.cursors.open_ids() - aside.cursors
         try:
             for snapshot, changes in aside.parts:
-                snapshot.storage = self._services.engine.push_snapshot()
+                with self._services.engine.exclusive():
+                    snapshot.storage = self._services.engine.push_snapshot()
+                    snapshot.time = self._services.oplog.settled_stamp()
                 snapshot.cursors |= opened_meanwhile
                 snapshot.parameters = self._services.parameters
                 self._taken.append(snapshot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from secantus_server.catalog.collection import Collection
@@ -35,6 +36,9 @@ class CatalogChanges:
         self.remove_row(collection)
         if not collection.is_view:
             self.unit.drop_ident(RECORDS, collection.ident)
+        if collection.is_capped:
+            # The row of its size; see `work/writers/cap.py`.
+            self.unit.drop_ident(INDEX_ENTRIES, collection.ident)
         for index in collection.indexes:
             self.drop_index(index)
 
@@ -43,16 +47,31 @@ class CatalogChanges:
         self.unit.remove(CATALOG, row_key(collection.db, collection.name))
         self.removed.append((collection.db, collection.name))
 
+    @property
+    def namespaces(self) -> list[tuple[str, str]]:
+        """The databases and names of the changed collections."""
+        return [*((one.db, one.name) for one in self.put), *self.removed]
+
+    def add(self, later: CatalogChanges) -> None:
+        """Append the changes of a later statement of the same transaction."""
+        self.put += later.put
+        self.removed += later.removed
+        self.dropped += later.dropped
+        self.databases += later.databases
+
     def drop_index(self, index: Index) -> None:
         """Drop an index's entries; after the commit, scans of the index fail."""
         self.dropped.append(index)
         self.unit.drop_ident(INDEX_ENTRIES, index.ident)
 
 
-def save_row(unit: RecoveryUnit, collection: Collection) -> None:
+def save_row(unit: RecoveryUnit, collection: Collection, multikey: Sequence[Index] = ()) -> None:
     """Write a collection's current row without a change to apply in memory.
+
+    Arguments:
+        multikey: see `encode_row`.
 
     Raises:
         WriteConflict: if another transaction has replaced the row.
     """
-    unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection))
+    unit.put(CATALOG, row_key(collection.db, collection.name), encode_row(collection, multikey))

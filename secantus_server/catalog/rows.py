@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from secantus_server.bson import decode, encode
@@ -27,10 +28,15 @@ def split_key(key: bytes) -> tuple[str, str]:
     return db.decode("utf-8", "surrogateescape"), name.decode("utf-8", "surrogateescape")
 
 
-def encode_row(collection: Collection) -> bytes:
-    """The row of a collection as it is now."""
+def encode_row(collection: Collection, multikey: Sequence[Index] = ()) -> bytes:
+    """Return the row of a collection as it is now.
+
+    Arguments:
+        multikey: indexes to store as multikey although memory does not say so yet.
+    """
     indexes = [
-        {"spec": index.spec, "ident": index.ident, "kind": index.kind.name, "multikey": index.multikey} for index in collection.indexes
+        {"spec": index.spec, "ident": index.ident, "kind": index.kind.name, "multikey": index.multikey or index in multikey}
+        for index in collection.indexes
     ]
     return encode({"uuid": collection.uuid, "ident": collection.ident, "options": collection.options, "indexes": indexes})
 

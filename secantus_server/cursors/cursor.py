@@ -6,9 +6,10 @@ https://www.mongodb.com/docs/manual/reference/command/getMore/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from secantus_server.cursors._pull import pull
+from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.storage import RecoveryUnit
 
@@ -16,6 +17,24 @@ MAX_BATCH_BYTES = 16 * 1024 * 1024
 DEFAULT_FIRST_BATCH = 101
 # A scan stops this far below the limit, since the document that passes it may have to wait for the next batch.
 _ROOM = 64 * 1024
+
+
+class Watch(Protocol):
+    """Tells a cursor that awaits data that something was written; see `oplog.write_signal.Watch`."""
+
+    stale: bool
+
+    def arm(self) -> None:
+        """Watch for the commits that follow."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for a commit since the watch was armed; return whether there was one in time."""
+
+    def wake(self) -> None:
+        """End the wait of another thread."""
+
+    def close(self) -> None:
+        """Stop watching."""
 
 
 class Cursor:
@@ -31,7 +50,13 @@ class Cursor:
         session: the logical session that owns it, or None.
         tailable: the cursor stays open at the end of the data.
         await_data: getMore waits there for more data.
+        watch: what it waits for.
     """
+
+    #: Whether the last read reached the end of the data, so that there is nothing to read before the watch reports a commit.
+    at_end = False
+    #: The error of the command that uses the cursor, once the cursor was killed meanwhile.
+    killed: CommandError | None = None
 
     def __init__(
         self,
@@ -43,6 +68,7 @@ class Cursor:
         session: bytes | None = None,
         tailable: bool = False,
         await_data: bool = False,
+        watch: Watch | None = None,
         comment: Any = None,
     ) -> None:
         self.id = 0
@@ -50,6 +76,7 @@ class Cursor:
         self.session = session
         self.tailable = tailable
         self.await_data = await_data
+        self.watch = watch
         self.comment = comment
         self.exhausted = False
         self.no_timeout = False
@@ -58,6 +85,8 @@ class Cursor:
         # The operations of the command that opened the cursor, and of the last one that read from it.
         self.operation: Any = None
         self.last_operation: Any = None
+        # The multi-document transaction that it reads in, or None.
+        self.transaction: Any = None
         # The collection whose drop ends the cursor, even after its scans have read all of it.
         self.collection: Any = None
         self.given = 0
@@ -117,8 +146,23 @@ class Cursor:
         """Detach from the transaction until the next batch."""
         self._scope.detach()
 
+    def kill(self) -> None:
+        """End the command that uses the cursor now."""
+        self.killed = CommandError(237, f"cursor id {self.id} was killed")
+        if self.watch is not None:
+            self.watch.wake()
+
+    def reply_fields(self) -> dict[str, Any]:
+        """Return what a reply's cursor document says besides the batch, the id and the namespace."""
+        return {}
+
+    def pass_over(self, newest: int) -> None:
+        """Note that there is nothing to read up to a cluster time, as a 64-bit number."""
+
     def close(self) -> None:
         """Close the cursor and its scans."""
+        if self.watch is not None:
+            self.watch.close()
         self._scope.close()
         close = getattr(self._documents, "close", None)
         if close is not None:
@@ -136,6 +180,7 @@ class Cursor:
                 self._hold_back_excess(batch)
             else:
                 self._pull(batch, size)
+        self.at_end = not batch
         self.given += len(batch)
         self.batches += 1
         return batch

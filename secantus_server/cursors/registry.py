@@ -52,7 +52,10 @@ class CursorRegistry:
             with self._lock:
                 cursor.in_use = False
                 cursor.last_used = self._clock.monotonic()
-            if done:
+                was_killed = cursor_id not in self._cursors
+            if was_killed:
+                cursor.close()
+            elif done:
                 self.kill(cursor_id)
 
     def peek(self, cursor_id: int) -> Cursor | None:
@@ -61,12 +64,15 @@ class CursorRegistry:
             return self._cursors.get(cursor_id)
 
     def kill(self, cursor_id: int) -> bool:
-        """Close a cursor; return whether it existed."""
+        """Close a cursor, after the command that uses it has been ended; return whether it existed."""
         with self._lock:
             cursor = self._cursors.pop(cursor_id, None)
+            in_use = cursor is not None and cursor.in_use
         if cursor is None:
             return False
-        if not cursor.in_use:
+        if in_use:
+            cursor.kill()
+        else:
             cursor.close()
         return True
 

@@ -33,11 +33,12 @@ _READ_FIELDS = frozenset(
 )
 
 
-def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalone: bool) -> None:
+def check_read_concern(command: str, concern: Any, *, takes_one: bool, starts: bool = False, standalone: bool) -> None:
     """Validate a read concern.
 
     Arguments:
         takes_one: whether the command supports read concerns.
+        starts: whether it begins a multi-document transaction, for which the concern is meant.
 
     Raises:
         CommandError: if it is malformed, or not supported by this command or by a standalone server.
@@ -56,7 +57,7 @@ def check_read_concern(command: str, takes_one: bool, concern: Any, *, standalon
     level = "local" if concern.get("level") is None else concern["level"]
     if level not in READ_LEVELS:
         raise CommandError(2, f"Enumeration value '{level}' for field 'readConcern.level' is not a valid value.")
-    if (not takes_one and level != "local") or (level == "snapshot" and command not in _TAKE_SNAPSHOT):
+    if (not takes_one and level != "local") or (level == "snapshot" and command not in _TAKE_SNAPSHOT and not starts):
         raise CommandError(72, f'Command {command} does not support readConcern {{ level: "{level}" }}')
     if standalone and level in ("snapshot", "linearizable"):
         raise CommandError(123, f"node needs to be a replica set member to use readConcern: {level}")
@@ -102,7 +103,7 @@ def _check_provenance(name: str, value: Any) -> None:
 
 
 def _check_w(w: Any) -> None:
-    if type(w) is str:
+    if w is None or type(w) is str:
         return
     if type(w) is dict:
         _check_tags(w)

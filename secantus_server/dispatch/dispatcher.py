@@ -21,9 +21,10 @@ from secantus_server.dispatch.concerns import check_read_concern, check_write_co
 from secantus_server.dispatch.interceptors import Outcome
 from secantus_server.dispatch.names import check_database_name
 from secantus_server.dispatch.operations import Operation
-from secantus_server.dispatch.registry import Command, Reply, find_command
+from secantus_server.dispatch.registry import Command, InTransaction, Reply, find_command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.session_statements import check_transaction_options, run_statement
 from secantus_server.dispatch.transaction_numbers import run_once
 from secantus_server.errors import CommandError
 from secantus_server.wire.message import Message
@@ -55,8 +56,9 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
         for before in services.interceptors.before:
             before(request)
-        if "txnNumber" in message.body:
-            outcome = reply = run_once(command, request, arguments, _run)
+        if "txnNumber" in message.body and command.in_transaction is not InTransaction.END:
+            run_numbered = run_statement if "autocommit" in message.body else run_once
+            outcome = reply = run_numbered(command, request, arguments, _run)
         else:
             outcome = reply = _run(command, request, arguments)
     except CommandError as error:
@@ -99,13 +101,15 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         _check_api_version(command, body)
     if body.get("maxTimeMS") is not None and request.name != "getMore":
         operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
-    if "startTransaction" in body or "autocommit" in body:
-        raise CommandError(238, "Transactions are not supported by Secantus yet: run the statements without one.")
     if "lsid" in body:
         request.session = _session(command, body)
         request.services.sessions.use(request.session)
+    if "autocommit" in body or "startTransaction" in body:
+        check_transaction_options(command, request)
     if body.get("readConcern") is not None:
-        check_read_concern(command.name, command.is_read, body["readConcern"], standalone=not request.services.settings.replica_set)
+        starts = "startTransaction" in body
+        standalone = not request.services.settings.replica_set
+        check_read_concern(command.name, body["readConcern"], takes_one=command.is_read or starts, starts=starts, standalone=standalone)
     if body.get("writeConcern") is not None:
         check_write_concern(command.name, command.is_write, body["writeConcern"])
 
@@ -143,7 +147,7 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
     """Validate the Stable API's arguments. https://www.mongodb.com/docs/manual/reference/stable-api/"""
     version = body.get("apiVersion")
     if version is None:
-        raise CommandError(322, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
+        raise CommandError(4886600, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
     if type(version) is not str:
         raise wrong_type(f"{command.name}.apiVersion", version, "string")
     if version != "1":

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 NOT_YET: frozenset[str] = frozenset(
     """
-    _getUserCacheGeneration _isSelf _mergeAuthzCollections abortTransaction analyze analyzeShardKey appendOplogNote applyOps authenticate
-    autoCompact captrunc cleanupOrphaned cleanupStructuredEncryptionData commitTransaction compactStructuredEncryptionData
+    _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey appendOplogNote applyOps authenticate
+    autoCompact captrunc cleanupOrphaned cleanupStructuredEncryptionData compactStructuredEncryptionData
     configureFailPoint configureQueryAnalyzer dbCheck driverOIDTest dropConnections echo emptycapped features filemd5 flushRouterConfig
     getClusterParameter getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
     httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex reapLogicalSessionCacheNow
@@ -27,7 +27,6 @@ NOT_YET: frozenset[str] = frozenset(
 _WITHOUT_PASSWORDS = "connect without a user name and password, everybody may do everything"
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(["authenticate"], _WITHOUT_PASSWORDS),
-    **dict.fromkeys(["abortTransaction", "commitTransaction"], "run the statements without a transaction"),
     **dict.fromkeys(["mapReduce", "mapreduce"], "write it as an aggregation"),
     "reIndex": "drop the index and create it again",
 }

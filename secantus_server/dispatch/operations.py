@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 from secantus_server.clock import Clock
@@ -18,7 +19,7 @@ class Operation:
     """
 
     __slots__ = (
-        "_clock", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "thread", "time_left", "waited",
+        "_clock", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "thread", "time_left", "waited", "wake",
     )  # fmt: skip
 
     def __init__(self, clock: Clock, opid: int, connection_id: int, db: str, body: dict[str, Any]) -> None:
@@ -34,6 +35,15 @@ class Operation:
         self.time_left: float | None = None
         # Seconds spent waiting for data, not counted as working time.
         self.waited = 0.0
+        # Ends the wait that the operation is in; None while it is in none.
+        self.wake: Callable[[], None] | None = None
+
+    def interrupt(self, error: CommandError) -> None:
+        """Make the operation fail with an error at its next check, and end its wait."""
+        self.killed = error
+        wake = self.wake
+        if wake is not None:
+            wake()
 
     def limit(self, max_time_ms: int) -> None:
         """Set the time limit, counted from the start; 0 means none."""
@@ -107,9 +117,9 @@ class Operations:
         """Make an operation fail at its next check; ignore an unknown one, as MongoDB does."""
         operation = self._running.get(opid)
         if operation is not None:
-            operation.killed = CommandError(11601, "operation was interrupted")
+            operation.interrupt(CommandError(11601, "operation was interrupted"))
 
     def kill_all(self, error: CommandError) -> None:
         """Make every operation fail at its next check."""
         for operation in self.all():
-            operation.killed = error
+            operation.interrupt(error)

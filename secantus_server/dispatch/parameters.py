@@ -77,6 +77,7 @@ PARAMETERS: dict[str, Parameter] = {
     NAME: Parameter(lambda _settings: default_verbosity(), a.as_anything, settable=True),
     "logLevel": Parameter(_constant(0), a.integer(0, 5), settable=True),
     "maxBsonObjectSize": Parameter(_constant(16 * 1024 * 1024), None, at_startup=False),
+    "maxTransactionLockRequestTimeoutMillis": Parameter(_constant(5), a.integer(), settable=True),
     "notablescan": Parameter(_constant(False), None, settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),
     "requireApiVersion": Parameter(_constant(False), None, settable=True),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.arguments import Arguments, Field
@@ -25,6 +26,15 @@ Handler = Callable[["Request", dict[str, Any]], Reply]
 Explainer = Callable[["Request", dict[str, Any], "ReadTransaction", Any], Reply]
 
 
+class InTransaction(Enum):
+    """The place of a command in a multi-document transaction."""
+
+    NO = "not allowed"
+    YES = "a statement"
+    LATER = "a statement, but not the first one"
+    END = "ends the transaction"
+
+
 @dataclass(frozen=True)
 class Command:
     """One command.
@@ -38,6 +48,7 @@ class Command:
         is_write: whether it takes a write concern.
         is_read: whether it takes a read concern.
         is_retryable: whether it takes a `txnNumber` outside a transaction.
+        in_transaction: its place in a multi-document transaction.
         help: a sentence for listCommands.
         counter: the counter of serverStatus's `opcounters`.
         privileges: what authorization requires of the user. It is not enforced yet ("access control" in README's "Not yet");
@@ -53,6 +64,7 @@ class Command:
     is_write: bool = False
     is_read: bool = False
     is_retryable: bool = False
+    in_transaction: InTransaction = InTransaction.NO
     help: str = ""
     counter: str = "command"
 
@@ -75,6 +87,7 @@ def command(
     is_write: bool = False,
     is_read: bool = False,
     is_retryable: bool = False,
+    in_transaction: InTransaction = InTransaction.NO,
     lenient: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a handler under a command's name and its aliases.
@@ -89,7 +102,9 @@ def command(
         arguments = None if lenient else Arguments(name, fields)
         summary = (handler.__doc__ or "").strip().split("\n")[0]
         counter = _COUNTERS.get(name, "command")
-        entry = Command(name, arguments, handler, privileges, admin_only, in_api_v1, is_write, is_read, is_retryable, summary, counter)
+        entry = Command(
+            name, arguments, handler, privileges, admin_only, in_api_v1, is_write, is_read, is_retryable, in_transaction, summary, counter
+        )
         for key in (name, *aliases):
             assert key not in _COMMANDS, f"the command {key} is registered twice"
             _COMMANDS[key] = entry

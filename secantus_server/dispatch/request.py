@@ -20,6 +20,8 @@ from secantus_server.wire.message import Message
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import UnitOfWork
+    from secantus_server.sessions.retryable import RetryableWrite
+    from secantus_server.sessions.transactions import SessionTransaction
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +38,9 @@ class Request:
         body: the command document.
         work: the unit of work, through which it reads and writes.
         session: the UUID of its logical session, or None.
+        transaction: the session's multi-document transaction that it is a statement of, or None.
+        retry: the retryable write that it runs as, or None.
+        statement: the position of the running statement in the command.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
         next_body: set by a command that sends further replies without further requests (exhaust).
@@ -50,6 +55,9 @@ class Request:
     body: dict[str, Any] = field(init=False)
     work: UnitOfWork = field(init=False)
     session: bytes | None = None
+    transaction: SessionTransaction | None = None
+    retry: RetryableWrite | None = None
+    statement: int = 0
     next_body: dict[str, Any] | None = None
     seconds: float = 0.0
     is_slow: bool | None = None
@@ -58,12 +66,23 @@ class Request:
 
     def __post_init__(self) -> None:
         self.body = self.message.body
-        self.work = self.services.work
+        self.work = self.services.work if self.transaction is None else self.transaction.work
 
     @property
     def sequences(self) -> dict[str, list[bytes]]:
         """The document sequences of the message."""
         return self.message.sequences
+
+    def statement_id(self, index: int) -> int:
+        """Return the id of a statement of a retryable write.
+
+        Arguments:
+            index: its position in the command.
+        """
+        ids, first = self.body.get("stmtIds"), self.body.get("stmtId")
+        if type(ids) is list:
+            return int(ids[index])
+        return index + int(first or 0)
 
     @property
     def now(self) -> Date:

@@ -12,7 +12,6 @@ from secantus_server.dispatch.connections import Connections
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.observer import Observer
 from secantus_server.dispatch.operations import Operations
-from secantus_server.oplog.write_signal import WriteSignal
 from secantus_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,9 +20,11 @@ if TYPE_CHECKING:
     from secantus_server.diagnostics.counters import Counters
     from secantus_server.diagnostics.log import Log
     from secantus_server.dispatch.topology import Topology
-    from secantus_server.dispatch.unit_of_work import UnitOfWork
+    from secantus_server.dispatch.unit_of_work import SessionWork, UnitOfWork
     from secantus_server.oplog.oplog import Oplog
+    from secantus_server.oplog.write_signal import WriteSignal
     from secantus_server.sessions.registry import SessionRegistry
+    from secantus_server.sessions.transactions import SessionTransaction
     from secantus_server.storage import Engine, StorageError
 
 
@@ -36,7 +37,9 @@ class Services:
         parameters: the values set by setParameter; replaced as a whole, since snapshots keep the dict.
         connections: the connected clients.
         interceptors: the actions before and after commands.
+        writes: tells waiting readers of commits.
         work: the unit of work outside multi-document transactions; `server.py` sets it.
+        open_transaction: begins a session's transaction with its first statement; `server.py` sets it.
         observer: selects the commands to profile and log.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
         started: the start time on the monotonic clock.
@@ -56,11 +59,12 @@ class Services:
     counters: Counters
     log: Log
     request_stop: Callable[[], None]
-    writes: WriteSignal = field(default_factory=WriteSignal)
     parameters: dict[str, Any] = field(default_factory=dict)
     connections: Connections = field(default_factory=Connections)
     interceptors: Interceptors = field(default_factory=Interceptors)
     work: UnitOfWork = field(init=False)
+    open_transaction: Callable[[SessionTransaction], SessionWork] = field(init=False)
+    writes: WriteSignal = field(init=False)
     observer: Observer = field(init=False)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     started: float = field(init=False)
@@ -69,6 +73,7 @@ class Services:
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
+        self.writes = self.oplog.signal
         self.observer = Observer(self.clock, self.interceptors.refresh)
 
     def started_at(self) -> Date:

@@ -7,13 +7,17 @@ unit of work that commits every write.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from secantus_server.catalog.changes import CatalogChanges
+from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Change, Entry
+from secantus_server.sessions.namespace_locks import Namespace
+from secantus_server.sessions.retryable import Executed, RetryableWrite
+from secantus_server.sessions.transactions import OpenWork
 from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
 if TYPE_CHECKING:
@@ -40,12 +44,27 @@ class MissingCollection(Exception):
         self.name = name
 
 
+class Retried(NamedTuple):
+    """Statements of a retryable write, to be recorded with the commit of what they wrote.
+
+    Arguments:
+        session: the bytes of the session's UUID.
+    """
+
+    session: bytes
+    write: RetryableWrite
+    executed: Executed
+
+
 class StagedWrites(Protocol):
     """The documents of one collection written by a transaction."""
 
     identity: bytes
     replicated: bool
     changes: list[Change]
+
+    def save_multikey_flags(self) -> None:
+        """Store the flags of the indexes that the documents made multikey."""
 
     def before_commit(self) -> None:
         """Write the data that must be committed with the documents."""
@@ -55,6 +74,9 @@ class StagedWrites(Protocol):
 
     def commit_failed(self) -> None:
         """Undo the notes that `before_commit` made in memory."""
+
+    def absorb(self, later: StagedWrites) -> None:
+        """Take over the counts of a later writer of the same collection and transaction, which does not take part in the commit."""
 
 
 class ReadTransaction(Protocol):
@@ -83,16 +105,29 @@ class Transaction:
         catalog: the catalog as the transaction sees it.
     """
 
-    __slots__ = ("catalog", "entries", "unit", "writes")
+    __slots__ = ("catalog", "entries", "retried", "unit", "writes")
 
     #: The staged changes of the catalog; None except in a `CatalogTransaction`.
     changes: CatalogChanges | None = None
+    #: Whether this is a statement of a session's multi-document transaction.
+    in_session = False
 
     def __init__(self, unit: RecoveryUnit, catalog: CatalogView) -> None:
         self.unit = unit
         self.catalog = catalog
         self.entries: list[Entry] = []
         self.writes: list[StagedWrites] = []
+        #: The statements of a retryable write that the commit executes.
+        self.retried: Retried | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a statement that can be split should continue in a new transaction."""
+        return self.unit.is_large
+
+    def creates(self, collection: Collection) -> bool:
+        """Return whether the transaction creates or replaces this collection, so that no other one sees it."""
+        return self.changes is not None
 
     def log(self, entry: Entry) -> None:
         """Stage an oplog entry, placed before those of documents."""
@@ -131,9 +166,18 @@ class UnitOfWork(Protocol):
             CommandError: the body's error, after which nothing is committed; 14031 OutOfDiskSpace if the store has no room.
         """
 
-    def change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False) -> T:
+    def change_catalog(
+        self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
+    ) -> T:
         """Run a body that changes the catalog, as `write` does; catalog changes are serialised.
 
+        A change of a collection waits for the sessions' open transactions that use it.
+
         Arguments:
-            exclusive: also exclude all other transactions.
+            exclusive: also exclude all other transactions, except those that a session has left open.
+            namespaces: the collections that an exclusive change concerns.
         """
+
+
+class SessionWork(UnitOfWork, OpenWork, Protocol):
+    """The unit of work inside a session's transaction."""

@@ -132,7 +132,7 @@ class Listener:
         for connection in connections:
             if connection.peek_closed():
                 operation = running[connection.client.connection_id]
-                operation.killed = CommandError(279, "operation was interrupted because a client disconnected")
+                operation.interrupt(CommandError(279, "operation was interrupted because a client disconnected"))
 
     def connections(self) -> list[ClientInfo]:
         """Return the connected clients."""

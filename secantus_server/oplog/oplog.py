@@ -17,14 +17,20 @@ from secantus_server.bson import RawDocument, encode, make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import append, append_changes, append_transaction, entries_of, transaction_operations
-from secantus_server.storage import OPLOG, Engine, RecoveryUnit
+from secantus_server.oplog.undone import UndoneTimes
+from secantus_server.oplog.write_signal import WriteSignal
+from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
 
 # The oldest rows are removed beyond this number of rows, or beyond MAX_BYTES.
 MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
-# The byte limit of an in-memory store: nothing can read the oplog of a previous process there.
-MAX_BYTES_IN_MEMORY = 8 * 1024 * 1024
+# The byte limit of an in-memory store, where a change stream may fall behind by two documents of the largest size.
+MAX_BYTES_IN_MEMORY = 40 * 1024 * 1024
+# The row of `meta` that says that entries were removed, so that the oldest entry is not the first one ever.
+TRIMMED = b"oplog.trimmed"
+# The row of `meta` with the newest time of a store whose newest entries a restore has removed.
+NEWEST = b"oplog.newest"
 
 
 # The maximum size of the operations in one `applyOps` entry.
@@ -76,6 +82,9 @@ class Oplog:
     no lock.
     `_trimming` keeps two threads from removing the same rows.
 
+    `signal` is told of each commit before it becomes the newest one, so that a reader who has heard of nothing has missed nothing up to
+    `newest`.
+
     Arguments:
         enabled: False for a standalone server, which has no oplog.
     """
@@ -85,16 +94,73 @@ class Oplog:
         self._clock = clock
         self._enabled = enabled
         self._lock = Lock()
+        self.signal = WriteSignal()
         self._trimming = Lock()
         self.seconds, self._increment = self._newest()
         self.newest = Timestamp(self.seconds, self._increment)
         self._untrimmed_bytes = 0
+        #: The time of a removed entry, as a 64-bit number; who has not read up to it has missed entries.
+        self.trimmed_to = 0
+        #: How often a snapshot was restored.
+        self.restores = 0
+        self._undone = UndoneTimes()
         engine.call_when_crowded(self.trim_if_large)
 
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
-        return (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
+            remembered = unit.get(META, NEWEST)
+        newest = (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
+        return newest if remembered is None else max(newest, struct.unpack(">II", remembered))
+
+    def is_undone(self, stamp: int) -> bool:
+        """Return whether a restore has undone what was written at a time, a 64-bit number."""
+        return stamp in self._undone
+
+    def settled_stamp(self) -> int:
+        """Return the newest timestamp as a 64-bit number, after the end of a commit that is being published.
+
+        For a thread with exclusive access to the store.
+        """
+        with self._lock:
+            return self.newest_stamp
+
+    def note_restore(self, kept: int) -> None:
+        """Note that everything written after a time was undone. Time goes on: the next entry has a later time than any before.
+
+        Arguments:
+            kept: the newest time that remains, as a 64-bit number.
+        """
+        with self._lock:
+            if self.newest_stamp == kept:
+                return
+            self._undone.add(kept, self.newest_stamp)
+            # Advance by one, so that a resume token of the present differs from one that was given before the restore.
+            self._increment += 1
+            self.newest = make_timestamp(self.seconds, self._increment)
+            self.restores += 1
+            self._remember_newest()
+
+    def _remember_newest(self) -> None:
+        """Keep the newest time of a directory, whose newest entry is older after a restore."""
+        if not self._engine.in_memory:
+            with self._engine.transaction() as unit:
+                unit.put(META, NEWEST, self.newest_stamp.to_bytes(8, "big"))
+
+    @property
+    def newest_stamp(self) -> int:
+        """The newest timestamp as a 64-bit number."""
+        newest = self.newest
+        return newest.time << 32 | newest.inc
+
+    def history_begins_at(self, unit: RecoveryUnit) -> int:
+        """Return the oldest time, as a 64-bit number, from which on a transaction sees every entry; 0 if none was ever removed."""
+        if unit.get(META, TRIMMED) is None:
+            return 0
+        entries = unit.scan(OPLOG, b"", None)
+        oldest = next(entries, None)
+        entries.close()
+        return self.newest_stamp + 1 if oldest is None else int.from_bytes(oldest[0], "big")
 
     def timestamp_in(self, unit: RecoveryUnit) -> Timestamp:
         """Return the timestamp of the newest entry visible to a transaction."""
@@ -118,6 +184,7 @@ class Oplog:
             count += len(changes)
         if not self._enabled or not count:
             unit.commit()
+            self.signal.publish(entries, writes)
             return
         with self._lock:
             now_ms = self._clock.now_ms()
@@ -132,6 +199,7 @@ class Oplog:
                     written += append_changes(unit, identity, changes, stamp, now_ms)
                     stamp += len(changes)
             unit.commit()
+            self.signal.publish(entries, writes)
             self._advance(seconds, increment + count - 1, written)
 
     def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin) -> None:
@@ -160,6 +228,7 @@ class Oplog:
             seconds, increment = self._next(now_ms)
             append_transaction(unit, fields, parts, seconds << 32 | increment, now_ms)
             unit.commit()
+            self.signal.publish(entries, writes)
             self._advance(seconds, increment + len(parts) - 1, sum(map(len, parts)))
 
     def _next(self, now_ms: int) -> tuple[int, int]:
@@ -181,10 +250,11 @@ class Oplog:
     @property
     def is_large(self) -> bool:
         """Whether enough was written since the last trim to make another one worthwhile."""
-        return self._untrimmed_bytes > self._max_bytes // 2
+        return self._untrimmed_bytes > self.max_bytes // 2
 
     @property
-    def _max_bytes(self) -> int:
+    def max_bytes(self) -> int:
+        """The size from which on the oldest entries are removed."""
         return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
 
     def trim_if_large(self) -> None:
@@ -206,6 +276,8 @@ class Oplog:
             if last is not None:
                 with self._engine.transaction() as unit:
                     unit.truncate(OPLOG, b"", last + b"\0")
+                    unit.put(META, TRIMMED, b"")
+                self.trimmed_to = int.from_bytes(last, "big")
         finally:
             self._trimming.release()
 
@@ -214,7 +286,7 @@ class Oplog:
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
-            if number and (number >= MAX_ROWS or size > self._max_bytes):
+            if number and (number >= MAX_ROWS or size > self.max_bytes):
                 return key
         return None
 

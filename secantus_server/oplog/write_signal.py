@@ -1,39 +1,175 @@
-"""Lets a tailable cursor wait for the next write."""
+"""Tells the readers of the oplog and of capped collections that something was written where they look.
+
+A reader has a `Watch` on a namespace. It arms the watch, reads, and if it has found nothing it waits: a commit on the namespace that
+follows the arming ends the wait. A watch that is not armed costs a writer nothing, and one on another namespace is not looked at, so that
+writers do not pay for idle readers.
+"""
 
 from __future__ import annotations
 
-from secantus_server.system.conditions import Condition
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.system._threads import Lock
+
+# The namespaces of this many collections are remembered by their identities.
+_MAX_NAMES = 4096
+
+
+class Watch:
+    """A reader's interest in the commits of one namespace. One thread at a time uses it.
+
+    Threads: the signal's lock guards `stale`. `_woken` is held while the watch is armed and nothing was written; releasing it ends a wait.
+
+    Arguments:
+        signal: the signal to register with.
+        db: the database, or "" for all.
+        name: the collection, or "" for the whole database.
+    """
+
+    __slots__ = ("_signal", "_woken", "db", "name", "stale")
+
+    def __init__(self, signal: WriteSignal, db: str = "", name: str = "") -> None:
+        self._signal = signal
+        self._woken = Lock()
+        self.db = db
+        self.name = name
+        #: Whether something may have been written since the watch was armed.
+        self.stale = True
+
+    def arm(self) -> None:
+        """Watch for the commits that follow; call it before reading."""
+        self._signal.arm(self)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for a commit since the watch was armed; return whether there was one, or a call of `wake`, in time."""
+        if not self._woken.acquire(timeout=max(timeout_s, 0)):
+            return False
+        self._woken.release()
+        return True
+
+    def wake(self) -> None:
+        """End the wait of another thread."""
+        self._signal.disarm(self)
+
+    close = wake
+
+    def hold(self) -> None:
+        """Forget earlier commits; the signal's lock is held."""
+        if self.stale:
+            self._woken.acquire(blocking=False)
+            self.stale = False
+
+    def spring(self) -> None:
+        """Note a commit; the signal's lock is held."""
+        if not self.stale:
+            self.stale = True
+            self._woken.release()
 
 
 class WriteSignal:
-    """Counts commits and wakes who waits for one.
+    """The armed watches of one server.
 
-    Threads: `_condition` guards `_waiting` and `_count`.
+    Threads: `_lock` guards `_armed` and the watches in it. Writers look into `_armed` without the lock: a watch armed later than their look
+    belongs to a reader that sees their commit.
     """
 
     def __init__(self) -> None:
-        self._condition = Condition()
-        self._waiting = 0
-        self._count = 0
+        self._lock = Lock()
+        # Database -> collection -> watches; "" stands for all.
+        self._armed: dict[str, dict[str, dict[Watch, None]]] = {}
+        self._names: dict[bytes, tuple[str, str]] = {}
         self._closed = False
 
-    def notify(self) -> None:
-        """A commit happened. Costs nothing where nobody waits."""
-        if self._waiting:
-            with self._condition:
-                self._count += 1
-                self._condition.notify_all()
+    def watch(self, db: str = "", name: str = "") -> Watch:
+        """Return a watch on a collection, on a database, or on everything."""
+        return Watch(self, db, name)
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait for the next commit, for so long at most."""
-        with self._condition:
-            seen = self._count
-            self._waiting += 1
-            self._condition.wait_for(lambda: self._closed or self._count != seen, min(timeout_s, 0.05))
-            self._waiting -= 1
+    def arm(self, watch: Watch) -> None:
+        """Register a watch; see `Watch.arm`."""
+        with self._lock:
+            if self._closed:
+                watch.spring()
+                return
+            watch.hold()
+            self._armed.setdefault(watch.db, {}).setdefault(watch.name, {})[watch] = None
+
+    def disarm(self, watch: Watch) -> None:
+        """Remove a watch and end its wait."""
+        with self._lock:
+            names = self._armed.get(watch.db, {})
+            names.get(watch.name, {}).pop(watch, None)
+            self._forget_if_empty(watch.db, watch.name)
+            watch.spring()
+
+    def publish(self, commands: Iterable[Any], writes: Sequence[tuple[bytes, Any]]) -> None:
+        """Note a commit. Call it after the commit, and before its timestamp becomes the newest one.
+
+        Arguments:
+            commands: the changes of collections and databases, with their `namespace` "db.$cmd".
+            writes: the changes of documents, by the BSON document of a collection's `ns` and `ui`.
+        """
+        armed = self._armed
+        if not armed:
+            return
+        for identity, changes in writes:
+            if changes:
+                db, name = self._namespace(identity)
+                if "" in armed or db in armed:
+                    self._spring(db, name)
+        for command in commands:
+            self._spring_database(command.namespace.partition(".")[0])
+
+    def publish_all(self) -> None:
+        """Note a commit that may concern every namespace."""
+        with self._lock:
+            self._spring_everything()
 
     def close(self) -> None:
         """Wake everybody for good."""
-        with self._condition:
+        with self._lock:
             self._closed = True
-            self._condition.notify_all()
+            self._spring_everything()
+
+    def _namespace(self, identity: bytes) -> tuple[str, str]:
+        known = self._names.get(identity)
+        if known is None:
+            db, _, name = decode(identity)["ns"].partition(".")
+            if len(self._names) >= _MAX_NAMES:
+                self._names.clear()
+            known = self._names[identity] = (db, name)
+        return known
+
+    def _spring(self, db: str, name: str) -> None:
+        with self._lock:
+            for place in (("", ""), (db, ""), (db, name)):
+                names = self._armed.get(place[0])
+                watches = None if names is None else names.pop(place[1], None)
+                if watches is not None:
+                    for watch in watches:
+                        watch.spring()
+                    self._forget_if_empty(*place)
+
+    def _spring_database(self, db: str) -> None:
+        with self._lock:
+            for place in ("", db):
+                for watches in self._armed.pop(place, {}).values():
+                    for watch in watches:
+                        watch.spring()
+
+    def _spring_everything(self) -> None:
+        for names in self._armed.values():
+            for watches in names.values():
+                for watch in watches:
+                    watch.spring()
+        self._armed.clear()
+
+    def _forget_if_empty(self, db: str, name: str) -> None:
+        names = self._armed.get(db)
+        if names is None:
+            return
+        if not names.get(name, True):
+            del names[name]
+        if not names:
+            del self._armed[db]

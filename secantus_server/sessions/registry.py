@@ -5,12 +5,29 @@ https://www.mongodb.com/docs/manual/reference/server-sessions/
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from typing import Any
+
+from bson.binary import Binary
 
 from secantus_server.clock import Clock
-from secantus_server.sessions.retryable import RetryLog
+from secantus_server.sessions.retryable import RetryableWrite, RetryLog
+from secantus_server.sessions.transactions import Transactions
 
 TIMEOUT_MINUTES = 30
+
+# The user digest of a session without authentication: the SHA-256 of an empty name.
+NOBODY = hashlib.sha256(b"").digest()
+
+
+def session_document(session: bytes) -> dict[str, Any]:
+    """Return a session's id as the oplog and `$listSessions` show it.
+
+    Arguments:
+        session: the bytes of its UUID.
+    """
+    return {"id": Binary(session, 4), "uid": Binary(NOBODY, 0)}
 
 
 class SessionRegistry:
@@ -23,6 +40,7 @@ class SessionRegistry:
         self._clock = clock
         self._last_used_ms: dict[bytes, int] = {}
         self.retries = RetryLog()
+        self.transactions = Transactions()
 
     def use(self, session: bytes) -> None:
         """Record a use of a session; an unknown session is started.
@@ -32,11 +50,22 @@ class SessionRegistry:
         """
         self._last_used_ms[session] = self._clock.now_ms()
 
+    def resume(self, writes: dict[bytes, RetryableWrite]) -> None:
+        """Take over the sessions of an earlier process that have retryable writes.
+
+        Arguments:
+            writes: the newest write of each.
+        """
+        self.retries.load(writes)
+        for session in writes:
+            self.use(session)
+
     def end(self, sessions: Iterable[bytes]) -> None:
         """Forget sessions."""
         for session in sessions:
             self._last_used_ms.pop(session, None)
             self.retries.forget(session)
+            self.transactions.end(session)
 
     def forget_all_but(self, kept: frozenset[bytes]) -> None:
         """Forget all sessions except these."""

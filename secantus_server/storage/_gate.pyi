@@ -14,13 +14,17 @@ class Gate:
     entered: int
     closed: bool
     units: list[Any]
+    idle: list[Any]
     changed: int
     def __new__(cls, waits: Waits) -> Self: ...
     def wake_at(self, changed: int, wake: Callable[[], object]) -> None:
         """Call `wake` once when `changed` reaches a value, in the committing thread."""
     def is_held(self) -> bool:
         """Return whether this thread has an open transaction."""
-    def close(self, timeout: float | None, aborts_idle: bool = True) -> None:
+    def close(self, timeout: float | None) -> None:
         """Block new transactions and wait for the running ones to end."""
+    def abort_idle(self) -> None:
+        """Roll back the transactions that are open while no command uses them."""
+
     def open(self) -> None:
         """Let new transactions begin."""

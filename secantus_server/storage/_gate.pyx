@@ -40,6 +40,13 @@ cdef class Gate:
         self.entered += 1
         return 0
 
+    cdef int enter_again(self) except -1:
+        """Enter with an idle transaction; wait while the gate is closed."""
+        while self.closed and not self._may_pass():
+            self.waits.wait_for(lambda: not self.closed)
+        self.running += 1
+        return 0
+
     cdef int leave(self) except -1:
         """Leave at the end of a transaction."""
         self.running -= 1
@@ -73,12 +80,11 @@ cdef class Gate:
         me = get_ident()
         return any(unit.in_transaction and unit.thread == me for unit in self.units)
 
-    def close(self, timeout, bint aborts_idle=True):
-        """Block new transactions and wait for the running ones to end.
+    def close(self, timeout):
+        """Block new transactions and wait for the running ones to end or to be left; those that are left stay open.
 
         Arguments:
             timeout: seconds to wait, or None to wait indefinitely.
-            aborts_idle: roll back the transactions that are open while no command uses them; otherwise wait for them, too.
 
         Raises StorageError on timeout, or the error of this thread's interrupted operation; the gate is reopened in both cases.
         """
@@ -87,14 +93,17 @@ cdef class Gate:
         self.closed = True
         done = False
         try:
-            done = self.waits.wait_for(lambda: self.running == 0 and (aborts_idle or not self.idle), timeout)
+            done = self.waits.wait_for(lambda: self.running == 0, timeout)
         finally:
             if not done:
                 self.open()
         if not done:
             raise StorageError(
-                f"Could not get exclusive access to the store: {self.running + len(self.idle)} transactions were still open after "
+                f"Could not get exclusive access to the store: {self.running} transactions were still open after "
                 f"{timeout:g} s.", 262)
+
+    def abort_idle(self):
+        """Roll back the transactions that are open while no command uses them; for the thread that has closed the gate."""
         for unit in self.idle[:]:
             unit.abort()
 

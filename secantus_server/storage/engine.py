@@ -172,7 +172,7 @@ class Engine:
         with self._purge_lock, self._exclusive_lock:
             if self._closed:
                 return
-            with self.exclusive(_CLOSE_TIMEOUT):
+            with self.exclusive(_CLOSE_TIMEOUT, aborts_idle=True):
                 self._closed = True
                 self._connection.retire()
             if self.in_memory:
@@ -221,21 +221,23 @@ class Engine:
             self.release(unit)
 
     @contextmanager
-    def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = True) -> Iterator[None]:
+    def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = False) -> Iterator[None]:
         """Provide exclusive access for a block: wait until no transaction runs, and block new ones. It nests.
 
         Arguments:
             timeout: seconds to wait, or None to wait indefinitely.
-            aborts_idle: roll back transactions that are open between two commands; otherwise wait for their end, too.
+            aborts_idle: roll back transactions that are open between two commands; otherwise they stay open.
 
         Raises StorageError if the running transactions do not end in time; AssertionError if the caller has one; the error of
         `check_waiting` if this thread's operation is interrupted.
         """
         with self._waits.hold(self._exclusive_lock):
             if self._exclusive_depth == 0:
-                self._gate.close(timeout, aborts_idle)
+                self._gate.close(timeout)
             self._exclusive_depth += 1
             try:
+                if aborts_idle:
+                    self._gate.abort_idle()
                 yield
             finally:
                 self._exclusive_depth -= 1
@@ -446,8 +448,8 @@ class Engine:
         return True
 
     def push_snapshot(self) -> Snapshot:
-        """Take a snapshot inside the open ones. Waits until no transaction runs."""
-        with self.exclusive(), self.transaction() as unit:
+        """Take a snapshot inside the open ones. Waits until no transaction runs, and aborts those open between two commands."""
+        with self.exclusive(aborts_idle=True), self.transaction() as unit:
             return self._snapshots.push(unit, self._idents.next)
 
     def pop_snapshot(self, snapshot: Snapshot) -> None:
@@ -470,8 +472,11 @@ class Engine:
         return self._snapshots.values_at(snapshot)
 
     def restore(self, snapshot: Snapshot) -> Restored:
-        """Restore the store to a snapshot, which stays open; later snapshots end. Waits until no transaction runs."""
-        with self.exclusive():
+        """Restore the store to a snapshot, which stays open; later snapshots end.
+
+        Waits until no transaction runs, and aborts those open between two commands.
+        """
+        with self.exclusive(aborts_idle=True):
             self._snapshots.unwind(snapshot)
             if snapshot.is_clean(self._idents.next):
                 return NOTHING_RESTORED

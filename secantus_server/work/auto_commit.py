@@ -5,16 +5,27 @@ As in MongoDB, the writes of earlier statements remain when a statement fails, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from secantus_server.catalog.catalog import Catalog
+from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.view import CatalogView
-from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, CatalogTransaction, Check, MissingCollection, Transaction
+from secantus_server.dispatch.unit_of_work import (
+    OUT_OF_SPACE,
+    CatalogTransaction,
+    Check,
+    MissingCollection,
+    StagedWrites,
+    Transaction,
+)
 from secantus_server.errors import CommandError
+from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
+from secantus_server.work.retried import note_retried, store_retried
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
@@ -24,6 +35,26 @@ AnyTransaction = TypeVar("AnyTransaction", bound=Transaction)
 
 # Attempts of a write that does not fit the cache: other transactions may have filled it.
 CACHE_TRIES = 3
+# The wait for the end of an open transaction before a conflicting write is tried again: at first, and at most. An end wakes it earlier; the
+# other transaction may also be one that is not a session's.
+FIRST_WAIT_S = 0.001
+LONGEST_WAIT_S = 0.1
+
+
+class _Conflict(Exception):
+    """A change of the catalog conflicts with an open transaction, whose end it must await without its locks."""
+
+
+class _InUse(Exception):
+    """A change of the catalog must wait for open transactions.
+
+    Arguments:
+        namespaces: the collections to be changed.
+    """
+
+    def __init__(self, namespaces: list[Namespace]) -> None:
+        super().__init__(namespaces)
+        self.namespaces = namespaces
 
 
 class Reading:
@@ -38,7 +69,7 @@ class Reading:
     def __enter__(self) -> Reading:
         self.unit = self._engine.acquire()
         try:
-            self.resume()
+            self.catalog = self._catalog.begin(self.unit)
         except BaseException:
             self._engine.release(self.unit)
             raise
@@ -53,8 +84,7 @@ class Reading:
 
     def resume(self) -> None:
         """Begin a transaction on the current state."""
-        self.unit.begin()
-        self.catalog = self._catalog.view
+        self.catalog = self._catalog.begin(self.unit)
 
 
 class AutoCommit:
@@ -67,6 +97,7 @@ class AutoCommit:
         self._services = services
         self._engine = services.engine
         self._catalog = services.catalog
+        self._locks = services.sessions.transactions.namespaces
 
     def reading(self) -> Reading:
         """See `UnitOfWork.reading`."""
@@ -78,11 +109,33 @@ class AutoCommit:
             self._engine.relieve()
         return self._run(Transaction, body, check)
 
-    def change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False) -> T:
+    def change_catalog(
+        self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
+    ) -> T:
         """See `UnitOfWork.change_catalog`."""
-        if exclusive:
-            with self._engine.exclusive():
-                return self.change_catalog(body, check)
+        wanted, conflicts = list(namespaces), 0
+        while True:
+            try:
+                with ExitStack() as held:
+                    if wanted:
+                        held.enter_context(self._locks.change(wanted, check))
+                    if exclusive:
+                        held.enter_context(self._engine.exclusive())
+                    return self._change_catalog(body, check)
+            # Wait for open transactions without the locks and without exclusive access: they need both to end.
+            except _InUse as used:
+                wanted = list({*wanted, *used.namespaces})
+            except _Conflict:
+                conflicts += 1
+                self._wait(conflicts)
+
+    def _change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check) -> T:
+        """Change the catalog unless an open transaction uses one of the collections.
+
+        Raises:
+            _InUse: if one does.
+            _Conflict: if one has written the same part of the catalog.
+        """
         if self._engine.was_full:
             self._engine.make_room()
         if self._engine.is_crowded():
@@ -101,14 +154,13 @@ class AutoCommit:
 
     def _run(self, make: Callable[[RecoveryUnit, CatalogView], AnyTransaction], body: Callable[[AnyTransaction], T], check: Check) -> T:
         """Run a body, retrying until it commits or fails."""
-        too_large, has_made_room = 0, False
+        too_large, conflicts, has_made_room = 0, 0, False
         unit = self._engine.acquire()
         try:
             while True:
                 check()
                 try:
-                    unit.begin()
-                    transaction = make(unit, self._catalog.view)
+                    transaction = make(unit, self._catalog.begin(unit))
                     result = body(transaction)
                     self._commit(transaction)
                     return result
@@ -117,6 +169,11 @@ class AutoCommit:
                     too_large += isinstance(error, CacheTooSmall)
                     if too_large == CACHE_TRIES:
                         raise
+                    unit.rollback()
+                    if make is CatalogTransaction and self._services.sessions.transactions.open:
+                        raise _Conflict from None
+                    conflicts += 1
+                    self._wait(conflicts)
                 except MissingCollection as missing:
                     unit.rollback()
                     create_collection(self._services, missing.db, missing.name, {}, if_missing=True)
@@ -130,6 +187,12 @@ class AutoCommit:
         finally:
             self._engine.release(unit)
 
+    def _wait(self, conflicts: int) -> None:
+        """Wait after a write conflict while sessions have open transactions: one of them may have written the document."""
+        transactions = self._services.sessions.transactions
+        if transactions.open:
+            transactions.wait_for_end(min(FIRST_WAIT_S * 2**conflicts, LONGEST_WAIT_S))
+
     def _make_room(self, unit: RecoveryUnit) -> bool:
         if unit.in_transaction:
             unit.rollback()
@@ -140,20 +203,39 @@ class AutoCommit:
         writes, changes = [one for one in transaction.writes if one.changes], transaction.changes
         if not writes and not transaction.entries and changes is None:
             return
+        claimed: list[Namespace] = []
+        if changes is not None:
+            claimed = changes.namespaces
+            if not self._locks.try_change(claimed):
+                raise _InUse(claimed)
+        try:
+            self._apply(transaction, writes, changes)
+        finally:
+            if claimed:
+                self._locks.end_change(claimed)
+
+    def _apply(self, transaction: Transaction, writes: list[StagedWrites], changes: CatalogChanges | None) -> None:
+        """Commit to the store and the oplog, and then to memory."""
         begun = 0
         try:
             for one in writes:
                 begun += 1
                 one.before_commit()
             logged = [(one.identity, one.changes) for one in writes if one.replicated]
-            self._services.oplog.commit(transaction.unit, transaction.entries, logged)
+            if transaction.retried is not None:
+                store_retried(self._services, transaction.unit, transaction.retried)
+            if changes is None:
+                self._services.oplog.commit(transaction.unit, transaction.entries, logged)
+            else:
+                with self._catalog.applying(changes):
+                    self._services.oplog.commit(transaction.unit, transaction.entries, logged)
         except BaseException:
             for one in writes[:begun]:
                 one.commit_failed()
             raise
-        if changes is not None:
-            self._catalog.apply(changes)
         for one in writes:
             one.after_commit()
-        if writes:
-            self._services.writes.notify()
+        if transaction.retried is not None:
+            note_retried(self._services, transaction.retried)
+        if len(logged) != len(writes):
+            self._services.writes.publish((), [(one.identity, one.changes) for one in writes if not one.replicated])

@@ -13,24 +13,31 @@ from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.names import check_new_collection_name
 from secantus_server.dispatch.services import Services
-from secantus_server.dispatch.unit_of_work import CatalogTransaction
+from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
 from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
+from secantus_server.work.oplog_collection import check_not_oplog
 
 
-def create_collection(services: Services, db: str, name: str, options: dict[str, Any], *, if_missing: bool = False) -> Collection:
+def create_collection(
+    services: Services, db: str, name: str, options: dict[str, Any], *, if_missing: bool = False, work: UnitOfWork | None = None
+) -> Collection:
     """Create a collection with its index on `_id`, or a view.
 
     Arguments:
         if_missing: return an existing collection of this name unchanged.
+        work: the unit of work that creates it; None for one of its own.
 
     Raises:
         CommandError: 48 NamespaceExists, 73 InvalidNamespace.
     """
     check_new_collection_name(db, name)
+    if services.settings.replica_set:
+        check_not_oplog(db, name)
     check_database_case(services.catalog, db)
-    if if_missing and (recalled := recall(services, db, name)) is not None:
+    work = services.work if work is None else work
+    if if_missing and work is services.work and (recalled := recall(services, db, name)) is not None:
         return recalled
 
     def body(transaction: CatalogTransaction) -> Collection:
@@ -44,7 +51,7 @@ def create_collection(services: Services, db: str, name: str, options: dict[str,
         transaction.log(Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options})))
         return collection
 
-    return services.work.change_catalog(body, services.operations.check_waiting)
+    return work.change_catalog(body, services.operations.check_waiting)
 
 
 def recall(services: Services, db: str, name: str) -> Collection | None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.transaction_numbers import executed_before
 from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, Transaction
 from secantus_server.errors import CommandError
+from secantus_server.sessions.retryable import Executed
 from secantus_server.storage import StorageError
+from secantus_server.work.retried import stage_executed
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import WriteErrors, writable, write_error
 
@@ -28,10 +31,43 @@ def insert_documents(
     Returns:
         the number of inserted documents, and the write errors.
     """
+    if request.retry is not None and request.retry.executed:
+        return _insert_remaining(request, name, documents, ordered, bypass_validation)
+    return _insert_run(request, name, documents, 0, len(documents), ordered, bypass_validation)
+
+
+def _insert_remaining(
+    request: Request, name: str, documents: list[bytes], ordered: bool, bypass_validation: bool
+) -> tuple[int, WriteErrors]:
+    """Insert the documents of a retryable write that were not inserted when it was sent before; count the others as inserted."""
     total, position = 0, 0
     errors: WriteErrors = []
     while position < len(documents) and not (errors and ordered):
-        chunk = _Chunk(request, name, documents, position, ordered, bypass_validation)
+        done, stop = _executed(request, position), position + 1
+        while stop < len(documents) and _executed(request, stop) == done:
+            stop += 1
+        if done:
+            total += stop - position
+        else:
+            count, failed = _insert_run(request, name, documents, position, stop, ordered, bypass_validation)
+            total, errors = total + count, [*errors, *failed]
+        position = stop
+    return total, errors
+
+
+def _executed(request: Request, index: int) -> bool:
+    """Return whether the document at this position was inserted before."""
+    return executed_before(request, request.statement + index, "insert") is not None
+
+
+def _insert_run(
+    request: Request, name: str, documents: list[bytes], start: int, stop: int, ordered: bool, bypass_validation: bool
+) -> tuple[int, WriteErrors]:
+    """Insert the documents at [start, stop)."""
+    total, position = 0, start
+    errors: WriteErrors = []
+    while position < stop and not (errors and ordered):
+        chunk = _Chunk(request, name, documents, position, stop, ordered, bypass_validation)
         try:
             total += request.work.write(chunk.run, request.operation.check)
             errors += chunk.errors
@@ -49,11 +85,17 @@ def insert_documents(
 class _Chunk:
     """The documents of one transaction; `reached` is the index of the first document after them."""
 
-    def __init__(self, request: Request, name: str, documents: list[bytes], start: int, ordered: bool, bypass_validation: bool) -> None:
+    def __init__(
+        self, request: Request, name: str, documents: list[bytes], start: int, stop: int, ordered: bool, bypass_validation: bool
+    ) -> None:
         self._request = request
         self._name = name
         self._documents = documents
         self._start = self.reached = start
+        # A retryable write ends its transaction after a failed document, since the log records consecutive statements.
+        has_ids = request.retry is not None and type(request.body.get("stmtIds")) is list
+        self._stop = start + 1 if has_ids else min(start + CHUNK, stop)
+        self._ends_at_error = ordered or request.retry is not None
         self._ordered = ordered
         self._bypass_validation = bypass_validation
         self.errors: WriteErrors = []
@@ -67,9 +109,9 @@ class _Chunk:
         collection = writable(transaction, self._request.db, self._name)
         writer = open_writer(services, transaction, collection, bypass_validation=self._bypass_validation)
         self.errors = []
-        position, stop, count = self._start, min(self._start + CHUNK, len(self._documents)), 0
+        position, stop, count = self._start, self._stop, 0
         operation = self._request.operation
-        while position < stop and not transaction.unit.is_large:
+        while position < stop and not transaction.is_large:
             if position > self._start and (interruption := _interruption(operation)) is not None:
                 self.interruption = interruption
                 break
@@ -83,15 +125,22 @@ class _Chunk:
                     break
                 self.errors.append(write_error(reached, error))
                 position += 1
-                if self._ordered:
+                if self._ends_at_error:
                     break
         self.reached = position
+        if self._request.retry is not None and count:
+            self._record(transaction, count)
         return count
 
     def refused(self, error: CommandError) -> WriteErrors:
         """Return the write errors after the store ran out of space: no document of the chunk was inserted."""
-        stop = self.reached = min(self._start + CHUNK, len(self._documents))
+        stop = self.reached = self._stop
         return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
+
+    def _record(self, transaction: Transaction, count: int) -> None:
+        """Stage the record of the first `count` documents, which were inserted."""
+        ids = [self._request.statement_id(self._request.statement + self._start + index) for index in (0, count - 1)]
+        stage_executed(self._request, transaction, Executed("insert", ids[0], ids[1]))
 
     def _timestamp(self) -> int:
         """Return the value for an empty timestamp: unique and later than the newest oplog entry, or 0 with `bypassEmptyTsReplacement`."""

@@ -123,7 +123,7 @@ def _merge_some(
     reached = 0
     failed: CommandError | None = None
     try:
-        while reached < len(documents) and (not reached or not transaction.unit.is_large):
+        while reached < len(documents) and (not reached or not transaction.is_large):
             request.operation.check()
             try:
                 merge(target, documents[reached])

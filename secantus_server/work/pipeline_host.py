@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from bson.binary import Binary
-
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
@@ -27,11 +25,13 @@ from secantus_server.query.canonical import CanonicalQuery, natural_direction
 from secantus_server.query.equality import EqualityFinder, equality_finder
 from secantus_server.query.find import count_all
 from secantus_server.query.point import point_index
+from secantus_server.sessions.registry import NOBODY, session_document
 from secantus_server.work.catalog_entries import catalog_entries
 from secantus_server.work.collection_statistics import collection_statistics, index_statistics
 from secantus_server.work.collections import recall
 from secantus_server.work.current_operations import current_operations
 from secantus_server.work.merge_target import MergeTarget, merge_documents
+from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
 from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.replace_collection import replace_collection
 from secantus_server.work.system_collections import source_of
@@ -143,6 +143,8 @@ class ServerHost:
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
         """Return the properties of the collection to write to; None if it does not exist."""
+        if self._is_oplog(db, collection):
+            return TargetInfo("collection", capped=True)
         found = recall(self._services, db, collection)
         if found is None:
             return None
@@ -188,6 +190,8 @@ class ServerHost:
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
         """Return the fields of `storageStats`; None if the collection does not exist."""
+        if self._is_oplog(db, collection):
+            return oplog_statistics(self._scope.unit, self._services.oplog.max_bytes)
         found = recall(self._services, db, collection)
         return None if found is None or found.is_view else collection_statistics(found, self._scope)
 
@@ -197,8 +201,13 @@ class ServerHost:
 
     def collection_count(self, db: str, collection: str) -> int | None:
         """Return the number of documents in a collection; None if it does not exist."""
+        if self._is_oplog(db, collection):
+            return int(oplog_statistics(self._scope.unit, 0)["count"])
         found = recall(self._services, db, collection)
         return None if found is None else count_all(found, self._scope)
+
+    def _is_oplog(self, db: str, collection: str) -> bool:
+        return is_oplog(db, collection) and bool(self._services.settings.replica_set)
 
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
         """Return the document of `$indexStats` for each index."""
@@ -216,12 +225,9 @@ class ServerHost:
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the documents of `$listLocalSessions`; sessions have no user name, as without authentication."""
         users = {hashlib.sha256(f"{user['user']}@{user['db']}".encode()).digest() for user in options.get("users") or ()}
-        if users and _NOBODY not in users:
+        if users and NOBODY not in users:
             return []
-        return [
-            {"_id": {"id": Binary(session, 4), "uid": Binary(_NOBODY, 0)}, "lastUse": Date(used)}
-            for session, used in self._services.sessions.last_uses()
-        ]
+        return [{"_id": session_document(session), "lastUse": Date(used)} for session, used in self._services.sessions.last_uses()]
 
     def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
         """Return the documents of `$listCatalog` for one database or all."""
@@ -242,7 +248,3 @@ def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
     query = CanonicalQuery(head.filter or {}, head.match, ctx, pattern, natural, head.fields, hint, head.skip, limit)
     query.sort_bytes = head.sort.max_bytes if head.sort is not None else None
     return query
-
-
-# The user digest of a session without authentication.
-_NOBODY = hashlib.sha256(b"").digest()

@@ -23,9 +23,18 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
+from secantus_server.work.change_streams.opening import is_change_stream, open_change_stream
 from secantus_server.work.pipeline_host import ServerHost
 from secantus_server.work.reading import command_context, cursor_reply
 from secantus_server.work.snapshot_reads import materialized, snapshot_time
+
+# https://www.mongodb.com/docs/manual/core/transactions-operations/#restricted-operations
+_NOT_IN_TRANSACTION = frozenset(
+    [
+        *("$changeStream", "$collStats", "$currentOp", "$indexStats", "$listCatalog", "$listClusterCatalog", "$listLocalSessions"),
+        *("$listSessions", "$merge", "$out", "$planCacheStats", "$querySettings", "$queryStats"),
+    ]
+)
 
 
 def make_context(
@@ -79,7 +88,10 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
         ctx, pipeline, source = prepare_pipeline(request, name, args, scope, transaction)
         at = snapshot_time(request, transaction.unit)
         documents: Iterator[bytes]
-        documents = pipeline.run(()) if source is None else ctx.host.documents(request.db, source, pipeline)
+        if is_change_stream(pipeline):
+            documents = iter(())
+        else:
+            documents = pipeline.run(()) if source is None else ctx.host.documents(request.db, source, pipeline)
         yield OpenPipeline(pipeline, materialized(documents, None if pipeline.writes else at), scope, at)
 
 
@@ -104,6 +116,8 @@ def prepare_pipeline(
     if name is not None:
         stages, source = transaction.catalog.resolve(request.db, name, stages)
     pipeline = parse_pipeline(args["pipeline"], ctx)
+    if request.transaction is not None:
+        _check_in_transaction(pipeline)
     if stages is not args["pipeline"]:
         if pipeline.stages:
             pipeline.stages[0].check_view(f"{request.db}.{name}")
@@ -111,9 +125,26 @@ def prepare_pipeline(
     return ctx, pipeline, source
 
 
+def _check_in_transaction(pipeline: Pipeline) -> None:
+    """Refuse the stages that are not allowed in a multi-document transaction.
+
+    Raises:
+        CommandError: 263 OperationNotSupportedInTransaction.
+    """
+    for stage in pipeline.stages:
+        if stage.name in _NOT_IN_TRANSACTION:
+            raise CommandError(
+                263,
+                f"Operation not permitted in transaction :: caused by :: Aggregation stage {stage.name} cannot run within a "
+                "multi-document transaction",
+            )
+
+
 def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:
     """Run a pipeline over a collection, a view or nothing, and return its first batch."""
     with open_pipeline(request, name, args) as opened:
+        if is_change_stream(opened.pipeline):
+            return open_change_stream(request, name, opened.pipeline, opened.scope, batch_size)
         namespace = f"{request.db}.{'$cmd.aggregate' if name is None else name}"
         cursor = Cursor(namespace, opened.documents, opened.scope, session=request.session, comment=request.body.get("comment"))
         if opened.pipeline.writes:

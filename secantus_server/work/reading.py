@@ -87,8 +87,9 @@ def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes], at: Times
     else:
         cursor.pause()
         cursor.operation = cursor.last_operation = request.operation
+        cursor.transaction = request.transaction
         cursor_id = request.services.cursors.add(cursor)
-    shown = {"firstBatch": RawArray(batch), "id": Int64(cursor_id), "ns": cursor.namespace}
+    shown = {"firstBatch": RawArray(batch), "id": Int64(cursor_id), "ns": cursor.namespace, **cursor.reply_fields()}
     return {"cursor": shown if at is None else {**shown, "atClusterTime": at}}
 
 

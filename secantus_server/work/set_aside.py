@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from bson.binary import Binary
 
-from secantus_server.bson import decode, encode
+from secantus_server.bson import decode
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.definitions import LostIndexes
 from secantus_server.catalog.rows import decode_row, split_key
@@ -26,10 +26,9 @@ from secantus_server.exec.interruption import never_interrupt
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.oplog.oplog import Entry
 from secantus_server.query.point import id_lookup
 from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
-from secantus_server.work.collections import drop_collection, empty_collection
+from secantus_server.work.collections import empty_collection
 from secantus_server.work.writers import open_writer
 
 #: A document before and after; None if it did not exist.
@@ -68,7 +67,7 @@ class NamespaceChange(NamedTuple):
 def set_aside(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
     """Undo the writes since the innermost snapshot, end it, and return the undone changes."""
     engine = services.engine
-    with engine.exclusive():
+    with engine.exclusive(aborts_idle=True):
         changes = collect(services, snapshot) if engine.written_since(snapshot) else []
         services.catalog.reload(engine.restore(snapshot))
         engine.pop_snapshot(snapshot)
@@ -127,7 +126,7 @@ def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
 
 
 def put_back(services: Services, changes: list[NamespaceChange]) -> None:
-    """Apply changes that were set aside to the current state.
+    """Apply changes that were set aside to the current state, without oplog entries: whoever follows the oplog has seen the changes.
 
     Raises:
         CommandError: 11000 if a document put back has a duplicate key in a unique index.
@@ -143,12 +142,17 @@ def put_back_definition(services: Services, change: NamespaceChange) -> Collecti
     current = services.catalog.find(change.db, change.name)
     after = change.after
     if current is not None and (change.was_replaced or (after is not None and current.is_view != ("viewOn" in after.options))):
-        services.work.change_catalog(partial(drop_collection, collection=current), never_interrupt)
+        services.work.change_catalog(partial(remove, collection=current), never_interrupt)
         current = None
     if after is None:
         return None
     current = create(services, change.db, change.name, after) if current is None else merge(services, current, change)
     return None if current.is_view else current
+
+
+def remove(transaction: CatalogTransaction, collection: Collection) -> None:
+    """Stage the removal of a collection or view."""
+    transaction.changes.remove(collection)
 
 
 def create(services: Services, db: str, name: str, definition: Definition) -> Collection:
@@ -157,7 +161,6 @@ def create(services: Services, db: str, name: str, definition: Definition) -> Co
     def body(transaction: CatalogTransaction) -> Collection:
         collection = empty_collection(services, db, name, definition.options, definition.indexes, definition.uuid)
         transaction.changes.save(collection)
-        transaction.log(Entry(f"{db}.$cmd", definition.uuid, encode({"create": name, **definition.options})))
         return collection
 
     return services.work.change_catalog(body, never_interrupt)
@@ -220,7 +223,7 @@ def save_merged(
 
 def write_documents(services: Services, collection: Collection, documents: list[DocumentChange], transaction: Transaction) -> None:
     """Insert, replace and remove documents by `_id` in one transaction."""
-    writer = open_writer(services, transaction, collection, bypass_validation=True)
+    writer = open_writer(services, transaction, collection, bypass_validation=True, replicated=False)
     for old, new in documents:
         document = new if new is not None else old
         assert document is not None

@@ -26,7 +26,7 @@ def snapshot_time(request: Request, unit: RecoveryUnit) -> Timestamp | None:
         CommandError: 72 for a null or future `atClusterTime`, 238 for a past one.
     """
     concern = request.body.get("readConcern")
-    if not concern or concern.get("level") != "snapshot":
+    if request.transaction is not None or not concern or concern.get("level") != "snapshot":
         return None
     if request.body.get("tailable"):
         raise not_supported("readConcern snapshot with a tailable cursor", "use only one of them")

@@ -9,7 +9,7 @@ from typing import Any
 from secantus_server.bson.values import MISSING, type_name
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.transaction_numbers import check_single
+from secantus_server.dispatch.transaction_numbers import check_single, executed_before
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction, concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
@@ -21,6 +21,7 @@ from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context
+from secantus_server.work.retried import stage_retried
 from secantus_server.work.writers import Writer, open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -52,6 +53,16 @@ class UpdateOutcome:
     modified: int = 0
     upserted_id: Any = MISSING
     failure: CommandError | None = None
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the document that the log of retryable writes keeps of a statement."""
+        upserted = {} if self.upserted_id is MISSING else {"upserted": self.upserted_id}
+        return {"n": self.matched, "nModified": self.modified, **upserted}
+
+    @classmethod
+    def of_record(cls, record: dict[str, Any]) -> UpdateOutcome:
+        """Return the outcome that `recorded` has described."""
+        return cls(record["n"], record["nModified"], record.get("upserted", MISSING))
 
 
 def parse_statement(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> UpdateStatement:
@@ -90,6 +101,9 @@ def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         CommandError: the statement is not valid, a document could not be updated, or the operation was interrupted; documents that are
             already updated stay updated.
     """
+    before = executed_before(request, request.statement, "update") if request.retry is not None else None
+    if before is not None:
+        return UpdateOutcome.of_record(before.result)
     kind = _ManyUpdates if spec["multi"] else _OneUpdate
     return kind(request, name, spec, let, bypass_validation).run()
 
@@ -121,6 +135,8 @@ class _OneUpdate:
         outcome = change_documents(writer, statement, found, check)
         if statement.upsert and not found:
             outcome.upserted_id = insert_upsert(writer, statement)
+        if self._request.retry is not None:
+            stage_retried(self._request, transaction, "update", outcome.recorded())
         return outcome
 
     def _without_collection(self, statement: UpdateStatement) -> UpdateOutcome:
@@ -199,7 +215,7 @@ def change_documents(writer: Writer, statement: UpdateStatement, documents: list
     Arguments:
         check: raises to interrupt the operation.
     """
-    query, changes, unit = statement.query, statement.update, writer.unit
+    query, changes = statement.query, statement.update
     apply = changes.apply
     locate = query.match.array_index if changes.needs_array_index and query.match is not None else None
     # A single document, the usual case, needs no pacing.
@@ -208,7 +224,7 @@ def change_documents(writer: Writer, statement: UpdateStatement, documents: list
     for record_id, document in documents:
         if pace is not None and not due:
             due = pace.look()
-            if unit.is_large:
+            if writer.is_large:
                 break
         due -= 1
         new = apply(document, array_index=locate(document)) if locate else apply(document)

@@ -11,8 +11,10 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.concerns import is_unacknowledged, waits_for_disk
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.session_statements import ends_transaction
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError
+from secantus_server.work.oplog_collection import DATABASE, check_not_oplog
 
 WriteErrors = list[dict[str, Any]]
 
@@ -51,6 +53,8 @@ def statements(request: Request, key: str, body: list[dict[str, Any]] | None) ->
     Raises:
         CommandError: 16 InvalidLength, 40414, 40413, and 238 for duplicate field names.
     """
+    if request.db == DATABASE:
+        check_not_oplog(request.db, request.body[request.name])
     sent = request.sequences.get(key)
     if sent is not None:
         found = [decode_unique(document) for document in sent]
@@ -72,13 +76,22 @@ def check_statement_count(count: int) -> None:
         raise CommandError(16, f"Write batch sizes must be between 1 and {MAX_STATEMENTS}. Got {count} operations.")
 
 
+def stops_at_error(request: Request, ordered: bool) -> bool:
+    """Return whether a write command stops at its first failing statement, as every command does in a transaction.
+
+    Arguments:
+        ordered: the command's option.
+    """
+    return ordered or request.transaction is not None
+
+
 def note_failure(request: Request, errors: WriteErrors, index: int, error: CommandError) -> None:
     """Append the write error of a statement.
 
     Raises:
         CommandError: the error, if it is one of the whole command.
     """
-    if request.operation.is_ended_by(error) or error.code == ON_VIEW:
+    if request.operation.is_ended_by(error) or error.code == ON_VIEW or ends_transaction(request, error):
         raise error
     errors.append(write_error(index, error))
 
@@ -104,5 +117,7 @@ def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent:
     if request.services.settings.replica_set:
         services = request.services
         reply["electionId"] = services.topology.election_id
-        reply["opTime"] = {"ts": services.oplog.newest, "t": Int64(1)}
+        # A retryable write that was executed before repeats its time.
+        time = None if request.retry is None else request.retry.last_time
+        reply["opTime"] = {"ts": time or services.oplog.newest, "t": Int64(1)}
     return reply

@@ -22,7 +22,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from tests.benchmarks import daemons, loads, replay
+from tests.benchmarks import daemons, loads, replay, stateful
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
 from tests.benchmarks.recording import tap
@@ -76,6 +76,15 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "peak_rewrites": ("peak while 50 MB are updated ten times", 3 * 50 + 64, "MB", True),
     "peak_rewrites_together": ("peak while two clients update 50 MB five times each", 3 * 50 + 64, "MB", True),
     "peak_out": ("peak while 25 MB are written 50 times with $out; 50 MB live", 3 * 50 + 64, "MB", True),
+    "idle_streams": ("a write beside 1,000 idle change streams against without", 1.05, "x", True),
+    "event_latency": ("from a write to its event against find_one", 1.5, "x", True),
+    "ten_writers": ("ten writers in transactions of 20 updates against without", 0.9, "x", False),
+    "commit_time": ("time per write: transaction of 100,000 against 25,000", 1.25, "x", True),
+    "commit_memory": ("memory per write: transaction of 100,000 against 25,000", 1.25, "x", True),
+    "commit_microseconds": ("  time per write in a transaction of 100,000", None, "us", True),
+    "abort_time": ("time per write: 100,000, then aborted, against 25,000", 1.25, "x", True),
+    "abort_memory": ("memory per write: 100,000, then aborted, against 25,000", 1.25, "x", True),
+    "abort_microseconds": ("  time per write of 100,000, then aborted", None, "us", True),
 }
 
 
@@ -321,6 +330,30 @@ def memory_during() -> Values:
     return values
 
 
+@probe
+def idle_streams() -> Values:
+    """A writer beside idle change streams."""
+    return stateful.beside_idle_streams(sys.argv[2])
+
+
+@probe
+def event_latency() -> Values:
+    """The way from a write to its event."""
+    return stateful.event_latency(sys.argv[2])
+
+
+@probe
+def ten_writers() -> Values:
+    """Writers that do not meet, in transactions."""
+    return stateful.ten_writers(sys.argv[2])
+
+
+@probe
+def large_transactions() -> Values:
+    """Transactions of many writes."""
+    return stateful.large_transactions(sys.argv[2])
+
+
 def run_probe(name: str, ours: str) -> Values:
     """Run one probe in fresh interpreters; the median of each figure, and nothing where it failed.
 
@@ -371,6 +404,17 @@ def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
             "peak_out",
         ),
         "memory_after": ("memory_updates", "memory_deletes", "memory_drops", "memory_rewrites"),
+        "idle_streams": ("idle_streams",),
+        "event_latency": ("event_latency",),
+        "ten_writers": ("ten_writers",),
+        "large_transactions": (
+            "commit_time",
+            "commit_memory",
+            "commit_microseconds",
+            "abort_time",
+            "abort_memory",
+            "abort_microseconds",
+        ),
     }
     for name in names:
         values = run_probe(name, ours)

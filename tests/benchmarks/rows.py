@@ -98,6 +98,13 @@ def insert_many(database: Documents, batch: list[dict[str, Any]]) -> int:
     return len(database.bulk.insert_many(batch).inserted_ids)
 
 
+def transaction(database: Documents, oid: ObjectId) -> None:
+    """Insert two documents in a transaction and commit it: three replies."""
+    with database.client.start_session() as session, session.start_transaction():
+        database.single.insert_one({"_id": oid, "name": "someone", "n": 1}, session=session)
+        database.single.insert_one({"name": "someone", "n": 2}, session=session)
+
+
 def create_and_drop(database: Documents, call: int) -> None:
     """Make a collection, use it, remove it."""
     database.create_collection("brief")
@@ -155,6 +162,7 @@ ROWS: tuple[Row, ...] = (
         floor_bar=1.5,
         answer=1,
     ),
+    Row("transaction of two inserts", transaction, prepare=lambda _database, _call: ObjectId(), floor_bar=1.25),
     Row("insert_many", insert_many, prepare=fresh, per=COUNT, floor_bar=3, peer_bar=6, answer=COUNT),
     Row("insert_many, unique second index", insert_many, prepare=fresh_unique, per=COUNT, floor_bar=3, peer_bar=6, answer=COUNT),
     Row("find everything", lambda db, _: count_of(db.bench.find()), load_plain, per=COUNT, floor_bar=1.5, peer_bar=3, answer=COUNT),

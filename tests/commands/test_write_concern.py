@@ -24,7 +24,7 @@ WRITES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("command", WRITES, ids=lambda command: next(iter(command)))
-@pytest.mark.parametrize(("w", "expected"), [(2, 100), ("other", 79), (1, None), ("majority", None), (0, None)])
+@pytest.mark.parametrize(("w", "expected"), [(2, 100), ("other", 79), (1, None), (None, None), ("majority", None), (0, None)])
 def test_the_write_is_made_and_the_reply_says_so(db: Database, command: dict[str, Any], w: Any, expected: int | None) -> None:
     db.c.insert_one({"_id": 1})
     reply = db.command({**command, "writeConcern": {"w": w}})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,14 +86,27 @@ def test_a_write_that_is_sent_again_is_answered_as_before_and_writes_nothing(wir
     assert list(db.c.find()) != after
 
 
-def test_the_errors_of_statements_are_repeated(wire: Wire, db: Database) -> None:
+def test_only_the_statements_that_were_not_executed_run_again(wire: Wire, db: Database) -> None:
     db.c.insert_one({"_id": 1})
-    write = {"insert": "c", "documents": [{"_id": 2}, {"_id": 1}, {"_id": 3}], **numbered(1)}
+    write = {"insert": "c", "documents": [{"_id": 2}, {"_id": 1}, {"_id": 3}], "ordered": False, **numbered(1)}
     first = wire.run(write)
-    db.c.delete_many({})
     again = wire.run(write)
-    assert (again["n"], again["writeErrors"]) == (first["n"], first["writeErrors"]) == (1, first["writeErrors"])
-    assert db.c.count_documents({}) == 0
+    assert (again["n"], again["writeErrors"]) == (first["n"], first["writeErrors"]) == (2, first["writeErrors"])
+    db.c.delete_many({})
+    assert wire.run(write)["n"] == 3
+    assert list(db.c.find()) == [{"_id": 1}]
+
+
+def test_statements_are_known_by_their_ids(wire: Wire, db: Database) -> None:
+    marks = numbered(1)
+    documents = [{"_id": number} for number in range(4)]
+    wire.run({"insert": "c", "documents": documents[1:3], "stmtIds": [7, 9], **marks})
+    db.c.delete_many({})
+    assert wire.run({"insert": "c", "documents": documents, "stmtIds": [6, 7, 8, 9], **marks})["n"] == 4
+    assert list(db.c.find()) == [{"_id": 0}, {"_id": 2}]
+    assert wire.run({"update": "c", "updates": [{"q": {"_id": 0}, "u": INCREMENT}], "stmtId": 20, **marks})["nModified"] == 1
+    assert wire.run({"update": "c", "updates": [{"q": {"_id": 0}, "u": INCREMENT}] * 2, "stmtId": 20, **marks})["nModified"] == 2
+    assert db.c.find_one({"_id": 0}) == {"_id": 0, "n": 2}
 
 
 def test_another_connection_does_not_run_it_again(server: SecantusDBServer, wire: Wire, db: Database) -> None:
@@ -115,21 +129,56 @@ def test_of_writes_of_one_number_at_the_same_time_one_runs(server: SecantusDBSer
     assert db.c.count_documents({}) == 1
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"insert": "c", "documents": [{}, {}]},
-        {"delete": "c", "deletes": [{"q": {}, "limit": 1}]},
-        insert(1, stmtIds=[7]),
-        insert(1, stmtId=7),
-    ],
-)
-def test_another_write_of_the_same_number_is_refused(wire: Wire, db: Database, other: dict[str, Any]) -> None:
+def test_a_statement_of_another_kind_has_no_record(wire: Wire, db: Database) -> None:
     marks = numbered(1)
     wire.run(insert(1, **marks))
-    reply = wire.run({**other, **marks})
-    assert (reply["code"], "another write of its session" in reply["errmsg"]) == (238, True)
-    assert db.c.count_documents({}) == 1
+    assert wire.run({"update": "c", "updates": [{"q": {}, "u": INCREMENT}], **marks})["writeErrors"][0]["code"] == 40638
+    assert wire.code({"findAndModify": "c", "query": {}, "remove": True, **marks}) == 40606
+    assert db.c.count_documents({"n": {"$exists": True}}) == 0
+
+
+def test_the_number_of_a_transaction_is_no_retryable_write(wire: Wire) -> None:
+    marks = numbered(1)
+    assert wire.code({**insert(1, **marks), "startTransaction": True, "autocommit": False}) == 0
+    assert wire.code(insert(1, **marks)) == 72
+    assert wire.code({**insert(1, **numbered(2, marks["lsid"]))}) == 0
+
+
+def test_config_transactions_shows_the_newest_write_of_each_session(wire: Wire, db: Database) -> None:
+    marks = numbered(4)
+    wire.run(insert(1, **marks))
+    [shown] = db.client.config.transactions.find({"_id.id": marks["lsid"]["id"]})
+    assert list(shown) == ["_id", "txnNum", "lastWriteOpTime", "lastWriteDate"]
+    assert shown["txnNum"] == 4
+
+
+@pytest.mark.parametrize("write", WRITES, ids=lambda write: next(iter(write)))
+def test_a_write_is_known_after_a_restart(tmp_path: Path, write: dict[str, Any]) -> None:
+    marks = numbered(1)
+    with SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server, MongoClient(server.uri) as client:
+        client.d.c.insert_many([{"_id": 1, "n": 0}, {"_id": 2, "n": 0}])
+        with connected(server) as connection:
+            first = Wire(connection, client.d).run({**write, **marks})
+        after = list(client.d.c.find())
+    with SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server, MongoClient(server.uri) as client:
+        with connected(server) as connection:
+            again = Wire(connection, client.d).run({**write, **marks})
+            moving = ("$clusterTime", "operationTime", "electionId", "opTime")
+            assert {name: again[name] for name in again if name not in moving} == {
+                name: first[name] for name in first if name not in moving
+            }
+        assert list(client.d.c.find()) == after
+
+
+def test_a_commit_is_known_after_a_restart(tmp_path: Path) -> None:
+    marks = {**numbered(3), "autocommit": False}
+    with SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server, connected(server) as connection:
+        connection.run({**insert(1, **marks), "startTransaction": True, "$db": "d"})
+        assert connection.run({"commitTransaction": 1, **marks, "$db": "admin"})["ok"] == 1
+    with SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server, connected(server) as connection:
+        assert connection.run({"commitTransaction": 1, **marks, "$db": "admin"})["ok"] == 1
+        assert connection.run({"abortTransaction": 1, **marks, "$db": "admin"})["code"] == 256
+        assert connection.run({**insert(1, **marks), "$db": "d"})["code"] == 256
 
 
 def test_a_write_that_a_restore_undid_runs_again(server: SecantusDBServer, wire: Wire, db: Database) -> None:
@@ -159,13 +208,15 @@ def test_sessions_do_not_share_their_numbers(wire: Wire, db: Database) -> None:
     assert db.c.count_documents({}) == 2
 
 
-def test_a_write_that_failed_has_used_its_number(wire: Wire, db: Database) -> None:
+def test_a_statement_that_failed_runs_again(wire: Wire, db: Database) -> None:
     lsid = session()
-    failing = {"findAndModify": "c", "query": {"$bad": 1}, "update": INCREMENT, **numbered(1, lsid)}
-    assert wire.code(failing) == 2
-    reply = wire.run(failing)
-    assert (reply["code"], "after the first one had failed" in reply["errmsg"]) == (238, True)
-    assert wire.code({**failing, "txnNumber": Int64(2)}) == 2
+    db.c.insert_one({"_id": 1, "n": "text"})
+    write = {"findAndModify": "c", "query": {"_id": 1}, "update": INCREMENT, **numbered(1, lsid)}
+    assert wire.code(write) == 14
+    db.c.update_one({"_id": 1}, {"$set": {"n": 1}})
+    assert wire.code(write) == 0
+    assert wire.code(write) == 0
+    assert db.c.find_one() == {"_id": 1, "n": 2}
 
 
 def test_a_command_that_did_not_begin_has_not_used_its_number(wire: Wire, db: Database) -> None:
@@ -185,8 +236,7 @@ def test_a_command_that_did_not_begin_has_not_used_its_number(wire: Wire, db: Da
         ({"create": "d", **numbered(1)}, 50768, "create is not a retryable write command."),
         ({"update": "c", "updates": [{"q": {}, "u": INCREMENT, "multi": True}], **numbered(1)}, 72, "retryable writes with multi=true"),
         ({"delete": "c", "deletes": [{"q": {}, "limit": 0}], **numbered(1)}, 72, "retryable writes with limit=0"),
-        ({"insert": "c", "documents": [{}], **numbered(1), "startTransaction": True, "autocommit": False}, 238, "Transactions"),
-        ({"insert": "c", "documents": [{}], "autocommit": False}, 238, "Transactions"),
+        ({"insert": "c", "documents": [{}], "autocommit": False}, 72, "'autocommit' field requires a transaction number"),
     ],
 )
 def test_what_takes_no_number(wire: Wire, db: Database, command: dict[str, Any], expected: int, text: str) -> None:

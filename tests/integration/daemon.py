@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,12 @@ from tests.conftest import ROOT
 READY = "secantusdb is ready: "
 
 
-def command(*arguments: str | Path) -> list[str]:
+SERVER = ("-m", "secantus_server")
+
+
+def command(*arguments: str | Path, program: Sequence[str] = SERVER) -> list[str]:
     """The command line that runs the daemon with these arguments."""
-    return [sys.executable, "-m", "secantus_server", *map(str, arguments)]
+    return [sys.executable, *program, *map(str, arguments)]
 
 
 def environment() -> dict[str, str]:
@@ -35,11 +38,12 @@ class Daemon:
     Arguments:
         storage: its directory, or ":memory:".
         arguments: further arguments of its command line.
+        program: what Python runs, if not the unchanged daemon.
         options: further arguments of Popen.
     """
 
-    def __init__(self, storage: str | Path, *arguments: str, **options: Any) -> None:
-        line = command("--port", "0", "--storage-path", storage, "--log-level", "warning", *arguments)
+    def __init__(self, storage: str | Path, *arguments: str, program: Sequence[str] = SERVER, **options: Any) -> None:
+        line = command("--port", "0", "--storage-path", storage, "--log-level", "warning", *arguments, program=program)
         options = {"stderr": subprocess.PIPE, **options}
         self.process = subprocess.Popen(line, stdout=subprocess.PIPE, env=environment(), text=True, **options)
         assert self.process.stdout is not None

@@ -9,10 +9,9 @@ from bson.binary import Binary
 from pymongo import MongoClient
 
 from secantus_server.clock import SettableClock
-from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
 from secantus_server.sessions.registry import TIMEOUT_MINUTES, SessionRegistry
-from secantus_server.sessions.retryable import RetryableWrite
+from secantus_server.sessions.retryable import Executed, RetryableWrite
 
 
 def test_a_session_lives_from_its_use_to_its_end() -> None:
@@ -25,7 +24,7 @@ def test_a_session_lives_from_its_use_to_its_end() -> None:
 
 def runs(registry: SessionRegistry, session: bytes, number: int) -> bool:
     """Return whether a write with this number may run."""
-    write = RetryableWrite(number, ("insert", 1))
+    write = RetryableWrite(number)
     return registry.retries.begin(session, write) is write
 
 
@@ -42,29 +41,15 @@ def test_the_numbers_of_writes_go_up_and_end_with_their_session() -> None:
     assert runs(registry, b"b", 5)
 
 
-def test_a_reply_is_kept_until_the_next_write() -> None:
+def test_executed_statements_are_kept_until_the_next_write() -> None:
     registry = SessionRegistry(SettableClock(0))
-    first, again, second = (RetryableWrite(number, ("insert", 1)) for number in (1, 1, 2))
+    first, again, second = (RetryableWrite(number) for number in (1, 1, 2))
     registry.retries.begin(b"a", first)
-    first.reply = {"n": 1}
-    first.finished = True
-    registry.retries.notify()
+    first.executed.append(Executed("insert", 3, 5))
     kept = registry.retries.begin(b"a", again)
-    registry.retries.wait(kept, lambda: None)
-    assert kept.reply == {"n": 1}
+    assert [kept.find(statement) is not None for statement in (2, 3, 5, 6)] == [False, True, True, False]
     assert registry.retries.begin(b"a", second) is second
-
-
-def test_waiting_for_a_write_ends_with_the_operation() -> None:
-    registry = SessionRegistry(SettableClock(0))
-    write = RetryableWrite(1, ("insert", 1))
-    registry.retries.begin(b"a", write)
-
-    def check() -> None:
-        raise CommandError(11601, "operation was interrupted")
-
-    with pytest.raises(CommandError):
-        registry.retries.wait(write, check)
+    assert second.find(3) is None
 
 
 def test_an_idle_session_expires() -> None:

@@ -76,10 +76,3 @@ def test_a_standalone_server_has_no_snapshots() -> None:
         with pytest.raises(OperationFailure) as raised:
             client.db.c.watch()
         assert raised.value.code == 40573
-
-
-def test_change_streams_are_refused_for_what_they_are(client: MongoClient, db: Database) -> None:
-    for target in (client, db, db.c):
-        with pytest.raises(OperationFailure) as raised:
-            target.watch()
-        assert raised.value.code == 238

@@ -17,7 +17,7 @@ from secantus_conformance.drivers.go_events import Events, write_junit_of_go
 from secantus_conformance.drivers.process import call
 from secantus_conformance.failures import UsageError
 
-_MODULE, _VERSION = "go.mongodb.org/mongo-driver", "v1.17.6"
+_MODULE, _VERSION = "go.mongodb.org/mongo-driver", "v1.17.10"
 _PACKAGES = ("./mongo/integration", "./mongo/integration/unified")
 # Timeout after which Go ends a package's tests; one of them hangs.
 _PACKAGE_SECONDS = 900.0

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from secantus_conformance.failures import UsageError
 
-PYMONGO_VERSION = "4.20.0"
-PYMONGO_SHA256 = "f773b0aec28687587cdeda490463a82debc4566a4a3620dcc8dada9d2c0a1acd"
+PYMONGO_VERSION = "4.20.1"
+PYMONGO_SHA256 = "1ac112b3ffa3d010cfc2fc54e3ae677a12c63d18c6115db4451df64f1a1175eb"
 
 
 @dataclass(frozen=True)

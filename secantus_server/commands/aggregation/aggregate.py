@@ -8,7 +8,7 @@ from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command, explains
+from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
@@ -42,6 +42,7 @@ FIELDS = {
     in_api_v1=True,
     is_read=True,
     is_write=True,
+    in_transaction=InTransaction.YES,
     privileges=on_collection(
         "find",
         by_arguments=(

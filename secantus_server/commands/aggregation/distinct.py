@@ -13,7 +13,7 @@ from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command, explains
+from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
@@ -38,7 +38,7 @@ FIELDS = {
 }
 
 
-@command("distinct", FIELDS, is_read=True, privileges=on_collection("find"))
+@command("distinct", FIELDS, is_read=True, in_transaction=InTransaction.YES, privileges=on_collection("find"))
 def distinct(request: Request, args: dict[str, Any]) -> Reply:
     """List the distinct values of a field."""
     name = collection_name("distinct", request.db, request.body[request.name])

@@ -70,7 +70,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
         transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, oplog_command(name, request.body)))
         return reply
 
-    return request.work.change_catalog(body, request.operation.check, exclusive=True)
+    return request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])
 
 
 def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:

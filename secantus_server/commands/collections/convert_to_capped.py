@@ -37,7 +37,7 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
         transaction.changes.remove(collection)
         _copy(request, transaction, collection, name, size)
 
-    request.work.change_catalog(body, request.operation.check, exclusive=True)
+    request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])
     return {}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from secantus_server.commands.collections.create_options import FIELDS, collection_options
 from secantus_server.dispatch.names import check_new_collection_name, collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.work.collections import create_collection
@@ -18,6 +18,7 @@ from secantus_server.work.collections import create_collection
     FIELDS,
     in_api_v1=True,
     is_write=True,
+    in_transaction=InTransaction.YES,
     privileges=on_collection("createCollection", by_arguments=("find", "insert", "createIndex")),
 )
 def create(request: Request, args: dict[str, Any]) -> Reply:
@@ -27,5 +28,5 @@ def create(request: Request, args: dict[str, Any]) -> Reply:
     if name.startswith("system.buckets.") and args["timeseries"] is None:
         raise CommandError(20, f"Cannot create {request.db}.{name}: names with system.buckets. are reserved for time-series collections")
     options = collection_options(request, name, args)
-    create_collection(request.services, request.db, name, options)
+    create_collection(request.services, request.db, name, options, work=request.work)
     return {}

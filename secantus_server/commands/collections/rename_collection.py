@@ -75,7 +75,8 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
             check_database_case(services.catalog, target.db)
             _move(request, transaction, collection, target)
 
-    request.work.change_catalog(body, request.operation.check, exclusive=True)
+    namespaces = [(source.db, source.name), (target.db, target.name)]
+    request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=namespaces)
     return {}
 
 

@@ -14,14 +14,15 @@ from secantus_server.bson.values import MISSING
 from secantus_server.commands.crud.bulk_write_ops import BulkOperation, parse_operations, parse_targets
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import on_cluster
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.session_statements import ends_transaction
 from secantus_server.errors import CommandError
 from secantus_server.work.delete_documents import run_delete
 from secantus_server.work.insert_documents import insert_documents
 from secantus_server.work.reading import list_reply
 from secantus_server.work.update_documents import run_update
-from secantus_server.work.writing import finish_write, statements
+from secantus_server.work.writing import finish_write, statements, stops_at_error
 
 _TOTALS = ("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted")
 
@@ -44,6 +45,7 @@ _CURSOR = a.Arguments("bulkWrite.cursor", {"batchSize": a.number(None, minimum=0
     in_api_v1=True,
     is_write=True,
     is_retryable=True,
+    in_transaction=InTransaction.YES,
     privileges=on_cluster(by_arguments=("insert", "update", "remove", "bypassDocumentValidation")),
 )
 def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
@@ -64,7 +66,7 @@ class _Bulk:
 
     def __init__(self, request: Request, args: dict[str, Any]) -> None:
         self._request = request
-        self._ordered: bool = args["ordered"]
+        self._ordered = stops_at_error(request, args["ordered"])
         self._bypass: bool = args["bypassDocumentValidation"]
         self._let: dict[str, Any] = args["let"]
         self.results: list[dict[str, Any]] = []
@@ -91,6 +93,7 @@ class _Bulk:
         target = operations[0].target
         documents = [encode(operation.args["document"]) for operation in operations]
         try:
+            target.request.statement = operations[0].index
             _, errors = insert_documents(target.request, target.name, documents, ordered=self._ordered, bypass_validation=self._bypass)
         except CommandError as error:
             self._check_fatal(error)
@@ -109,6 +112,7 @@ class _Bulk:
 
     def _one(self, operation: BulkOperation) -> None:
         run = self._update if operation.kind == "update" else self._delete
+        operation.target.request.statement = operation.index
         try:
             run(operation)
         except CommandError as error:
@@ -134,12 +138,13 @@ class _Bulk:
         self._done(operation, deleted, nDeleted=deleted)
 
     def _check_fatal(self, error: CommandError) -> None:
-        """Raise an error that ends the whole command: it was killed, exceeded its time limit, or the store has stopped.
+        """Raise an error that ends the whole command: it was killed, exceeded its time limit, its transaction failed, or the store has
+        stopped.
 
         Raises:
             CommandError: the error.
         """
-        if self._request.operation.is_ended_by(error):
+        if self._request.operation.is_ended_by(error) or ends_transaction(self._request, error):
             raise error
 
     def _done(self, operation: BulkOperation, n: int, **totals: int) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command, explains
+from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.query.explain import Runner
 from secantus_server.work.delete_documents import parse_delete, run_delete
 from secantus_server.work.explain_writes import delete_stage, only_statement
-from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements
+from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements, stops_at_error
 
 FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
 
@@ -31,18 +31,21 @@ _STATEMENT = a.Arguments(
 )
 
 
-@command("delete", FIELDS, in_api_v1=True, is_write=True, is_retryable=True, privileges=on_collection("remove"))
+@command(
+    "delete", FIELDS, in_api_v1=True, is_write=True, is_retryable=True, in_transaction=InTransaction.YES, privileges=on_collection("remove")
+)
 def delete(request: Request, args: dict[str, Any]) -> Reply:
     """Delete documents."""
     name, specs = _prepare(request, args)
     count = 0
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
+        request.statement = index
         try:
             count += run_delete(request, name, spec, args["let"])
         except CommandError as error:
             note_failure(request, errors, index, error)
-            if args["ordered"]:
+            if stops_at_error(request, args["ordered"]):
                 break
     return finish_write(request, {"n": count}, errors)
 

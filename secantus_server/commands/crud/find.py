@@ -8,12 +8,12 @@ from secantus_server.bson import RawArray
 from secantus_server.bson.sizes import check_result_size
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
-from secantus_server.cursors.cursor import Cursor
+from secantus_server.cursors.cursor import Cursor, Watch
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.memory_limits import may_use_disk
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command, explains
+from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
@@ -26,6 +26,7 @@ from secantus_server.query.find import count_all, find_documents
 from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
 from secantus_server.work.explain_pipeline import explain_view
+from secantus_server.work.oplog_collection import OplogSource
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
 from secantus_server.work.snapshot_reads import materialized, snapshot_time
@@ -55,10 +56,12 @@ FIELDS = {
 }
 
 
-@command("find", FIELDS, in_api_v1=True, is_read=True, privileges=on_collection("find"))
+@command("find", FIELDS, in_api_v1=True, is_read=True, in_transaction=InTransaction.YES, privileges=on_collection("find"))
 def find(request: Request, args: dict[str, Any]) -> Reply:
     """Find documents."""
     name = collection_name("find", request.db, request.body[request.name])
+    if args["tailable"] and request.transaction is not None:
+        raise CommandError(72, "It is illegal to open a tailable cursor in a transaction")
     if args["tailable"] or "$text" in args["filter"]:
         recall(request.services, request.db, name)
     with request.work.reading() as transaction:
@@ -121,6 +124,7 @@ def _open_cursor(
     """Return the reply with the first batch, and keep a cursor if documents remain."""
     scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
     at = snapshot_time(request, transaction.unit)
+    of_oplog = isinstance(plan, OplogSource)
     documents = materialized(find_documents(plan, collection, query, projection, scope), at)
     cursor = Cursor(
         namespace,
@@ -128,8 +132,9 @@ def _open_cursor(
         scope,
         limit=query.limit,
         session=request.session,
-        tailable=args["tailable"] and collection is not None,
+        tailable=args["tailable"] and (collection is not None or of_oplog),
         await_data=args["awaitData"],
+        watch=_watch(request, collection, of_oplog=of_oplog) if args["awaitData"] else None,
         comment=request.body.get("comment"),
     )
     cursor.no_timeout = args["noCursorTimeout"]
@@ -138,6 +143,14 @@ def _open_cursor(
     if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope)):
         cursor.exhausted = True
     return cursor_reply(request, cursor, batch, at)
+
+
+def _watch(request: Request, collection: Collection | None, *, of_oplog: bool) -> Watch | None:
+    """Return the watch of a cursor that awaits data; None for a collection that does not exist."""
+    writes = request.services.writes
+    if collection is None:
+        return writes.watch() if of_oplog else None
+    return writes.watch(collection.db, collection.name)
 
 
 def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:

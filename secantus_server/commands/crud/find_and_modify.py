@@ -11,8 +11,9 @@ from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command, explains
+from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.transaction_numbers import executed_before
 from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransaction, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
@@ -24,8 +25,10 @@ from secantus_server.query.explain import Runner, projection_name
 from secantus_server.query.find import plan_of
 from secantus_server.query.stages import PlanStage, stage
 from secantus_server.work.explain_writes import delete_stage, update_stage
+from secantus_server.work.oplog_collection import check_not_oplog
 from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context
+from secantus_server.work.retried import stage_retried
 from secantus_server.work.update_documents import UpdateStatement, make_statement
 from secantus_server.work.writers import Writer, open_writer
 from secantus_server.work.writing import check_not_view, finish_write
@@ -55,24 +58,30 @@ FIELDS = {
     in_api_v1=True,
     is_write=True,
     is_retryable=True,
+    in_transaction=InTransaction.YES,
     privileges=on_collection("find", by_arguments=("update", "insert", "remove", "bypassDocumentValidation")),
 )
 def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     """Change or remove one document and return it."""
     name = collection_name("findAndModify", request.db, request.body[request.name])
     _check_arguments(args)
+    before = executed_before(request, 0, "findAndModify") if request.retry is not None else None
+    if before is not None:
+        return finish_write(request, dict(before.result), [], silent=False)
 
     def body(transaction: Transaction) -> Outcome:
         collection, job = _prepare(request, args, name, transaction.catalog)
         if collection is not None:
-            return job.run(transaction, collection)
+            outcome = job.run(transaction, collection)
+            if request.retry is not None:
+                stage_retried(request, transaction, "findAndModify", _shown(outcome))
+            return outcome
+        check_not_oplog(request.db, name)
         if args["upsert"]:
             raise MissingCollection(request.db, name)
         return job.nothing
 
-    value, last = request.work.write(body, request.operation.check)
-    shown = None if value is None else RawDocument(value)
-    return finish_write(request, {"lastErrorObject": last, "value": shown}, [], silent=False)
+    return finish_write(request, _shown(request.work.write(body, request.operation.check)), [], silent=False)
 
 
 @explains("findAndModify")
@@ -111,6 +120,11 @@ def _check_arguments(args: dict[str, Any]) -> None:
 
 
 Outcome = tuple[bytes | None, dict[str, Any]]
+
+
+def _shown(outcome: Outcome) -> Reply:
+    value, last = outcome
+    return {"lastErrorObject": last, "value": None if value is None else RawDocument(value)}
 
 
 class _Job:

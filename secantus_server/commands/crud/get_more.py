@@ -13,11 +13,11 @@ from bson.int64 import Int64
 from secantus_server.bson import RawArray
 from secantus_server.bson.values import type_name
 from secantus_server.commands.crud.liveness import check_still_there
-from secantus_server.cursors.cursor import Cursor
+from secantus_server.cursors.cursor import Cursor, Watch
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import AUTHENTICATED, on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 
@@ -35,6 +35,7 @@ AWAIT_DATA_MS = 1000
     },
     in_api_v1=True,
     is_read=True,
+    in_transaction=InTransaction.LATER,
     privileges=AUTHENTICATED,
 )
 def get_more(request: Request, args: dict[str, Any]) -> Reply:
@@ -54,7 +55,7 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
         left = 0 if cursor.exhausted else cursor_id
     if left:
         request.next_body = request.body
-    return {"cursor": {"nextBatch": RawArray(batch), "id": Int64(left), "ns": cursor.namespace}}
+    return {"cursor": {"nextBatch": RawArray(batch), "id": Int64(left), "ns": cursor.namespace, **cursor.reply_fields()}}
 
 
 def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: int | None) -> None:
@@ -69,28 +70,78 @@ def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: in
         )
     if cursor.session != request.session:
         raise CommandError(13, f"Cannot run getMore on cursor {cursor.id}, which was created in another session")
+    if cursor.transaction is not request.transaction:
+        raise _other_transaction(request, cursor)
     if max_time_ms and not cursor.await_data:
         raise CommandError(2, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
+
+
+def _other_transaction(request: Request, cursor: Cursor) -> CommandError:
+    """Return the error of a getMore outside the transaction of its cursor, or inside one that is not the cursor's."""
+    number = request.body.get("txnNumber")
+    if cursor.transaction is None:
+        text = f"Cannot run getMore on cursor {cursor.id}, which was not created in a transaction, in transaction {number}"
+        return CommandError(50739, text)
+    created = f"Cannot run getMore on cursor {cursor.id}, which was created in transaction {cursor.transaction.number}"
+    if request.transaction is None:
+        return CommandError(50740, f"{created}, without a transaction")
+    return CommandError(50741, f"{created}, in transaction {number}")
 
 
 def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
     """Return a batch; a cursor that awaits data blocks until the next write or its time limit.
 
     Raises:
-        CommandError: 175 QueryPlanKilled, 136 CappedPositionLost, or an error while reading the documents.
+        CommandError: 175 QueryPlanKilled, 136 CappedPositionLost, 237 CursorKilled, or an error while reading the documents.
     """
-    services = request.services
-    batch = _next_batch(request, cursor, args["batchSize"])
-    if batch or not cursor.await_data:
-        return batch
-    wait_ms = AWAIT_DATA_MS if args["maxTimeMS"] is None else args["maxTimeMS"]
-    began = services.clock.monotonic()
-    deadline = began + wait_ms / 1000
-    while not batch and (left := deadline - services.clock.monotonic()) > 0:
-        request.operation.check()
-        services.writes.wait(left)
-        batch = _next_batch(request, cursor, args["batchSize"])
-    request.operation.waited = services.clock.monotonic() - began
+    watch = cursor.watch
+    if watch is None:
+        return _next_batch(request, cursor, args["batchSize"])
+    operation, clock = request.operation, request.services.clock
+    began = clock.monotonic()
+    deadline = began + (AWAIT_DATA_MS if args["maxTimeMS"] is None else args["maxTimeMS"]) / 1000
+    operation.wake = watch.wake
+    try:
+        while True:
+            _check_killed(request, cursor)
+            batch = _batch_if_any(request, cursor, watch, args["batchSize"])
+            if batch or cursor.exhausted:
+                return batch
+            left = deadline - clock.monotonic()
+            if left <= 0 or not watch.wait(left):
+                # A commit may just have happened.
+                _check_killed(request, cursor)
+                return _batch_if_any(request, cursor, watch, args["batchSize"])
+    finally:
+        operation.wake = None
+        operation.waited = clock.monotonic() - began
+
+
+def _check_killed(request: Request, cursor: Cursor) -> None:
+    """Raise if the command or its cursor was killed.
+
+    Raises:
+        CommandError: as `Operation.check`, 237 CursorKilled.
+    """
+    request.operation.check()
+    if cursor.killed is not None:
+        raise cursor.killed
+
+
+def _batch_if_any(request: Request, cursor: Cursor, watch: Watch, size: int | None) -> list[bytes]:
+    """Return the next batch; read nothing if nothing was written since the last read.
+
+    Raises:
+        CommandError: as `_read`.
+    """
+    # Every commit up to this time is visible to the read, or has been reported to the watch.
+    newest = request.services.oplog.newest_stamp
+    batch: list[bytes] = []
+    if watch.stale or not cursor.at_end:
+        watch.arm()
+        batch = _next_batch(request, cursor, size)
+    if cursor.at_end:
+        cursor.pass_over(newest)
     return batch
 
 
@@ -100,7 +151,13 @@ def _next_batch(request: Request, cursor: Cursor, size: int | None) -> list[byte
         return cursor.next_batch(transaction.unit, size, verify, request.operation.check, transaction.catalog)
 
 
-@command("killCursors", {"cursors": a.array(required=True)}, in_api_v1=True, privileges=on_collection(by_arguments=("killAnyCursor",)))
+@command(
+    "killCursors",
+    {"cursors": a.array(required=True)},
+    in_api_v1=True,
+    in_transaction=InTransaction.LATER,
+    privileges=on_collection(by_arguments=("killAnyCursor",)),
+)
 def kill_cursors(request: Request, args: dict[str, Any]) -> Reply:
     """Close cursors."""
     name = collection_name("killCursors", request.db, request.body[request.name])

@@ -8,11 +8,11 @@ from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.work.insert_documents import insert_documents
-from secantus_server.work.writing import check_statement_count, finish_write
+from secantus_server.work.writing import check_statement_count, finish_write, stops_at_error
 
 FIELDS = {
     "documents": a.documents(),
@@ -29,6 +29,7 @@ FIELDS = {
     in_api_v1=True,
     is_write=True,
     is_retryable=True,
+    in_transaction=InTransaction.YES,
     privileges=on_collection("insert", by_arguments=("bypassDocumentValidation",)),
 )
 def insert(request: Request, args: dict[str, Any]) -> Reply:
@@ -40,5 +41,7 @@ def insert(request: Request, args: dict[str, Any]) -> Reply:
             raise CommandError(40414, "BSON field 'insert.documents' is missing but a required field")
         documents = [encode(document) for document in args["documents"]]
     check_statement_count(len(documents))
-    count, errors = insert_documents(request, name, documents, ordered=args["ordered"], bypass_validation=args["bypassDocumentValidation"])
+    count, errors = insert_documents(
+        request, name, documents, ordered=stops_at_error(request, args["ordered"]), bypass_validation=args["bypassDocumentValidation"]
+    )
     return finish_write(request, {"n": count}, errors)

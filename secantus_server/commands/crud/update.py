@@ -8,7 +8,7 @@ from secantus_server.bson.values import MISSING
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command, explains
+from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
@@ -16,7 +16,7 @@ from secantus_server.mql.update.pipeline import check_stage_names
 from secantus_server.query.explain import Runner
 from secantus_server.work.explain_writes import only_statement, update_stage
 from secantus_server.work.update_documents import parse_statement, run_update
-from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements
+from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements, stops_at_error
 
 FIELDS = {
     "updates": a.documents(),
@@ -53,6 +53,7 @@ _STATEMENT = a.Arguments(
     in_api_v1=True,
     is_write=True,
     is_retryable=True,
+    in_transaction=InTransaction.YES,
     privileges=on_collection("update", by_arguments=("insert", "bypassDocumentValidation")),
 )
 def update(request: Request, args: dict[str, Any]) -> Reply:
@@ -62,11 +63,12 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
     upserted: list[dict[str, Any]] = []
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
+        request.statement = index
         try:
             outcome = run_update(request, name, spec, args["let"], bypass_validation=args["bypassDocumentValidation"])
         except CommandError as error:
             note_failure(request, errors, index, error)
-            if args["ordered"]:
+            if stops_at_error(request, args["ordered"]):
                 break
             continue
         matched, modified = matched + outcome.matched, modified + outcome.modified

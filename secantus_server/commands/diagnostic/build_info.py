@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.dispatch.privileges import AUTHENTICATED
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.version import VERSION, VERSION_ARRAY
 from secantus_server.wire.header import MAX_DOCUMENT_SIZE
 
 
-@command("buildInfo", {}, aliases=("buildinfo",), privileges=AUTHENTICATED)
+@command("buildInfo", {}, aliases=("buildinfo",), in_transaction=InTransaction.LATER, privileges=AUTHENTICATED)
 def build_info(_request: Request, _args: dict[str, Any]) -> Reply:
     """Return the version and build of the server."""
     return {

@@ -12,14 +12,16 @@ from bson.binary import Binary
 
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import UNAUTHENTICATED
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.work.authorization import ROLES, USERS, read_documents, role_closure
 
 _EVERYTHING = {"resource": {"anyResource": True}, "actions": ["anyAction"]}
 
 
-@command("connectionStatus", {"showPrivileges": a.boolean()}, in_api_v1=True, privileges=UNAUTHENTICATED)
+@command(
+    "connectionStatus", {"showPrivileges": a.boolean()}, in_transaction=InTransaction.LATER, in_api_v1=True, privileges=UNAUTHENTICATED
+)
 def connection_status(request: Request, args: dict[str, Any]) -> Reply:
     """Return the users that are authenticated on the connection."""
     users = [{"user": user, "db": db} for user, db in request.client.users]

@@ -14,12 +14,13 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.unit_of_work import CatalogTransaction
+from secantus_server.dispatch.unit_of_work import CatalogTransaction, ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
+from secantus_server.exec.interruption import never_interrupt
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
 from secantus_server.index.errors import DuplicateKey
@@ -46,6 +47,7 @@ _IDENTITY = ("unique", "sparse", "collation", "wildcardProjection")
     {"indexes": a.documents(required=True), "commitQuorum": a.anything(), "ignoreUnknownIndexOptions": a.boolean()},
     in_api_v1=True,
     is_write=True,
+    in_transaction=InTransaction.YES,
     privileges=on_collection("createIndex"),
 )
 def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
@@ -59,22 +61,59 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     specs = [check_requested(spec) for spec in given]
     check_commit_quorum(args["commitQuorum"])
     check_not_view(recall(request.services, request.db, name))
+    if request.transaction is not None:
+        reply = _create(request, name, specs)
+    else:
+        reply = _create_exclusively(request, name, specs)
+    if request.services.settings.replica_set:
+        reply["commitQuorum"] = args["commitQuorum"] if args["commitQuorum"] is not None else "votingMembers"
+    return reply
+
+
+def _create_exclusively(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
+    """Create the indexes with exclusive access, so that no transaction writes without the entries of an index that it does not see.
+
+    Create a missing collection before: this may have to wait for a transaction that creates it too, and which needs access to end.
+    """
+    services, missing = request.services, False
+    while True:
+        if services.catalog.find(request.db, name) is None:
+            missing = True
+            create_collection(services, request.db, name, {}, if_missing=True)
+        locks = services.sessions.transactions.namespaces
+        with locks.change([(request.db, name)], request.operation.check), services.engine.exclusive():
+            if services.catalog.find(request.db, name) is not None:
+                return {**_create(request, name, specs), "createdCollectionAutomatically": missing}
+
+
+def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
+    """Create the indexes, and the collection if it does not exist."""
     services = request.services
-    # Exclusive, so that no transaction writes without the entries of an index that it does not see.
-    with services.engine.exclusive():
-        before = services.catalog.find(request.db, name)
-        collection = before or create_collection(services, request.db, name, {}, if_missing=True)
-        count = len(collection.counted_indexes)
-        new = choose_new(collection, [_with_collation(collection, spec) for spec in specs])
-        if new:
-            build = partial(build_indexes, request, collection, new)
-            request.work.change_catalog(build, request.operation.check)
+    with request.work.reading() as transaction:
+        before = transaction.catalog.find(request.db, name)
+        if before is not None and request.transaction is not None and _has_documents(before, transaction):
+            raise CommandError(
+                263, f"Cannot create new indexes on existing non-empty collection {before.namespace} in a multi-document transaction."
+            )
+    collection = before or create_collection(services, request.db, name, {}, if_missing=True, work=request.work)
+    count = len(collection.counted_indexes)
+    new = choose_new(collection, [_with_collation(collection, spec) for spec in specs])
+    if new:
+        request.work.change_catalog(partial(build_indexes, request, collection, new), request.operation.check)
     reply: Reply = {"numIndexesBefore": count, "numIndexesAfter": count + len(new), "createdCollectionAutomatically": before is None}
     if not new:
         reply["note"] = "all indexes already exist"
-    if services.settings.replica_set:
-        reply["commitQuorum"] = args["commitQuorum"] if args["commitQuorum"] is not None else "votingMembers"
     return reply
+
+
+def _has_documents(collection: Collection, transaction: ReadTransaction) -> bool:
+    """Return whether a transaction sees a document in a collection."""
+    scan = RecordScan(collection.ident, None, never_interrupt)
+    scan.attach(transaction.unit)
+    try:
+        return next(scan, None) is not None
+    finally:
+        scan.close()
 
 
 def check_commit_quorum(quorum: Any) -> None:

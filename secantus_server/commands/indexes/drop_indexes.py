@@ -49,7 +49,7 @@ def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
             transaction.changes.save(collection.replaced(indexes=[index for index in collection.indexes if index not in gone]))
         return len(collection.counted_indexes)
 
-    count = request.work.change_catalog(body, request.operation.check, exclusive=True)
+    count = request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])
     reply: Reply = {"nIndexesWas": count}
     if args["index"] == "*":
         reply["msg"] = "non-_id indexes dropped for collection"

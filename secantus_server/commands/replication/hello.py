@@ -14,7 +14,7 @@ from secantus_server.bson.values import Date
 from secantus_server.dispatch.arguments import exact_integer, wrong_type
 from secantus_server.dispatch.client_metadata import check_client_metadata
 from secantus_server.dispatch.privileges import UNAUTHENTICATED
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.wire.header import MAX_DOCUMENT_SIZE, MAX_MESSAGE_SIZE, MAX_WRITE_BATCH_SIZE
@@ -25,13 +25,13 @@ MAX_WIRE_VERSION = 27
 MAX_AWAIT_MS = 2**31 - 1
 
 
-@command("hello", lenient=True, in_api_v1=True, privileges=UNAUTHENTICATED)
+@command("hello", lenient=True, in_transaction=InTransaction.LATER, in_api_v1=True, privileges=UNAUTHENTICATED)
 def hello(request: Request, args: dict[str, Any]) -> Reply:
     """Describe the server's role, limits and capabilities to a driver."""
     return _describe(request, "isWritablePrimary")
 
 
-@command("isMaster", lenient=True, aliases=("ismaster",), in_api_v1=True, privileges=UNAUTHENTICATED)
+@command("isMaster", lenient=True, in_transaction=InTransaction.LATER, aliases=("ismaster",), in_api_v1=True, privileges=UNAUTHENTICATED)
 def is_master(request: Request, args: dict[str, Any]) -> Reply:
     """Describe the server to a driver, under the older name of hello."""
     return _describe(request, "ismaster")

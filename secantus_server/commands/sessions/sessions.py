@@ -20,9 +20,11 @@ from secantus_server.errors import CommandError
 from secantus_server.sessions.registry import TIMEOUT_MINUTES
 
 MAX_SESSIONS = 10_000
+# The error of the operations and transactions of a killed session.
+_INTERRUPTED = 11601
 
 
-@command("startSession", {}, privileges=AUTHENTICATED)
+@command("startSession", privileges=AUTHENTICATED, lenient=True)
 def start_session(request: Request, _args: dict[str, Any]) -> Reply:
     """Start a logical session."""
     identity = request.services.catalog.new_uuid()
@@ -53,6 +55,7 @@ def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     ids = _session_ids(request)
     _kill(request, ids)
     _interrupt(request, lambda session: session in ids)
+    _abort(request, lambda session: session in ids)
     return {}
 
 
@@ -62,6 +65,7 @@ def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     if not a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name]):
         request.services.cursors.kill_where(lambda cursor: cursor.session is not None)
         _interrupt(request, lambda _session: True)
+        _abort(request, lambda _session: True)
     return {}
 
 
@@ -95,3 +99,9 @@ def _interrupt(request: Request, is_killed: Callable[[bytes], bool]) -> None:
         session = session_uuid(lsid.data) if type(lsid) is RawDocument else None
         if operation is not request.operation and session is not None and is_killed(session):
             operations.kill(operation.opid)
+
+
+def _abort(request: Request, is_killed: Callable[[bytes], bool]) -> None:
+    """Abort the open transactions of sessions."""
+    error = CommandError(_INTERRUPTED, "operation was interrupted")
+    request.services.sessions.transactions.abort_where(lambda one: is_killed(one.session), error)

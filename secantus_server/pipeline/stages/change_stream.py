@@ -1,4 +1,4 @@
-"""`$changeStream`: its argument and position are validated, but change streams are not supported yet.
+"""`$changeStream`: its argument and position. `work.change_streams` runs it.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStream/
 """
@@ -6,7 +6,9 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStream/
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
+
+from bson.timestamp import Timestamp
 
 from secantus_server.bson import type_name
 from secantus_server.errors import CommandError, not_supported
@@ -15,7 +17,7 @@ from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Position, Stage
 
-FLAGS = ("allChangesForCluster", "showExpandedEvents")
+FLAGS = ("allChangesForCluster", "showExpandedEvents", "showRawUpdateDescription", "showSystemEvents", "showMigrationEvents")
 CHOICES = {
     "fullDocument": ("default", "updateLookup", "whenAvailable", "required"),
     "fullDocumentBeforeChange": ("off", "whenAvailable", "required"),
@@ -34,42 +36,67 @@ FOLLOWERS = frozenset(
 HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 
 
+class ChangeStreamOptions(NamedTuple):
+    """The options of a change stream.
+
+    Arguments:
+        whole_cluster: watch all databases.
+        expanded: show the events and fields that MongoDB 6.0 added.
+        raw_description: show an update as the oplog describes it.
+        full_document: the mode of `fullDocument`.
+        before: the mode of `fullDocumentBeforeChange`.
+        resume_after: the token of the last event seen, or None.
+        start_after: the same, which may be that of an `invalidate` event.
+        start_at: the cluster time to start at, or None.
+    """
+
+    whole_cluster: bool = False
+    expanded: bool = False
+    raw_description: bool = False
+    full_document: str = "default"
+    before: str = "off"
+    resume_after: dict[str, Any] | None = None
+    start_after: dict[str, Any] | None = None
+    start_at: Timestamp | None = None
+
+
 @stage("$changeStream")
 class ChangeStream(Stage):
-    """Changes as they happen."""
+    """Changes as they happen.
+
+    Arguments:
+        options: the user's options, checked.
+    """
 
     position = Position.FIRST
     in_facet = False
     in_lookup = False
     in_union = False
-    _standalone = False
+
+    def __init__(self, options: ChangeStreamOptions) -> None:
+        super().__init__()
+        self.options = options
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ChangeStream:
         """Parse `{$changeStream: {fullDocument, resumeAfter, ...}}`; it watches a collection, or with `aggregate: 1` a database.
 
         Raises:
-            CommandError: 6188500, 40415, 14, 2, 40647, 40648, 40649, 50811, 9 for a malformed argument, 323 under the Stable API, 73.
+            CommandError: 6188500, 40415, 14, 2, 40647, 40648, 40649, 50811, 9 for a malformed argument, 40674 and 50865 for several places
+                to start at, 323 under the Stable API, 73 and 72 for a namespace that cannot be watched, 40573 on a standalone server.
         """
         if type(spec) is not dict:
             raise CommandError(6188500, f"$changeStream must take a nested object but found: {type_name(spec)}")
         fields = named_fields("$changeStream", spec, FIELDS)
-        for name in FLAGS:
-            if name in fields:
-                check_type(f"$changeStream.{name}", fields[name], ("bool",))
-        for name, choices in CHOICES.items():
-            if name in fields and fields[name] not in choices:
-                raise CommandError(2, f"Enumeration value '{fields[name]}' for field '$changeStream.{name}' is not a valid value.")
-        for name in TOKENS:
-            if name in fields:
-                _check_token(fields[name])
+        _check_values(fields)
         if ctx.api_strict and "showExpandedEvents" in fields:
             raise CommandError(323, "$changeStream.showExpandedEvents is not allowed with 'apiStrict: true' in API Version 1")
-        if ctx.db in ("config", "local") or (ctx.db == "admin" and ctx.collection is not None):
-            raise CommandError(73, f"$changeStream may not be opened on the internal {ctx.db} database")
-        stream = cls()
+        options = _options(fields)
+        _check_namespace(options, ctx)
+        if ctx.parse.cluster_time is None:
+            raise CommandError(40573, "The $changeStream stage is only supported on replica sets")
+        stream = cls(options)
         stream.collectionless = ctx.collection is None
-        stream._standalone = ctx.parse.cluster_time is None
         return stream
 
     def check_view(self, namespace: str) -> None:
@@ -90,14 +117,64 @@ class ChangeStream(Stage):
             raise CommandError(20, f"{follower.name} is not permitted in a $changeStream pipeline")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Raise: change streams are not supported yet.
+        """Raise: a change stream needs a cursor that waits, which only aggregate has.
 
         Raises:
-            CommandError: 238, or on a standalone server 40573.
+            CommandError: 73.
         """
-        if not self._standalone:
-            raise not_supported("a change stream", "poll with find")
-        raise CommandError(40573, "The $changeStream stage is only supported on replica sets")
+        raise CommandError(73, "$changeStream is only valid as the first stage of an aggregate command")
+
+
+def _check_values(fields: dict[str, Any]) -> None:
+    """Check the values of the options."""
+    for name in FLAGS:
+        if name in fields:
+            check_type(f"$changeStream.{name}", fields[name], ("bool",))
+    for name, choices in CHOICES.items():
+        if name in fields and fields[name] not in choices:
+            raise CommandError(2, f"Enumeration value '{fields[name]}' for field '$changeStream.{name}' is not a valid value.")
+    for name in TOKENS:
+        if name in fields:
+            _check_token(fields[name])
+    if len(fields.keys() & set(TOKENS)) == 2:
+        raise CommandError(50865, "Do not specify both 'resumeAfter' and 'startAfter' in a $changeStream stage")
+    if "startAtOperationTime" in fields and fields.keys() & set(TOKENS):
+        raise CommandError(40674, "Only one type of resume option is allowed, but multiple were found.")
+    for name in ("showSystemEvents", "showMigrationEvents"):
+        if fields.get(name):
+            raise not_supported(f"$changeStream.{name}", "leave it out: it shows internal events of sharded clusters")
+
+
+def _options(fields: dict[str, Any]) -> ChangeStreamOptions:
+    return ChangeStreamOptions(
+        whole_cluster=fields.get("allChangesForCluster", False),
+        expanded=fields.get("showExpandedEvents", False),
+        raw_description=fields.get("showRawUpdateDescription", False),
+        full_document=fields.get("fullDocument", "default"),
+        before=fields.get("fullDocumentBeforeChange", "off"),
+        resume_after=fields.get("resumeAfter"),
+        start_after=fields.get("startAfter"),
+        start_at=fields.get("startAtOperationTime"),
+    )
+
+
+def _check_namespace(options: ChangeStreamOptions, ctx: PipelineContext) -> None:
+    """Raise unless the namespace can be watched.
+
+    Raises:
+        CommandError: 72 InvalidOptions, 73 InvalidNamespace.
+    """
+    if options.whole_cluster:
+        if ctx.db != "admin" or ctx.collection is not None:
+            raise CommandError(
+                72,
+                "A $changeStream with 'allChangesForCluster:true' may only be opened on the 'admin' database, and with no collection name",
+            )
+        return
+    if ctx.db in ("admin", "config", "local"):
+        raise CommandError(73, f"$changeStream may not be opened on the internal {ctx.db} database")
+    if ctx.collection is not None and ctx.collection.startswith("system."):
+        raise CommandError(73, f"$changeStream may not be opened on the internal {ctx.db}.{ctx.collection} collection")
 
 
 def _check_token(token: dict[str, Any]) -> None:

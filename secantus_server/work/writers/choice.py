@@ -5,6 +5,7 @@ from __future__ import annotations
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import Transaction
+from secantus_server.errors import CommandError
 from secantus_server.work.writers.capped import CappedWriter
 from secantus_server.work.writers.clustered import ClusteredWriter
 from secantus_server.work.writers.plain import PlainWriter
@@ -20,6 +21,14 @@ def open_writer(
         collection: the collection in the transaction's catalog.
         bypass_validation: skip the collection's validator.
         replicated: whether to write oplog entries.
+
+    Raises:
+        CommandError: 263 OperationNotSupportedInTransaction, a session's transaction cannot write to a capped collection.
     """
+    if transaction.in_session and collection.is_capped:
+        raise CommandError(
+            263,
+            f"Collection '{collection.namespace}' is a capped collection. Writes in transactions are not allowed on capped collections.",
+        )
     kind = CappedWriter if collection.is_capped else ClusteredWriter if collection.is_clustered else PlainWriter
     return kind(services, transaction, collection, bypass_validation=bypass_validation, replicated=replicated)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from secantus_server.catalog.changes import save_row
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
-from secantus_server.dispatch.unit_of_work import Transaction, concerns_store
+from secantus_server.dispatch.unit_of_work import StagedWrites, Transaction, concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec._scan import RecordScan
@@ -39,6 +39,7 @@ class PlainWriter:
     ) -> None:
         unit = transaction.unit
         self._services = services
+        self._transaction = transaction
         self.replicated = replicated
         self.unit = unit
         self.collection = collection
@@ -49,6 +50,11 @@ class PlainWriter:
         self._uncounted = False
         self._validation = None if bypass_validation else validation_of(collection, services)
         transaction.writes.append(self)
+
+    @property
+    def is_large(self) -> bool:
+        """See `Writer.is_large`."""
+        return self._transaction.is_large
 
     def insert(self, document: bytes) -> None:
         """See `Writer.insert`."""
@@ -133,24 +139,41 @@ class PlainWriter:
     def before_commit(self) -> None:
         """Write the multikey flags of indexes, and record the change of a count that is not cached yet."""
         if self._writer.became_multikey:
-            # Set the flag before the commit, so that a reader who sees the entries also sees the flag.
-            for index in self._writer.became_multikey:
-                index.multikey = True
-            save_row(self.unit, self.collection)
+            self.save_multikey_flags()
         count = self.collection.document_count
         self._uncounted = count.value is None
         if self._uncounted:
             count.begin_change()
+
+    def save_multikey_flags(self) -> None:
+        """See `Writer.save_multikey_flags`."""
+        indexes = [index for index in self._writer.became_multikey if not index.multikey]
+        if not indexes:
+            return
+        if self._transaction.creates(self.collection):
+            # No other transaction sees the collection yet.
+            save_row(self.unit, self.collection, indexes)
+            for index in indexes:
+                index.multikey = True
+        else:
+            self._services.catalog.mark_multikey(self.collection, indexes)
 
     def commit_failed(self) -> None:
         """Undo the notes of `before_commit`."""
         if self._uncounted:
             self.collection.document_count.cancel_change()
 
+    def absorb(self, later: StagedWrites) -> None:
+        """See `StagedWrites.absorb`."""
+        assert isinstance(later, PlainWriter), "a collection has writers of one kind"
+        self._difference += later._difference
+
     def after_commit(self) -> None:
         """Update the collection's count in memory."""
-        if self._difference or self._uncounted:
-            self.collection.document_count.change(self._difference, self._uncounted)
+        if self._uncounted:
+            self.collection.document_count.end_change(self._difference, self._services.engine.begun)
+        elif self._difference:
+            self.collection.document_count.change(self._difference)
         if self._difference < 0:
             self._services.engine.note_removal()
 

@@ -20,6 +20,10 @@ class Writer(StagedWrites, Protocol):
     unit: RecoveryUnit
     collection: Collection
 
+    @property
+    def is_large(self) -> bool:
+        """Whether a statement that can be split should continue in a new transaction."""
+
     def insert(self, document: bytes) -> None:
         """Store a prepared document.
 
@@ -55,6 +59,13 @@ class Writer(StagedWrites, Protocol):
 
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a stored document."""
+
+    def save_multikey_flags(self) -> None:
+        """Mark the indexes that the documents written so far made multikey, durably and before these documents are committed.
+
+        Raises:
+            WriteConflict: if the transaction must be retried, because the collection was replaced.
+        """
 
     def copy_from(self, source: Collection, check: Callable[[], None]) -> None:
         """Store every document of another collection, in its order.

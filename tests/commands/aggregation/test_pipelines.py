@@ -83,39 +83,6 @@ def test_statistics_of_a_view(db: Database) -> None:
     assert code(db, {"aggregate": "v", "pipeline": [{"$collStats": {"count": {}}}], "cursor": {}}) == 166
 
 
-@pytest.mark.parametrize(
-    ("spec", "expected"),
-    [
-        (None, 6188500),
-        ({"bogus": 1}, 40415),
-        ({"showExpandedEvents": 1}, 14),
-        ({"allChangesForCluster": None}, 14),
-        ({"fullDocument": "Default"}, 2),
-        ({"fullDocumentBeforeChange": None, "startAtOperationTime": 1}, 14),
-        ({"resumeAfter": {}}, 40647),
-        ({"startAfter": {"_data": ""}}, 40649),
-        ({"startAfter": {"_data": "xyz"}}, 9),
-        ({"resumeAfter": {"_data": "00"}}, 50811),
-        ({"resumeAfter": {"_data": "00", "_typeBits": "x"}}, 40648),
-        ({"fullDocument": "updateLookup", "resumeAfter": None}, 238),
-    ],
-)
-def test_arguments_of_a_change_stream(db: Database, spec: Any, expected: int) -> None:
-    assert code(db, {"aggregate": "c", "pipeline": [{"$changeStream": spec}], "cursor": {}}) == expected
-
-
-def test_what_may_follow_a_change_stream(db: Database) -> None:
-    assert code(db, {"aggregate": "c", "pipeline": [{"$changeStream": {}}, {"$sort": {"_id": 1}}], "cursor": {}}) == 20
-    assert code(db, {"aggregate": "c", "pipeline": [{"$changeStream": {}}, {"$unset": "a"}], "cursor": {}}) == 238
-    db.create_collection("v", viewOn="c", pipeline=[])
-    assert code(db, {"aggregate": "v", "pipeline": [{"$changeStream": {}}], "cursor": {}}) == 166
-
-
-def test_change_streams_are_not_there_yet(db: Database) -> None:
-    db.c.insert_one({})
-    assert failure(db, {"aggregate": "c", "pipeline": [{"$changeStream": {}}], "cursor": {}})["code"] == 238
-
-
 def test_a_lookup_by_a_unique_index_goes_on_over_batches(db: Database) -> None:
     db.people.insert_many([{"_id": n, "name": f"p{n}"} for n in range(5)])
     values: list[Any] = [0, 1, 7, None, [2, 3], "x", 4]

@@ -116,8 +116,12 @@ def test_commands_of_the_admin_database(db: Database, name: str) -> None:
     assert failure(db, {name: 1})["errmsg"] == f"{name} may only be run against the admin database."
 
 
+def test_strictness_needs_a_version(admin: Database) -> None:
+    assert code(admin, {"ping": 1, "apiStrict": True}) == 4886600
+
+
 def test_sessions(admin: Database) -> None:
-    reply = admin.command({"startSession": 1})
+    reply = admin.command({"startSession": 1, "unknown": 1})
     session = reply["id"]
     assert (reply["timeoutMinutes"], session["id"].subtype) == (30, 4)
     for name in ("refreshSessions", "endSessions", "killSessions"):

@@ -1,0 +1,1 @@
+"""The commands that end multi-document transactions."""

@@ -1,0 +1,93 @@
+"""commitTransaction and abortTransaction.
+
+https://www.mongodb.com/docs/manual/reference/command/commitTransaction/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.concerns import waits_for_disk
+from secantus_server.dispatch.privileges import AUTHENTICATED
+from secantus_server.dispatch.registry import InTransaction, Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.session_statements import abort_transaction, enter_transaction, find_transaction, labelled
+from secantus_server.errors import CommandError
+from secantus_server.sessions.transactions import SessionTransaction, State
+
+_FIELDS: dict[str, a.Field] = {"recoveryToken": a.document()}
+
+
+@command(
+    "commitTransaction",
+    _FIELDS,
+    admin_only=True,
+    in_api_v1=True,
+    is_write=True,
+    in_transaction=InTransaction.END,
+    privileges=AUTHENTICATED,
+)
+def commit_transaction(request: Request, _args: dict[str, Any]) -> Reply:
+    """Commit a transaction."""
+    return _end(request, _commit)
+
+
+@command(
+    "abortTransaction",
+    _FIELDS,
+    admin_only=True,
+    in_api_v1=True,
+    is_write=True,
+    in_transaction=InTransaction.END,
+    privileges=AUTHENTICATED,
+)
+def abort_transaction_command(request: Request, _args: dict[str, Any]) -> Reply:
+    """Abort a transaction."""
+    return _end(request, _abort)
+
+
+def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -> Reply:
+    """End the transaction that a request names.
+
+    Raises:
+        CommandError: 125 CommandFailed outside a transaction, and the errors of `find_transaction` and `enter_transaction`.
+    """
+    if "txnNumber" not in request.body or request.session is None:
+        raise CommandError(125, f"{request.name} must be run within a transaction")
+    try:
+        transaction = find_transaction(request)
+        request.services.engine.acquire_lock(transaction.lock)
+        try:
+            end(request, transaction)
+        finally:
+            transaction.lock.release()
+    except CommandError as error:
+        raise labelled(error, ends=True) from None
+    if waits_for_disk(request.body.get("writeConcern")) or request.services.settings.sync_on_commit:
+        request.services.engine.flush_log()
+    return {}
+
+
+def _commit(request: Request, transaction: SessionTransaction) -> None:
+    """Commit; a transaction that has been committed stays so."""
+    if transaction.state is State.COMMITTED:
+        return
+    enter_transaction(transaction, request)
+    state = State.ABORTED
+    try:
+        transaction.work.commit()
+        state = State.COMMITTED
+    finally:
+        request.services.sessions.transactions.finish(transaction, state)
+
+
+def _abort(request: Request, transaction: SessionTransaction) -> None:
+    """Abort.
+
+    Raises:
+        CommandError: 251 if it has been aborted already, 256 if it has been committed.
+    """
+    enter_transaction(transaction, request)
+    abort_transaction(request, transaction)

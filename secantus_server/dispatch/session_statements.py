@@ -1,0 +1,259 @@
+"""Statements of multi-document transactions: their options, the checkout of the transaction, and its end.
+
+https://github.com/mongodb/specifications/blob/master/source/transactions/transactions.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.dispatch.arguments import wrong_type
+from secantus_server.dispatch.parameters import parameter_value
+from secantus_server.dispatch.registry import Command, InTransaction, Reply
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.transaction_numbers import too_old
+from secantus_server.errors import CommandError
+from secantus_server.sessions.retryable import RetryableWrite
+from secantus_server.sessions.transactions import SessionTransaction, State, committed_transaction
+from secantus_server.storage import WriteConflict
+
+INVALID_OPTIONS = 72
+NOT_IN_TRANSACTION = 263
+NO_SUCH_TRANSACTION = 251
+TRANSACTION_COMMITTED = 256
+TRANSIENT = "TransientTransactionError"
+
+# Errors after which a client may run the whole transaction again.
+_TRANSIENT_CODES = frozenset([24, 112, 246, 251, 267])
+# Errors of the connection or the server's state; transient for a statement, while a commit is retried.
+_RETRYABLE_CODES = frozenset([6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436])
+# Further errors that fail a whole write command.
+_FATAL_CODES = frozenset([263, 313])
+
+_LEVELS = ("local", "majority", "snapshot")
+_OWN_DATABASES = ("admin", "config", "local")
+
+
+def check_transaction_options(command: Command, request: Request) -> None:
+    """Validate `autocommit` and `startTransaction`, and whether the command may run in a transaction.
+
+    Raises:
+        CommandError: 72 InvalidOptions for a wrong combination, 14, 263 OperationNotSupportedInTransaction.
+    """
+    body = request.body
+    autocommit, start = body.get("autocommit"), body.get("startTransaction")
+    for name, value in (("autocommit", autocommit), ("startTransaction", start)):
+        if value is not None and type(value) is not bool:
+            raise wrong_type(f"{command.name}.{name}", value, "bool")
+    if autocommit is None and start is None:
+        return
+    if "txnNumber" not in body:
+        field = "'autocommit'" if start is None else "'startTransaction'"
+        raise CommandError(INVALID_OPTIONS, f"{field} field requires a transaction number to also be specified")
+    if autocommit is None:
+        raise CommandError(INVALID_OPTIONS, "'startTransaction' field requires 'autocommit' field to also be specified")
+    if autocommit:
+        raise CommandError(INVALID_OPTIONS, "Specifying autocommit=true is not allowed.")
+    if start is False:
+        raise CommandError(INVALID_OPTIONS, "Specifying startTransaction=false is not allowed.")
+    if request.session is None:
+        raise CommandError(INVALID_OPTIONS, "Transaction number requires a session ID to also be specified")
+    if body["txnNumber"] < 0:
+        raise CommandError(INVALID_OPTIONS, "Transaction number cannot be negative")
+    if not request.services.settings.replica_set:
+        raise CommandError(20, "Transaction numbers are only allowed on a replica set member or mongos")
+    _check_command(command, request)
+
+
+def _check_command(command: Command, request: Request) -> None:
+    """Check that a command and its concerns are allowed in a transaction.
+
+    Raises:
+        CommandError: 263, 72.
+    """
+    body, place = request.body, command.in_transaction
+    starts = "startTransaction" in body
+    if place is InTransaction.NO or (starts and place is InTransaction.END):
+        raise CommandError(NOT_IN_TRANSACTION, f"Cannot run '{command.name}' in a multi-document transaction.")
+    if starts and place is InTransaction.LATER:
+        raise CommandError(NOT_IN_TRANSACTION, f"Cannot run '{command.name}' as the first operation of a multi-document transaction.")
+    if place is InTransaction.END:
+        return
+    if request.db in _OWN_DATABASES and command.name not in ("bulkWrite", "getMore", "killCursors", "hello", "isMaster", "buildInfo"):
+        raise CommandError(NOT_IN_TRANSACTION, f"Cannot run command against the '{request.db}' database in a transaction.")
+    if body.get("writeConcern"):
+        raise CommandError(INVALID_OPTIONS, "writeConcern is not allowed within a multi-statement transaction")
+    concern = body.get("readConcern")
+    if concern is None:
+        return
+    if not starts:
+        raise CommandError(INVALID_OPTIONS, "Only the first command in a transaction may specify a readConcern")
+    if type(concern) is dict and concern.get("level", "local") not in _LEVELS:
+        raise CommandError(
+            INVALID_OPTIONS,
+            "The readConcern level must be either 'local' (default), 'majority' or 'snapshot' in order to run in a transaction",
+        )
+
+
+def run_statement(
+    command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
+) -> Reply:
+    """Run a statement of a transaction, which any error aborts.
+
+    Arguments:
+        request: a request with a session, a `txnNumber` and `autocommit: false`.
+        run: runs the command.
+
+    Raises:
+        CommandError: 225 TransactionTooOld, 117 for a number already in use, 251 NoSuchTransaction, 256 TransactionCommitted; and
+            the errors of the command. Those after which the whole transaction can be retried have the label.
+    """
+    try:
+        transaction = _start(request) if request.body.get("startTransaction") else find_transaction(request)
+        request.services.engine.acquire_lock(transaction.lock)
+        try:
+            return _run_in(transaction, command, request, arguments, run)
+        finally:
+            transaction.lock.release()
+    except WriteConflict:
+        raise labelled(write_conflict(), ends=False) from None
+    except CommandError as error:
+        raise labelled(error, ends=False) from None
+
+
+def write_conflict() -> CommandError:
+    """Return the error of a statement that meets a write of another transaction."""
+    return CommandError(
+        112,
+        "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document "
+        "transaction.",
+    )
+
+
+def _run_in(
+    transaction: SessionTransaction,
+    command: Command,
+    request: Request,
+    arguments: dict[str, Any],
+    run: Callable[[Command, Request, dict[str, Any]], Reply],
+) -> Reply:
+    """Run a statement; the caller holds the transaction's lock."""
+    done = False
+    try:
+        enter_transaction(transaction, request)
+        request.transaction, transaction.operation = transaction, request.operation
+        request.work = transaction.work
+        reply = run(command, request, arguments)
+        if request.operation.killed is not None:
+            raise request.operation.killed
+        done = not (reply.get("writeErrors") or reply.get("nErrors"))
+        return reply
+    finally:
+        transaction.operation = None
+        if transaction.state is State.IN_PROGRESS:
+            if done:
+                transaction.work.leave()
+            else:
+                abort_transaction(request, transaction)
+
+
+def _start(request: Request) -> SessionTransaction:
+    """Begin a transaction of the request's session; an open one with an older number is aborted.
+
+    Raises:
+        CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress.
+    """
+    session, number, services = request.session, request.body["txnNumber"], request.services
+    assert session is not None, "checked with the options"
+    write = RetryableWrite(number, is_transaction=True)
+    newest = services.sessions.retries.begin(session, write)
+    if newest is not write:
+        if number < newest.number:
+            raise too_old(session, number, newest.number)
+        raise CommandError(117, "Only servers in a sharded cluster can start a new transaction at the active transaction number")
+    before = services.sessions.transactions.newest(session)
+    if before is not None and before.state is State.IN_PROGRESS:
+        services.engine.acquire_lock(before.lock)
+        try:
+            if before.state is State.IN_PROGRESS:
+                abort_transaction(request, before)
+        finally:
+            before.lock.release()
+    limit_s = parameter_value(services, "transactionLifetimeLimitSeconds")
+    transaction = SessionTransaction(session, number, services.clock.monotonic() + limit_s)
+    services.sessions.transactions.begin(transaction)
+    return transaction
+
+
+def find_transaction(request: Request) -> SessionTransaction:
+    """Return the transaction that a request names.
+
+    Raises:
+        CommandError: 225 TransactionTooOld, 251 NoSuchTransaction.
+    """
+    session, number, sessions = request.session, request.body["txnNumber"], request.services.sessions
+    assert session is not None, "checked with the options"
+    found = sessions.transactions.newest(session)
+    if found is not None and found.number == number:
+        return found
+    if sessions.retries.is_committed(session, number):
+        # It was committed before the server's last start.
+        return committed_transaction(session, number)
+    newest = sessions.retries.newest_number(session)
+    if newest is not None and number < newest:
+        raise too_old(session, number, newest)
+    raise CommandError(
+        NO_SUCH_TRANSACTION,
+        f"Given transaction number {number} does not match any in-progress transactions. The active transaction number is "
+        f"{-1 if newest is None else newest}",
+    )
+
+
+def enter_transaction(transaction: SessionTransaction, request: Request) -> None:
+    """Continue a transaction, or open it for its first statement; the caller holds its lock.
+
+    Raises:
+        CommandError: 251 NoSuchTransaction if it was aborted, 256 TransactionCommitted.
+    """
+    number = transaction.number
+    if transaction.state is State.COMMITTED:
+        raise CommandError(TRANSACTION_COMMITTED, f"Transaction with {{ txnNumber: {number} }} has been committed.")
+    if transaction.state is State.ABORTED:
+        raise _aborted(number)
+    if transaction.work is None:
+        transaction.work = request.services.open_transaction(transaction)
+        return
+    try:
+        transaction.work.enter()
+    except WriteConflict:
+        # A snapshot restore has rolled it back.
+        abort_transaction(request, transaction)
+        raise _aborted(number) from None
+
+
+def abort_transaction(request: Request, transaction: SessionTransaction) -> None:
+    """Abort a transaction in progress; the caller holds its lock."""
+    if transaction.work is not None:
+        transaction.work.abort()
+    request.services.sessions.transactions.finish(transaction, State.ABORTED)
+
+
+def _aborted(number: int) -> CommandError:
+    return CommandError(NO_SUCH_TRANSACTION, f"Transaction with {{ txnNumber: {number} }} has been aborted.")
+
+
+def ends_transaction(request: Request, error: CommandError) -> bool:
+    """Return whether an error of a statement in a transaction is one of the whole command, not an entry of its `writeErrors`."""
+    return request.transaction is not None and (error.code in _TRANSIENT_CODES or error.code in _FATAL_CODES)
+
+
+def labelled(error: CommandError, *, ends: bool) -> CommandError:
+    """Return an error of a transaction's command with the label TransientTransactionError if the whole transaction can be retried.
+
+    Arguments:
+        ends: whether the command is commitTransaction or abortTransaction.
+    """
+    if error.code in _TRANSIENT_CODES or (error.code in _RETRYABLE_CODES and not ends):
+        error.labels = (*error.labels, TRANSIENT)
+    return error

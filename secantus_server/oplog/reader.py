@@ -1,0 +1,184 @@
+"""Reading the oplog from a point in time: its entries in commit order, and the operations of transactions one by one.
+
+https://www.mongodb.com/docs/manual/core/replica-set-oplog/
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from bson.timestamp import Timestamp
+
+from secantus_server.bson import RawDocument
+from secantus_server.errors import CommandError
+from secantus_server.oplog._read import documents_of, embedded, fields_of, is_selected, select, value_of
+from secantus_server.storage import OPLOG, RecoveryUnit
+
+_KEY = struct.Struct(">Q")
+
+
+def stamp_of(time: Timestamp) -> int:
+    """Return a timestamp as a 64-bit number."""
+    return int(time.time) << 32 | int(time.inc)
+
+
+def timestamp_of(stamp: int) -> Timestamp:
+    """Return the timestamp of a 64-bit number."""
+    return Timestamp(stamp >> 32, stamp & 0xFFFFFFFF)
+
+
+class Selection(NamedTuple):
+    """The namespaces whose entries are read.
+
+    Arguments:
+        names: exact namespaces.
+        prefix: also every namespace that begins so; None adds none.
+    """
+
+    names: tuple[bytes, ...] = ()
+    prefix: bytes | None = None
+
+
+EVERYTHING = Selection(prefix=b"")
+#: A transaction's entry is an `applyOps` with this namespace.
+TRANSACTIONS = b"admin.$cmd"
+
+
+class Operation(NamedTuple):
+    """A change, as an entry of its own or as a part of a transaction.
+
+    Arguments:
+        stamp: the timestamp of its commit, as a 64-bit number.
+        index: its number in the transaction.
+        fields: `op`, `ns`, `ui`, `o`, `o2` and the private fields; documents are RawDocuments.
+        wall: the time of its commit.
+        lsid: the session of its transaction, or None.
+        txn_number: the number of its transaction, or None.
+    """
+
+    stamp: int
+    index: int
+    fields: dict[str, Any]
+    wall: Any
+    lsid: RawDocument | None = None
+    txn_number: Any = None
+
+
+class Rows:
+    """Reads the rows that follow a point in time, in several transactions.
+
+    `position` is the timestamp up to which all entries have been read, as a 64-bit number.
+
+    Arguments:
+        position: begin after this timestamp.
+        selection: the entries to return.
+    """
+
+    def __init__(self, position: int, selection: Selection) -> None:
+        self.position = position
+        self._selection = selection
+        # Whether the position is the end of a row, so that the next one begins behind it.
+        self._at_row_end = False
+
+    def read(self, unit: RecoveryUnit, check: Callable[[], None]) -> Iterator[list[tuple[int, bytes]]]:
+        """Return an iterator over the selected entries of one row after the other, up to the end of what the transaction sees.
+
+        Arguments:
+            unit: the recovery unit; its transaction has begun.
+            check: called for each row; it raises if the operation was interrupted.
+        """
+        names, prefix = self._selection
+        next_stamp = self.position + 1
+        scan = unit.scan(OPLOG, _KEY.pack(next_stamp) if self._at_row_end else first_key(unit, next_stamp), None)
+        try:
+            for key, row in scan:
+                check()
+                first = _KEY.unpack(key)[0]
+                found, last = select(row, first, self.position, names, prefix)
+                self.position = max(self.position, last)
+                if found:
+                    yield found
+        finally:
+            scan.close()
+        self._at_row_end = True
+
+
+def first_key(unit: RecoveryUnit, stamp: int) -> bytes:
+    """Return the key of the row that contains a timestamp, or else the key that the timestamp would have."""
+    key = _KEY.pack(stamp)
+    before = unit.scan(OPLOG, b"", key + b"\0", reverse=True)
+    found = next(before, None)
+    before.close()
+    # The row before can only contain the timestamp if nothing newer follows it; reading it again is cheap.
+    return key if found is None else found[0]
+
+
+def entry_at(unit: RecoveryUnit, stamp: int) -> bytes | None:
+    """Return the entry with a timestamp, or None."""
+    for key, row in unit.scan(OPLOG, first_key(unit, stamp), _KEY.pack(stamp + 1)):
+        found, _ = select(row, _KEY.unpack(key)[0], stamp - 1, (), b"")
+        if found and found[0][0] == stamp:
+            return found[0][1]
+    return None
+
+
+def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selection) -> Iterator[Operation]:
+    """Return the operations of an entry: the entry itself, or those of a transaction that it commits.
+
+    Arguments:
+        unit: reads the earlier entries of a large transaction.
+        stamp: the entry's timestamp.
+        selection: the namespaces of the operations to return.
+
+    Raises:
+        CommandError: 286 ChangeStreamHistoryLost, an earlier entry was removed.
+    """
+    fields = fields_of(entry)
+    command = fields["o"].data
+    applied = documents_of(command, b"applyOps") if fields["op"] == "c" else None
+    if applied is None:
+        yield Operation(stamp, 0, fields, fields["wall"])
+        return
+    if value_of(command, b"partialTxn"):
+        return  # the entry that commits the transaction refers to this one
+    earlier = _earlier_parts(unit, entry) if value_of(command, b"count") is not None else []
+    # Several inserts of one statement are also logged as applyOps; they are no transaction.
+    is_transaction = "txnNumber" in fields and "multiOpType" not in fields
+    lsid, number = (fields.get("lsid"), fields["txnNumber"]) if is_transaction else (None, None)
+    index = 0
+    for part in (*earlier, applied):
+        for one in part:
+            if is_selected(one, *selection):
+                yield Operation(stamp, index, fields_of(one), fields["wall"], lsid, number)
+            index += 1
+
+
+def _earlier_parts(unit: RecoveryUnit, entry: bytes) -> list[list[bytes]]:
+    """Return the operations of a large transaction's entries before the one that commits it, oldest entry first.
+
+    Raises:
+        CommandError: 286 ChangeStreamHistoryLost, an entry was removed.
+    """
+    parts: list[list[bytes]] = []
+    place = value_of(entry, b"prevOpTime")
+    while place is not None and stamp_of(place["ts"]):
+        found = entry_at(unit, stamp_of(place["ts"]))
+        if found is None:
+            raise history_lost()
+        command = embedded(found, b"o") or b""
+        if not value_of(command, b"partialTxn"):
+            break  # an earlier write of the session
+        parts.append(documents_of(command, b"applyOps") or [])
+        place = value_of(found, b"prevOpTime")
+    return parts[::-1]
+
+
+def history_lost() -> CommandError:
+    """Return the error of a reader that needs entries which were removed."""
+    return CommandError(
+        286,
+        "Resume of change stream was not possible, as the resume point may no longer be in the oplog.",
+        labels=("NonResumableChangeStreamError",),
+    )

@@ -1,0 +1,129 @@
+"""Locks on namespaces between open transactions and changes of the catalog.
+
+A transaction uses a collection until it ends. A change of that collection (drop, rename, collMod, an index) waits for this, and a
+transaction that comes while a change waits or runs has to wait for the change.
+
+https://www.mongodb.com/docs/manual/core/transactions-production-consideration/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+
+from secantus_server.system._clock import monotonic
+from secantus_server.system._threads import get_ident
+from secantus_server.system.conditions import Condition
+
+#: A database and a collection's name.
+Namespace = tuple[str, str]
+Check = Callable[[], None]
+
+# The interval at which a waiting thread checks for interruption.
+_PAUSE_S = 0.05
+
+
+class NamespaceLocks:
+    """The namespaces in use by open transactions, and those being changed.
+
+    Threads: `_changed` guards all other attributes; it is notified when a user or a change ends.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._users: dict[Namespace, set[Hashable]] = {}
+        # The number of changes of a namespace that wait or run.
+        self._claims: dict[Namespace, int] = {}
+        # The threads that change a namespace.
+        self._owners: dict[Namespace, int] = {}
+
+    def use(self, user: Hashable, namespace: Namespace, timeout_s: float, check: Check) -> bool:
+        """Record that a transaction uses a namespace.
+
+        Arguments:
+            user: the transaction.
+            timeout_s: how long to wait for a change of the namespace that waits or runs.
+            check: raises if the waiting operation was killed or timed out.
+
+        Returns:
+            False if the change did not end in time.
+        """
+        deadline = monotonic() + timeout_s
+        with self._changed:
+            while namespace in self._claims:
+                check()
+                left = deadline - monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(min(left, _PAUSE_S))
+            self._users.setdefault(namespace, set()).add(user)
+        return True
+
+    def release(self, user: Hashable, namespaces: Iterable[Namespace]) -> None:
+        """End a transaction's use of namespaces."""
+        with self._changed:
+            for namespace in namespaces:
+                users = self._users.get(namespace)
+                if users is not None:
+                    users.discard(user)
+                    if not users:
+                        del self._users[namespace]
+            self._changed.notify_all()
+
+    def try_change(self, namespaces: Iterable[Namespace]) -> bool:
+        """Begin a change if no open transaction uses the namespaces; end it with `end_change`. A thread may nest its changes."""
+        wanted = list(namespaces)
+        with self._changed:
+            if any(self._is_busy(namespace) for namespace in wanted):
+                return False
+            for namespace in wanted:
+                self._claim(namespace)
+        return True
+
+    def end_change(self, namespaces: Iterable[Namespace]) -> None:
+        """End a change that `try_change` began."""
+        with self._changed:
+            for namespace in namespaces:
+                self._unclaim(namespace)
+            self._changed.notify_all()
+
+    @contextmanager
+    def change(self, namespaces: Iterable[Namespace], check: Check) -> Iterator[None]:
+        """Change namespaces during a block: wait until no open transaction uses them, and keep others from doing so.
+
+        Arguments:
+            check: raises if the waiting operation was killed or timed out.
+        """
+        wanted, me = list(namespaces), get_ident()
+        with self._changed:
+            for namespace in wanted:
+                self._claims[namespace] = self._claims.get(namespace, 0) + 1
+        try:
+            with self._changed:
+                while any(self._is_busy(namespace) for namespace in wanted):
+                    check()
+                    self._changed.wait(_PAUSE_S)
+                nested = {namespace for namespace in wanted if namespace in self._owners}
+                self._owners.update(dict.fromkeys(wanted, me))
+            try:
+                yield
+            finally:
+                with self._changed:
+                    for namespace in set(wanted) - nested:
+                        del self._owners[namespace]
+        finally:
+            with self._changed:
+                for namespace in wanted:
+                    self._unclaim(namespace)
+                self._changed.notify_all()
+
+    def _is_busy(self, namespace: Namespace) -> bool:
+        return namespace in self._users or self._owners.get(namespace, get_ident()) != get_ident()
+
+    def _claim(self, namespace: Namespace) -> None:
+        self._claims[namespace] = self._claims.get(namespace, 0) + 1
+
+    def _unclaim(self, namespace: Namespace) -> None:
+        self._claims[namespace] -= 1
+        if not self._claims[namespace]:
+            del self._claims[namespace]

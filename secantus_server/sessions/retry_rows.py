@@ -1,0 +1,84 @@
+"""The stored form of the log of retryable writes: a row for each session and each group of its statements.
+
+A row is written in the transaction of the statements, so that they are in the log if and only if they are in the store.
+"""
+
+from __future__ import annotations
+
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from secantus_server.bson import decode, encode
+from secantus_server.bson.values import Date
+from secantus_server.sessions.retryable import Executed, RetryableWrite
+from secantus_server.storage import META, Engine, RecoveryUnit
+
+_PREFIX = b"retry."
+_END = b"retry/"
+_UUID_BYTES = 16
+
+
+def _key(session: bytes, statement: int) -> bytes:
+    return _PREFIX + session + statement.to_bytes(4, "big")
+
+
+def store(unit: RecoveryUnit, session: bytes, write: RetryableWrite, executed: Executed, time: Timestamp, now_ms: int) -> None:
+    """Write the row of executed statements; remove the rows of the session's earlier writes.
+
+    Arguments:
+        unit: the recovery unit that has executed them; its transaction is open.
+        session: the bytes of the session's UUID.
+        time: the cluster time just before the commit.
+        now_ms: the wall clock time.
+    """
+    row = {
+        "txnNumber": Int64(write.number),
+        "kind": executed.kind,
+        "last": executed.last,
+        "result": executed.result,
+        "time": time,
+        "wall": Date(now_ms),
+    }
+    if not write.executed:
+        for statement in write.stored - {executed.first}:
+            unit.remove(META, _key(session, statement))
+    unit.put(META, _key(session, executed.first), encode(row))
+
+
+def load(engine: Engine) -> dict[bytes, RetryableWrite]:
+    """Return the newest stored write of each session."""
+    found: dict[bytes, RetryableWrite] = {}
+    with engine.transaction() as unit:
+        for key, value in unit.scan(META, _PREFIX, _END):
+            session = key[len(_PREFIX) : len(_PREFIX) + _UUID_BYTES]
+            first, row = int.from_bytes(key[-4:], "big"), decode(value)
+            write = found.get(session)
+            if write is None or write.number < row["txnNumber"]:
+                stored = set() if write is None else write.stored
+                write = found[session] = RetryableWrite(int(row["txnNumber"]), is_transaction=row["kind"] == "transaction")
+                write.stored = stored
+            write.stored.add(first)
+            if write.number == row["txnNumber"]:
+                write.executed.append(Executed(row["kind"], first, row["last"], row["result"]))
+                write.last_time, write.last_ms = row["time"], row["wall"].ms
+    return found
+
+
+def remove(engine: Engine, sessions: set[bytes]) -> None:
+    """Remove the rows of sessions."""
+    with engine.transaction() as unit:
+        for session in sessions:
+            unit.truncate(META, _key(session, 0), _PREFIX + session + b"\xff" * 5)
+
+
+def rewrite(engine: Engine, sessions: set[bytes], writes: dict[bytes, RetryableWrite]) -> None:
+    """Replace the rows of sessions by those of their present writes."""
+    remove(engine, sessions)
+    with engine.transaction() as unit:
+        for session in sessions & writes.keys():
+            write = writes[session]
+            write.stored = set()
+            for executed in write.executed:
+                assert write.last_time is not None, "it was executed"
+                store(unit, session, write, executed, write.last_time, write.last_ms)
+                write.stored.add(executed.first)

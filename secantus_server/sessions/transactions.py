@@ -1,0 +1,162 @@
+"""The multi-document transactions of sessions: their states, and the signal that one has ended.
+
+https://www.mongodb.com/docs/manual/core/transactions/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Protocol
+
+from secantus_server.errors import CommandError
+from secantus_server.sessions.namespace_locks import NamespaceLocks
+from secantus_server.system._threads import Lock
+from secantus_server.system.conditions import Condition
+
+
+class State(Enum):
+    """The state of a transaction."""
+
+    IN_PROGRESS = "in progress"
+    COMMITTED = "committed"
+    ABORTED = "aborted"
+
+
+class OpenWork(Protocol):
+    """The open part of a transaction, between its first statement and its end."""
+
+    def enter(self) -> None:
+        """Continue the transaction for a command.
+
+        Raises:
+            WriteConflict: if it was rolled back meanwhile.
+        """
+
+    def leave(self) -> None:
+        """Leave the transaction open after a command."""
+
+    def commit(self) -> None:
+        """Commit; called between `enter` and the end."""
+
+    def abort(self) -> None:
+        """Roll back; called between `enter` and the end, or while no command uses the transaction."""
+
+
+class SessionTransaction:
+    """One transaction of a session.
+
+    Arguments:
+        session: the bytes of the session's UUID.
+        number: its `txnNumber`.
+        deadline: the time on the monotonic clock at which it is aborted.
+
+    `operation` is the running operation of its current statement, `statements` the number of statements so far.
+
+    Threads: the thread of a command holds `lock` while it uses the transaction; `lock` guards everything else.
+    """
+
+    __slots__ = ("deadline", "lock", "number", "operation", "session", "state", "statements", "work")
+
+    def __init__(self, session: bytes, number: int, deadline: float) -> None:
+        self.session = session
+        self.number = number
+        self.deadline = deadline
+        self.lock = Lock()
+        self.state = State.IN_PROGRESS
+        self.work: Any = None
+        self.operation: Any = None
+        self.statements = 0
+
+
+def committed_transaction(session: bytes, number: int) -> SessionTransaction:
+    """Return a transaction that has been committed."""
+    transaction = SessionTransaction(session, number, 0)
+    transaction.state = State.COMMITTED
+    return transaction
+
+
+class Transactions:
+    """The newest transaction of each session.
+
+    `namespaces` are the locks of open transactions on collections.
+
+    Threads: single dict operations are atomic. `_ended` guards `_ends` and is notified when a transaction ends.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[bytes, SessionTransaction] = {}
+        self._ended = Condition()
+        self._ends = 0
+        self.open = 0
+        self.namespaces = NamespaceLocks()
+
+    def begin(self, transaction: SessionTransaction) -> None:
+        """Record a session's new transaction."""
+        self._newest[transaction.session] = transaction
+        with self._ended:
+            self.open += 1
+
+    def newest(self, session: bytes) -> SessionTransaction | None:
+        """Return the newest transaction of a session, or None."""
+        return self._newest.get(session)
+
+    def finish(self, transaction: SessionTransaction, state: State) -> None:
+        """Record the end of a transaction and wake the writers that wait for it; the caller holds its lock."""
+        transaction.state = state
+        transaction.work = None
+        with self._ended:
+            self.open -= 1
+            self._ends += 1
+            self._ended.notify_all()
+
+    def abort(self, transaction: SessionTransaction, error: CommandError | None) -> None:
+        """Abort a transaction from outside. An idle one is rolled back at once.
+
+        Arguments:
+            error: the error of its running statement; None lets it finish.
+        """
+        operation = transaction.operation
+        if operation is not None and error is not None:
+            operation.killed = error
+        if transaction.lock.acquire(blocking=False):
+            try:
+                if transaction.state is State.IN_PROGRESS:
+                    if transaction.work is not None:
+                        transaction.work.abort()
+                    self.finish(transaction, State.ABORTED)
+            finally:
+                transaction.lock.release()
+
+    def abort_where(self, condition: Callable[[SessionTransaction], bool], error: CommandError | None) -> None:
+        """Abort the open transactions that meet a condition; see `abort`."""
+        for transaction in list(self._newest.values()):
+            if transaction.state is State.IN_PROGRESS and condition(transaction):
+                self.abort(transaction, error)
+
+    def abort_older(self, session: bytes) -> None:
+        """Abort a session's open transaction, since the session goes on with a newer number."""
+        found = self._newest.get(session)
+        if found is not None and found.state is State.IN_PROGRESS:
+            self.abort(found, None)
+
+    def end(self, session: bytes) -> None:
+        """Abort a session's open transaction, and forget the session."""
+        found = self._newest.pop(session, None)
+        if found is not None and found.state is State.IN_PROGRESS:
+            self.abort(found, CommandError(251, f"Transaction with {{ txnNumber: {found.number} }} has been aborted."))
+
+    def abort_expired(self, now: float) -> None:
+        """Abort the transactions that are older than the server allows.
+
+        Arguments:
+            now: the time on the monotonic clock.
+        """
+        self.abort_where(lambda one: one.deadline <= now, CommandError(290, "The transaction exceeded transactionLifetimeLimitSeconds."))
+
+    def wait_for_end(self, timeout_s: float) -> None:
+        """Wait until an open transaction ends, at most `timeout_s`; return at once if none is open."""
+        with self._ended:
+            if self.open:
+                ends = self._ends
+                self._ended.wait_for(lambda: self._ends != ends, timeout_s)

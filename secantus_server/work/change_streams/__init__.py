@@ -1,0 +1,1 @@
+"""Change streams: the oplog's entries as events, behind a cursor that waits for more."""

@@ -1,0 +1,159 @@
+"""A change stream: its place in the oplog, and the events that follow it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from secantus_server.bson import decode
+from secantus_server.catalog.view import CatalogView
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.oplog.reader import Operation, Rows, history_lost, operations_of, timestamp_of
+from secantus_server.oplog.resume_tokens import Token, fragment_of, high_water_mark
+from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
+from secantus_server.query.point import id_lookup
+from secantus_server.work.change_streams.events import Event, EventMaker
+from secantus_server.work.change_streams.scope import StreamScope
+from secantus_server.work.change_streams.start import Start
+
+
+class ChangeStreamReader:
+    """The events of a change stream, read in a sequence of transactions.
+
+    `token` is the token of the last event, or None before the first one; `ended` says that it invalidated the stream; `at_end` says that
+    the last transaction saw nothing further.
+
+    Arguments:
+        services: the server.
+        scope: what the stream watches.
+        options: the options of `$changeStream`.
+        start: where it starts.
+        reading: the transactions that it reads in.
+    """
+
+    def __init__(self, services: Services, scope: StreamScope, options: ChangeStreamOptions, start: Start, reading: ReadScope) -> None:
+        self._services = services
+        self._reading = reading
+        self._selection = scope.selection
+        self._rows = Rows(start.position, self._selection)
+        self._maker = EventMaker(scope, options, self._lookup, self._pre_image)
+        self._resume = start.token
+        self._skipped_fragments = 0
+        # Operations that were read and whose events were not taken yet.
+        self._pending: deque[Operation] = deque()
+        self._events: deque[Event] = deque()
+        self._restores = services.oplog.restores
+        self.token: Token | None = start.token
+        self.token_text = "" if start.token is None else start.token.text()
+        self.at_end = False
+        self.ended = False
+
+    @property
+    def high_water_mark(self) -> str:
+        """The token of a stream that has seen everything up to its position."""
+        return high_water_mark(self._rows.position + 1)
+
+    def pass_over(self, newest: int) -> None:
+        """Note that no operation up to a time concerns the stream."""
+        self._rows.position = max(self._rows.position, newest)
+
+    def is_undone(self, token: Token) -> bool:
+        """Return whether a restore has undone the change that an event reports."""
+        return self._services.oplog.is_undone(token.stamp)
+
+    def events(self) -> Iterator[bytes]:
+        """Return an iterator over the events that the present transaction sees, as BSON bytes.
+
+        Raises:
+            CommandError: 280 if the token to resume after is not found, 286 if entries were removed before they were read, 47 for a missing image of a document, or an interruption.
+        """
+        self.at_end = False
+        if self._rows.position < self._services.oplog.trimmed_to:
+            raise history_lost()
+        self._drop_undone()
+        rows = self._rows.read(self._reading.unit, self._reading.check)
+        while not self.ended:
+            while self._events:
+                event = self._events.popleft()
+                if self._skips(event):
+                    continue
+                self.token, self.token_text = event.token, event.text
+                self.ended = event.token.from_invalidate
+                yield event.document()
+            if self._pending:
+                self._events.extend(self._maker.events(self._pending.popleft()))
+            elif not self._read_row(rows):
+                self._check_found(None)
+                self.at_end = True
+                return
+
+    def _read_row(self, rows: Iterator[list[tuple[int, bytes]]]) -> bool:
+        """Read the operations of the next row that concerns the stream; return whether there was one."""
+        entries = next(rows, None)
+        if entries is None:
+            return False
+        for stamp, entry in entries:
+            self._pending.extend(operations_of(self._reading.unit, stamp, entry, self._selection))
+        return True
+
+    def _skips(self, event: Event) -> bool:
+        """Return whether an event precedes the place to resume at."""
+        if self._resume is None:
+            return False
+        if event.token == self._resume:
+            self._resume = None
+            return True
+        if (fragment := fragment_of(self._resume, event.token)) is not None:
+            self._resume, self._skipped_fragments = None, fragment + 1
+            return False
+        if event.token.stamp == self._resume.stamp and event.token.index <= self._resume.index:
+            return True
+        self._check_found(event)
+        return False
+
+    def take_skipped_fragments(self) -> int:
+        """Return how many fragments of the last event precede the place to resume at; 0 for each later event."""
+        skipped, self._skipped_fragments = self._skipped_fragments, 0
+        return skipped
+
+    def _check_found(self, event: Event | None) -> None:
+        """Raise if the event to resume after should have come by now.
+
+        Raises:
+            CommandError: 280 ChangeStreamFatalError.
+        """
+        if self._resume is None:
+            return
+        at = "the end of the oplog" if event is None else f"an event at {timestamp_of(event.token.stamp)}"
+        raise fatal(f'cannot resume stream; the resume token was not found. {{_data: "{self._resume.text()}"}} precedes {at}')
+
+    def _drop_undone(self) -> None:
+        """Forget operations that were read before a restore undid them."""
+        oplog = self._services.oplog
+        if self._restores != oplog.restores:
+            self._restores = oplog.restores
+            self._events.clear()
+            self._pending = deque(one for one in self._pending if not oplog.is_undone(one.stamp))
+
+    @property
+    def _catalog(self) -> CatalogView:
+        return self._reading.catalog or self._services.catalog.view
+
+    def _lookup(self, db: str, name: str, uuid: object, key: bytes) -> bytes | None:
+        """Return the present document with a key; None if it or its collection is gone."""
+        collection = self._catalog.find(db, name)
+        if collection is None or collection.is_view or (uuid is not None and collection.uuid != uuid):
+            return None
+        found = id_lookup(collection, decode(key)["_id"]).first(self._reading.unit)
+        return None if found is None else found[1]
+
+    def _pre_image(self, operation: Operation) -> bytes | None:
+        image = operation.fields.get("$pre")
+        return None if image is None else image.data
+
+
+def fatal(message: str) -> CommandError:
+    """Return the error of a stream that cannot go on and must not be resumed."""
+    return CommandError(280, message, labels=("NonResumableChangeStreamError",))

@@ -1,0 +1,50 @@
+"""The record of what the statements of retryable writes did, made with their commit.
+
+https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from secantus_server.dispatch.unit_of_work import Retried, Transaction
+from secantus_server.sessions.retry_rows import store
+from secantus_server.sessions.retryable import Executed
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.request import Request
+    from secantus_server.dispatch.services import Services
+    from secantus_server.storage import RecoveryUnit
+
+
+def stage_retried(request: Request, transaction: Transaction, kind: str, result: Any) -> None:
+    """Stage the record of the running statement, if it belongs to a retryable write.
+
+    Arguments:
+        kind: see `Executed`.
+        result: what the reply says of the statement, of BSON types.
+    """
+    if request.retry is not None:
+        statement = request.statement_id(request.statement)
+        stage_executed(request, transaction, Executed(kind, statement, statement, result))
+
+
+def stage_executed(request: Request, transaction: Transaction, executed: Executed) -> None:
+    """Stage the record of executed statements of a retryable write."""
+    assert request.retry is not None, "only retryable writes are recorded"
+    assert request.session is not None, "a retryable write has a session"
+    transaction.retried = Retried(request.session, request.retry, executed)
+
+
+def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> None:
+    """Write the record to the store, in the transaction of the statements; a store in memory needs none."""
+    if not services.engine.in_memory:
+        store(unit, *retried, services.oplog.newest, services.clock.now_ms())
+
+
+def note_retried(services: Services, retried: Retried) -> None:
+    """Note the record in memory, after the commit."""
+    write = retried.write
+    write.executed.append(retried.executed)
+    write.stored.add(retried.executed.first)
+    write.last_time, write.last_ms = services.oplog.newest, services.clock.now_ms()

@@ -1,0 +1,67 @@
+"""The catalog as a multi-document transaction sees it: the state at its beginning, with its own changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from secantus_server.catalog.catalog import Catalog
+from secantus_server.catalog.changes import CatalogChanges
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
+from secantus_server.errors import CommandError
+from secantus_server.sessions.namespace_locks import Namespace
+
+LOCK_TIMEOUT = 24
+SNAPSHOT_UNAVAILABLE = 246
+
+
+class SessionCatalog(CatalogView):
+    """Implements `CatalogView` for one transaction; a collection is locked on its first use.
+
+    Arguments:
+        catalog: the server's catalog.
+        view: the catalog at the transaction's beginning.
+        lock: locks a namespace until the transaction ends; returns False if it cannot be locked in time.
+    """
+
+    __slots__ = ("_catalog", "_lock", "created", "used")
+
+    def __init__(self, catalog: Catalog, view: CatalogView, lock: Callable[[Namespace], bool]) -> None:
+        super().__init__(view._databases, view._kept)
+        self._catalog = catalog
+        self._lock = lock
+        # The idents of the collections that the transaction has created.
+        self.created: set[int] = set()
+        self.used: set[Namespace] = set()
+
+    def find(self, db: str, name: str) -> Collection | None:
+        """Return the collection or view of this namespace, or None.
+
+        Raises:
+            CommandError: 24 LockTimeout while another client changes the collection, 246 SnapshotUnavailable if it was changed
+                since the transaction began.
+        """
+        found = super().find(db, name)
+        if found is not None and (db, name) not in self.used:
+            self._use(found)
+        return found
+
+    def _use(self, found: Collection) -> None:
+        """Lock a collection."""
+        namespace = (found.db, found.name)
+        if not self._lock(namespace):
+            raise CommandError(LOCK_TIMEOUT, f"Unable to acquire a lock on '{found.namespace}' within the transaction's lock timeout.")
+        self.used.add(namespace)
+        if self._catalog.find(*namespace) is not found:
+            raise CommandError(
+                SNAPSHOT_UNAVAILABLE,
+                f"Unable to read from a snapshot due to pending collection catalog changes to '{found.namespace}'; "
+                "please retry the operation.",
+            )
+
+    def apply(self, changes: CatalogChanges) -> None:
+        """Show the transaction its own changes."""
+        changed = self.changed(changes.put, changes.removed)
+        self._databases = changed._databases
+        self.created.update(one.ident for one in changes.put)
+        self.used.update((one.db, one.name) for one in changes.put)

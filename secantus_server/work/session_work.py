@@ -1,0 +1,286 @@
+"""The unit of work inside a session's multi-document transaction: statements write into one recovery unit, and one commit applies all.
+
+Any error aborts the transaction, as in MongoDB, so that a failed statement needs no undo of its own.
+https://www.mongodb.com/docs/manual/core/transactions/
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from secantus_server.bson import encode
+from secantus_server.catalog.changes import CatalogChanges
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.view import CatalogView
+from secantus_server.dispatch.parameters import parameter_value
+from secantus_server.dispatch.session_statements import write_conflict
+from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, MissingCollection, ReadTransaction, Retried, Transaction
+from secantus_server.errors import CommandError
+from secantus_server.oplog.oplog import Change, Entry, Origin
+from secantus_server.sessions.namespace_locks import Namespace
+from secantus_server.sessions.registry import session_document
+from secantus_server.sessions.retryable import Executed
+from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
+from secantus_server.work.collections import create_collection
+from secantus_server.work.retried import note_retried, store_retried
+from secantus_server.work.session_catalog import SessionCatalog
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.services import Services
+    from secantus_server.dispatch.unit_of_work import StagedWrites
+    from secantus_server.sessions.transactions import SessionTransaction
+
+T = TypeVar("T")
+
+TRANSACTION_TOO_LARGE_FOR_CACHE = 313
+
+
+class _Statement(Transaction):
+    """The part of a statement in the transaction."""
+
+    __slots__ = ()
+
+    in_session = True
+    catalog: SessionCatalog
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a statement should be split: never."""
+        return False
+
+    def creates(self, collection: Collection) -> bool:
+        """See `Transaction.creates`."""
+        return collection.ident in self.catalog.created
+
+
+class _CatalogStatement(CatalogTransaction):
+    """The part of a statement that changes the catalog."""
+
+    __slots__ = ()
+
+    in_session = True
+    catalog: SessionCatalog
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a statement should be split: never."""
+        return False
+
+    def creates(self, collection: Collection) -> bool:
+        """See `Transaction.creates`."""
+        return collection.ident in self.catalog.created
+
+
+class _Reading:
+    """Implements `dispatch.unit_of_work.ReadTransaction` for a statement of the transaction."""
+
+    __slots__ = ("catalog", "unit")
+
+    unit: RecoveryUnit
+    catalog: CatalogView
+
+    def __init__(self, unit: RecoveryUnit, catalog: CatalogView) -> None:
+        self.unit = unit
+        self.catalog = catalog
+
+    def __enter__(self) -> ReadTransaction:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """Keep the transaction open."""
+
+    def pause(self) -> None:
+        """Refuse: the stages that pause a read are not allowed in a transaction."""
+        raise AssertionError("a transaction's reads do not pause")
+
+    resume = pause
+
+
+class SessionWork:
+    """Implements `dispatch.unit_of_work.UnitOfWork` and `sessions.transactions.OpenWork` for one transaction.
+
+    Arguments:
+        transaction: the session's transaction; its first statement is running.
+
+    Threads: one command at a time uses it, under the transaction's lock.
+    """
+
+    def __init__(self, services: Services, transaction: SessionTransaction) -> None:
+        self._services = services
+        self._transaction = transaction
+        self._engine = services.engine
+        self._locks = services.sessions.transactions.namespaces
+        if self._engine.is_crowded():
+            self._engine.relieve()
+        self._unit = services.engine.acquire()
+        try:
+            self._catalog = SessionCatalog(services.catalog, services.catalog.begin(self._unit), self._lock)
+        except BaseException:
+            services.engine.release(self._unit)
+            raise
+        # Whether a command uses the unit, and whether the unit's transaction was rolled back between two commands.
+        self._entered, self._gone = True, False
+        self._entries: list[Entry] = []
+        self._logged: list[tuple[bytes, list[Change]]] = []
+        # The first writer of each collection, which takes over the counts of the others.
+        self._writers: dict[bytes, StagedWrites] = {}
+        self._changes: CatalogChanges | None = None
+
+    def _lock(self, namespace: Namespace) -> bool:
+        """Lock a collection until the transaction ends; return whether that was possible in time."""
+        check = self._services.operations.check_waiting
+        if self._locks.use(self._transaction, namespace, 0, check):
+            return True
+        timeout_ms = parameter_value(self._services, "maxTransactionLockRequestTimeoutMillis")
+        # The change of the collection may wait until no command runs.
+        self.leave()
+        try:
+            return self._locks.use(self._transaction, namespace, math.inf if timeout_ms < 0 else timeout_ms / 1000, check)
+        finally:
+            self.enter()
+
+    def reading(self) -> AbstractContextManager[ReadTransaction]:
+        """See `UnitOfWork.reading`."""
+        return _Reading(self._unit, self._catalog)
+
+    def write(self, body: Callable[[Transaction], T], check: Check) -> T:
+        """See `UnitOfWork.write`; nothing is retried, and the commit comes later.
+
+        Raises:
+            CommandError: 112 WriteConflict, 313 TransactionTooLargeForCache, or the body's error.
+        """
+        while True:
+            check()
+            statement = _Statement(self._unit, self._catalog)
+            try:
+                return self._run(statement, body)
+            except MissingCollection as missing:
+                create_collection(self._services, missing.db, missing.name, {}, if_missing=True, work=self)
+
+    def change_catalog(
+        self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
+    ) -> T:
+        """See `UnitOfWork.change_catalog`; only new collections and their indexes can be created in a transaction."""
+        assert not exclusive, "a transaction does not change collections of others"
+        check()
+        statement = _CatalogStatement(self._unit, self._catalog)
+        result = self._run(statement, body)
+        self._catalog.apply(statement.changes)
+        if self._changes is None:
+            self._changes = CatalogChanges(self._unit)
+        self._changes.add(statement.changes)
+        return result
+
+    def _run(self, statement: Transaction, body: Callable[..., T]) -> T:
+        """Run the body of a statement and keep what it has staged."""
+        try:
+            result = body(statement)
+            for writer in statement.writes:
+                # Before the next statement, which may read the index.
+                writer.save_multikey_flags()
+        except CacheTooSmall:
+            raise CommandError(
+                TRANSACTION_TOO_LARGE_FOR_CACHE, "The transaction is too large for the store's cache; write less, or make the cache larger."
+            ) from None
+        except WriteConflict:
+            self._services.counters.add("writeConflicts")
+            raise write_conflict() from None
+        self._entries += statement.entries
+        for writer in statement.writes:
+            self._keep(writer)
+        return result
+
+    def _keep(self, writer: StagedWrites) -> None:
+        """Keep what a statement wrote to one collection."""
+        if not writer.changes:
+            return
+        if writer.replicated:
+            if self._logged and self._logged[-1][0] == writer.identity:
+                self._logged[-1][1].extend(writer.changes)
+            else:
+                self._logged.append((writer.identity, writer.changes))
+        first = self._writers.setdefault(writer.identity, writer)
+        if first is not writer:
+            first.absorb(writer)
+
+    def enter(self) -> None:
+        """See `OpenWork.enter`."""
+        try:
+            self._unit.enter()
+        except WriteConflict:
+            self._gone = True
+            raise
+        self._entered = True
+
+    def leave(self) -> None:
+        """See `OpenWork.leave`."""
+        self._entered = False
+        self._unit.leave()
+
+    def commit(self) -> None:
+        """See `OpenWork.commit`.
+
+        Raises:
+            CommandError: 112 WriteConflict; nothing was written then.
+        """
+        retried = self._retried()
+        try:
+            if self._changes is None:
+                self._commit(retried)
+            else:
+                self._engine.acquire_lock(self._services.catalog.change_lock)
+                try:
+                    with self._services.catalog.applying(self._changes):
+                        self._commit(retried)
+                finally:
+                    self._services.catalog.change_lock.release()
+        except WriteConflict:
+            raise write_conflict() from None
+        finally:
+            self._release()
+        for writer in self._writers.values():
+            writer.after_commit()
+        if retried is not None:
+            note_retried(self._services, retried)
+
+    def _retried(self) -> Retried | None:
+        """Return the record of the commit for the session's log, or None if nothing was written."""
+        write = self._services.sessions.retries.of(self._transaction.session)
+        if write is None or write.number != self._transaction.number or not (self._logged or self._entries):
+            return None
+        return Retried(self._transaction.session, write, Executed("transaction", 0, 0))
+
+    def _commit(self, retried: Retried | None) -> None:
+        begun: list[StagedWrites] = []
+        try:
+            for writer in self._writers.values():
+                begun.append(writer)
+                writer.before_commit()
+            if retried is not None:
+                store_retried(self._services, self._unit, retried)
+            origin = Origin(encode(session_document(self._transaction.session)), self._transaction.number)
+            self._services.oplog.commit_transaction(self._unit, self._entries, self._logged, origin)
+        except BaseException:
+            for writer in begun:
+                writer.commit_failed()
+            raise
+
+    def abort(self) -> None:
+        """See `OpenWork.abort`."""
+        try:
+            if not self._entered and not self._gone:
+                self._unit.enter()
+        except WriteConflict:
+            self._gone = True
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        """Return the recovery unit, rolling back an open transaction, unlock the collections, and close the cursors."""
+        self._engine.release(self._unit)
+        self._locks.release(self._transaction, self._catalog.used)
+        self._services.cursors.kill_where(lambda cursor: cursor.transaction is self._transaction)

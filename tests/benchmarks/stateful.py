@@ -1,0 +1,144 @@
+"""The probes of what the server remembers: idle change streams, the way from a write to its event, transactions of many writes."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+
+from tests.benchmarks import daemons
+from tests.benchmarks.loads import PeakMemory
+from tests.benchmarks.measure import connect
+from tests.benchmarks.raw import RawConnection
+
+Client = MongoClient[dict[str, Any]]
+Values = dict[str, float]
+
+IDLE_STREAMS = 1000
+WRITERS = 10
+UPDATES_PER_TRANSACTION = 20
+SIZES = (25_000, 100_000)
+BATCH = 1000
+
+
+@contextmanager
+def idle_streams(port: int, count: int) -> Iterator[None]:
+    """Change streams on a collection that nobody writes to, each with a connection on which it waits for an event."""
+    with ExitStack() as stack:
+        for _ in range(count):
+            waiting = stack.enter_context(RawConnection(port))
+            reply = waiting.run({"aggregate": "watched", "pipeline": [{"$changeStream": {}}], "cursor": {}})
+            waiting.send({"getMore": reply["cursor"]["id"], "collection": "watched", "maxTimeMS": 600_000})
+        yield
+
+
+def beside_idle_streams(ours: str) -> Values:
+    """The time of a write beside idle change streams against that without any: two daemons take turns."""
+    taken: dict[int, list[float]] = {0: [], IDLE_STREAMS: []}
+    with ExitStack() as stack:
+        writers = {}
+        for count in taken:
+            port, _ = stack.enter_context(daemons.daemon(ours))
+            stack.enter_context(idle_streams(port, count))
+            writers[count] = stack.enter_context(RawConnection(port))
+        for turn in range(60):
+            for count, writer in writers.items():
+                for number in range(200):
+                    started = time.perf_counter()
+                    writer.run({"insert": "single", "documents": [{"_id": turn * 1000 + number, "n": 1}]})
+                    if number >= 100:  # what comes before warms the caches of a core that did something else
+                        taken[count].append(time.perf_counter() - started)
+    return {"idle_streams": statistics.median(taken[IDLE_STREAMS]) / statistics.median(taken[0])}
+
+
+def event_latency(ours: str) -> Values:
+    """The time from sending a write to receiving its event against that of a find by `_id`."""
+    events, finds = [], []
+    with daemons.daemon(ours) as (port, _), RawConnection(port) as stream, RawConnection(port) as writer:
+        cursor = stream.run({"aggregate": "single", "pipeline": [{"$changeStream": {}}], "cursor": {}})["cursor"]["id"]
+        for number in range(3000):
+            stream.send({"getMore": cursor, "collection": "single", "maxTimeMS": 60_000})
+            started = time.perf_counter()
+            writer.send({"insert": "single", "documents": [{"_id": number, "n": 1}]})
+            batch = stream.receive()["cursor"]["nextBatch"]
+            events.append(time.perf_counter() - started)
+            assert [event["documentKey"]["_id"] for event in batch] == [number], batch
+            writer.receive()
+            started = time.perf_counter()
+            writer.run({"find": "single", "filter": {"_id": number}, "limit": 1, "singleBatch": True})
+            finds.append(time.perf_counter() - started)
+    return {"event_latency": statistics.median(events) / statistics.median(finds)}
+
+
+def updates(client: Client, in_transactions: bool, seconds: float = 1.5) -> float:
+    """The updates per second of ten threads, each on a document of its own."""
+    deadline = time.perf_counter() + seconds
+    counts = [0] * WRITERS
+
+    def update(number: int, session: ClientSession | None) -> None:
+        for _ in range(UPDATES_PER_TRANSACTION):
+            client.bench.bench.update_one({"_id": number}, {"$inc": {"n": 1}}, session=session)
+        counts[number] += UPDATES_PER_TRANSACTION
+
+    def work(number: int) -> None:
+        with client.start_session() as session:
+            while time.perf_counter() < deadline:
+                if in_transactions:
+                    with session.start_transaction():
+                        update(number, session)
+                else:
+                    update(number, None)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(WRITERS)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return sum(counts) / seconds
+
+
+def ten_writers(ours: str) -> Values:
+    """Ten writers on ten documents: their throughput in transactions against that without."""
+    with daemons.daemon(ours) as (port, _), connect(port) as client:
+        client.bench.bench.insert_many([{"_id": number, "n": 0} for number in range(WRITERS)])
+        updates(client, True, 0.3)
+        return {"ten_writers": statistics.median(updates(client, True) / updates(client, False) for _ in range(3))}
+
+
+def write_and_end(client: Client, size: int, commit: bool) -> None:
+    """Insert many documents in one transaction, and end it."""
+    with client.start_session() as session:
+        session.start_transaction()
+        for first in range(0, size, BATCH):
+            documents = [{"_id": number, "n": number, "text": "x" * 100} for number in range(first, first + BATCH)]
+            client.bench.bench.insert_many(documents, session=session)
+        if commit:
+            session.commit_transaction()
+        else:
+            session.abort_transaction()
+    assert client.bench.bench.count_documents({}) == (size if commit else 0)
+
+
+def large_transactions(ours: str) -> Values:
+    """The time and memory per write of transactions of many writes, the large one against a quarter of it; committed, and aborted."""
+    values = {}
+    for name, commit in (("commit", True), ("abort", False)):
+        seconds, memory = {}, {}
+        for size in SIZES:
+            with daemons.daemon(ours) as (port, process), connect(port) as client:
+                write_and_end(client, BATCH, commit=False)
+                with PeakMemory(process.pid) as peak:
+                    started = time.perf_counter()
+                    write_and_end(client, size, commit)
+                    seconds[size] = (time.perf_counter() - started) / size
+                memory[size] = peak.mb / size
+        values[f"{name}_microseconds"] = seconds[SIZES[-1]] * 1e6
+        values[f"{name}_time"] = seconds[SIZES[-1]] / seconds[SIZES[0]]
+        values[f"{name}_memory"] = memory[SIZES[-1]] / memory[SIZES[0]]
+    return values

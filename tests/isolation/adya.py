@@ -1,0 +1,84 @@
+"""The checker of histories: the Rust crate `adya`, installed by cargo into a cache folder outside this project.
+
+`adya check` reads a history of transactions on lists and names the anomalies in it. It is not part of this project, and it knows
+nothing about the server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+VERSION = "0.1.0"
+
+#: No stale reads either: a transaction sees everything that was acknowledged before it began. One node owes that.
+SNAPSHOT_ISOLATION = "strong-snapshot-isolation"
+SERIALIZABLE = "serializable"
+
+_VALID, _ANOMALIES, _UNKNOWN = 0, 1, 2
+_SEARCH_TIMEOUT_MS = 60_000
+
+
+class NoChecker(Exception):
+    """Raised where the checker is missing and cannot be installed; says why."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The anomalies that rule out a model, by their names, and the text that shows them."""
+
+    anomalies: frozenset[str]
+    text: str
+
+    @property
+    def valid(self) -> bool:
+        """Whether the history has no anomaly that the model forbids."""
+        return not self.anomalies
+
+
+def checker() -> Path:
+    """Return the path of the checker; install it on the first call. Raises NoChecker."""
+    program = _cache() / "bin" / "adya"
+    if program.exists():
+        return program
+    cargo = shutil.which("cargo") or shutil.which("cargo", path=str(Path.home() / ".cargo" / "bin"))
+    if cargo is None:
+        raise NoChecker("cargo is not installed: it installs the checker of histories, the crate adya")
+    _cache().mkdir(parents=True, exist_ok=True)
+    with FileLock(_cache() / "lock"):
+        if not program.exists():
+            _install(cargo)
+    return program
+
+
+def check(history: Path, model: str) -> Verdict:
+    """Check a history of transactions on lists against a consistency model. Raises NoChecker."""
+    command = [str(checker()), "check", "--json", "-m", "list-append", "-c", model]
+    command += ["--cycle-search-timeout", str(_SEARCH_TIMEOUT_MS), str(history)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in (_VALID, _ANOMALIES), f"adya cannot judge {history} (exit code {done.returncode}): {done.stdout}{done.stderr}"
+    report = json.loads(done.stdout)
+    explained = [one.get("explanation") or json.dumps(one) for found in report.get("anomalies", {}).values() for one in found[:1]]
+    types = frozenset(report["anomaly_types"] if done.returncode == _ANOMALIES else ())
+    assert types or done.returncode == _VALID, done.stdout
+    return Verdict(types, "\n".join(explained)[:4000])
+
+
+def _cache() -> Path:
+    chosen = os.environ.get("SECANTUS_TEST_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "secantus-tests"
+    return Path(chosen) / f"adya-{VERSION}"
+
+
+def _install(cargo: str) -> None:
+    # Without the drivers of databases, which it would need for its own workloads.
+    command: Sequence[str] = [cargo, "install", "adya", "--version", VERSION, "--locked", "--no-default-features", "--root", str(_cache())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NoChecker(f"cargo could not install adya {VERSION}: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")

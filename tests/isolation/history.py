@@ -1,0 +1,65 @@
+"""A history of transactions as JSON lines: each has an invocation and, unless its process vanished, a completion."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Literal
+
+#: ["append", key, value] or ["r", key, the elements read; null where not known].
+Operation = list[object]
+Outcome = Literal["ok", "fail", "info"]
+
+APPEND, READ = "append", "r"
+
+
+def append(key: int, value: int) -> Operation:
+    """Return the operation that appends a value to a key's list."""
+    return [APPEND, key, value]
+
+
+def read(key: int, found: list[int] | None = None) -> Operation:
+    """Return the operation that reads a key's list."""
+    return [READ, key, found]
+
+
+class History:
+    """Records what clients began and how it ended, in one order.
+
+    Outcomes: "ok" is committed, "fail" is certainly not committed, "info" may be either.
+
+    Threads: any; the lock guards everything.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lines: list[str] = []
+        self.outcomes: dict[str, int] = {"ok": 0, "fail": 0, "info": 0}
+
+    def invoke(self, process: int, operations: list[Operation]) -> None:
+        """Record that a process begins a transaction."""
+        self._record("invoke", process, operations)
+
+    def complete(self, outcome: Outcome, process: int, operations: list[Operation]) -> None:
+        """Record how a transaction ended. A process whose outcome is "info" must not come again."""
+        with self._lock:
+            self.outcomes[outcome] += 1
+        self._record(outcome, process, operations)
+
+    def transaction(self, outcome: Outcome, process: int, operations: list[Operation]) -> None:
+        """Record a transaction that no other overlaps."""
+        self.invoke(process, operations)
+        self.complete(outcome, process, operations)
+
+    def write(self, path: Path) -> Path:
+        """Write the history and return its path."""
+        path.write_text("".join(self._lines), encoding="ascii")
+        return path
+
+    def _record(self, kind: str, process: int, operations: list[Operation]) -> None:
+        with self._lock:
+            number = len(self._lines)
+            line = {"index": number, "type": kind, "f": "txn", "process": process, "time": time.monotonic_ns(), "value": operations}
+            self._lines.append(json.dumps(line, separators=(",", ":")) + "\n")

@@ -1,0 +1,51 @@
+"""Transactions that are tried again after a conflict, and those that a client gives up."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+
+Documents = Collection[dict[str, Any]]
+Body = Callable[[ClientSession], None]
+
+
+class Regret(Exception):
+    """Raised by a body that changes its mind: its transaction is aborted."""
+
+
+def run(documents: Documents, body: Body) -> bool:
+    """Run a body in a transaction until it is committed; return whether it is: False after Regret."""
+    with documents.database.client.start_session() as session:
+        try:
+            session.with_transaction(body)
+        except Regret:
+            return False
+    return True
+
+
+def run_once(documents: Documents, body: Body) -> bool:
+    """Run a body in a transaction once; return whether it was committed. Raises errors that are not transient."""
+    with documents.database.client.start_session() as session:
+        session.start_transaction()
+        try:
+            body(session)
+            session.commit_transaction()
+        except Regret:
+            session.abort_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label("TransientTransactionError"):
+                raise
+        else:
+            return True
+    return False
+
+
+def maybe_regret(chance: random.Random, share: float = 0.2) -> None:
+    """Raise Regret in a share of the calls."""
+    if chance.random() < share:
+        raise Regret

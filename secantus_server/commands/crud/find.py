@@ -25,6 +25,7 @@ from secantus_server.query.explain import Runner, run_find
 from secantus_server.query.find import count_all, find_documents
 from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
+from secantus_server.work.cursor_fail_points import enter_find
 from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.oplog_collection import OplogSource
 from secantus_server.work.pipelines import run_view
@@ -64,6 +65,8 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(72, "It is illegal to open a tailable cursor in a transaction")
     if args["tailable"] or "$text" in args["filter"]:
         recall(request.services, request.db, name)
+    if request.services.fail_points.active:
+        enter_find(request, f"{request.db}.{name}")
     with request.work.reading() as transaction:
         collection, query, projection = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:

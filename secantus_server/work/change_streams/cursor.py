@@ -27,6 +27,8 @@ class ChangeStreamCursor(Cursor):
         watch: tells of commits that may concern the stream.
     """
 
+    is_change_stream = True
+
     def __init__(
         self,
         namespace: str,

@@ -11,6 +11,7 @@ from typing import Any
 
 from bson.binary import Binary
 
+from secantus_server.bson import encode
 from secantus_server.clock import Clock
 from secantus_server.sessions.retryable import RetryableWrite, RetryLog
 from secantus_server.sessions.transactions import Transactions
@@ -28,6 +29,15 @@ def session_document(session: bytes) -> dict[str, Any]:
         session: the bytes of its UUID.
     """
     return {"id": Binary(session, 4), "uid": Binary(NOBODY, 0)}
+
+
+def encoded_session(session: bytes) -> bytes:
+    """Return the document of `session_document` as BSON bytes."""
+    return _BEFORE_ID + session + _AFTER_ID
+
+
+_ANY = bytes(range(16))
+_BEFORE_ID, _AFTER_ID = encode(session_document(_ANY)).split(_ANY)
 
 
 class SessionRegistry:

@@ -73,7 +73,9 @@ def test_numbers_are_in_order() -> None:
     print("seed", seed)
     rng = random.Random(seed)
     for _ in range(2000):
-        one, other = (rng.choice((rng.uniform(-1e3, 1e3), Int64(rng.randrange(-(2**63), 2**63)), rng.randrange(-500, 500))) for _ in range(2))
+        one, other = (
+            rng.choice((rng.uniform(-1e3, 1e3), Int64(rng.randrange(-(2**63), 2**63)), rng.randrange(-500, 500))) for _ in range(2)
+        )
         order = compare_values(one, other)
         assert ((value(one) > value(other)) - (value(one) < value(other))) == order, (one, other)
 

@@ -45,7 +45,11 @@ def test_changes_of_documents(db: Database) -> None:
 
 def test_what_each_scope_sees(client: MongoClient, db: Database) -> None:
     other = client[f"{db.name}_other"]
-    with db.c.watch(max_await_time_ms=1) as of_collection, db.watch(max_await_time_ms=1) as of_database, client.watch(max_await_time_ms=1) as of_cluster:
+    with (
+        db.c.watch(max_await_time_ms=1) as of_collection,
+        db.watch(max_await_time_ms=1) as of_database,
+        client.watch(max_await_time_ms=1) as of_cluster,
+    ):
         db.c.insert_one({"_id": 1})
         db.d.insert_one({"_id": 2})
         other.c.insert_one({"_id": 3})
@@ -103,7 +107,11 @@ def taken_until_dead(stream: ChangeStream[Any]) -> list[dict[str, Any]]:
 
 def test_a_rename_ends_the_streams_of_both_names(db: Database) -> None:
     db.c.insert_one({})
-    with db.c.watch(max_await_time_ms=1) as old, db.d.watch(max_await_time_ms=1) as new, db.d.watch(max_await_time_ms=1, show_expanded_events=True) as expanded:
+    with (
+        db.c.watch(max_await_time_ms=1) as old,
+        db.d.watch(max_await_time_ms=1) as new,
+        db.d.watch(max_await_time_ms=1, show_expanded_events=True) as expanded,
+    ):
         db.c.rename("d")
         for stream in (old, new):
             renamed, invalidated = taken_until_dead(stream)
@@ -127,7 +135,11 @@ def test_a_rename_over_another_collection_names_the_dropped_one(db: Database) ->
 def test_dropping_a_database(client: MongoClient, db: Database) -> None:
     db.c.insert_one({})
     db.d.insert_one({})
-    with db.c.watch(max_await_time_ms=1) as of_collection, db.watch(max_await_time_ms=1) as of_database, client.watch(max_await_time_ms=1) as of_cluster:
+    with (
+        db.c.watch(max_await_time_ms=1) as of_collection,
+        db.watch(max_await_time_ms=1) as of_database,
+        client.watch(max_await_time_ms=1) as of_cluster,
+    ):
         client.drop_database(db.name)
         assert [event["operationType"] for event in taken_until_dead(of_collection)] == ["drop", "invalidate"]
         events = taken_until_dead(of_database)

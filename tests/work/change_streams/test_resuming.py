@@ -140,7 +140,10 @@ def test_a_token_of_the_future(db: Database) -> None:
         ({"resumeAfter": {"_data": "82"}}, 50811),
         ({"resumeAfter": {"_data": "826539B6A0000000012B0429296E14"}}, 50811),
         ({"resumeAfter": {"_data": "00", "_typeBits": "x"}}, 40648),
-        ({"resumeAfter": {"_data": "826539B6A0000000012B0429296E1404"}, "startAfter": {"_data": "826539B6A0000000012B0429296E1404"}}, 50865),
+        (
+            {"resumeAfter": {"_data": "826539B6A0000000012B0429296E1404"}, "startAfter": {"_data": "826539B6A0000000012B0429296E1404"}},
+            50865,
+        ),
         ({"resumeAfter": {"_data": "826539B6A0000000012B0429296E1404"}, "startAtOperationTime": Timestamp(5, 1)}, 40674),
         ({"showSystemEvents": True}, 238),
     ],
@@ -150,7 +153,14 @@ def test_arguments(db: Database, spec: Any, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "stage", [{"$sort": {"_id": 1}}, {"$group": {"_id": 1}}, {"$limit": 1}, {"$unwind": "$a"}, {"$lookup": {"from": "d", "as": "x", "pipeline": []}}]
+    "stage",
+    [
+        {"$sort": {"_id": 1}},
+        {"$group": {"_id": 1}},
+        {"$limit": 1},
+        {"$unwind": "$a"},
+        {"$lookup": {"from": "d", "as": "x", "pipeline": []}},
+    ],
 )
 def test_stages_that_may_not_follow(db: Database, stage: dict[str, Any]) -> None:
     assert code(db, {"aggregate": "c", "pipeline": [{"$changeStream": {}}, stage], "cursor": {}}) == 20

@@ -35,6 +35,10 @@ class CommandError(Exception):
         return CommandError(self.code, message, self.labels, self.info)
 
 
+class CloseConnection(Exception):
+    """A fail point makes the server close the client's connection without a reply."""
+
+
 def not_supported(what: str, instead: str) -> CommandError:
     """Return the error for a feature that MongoDB has and Secantus does not support yet.
 

@@ -19,12 +19,16 @@ from secantus_server.commands.all import load_commands
 from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
+from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
+from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.profiler import Profiler
+from secantus_server.interceptors.role_check import RoleCheck
 from secantus_server.interceptors.slow_log import SlowLog
+from secantus_server.interceptors.time_limits import TimeLimits
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.periodic import Periodic
@@ -66,7 +70,7 @@ class SecantusDBServer:
         port: the TCP port; 0 selects a free one, available as `port`.
         storage_path: a directory, created if missing, or ":memory:".
         clock: the source of time and randomness; a test may pass one that stands still.
-        **settings: the other fields of `secantus_server.settings.Settings`.
+        **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default.
 
     Raises:
         SettingsError: a setting is invalid.
@@ -82,6 +86,7 @@ class SecantusDBServer:
         **settings: Any,
     ) -> None:
         check_names(settings, "SecantusDBServer")
+        settings.setdefault("enable_test_commands", True)
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings)
         self._clock = clock or Clock()
         self._services: Services | None = None
@@ -124,7 +129,7 @@ class SecantusDBServer:
         return self
 
     def _assemble(self, engine: Engine, operations: Operations) -> Services:
-        settings, clock = self.settings, self._clock
+        settings, clock, interceptors = self.settings, self._clock, Interceptors()
         services = Services(
             settings=settings,
             clock=clock,
@@ -134,7 +139,8 @@ class SecantusDBServer:
             cursors=CursorRegistry(clock),
             sessions=SessionRegistry(clock),
             operations=operations,
-            topology=Topology(settings, clock),
+            topology=Topology(settings, clock, interceptors.refresh),
+            interceptors=interceptors,
             counters=Counters(),
             log=Log(settings.log_level),
             request_stop=self.request_stop,
@@ -142,7 +148,7 @@ class SecantusDBServer:
         services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
         services.open_transaction = partial(SessionWork, services)
-        services.interceptors.install(SlowLog(services), Profiler(services))
+        interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services
 
     def wait(self) -> None:
@@ -169,6 +175,7 @@ class SecantusDBServer:
         assert self._listener is not None, "a running server has a listener"
         assert self._periodic is not None, "a running server has its periodic work"
         services.topology.close()
+        services.fail_points.close()
         services.writes.close()
         self._periodic.ask_to_stop()
         self._listener.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from secantus_server.dispatch.fail_points import FailPoint
 from secantus_server.dispatch.observer import Profiling
 from secantus_server.dispatch.parameters import apply_verbosity
 from secantus_server.dispatch.services import Services
@@ -22,6 +24,7 @@ class ServerSnapshot:
         writes: the newest retryable write of each session; a restore forgets later ones.
         profiling: the profiled databases.
         parameters: the values set by setParameter; a restore sets them again.
+        fail_points: the fail points that are set; a restore sets them again, and ends all others.
         time: the cluster time at which the store was last in this state, as a 64-bit number.
     """
 
@@ -33,6 +36,7 @@ class ServerSnapshot:
         writes: dict[bytes, Any],
         profiling: Profiling,
         parameters: dict[str, Any],
+        fail_points: Mapping[str, FailPoint],
         time: int,
     ) -> None:
         self.time = time
@@ -42,14 +46,16 @@ class ServerSnapshot:
         self.writes = writes
         self.profiling = profiling
         self.parameters = parameters
+        self.fail_points = fail_points
 
 
 class SetAside(NamedTuple):
-    """Snapshots that were set aside, outermost first: the writes in each, the cursors open at that time, and the parameters set."""
+    """Snapshots that were set aside, outermost first: the writes in each, and the cursors open, parameters and fail points set then."""
 
     parts: tuple[tuple[ServerSnapshot, list[NamespaceChange]], ...]
     cursors: frozenset[int]
     parameters: dict[str, Any]
+    fail_points: dict[str, FailPoint]
 
 
 class Snapshots:
@@ -81,14 +87,21 @@ class Snapshots:
             sessions.retries.newest(),
             services.observer.profiling,
             services.parameters,
+            services.fail_points.active,
             time,
         )
         self._taken.append(snapshot)
         return snapshot
 
     def restore(self, snapshot: ServerSnapshot) -> None:
-        """Restore the state at a snapshot, including parameters, and end cursors and sessions opened since."""
+        """Restore the state at a snapshot, including parameters and fail points, and end cursors and sessions opened since.
+
+        A node that has stepped down is elected at once.
+        """
         services = self._services
+        # First of all, so that no command waits in a fail point while the store is restored.
+        services.fail_points.restore(snapshot.fail_points)
+        services.topology.elect()
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
         services.sessions.forget_all_but(snapshot.sessions)
         changed = services.sessions.retries.restore(snapshot.writes)
@@ -117,8 +130,14 @@ class Snapshots:
         self._services.engine.pop_snapshot(snapshot.storage)
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
-        """Return whether anything was written, or a parameter set, since a snapshot."""
-        return self._services.parameters is not snapshot.parameters or self._services.engine.written_since(snapshot.storage)
+        """Return whether anything was written, or a parameter or fail point set, since a snapshot, or the node has stepped down."""
+        services = self._services
+        return (
+            services.parameters is not snapshot.parameters
+            or services.fail_points.active is not snapshot.fail_points
+            or not services.topology.is_primary
+            or services.engine.written_since(snapshot.storage)
+        )
 
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
         """Undo the writes since a snapshot and end it and all later ones; cursors stay open."""
@@ -127,11 +146,12 @@ class Snapshots:
         before, now = snapshot.parameters, self._services.parameters
         parameters = {name: value for name, value in now.items() if name not in before or before[name] != value}
         self._services.parameters = before
+        fail_points = self._services.fail_points.set_aside(snapshot.fail_points)
         with self._services.engine.exclusive():
             parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
             self._services.oplog.note_restore(snapshot.time)
         self._taken = [one for one in self._taken if one not in later]
-        return SetAside(tuple(reversed(parts)), cursors, parameters)
+        return SetAside(tuple(reversed(parts)), cursors, parameters, fail_points)
 
     def put_back(self, aside: SetAside) -> None:
         """Retake the snapshots inside the currently open ones, and repeat the writes since each.
@@ -147,10 +167,13 @@ class Snapshots:
                     snapshot.time = self._services.oplog.settled_stamp()
                 snapshot.cursors |= opened_meanwhile
                 snapshot.parameters = self._services.parameters
+                snapshot.fail_points = self._services.fail_points.active
                 self._taken.append(snapshot)
                 put_back(self._services, changes)
             if aside.parameters:
                 self._services.parameters = {**self._services.parameters, **aside.parameters}
+            if aside.fail_points:
+                self._services.fail_points.restore({**self._services.fail_points.active, **aside.fail_points})
         except BaseException:
             outermost = aside.parts[0][0]
             self.restore(outermost)

@@ -6,7 +6,8 @@ the commit. After a snapshot is restored, the rows that changed are reloaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from bson.binary import Binary
 
@@ -26,8 +27,11 @@ class Catalog:
 
     `keeps_definitions`: whether a restore keeps the definitions of the collections it removes; see `definitions.py`.
 
+    `_settled`: `view`, or None while a change may be in the store and is not in `view` yet.
+
     Threads: `view` is replaced whole, so that readers need no lock. `change_lock` is held by the one thread that changes the catalog; it
-    guards `_definitions`, too. `_lock` guards the replacement of `view`.
+    guards `_definitions`, too. `_lock` guards the replacement of `view`. `_applying` is held while `_settled` is None; its owner waits for
+    nothing but the oplog and the store's commit.
     """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
@@ -42,7 +46,9 @@ class Catalog:
             for key, row in unit.scan(CATALOG, b"", None):
                 collection = decode_row(key, row)
                 databases.setdefault(collection.db, {})[collection.name] = collection
-        self.view = CatalogView(databases, self._definitions)
+        self._applying = Lock()
+        self._settled: CatalogView | None = None
+        self._replace_view(CatalogView(databases, self._definitions))
         engine.describe_idents(self.describe_ident)
 
     def describe_ident(self, table: int, ident: int) -> str:
@@ -76,6 +82,32 @@ class Catalog:
         kept = self._definitions.of(db, name)
         return kept if kept is None or self.view.is_missing(db, name) else None
 
+    def begin(self, unit: RecoveryUnit) -> CatalogView:
+        """Begin the unit's transaction and return the catalog as this transaction sees it.
+
+        A change is committed to the store first and then applied to `view`. A transaction that begins in between, or that may have begun
+        before a change which is applied already, begins again.
+        """
+        while True:
+            view = self._settled
+            unit.begin()
+            if self._settled is view and view is not None:
+                return view
+            unit.rollback()
+            self._engine.acquire_lock(self._applying)
+            self._applying.release()
+
+    @contextmanager
+    def applying(self, changes: CatalogChanges) -> Iterator[None]:
+        """Apply changes to memory at the end of a block that commits them to the store; the caller holds `change_lock`."""
+        with self._applying:
+            self._settled = None
+            try:
+                yield
+                self.apply(changes)
+            finally:
+                self._settled = self.view
+
     def apply(self, changes: CatalogChanges) -> None:
         """Take over changes whose transaction has committed; the caller holds `change_lock`."""
         for index in changes.dropped:
@@ -85,7 +117,10 @@ class Catalog:
         for db in changes.databases:
             self._definitions.forget_database(db)
         with self._lock:
-            self.view = self.view.changed(changes.put, changes.removed)
+            self._replace_view(self.view.changed(changes.put, changes.removed))
+
+    def _replace_view(self, view: CatalogView) -> None:
+        self.view = self._settled = view
 
     def mark_multikey(self, collection: Collection, indexes: Sequence[Index]) -> None:
         """Mark indexes of a collection as multikey, in a transaction of its own.
@@ -159,4 +194,4 @@ class Catalog:
                 collection.take_count_of(before)
             put.append(collection)
         with self._lock:
-            self.view = self.view.changed(put, removed)
+            self._replace_view(self.view.changed(put, removed))

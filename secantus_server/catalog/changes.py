@@ -36,6 +36,9 @@ class CatalogChanges:
         self.remove_row(collection)
         if not collection.is_view:
             self.unit.drop_ident(RECORDS, collection.ident)
+        if collection.is_capped:
+            # The row of its size; see `work/writers/cap.py`.
+            self.unit.drop_ident(INDEX_ENTRIES, collection.ident)
         for index in collection.indexes:
             self.drop_index(index)
 

@@ -46,7 +46,6 @@ class Collection:
         self._lock = Lock()
         self._record_ids: Iterator[int] | None = None
         self.document_count = DocumentCount()
-        self._size: tuple[int, int] | None = None
 
     @property
     def namespace(self) -> str:
@@ -98,25 +97,20 @@ class Collection:
         with self._lock:
             self._record_ids = itertools.count(1)
 
-    def count(self) -> tuple[int | None, int]:
-        """Return the number of documents, or None if unknown, and the version it belongs to."""
-        return self.document_count.read()
+    def count(self) -> int | None:
+        """Return the number of documents, or None if unknown."""
+        return self.document_count.value
 
-    def remember_count(self, count: int, version: int) -> None:
-        """Store a count obtained by a scan, unless a write has happened since that version."""
-        self.document_count.remember(count, version)
+    def remember_count(self, count: int, serial: int) -> None:
+        """Store a count obtained by a scan, unless the scan may have missed a commit.
 
-    def size(self) -> tuple[int, int] | None:
-        """Return the documents and bytes of a capped collection after its last write, if known."""
-        return self._size
-
-    def remember_size(self, size: tuple[int, int]) -> None:
-        """Cache the documents and bytes of a capped collection after a write."""
-        self._size = size
+        Arguments:
+            serial: that of the scan's transaction.
+        """
+        self.document_count.remember(count, serial)
 
     def documents_changed(self, difference: int) -> None:
-        """Record that the number of documents has changed, and forget the cached size of a capped collection."""
-        self._size = None
+        """Record that the number of documents has changed."""
         self.document_count.change(difference)
 
     def replaced(self, *, options: dict[str, Any] | None = None, indexes: list[Index] | None = None) -> Collection:

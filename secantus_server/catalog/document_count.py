@@ -11,26 +11,28 @@ class DocumentCount:
     Successive catalog objects of one collection share the same count, because a write may finish after its collection's definition was
     replaced. Once known, the number stays known.
 
+    Until then, a scan's result is kept only if the scan saw every commit: no commit is under way, and the latest one ended before the
+    scan's transaction began. `RecoveryUnit.serial` gives the order of transactions.
+
     Threads: `_lock` guards all fields; `value` may be read without it.
     """
 
-    __slots__ = ("_lock", "_pending", "_version", "value")
+    __slots__ = ("_changed_at", "_lock", "_pending", "value")
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._version = 0
+        self._changed_at = -1
         self._pending = 0
         self.value: int | None = None
 
-    def read(self) -> tuple[int | None, int]:
-        """Return the number, or None if unknown, and the version it belongs to."""
-        with self._lock:
-            return self.value, self._version
+    def remember(self, value: int, serial: int) -> None:
+        """Store the number counted by a scan, unless the scan may have missed a commit.
 
-    def remember(self, value: int, version: int) -> None:
-        """Store the number counted by a scan, unless a write was committed since that version or is being committed."""
+        Arguments:
+            serial: that of the scan's transaction.
+        """
         with self._lock:
-            if self._version == version and not self._pending:
+            if self.value is None and self._changed_at < serial and not self._pending:
                 self.value = value
 
     def begin_change(self) -> None:
@@ -43,14 +45,20 @@ class DocumentCount:
         with self._lock:
             self._pending -= 1
 
-    def change(self, difference: int, begun: bool = False) -> None:
-        """Note that a commit changed the number of documents by `difference`.
+    def end_change(self, difference: int, newest: int) -> None:
+        """Note that the commit announced by `begin_change` changed the number of documents by `difference`.
 
         Arguments:
-            begun: `begin_change` was called for this commit.
+            newest: the serial of the newest transaction, read after the commit: this one and earlier ones may have missed the commit.
         """
         with self._lock:
-            self._version += 1
-            self._pending -= begun
+            self._pending -= 1
+            self._changed_at = max(self._changed_at, newest)
+            if self.value is not None:
+                self.value += difference
+
+    def change(self, difference: int) -> None:
+        """Note that a commit that began when the number was known changed it by `difference`."""
+        with self._lock:
             if self.value is not None:
                 self.value += difference

@@ -55,6 +55,8 @@ class Cursor:
 
     #: Whether the last read reached the end of the data, so that there is nothing to read before the watch reports a commit.
     at_end = False
+    #: Whether the documents are the events of a change stream.
+    is_change_stream = False
     #: The error of the command that uses the cursor, once the cursor was killed meanwhile.
     killed: CommandError | None = None
 

@@ -20,6 +20,7 @@ class ClientInfo:
         connection_id: the unique number of the connection.
         address: host and port of the other side.
         metadata: the `client` document of its first hello.
+        is_internal: whether it said that it is another member of the cluster.
         compressors: the compressors negotiated in its hello.
         bytes_in, bytes_out, requests: its traffic; only its own thread writes them.
         usage: counts and times of the commands it ran.
@@ -30,6 +31,7 @@ class ClientInfo:
     connection_id: int
     address: tuple[str, int]
     metadata: dict[str, Any] | None = None
+    is_internal: bool = False
     compressors: tuple[str, ...] = ()
     bytes_in: int = 0
     bytes_out: int = 0

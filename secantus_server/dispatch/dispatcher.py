@@ -18,6 +18,7 @@ from secantus_server.dispatch.arguments import exact_integer, truth, wrong_type
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.cluster_time import NO_SIGNATURE, check_cluster_time
 from secantus_server.dispatch.concerns import check_read_concern, check_write_concern, write_concern_error
+from secantus_server.dispatch.error_labels import label_error
 from secantus_server.dispatch.interceptors import Outcome
 from secantus_server.dispatch.names import check_database_name
 from secantus_server.dispatch.operations import Operation
@@ -61,7 +62,11 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
             outcome = reply = run_numbered(command, request, arguments, _run)
         else:
             outcome = reply = _run(command, request, arguments)
+        if request.injected is not None:
+            outcome = reply = {**reply, **request.injected}
     except CommandError as error:
+        label_error(command, request, error)
+        error.info.update(request.injected or {})
         outcome = error
         raise
     finally:

@@ -24,6 +24,7 @@ class Call(Protocol):
     Arguments:
         name: the command's name as the client wrote it.
         body: the command document.
+        injected: fields that a fail point adds to the reply.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
     """
@@ -34,6 +35,7 @@ class Call(Protocol):
     body: dict[str, Any]
     client: ClientInfo
     operation: Operation
+    injected: dict[str, Any] | None
     seconds: float
     is_slow: bool | None
 

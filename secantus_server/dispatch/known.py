@@ -11,14 +11,14 @@ NOT_YET: frozenset[str] = frozenset(
     """
     _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey appendOplogNote applyOps authenticate
     autoCompact captrunc cleanupOrphaned cleanupStructuredEncryptionData compactStructuredEncryptionData
-    configureFailPoint configureQueryAnalyzer dbCheck driverOIDTest dropConnections echo emptycapped features filemd5 flushRouterConfig
+    configureQueryAnalyzer dbCheck driverOIDTest dropConnections echo emptycapped features filemd5 flushRouterConfig
     getClusterParameter getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
     httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex reapLogicalSessionCacheNow
-    refreshLogicalSessionCacheNow releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetFreeze replSetGetRBID
-    replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetResizeOplog replSetStepDown replSetSyncFrom
+    refreshLogicalSessionCacheNow releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
+    replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetResizeOplog replSetSyncFrom
     replSetTest replSetUpdatePosition rotateCertificates setClusterParameter setDefaultRWConcern
     setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode
-    sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2 waitForFailPoint
+    sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2
     whatsmysni
     """.split()
 )

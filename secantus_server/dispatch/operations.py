@@ -49,6 +49,11 @@ class Operation:
         """Set the time limit, counted from the start; 0 means none."""
         self.deadline = self.started + max_time_ms / 1000 if max_time_ms else None
 
+    def seconds_left(self) -> float:
+        """Return the time until the limit, which is set; negative once it is exceeded."""
+        assert self.deadline is not None, "its time is limited"
+        return self.deadline - self._clock.monotonic()
+
     def check(self) -> None:
         """Raise if the operation was killed or timed out.
 
@@ -66,8 +71,7 @@ class Operation:
 
     def note_time_left(self) -> None:
         """Record the operation's remaining time for the next getMore on its cursor."""
-        assert self.deadline is not None, "its time is limited"
-        self.time_left = self.deadline - self._clock.monotonic()
+        self.time_left = self.seconds_left()
 
     def inherit_time_limit(self, last: Operation) -> None:
         """Limit the time of a getMore to the part of maxTimeMS that the earlier operations on its cursor left."""

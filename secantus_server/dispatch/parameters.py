@@ -22,6 +22,8 @@ from secantus_server.settings import Settings
 from secantus_server.version import FEATURE_COMPATIBILITY
 
 MAX_SYNC_DELAY_S = 9_000_000
+#: The `baseBackoffMS` of overload errors; 0 for none. MongoDB has the parameter since 9.0.
+BASE_BACKOFF_MS = "externalClientBaseBackoffMS"
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ PARAMETERS: dict[str, Parameter] = {
     "clientCursorMonitorFrequencySecs": Parameter(_constant(4), a.integer(1), settable=True),
     "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, a.integer(1), settable=True),
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
+    BASE_BACKOFF_MS: Parameter(_constant(0), a.integer(0), settable=True),
     "featureCompatibilityVersion": Parameter(_constant({"version": FEATURE_COMPATIBILITY}), None, at_startup=False),
     "localLogicalSessionTimeoutMinutes": Parameter(_constant(TIMEOUT_MINUTES)),
     NAME: Parameter(lambda _settings: default_verbosity(), a.as_anything, settable=True),

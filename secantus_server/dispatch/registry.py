@@ -133,6 +133,11 @@ def find_explainer(name: str) -> Explainer | None:
     return _EXPLAINERS.get(name)
 
 
+def is_command(name: str) -> bool:
+    """Return whether a command is registered under this name."""
+    return name in _COMMANDS
+
+
 def find_command(name: str) -> Command:
     """Return the command of this name.
 

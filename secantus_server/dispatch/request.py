@@ -43,6 +43,7 @@ class Request:
         statement: the position of the running statement in the command.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        injected: fields that a fail point adds to the reply.
         next_body: set by a command that sends further replies without further requests (exhaust).
     """
 
@@ -59,6 +60,7 @@ class Request:
     retry: RetryableWrite | None = None
     statement: int = 0
     next_body: dict[str, Any] | None = None
+    injected: dict[str, Any] | None = None
     seconds: float = 0.0
     is_slow: bool | None = None
     _now: Date | None = field(default=None, repr=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from secantus_server.bson.values import Date
 from secantus_server.clock import Clock
 from secantus_server.dispatch.connections import Connections
+from secantus_server.dispatch.fail_points import FailPoints
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.observer import Observer
 from secantus_server.dispatch.operations import Operations
@@ -41,6 +42,7 @@ class Services:
         work: the unit of work outside multi-document transactions; `server.py` sets it.
         open_transaction: begins a session's transaction with its first statement; `server.py` sets it.
         observer: selects the commands to profile and log.
+        fail_points: the fail points that tests set.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
         started: the start time on the monotonic clock.
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
@@ -66,6 +68,7 @@ class Services:
     open_transaction: Callable[[SessionTransaction], SessionWork] = field(init=False)
     writes: WriteSignal = field(init=False)
     observer: Observer = field(init=False)
+    fail_points: FailPoints = field(init=False)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     started: float = field(init=False)
     connection_limit: int = 0
@@ -75,6 +78,7 @@ class Services:
         self.started = self.clock.monotonic()
         self.writes = self.oplog.signal
         self.observer = Observer(self.clock, self.interceptors.refresh)
+        self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)
 
     def started_at(self) -> Date:
         """Return the date on which the server started."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.dispatch.arguments import wrong_type
+from secantus_server.dispatch.error_labels import TRANSIENT_CODES
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.registry import Command, InTransaction, Reply
 from secantus_server.dispatch.request import Request
@@ -22,12 +23,7 @@ INVALID_OPTIONS = 72
 NOT_IN_TRANSACTION = 263
 NO_SUCH_TRANSACTION = 251
 TRANSACTION_COMMITTED = 256
-TRANSIENT = "TransientTransactionError"
 
-# Errors after which a client may run the whole transaction again.
-_TRANSIENT_CODES = frozenset([24, 112, 246, 251, 267])
-# Errors of the connection or the server's state; transient for a statement, while a commit is retried.
-_RETRYABLE_CODES = frozenset([6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436])
 # Further errors that fail a whole write command.
 _FATAL_CODES = frozenset([263, 313])
 
@@ -107,7 +103,7 @@ def run_statement(
 
     Raises:
         CommandError: 225 TransactionTooOld, 117 for a number already in use, 251 NoSuchTransaction, 256 TransactionCommitted; and
-            the errors of the command. Those after which the whole transaction can be retried have the label.
+            the errors of the command.
     """
     try:
         transaction = _start(request) if request.body.get("startTransaction") else find_transaction(request)
@@ -117,9 +113,7 @@ def run_statement(
         finally:
             transaction.lock.release()
     except WriteConflict:
-        raise labelled(write_conflict(), ends=False) from None
-    except CommandError as error:
-        raise labelled(error, ends=False) from None
+        raise write_conflict() from None
 
 
 def write_conflict() -> CommandError:
@@ -245,15 +239,4 @@ def _aborted(number: int) -> CommandError:
 
 def ends_transaction(request: Request, error: CommandError) -> bool:
     """Return whether an error of a statement in a transaction is one of the whole command, not an entry of its `writeErrors`."""
-    return request.transaction is not None and (error.code in _TRANSIENT_CODES or error.code in _FATAL_CODES)
-
-
-def labelled(error: CommandError, *, ends: bool) -> CommandError:
-    """Return an error of a transaction's command with the label TransientTransactionError if the whole transaction can be retried.
-
-    Arguments:
-        ends: whether the command is commitTransaction or abortTransaction.
-    """
-    if error.code in _TRANSIENT_CODES or (error.code in _RETRYABLE_CODES and not ends):
-        error.labels = (*error.labels, TRANSIENT)
-    return error
+    return request.transaction is not None and (error.code in TRANSIENT_CODES or error.code in _FATAL_CODES)

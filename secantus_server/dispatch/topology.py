@@ -1,7 +1,8 @@
-"""The server's view of its topology: address, replica set, and the topologyVersion that an awaitable hello waits for."""
+"""The server's view of its topology: address, replica set and role, and the topologyVersion that an awaitable hello waits for."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bson.int64 import Int64
@@ -12,20 +13,87 @@ from secantus_server.settings import Settings
 from secantus_server.system.conditions import Condition
 
 
+# The seconds after which the node that stepped down is elected again, unless it is frozen or was to step down for a shorter time. A replica
+# set of several members has a new primary after about that time.
+ELECTION_S = 1.0
+
+
 class Topology:
     """The server's place in its (single-node) replica set.
 
-    Threads: `_changed` guards `_counter` and `_closed`; `address` is set once, before the first connection.
+    The node is the primary, except for a while after it was told to step down. No thread waits for the end of that time: whoever looks at
+    the role after it holds the election, and a waiting hello wakes for it.
+
+    Arguments:
+        on_change: called after each change of the role.
+
+    Threads: `_changed` guards everything but `address`, which is set once, before the first connection. `is_primary` is read without it.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, on_change: Callable[[], None]) -> None:
         self.replica_set = settings.replica_set
         self.process_id: ObjectId = clock.object_id()
-        self.election_id = ObjectId(b"\x7f\xff\xff\xff" + b"\0" * 7 + b"\1")
         self.address = ""
+        self.is_primary = True
+        self.term = 1
+        self._clock = clock
+        self._on_change = on_change
+        self._election_at = 0.0
+        self._frozen_until = 0.0
         self._changed = Condition()
         self._counter = 6
         self._closed = False
+
+    @property
+    def election_id(self) -> ObjectId:
+        """The id of the latest election, which grows with the term."""
+        return ObjectId(b"\x7f\xff\xff\xff" + self.term.to_bytes(8, "big"))
+
+    def step_down(self, seconds: float) -> bool:
+        """Become a secondary, for the seconds given at most; return whether this node was the primary."""
+        with self._changed:
+            if not self.is_primary:
+                return False
+            self._election_at = self._clock.monotonic() + min(seconds, ELECTION_S)
+            self._take_role(False)
+        self._on_change()
+        return True
+
+    def freeze(self, seconds: float) -> bool:
+        """Put off the election; 0 ends that, and holds it at once. Return whether the node is a secondary: a primary cannot be frozen."""
+        with self._changed:
+            if self.is_primary:
+                return False
+            self._frozen_until = self._clock.monotonic() + seconds
+            # A waiting hello computes the time of the election anew.
+            self._changed.notify_all()
+        if not seconds:
+            self.elect()
+        return True
+
+    def elect(self) -> None:
+        """Become the primary, if the node is not."""
+        with self._changed:
+            if self.is_primary:
+                return
+            self.term += 1
+            self._frozen_until = 0.0
+            self._take_role(True)
+        self._on_change()
+
+    def check_election(self) -> bool:
+        """Hold the election if it is due; return whether the node is the primary."""
+        if not self.is_primary and self._seconds_to_election() <= 0:
+            self.elect()
+        return self.is_primary
+
+    def _seconds_to_election(self) -> float:
+        return max(self._election_at, self._frozen_until) - self._clock.monotonic()
+
+    def _take_role(self, is_primary: bool) -> None:
+        self.is_primary = is_primary
+        self._counter += 1
+        self._changed.notify_all()
 
     def version(self) -> dict[str, Any]:
         """Return the topologyVersion of a hello reply."""
@@ -56,7 +124,7 @@ class Topology:
         return {
             "_id": self.replica_set,
             "version": 1,
-            "term": 1,
+            "term": self.term,
             "members": [member],
             "protocolVersion": Int64(1),
             "writeConcernMajorityJournalDefault": True,
@@ -64,9 +132,17 @@ class Topology:
         }
 
     def wait_for_change(self, known: int, timeout_s: float) -> None:
-        """Block until the version differs from the known one, the timeout expires, or the server stops."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._counter != known, timeout_s)
+        """Block until the version differs from the known one, the timeout expires, or the server stops. Hold an election that is due."""
+        deadline = self._clock.monotonic() + timeout_s
+        while not (self._closed or self._counter != known):
+            self.check_election()
+            with self._changed:
+                if self._closed or self._counter != known:
+                    break
+                left = deadline - self._clock.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left if self.is_primary else min(left, max(self._seconds_to_election(), 0) + 0.001))
 
     def close(self) -> None:
         """Wake all waiting hellos; later ones do not wait."""

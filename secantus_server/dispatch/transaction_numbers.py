@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from secantus_server.dispatch.failing_writes import FAIL_POINT, run_failing
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -36,6 +37,14 @@ def run_once(
         CommandError: 72 without a session, with a negative number, or with the number of a transaction, 20 on a standalone server,
             50768 if the command is not a retryable write, 225 for a number below the session's newest; and the errors of the command.
     """
+    if FAIL_POINT in request.services.fail_points.active:
+        return run_failing(request, lambda: _run_once(command, request, arguments, run))
+    return _run_once(command, request, arguments, run)
+
+
+def _run_once(
+    command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
+) -> Reply:
     number: int = request.body["txnNumber"]
     session, services = request.session, request.services
     if session is None or number < 0 or not command.is_retryable or not services.settings.replica_set:

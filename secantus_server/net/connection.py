@@ -12,7 +12,7 @@ from secantus_server.dispatch.dispatcher import dispatch, error_reply
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
-from secantus_server.errors import CommandError
+from secantus_server.errors import CloseConnection, CommandError
 from secantus_server.net.transport import Transport
 from secantus_server.storage.errors import StorageError
 from secantus_server.wire.header import HEADER_SIZE, Header, ProtocolError, parse_header
@@ -43,7 +43,7 @@ class Connection:
                 self._answer(*received)
         except ProtocolError as error:
             self._services.log.info(f"connection {self.client.connection_id}: closed: {error}")
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, CloseConnection) as error:
             self._services.log.debug(f"connection {self.client.connection_id}: {error}")
         finally:
             self.close()
@@ -116,6 +116,8 @@ class Connection:
             return None, error_reply(message.error, self._services)
         try:
             return dispatch(message, self._services, self.client)
+        except CloseConnection:
+            raise
         except CommandError as error:
             if isinstance(error, StorageError) and error.fatal:
                 self._failure = error

@@ -25,8 +25,8 @@ from secantus_server.system._threads import Lock
 # The oldest rows are removed beyond this number of rows, or beyond MAX_BYTES.
 MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
-# The byte limit of an in-memory store: nothing can read the oplog of a previous process there.
-MAX_BYTES_IN_MEMORY = 8 * 1024 * 1024
+# The byte limit of an in-memory store, where a change stream may fall behind by two documents of the largest size.
+MAX_BYTES_IN_MEMORY = 40 * 1024 * 1024
 
 
 # The maximum size of the operations in one `applyOps` entry.
@@ -99,6 +99,8 @@ class Oplog:
         self.seconds, self._increment = self._newest()
         self.newest = Timestamp(self.seconds, self._increment)
         self._untrimmed_bytes = 0
+        #: The time of a removed entry, as a 64-bit number; who has not read up to it has missed entries.
+        self.trimmed_to = 0
         #: How often a snapshot was restored.
         self.restores = 0
         self._undone = UndoneTimes()
@@ -248,10 +250,11 @@ class Oplog:
     @property
     def is_large(self) -> bool:
         """Whether enough was written since the last trim to make another one worthwhile."""
-        return self._untrimmed_bytes > self._max_bytes // 2
+        return self._untrimmed_bytes > self.max_bytes // 2
 
     @property
-    def _max_bytes(self) -> int:
+    def max_bytes(self) -> int:
+        """The size from which on the oldest entries are removed."""
         return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
 
     def trim_if_large(self) -> None:
@@ -274,6 +277,7 @@ class Oplog:
                 with self._engine.transaction() as unit:
                     unit.truncate(OPLOG, b"", last + b"\0")
                     unit.put(META, TRIMMED, b"")
+                self.trimmed_to = int.from_bytes(last, "big")
         finally:
             self._trimming.release()
 
@@ -282,7 +286,7 @@ class Oplog:
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
-            if number and (number >= MAX_ROWS or size > self._max_bytes):
+            if number and (number >= MAX_ROWS or size > self.max_bytes):
                 return key
         return None
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawDocument
+from secantus_server.errors import CommandError
 from secantus_server.oplog._read import documents_of, embedded, fields_of, is_selected, select, value_of
 from secantus_server.storage import OPLOG, RecoveryUnit
 
@@ -78,6 +79,8 @@ class Rows:
     def __init__(self, position: int, selection: Selection) -> None:
         self.position = position
         self._selection = selection
+        # Whether the position is the end of a row, so that the next one begins behind it.
+        self._at_row_end = False
 
     def read(self, unit: RecoveryUnit, check: Callable[[], None]) -> Iterator[list[tuple[int, bytes]]]:
         """Return an iterator over the selected entries of one row after the other, up to the end of what the transaction sees.
@@ -87,7 +90,8 @@ class Rows:
             check: called for each row; it raises if the operation was interrupted.
         """
         names, prefix = self._selection
-        scan = unit.scan(OPLOG, first_key(unit, self.position + 1), None)
+        next_stamp = self.position + 1
+        scan = unit.scan(OPLOG, _KEY.pack(next_stamp) if self._at_row_end else first_key(unit, next_stamp), None)
         try:
             for key, row in scan:
                 check()
@@ -98,6 +102,7 @@ class Rows:
                     yield found
         finally:
             scan.close()
+        self._at_row_end = True
 
 
 def first_key(unit: RecoveryUnit, stamp: int) -> bytes:
@@ -126,6 +131,9 @@ def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selec
         unit: reads the earlier entries of a large transaction.
         stamp: the entry's timestamp.
         selection: the namespaces of the operations to return.
+
+    Raises:
+        CommandError: 286 ChangeStreamHistoryLost, an earlier entry was removed.
     """
     fields = fields_of(entry)
     command = fields["o"].data
@@ -135,7 +143,7 @@ def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selec
         return
     if value_of(command, b"partialTxn"):
         return  # the entry that commits the transaction refers to this one
-    earlier = _earlier_parts(unit, value_of(entry, b"prevOpTime")) if "txnNumber" in fields else []
+    earlier = _earlier_parts(unit, entry) if value_of(command, b"count") is not None else []
     # Several inserts of one statement are also logged as applyOps; they are no transaction.
     is_transaction = "txnNumber" in fields and "multiOpType" not in fields
     lsid, number = (fields.get("lsid"), fields["txnNumber"]) if is_transaction else (None, None)
@@ -147,17 +155,30 @@ def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selec
             index += 1
 
 
-def _earlier_parts(unit: RecoveryUnit, place: Any) -> list[list[bytes]]:
-    """Return the operations of a large transaction's entries before the one that commits it, oldest entry first."""
+def _earlier_parts(unit: RecoveryUnit, entry: bytes) -> list[list[bytes]]:
+    """Return the operations of a large transaction's entries before the one that commits it, oldest entry first.
+
+    Raises:
+        CommandError: 286 ChangeStreamHistoryLost, an entry was removed.
+    """
     parts: list[list[bytes]] = []
-    while place is not None:
-        stamp = stamp_of(place["ts"])
-        entry = entry_at(unit, stamp) if stamp else None
-        if entry is None:
-            break
-        command = embedded(entry, b"o") or b""
+    place = value_of(entry, b"prevOpTime")
+    while place is not None and stamp_of(place["ts"]):
+        found = entry_at(unit, stamp_of(place["ts"]))
+        if found is None:
+            raise history_lost()
+        command = embedded(found, b"o") or b""
         if not value_of(command, b"partialTxn"):
             break  # an earlier write of the session
         parts.append(documents_of(command, b"applyOps") or [])
-        place = value_of(entry, b"prevOpTime")
+        place = value_of(found, b"prevOpTime")
     return parts[::-1]
+
+
+def history_lost() -> CommandError:
+    """Return the error of a reader that needs entries which were removed."""
+    return CommandError(
+        286,
+        "Resume of change stream was not possible, as the resume point may no longer be in the oplog.",
+        labels=("NonResumableChangeStreamError",),
+    )

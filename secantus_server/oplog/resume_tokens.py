@@ -9,6 +9,7 @@ invalidates the stream, the collection's UUID, and the event's type and document
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from bson.binary import Binary
@@ -22,6 +23,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symbol
 from secantus_server.errors import CommandError
 
+# The only version that is read.
 _VERSION = 2
 _END = b"\4"
 # The canonical types of key strings.
@@ -35,6 +37,12 @@ _EVENT = 128
 # What the UUID of a collection begins with: the type, the length and the subtype of a binary value.
 _UUID_HEAD = bytes([_BINARY, 16, 4])
 _SMALLEST_LARGE = 2.0**63
+
+
+# What follows the time in the digits of a token: the version 2, and the kind of token; and the rest of a high-water mark.
+_EVENT_DIGITS = "2B042C0100"
+_MARK_DIGITS = "2B0429"
+_MARK_REST = "296E1404"
 
 
 class Token(NamedTuple):
@@ -56,14 +64,14 @@ class Token(NamedTuple):
 
     def text(self) -> str:
         """Return the hexadecimal digits."""
-        head = bytes([_TIMESTAMP]) + struct.pack(">Q", self.stamp) + number(_VERSION)
-        kind = number(_EVENT if self.is_event else 0) + number(self.index) + bytes([_FALSE + self.from_invalidate])
-        return (head + kind + self.rest + _END).hex().upper()
+        kind = _EVENT_DIGITS if self.is_event else _MARK_DIGITS
+        rest = number(self.index) + bytes([_FALSE + self.from_invalidate]) + self.rest + _END
+        return f"{_TIMESTAMP:X}{self.stamp:016X}{kind}{rest.hex().upper()}"
 
 
 def high_water_mark(stamp: int) -> str:
     """Return the token that stands before all events of a time."""
-    return Token(stamp, False, 0, False, bytes([_NULL])).text()
+    return f"{_TIMESTAMP:X}{stamp:016X}{_MARK_DIGITS}{_MARK_REST}"
 
 
 def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any) -> bytes:
@@ -75,14 +83,29 @@ def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any)
         detail_name: the second field of the identifier, `documentKey` or `operationDescription`.
         detail: its value; None leaves it out.
     """
+    head = _identity_head(uuid, kind)
+    if detail is None:
+        return head + b"\0"
+    encoded = value(detail)
+    return b"%b%c%b\0%b\0" % (head, encoded[0], detail_name.encode(), encoded)
+
+
+@lru_cache(1024)
+def _identity_head(uuid: bytes | None, kind: str) -> bytes:
     collection = bytes([_NULL]) if uuid is None else value(Binary(uuid, 4))
-    identifier = {"operationType": kind} if detail is None else {"operationType": kind, detail_name: detail}
-    return collection + value(identifier)
+    return collection + value({"operationType": kind})[:-1]
 
 
 def fragment_identity(identity: bytes, fragment: int) -> bytes:
     """Return the identity of a fragment of a split event."""
     return identity + number(fragment)
+
+
+def fragment_of(token: Token, event: Token) -> int | None:
+    """Return the number of the fragment of an event that a token stands for; None if it stands for another event or a whole one."""
+    if token._replace(rest=b"") != event._replace(rest=b"") or not token.rest.startswith(event.rest) or token.rest == event.rest:
+        return None
+    return _small_number(token.rest, len(event.rest))[0]
 
 
 def parse_token(data: str) -> Token:

@@ -15,7 +15,6 @@ STAGES: dict[str, type[Stage]] = {}
 
 # Stages that MongoDB has and Secantus does not, with the alternative to suggest.
 UNSUPPORTED: dict[str, str] = {
-    "$changeStreamSplitLargeEvent": "keep change stream events below 16 megabytes",
     "$listMqlEntities": "see MongoDB's documentation for the list",
     "$listSampledQueries": "it applies to sharded clusters only, and this server is a single node",
     "$operationMetrics": "measure in the client",

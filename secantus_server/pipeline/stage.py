@@ -35,6 +35,7 @@ class Stage:
         local_read_concern_only: reads the server's state, not a snapshot of data.
         stable_api: part of the Stable API, version 1.
         one_to_one: returns one document for each input document, in the same order.
+        needs_change_stream: allowed only behind `$changeStream`.
         makes_many: returns documents without reading one for each, so `Pipeline.run` checks for interruption between them.
 
     `check` raises if the operation was killed or timed out.
@@ -51,6 +52,7 @@ class Stage:
     local_read_concern_only: ClassVar[bool] = False
     stable_api: ClassVar[bool] = True
     one_to_one: ClassVar[bool] = False
+    needs_change_stream: ClassVar[bool] = False
     makes_many: ClassVar[bool] = False
 
     def __init__(self) -> None:

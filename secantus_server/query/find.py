@@ -78,11 +78,11 @@ def count_documents(plan: Source, collection: Collection | None, query: Canonica
 
 def count_all(collection: Collection, scope: ReadScope) -> int:
     """Return the number of documents in a collection: counted once, then kept up to date by the writes."""
-    known, version = collection.count()
+    known = collection.count()
     if known is not None:
         return known
     scan = RecordScan(collection.ident, None, scope.check)
     scope.open(scan)
     counted = scan.count()
-    collection.remember_count(counted, version)
+    collection.remember_count(counted, scope.unit.serial)
     return counted

@@ -16,5 +16,6 @@ cdef class Gate:
     cdef object _wake
 
     cdef int enter(self) except -1
+    cdef int enter_again(self) except -1
     cdef int leave(self) except -1
     cdef int note_change(self, size_t size) except -1

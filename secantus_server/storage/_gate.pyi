@@ -14,6 +14,7 @@ class Gate:
     entered: int
     closed: bool
     units: list[Any]
+    idle: list[Any]
     changed: int
     def __new__(cls, waits: Waits) -> Self: ...
     def wake_at(self, changed: int, wake: Callable[[], object]) -> None:

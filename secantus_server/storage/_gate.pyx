@@ -40,6 +40,13 @@ cdef class Gate:
         self.entered += 1
         return 0
 
+    cdef int enter_again(self) except -1:
+        """Enter with an idle transaction; wait while the gate is closed."""
+        while self.closed and not self._may_pass():
+            self.waits.wait_for(lambda: not self.closed)
+        self.running += 1
+        return 0
+
     cdef int leave(self) except -1:
         """Leave at the end of a transaction."""
         self.running -= 1

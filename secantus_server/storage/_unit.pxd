@@ -14,9 +14,12 @@ cdef class RecoveryUnit(Session):
     cdef size_t written
     # Approximate bytes removed by it.
     cdef size_t removed
+    # The thread that uses the transaction, or used the last one; 0 while the transaction is idle, see leave().
     cdef readonly unsigned long thread
-    # Whether another thread has rolled the transaction back while it was idle.
+    # Whether another thread has rolled the transaction back while it was idle. Reset by the owner's next call.
     cdef readonly bint aborted
+    # The number of the transaction in the order in which all transactions of the store began.
+    cdef readonly long long serial
     cdef list drops
     cdef object on_drop
 
@@ -38,4 +41,6 @@ cdef class RecoveryUnit(Session):
     cdef int remove_raw(self, int table, const uint8_t *key, size_t key_size) except -1
     cdef int count_change(self, size_t size) except -1
     cdef int require_transaction(self) except -1
+    cdef bint is_idle(self) noexcept
+    cdef int _take_up(self) except -1
     cdef int _note(self, int table, const uint8_t *key, size_t key_size, bint known_absent) except -1

@@ -17,6 +17,7 @@ class RecoveryUnit(Session):
 
     thread: int
     aborted: bool
+    serial: int
     @property
     def is_large(self) -> bool:
         """Whether a statement that can be split should continue in a new transaction."""
@@ -39,7 +40,7 @@ class RecoveryUnit(Session):
     def abort(self) -> None:
         """Roll back an idle transaction; for the thread that has closed the gate."""
     def rollback(self) -> None:
-        """Undo the transaction's writes and end it."""
+        """Undo the transaction's writes and end it, even if it was left; do nothing if it was aborted meanwhile."""
     def get(self, table: int, key: bytes) -> bytes | None:
         """Return the value of a key, or None."""
     def put(self, table: int, key: bytes, value: bytes, known_absent: bool = False) -> None:

@@ -48,7 +48,9 @@ cdef class RecoveryUnit(Session):
     cpdef begin(self):
         """Begin a transaction; wait while another thread has exclusive access to the store."""
         self.thread = PyThread_get_thread_ident()
+        self.aborted = False
         self.gate.enter()
+        self.serial = self.gate.entered
         try:
             self.start()
         except BaseException:
@@ -60,6 +62,7 @@ cdef class RecoveryUnit(Session):
 
         Raises WriteConflict or another storage error; nothing has been written in that case.
         """
+        assert not self.is_idle(), "enter() comes first"
         cdef bint wrote = self.written > 0
         drops = self._end(True)
         for dropped in drops:
@@ -68,15 +71,25 @@ cdef class RecoveryUnit(Session):
             self.flush_log()
 
     cpdef rollback(self):
-        """Undo the transaction's writes and end it."""
-        self._end(False)
+        """Undo the transaction's writes and end it, even if it was left; do nothing if it was aborted meanwhile."""
+        if self.is_idle():
+            self.gate.enter_again()
+            # While this thread waited, the one that had closed the gate may have aborted the transaction.
+            if self.aborted:
+                self.gate.leave()
+            else:
+                self._take_up()
+        if self.aborted:
+            self.aborted = False
+        else:
+            self._end(False)
 
     cpdef leave(self):
         """Leave the transaction open after a command; it no longer counts as running, and any thread may enter it.
 
         Whoever gets exclusive access to the store may abort it meanwhile.
         """
-        assert self.in_transaction, "only an open transaction can be left"
+        assert self.in_transaction and not self.is_idle(), "only an open transaction can be left"
         self.thread = 0
         self.gate.idle.append(self)
         self.gate.leave()
@@ -86,16 +99,27 @@ cdef class RecoveryUnit(Session):
 
         Raises WriteConflict if it was aborted meanwhile; it has ended then.
         """
-        self.gate.enter()
+        assert self.is_idle() or self.aborted, "only a transaction that was left can be continued"
+        self.gate.enter_again()
         if self.aborted:
             self.aborted = False
             self.gate.leave()
             raise WriteConflict()
+        self._take_up()
+
+    cdef bint is_idle(self) noexcept:
+        """Return whether the transaction was left and has not been entered again."""
+        return self.in_transaction and self.thread == 0
+
+    cdef int _take_up(self) except -1:
+        """Make an idle transaction this thread's; it has passed the gate."""
         self.thread = PyThread_get_thread_ident()
         self.gate.idle.remove(self)
+        return 0
 
     def abort(self):
         """Roll back an idle transaction; for the thread that has closed the gate."""
+        assert self.is_idle(), "only an idle transaction can be aborted"
         self.gate.idle.remove(self)
         self.aborted = True
         # _end() leaves the gate.
@@ -104,6 +128,7 @@ cdef class RecoveryUnit(Session):
 
     def _end(self, bint keep):
         """End the transaction; return the idents it dropped."""
+        assert self.in_transaction, "there is no transaction to end"
         cdef bint is_long = self.written > LONG_COMMIT
         cdef size_t changed = self.written + self.removed
         drops = self.drops

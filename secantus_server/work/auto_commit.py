@@ -69,7 +69,7 @@ class Reading:
     def __enter__(self) -> Reading:
         self.unit = self._engine.acquire()
         try:
-            self.resume()
+            self.catalog = self._catalog.begin(self.unit)
         except BaseException:
             self._engine.release(self.unit)
             raise
@@ -84,8 +84,7 @@ class Reading:
 
     def resume(self) -> None:
         """Begin a transaction on the current state."""
-        self.unit.begin()
-        self.catalog = self._catalog.view
+        self.catalog = self._catalog.begin(self.unit)
 
 
 class AutoCommit:
@@ -161,8 +160,7 @@ class AutoCommit:
             while True:
                 check()
                 try:
-                    unit.begin()
-                    transaction = make(unit, self._catalog.view)
+                    transaction = make(unit, self._catalog.begin(unit))
                     result = body(transaction)
                     self._commit(transaction)
                     return result
@@ -226,13 +224,15 @@ class AutoCommit:
             logged = [(one.identity, one.changes) for one in writes if one.replicated]
             if transaction.retried is not None:
                 store_retried(self._services, transaction.unit, transaction.retried)
-            self._services.oplog.commit(transaction.unit, transaction.entries, logged)
+            if changes is None:
+                self._services.oplog.commit(transaction.unit, transaction.entries, logged)
+            else:
+                with self._catalog.applying(changes):
+                    self._services.oplog.commit(transaction.unit, transaction.entries, logged)
         except BaseException:
             for one in writes[:begun]:
                 one.commit_failed()
             raise
-        if changes is not None:
-            self._catalog.apply(changes)
         for one in writes:
             one.after_commit()
         if transaction.retried is not None:

@@ -77,14 +77,26 @@ class Targets:
         query: a query without sort, skip and limit.
         check: raises if the operation was killed or timed out.
         stay: whether written documents remain in the collection, so that an index scan may meet one again at its new key.
+        accepts: returns whether the statement still applies to the collection; asked in each transaction. Default: it always does.
     """
 
-    def __init__(self, services: Services, db: str, name: str, query: CanonicalQuery, check: Callable[[], None], *, stay: bool) -> None:
+    def __init__(
+        self,
+        services: Services,
+        db: str,
+        name: str,
+        query: CanonicalQuery,
+        check: Callable[[], None],
+        *,
+        stay: bool,
+        accepts: Callable[[Collection], bool] | None = None,
+    ) -> None:
         self._services = services
         self._namespace = (db, name)
         self._query = query
         self._check = check
         self._stay = stay
+        self._accepts = accepts
         self._restores = services.engine.restores
         self._uuid: Binary | None = None
         self._scope = ReadScope(check=check)
@@ -113,7 +125,8 @@ class Targets:
         """Read the next batch, or the same one again after a conflict; set `collection` to the one that the transaction sees, or None.
 
         Raises:
-            CommandError: 175 QueryPlanKilled if the collection or the scanned index was dropped since the first batch.
+            CommandError: 175 QueryPlanKilled if the collection or the scanned index was dropped since the first batch, or the statement
+                does not apply to the collection any more.
             WriteConflict: if the transaction must be retried.
         """
         self._retry()
@@ -149,6 +162,8 @@ class Targets:
         self._batch, self._taken = [], []
 
     def _check_collection(self) -> None:
+        if self._accepts is not None and self.collection is not None and not self._accepts(self.collection):
+            raise CommandError(QUERY_PLAN_KILLED, f"query plan killed :: collection or index changed: {'.'.join(self._namespace)}")
         if not self._begun:
             self._uuid = None if self.collection is None else self.collection.uuid
             return

@@ -17,6 +17,7 @@ from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
 from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
+from secantus_server.work.oplog_collection import check_not_oplog
 
 
 def create_collection(
@@ -32,6 +33,8 @@ def create_collection(
         CommandError: 48 NamespaceExists, 73 InvalidNamespace.
     """
     check_new_collection_name(db, name)
+    if services.settings.replica_set:
+        check_not_oplog(db, name)
     check_database_case(services.catalog, db)
     work = services.work if work is None else work
     if if_missing and work is services.work and (recalled := recall(services, db, name)) is not None:

@@ -47,31 +47,41 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
     services, check = request.services, request.operation.check
     if request.retry is not None and executed_before(request, request.statement, "delete") is not None:
         return 1
+    targets: Targets | None = None
 
-    def body(transaction: Transaction) -> CanonicalQuery | Deleted:
+    def body(transaction: Transaction) -> Deleted:
+        nonlocal targets
+        targets = None
         collection = transaction.catalog.find(request.db, name)
         check_not_view(collection)
         query = parse_delete(request, collection, spec, let)
-        if not query.limit:
-            return query
         if collection is None:
             return Deleted()
-        first = plan_of(collection, query).first(transaction.unit, check)
-        outcome = delete_documents(services, transaction, collection, [] if first is None else [first], check)
+        if query.limit:
+            first = plan_of(collection, query).first(transaction.unit, check)
+            found = [] if first is None else [first]
+        else:
+            # The collection that the statement was parsed for is the one that its first batch is read from.
+            targets = Targets(services, request.db, name, query, check, stay=False)
+            found = targets.read(transaction)
+        outcome = delete_documents(services, transaction, collection, found, check)
         if request.retry is not None:
             stage_retried(request, transaction, "delete", outcome.deleted)
         return outcome
 
     outcome = request.work.write(body, check)
-    if isinstance(outcome, CanonicalQuery):
-        return delete_matches(services, request.work, Targets(services, request.db, name, outcome, check, stay=False), check)
+    if targets is not None:
+        return delete_matches(services, request.work, targets, check, outcome)
     if outcome.failure is not None:
         raise outcome.failure
     return outcome.deleted
 
 
-def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check: Callable[[], None]) -> int:
+def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check: Callable[[], None], first: Deleted | None = None) -> int:
     """Delete every document that a statement matches, in batches; return the number of deleted documents.
+
+    Arguments:
+        first: the outcome of the first batch, if it is committed already.
 
     Raises:
         CommandError: from `check`, or 175 QueryPlanKilled; documents that are already deleted stay deleted.
@@ -82,14 +92,15 @@ def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check
         return Deleted() if targets.collection is None else delete_documents(services, transaction, targets.collection, found, check)
 
     total = 0
+    outcome = work.write(body, check) if first is None else first
     while True:
-        outcome = work.write(body, check)
         targets.done(outcome.deleted)
         total += outcome.deleted
         if outcome.failure is not None:
             raise outcome.failure
         if targets.at_end:
             return total
+        outcome = work.write(body, check)
 
 
 class Deleted(NamedTuple):

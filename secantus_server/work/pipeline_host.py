@@ -31,6 +31,7 @@ from secantus_server.work.collection_statistics import collection_statistics, in
 from secantus_server.work.collections import recall
 from secantus_server.work.current_operations import current_operations
 from secantus_server.work.merge_target import MergeTarget, merge_documents
+from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
 from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.replace_collection import replace_collection
 from secantus_server.work.system_collections import source_of
@@ -142,6 +143,8 @@ class ServerHost:
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
         """Return the properties of the collection to write to; None if it does not exist."""
+        if self._is_oplog(db, collection):
+            return TargetInfo("collection", capped=True)
         found = recall(self._services, db, collection)
         if found is None:
             return None
@@ -187,6 +190,8 @@ class ServerHost:
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
         """Return the fields of `storageStats`; None if the collection does not exist."""
+        if self._is_oplog(db, collection):
+            return oplog_statistics(self._scope.unit, self._services.oplog.max_bytes)
         found = recall(self._services, db, collection)
         return None if found is None or found.is_view else collection_statistics(found, self._scope)
 
@@ -196,8 +201,13 @@ class ServerHost:
 
     def collection_count(self, db: str, collection: str) -> int | None:
         """Return the number of documents in a collection; None if it does not exist."""
+        if self._is_oplog(db, collection):
+            return int(oplog_statistics(self._scope.unit, 0)["count"])
         found = recall(self._services, db, collection)
         return None if found is None else count_all(found, self._scope)
+
+    def _is_oplog(self, db: str, collection: str) -> bool:
+        return is_oplog(db, collection) and bool(self._services.settings.replica_set)
 
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
         """Return the document of `$indexStats` for each index."""

@@ -7,7 +7,7 @@ from secantus_server.dispatch.names import check_new_collection_name
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import check_database_case, empty_collection, new_collection, recall
+from secantus_server.work.collections import check_database_case, drop_collection, empty_collection, new_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -39,7 +39,7 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
             fresh = new_collection(services, db, name, {})
         else:
             fresh = empty_collection(services, db, name, existing.options, [index.spec for index in existing.indexes])
-            transaction.changes.remove(existing)
+            drop_collection(transaction, existing)
             transaction.changes.removed.clear()
             transaction.log(Entry(f"{db}.$cmd", existing.uuid, encode({"drop": name})))
         transaction.changes.save(fresh)

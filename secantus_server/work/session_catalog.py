@@ -19,14 +19,14 @@ class SessionCatalog(CatalogView):
     """Implements `CatalogView` for one transaction; a collection is locked on its first use.
 
     Arguments:
-        catalog: the server's catalog; its present view becomes the transaction's.
+        catalog: the server's catalog.
+        view: the catalog at the transaction's beginning.
         lock: locks a namespace until the transaction ends; returns False if it cannot be locked in time.
     """
 
     __slots__ = ("_catalog", "_lock", "created", "used")
 
-    def __init__(self, catalog: Catalog, lock: Callable[[Namespace], bool]) -> None:
-        view = catalog.view
+    def __init__(self, catalog: Catalog, view: CatalogView, lock: Callable[[Namespace], bool]) -> None:
         super().__init__(view._databases, view._kept)
         self._catalog = catalog
         self._lock = lock

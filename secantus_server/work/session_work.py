@@ -118,8 +118,7 @@ class SessionWork:
             self._engine.relieve()
         self._unit = services.engine.acquire()
         try:
-            self._unit.begin()
-            self._catalog = SessionCatalog(services.catalog, self._lock)
+            self._catalog = SessionCatalog(services.catalog, services.catalog.begin(self._unit), self._lock)
         except BaseException:
             services.engine.release(self._unit)
             raise
@@ -235,8 +234,8 @@ class SessionWork:
             else:
                 self._engine.acquire_lock(self._services.catalog.change_lock)
                 try:
-                    self._commit(retried)
-                    self._services.catalog.apply(self._changes)
+                    with self._services.catalog.applying(self._changes):
+                        self._commit(retried)
                 finally:
                     self._services.catalog.change_lock.release()
         except WriteConflict:

@@ -2,7 +2,7 @@
 
 https://www.mongodb.com/docs/manual/reference/system-collections/
 
-`system.views` is computed from the catalog, `local.system.replset` from the configuration; `local.oplog.rs` is refused.
+`system.views` is computed from the catalog, `local.system.replset` from the configuration; `local.oplog.rs` is the oplog's table.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from secantus_server.bson import encode
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
-from secantus_server.errors import not_supported
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.find import plan_of
 from secantus_server.query.listed import ListedSource
 from secantus_server.query.plan import Source
 from secantus_server.sessions.registry import session_document
+from secantus_server.work.oplog_collection import OplogSource, is_oplog
 
 VIEWS = "system.views"
 
@@ -34,20 +34,16 @@ def source_of(services: Services, db: str, name: str, collection: Collection | N
     Raises:
         CommandError: as `plan_of`.
     """
+    if is_oplog(db, name) and services.settings.replica_set:
+        return OplogSource(query)
     compute = None if collection is not None else system_documents(services, db, name)
     return plan_of(collection, query) if compute is None else ListedSource(compute, query)
 
 
 def system_documents(services: Services, db: str, name: str) -> Callable[[], list[bytes]] | None:
-    """Return a function that computes the documents of a system collection that is not stored; None for any other name.
-
-    The function raises 238 NotImplemented for the oplog; a pipeline that only reads statistics does not call it.
-    """
-    if db == "local" and services.settings.replica_set:
-        if name == "oplog.rs":
-            return _refuse_oplog
-        if name == "system.replset":
-            return lambda: [encode(services.topology.config())]
+    """Return a function that computes the documents of a system collection that is not stored; None for any other name."""
+    if db == "local" and name == "system.replset" and services.settings.replica_set:
+        return lambda: [encode(services.topology.config())]
     if db == "config" and name == "transactions" and services.settings.replica_set:
         return lambda: _session_records(services)
     return (lambda: _views(services, db)) if name == VIEWS else None
@@ -68,10 +64,6 @@ def _session_records(services: Services) -> list[bytes]:
         for session, write in services.sessions.retries.newest().items()
         if write.last_time is not None
     ]
-
-
-def _refuse_oplog() -> list[bytes]:
-    raise not_supported("reading local.oplog.rs", "point the test at a MongoDB server")
 
 
 def _views(services: Services, db: str) -> list[bytes]:

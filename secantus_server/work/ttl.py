@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
@@ -34,16 +34,38 @@ def delete_expired(services: Services, check: Callable[[], None] = never_interru
     deleted = 0
     for db in services.catalog.databases():
         for collection in services.catalog.collections(db):
-            if collection.is_clustered and "expireAfterSeconds" in collection.options:
-                deleted += _delete_expired(services, check, collection, "_id", collection.options["expireAfterSeconds"])
-            for index in collection.indexes:
-                if _expires(index):
-                    seconds = whole_number(index.spec["expireAfterSeconds"])
-                    partial = index.spec.get("partialFilterExpression")
-                    deleted += _delete_expired(services, check, collection, index.parts[0][0], seconds, partial)
+            for expiry in _expiries(collection):
+                deleted += _delete_expired(services, check, collection, expiry)
     services.counters.add("ttl.deletedDocuments", deleted)
     services.counters.add("ttl.passes")
     return deleted
+
+
+class Expiry(NamedTuple):
+    """A rule by which documents of a collection expire.
+
+    Arguments:
+        index_ident: that of the TTL index; None for the expiry of a clustered collection.
+        path: where the documents have their dates.
+        partial: the filter of a partial index.
+    """
+
+    index_ident: int | None
+    path: str
+    seconds: int
+    partial: dict[str, Any] | None
+
+
+def _expiries(collection: Collection) -> list[Expiry]:
+    """Return the expiries of a collection."""
+    found = []
+    if collection.is_clustered and "expireAfterSeconds" in collection.options:
+        found.append(Expiry(None, "_id", collection.options["expireAfterSeconds"], None))
+    for index in collection.indexes:
+        if _expires(index):
+            seconds = whole_number(index.spec["expireAfterSeconds"])
+            found.append(Expiry(index.ident, index.parts[0][0], seconds, index.spec.get("partialFilterExpression")))
+    return found
 
 
 def _expires(index: Index) -> bool:
@@ -52,17 +74,22 @@ def _expires(index: Index) -> bool:
     return index.kind.is_ordered and seconds is not None and not math.isnan(float(str(seconds)))
 
 
-def _delete_expired(
-    services: Services, check: Callable[[], None], collection: Collection, path: str, seconds: int, partial: dict[str, Any] | None = None
-) -> int:
-    """Delete the expired documents of a collection: those whose earliest date at the path is at least `seconds` old."""
-    limit = Date(services.clock.now_ms() - seconds * 1000)
-    query = parse_query({"$and": [{path: {"$lte": limit}}, partial or {}]}, ParseContext())
-    targets = Targets(services, collection.db, collection.name, query, check, stay=False)
+def _delete_expired(services: Services, check: Callable[[], None], collection: Collection, expiry: Expiry) -> int:
+    """Delete the expired documents of a collection: those whose earliest date at the path is at least `seconds` old.
+
+    The collection may be dropped, or its expiry changed, at any time: each transaction looks the expiry up again.
+    """
+    limit = Date(services.clock.now_ms() - expiry.seconds * 1000)
+    query = parse_query({"$and": [{expiry.path: {"$lte": limit}}, expiry.partial or {}]}, ParseContext())
+
+    def accepts(current: Collection) -> bool:
+        return current is collection or (current.uuid == collection.uuid and expiry in _expiries(current))
+
+    targets = Targets(services, collection.db, collection.name, query, check, stay=False, accepts=accepts)
     try:
         return delete_matches(services, services.work, targets, check)
     except CommandError as error:
         if error.code != QUERY_PLAN_KILLED:
             raise
-        # The collection or its index was dropped during the pass.
+        # The collection or its index was dropped or changed during the pass.
         return 0

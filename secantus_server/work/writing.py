@@ -14,6 +14,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.session_statements import ends_transaction
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError
+from secantus_server.work.oplog_collection import DATABASE, check_not_oplog
 
 WriteErrors = list[dict[str, Any]]
 
@@ -52,6 +53,8 @@ def statements(request: Request, key: str, body: list[dict[str, Any]] | None) ->
     Raises:
         CommandError: 16 InvalidLength, 40414, 40413, and 238 for duplicate field names.
     """
+    if request.db == DATABASE:
+        check_not_oplog(request.db, request.body[request.name])
     sent = request.sequences.get(key)
     if sent is not None:
         found = [decode_unique(document) for document in sent]

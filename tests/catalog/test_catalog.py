@@ -161,32 +161,30 @@ def test_a_restored_snapshot_that_nothing_was_written_in(engine: Engine) -> None
 
 def test_a_collections_count() -> None:
     collection = Collection("db", "c", UUID, 1, {}, [])
-    known, version = collection.count()
-    assert known is None
-    collection.remember_count(5, version)
+    assert collection.count() is None
+    collection.remember_count(5, 1)
     collection.documents_changed(+2)
-    assert collection.count()[0] == 7
-    collection.remember_count(1, version)
-    assert collection.count()[0] == 7, "it was counted before the change"
+    assert collection.count() == 7
+    collection.remember_count(1, 2)
+    assert collection.count() == 7, "it was counted before the change"
     changed = Collection("db", "c", UUID, 1, {"capped": True}, [])
     changed.take_count_of(collection)
     collection.documents_changed(-1)
-    assert changed.count()[0] == 6, "a write that began before the change of the definition counts as well"
+    assert changed.count() == 6, "a write that began before the change of the definition counts as well"
 
 
 def test_a_count_is_not_kept_while_a_commit_may_or_may_not_be_in_it() -> None:
     collection = Collection("db", "c", UUID, 1, {}, [])
     collection.document_count.begin_change()
-    _, version = collection.count()
-    collection.remember_count(1, version)
-    assert collection.count()[0] is None
-    collection.document_count.change(+1, begun=True)
-    collection.remember_count(1, version)
-    assert collection.count()[0] is None, "the version is another"
+    collection.remember_count(1, 5)
+    assert collection.count() is None
+    collection.document_count.end_change(+1, newest=6)
+    collection.remember_count(1, 6)
+    assert collection.count() is None, "the scan's transaction may have begun before the commit"
     collection.document_count.begin_change()
     collection.document_count.cancel_change()
-    collection.remember_count(1, collection.count()[1])
-    assert collection.count()[0] == 1
+    collection.remember_count(2, 7)
+    assert collection.count() == 2
 
 
 def test_a_restore_corrects_the_count(engine: Engine) -> None:
@@ -210,12 +208,12 @@ def test_a_restore_corrects_the_count(engine: Engine) -> None:
     engine.push_snapshot()
     write(+1, a=b"2", b=None, d=b"1", e=b"1")
     write(-1, c=None, e=None, b=b"3")
-    assert collection.count()[0] == 3
+    assert collection.count() == 3
     catalog.reload(engine.restore(outer))
-    assert collection.count()[0] == 2
+    assert collection.count() == 2
     write(-2, a=None, b=None)
     catalog.reload(engine.restore(outer))
-    assert collection.count()[0] == 2
+    assert collection.count() == 2
 
 
 def test_record_ids_ascend_from_the_newest() -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from secantus_server.storage import CATALOG, META, Engine, StorageError, WriteConflict
+from secantus_server.storage import CATALOG, META, Engine, RecoveryUnit, StorageError, WriteConflict
 
 
 def start(target: object) -> threading.Thread:
@@ -205,3 +205,91 @@ def test_exclusive_access_leaves_idle_transactions_open(memory: Engine) -> None:
     memory.release(unit)
     with memory.transaction() as reader:
         assert reader.get(META, b"k") == b"v"
+
+
+def left(engine: Engine) -> RecoveryUnit:
+    """Return a recovery unit with a transaction that was left."""
+    unit = engine.acquire()
+    unit.begin()
+    unit.put(META, b"k", b"v")
+    unit.leave()
+    return unit
+
+
+@pytest.mark.parametrize("end", ["rollback", "release"])
+def test_a_transaction_that_was_left_can_be_rolled_back(memory: Engine, end: str) -> None:
+    unit = left(memory)
+    if end == "rollback":
+        unit.rollback()
+    memory.release(unit)
+    assert memory._gate.running == 0
+    assert memory._gate.idle == []
+    assert not unit.in_transaction
+    with memory.exclusive(0.01), memory.transaction() as reader:
+        assert reader.get(META, b"k") is None
+
+
+@pytest.mark.parametrize("end", ["rollback", "release", "both"])
+def test_the_mark_of_an_aborted_transaction_ends_with_it(memory: Engine, end: str) -> None:
+    unit = left(memory)
+    with memory.exclusive(aborts_idle=True):
+        pass
+    assert unit.aborted
+    if end != "release":
+        unit.rollback()
+    memory.release(unit)
+    assert memory._gate.running == 0
+    again = memory.acquire()
+    assert again is unit
+    again.begin()
+    again.leave()
+    again.enter()
+    again.commit()
+    memory.release(again)
+    assert memory._gate.running == 0
+
+
+def test_a_rollback_waits_for_exclusive_access_that_aborts(memory: Engine) -> None:
+    unit = left(memory)
+    steps: list[str] = []
+
+    def roll_back() -> None:
+        unit.rollback()
+        steps.append("rolled back")
+
+    with memory.exclusive(aborts_idle=True):
+        thread = start(roll_back)
+        steps.append("alone")
+    thread.join()
+    assert memory._gate.running == 0
+    assert not unit.aborted
+    memory.release(unit)
+
+
+@pytest.mark.parametrize("mistake", ["rollback", "commit", "leave", "enter"])
+def test_a_mistake_does_not_leave_the_gate(memory: Engine, mistake: str) -> None:
+    unit = memory.acquire()
+    with pytest.raises(AssertionError):
+        getattr(unit, mistake)()
+    assert memory._gate.running == 0
+    unit.begin()
+    unit.leave()
+    for wrong in {"commit", "leave"} & {mistake}:
+        with pytest.raises(AssertionError):
+            getattr(unit, wrong)()
+    unit.enter()
+    assert memory._gate.running == 1
+    with pytest.raises(AssertionError):
+        unit.enter()
+    unit.commit()
+    memory.release(unit)
+    assert memory._gate.running == 0
+
+
+def test_transactions_are_numbered_in_the_order_of_their_begin(memory: Engine) -> None:
+    first, second = memory.acquire(), memory.acquire()
+    second.begin()
+    first.begin()
+    assert second.serial < first.serial == memory.begun
+    for unit in (first, second):
+        memory.release(unit)

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from secantus_server.bson import decode, encode
+from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.rows import row_key
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, MissingCollection, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.interruption import never_interrupt
 from secantus_server.oplog._entries import entries_of
 from secantus_server.oplog.oplog import Entry
 from secantus_server.server import SecantusDBServer
-from secantus_server.storage import OPLOG, WriteConflict
+from secantus_server.storage import CATALOG, OPLOG, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
 from secantus_server.work.writers import open_writer
 
@@ -38,7 +40,7 @@ def insert(server: SecantusDBServer, transaction: Transaction, name: str, docume
 def count(server: SecantusDBServer, name: str = "c") -> int | None:
     collection = server.services.catalog.find("d", name)
     assert collection is not None
-    return collection.count()[0]
+    return collection.count()
 
 
 def logged(server: SecantusDBServer) -> list[tuple[str, str]]:
@@ -138,3 +140,73 @@ def test_a_change_of_the_catalog_that_fails_changes_nothing(server: SecantusDBSe
         server.services.work.change_catalog(body, never_interrupt)
     assert server.services.catalog.find("d", "c") is not None
     assert not server.services.catalog.change_lock.locked()
+
+
+def test_a_transaction_sees_the_catalog_and_the_store_at_one_moment(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change is in the store before it is in memory; a transaction that begins in between, or just before, must not mix the two."""
+    catalog, engine = server.services.catalog, server.services.engine
+    seen: list[tuple[bool, bool]] = []
+
+    def look() -> None:
+        with server.services.work.reading() as transaction:
+            row = transaction.unit.get(CATALOG, row_key("d", "c"))
+            seen.append((row is None, transaction.catalog.find("d", "c") is None))
+
+    def change() -> None:
+        create_collection(server.services, "d", "c", {})
+
+    apply, begin = catalog.apply, RecoveryUnit.begin
+    readers: list[threading.Thread] = []
+
+    def applying(changes: CatalogChanges) -> None:
+        readers.append(threading.Thread(target=look))
+        readers[-1].start()
+        readers[-1].join(0.05)  # it waits for this thread
+        apply(changes)
+
+    monkeypatch.setattr(catalog, "apply", applying)
+    collection = catalog.find("d", "c")
+    assert collection is not None
+    server.services.work.change_catalog(lambda transaction: transaction.changes.remove(collection), never_interrupt)
+    monkeypatch.undo()
+    for reader in readers:
+        reader.join()
+    changed: list[threading.Thread] = []
+
+    class Unit:
+        """A recovery unit of which the first transaction begins just before a change of the catalog."""
+
+        def __init__(self, unit: RecoveryUnit) -> None:
+            self.unit = unit
+
+        def begin(self) -> None:
+            begin(self.unit)
+            if not changed:
+                changed.append(threading.Thread(target=change))
+                changed[-1].start()
+                changed[-1].join()
+
+        def rollback(self) -> None:
+            self.unit.rollback()
+
+    unit = engine.acquire()
+    view = catalog.begin(Unit(unit))  # type: ignore[arg-type]
+    seen.append((unit.get(CATALOG, row_key("d", "c")) is None, view.find("d", "c") is None))
+    engine.release(unit)
+    assert seen == [(True, True), (False, False)]
+
+
+def test_a_change_of_the_catalog_whose_commit_fails_lets_transactions_begin(
+    server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = server.services.catalog.find("d", "c")
+    assert collection is not None
+
+    def fail(*_: object) -> None:
+        raise CommandError(2, "no")
+
+    monkeypatch.setattr(server.services.oplog, "commit", fail)
+    with pytest.raises(CommandError, match="no"):
+        server.services.work.change_catalog(lambda transaction: transaction.changes.remove(collection), never_interrupt)
+    with server.services.work.reading() as transaction:
+        assert transaction.catalog.find("d", "c") is collection

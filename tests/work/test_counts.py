@@ -10,13 +10,15 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from secantus_server.exec.read_scope import ReadScope
+from secantus_server.query.find import count_all
 from secantus_server.server import SecantusDBServer
 
 
 def is_known(server: SecantusDBServer, collection: Collection) -> bool:
     """Return whether the count is cached."""
     found = server.services.catalog.find(collection.database.name, collection.name)
-    return found is not None and found.count()[0] is not None
+    return found is not None and found.count() is not None
 
 
 def check(server: SecantusDBServer, collection: Collection) -> int:
@@ -78,3 +80,19 @@ def test_after_a_restart_it_is_counted_once(tmp_path: Path) -> None:
             assert client.db.c.estimated_document_count() == number
             client.db.c.insert_one({})
             assert check(server, client.db.c) == number + 1
+
+
+def test_a_commit_between_the_scans_snapshot_and_the_scan(tmp_path: Path) -> None:
+    """The scan cannot see the commit, so its result must not be kept."""
+    with SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server, MongoClient(server.uri) as client:
+        client.d.c.insert_many([{}, {}])
+    with SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server, MongoClient(server.uri) as client:
+        collection = server.services.catalog.find("d", "c")
+        assert collection is not None
+        with server.services.work.reading() as transaction:
+            client.d.c.insert_one({})
+            assert count_all(collection, ReadScope(transaction.unit)) == 2
+        assert collection.count() is None
+        with server.services.work.reading() as transaction:
+            assert count_all(collection, ReadScope(transaction.unit)) == 3
+        assert collection.count() == 3

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
 
 VIEW = {"viewOn": "plain", "pipeline": [{"$match": {"a": {"$gt": 0}}}]}
 
@@ -42,22 +40,6 @@ def test_pipelines(db: Database[Any], views: Any) -> None:
     lookup = {"$lookup": {"from": "system.views", "localField": "a", "foreignField": "_id", "as": "view"}}
     assert [one["viewOn"] for one in db.plain.aggregate([lookup]).next()["view"]] == ["other"]
     assert len(list(db.plain.aggregate([{"$unionWith": "system.views"}]))) == 3
-
-
-@pytest.mark.parametrize(
-    "read",
-    [
-        lambda oplog: list(oplog.find()),
-        lambda oplog: oplog.find_one({"_id": 1}),
-        lambda oplog: oplog.count_documents({}),
-        lambda oplog: oplog.estimated_document_count(),
-        lambda oplog: oplog.distinct("op"),
-    ],
-)
-def test_the_oplog_is_not_read(db: Database[Any], read: Callable[[Any], Any]) -> None:
-    with pytest.raises(OperationFailure, match="not supported by Secantus yet") as caught:
-        read(db.client.local["oplog.rs"])
-    assert caught.value.code == 238
 
 
 def test_the_configuration_of_the_replica_set(db: Database[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -67,3 +68,28 @@ def test_the_monitor_can_be_switched_off(server: SecantusDBServer, db: Database,
     finally:
         admin.command({"setParameter": 1, "ttlMonitorEnabled": True})
     assert delete_expired(server.services) == 1
+
+
+CHANGES: dict[str, Callable[[Database], object]] = {
+    "created again": lambda db: (db.k.drop(), db.k.insert_one({"t": ago(minutes=5)})),
+    "another index": lambda db: (db.k.drop_indexes(), db.k.create_index("t", expireAfterSeconds=3600)),
+    "no index": lambda db: db.k.drop_indexes(),
+    "later": lambda db: db.command({"collMod": "k", "index": {"name": "t_1", "expireAfterSeconds": 3600}}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_collection_changed_during_the_pass(server: SecantusDBServer, db: Database, change: str) -> None:
+    """The pass lists a database's collections once, but an expiry is looked up again before anything is deleted by it."""
+    for name in ("a", "k"):
+        db[name].create_index("t", expireAfterSeconds=60)
+        db[name].insert_one({"t": ago(minutes=5)})
+    changes = iter([CHANGES[change]])
+
+    def act() -> None:
+        for once in changes:
+            once(db)
+
+    delete_expired(server.services, act)
+    assert db.a.count_documents({}) == 0
+    assert db.k.count_documents({}) == 1

@@ -18,12 +18,15 @@ from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import drop_collection, recall
+from secantus_server.work.oplog_collection import is_oplog
 
 
 @command("drop", {}, in_api_v1=True, is_write=True, privileges=on_collection("dropCollection"))
 def drop(request: Request, args: dict[str, Any]) -> Reply:
     """Drop a collection or view."""
     name = collection_name("drop", request.db, request.body[request.name])
+    if is_oplog(request.db, name) and request.services.settings.replica_set:
+        raise CommandError(20, "can't drop live oplog while in replSet mode")
     recall(request.services, request.db, name)
 
     def body(transaction: CatalogTransaction) -> Collection | None:

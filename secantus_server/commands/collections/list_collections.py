@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.bson import encode
+from secantus_server.bson import encode, int_value
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import on_database
 from secantus_server.dispatch.registry import Reply, command
@@ -25,12 +25,20 @@ def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     """List the collections and views of a database."""
     match = parse_match(args["filter"], ParseContext(knows_time=False))
     infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
+    if request.db == "local" and request.services.settings.replica_set:
+        infos.append(_oplog(request))
     if any(info["type"] == "view" for info in infos) and not any(info["name"] == "system.views" for info in infos):
         infos.append(_views_collection())
     if args["nameOnly"]:
         infos = [{"name": info["name"], "type": info["type"]} for info in infos]
     documents = [document for document in map(encode, infos) if match.matches(document)]
     return list_reply(request, f"{request.db}.$cmd.listCollections", documents, cursor_batch_size(args))
+
+
+def _oplog(request: Request) -> dict[str, Any]:
+    """Return the entry of local.oplog.rs."""
+    options = {"capped": True, "size": int_value(request.services.oplog.max_bytes), "autoIndexId": False}
+    return {"name": "oplog.rs", "type": "collection", "options": options, "info": {"readOnly": False}}
 
 
 def _views_collection() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from secantus_server.bson import RawArray
 from secantus_server.bson.sizes import check_result_size
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
-from secantus_server.cursors.cursor import Cursor
+from secantus_server.cursors.cursor import Cursor, Watch
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.memory_limits import may_use_disk
 from secantus_server.dispatch.names import collection_name
@@ -25,7 +25,9 @@ from secantus_server.query.explain import Runner, run_find
 from secantus_server.query.find import count_all, find_documents
 from secantus_server.query.plan import Found, Source
 from secantus_server.work.collections import recall
+from secantus_server.work.cursor_fail_points import enter_find
 from secantus_server.work.explain_pipeline import explain_view
+from secantus_server.work.oplog_collection import OplogSource
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
 from secantus_server.work.snapshot_reads import materialized, snapshot_time
@@ -63,6 +65,8 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(72, "It is illegal to open a tailable cursor in a transaction")
     if args["tailable"] or "$text" in args["filter"]:
         recall(request.services, request.db, name)
+    if request.services.fail_points.active:
+        enter_find(request, f"{request.db}.{name}")
     with request.work.reading() as transaction:
         collection, query, projection = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:
@@ -123,6 +127,7 @@ def _open_cursor(
     """Return the reply with the first batch, and keep a cursor if documents remain."""
     scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
     at = snapshot_time(request, transaction.unit)
+    of_oplog = isinstance(plan, OplogSource)
     documents = materialized(find_documents(plan, collection, query, projection, scope), at)
     cursor = Cursor(
         namespace,
@@ -130,9 +135,9 @@ def _open_cursor(
         scope,
         limit=query.limit,
         session=request.session,
-        tailable=args["tailable"] and collection is not None,
+        tailable=args["tailable"] and (collection is not None or of_oplog),
         await_data=args["awaitData"],
-        watch=request.services.writes.watch(request.db, collection.name) if args["awaitData"] and collection is not None else None,
+        watch=_watch(request, collection, of_oplog=of_oplog) if args["awaitData"] else None,
         comment=request.body.get("comment"),
     )
     cursor.no_timeout = args["noCursorTimeout"]
@@ -141,6 +146,14 @@ def _open_cursor(
     if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope)):
         cursor.exhausted = True
     return cursor_reply(request, cursor, batch, at)
+
+
+def _watch(request: Request, collection: Collection | None, *, of_oplog: bool) -> Watch | None:
+    """Return the watch of a cursor that awaits data; None for a collection that does not exist."""
+    writes = request.services.writes
+    if collection is None:
+        return writes.watch() if of_oplog else None
+    return writes.watch(collection.db, collection.name)
 
 
 def _parse(args: dict[str, Any], ctx: ParseContext) -> tuple[CanonicalQuery, Projection | None]:

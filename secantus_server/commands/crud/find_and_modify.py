@@ -25,6 +25,7 @@ from secantus_server.query.explain import Runner, projection_name
 from secantus_server.query.find import plan_of
 from secantus_server.query.stages import PlanStage, stage
 from secantus_server.work.explain_writes import delete_stage, update_stage
+from secantus_server.work.oplog_collection import check_not_oplog
 from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context
 from secantus_server.work.retried import stage_retried
@@ -75,6 +76,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
             if request.retry is not None:
                 stage_retried(request, transaction, "findAndModify", _shown(outcome))
             return outcome
+        check_not_oplog(request.db, name)
         if args["upsert"]:
             raise MissingCollection(request.db, name)
         return job.nothing

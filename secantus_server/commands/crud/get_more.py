@@ -15,11 +15,13 @@ from secantus_server.bson.values import type_name
 from secantus_server.commands.crud.liveness import check_still_there
 from secantus_server.cursors.cursor import Cursor, Watch
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.error_labels import label_change_stream_error
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import AUTHENTICATED, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.work.cursor_fail_points import enter_get_more
 
 AWAIT_DATA_MS = 1000
 
@@ -51,7 +53,7 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
         if not cursor.await_data:
             request.operation.inherit_time_limit(cursor.last_operation)
         cursor.last_operation = request.operation
-        batch = _read(request, cursor, args)
+        batch = _read_labelled(request, cursor, args)
         left = 0 if cursor.exhausted else cursor_id
     if left:
         request.next_body = request.body
@@ -86,6 +88,18 @@ def _other_transaction(request: Request, cursor: Cursor) -> CommandError:
     if request.transaction is None:
         return CommandError(50740, f"{created}, without a transaction")
     return CommandError(50741, f"{created}, in transaction {number}")
+
+
+def _read_labelled(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
+    """Return a batch; see `_read`. An error after which a driver can resume a change stream says so."""
+    try:
+        if request.services.fail_points.active:
+            enter_get_more(request, cursor.namespace)
+        return _read(request, cursor, args)
+    except CommandError as error:
+        if cursor.is_change_stream:
+            label_change_stream_error(error)
+        raise
 
 
 def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:

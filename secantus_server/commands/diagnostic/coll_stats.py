@@ -12,6 +12,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.work.collection_statistics import collection_statistics
 from secantus_server.work.collections import recall
+from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
 from secantus_server.work.writing import check_not_view
 
 
@@ -28,6 +29,8 @@ def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
     recall(request.services, request.db, name)
     with request.work.reading() as transaction:
         collection = transaction.catalog.find(request.db, name)
+        if is_oplog(request.db, name) and request.services.settings.replica_set:
+            return reply | oplog_statistics(transaction.unit, request.services.oplog.max_bytes, args["scale"])
         if collection is None:
             empty: Reply = {"size": 0, "count": 0, "storageSize": 0, "totalSize": 0, "nindexes": 0, "totalIndexSize": 0}
             return reply | empty | {"indexDetails": {}, "indexSizes": {}, "scaleFactor": args["scale"]}

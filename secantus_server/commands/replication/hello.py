@@ -46,11 +46,11 @@ def _describe(request: Request, primary_field: str) -> Reply:
     reply: Reply = {}
     if body.get("helloOk"):
         reply["helloOk"] = True
-    reply[primary_field] = True
     topology = request.services.topology
+    reply[primary_field] = topology.check_election()
     reply["topologyVersion"] = topology.version()
     if topology.replica_set:
-        reply.update(_replica_set(request))
+        reply.update(_replica_set(request, reply[primary_field]))
     reply.update(
         maxBsonObjectSize=MAX_DOCUMENT_SIZE,
         maxMessageSizeBytes=MAX_MESSAGE_SIZE,
@@ -71,19 +71,21 @@ def _describe(request: Request, primary_field: str) -> Reply:
     return reply
 
 
-def _replica_set(request: Request) -> Reply:
+def _replica_set(request: Request, is_primary: bool) -> Reply:
     topology = request.services.topology
     timestamp = request.services.oplog.newest
     optime = {"ts": timestamp, "t": Int64(1)}
     written = Date(int(timestamp.time) * 1000)
+    primary = {"primary": topology.address} if is_primary else {}
+    election = {"electionId": topology.election_id} if is_primary else {}
     return {
         "hosts": [topology.address],
         "setName": topology.replica_set,
         "setVersion": 1,
-        "secondary": False,
-        "primary": topology.address,
+        "secondary": not is_primary,
+        **primary,
         "me": topology.address,
-        "electionId": topology.election_id,
+        **election,
         "lastWrite": {"opTime": optime, "lastWriteDate": written, "majorityOpTime": optime, "majorityWriteDate": written},
     }
 
@@ -105,6 +107,7 @@ def _remember_client(request: Request) -> None:
         if type(offered) is not list:
             raise wrong_type(f"{request.name}.compression", offered, "array")
         request.client.metadata = metadata
+        request.client.is_internal = "internalClient" in request.body
         request.client.compressors = tuple(name for name in offered if name in available_compressors())
 
 

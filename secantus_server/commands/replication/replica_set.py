@@ -23,7 +23,7 @@ def _check_replica_set(request: Request) -> None:
 
 @command("replSetGetStatus", lenient=True, admin_only=True, privileges=on_cluster("replSetGetStatus"))
 def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
-    """Return the status of the replica set's only member, the primary."""
+    """Return the status of the replica set's only member."""
     _check_replica_set(request)
     services = request.services
     timestamp = services.oplog.newest
@@ -31,27 +31,29 @@ def repl_set_get_status(request: Request, _args: dict[str, Any]) -> Reply:
     written = Date(int(timestamp.time) * 1000)
     uptime = int(services.clock.monotonic() - services.started)
     times = {"lastCommittedOpTime": optime, "readConcernMajorityOpTime": optime, "appliedOpTime": optime, "durableOpTime": optime}
+    topology = services.topology
+    state, state_name = (1, "PRIMARY") if topology.check_election() else (2, "SECONDARY")
     member = {
         "_id": 0,
-        "name": services.topology.address,
+        "name": topology.address,
         "health": 1.0,
-        "state": 1,
-        "stateStr": "PRIMARY",
+        "state": state,
+        "stateStr": state_name,
         "uptime": uptime,
         "optime": optime,
         "optimeDate": written,
         "electionTime": timestamp,
         "electionDate": written,
         "configVersion": 1,
-        "configTerm": 1,
+        "configTerm": topology.term,
         "self": True,
         "lastHeartbeatMessage": "",
     }
     return {
         "set": services.settings.replica_set,
         "date": request.now,
-        "myState": 1,
-        "term": Int64(1),
+        "myState": state,
+        "term": Int64(topology.term),
         "heartbeatIntervalMillis": Int64(2000),
         "majorityVoteCount": 1,
         "writeMajorityCount": 1,

@@ -10,12 +10,16 @@ from typing import Any
 
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.concerns import waits_for_disk
+from secantus_server.dispatch.fail_point_data import check_fields
+from secantus_server.dispatch.fail_points import fail_point
 from secantus_server.dispatch.privileges import AUTHENTICATED
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.session_statements import abort_transaction, enter_transaction, find_transaction, labelled
+from secantus_server.dispatch.session_statements import abort_transaction, enter_transaction, find_transaction
 from secantus_server.errors import CommandError
 from secantus_server.sessions.transactions import SessionTransaction, State
+
+HANG_BEFORE_COMMIT = "hangBeforeCommitingTxn"
 
 _FIELDS: dict[str, a.Field] = {"recoveryToken": a.document()}
 
@@ -48,6 +52,12 @@ def abort_transaction_command(request: Request, _args: dict[str, Any]) -> Reply:
     return _end(request, _abort)
 
 
+@fail_point(HANG_BEFORE_COMMIT)
+def parse_hang(data: dict[str, Any]) -> None:
+    """Parse the data of hangBeforeCommitingTxn, which takes none."""
+    check_fields(HANG_BEFORE_COMMIT, data, ())
+
+
 def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -> Reply:
     """End the transaction that a request names.
 
@@ -56,15 +66,12 @@ def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -
     """
     if "txnNumber" not in request.body or request.session is None:
         raise CommandError(125, f"{request.name} must be run within a transaction")
+    transaction = find_transaction(request)
+    request.services.engine.acquire_lock(transaction.lock)
     try:
-        transaction = find_transaction(request)
-        request.services.engine.acquire_lock(transaction.lock)
-        try:
-            end(request, transaction)
-        finally:
-            transaction.lock.release()
-    except CommandError as error:
-        raise labelled(error, ends=True) from None
+        end(request, transaction)
+    finally:
+        transaction.lock.release()
     if waits_for_disk(request.body.get("writeConcern")) or request.services.settings.sync_on_commit:
         request.services.engine.flush_log()
     return {}
@@ -77,6 +84,8 @@ def _commit(request: Request, transaction: SessionTransaction) -> None:
     enter_transaction(transaction, request)
     state = State.ABORTED
     try:
+        if request.services.fail_points.active:
+            request.services.fail_points.hold(HANG_BEFORE_COMMIT, request.operation)
         transaction.work.commit()
         state = State.COMMITTED
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from secantus_server.oplog._read import value_of
 from secantus_server.oplog.resume_tokens import Token
 from secantus_server.oplog.write_signal import Watch
 from secantus_server.pipeline.run import Pipeline
+from secantus_server.pipeline.stages.split_large_event import SplitLargeEvent
+from secantus_server.work.change_streams.fragments import fragments_of
 from secantus_server.work.change_streams.stream import ChangeStreamReader, fatal
 
 
@@ -23,6 +26,8 @@ class ChangeStreamCursor(Cursor):
         pipeline: the user's stages behind `$changeStream`, which treat each event by itself.
         watch: tells of commits that may concern the stream.
     """
+
+    is_change_stream = True
 
     def __init__(
         self,
@@ -38,8 +43,10 @@ class ChangeStreamCursor(Cursor):
         super().__init__(namespace, iter(()), scope, session=session, tailable=True, await_data=True, watch=watch, comment=comment)
         self._reader = reader
         self._pipeline = pipeline
-        self._left_over: tuple[bytes, Token] | None = None
-        self._resume_token = reader.high_water_mark if reader.token is None else reader.token.text()
+        self._left_over: tuple[bytes, Token, str] | None = None
+        # The fragments of a large event that were not returned yet.
+        self._split: deque[tuple[bytes, Token]] = deque()
+        self._resume_token = reader.token_text or reader.high_water_mark
 
     def reply_fields(self) -> dict[str, Any]:
         """Return the token to resume behind this batch."""
@@ -54,25 +61,26 @@ class ChangeStreamCursor(Cursor):
         batch: list[bytes] = []
         room = MAX_BATCH_BYTES
         events = self._events() if size > 0 else iter(())
-        for event, token in events:
+        for event, token, text in events:
             room -= len(event)
             if room < 0 and batch:
-                self._left_over = event, token
+                self._left_over = event, token, text
                 break
             batch.append(event)
-            self._resume_token = token.text()
+            self._resume_token = text
             if len(batch) == size:
                 break
         reader = self._reader
-        self.exhausted = reader.ended and self._left_over is None
-        self.at_end = reader.at_end and self._left_over is None
+        kept = self._left_over is not None or bool(self._split)
+        self.exhausted = reader.ended and not kept
+        self.at_end = reader.at_end and not kept
         if self.at_end:
             self._resume_token = reader.high_water_mark
         self.given += len(batch)
         self.batches += 1
         return batch
 
-    def _events(self) -> Iterator[tuple[bytes, Token]]:
+    def _events(self) -> Iterator[tuple[bytes, Token, str]]:
         """Return an iterator over the output of the pipeline, with the token of each event.
 
         The stages run anew for each batch, because an iterator that has come to the end of the oplog has ended.
@@ -84,15 +92,40 @@ class ChangeStreamCursor(Cursor):
             left, self._left_over = self._left_over, None
             if not self._reader.is_undone(left[1]):
                 yield left
+        if self._split and self._reader.is_undone(self._split[0][1]):
+            self._split.clear()
+        yield from self._rest_of_split()
         for event in self._pipeline.run(self._reader.events()):
             token = self._reader.token
             assert token is not None, "an event has a token"
-            text = token.text()
-            if value_of(event, b"_id") != {"_data": text}:
+            text = self._reader.token_text
+            if self._pipeline.stages and value_of(event, b"_id") != {"_data": text}:
                 raise fatal(
                     "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying the _id "
                     f'field of an event makes it impossible to resume the stream from that point. Expected: {{_data: "{text}"}}'
                 )
-            if len(event) > MAX_RESULT_BYTES:
+            skipped = self._reader.take_skipped_fragments()
+            if len(event) <= MAX_RESULT_BYTES and not skipped:
+                yield event, token, text
+            elif self._splits:
+                yield from self._fragments(event, token, skipped)
+            else:
                 raise too_large(len(event))
-            yield event, token
+
+    @property
+    def _splits(self) -> bool:
+        stages = self._pipeline.stages
+        return bool(stages) and isinstance(stages[-1], SplitLargeEvent)
+
+    def _fragments(self, event: bytes, token: Token, skipped: int) -> Iterator[tuple[bytes, Token, str]]:
+        """Return an iterator over the fragments of a large event that follow the one to resume after.
+
+        A batch may end between two of them; `_split` keeps the rest.
+        """
+        self._split.extend(fragments_of(event, token)[skipped:])
+        yield from self._rest_of_split()
+
+    def _rest_of_split(self) -> Iterator[tuple[bytes, Token, str]]:
+        while self._split:
+            fragment, own = self._split.popleft()
+            yield fragment, own, own.text()

@@ -28,10 +28,12 @@ class Event(NamedTuple):
 
     Arguments:
         token: its resume token.
+        text: the token's digits.
         document: returns the event itself, as BSON bytes; reads the images of the document that it shows.
     """
 
     token: Token
+    text: str
     document: Callable[[], bytes]
 
 
@@ -67,9 +69,10 @@ class EventMaker:
         kind = _KINDS.get(fields["op"]) or ("update" if o[5:8] == _DIFF_MARK else "replace")
         identity = event_identity(fields.get("ui"), kind, "documentKey", decode(key))
         token = Token(operation.stamp, True, operation.index, False, identity)
+        text = token.text()
 
         def document() -> bytes:
-            event = self._head(operation, token, kind)
+            event = self._head(operation, text, kind)
             full = self._full_document(operation, kind, db, name, o, key)
             if full is not _ABSENT:
                 event["fullDocument"] = full
@@ -81,20 +84,20 @@ class EventMaker:
                 event["fullDocumentBeforeChange"] = self._before(operation)
             return encode(event)
 
-        return Event(token, document)
+        return Event(token, text, document)
 
-    def _head(self, operation: Operation, token: Token, kind: str) -> dict[str, Any]:
+    def _head(self, operation: Operation, text: str, kind: str) -> dict[str, Any]:
         """Return the fields that all events begin with."""
         event: dict[str, Any] = {
-            "_id": {"_data": token.text()},
+            "_id": {"_data": text},
             "operationType": kind,
             "clusterTime": timestamp_of(operation.stamp),
         }
         uuid = operation.fields.get("ui")
-        if uuid is not None and self._options.expanded and not token.from_invalidate:
+        if uuid is not None and self._options.expanded and kind != "invalidate":
             event["collectionUUID"] = uuid
         event["wallTime"] = operation.wall
-        if operation.lsid is not None and not token.from_invalidate:
+        if operation.lsid is not None and kind != "invalidate":
             event["txnNumber"] = operation.txn_number
             event["lsid"] = operation.lsid
         return event
@@ -137,16 +140,18 @@ class EventMaker:
         details = change.details.get("operationDescription")
         identity = event_identity(operation.fields.get("ui"), change.kind, "operationDescription", details)
         token = Token(operation.stamp, True, operation.index, False, identity)
-        yield Event(token, lambda: self._command_document(operation, token, change))
+        text = token.text()
+        yield Event(token, text, lambda: self._command_document(operation, text, change))
         if self._scope.invalidated_by(change.kind):
             ending = token._replace(from_invalidate=True)
-            yield Event(ending, lambda: encode(self._head(operation, ending, "invalidate")))
+            last = ending.text()
+            yield Event(ending, last, lambda: encode(self._head(operation, last, "invalidate")))
 
     def _concerns(self, change: CommandEvent) -> bool:
         return self._scope.watches(change.db, change.collection) or (change.to is not None and self._scope.watches(*change.to))
 
-    def _command_document(self, operation: Operation, token: Token, change: CommandEvent) -> bytes:
-        event = self._head(operation, token, change.kind)
+    def _command_document(self, operation: Operation, text: str, change: CommandEvent) -> bytes:
+        event = self._head(operation, text, change.kind)
         event["ns"] = {"db": change.db} if change.collection is None else {"db": change.db, "coll": change.collection}
         hidden = () if self._options.expanded else _EXPANDED_FIELDS
         event.update((name, value) for name, value in change.details.items() if name not in hidden)

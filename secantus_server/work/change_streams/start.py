@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Oplog
-from secantus_server.oplog.reader import stamp_of
+from secantus_server.oplog.reader import history_lost, stamp_of
 from secantus_server.oplog.resume_tokens import Token, parse_token
 from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.storage import RecoveryUnit
@@ -54,7 +54,4 @@ def _check_history(oplog: Oplog, unit: RecoveryUnit, stamp: int, *, is_event: bo
         CommandError: 286 ChangeStreamHistoryLost.
     """
     if stamp < oplog.history_begins_at(unit) or oplog.is_undone(stamp if is_event else stamp - 1):
-        raise CommandError(
-            286, "Resume of change stream was not possible, as the resume point may no longer be in the oplog.",
-            labels=("NonResumableChangeStreamError",),
-        )  # fmt: skip
+        raise history_lost()

@@ -10,8 +10,8 @@ from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.oplog.reader import Operation, Rows, operations_of, timestamp_of
-from secantus_server.oplog.resume_tokens import Token, high_water_mark
+from secantus_server.oplog.reader import Operation, Rows, history_lost, operations_of, timestamp_of
+from secantus_server.oplog.resume_tokens import Token, fragment_of, high_water_mark
 from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.query.point import id_lookup
 from secantus_server.work.change_streams.events import Event, EventMaker
@@ -40,11 +40,13 @@ class ChangeStreamReader:
         self._rows = Rows(start.position, self._selection)
         self._maker = EventMaker(scope, options, self._lookup, self._pre_image)
         self._resume = start.token
+        self._skipped_fragments = 0
         # Operations that were read and whose events were not taken yet.
         self._pending: deque[Operation] = deque()
         self._events: deque[Event] = deque()
         self._restores = services.oplog.restores
         self.token: Token | None = start.token
+        self.token_text = "" if start.token is None else start.token.text()
         self.at_end = False
         self.ended = False
 
@@ -65,9 +67,11 @@ class ChangeStreamReader:
         """Return an iterator over the events that the present transaction sees, as BSON bytes.
 
         Raises:
-            CommandError: 280 if the token to resume after is not found, 47 for a missing image of a document, or an interruption.
+            CommandError: 280 if the token to resume after is not found, 286 if entries were removed before they were read, 47 for a missing image of a document, or an interruption.
         """
         self.at_end = False
+        if self._rows.position < self._services.oplog.trimmed_to:
+            raise history_lost()
         self._drop_undone()
         rows = self._rows.read(self._reading.unit, self._reading.check)
         while not self.ended:
@@ -75,7 +79,7 @@ class ChangeStreamReader:
                 event = self._events.popleft()
                 if self._skips(event):
                     continue
-                self.token = event.token
+                self.token, self.token_text = event.token, event.text
                 self.ended = event.token.from_invalidate
                 yield event.document()
             if self._pending:
@@ -101,10 +105,18 @@ class ChangeStreamReader:
         if event.token == self._resume:
             self._resume = None
             return True
+        if (fragment := fragment_of(self._resume, event.token)) is not None:
+            self._resume, self._skipped_fragments = None, fragment + 1
+            return False
         if event.token.stamp == self._resume.stamp and event.token.index <= self._resume.index:
             return True
         self._check_found(event)
         return False
+
+    def take_skipped_fragments(self) -> int:
+        """Return how many fragments of the last event precede the place to resume at; 0 for each later event."""
+        skipped, self._skipped_fragments = self._skipped_fragments, 0
+        return skipped
 
     def _check_found(self, event: Event | None) -> None:
         """Raise if the event to resume after should have come by now.

@@ -1,33 +1,52 @@
 """The size of a capped collection while one transaction writes to it.
 
+The size is stored with the documents: a row among the index entries, under the collection's own ident, which no index has. Every
+transaction that writes to the collection writes the row before anything else. Two of them that overlap therefore conflict and run one after
+the other, so that the collection never exceeds its cap and documents become visible in the order of their RecordIds.
+
 https://www.mongodb.com/docs/manual/core/capped-collections/
 """
 
 from __future__ import annotations
 
+import struct
+from typing import Final
+
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.interruption import never_interrupt
-from secantus_server.storage import RecoveryUnit
+from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit, pack_ident
+
+# The number of documents and of bytes.
+_SIZE: Final = struct.Struct(">QQ")
 
 
 class Cap:
     """The size of a capped collection and its limits.
 
     Arguments:
-        collection: the capped collection; it caches its size after each commit, so it is measured only once.
+        collection: the capped collection.
         unit: a recovery unit whose transaction has begun.
+
+    Raises:
+        WriteConflict: another transaction writes to the collection.
     """
 
     def __init__(self, collection: Collection, unit: RecoveryUnit) -> None:
         self._most_bytes = int(collection.options.get("size", 0))
         self._most_documents = int(collection.options.get("max", 0))
-        self._count, self._bytes = collection.size() or _measure(collection, unit)
+        self._unit = unit
+        self._key = pack_ident(collection.ident)
+        row = unit.get(INDEX_ENTRIES, self._key)
+        self._count: int
+        self._bytes: int
+        # A store written by an earlier version has no row.
+        self._count, self._bytes = _measure(collection, unit) if row is None else _SIZE.unpack(row)
+        self.save()
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """The number of documents and of bytes."""
-        return self._count, self._bytes
+    def save(self) -> None:
+        """Write the size in the transaction."""
+        self._unit.put(INDEX_ENTRIES, self._key, _SIZE.pack(self._count, self._bytes))
 
     @property
     def is_exceeded(self) -> bool:

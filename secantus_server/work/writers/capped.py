@@ -56,10 +56,10 @@ class CappedWriter(PlainWriter):
         super().delete(document, record_id)
         self._cap.removed(document)
 
-    def after_commit(self) -> None:
-        """Update the collection's count and size in memory."""
-        super().after_commit()
-        self.collection.remember_size(self._cap.size)
+    def before_commit(self) -> None:
+        """Write the collection's size, too."""
+        super().before_commit()
+        self._cap.save()
 
     def _make_room(self) -> None:
         """Remove the oldest documents while the collection exceeds its cap."""

@@ -170,8 +170,10 @@ class PlainWriter:
 
     def after_commit(self) -> None:
         """Update the collection's count in memory."""
-        if self._difference or self._uncounted:
-            self.collection.document_count.change(self._difference, self._uncounted)
+        if self._uncounted:
+            self.collection.document_count.end_change(self._difference, self._services.engine.begun)
+        elif self._difference:
+            self.collection.document_count.change(self._difference)
         if self._difference < 0:
             self._services.engine.note_removal()
 

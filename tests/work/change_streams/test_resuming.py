@@ -183,3 +183,19 @@ def test_another_read_concern(db: Database) -> None:
 def test_a_standalone_server_has_none() -> None:
     with SecantusDBServer(port=0, storage_path=":memory:", replica_set="", log_level="error") as alone, MongoClient(alone.uri) as client:
         assert code(client.db, stream_command({})) == 40573
+
+
+def test_a_history_that_was_removed(server: SecantusDBServer, db: Database) -> None:
+    db.c.insert_one({})
+    with db.c.watch(max_await_time_ms=1) as stream:
+        token = stream.resume_token
+        for number in range(60):
+            db.c.insert_one({"_id": number, "text": "x" * 1_000_000})
+        oplog = server.services.oplog
+        oplog.trim()
+        assert oplog.trimmed_to
+        with pytest.raises(OperationFailure) as caught:
+            stream.next()
+        assert caught.value.code == 286
+    assert code(db, stream_command({"resumeAfter": token})) == 286
+    assert code(db, stream_command({"startAtOperationTime": Timestamp(1, 1)})) == 286

@@ -1,0 +1,105 @@
+"""configureFailPoint and waitForFailPoint. [Fail points in tests](docs/fail-points.md)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson.values import is_number
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.argument_values import whole_number
+from secantus_server.dispatch.fail_points import Mode
+from secantus_server.dispatch.privileges import AUTHENTICATED
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError
+
+_MAX_COUNT = 2**31 - 1
+_BAD_VALUE, _TYPE_MISMATCH, _ILLEGAL = 2, 14, 20
+
+
+@command("configureFailPoint", {"mode": a.anything(), "data": a.anything()}, admin_only=True, privileges=AUTHENTICATED)
+def configure_fail_point(request: Request, args: dict[str, Any]) -> Reply:
+    """Set a fail point, or end it; the reply's `count` says how often it has acted so far.
+
+    Raises:
+        CommandError: 59 unless test commands are enabled, 266 for an unknown fail point, 2, 14 or 20 for an invalid argument.
+    """
+    name = _name(request)
+    mode = _parse_mode(args["mode"])
+    data = args["data"]
+    if data is not None and type(data) is not dict:
+        raise CommandError(_TYPE_MISMATCH, "the 'data' option must be a document")
+    return {"count": request.services.fail_points.set(name, mode, data or {})}
+
+
+@command(
+    "waitForFailPoint",
+    {"timesEntered": a.number(required=True, minimum=0)},
+    admin_only=True,
+    privileges=AUTHENTICATED,
+)
+def wait_for_fail_point(request: Request, args: dict[str, Any]) -> Reply:
+    """Wait until a fail point has acted so often in all; give a `maxTimeMS`.
+
+    Raises:
+        CommandError: 59 unless test commands are enabled, 266 for an unknown fail point, 50 MaxTimeMSExpired.
+    """
+    name = _name(request)
+    request.services.fail_points.wait_for_entries(name, args["timesEntered"], request.operation)
+    return {}
+
+
+def _name(request: Request) -> str:
+    """Return the name of the fail point.
+
+    Raises:
+        CommandError: 59 unless test commands are enabled, 14.
+    """
+    if not request.services.settings.enable_test_commands:
+        raise CommandError(59, f"no such command: '{request.name}'")
+    return a.own_string(request.name, request.body[request.name])
+
+
+def _parse_mode(mode: Any) -> Mode | None:
+    """Return the mode; None ends the fail point.
+
+    Raises:
+        CommandError: 20 without a mode, 14 for one of another type, 2 for an unknown one or a number out of range.
+    """
+    if mode is None:
+        raise CommandError(_ILLEGAL, "When setting a failpoint, you must supply a 'mode'")
+    if type(mode) is str:
+        if mode == "alwaysOn":
+            return Mode()
+        if mode == "off":
+            return None
+        raise CommandError(_BAD_VALUE, f"unknown mode: {mode}")
+    if type(mode) is not dict:
+        raise CommandError(_TYPE_MISMATCH, "'mode' must be a string or a document")
+    if "times" in mode:
+        times = _count("times", mode["times"])
+        return Mode(times=times) if times else None
+    if "skip" in mode:
+        return Mode(skip=_count("skip", mode["skip"]))
+    if "activationProbability" in mode:
+        return Mode(probability=_probability(mode["activationProbability"]))
+    raise CommandError(_BAD_VALUE, "'mode' must be one of 'off', 'alwaysOn', 'times', 'skip' and 'activationProbability'")
+
+
+def _count(name: str, value: Any) -> int:
+    if not is_number(value):
+        raise CommandError(_TYPE_MISMATCH, f"the '{name}' option to 'mode' must be a number")
+    number = whole_number(value)
+    if number < 0:
+        raise CommandError(_BAD_VALUE, f"'{name}' option to 'mode' must be positive")
+    if number > _MAX_COUNT:
+        raise CommandError(_BAD_VALUE, f"'{name}' option to 'mode' is too large")
+    return number
+
+
+def _probability(value: Any) -> float:
+    if type(value) is not float:
+        raise CommandError(_TYPE_MISMATCH, "the 'activationProbability' option to 'mode' must be a double between 0 and 1")
+    if not 0 <= value <= 1:
+        raise CommandError(_BAD_VALUE, f"activationProbability must be between 0 and 1; found {value}")
+    return value

@@ -1,0 +1,92 @@
+"""Checks of the fields in the data of a fail point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from secantus_server.bson.values import is_number
+from secantus_server.dispatch.argument_values import whole_number
+from secantus_server.dispatch.arguments import wrong_type
+from secantus_server.errors import CommandError, not_supported
+
+
+def check_fields(name: str, data: dict[str, Any], known: Iterable[str]) -> None:
+    """Refuse the fields that a fail point does not have here. MongoDB ignores those it does not know.
+
+    Raises:
+        CommandError: 238.
+    """
+    for field in data:
+        if field not in known:
+            raise not_supported(f"the field {field} in the data of the fail point {name}", f"it takes {', '.join(sorted(known)) or 'no data'}")
+
+
+def flag(data: dict[str, Any], field: str, default: bool = False) -> bool:
+    """Return a Boolean field.
+
+    Raises:
+        CommandError: 14 TypeMismatch.
+    """
+    value = data.get(field, default)
+    if type(value) is not bool:
+        raise wrong_type(field, value, "bool")
+    return value
+
+
+def text(data: dict[str, Any], field: str) -> str | None:
+    """Return a string field, or None if it is missing.
+
+    Raises:
+        CommandError: 14 TypeMismatch.
+    """
+    value = data.get(field)
+    if value is not None and type(value) is not str:
+        raise wrong_type(field, value, "string")
+    return value
+
+
+def texts(data: dict[str, Any], field: str) -> tuple[str, ...] | None:
+    """Return a field that is an array of strings, or None if it is missing.
+
+    Raises:
+        CommandError: 14 TypeMismatch.
+    """
+    value = data.get(field)
+    if value is None:
+        return None
+    if type(value) is not list:
+        raise wrong_type(field, value, "array")
+    for index, one in enumerate(value):
+        if type(one) is not str:
+            raise wrong_type(f"{field}.{index}", one, "string")
+    return tuple(value)
+
+
+def whole(data: dict[str, Any], field: str) -> int | None:
+    """Return a field that is a number and not negative, without its fraction, or None if it is missing.
+
+    Raises:
+        CommandError: 14 TypeMismatch, 2 BadValue.
+    """
+    value = data.get(field)
+    if value is None:
+        return None
+    if not is_number(value):
+        raise wrong_type(field, value, "[int, long, double, decimal]")
+    number = whole_number(value)
+    if number < 0:
+        raise CommandError(2, f"BSON field '{field}' value must be >= 0, actual value '{number}'")
+    return number
+
+
+def document(data: dict[str, Any], field: str) -> dict[str, Any] | None:
+    """Return a field that is a document, or None if it is missing.
+
+    Raises:
+        CommandError: 14 TypeMismatch.
+    """
+    value = data.get(field)
+    if value is not None and type(value) is not dict:
+        raise wrong_type(field, value, "object")
+    return value

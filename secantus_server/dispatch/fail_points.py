@@ -1,0 +1,226 @@
+"""The fail points of one server: which ones exist, which are set, and how often each has been entered.
+
+A fail point is a named place in the server at which a test makes something fail or wait. While none is set, a place that checks for one
+compares an empty dict, and no interceptor is active.
+
+https://github.com/mongodb/specifications/blob/master/source/unified-test-format/unified-test-format.md#failpoint
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from secantus_server.dispatch.operations import Operation
+from secantus_server.errors import CommandError
+from secantus_server.system.conditions import Condition
+
+FAIL_POINT_SET_FAILED = 266
+
+#: Checks the data of a fail point and returns what the place that it concerns works with.
+Parser = Callable[[dict[str, Any]], Any]
+
+_PARSERS: dict[str, Parser] = {}
+
+
+def fail_point(name: str) -> Callable[[Parser], Parser]:
+    """Register the parser of a fail point's data under its name.
+
+    The parser takes the document `data`, returns what the place in the server needs, and raises CommandError for invalid data.
+    """
+
+    def register(parser: Parser) -> Parser:
+        assert name not in _PARSERS, f"the fail point {name} is registered twice"
+        _PARSERS[name] = parser
+        return parser
+
+    return register
+
+
+class InjectedError(CommandError):
+    """An error that a fail point makes a command fail with.
+
+    Arguments:
+        labels: its error labels; None leaves them to the server.
+    """
+
+    def __init__(self, code: int, message: str, labels: tuple[str, ...] | None, info: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code, message, labels or (), info)
+        self.has_own_labels = labels is not None
+
+
+@dataclass(frozen=True)
+class Mode:
+    """When a fail point acts.
+
+    Arguments:
+        skip: how many entries pass before the first that it acts on.
+        times: how many entries it acts on; infinite unless the client says so.
+        probability: the probability with which it acts on an entry.
+    """
+
+    skip: int = 0
+    times: float = math.inf
+    probability: float = 1.0
+
+
+class FailPoint:
+    """A fail point that is set.
+
+    Arguments:
+        data: what its parser returned.
+
+    Threads: the lock of the `FailPoints` guards `entered` and `acted`.
+    """
+
+    def __init__(self, name: str, mode: Mode, data: Any) -> None:
+        self.name = name
+        self.mode = mode
+        self.data = data
+        self.entered = 0
+        self.acted = 0
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it has acted as often as it should."""
+        return self.acted >= self.mode.times
+
+
+class FailPoints:
+    """The fail points of one server.
+
+    Arguments:
+        random: draws for `activationProbability`.
+        on_change: called after a fail point was set or has ended.
+
+    Threads: `active` is replaced as a whole, with `_changed` held, and read without it. `_changed` guards everything else; it is notified
+    when a fail point is set, acts or ends, when a waiting operation is interrupted, and when the server stops.
+    """
+
+    def __init__(self, random: Random, on_change: Callable[[], None]) -> None:
+        self._random = random
+        self._on_change = on_change
+        self._changed = Condition()
+        self._closed = False
+        # How often each fail point has acted since the server started.
+        self._counts: dict[str, int] = {}
+        #: The fail points that are set, by name.
+        self.active: Mapping[str, FailPoint] = {}
+
+    def set(self, name: str, mode: Mode | None, data: dict[str, Any]) -> int:
+        """Set a fail point, or end it, and return how often it has acted so far.
+
+        Arguments:
+            mode: None ends it.
+
+        Raises:
+            CommandError: 266 FailPointSetFailed for an unknown name, or the data is not valid.
+        """
+        parser = _PARSERS.get(name)
+        if parser is None:
+            known = ", ".join(sorted(_PARSERS))
+            raise CommandError(FAIL_POINT_SET_FAILED, f"{name} not found: the fail points of this server are {known}")
+        parsed = parser(data) if mode is not None else None
+        with self._changed:
+            others = {key: value for key, value in self.active.items() if key != name}
+            self.active = others if mode is None else {**others, name: FailPoint(name, mode, parsed)}
+            count = self._counts.get(name, 0)
+            self._changed.notify_all()
+        self._on_change()
+        return count
+
+    def restore(self, before: Mapping[str, FailPoint]) -> None:
+        """Make the fail points active that were so before, except those used up since; wake the operations that others hold."""
+        with self._changed:
+            if self.active is before:
+                return
+            self.active = before if not any(one.is_used_up for one in before.values()) else _remaining(before)
+            self._changed.notify_all()
+        self._on_change()
+
+    def set_aside(self, before: Mapping[str, FailPoint]) -> dict[str, FailPoint]:
+        """Restore the fail points set before, and return those set since."""
+        since = {name: one for name, one in self.active.items() if before.get(name) is not one}
+        self.restore(before)
+        return since
+
+    def enter(self, name: str) -> FailPoint | None:
+        """Enter the fail point if it is set; return it if it acts this time.
+
+        Count only what concerns the fail point: check its data, found in `active`, before the call.
+        """
+        with self._changed:
+            found = self.active.get(name)
+            if found is None:
+                return None
+            found.entered += 1
+            mode = found.mode
+            if found.entered <= mode.skip or (mode.probability < 1 and self._random.random() >= mode.probability):
+                return None
+            found.acted += 1
+            self._counts[name] = self._counts.get(name, 0) + 1
+            if found.is_used_up:
+                self.active = _remaining(self.active)
+            self._changed.notify_all()
+        if found.is_used_up:
+            self._on_change()
+        return found
+
+    def block(self, operation: Operation, seconds: float) -> None:
+        """Make an operation wait for a time, which its time limit, an interruption or the server's end shorten.
+
+        Raises:
+            CommandError: as `Operation.check`.
+        """
+        self._wait(operation, lambda: False, seconds)
+
+    def hold(self, name: str, operation: Operation) -> None:
+        """Make an operation wait until a fail point that has acted is ended or set anew, or as `block`.
+
+        Raises:
+            CommandError: as `Operation.check`.
+        """
+        if (found := self.enter(name)) is not None:
+            self._wait(operation, lambda: self.active.get(name) is not found, math.inf)
+
+    def wait_for_entries(self, name: str, count: int, operation: Operation) -> None:
+        """Make an operation wait until a fail point has acted so often in all.
+
+        Raises:
+            CommandError: as `Operation.check`, or 266 for an unknown name.
+        """
+        if name not in _PARSERS:
+            raise CommandError(FAIL_POINT_SET_FAILED, f"{name} not found")
+        self._wait(operation, lambda: self._counts.get(name, 0) >= count, math.inf)
+
+    def close(self) -> None:
+        """End all waits, and let none begin."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _wait(self, operation: Operation, ended: Callable[[], bool], seconds: float) -> None:
+        """Wait until `ended` holds, called with `_changed` held."""
+        if operation.deadline is not None:
+            # A little longer, so that the check below finds the limit exceeded.
+            seconds = min(seconds, operation.seconds_left() + 0.001)
+        operation.wake = self._wake
+        try:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._closed or operation.killed is not None or ended(), None if seconds == math.inf else seconds
+                )
+        finally:
+            operation.wake = None
+        operation.check()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+def _remaining(points: Mapping[str, FailPoint]) -> dict[str, FailPoint]:
+    return {name: one for name, one in points.items() if not one.is_used_up}

@@ -1,0 +1,174 @@
+"""The fail point failCommand: commands that fail, wait, lose their connection, or report a write concern error.
+
+https://github.com/mongodb/specifications/blob/master/source/unified-test-format/unified-test-format.md#failpoint
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.dispatch import fail_point_data as fields
+from secantus_server.dispatch.error_labels import OVERLOADED, backoff_fields, concern_labels
+from secantus_server.dispatch.fail_points import InjectedError, fail_point
+from secantus_server.dispatch.interceptors import Call, Interceptor
+from secantus_server.dispatch.registry import find_command, is_command
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CloseConnection, CommandError
+
+NAME = "failCommand"
+_FIELDS = frozenset(
+    """
+    appName blockConnection blockTimeMS closeConnection errorCode errorExtraInfo errorLabels failAllCommands failCommands
+    failInternalCommands namespace threadName writeConcernError
+    """.split()
+)
+# The commands that configure fail points never fail by one.
+_EXEMPT = frozenset(["configureFailPoint", "waitForFailPoint"])
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The data of failCommand.
+
+    Arguments:
+        commands: the names of the commands that it concerns; None for all of them.
+        app_name, thread_name, namespace: what it is limited to; None for no limit. Threads are named `conn` with the connection's number.
+        internal: whether it concerns the connections of other members of the cluster, too.
+        block_s: the seconds that a command waits first.
+        closes: whether the connection is closed instead of an answer.
+        code: the error code of the answer, or None.
+        labels: the labels of the answer, or None for those of the server.
+        extra: further fields of an error.
+        concern_error: the `writeConcernError` that is added to the reply of the executed command, or None.
+    """
+
+    commands: frozenset[str] | None
+    app_name: str | None
+    thread_name: str | None
+    namespace: str | None
+    internal: bool
+    block_s: float
+    closes: bool
+    code: int | None
+    labels: tuple[str, ...] | None
+    extra: dict[str, Any]
+    concern_error: dict[str, Any] | None
+
+
+@fail_point(NAME)
+def parse_failure(data: dict[str, Any]) -> Failure:
+    """Parse the data of failCommand.
+
+    Raises:
+        CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions for data that misses a part, 238 for an unknown field.
+    """
+    fields.check_fields(NAME, data, _FIELDS)
+    commands = fields.texts(data, "failCommands")
+    every = fields.flag(data, "failAllCommands")
+    if commands is None and not every:
+        raise CommandError(72, "failCommand needs 'failCommands', the names of the commands that fail, or failAllCommands: true")
+    block_ms = fields.whole(data, "blockTimeMS")
+    blocks = fields.flag(data, "blockConnection")
+    if blocks and block_ms is None:
+        raise CommandError(72, "must specify 'blockTimeMS' when 'blockConnection' is true")
+    return Failure(
+        commands=None if every else frozenset(_canonical(name) for name in commands or ()),
+        app_name=fields.text(data, "appName"),
+        thread_name=fields.text(data, "threadName"),
+        namespace=fields.text(data, "namespace"),
+        internal=fields.flag(data, "failInternalCommands"),
+        block_s=(block_ms or 0) / 1000 if blocks else 0,
+        closes=fields.flag(data, "closeConnection"),
+        code=fields.whole(data, "errorCode"),
+        labels=fields.texts(data, "errorLabels"),
+        extra=fields.document(data, "errorExtraInfo") or {},
+        concern_error=fields.document(data, "writeConcernError"),
+    )
+
+
+def _canonical(name: str) -> str:
+    """Return the name of a command that the client may call by an alias."""
+    return find_command(name).name if is_command(name) else name
+
+
+class FailCommand(Interceptor):
+    """Makes commands fail; active while failCommand is set."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._points = services.fail_points
+
+    @property
+    def is_active(self) -> bool:
+        """Whether failCommand is set."""
+        return NAME in self._points.active
+
+    def before(self, call: Call) -> None:
+        """Make a command wait or fail, if the fail point concerns it and acts this time.
+
+        Raises:
+            CommandError: the error that the fail point asks for, or that which ended the wait.
+            CloseConnection: the fail point closes the connection.
+        """
+        found = self._points.active.get(NAME)
+        if found is None or not _concerns(found.data, call):
+            return
+        acting = self._points.enter(NAME)
+        if acting is None:
+            return
+        failure: Failure = acting.data
+        if failure.block_s:
+            self._points.block(call.operation, failure.block_s)
+        if failure.closes:
+            raise CloseConnection(f"failCommand closes the connection of {call.name}")
+        if failure.code is not None:
+            raise InjectedError(failure.code, "Failing command via 'failCommand' failpoint", failure.labels, failure.extra)
+        if failure.concern_error is not None:
+            call.injected = self._concern_fields(failure, call)
+
+    def _concern_fields(self, failure: Failure, call: Call) -> dict[str, Any]:
+        """Return the fields of the reply with a write concern error."""
+        error = failure.concern_error
+        assert error is not None, "the caller has looked"
+        labels = failure.labels
+        if labels is None:
+            labels = concern_labels(find_command(call.name), call, error["code"]) if type(error.get("code")) is int else ()
+        fields = {"writeConcernError": error, **({"errorLabels": list(labels)} if labels else {})}
+        return {**fields, **backoff_fields(self._services)} if OVERLOADED in labels else fields
+
+
+def _concerns(failure: Failure, call: Call) -> bool:
+    """Return whether the fail point concerns a command."""
+    name = find_command(call.name).name
+    if name in _EXEMPT or (failure.commands is not None and name not in failure.commands):
+        return False
+    client = call.client
+    return (
+        (failure.internal or not client.is_internal)
+        and failure.app_name in (None, _application(call))
+        and failure.thread_name in (None, f"conn{client.connection_id}")
+        and (failure.namespace is None or failure.namespace in _namespaces(call))
+    )
+
+
+def _application(call: Call) -> str:
+    """Return the client's application name; the first hello of a connection contains it."""
+    if call.client.metadata is not None:
+        return call.client.application
+    client = call.body.get("client")
+    application = client.get("application") if type(client) is dict else None
+    return str(application.get("name", "")) if type(application) is dict else ""
+
+
+def _namespaces(call: Call) -> Iterator[str]:
+    """Return the namespaces that a command names."""
+    target = call.body["collection"] if "collection" in call.body else call.body[call.name]
+    yield f"{call.db}.{target}" if type(target) is str else f"{call.db}.$cmd"
+    inside = call.body.get("nsInfo")
+    entries = [decode(entry) for entry in call.message.sequences.get("nsInfo", ())]
+    for entry in [*(inside if type(inside) is list else ()), *entries]:
+        if type(entry) is dict and type(entry.get("ns")) is str:
+            yield entry["ns"]

@@ -1,0 +1,58 @@
+"""The commands that only a primary runs, while this node is a secondary.
+
+https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/
+"""
+
+from __future__ import annotations
+
+from secantus_server.dispatch.interceptors import Call, Interceptor
+from secantus_server.dispatch.registry import find_command
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+
+NOT_WRITABLE_PRIMARY = 10107
+NOT_PRIMARY_NO_SECONDARY_OK = 13435
+
+# Reads without a read concern that a secondary runs only with a read preference for secondaries. getMore follows its cursor.
+_READS = frozenset(["collStats", "dataSize", "dbHash", "dbStats", "listCollections", "listDatabases", "listIndexes", "validate"])
+_ANYWHERE = frozenset(["getMore", "explain"])
+
+
+class RoleCheck(Interceptor):
+    """Refuses writes and reads from the primary; active while this node is a secondary."""
+
+    def __init__(self, services: Services) -> None:
+        self._topology = services.topology
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this node is a secondary."""
+        return not self._topology.is_primary
+
+    def before(self, call: Call) -> None:
+        """Refuse a command that this node may not run.
+
+        Raises:
+            CommandError: 10107 NotWritablePrimary for a write, 13435 NotPrimaryNoSecondaryOk for a read from the primary. Both have the
+                topologyVersion, by which drivers know that the role has changed.
+        """
+        if self._topology.check_election():
+            return
+        command = find_command(call.name)
+        info = {"topologyVersion": self._topology.version()}
+        if command.is_write and not (command.is_read and not _writes(call)):
+            raise CommandError(NOT_WRITABLE_PRIMARY, "not primary", info=info)
+        if (command.is_read or command.name in _READS) and command.name not in _ANYWHERE and not _takes_secondary(call):
+            raise CommandError(NOT_PRIMARY_NO_SECONDARY_OK, "not primary and secondaryOk=false", info=info)
+
+
+def _writes(call: Call) -> bool:
+    """Return whether an aggregate ends with $out or $merge."""
+    pipeline = call.body.get("pipeline")
+    last = pipeline[-1] if type(pipeline) is list and pipeline else None
+    return type(last) is dict and ("$out" in last or "$merge" in last)
+
+
+def _takes_secondary(call: Call) -> bool:
+    preference = call.body.get("$readPreference")
+    return type(preference) is dict and preference.get("mode") not in (None, "primary")

@@ -1,0 +1,42 @@
+"""`$changeStreamSplitLargeEvent`: an event of a change stream above 16 MB comes in fragments. The stream's cursor splits it.
+
+https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStreamSplitLargeEvent/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from secantus_server.bson import type_name
+from secantus_server.errors import CommandError
+from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.registry import stage
+from secantus_server.pipeline.stage import Position, Stage
+
+
+@stage("$changeStreamSplitLargeEvent")
+class SplitLargeEvent(Stage):
+    """Splits an event that is too large for one document."""
+
+    position = Position.LAST
+    in_facet = False
+    in_lookup = False
+    in_union = False
+    needs_change_stream = True
+
+    @classmethod
+    def parse(cls, spec: Any, ctx: PipelineContext) -> SplitLargeEvent:
+        """Parse `{$changeStreamSplitLargeEvent: {}}`.
+
+        Raises:
+            CommandError: 7182800 unless the argument is an empty document.
+        """
+        if type(spec) is not dict or spec:
+            found = type_name(spec) if type(spec) is not dict else "a document with fields"
+            raise CommandError(7182800, f"$changeStreamSplitLargeEvent spec should be an empty object, not {found}")
+        return cls()
+
+    def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
+        """Return the events unchanged: only the cursor knows their resume tokens."""
+        return iter(source)

@@ -1,0 +1,94 @@
+"""The fail points of find and getMore: waitInFindBeforeMakingBatch, waitAfterPinningCursorBeforeGetMoreBatch and
+failGetMoreAfterCursorCheckout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from secantus_server.dispatch import fail_point_data as fields
+from secantus_server.dispatch.fail_points import InjectedError, fail_point
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CloseConnection, CommandError
+
+WAIT_IN_FIND = "waitInFindBeforeMakingBatch"
+WAIT_IN_GET_MORE = "waitAfterPinningCursorBeforeGetMoreBatch"
+FAIL_GET_MORE = "failGetMoreAfterCursorCheckout"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The data of failGetMoreAfterCursorCheckout.
+
+    Arguments:
+        closes: whether the connection is closed instead of an answer.
+        code: the error code of the answer.
+        labels: its labels, or None for those of the server.
+    """
+
+    closes: bool
+    code: int
+    labels: tuple[str, ...] | None
+
+
+@fail_point(FAIL_GET_MORE)
+def parse_failure(data: dict[str, Any]) -> Failure:
+    """Parse the data of failGetMoreAfterCursorCheckout.
+
+    Raises:
+        CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions without an error code, 238 for an unknown field.
+    """
+    fields.check_fields(FAIL_GET_MORE, data, ("closeConnection", "errorCode", "errorLabels"))
+    code, closes = fields.whole(data, "errorCode"), fields.flag(data, "closeConnection")
+    if code is None and not closes:
+        raise CommandError(72, f"{FAIL_GET_MORE} needs an 'errorCode'")
+    return Failure(closes, code or 0, fields.texts(data, "errorLabels"))
+
+
+def _parse_wait(name: str, data: dict[str, Any]) -> str | None:
+    """Return the namespace that a waiting fail point is limited to.
+
+    Raises:
+        CommandError: 14 TypeMismatch, 238 for an unknown field.
+    """
+    fields.check_fields(name, data, ("nss",))
+    return fields.text(data, "nss")
+
+
+for _name in (WAIT_IN_FIND, WAIT_IN_GET_MORE):
+    fail_point(_name)(partial(_parse_wait, _name))
+
+
+def enter_find(request: Request, namespace: str) -> None:
+    """Wait before a find reads, as long as waitInFindBeforeMakingBatch is set.
+
+    Raises:
+        CommandError: the find was interrupted.
+    """
+    _hold(request, WAIT_IN_FIND, namespace)
+
+
+def enter_get_more(request: Request, namespace: str) -> None:
+    """Wait or fail before a getMore, which has its cursor, reads.
+
+    Raises:
+        CommandError: the getMore fails, or was interrupted.
+        CloseConnection: failGetMoreAfterCursorCheckout closes the connection.
+    """
+    _hold(request, WAIT_IN_GET_MORE, namespace)
+    points = request.services.fail_points
+    if (acting := points.enter(FAIL_GET_MORE)) is None:
+        return
+    failure: Failure = acting.data
+    if failure.closes:
+        raise CloseConnection(f"{FAIL_GET_MORE} closes the connection")
+    raise InjectedError(failure.code, f"Hit the '{FAIL_GET_MORE}' failpoint", failure.labels)
+
+
+def _hold(request: Request, name: str, namespace: str) -> None:
+    points = request.services.fail_points
+    found = points.active.get(name)
+    if found is not None and found.data in (None, namespace):
+        points.hold(name, request.operation)

@@ -9,14 +9,13 @@ from typing import Any
 
 from bson.binary import Binary
 from bson.int64 import Int64
-from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawDocument, decode
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch._fields import session_uuid
 from secantus_server.dispatch.arguments import exact_integer, truth, wrong_type
 from secantus_server.dispatch.client import ClientInfo
-from secantus_server.dispatch.cluster_time import NO_SIGNATURE, check_cluster_time
+from secantus_server.dispatch.cluster_time import NO_SIGNATURE, reach, take_cluster_time
 from secantus_server.dispatch.concerns import check_read_concern, check_write_concern, write_concern_error
 from secantus_server.dispatch.error_labels import label_error
 from secantus_server.dispatch.interceptors import Outcome
@@ -57,9 +56,8 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
         for before in services.interceptors.before:
             before(request)
-        if "txnNumber" in message.body and command.in_transaction is not InTransaction.END:
-            run_numbered = run_statement if "autocommit" in message.body else run_once
-            outcome = reply = run_numbered(command, request, arguments, _run)
+        if "txnNumber" in message.body or request.wants_snapshot:
+            outcome = reply = _run_in_session(command, request, arguments)
         else:
             outcome = reply = _run(command, request, arguments)
         if request.injected is not None:
@@ -98,8 +96,7 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     if command.admin_only and request.db != "admin":
         raise CommandError(13, f"{command.name} may only be run against the admin database.")
     if "$clusterTime" in body:
-        services = request.services
-        check_cluster_time(body["$clusterTime"], services.oplog.seconds if services.settings.replica_set else None, services.clock)
+        take_cluster_time(body["$clusterTime"], request.services)
     if "txnNumber" in body and type(body["txnNumber"]) is not Int64:
         raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")
     if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:
@@ -115,8 +112,22 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         starts = "startTransaction" in body
         standalone = not request.services.settings.replica_set
         check_read_concern(command.name, body["readConcern"], takes_one=command.is_read or starts, starts=starts, standalone=standalone)
+        _follow_read_concern(command, request)
     if body.get("writeConcern") is not None:
         check_write_concern(command.name, command.is_write, body["writeConcern"])
+
+
+def _follow_read_concern(command: Command, request: Request) -> None:
+    """Reach the time that a read concern asks for, and note whether the command reads a snapshot outside of a transaction.
+
+    Raises:
+        CommandError: 72 for a time in the future.
+    """
+    concern = request.body["readConcern"]
+    if "afterClusterTime" in concern:
+        reach(request.services, concern["afterClusterTime"], "afterClusterTime")
+    # A getMore repeats the read concern of its cursor, which has its snapshot.
+    request.wants_snapshot = concern.get("level") == "snapshot" and command.name != "getMore" and "autocommit" not in request.body
 
 
 def _max_time_ms(name: str, value: Any) -> int:
@@ -162,6 +173,15 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
         raise CommandError(323, f"Provided apiStrict:true, but the command {command.name} is not in API Version 1")
 
 
+def _run_in_session(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
+    """Run a statement of a transaction, a retryable write, or a snapshot read."""
+    if "txnNumber" in request.body and command.in_transaction is not InTransaction.END:
+        return (run_statement if "autocommit" in request.body else run_once)(command, request, arguments, _run)
+    if request.wants_snapshot:
+        return request.services.run_in_snapshot(command, request, arguments, _run)
+    return _run(command, request, arguments)
+
+
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
     """Run a command; add `writeConcernError` if the concern cannot be met, also to an error.
 
@@ -184,8 +204,9 @@ def finish_reply(reply: Reply, services: Services) -> Reply:
     """Add the fields of every reply: `ok`, and the cluster time on a replica set."""
     reply.setdefault("ok", 1.0)
     if services.settings.replica_set:
-        time: Timestamp = services.oplog.newest
-        reply["$clusterTime"] = {"clusterTime": time, "signature": NO_SIGNATURE}
+        # In this order, since the operation time is never after the cluster time.
+        time, cluster_time = services.oplog.newest, services.oplog.cluster_time
+        reply["$clusterTime"] = {"clusterTime": cluster_time, "signature": NO_SIGNATURE}
         reply["operationTime"] = time
     return reply
 

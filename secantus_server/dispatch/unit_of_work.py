@@ -8,7 +8,7 @@ unit of work that commits every write.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
@@ -177,6 +177,26 @@ class UnitOfWork(Protocol):
             exclusive: also exclude all other transactions, except those that a session has left open.
             namespaces: the collections that an exclusive change concerns.
         """
+
+
+class HeldStates(Protocol):
+    """The past states of the store that reads with read concern "snapshot" share; see `work/snapshot_history.py`."""
+
+    def reading(self, held: Any) -> AbstractContextManager[ReadTransaction]:
+        """Return a context manager that reads in a held state.
+
+        Arguments:
+            held: the state, as `Cursor.snapshot` has it.
+
+        Raises:
+            CommandError: 239 SnapshotTooOld if it is no longer held, 246 SnapshotUnavailable if a restore has ended it.
+        """
+
+    def expire(self) -> None:
+        """Stop holding the states that are older than the history window."""
+
+    def clear(self) -> None:
+        """Stop holding all states that no command reads now."""
 
 
 class SessionWork(UnitOfWork, OpenWork, Protocol):

@@ -23,6 +23,8 @@ from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from bson.timestamp import Timestamp
+
 T = TypeVar("T")
 Check = Callable[[], None]
 
@@ -201,3 +203,10 @@ class HeldStates(Protocol):
 
 class SessionWork(UnitOfWork, OpenWork, Protocol):
     """The unit of work inside a session's transaction."""
+
+    def read_at(self, wanted: Timestamp) -> None:
+        """Check that the transaction, which has just begun, reads the state of a time.
+
+        Raises:
+            CommandError: 238 if something was written since; 239 SnapshotTooOld, 246 SnapshotUnavailable.
+        """

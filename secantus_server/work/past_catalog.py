@@ -65,8 +65,8 @@ class PastCatalog(CatalogView):
         if changed is not None and namespace in changed.documents:
             raise CommandError(
                 SNAPSHOT_TOO_OLD,
-                f"Read timestamp is older than the oldest available timestamp: '{namespace}' was written since then, and no earlier snapshot "
-                "read has kept the state of that time. Read at a time that a snapshot read returned as atClusterTime.",
+                f"Read timestamp is older than the oldest available timestamp: '{namespace}' was written since then, and no snapshot read "
+                "has kept the state of that time. Read at a time that a snapshot read returned as atClusterTime.",
             )
         return found
 

@@ -21,7 +21,7 @@ from secantus_server.dispatch.error_labels import label_error
 from secantus_server.dispatch.interceptors import Outcome
 from secantus_server.dispatch.names import check_database_name
 from secantus_server.dispatch.operations import Operation
-from secantus_server.dispatch.registry import Command, InTransaction, Reply, find_command
+from secantus_server.dispatch.registry import Command, InTransaction, Reply, command_to_run
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.session_statements import check_transaction_options, run_statement
@@ -47,7 +47,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     db = message.body.get("$db")
     if type(db) is not str:
         raise CommandError(40571, "OP_MSG requests require a $db argument") if db is None else wrong_type("$db", db, "string")
-    command = find_command(name)
+    command = command_to_run(name)
     operation = services.operations.begin(client.connection_id, db, message.body)
     request = Request(name, db, message, services, client, operation)
     outcome: Outcome | None = None

@@ -118,7 +118,7 @@ def run_failing(request: Request, run: Callable[[], Reply]) -> Reply:
         CommandError: the errors of the write.
     """
     retries, session = request.services.sessions.retries, request.session
-    before = None if session is None else retries.newest_write(session)
+    before = None if session is None else retries.of(session)
     request.work = work = _FailingWork(request.work, request.services.fail_points)
     try:
         reply = run()

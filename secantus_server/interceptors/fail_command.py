@@ -14,7 +14,7 @@ from secantus_server.dispatch import fail_point_data as fields
 from secantus_server.dispatch.error_labels import OVERLOADED, backoff_fields, concern_labels
 from secantus_server.dispatch.fail_points import InjectedError, fail_point
 from secantus_server.dispatch.interceptors import Call, Interceptor
-from secantus_server.dispatch.registry import find_command, is_command
+from secantus_server.dispatch.registry import command_to_run, is_command
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CloseConnection, CommandError
 
@@ -91,7 +91,7 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 def _canonical(name: str) -> str:
     """Return the name of a command that the client may call by an alias."""
-    return find_command(name).name if is_command(name) else name
+    return command_to_run(name).name if is_command(name) else name
 
 
 class FailCommand(Interceptor):
@@ -135,14 +135,14 @@ class FailCommand(Interceptor):
         assert error is not None, "the caller has looked"
         labels = failure.labels
         if labels is None:
-            labels = concern_labels(find_command(call.name), call, error["code"]) if type(error.get("code")) is int else ()
+            labels = concern_labels(command_to_run(call.name), call, error["code"]) if type(error.get("code")) is int else ()
         fields = {"writeConcernError": error, **({"errorLabels": list(labels)} if labels else {})}
         return {**fields, **backoff_fields(self._services)} if OVERLOADED in labels else fields
 
 
 def _concerns(failure: Failure, call: Call) -> bool:
     """Return whether the fail point concerns a command."""
-    name = find_command(call.name).name
+    name = command_to_run(call.name).name
     if name in _EXEMPT or (failure.commands is not None and name not in failure.commands):
         return False
     client = call.client

@@ -105,7 +105,7 @@ class Periodic:
         if self._is_due("cursors", now, parameter_value(services, "clientCursorMonitorFrequencySecs")):
             services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
         if self._is_due("minute", now, MINUTE_S):
-            services.sessions.expire()
+            services.end_expired_sessions()
             if forgotten := services.sessions.retries.take_forgotten():
                 remove(services.engine, forgotten)
             services.oplog.trim()

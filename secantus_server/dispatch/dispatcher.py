@@ -26,10 +26,14 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.session_statements import check_transaction_options, run_statement
 from secantus_server.dispatch.transaction_numbers import run_once
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.wire.message import Message
 
 MAX_TIME_MS = 2**31 - 1
+
+# The size of the BSON document `{id: <UUID>}`.
+_PLAIN_LSID_BYTES = 30
+_LSID_FIELDS = frozenset(["id", "uid", "txnNumber", "txnUUID"])
 
 
 def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[Request, Reply]:
@@ -141,7 +145,10 @@ def _session(command: Command, body: dict[str, Any]) -> bytes:
     """Return the UUID of `lsid`."""
     document = body["lsid"]
     if type(document) is RawDocument:
-        return session_uuid(document.data) or _checked_uuid(decode(document.data))
+        data = document.data
+        # With this length the document has no other field.
+        uuid = session_uuid(data) if len(data) == _PLAIN_LSID_BYTES else None
+        return uuid or _checked_uuid(decode(data))
     if type(document) is dict:
         return _checked_uuid(document)
     raise wrong_type(f"{command.name}.lsid", document, "object")
@@ -156,7 +163,25 @@ def _checked_uuid(session: dict[str, Any]) -> bytes:
         raise CommandError(14, f"BSON field 'lsid.id' is the wrong type '{type_name(session_id)}', expected type 'UUID'")
     if len(session_id) != 16:
         raise CommandError(207, "uuid must be a 16-byte binary field with UUID (4) subtype")
+    if len(session) > 1:
+        _check_lsid_fields(session)
     return bytes(session_id)
+
+
+def _check_lsid_fields(session: dict[str, Any]) -> None:
+    """Check the fields of `lsid` beside its id.
+
+    Raises:
+        CommandError: 40415 for an unknown field, 14 for a wrong type, 72 for a number without a UUID, 238 for a child session.
+    """
+    for name in session.keys() - _LSID_FIELDS:
+        raise CommandError(40415, f"BSON field 'OperationSessionInfo.lsid.{name}' is an unknown field.")
+    if "uid" in session and type(session["uid"]) not in (Binary, bytes):
+        raise wrong_type("OperationSessionInfo.lsid.uid", session["uid"], "binData")
+    if "txnUUID" in session:
+        raise not_supported("a child session (lsid.txnUUID)", "use a session without txnUUID")
+    if "txnNumber" in session:
+        raise CommandError(72, "Session id with a txnNumber must also have a txnUUID")
 
 
 def _check_api_version(command: Command, body: dict[str, Any]) -> None:

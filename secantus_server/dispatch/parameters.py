@@ -18,7 +18,7 @@ from secantus_server.dispatch.log_verbosity import NAME, default_verbosity, logs
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.limits import DEFAULT_BYTES
-from secantus_server.sessions.registry import TIMEOUT_MINUTES
+from secantus_server.sessions.registry import MAX_SESSIONS, TIMEOUT_MINUTES
 from secantus_server.settings import Settings
 from secantus_server.version import FEATURE_COMPATIBILITY
 
@@ -83,6 +83,7 @@ PARAMETERS: dict[str, Parameter] = {
     "maxBsonObjectSize": Parameter(_constant(16 * 1024 * 1024), None, at_startup=False),
     "maxTransactionLockRequestTimeoutMillis": Parameter(_constant(5), a.integer(), settable=True),
     "maxAcceptableLogicalClockDriftSecs": Parameter(_constant(MAX_DRIFT_S)),
+    "maxSessions": Parameter(_constant(MAX_SESSIONS)),
     "minSnapshotHistoryWindowInSeconds": Parameter(_constant(300), a.integer(0), settable=True),
     "notablescan": Parameter(_constant(False), None, settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),

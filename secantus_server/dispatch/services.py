@@ -92,6 +92,14 @@ class Services:
         """Return the date on which the server started."""
         return Date(self.clock.now_ms() - int((self.clock.monotonic() - self.started) * 1000))
 
+    def end_expired_sessions(self) -> None:
+        """Forget the sessions that were idle for too long, and close their cursors."""
+        before = self.sessions.known()
+        self.sessions.expire()
+        ended = before - self.sessions.known()
+        if ended:
+            self.cursors.kill_where(lambda cursor: not cursor.in_use and cursor.session in ended)
+
     def fail(self, error: StorageError) -> None:
         """Handle a fatal error of the store: log it once and make the server stop."""
         if self.failure is None:

@@ -136,7 +136,8 @@ def _run_in(
     done = False
     try:
         enter_transaction(transaction, request)
-        request.transaction, transaction.operation = transaction, request.operation
+        request.transaction = transaction
+        transaction.enter(request.operation)
         request.work = transaction.work
         reply = run(command, request, arguments)
         if request.operation.killed is not None:
@@ -144,7 +145,7 @@ def _run_in(
         done = not (reply.get("writeErrors") or reply.get("nErrors"))
         return reply
     finally:
-        transaction.operation = None
+        transaction.leave(request.services.clock.monotonic())
         if transaction.state is State.IN_PROGRESS:
             if done:
                 transaction.work.leave()

@@ -92,21 +92,6 @@ class RetryLog:
             self._newest[session] = write
         return write
 
-    def withdraw(self, session: bytes, before: RetryableWrite | None) -> None:
-        """Undo `begin` for a write that has not written anything, so that it runs when it is sent again.
-
-        Arguments:
-            before: the session's newest write before it.
-        """
-        with self._lock:
-            self._newest.pop(session, None)
-            if before is not None:
-                self._newest[session] = before
-
-    def newest_write(self, session: bytes) -> RetryableWrite | None:
-        """Return the newest write of a session, or None."""
-        return self._newest.get(session)
-
     def newest_number(self, session: bytes) -> int | None:
         """Return the newest number of a session, or None."""
         newest = self._newest.get(session)

@@ -28,9 +28,7 @@ OVERLOADED = "SystemOverloadedError"
 #: PreparedTransactionInProgress.
 TRANSIENT_CODES = frozenset([24, 112, 246, 251, 267])
 #: Errors of the connection or of the server's role, after which a retryable write or the end of a transaction may be sent again.
-RETRYABLE_CODES = frozenset([6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436])
-# Those after which a statement's whole transaction may run again: also ReadConcernMajorityNotAvailableYet.
-_STATEMENT_CODES = RETRYABLE_CODES | {134}
+RETRYABLE_CODES = frozenset([6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436])
 #: Errors after which a driver may resume a change stream.
 RESUMABLE_CODES = frozenset([6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436])
 
@@ -71,7 +69,7 @@ def backoff_fields(services: Services) -> dict[str, Any]:
 def _label(command: Command, request: Request, code: int) -> str | None:
     """Return the label for an error code, or None."""
     ends = command.in_transaction is InTransaction.END
-    if request.body.get("autocommit") is False and (code in TRANSIENT_CODES or (code in _STATEMENT_CODES and not ends)):
+    if request.body.get("autocommit") is False and (code in TRANSIENT_CODES or (code in RETRYABLE_CODES and not ends)):
         return TRANSIENT
     if code in RETRYABLE_CODES and _is_retryable_write(command, request.body):
         return RETRYABLE

@@ -83,9 +83,9 @@ def test_a_block_or_an_error_concerns_every_command(raw: RawClient, fail: Fail) 
     assert "writeConcernError" not in on(raw, {"find": "c"})
 
 
-@pytest.mark.parametrize("code", [6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 64, 79, 100, 134])
+@pytest.mark.parametrize("code", [6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 64, 79, 100])
 def test_labels(raw: RawClient, fail: Fail, code: int) -> None:
     fail("insert", writeConcernError={"code": code})
-    labels = [] if code in (64, 79, 100, 134) else ["RetryableWriteError"]
+    labels = [] if code in (64, 79, 100) else ["RetryableWriteError"]
     assert on(raw, insert(**session())).get("errorLabels", []) == labels
     assert "errorLabels" not in on(raw, insert())

@@ -12,7 +12,6 @@ from secantus_server.clock import Clock
 from secantus_server.settings import Settings
 from secantus_server.system.conditions import Condition
 
-
 # The seconds after which the node that stepped down is elected again, unless it is frozen or was to step down for a shorter time. A replica
 # set of several members has a new primary after about that time.
 ELECTION_S = 1.0

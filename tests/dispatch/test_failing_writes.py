@@ -32,7 +32,8 @@ def _off(admin: Database) -> Iterator[None]:
 
 
 def numbered(db: Database, command: dict[str, Any]) -> dict[str, Any]:
-    return {**command, "lsid": {"id": Binary(uuid.uuid4().bytes, 4)}, "txnNumber": Int64(1), "$db": db.name}
+    where: dict[str, Any] = {"$db": "admin", "nsInfo": [{"ns": f"{db.name}.c"}]} if "bulkWrite" in command else {"$db": db.name}
+    return {**command, "lsid": {"id": Binary(uuid.uuid4().bytes, 4)}, "txnNumber": Int64(1), **where}
 
 
 def is_lost(server: SecantusDBServer, command: dict[str, Any]) -> bool:
@@ -54,6 +55,9 @@ WRITES = [
     {"delete": "c", "deletes": [{"q": {"_id": 1}, "limit": 1}]},
     {"findAndModify": "c", "query": {"_id": 1}, "update": INC},
     {"findAndModify": "c", "query": {"_id": 1}, "remove": True},
+    {"bulkWrite": 1, "ops": [{"insert": 0, "document": {"_id": 2}}]},
+    {"bulkWrite": 1, "ops": [{"update": 0, "filter": {"_id": 1}, "updateMods": INC}]},
+    {"bulkWrite": 1, "ops": [{"delete": 0, "filter": {"_id": 1}}]},
 ]
 
 

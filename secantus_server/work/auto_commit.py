@@ -25,7 +25,7 @@ from secantus_server.errors import CommandError
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
-from secantus_server.work.retried import note_retried, chain_of, store_retried
+from secantus_server.work.retried import chain_of, note_retried, store_retried
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services

@@ -3,7 +3,7 @@
 https://www.mongodb.com/docs/manual/changeStreams/#resume-tokens
 
 A token holds the cluster time, the version 2, the kind of token, the number of the operation in its transaction, whether the event
-invalidates the stream, the collection's UUID, and the event's type and document key. A high-water mark stands before all events of its time.
+invalidates the stream, the collection's UUID, and the event's type and document key. A high-water mark precedes all events of its time.
 """
 
 from __future__ import annotations

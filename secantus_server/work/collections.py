@@ -48,7 +48,7 @@ def create_collection(
             return existing
         collection = new_collection(services, db, name, options)
         transaction.changes.save(collection)
-        transaction.log(Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options})))
+        transaction.log(created(collection))
         return collection
 
     return work.change_catalog(body, services.operations.check_waiting)
@@ -123,4 +123,18 @@ def _check_same(existing: Collection, options: dict[str, Any]) -> None:
 def drop_collection(transaction: CatalogTransaction, collection: Collection) -> None:
     """Stage the removal of a collection or view."""
     transaction.changes.remove(collection)
-    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
+    transaction.log(Entry(f"{collection.db}.$cmd", logged_uuid(collection), encode({"drop": collection.name})))
+
+
+def created(collection: Collection) -> Entry:
+    """Return the oplog entry of a new collection or view."""
+    command: dict[str, Any] = {"create": collection.name, **collection.options}
+    for index in collection.indexes:
+        if index.is_id:
+            command["idIndex"] = index.spec
+    return Entry(f"{collection.db}.$cmd", logged_uuid(collection), encode(command))
+
+
+def logged_uuid(collection: Collection) -> Binary | None:
+    """Return the UUID that the oplog shows: a view has none."""
+    return None if collection.is_view else collection.uuid

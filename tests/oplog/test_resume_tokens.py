@@ -53,9 +53,12 @@ def test_the_order_of_tokens_is_that_of_the_events() -> None:
 
 
 VALUES: list[Any] = [
-    MinKey(), UNDEFINED, None, float("nan"), float("-inf"), -(2.0**80), Int64(-(2**62)), -70000, -300.5, -300, -1.5, -1, -0.25, 0, 0.25, 1, 1.5,
-    Decimal128("1.75"), 127, 128, 300.5, Int64(2**40), 2.0**80, float("inf"), "", "\0", "a", "a\0", "ab", Symbol("b"), {}, {"a": 1}, {"a": "x"},
-    [], [1], [1, 2], Binary(b"", 0), Binary(b"ab", 0), Binary(b"x" * 300, 0), OID, False, True, Date(-5), Date(5), Timestamp(1, 2), Timestamp(2, 1),
+    MinKey(), UNDEFINED, None, float("nan"), float("-inf"), -(2.0**80), Int64(-(2**62)), -70000, -300.5, -300, -1.5, -1, -0.25, 0, 0.25, 1,
+    1.5,
+    Decimal128("1.75"), 127, 128, 300.5, Int64(2**40), 2.0**80, float("inf"), "", "\0", "a", "a\0", "ab", Symbol("b"), {}, {"a": 1},
+    {"a": "x"},
+    [], [1], [1, 2], Binary(b"", 0), Binary(b"ab", 0), Binary(b"x" * 300, 0), OID, False, True, Date(-5), Date(5), Timestamp(1, 2),
+    Timestamp(2, 1),
     Regex("a", ""), Regex("a", "i"), JavaScript("x", None), JavaScript("x", {"a": 1}), MaxKey(),
 ]  # fmt: skip
 

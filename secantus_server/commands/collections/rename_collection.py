@@ -17,7 +17,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import check_database_case, empty_collection, recall
+from secantus_server.work.collections import check_database_case, created, empty_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -145,5 +145,5 @@ def _move(request: Request, transaction: CatalogTransaction, collection: Collect
     transaction.changes.remove(collection)
     transaction.changes.save(moved)
     transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
-    transaction.log(Entry(f"{place.db}.$cmd", moved.uuid, encode({"create": place.name, **moved.options})))
+    transaction.log(created(moved))
     open_writer(services, transaction, moved, bypass_validation=True).copy_from(collection, request.operation.check)

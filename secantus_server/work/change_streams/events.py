@@ -135,7 +135,11 @@ class EventMaker:
     def _command_events(self, operation: Operation, db: str) -> Iterator[Event]:
         second = operation.fields.get("o2")
         change = command_event(db, decode(operation.fields["o"].data), None if second is None else decode(second.data))
-        if change is None or (change.expanded and not self._options.expanded) or not self._concerns(change):
+        if change is None:
+            return
+        # Only a view is dropped without a UUID.
+        of_view = change.kind == "drop" and "ui" not in operation.fields
+        if ((change.expanded or of_view) and not self._options.expanded) or not self._concerns(change):
             return
         details = change.details.get("operationDescription")
         identity = event_identity(operation.fields.get("ui"), change.kind, "operationDescription", details)

@@ -67,7 +67,8 @@ class ChangeStreamReader:
         """Return an iterator over the events that the present transaction sees, as BSON bytes.
 
         Raises:
-            CommandError: 280 if the token to resume after is not found, 286 if entries were removed before they were read, 47 for a missing image of a document, or an interruption.
+            CommandError: 280 if the token to resume after is not found, 286 if entries were removed before they were read, 47 for a missing
+                image of a document, or an interruption.
         """
         self.at_end = False
         if self._rows.position < self._services.oplog.trimmed_to:

@@ -113,7 +113,7 @@ def test_images_in_a_transaction(db: Database) -> None:
 
 
 def test_retryable_writes_show_no_session(db: Database) -> None:
-    command = {"insert": "c", "documents": [{"_id": 1}, {"_id": 2}], "txnNumber": Int64(1)}
+    command = {"insert": "c", "documents": [{"_id": 1}, {"_id": 2}], "txnNumber": Int64(1000)}
     with db.c.watch(max_await_time_ms=1) as stream:
         with db.client.start_session() as session:
             db.command(command, session=session)

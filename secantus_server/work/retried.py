@@ -35,8 +35,7 @@ def stage_retried(request: Request, transaction: Transaction, kind: str, result:
 def stage_executed(request: Request, transaction: Transaction, executed: Executed) -> None:
     """Stage the record of executed statements of a retryable write."""
     assert request.retry is not None, "only retryable writes are recorded"
-    assert request.session is not None, "a retryable write has a session"
-    transaction.retried = Retried(request.session, request.retry, executed)
+    transaction.retried = (request.retry, executed)
 
 
 def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> None:
@@ -47,10 +46,10 @@ def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> N
 
 def origin_of(retried: Retried) -> Origin:
     """Return what the oplog's entries say of a retryable write."""
-    write, executed = retried.write, retried.executed
+    write, executed = retried
     previous = write.last_time if write.executed else None
     stamp = 0 if previous is None else previous.time << 32 | previous.inc
-    return Origin(encoded_session(retried.session), write.number, executed.first, executed.last, stamp)
+    return Origin(encoded_session(write.session), write.number, executed.first, executed.last, stamp)
 
 
 def note_retried(services: Services, retried: Retried, stamp: int = 0) -> None:
@@ -59,8 +58,9 @@ def note_retried(services: Services, retried: Retried, stamp: int = 0) -> None:
     Arguments:
         stamp: the timestamp of the commit's last entry as a 64-bit number, 0 if unknown.
     """
-    write = retried.write
-    write.executed.append(retried.executed)
-    write.stored.add(retried.executed.first)
+    write, executed = retried
+    write.note(executed)
+    if not services.engine.in_memory:
+        write.stored.add(executed.first)
     write.last_time = make_timestamp(stamp >> 32, stamp & 0xFFFFFFFF) if stamp else services.oplog.newest
     write.last_ms = services.clock.now_ms()

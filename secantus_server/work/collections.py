@@ -48,7 +48,7 @@ def create_collection(
             return existing
         collection = new_collection(services, db, name, options)
         transaction.changes.save(collection)
-        transaction.log(created(collection))
+        transaction.log(Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options})))
         return collection
 
     return work.change_catalog(body, services.operations.check_waiting)
@@ -123,18 +123,6 @@ def _check_same(existing: Collection, options: dict[str, Any]) -> None:
 def drop_collection(transaction: CatalogTransaction, collection: Collection) -> None:
     """Stage the removal of a collection or view."""
     transaction.changes.remove(collection)
-    transaction.log(Entry(f"{collection.db}.$cmd", logged_uuid(collection), encode({"drop": collection.name})))
-
-
-def created(collection: Collection) -> Entry:
-    """Return the oplog entry of a new collection or view."""
-    command: dict[str, Any] = {"create": collection.name, **collection.options}
-    for index in collection.indexes:
-        if index.is_id:
-            command["idIndex"] = index.spec
-    return Entry(f"{collection.db}.$cmd", logged_uuid(collection), encode(command))
-
-
-def logged_uuid(collection: Collection) -> Binary | None:
-    """Return the UUID that the oplog shows: a view has none."""
-    return None if collection.is_view else collection.uuid
+    # The oplog shows no UUID of a view.
+    uuid = None if collection.is_view else collection.uuid
+    transaction.log(Entry(f"{collection.db}.$cmd", uuid, encode({"drop": collection.name})))

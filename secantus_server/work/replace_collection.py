@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from secantus_server.bson import encode
 from secantus_server.dispatch.names import check_new_collection_name
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
-from secantus_server.work.collections import check_database_case, created, drop_collection, empty_collection, new_collection, recall
+from secantus_server.oplog.oplog import Entry
+from secantus_server.work.collections import check_database_case, drop_collection, empty_collection, new_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -41,7 +43,7 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
             transaction.changes.removed.clear()
             transaction.log(Entry(f"{db}.$cmd", existing.uuid, encode({"drop": name})))
         transaction.changes.save(fresh)
-        transaction.log(created(fresh))
+        transaction.log(Entry(f"{db}.$cmd", fresh.uuid, encode({"create": name, **fresh.options})))
         writer = open_writer(services, transaction, fresh, bypass_validation=bypass_validation)
         for document in documents:
             check()

@@ -6,7 +6,7 @@ from typing import Any
 
 from bson.int64 import Int64
 
-from secantus_server.bson import encode, int_value
+from secantus_server.bson import int_value
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change
 from secantus_server.commands.collections.create_options import MAX_CAPPED_COUNT, MAX_CAPPED_SIZE, check_pre_images
@@ -20,7 +20,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import logged_uuid, recall
+from secantus_server.work.collections import recall
 from secantus_server.work.special_collections import check_buckets, check_expiry
 
 
@@ -67,8 +67,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
         _check_kind(collection, args)
         options = _view_options(request, collection, args) if collection.is_view else _options(collection, args)
         reply = _save(request, transaction, collection, options, args)
-        if not args["dryRun"]:
-            transaction.log(_entry(request, collection, reply))
+        transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, oplog_command(name, request.body)))
         return reply
 
     return request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])
@@ -160,15 +159,6 @@ def _change_expiry(options: dict[str, Any], seconds: int | str) -> None:
         options["expireAfterSeconds"] = Int64(seconds)
     elif seconds != "off":
         raise CommandError(72, f"Invalid string value for the 'clusteredIndex::expireAfterSeconds' option. Got: '{seconds}'")
-
-
-def _entry(request: Request, collection: Collection, reply: Reply) -> Entry:
-    """Return the oplog entry of a change, which also shows the options before it."""
-    before: dict[str, Any] = {"collectionOptions_old": {"uuid": collection.uuid, **collection.options}}
-    index_before = {name.removesuffix("_old"): value for name, value in reply.items() if name.endswith("_old")}
-    if index_before:
-        before["indexOptions_old"] = index_before
-    return Entry(f"{request.db}.$cmd", logged_uuid(collection), oplog_command(collection.name, request.body), encode(before))
 
 
 def _save(

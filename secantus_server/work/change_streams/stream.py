@@ -109,7 +109,7 @@ class ChangeStreamReader:
         if (fragment := fragment_of(self._resume, event.token)) is not None:
             self._resume, self._skipped_fragments = None, fragment + 1
             return False
-        if event.token.stamp == self._resume.stamp and event.token.index <= self._resume.index:
+        if event.token.stamp == self._resume.stamp and event.token.txn_index <= self._resume.txn_index:
             return True
         self._check_found(event)
         return False

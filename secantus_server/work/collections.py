@@ -158,4 +158,6 @@ def _check_same(existing: Collection, options: dict[str, Any]) -> None:
 def drop_collection(transaction: CatalogTransaction, collection: Collection) -> None:
     """Stage the removal of a collection or view."""
     transaction.changes.remove(collection)
-    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
+    # The oplog shows no UUID of a view.
+    uuid = None if collection.is_view else collection.uuid
+    transaction.log(Entry(f"{collection.db}.$cmd", uuid, encode({"drop": collection.name})))

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bson.binary import Binary
-from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import RawDocument, encode, make_timestamp
+from secantus_server.bson import make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
-from secantus_server.oplog._entries import append, append_changes, append_transaction, entries_of, transaction_operations
+from secantus_server.oplog._entries import Chain, append, append_changes, append_transaction, entries_of, transaction_operations
 from secantus_server.oplog.undone import UndoneTimes
 from secantus_server.oplog.write_signal import WriteSignal
 from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
@@ -27,14 +26,14 @@ MAX_ROWS = 50_000
 MAX_BYTES = 64 * 1024 * 1024
 # The byte limit of an in-memory store, where a change stream may fall behind by two documents of the largest size.
 MAX_BYTES_IN_MEMORY = 40 * 1024 * 1024
-
-
-# The maximum size of the operations in one `applyOps` entry.
-MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
 # The row of `meta` that says that entries were removed, so that the oldest entry is not the first one ever.
 TRIMMED = b"oplog.trimmed"
 # The row of `meta` with the newest time of a store whose newest entries a restore has removed.
 NEWEST = b"oplog.newest"
+
+
+# The maximum size of the operations in one `applyOps` entry.
+MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
 
 
 class Entry(NamedTuple):
@@ -61,14 +60,25 @@ class Origin(NamedTuple):
     Arguments:
         lsid: the session's id, a BSON document of `id` and `uid`.
         txn_number: the number of the transaction or write.
+        first: the id of the first statement of a retryable write.
+        last: the id of the last one; only inserts have several.
+        previous: the timestamp of the write's previous entry as a 64-bit number, 0 if there is none.
     """
 
     lsid: bytes
     txn_number: int
+    first: int = 0
+    last: int = 0
+    previous: int = 0
+
+    def fields(self) -> bytes:
+        """Return the encoded fields `lsid` and `txnNumber`."""
+        return b"\x03lsid\0" + self.lsid + b"\x12txnNumber\0" + self.txn_number.to_bytes(8, "little", signed=True)
 
 
-# A change of a document: "i", "u" or "d", and the new document, or the removed one for "d".
-Change = tuple[str, bytes]
+# A change of a document: "i", "u" or "d", and the new document, or the removed one for "d". It may continue with the entry's `o` (a diff
+# for an update), and with the document before the change, where that is to be kept.
+Change = tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, bytes, bytes, bytes]
 # What every entry says of its collection, a BSON document of its `ns` and `ui`, and what happened to its documents.
 Writes = tuple[bytes, list[Change]]
 
@@ -170,12 +180,16 @@ class Oplog:
         entries.close()
         return self.newest if newest is None else Timestamp(*_last_of(*newest))
 
-    def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes]) -> None:
+    def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin | None = None) -> int:
         """Write entries and commit the unit's transaction.
 
         Arguments:
             entries: changes of collections; they precede the changes of documents.
             writes: the changes of documents, by collection.
+            origin: the retryable write that made the changes, or None.
+
+        Returns:
+            the timestamp of the last entry as a 64-bit number, 0 if there is none.
 
         Raises:
             WriteConflict: another transaction wrote the same key; nothing was written.
@@ -186,7 +200,8 @@ class Oplog:
         if not self._enabled or not count:
             unit.commit()
             self.signal.publish(entries, writes)
-            return
+            return 0
+        chain = None if origin is None else Chain(origin.fields(), origin.first, origin.last, origin.previous)
         with self._lock:
             now_ms = self._clock.now_ms()
             seconds, increment = self._next(now_ms)
@@ -197,11 +212,12 @@ class Oplog:
             written = 0
             for identity, changes in writes:
                 if changes:
-                    written += append_changes(unit, identity, changes, stamp, now_ms)
+                    written += append_changes(unit, identity, changes, stamp, now_ms, chain)
                     stamp += len(changes)
             unit.commit()
             self.signal.publish(entries, writes)
             self._advance(seconds, increment + count - 1, written)
+        return stamp - 1
 
     def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin) -> None:
         """Write a multi-document transaction as `applyOps` entries and commit it.
@@ -223,7 +239,7 @@ class Oplog:
         if not parts:
             unit.commit()
             return
-        fields = encode({"lsid": RawDocument(origin.lsid), "txnNumber": Int64(origin.txn_number)})
+        fields = origin.fields()
         with self._lock:
             now_ms = self._clock.now_ms()
             seconds, increment = self._next(now_ms)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from bson.binary import Binary
 
+from secantus_server.bson import encode
 from secantus_server.clock import Clock
 from secantus_server.errors import CommandError
 from secantus_server.sessions.retryable import RetryableWrite, RetryLog
@@ -32,6 +33,15 @@ def session_document(session: bytes) -> dict[str, Any]:
         session: the bytes of its UUID.
     """
     return {"id": Binary(session, 4), "uid": Binary(NOBODY, 0)}
+
+
+def encoded_session(session: bytes) -> bytes:
+    """Return the document of `session_document` as BSON bytes."""
+    return _BEFORE_ID + session + _AFTER_ID
+
+
+_ANY = bytes(range(16))
+_BEFORE_ID, _AFTER_ID = encode(session_document(_ANY)).split(_ANY)
 
 
 class SessionRegistry:

@@ -41,6 +41,7 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
             fresh = empty_collection(services, db, name, existing.options, [index.spec for index in existing.indexes])
             drop_collection(transaction, existing)
             transaction.changes.removed.clear()
+            transaction.log(Entry(f"{db}.$cmd", existing.uuid, encode({"drop": name})))
         transaction.changes.save(fresh)
         transaction.log(Entry(f"{db}.$cmd", fresh.uuid, encode({"create": name, **fresh.options})))
         writer = open_writer(services, transaction, fresh, bypass_validation=bypass_validation)

@@ -230,7 +230,7 @@ def change_documents(writer: Writer, statement: UpdateStatement, documents: list
         new = apply(document, array_index=locate(document)) if locate else apply(document)
         matched += 1
         if new is not document:
-            writer.update(document, new, record_id)
+            writer.update(document, new, record_id, changes.entry(document, new))
             modified += 1
     return UpdateOutcome(matched, modified)
 

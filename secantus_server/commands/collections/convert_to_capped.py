@@ -35,6 +35,7 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     def body(transaction: CatalogTransaction) -> None:
         collection = _source(transaction, request.db, name)
         transaction.changes.remove(collection)
+        transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, encode({"drop": name})))
         _copy(request, transaction, collection, name, size)
 
     request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])

@@ -197,7 +197,9 @@ class Oplog:
             return self.newest
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._next(now_ms)
+            seconds, increment = self.seconds, self._increment + 1
+            if now_ms // 1000 > seconds:
+                seconds, increment = self._next(now_ms)
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)

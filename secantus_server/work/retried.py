@@ -30,7 +30,7 @@ def stage_retried(request: Request, transaction: Transaction, kind: str, result:
     """
     if request.retry is not None:
         statement = request.statement_id(request.statement)
-        stage_executed(request, transaction, Executed(kind, statement, statement, result))
+        transaction.retried = (request.retry, Executed(kind, statement, statement, result))
 
 
 def stage_executed(request: Request, transaction: Transaction, executed: Executed) -> None:

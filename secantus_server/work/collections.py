@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bson.binary import Binary
+from bson.int64 import Int64
 
 from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
@@ -48,7 +49,7 @@ def create_collection(
             return existing
         collection = new_collection(services, db, name, options)
         transaction.changes.save(collection)
-        transaction.log(Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options})))
+        log_created(transaction, collection)
         return collection
 
     return work.change_catalog(body, services.operations.check_waiting)
@@ -123,4 +124,19 @@ def _check_same(existing: Collection, options: dict[str, Any]) -> None:
 def drop_collection(transaction: CatalogTransaction, collection: Collection) -> None:
     """Stage the removal of a collection or view."""
     transaction.changes.remove(collection)
-    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
+    log_dropped(transaction, collection)
+
+
+def log_created(transaction: CatalogTransaction, collection: Collection) -> None:
+    """Log the creation of a collection or view: its options, and the index on `_id` that comes with it."""
+    created: dict[str, Any] = {"create": collection.name, **collection.options}
+    if not collection.is_view and not collection.is_clustered:
+        created["idIndex"] = collection.indexes[0].spec
+    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode(created)))
+
+
+def log_dropped(transaction: CatalogTransaction, collection: Collection) -> None:
+    """Log the removal of a collection with the number of its documents, or of a view."""
+    count = None if collection.is_view else collection.document_count.value
+    removed = None if count is None else encode({"numRecords": Int64(count)})
+    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name}), removed))

@@ -17,7 +17,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import check_database_case, empty_collection, recall
+from secantus_server.work.collections import check_database_case, empty_collection, log_created, log_dropped, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -131,7 +131,7 @@ def _rename(transaction: CatalogTransaction, collection: Collection, place: _Pla
     renamed.take_count_of(collection)
     transaction.changes.remove_row(collection)
     transaction.changes.save(renamed)
-    entry: dict[str, Any] = {"renameCollection": collection.namespace, "to": str(place)}
+    entry: dict[str, Any] = {"renameCollection": collection.namespace, "to": str(place), "stayTemp": False}
     if dropped is not None:
         entry["dropTarget"] = dropped
     transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode(entry)))
@@ -144,8 +144,8 @@ def _move(request: Request, transaction: CatalogTransaction, collection: Collect
     moved = empty_collection(services, place.db, place.name, collection.options, specs)
     transaction.changes.remove(collection)
     transaction.changes.save(moved)
-    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
+    log_dropped(transaction, collection)
     if dropped is not None:
         transaction.log(Entry(f"{place.db}.$cmd", dropped, encode({"drop": place.name})))
-    transaction.log(Entry(f"{place.db}.$cmd", moved.uuid, encode({"create": place.name, **moved.options})))
+    log_created(transaction, moved)
     open_writer(services, transaction, moved, bypass_validation=True).copy_from(collection, request.operation.check)

@@ -146,6 +146,7 @@ def test_expanded_events(db: Database) -> None:
         "_id", "operationType", "clusterTime", "collectionUUID", "wallTime", "ns", "operationDescription",
     ]  # fmt: skip
     assert events["modify"]["operationDescription"] == {"index": {"name": "a_1", "hidden": True}}
+    assert events["modify"]["stateBeforeChange"]["indexOptions"] == {"hidden": False}
     uuids = {name: event.get("collectionUUID") for name, event in events.items()}
     assert uuids["insert"] == uuids["drop"] != uuids["createview"]
 
@@ -245,3 +246,48 @@ def test_ids_of_every_type(db: Database, value: Any) -> None:
         assert inserted["documentKey"] == deleted["documentKey"] == {"_id": value}
         with db.c.watch(max_await_time_ms=1, resume_after=inserted["_id"]) as resumed:
             assert taken(resumed) == [deleted]
+
+
+def test_the_entries_of_commands(client: MongoClient, db: Database) -> None:
+    db.create_collection("c", capped=True, size=4096)
+    uuid = db.command("listCollections", filter={"name": "c"})["cursor"]["firstBatch"][0]["info"]["uuid"]
+    db.c.create_index("a", expireAfterSeconds=5)
+    db.c.insert_many([{}, {}])
+    db.command("collMod", "c", index={"keyPattern": {"a": 1}, "expireAfterSeconds": 6})
+    db.command("collMod", "c", cappedSize=8192)
+    db.c.drop_index("a_1")
+    db.c.rename("d")
+    db.d.drop()
+    entries = list(client.local["oplog.rs"].find({"op": "c", "ns": f"{db.name}.$cmd"}))
+    assert {entry["ui"] for entry in entries} == {uuid}
+    options = {"uuid": uuid, "capped": True, "size": 4096}
+    assert [(entry["o"], entry.get("o2")) for entry in entries] == [
+        ({"create": "c", "capped": True, "size": 4096, "idIndex": {"v": 2, "key": {"_id": 1}, "name": "_id_"}}, None),
+        ({"createIndexes": "c", "v": 2, "key": {"a": 1}, "name": "a_1", "expireAfterSeconds": 5}, None),
+        (
+            {"collMod": "c", "index": {"name": "a_1", "expireAfterSeconds": 6}},
+            {"collectionOptions_old": options, "indexOptions_old": {"expireAfterSeconds": 5}},
+        ),
+        ({"collMod": "c", "cappedSize": 8192}, {"collectionOptions_old": options}),
+        ({"dropIndexes": "c", "index": "a_1"}, {"v": 2, "key": {"a": 1}, "name": "a_1", "expireAfterSeconds": 6}),
+        ({"renameCollection": f"{db.name}.c", "to": f"{db.name}.d", "stayTemp": False}, None),
+        ({"drop": "d"}, {"numRecords": 2}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "has_index"), [({}, True), ({"clusteredIndex": {"key": {"_id": 1}, "unique": True}}, False), ({"viewOn": "x"}, False)]
+)
+def test_the_id_index_of_a_new_collection(db: Database, options: dict[str, Any], has_index: bool) -> None:
+    with db.watch(max_await_time_ms=1, show_expanded_events=True) as stream:
+        db.create_collection("c", **options)
+        [event] = taken(stream)
+    assert ("idIndex" in event["operationDescription"]) == has_index
+
+
+def test_out_replaces_a_collection(db: Database) -> None:
+    db.source.insert_one({"_id": 1})
+    db.c.insert_one({"_id": 2})
+    with db.watch(max_await_time_ms=1) as stream:
+        db.source.aggregate([{"$out": "c"}])
+        assert kinds(stream) == ["drop", "insert"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bson.timestamp import Timestamp
@@ -96,6 +96,12 @@ class Request:
         if self._now is None:
             self._now = Date(self.services.clock.now_ms())
         return self._now
+
+    def in_database(self, db: str) -> Request:
+        """Return a copy that runs against a database, in the same unit of work."""
+        copy = replace(self, db=db)
+        copy.work = self.work
+        return copy
 
     def forget_cluster_time(self) -> None:
         """Make the next context read the cluster time again: each operation of a bulkWrite has its own."""

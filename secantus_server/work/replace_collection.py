@@ -5,7 +5,7 @@ from __future__ import annotations
 from secantus_server.dispatch.names import check_new_collection_name
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
-from secantus_server.work.collections import check_database_case, drop_collection, empty_collection, log_created, new_collection, recall
+from secantus_server.work.collections import check_database_case, empty_collection, log_creation, new_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -37,10 +37,10 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
             fresh = new_collection(services, db, name, {})
         else:
             fresh = empty_collection(services, db, name, existing.options, [index.spec for index in existing.indexes])
-            drop_collection(transaction, existing)
+            transaction.changes.remove(existing)
             transaction.changes.removed.clear()
         transaction.changes.save(fresh)
-        log_created(transaction, fresh)
+        log_creation(transaction, fresh, replaced=None if existing is None else existing.uuid)
         writer = open_writer(services, transaction, fresh, bypass_validation=bypass_validation)
         for document in documents:
             check()

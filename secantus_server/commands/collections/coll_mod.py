@@ -8,7 +8,7 @@ from bson.int64 import Int64
 
 from secantus_server.bson import int_value
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.collections.coll_mod_index import change_index, oplog_entry, parse_change
+from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change, state_before
 from secantus_server.commands.collections.create_options import MAX_CAPPED_COUNT, MAX_CAPPED_SIZE, check_pre_images
 from secantus_server.commands.collections.validator_options import check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
@@ -19,6 +19,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
+from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
 from secantus_server.work.special_collections import check_buckets, check_expiry
 
@@ -65,7 +66,9 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
             raise CommandError(26, f"ns does not exist: {request.db}.{name}")
         _check_kind(collection, args)
         options = _view_options(request, collection, args) if collection.is_view else _options(collection, args)
-        return _save(request, transaction, collection, options, args)
+        reply = _save(request, transaction, collection, options, args)
+        transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, oplog_command(name, request.body), state_before(collection, args)))
+        return reply
 
     return request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])
 
@@ -162,11 +165,10 @@ def _save(
     request: Request, transaction: CatalogTransaction, collection: Collection, options: dict[str, Any], args: dict[str, Any]
 ) -> Reply:
     reply: Reply = {}
-    indexes, old = collection.indexes, None
+    indexes = collection.indexes
     if args["index"] is not None:
         old, new, reply = change_index(request, transaction, collection, args["index"], dry_run=args["dryRun"])
         if old is not None and new is not None:
             indexes = [new if index is old else index for index in indexes]
     transaction.changes.save(collection.replaced(options=options, indexes=indexes))
-    transaction.log(oplog_entry(collection, request.body, old, reply))
     return reply

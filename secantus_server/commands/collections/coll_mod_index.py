@@ -22,7 +22,6 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
 from secantus_server.index.spec import MAX_EXPIRE_S
-from secantus_server.oplog.oplog import Entry
 
 ARGUMENTS = a.Arguments(
     "collMod.index",
@@ -182,18 +181,19 @@ def _check_duplicates(request: Request, transaction: CatalogTransaction, collect
                            info={"violations": violations})  # fmt: skip
 
 
-def oplog_entry(collection: Collection, body: dict[str, Any], index: Index | None, reply: Reply) -> Entry:
-    """Return the oplog entry of a collMod.
+def oplog_command(name: str, body: dict[str, Any]) -> bytes:
+    """Return the oplog entry's object for a collMod."""
+    return encode({"collMod": name, **{key: value for key, value in body.items() if key not in a.GENERIC and key != "collMod"}})
+
+
+def state_before(collection: Collection, args: dict[str, Any]) -> bytes:
+    """Return the oplog entry's `o2` for a collMod: the options of the collection and of the index before it.
 
     Arguments:
-        collection: the collection before the change.
-        body: the command.
-        index: the index that it names, before the change; None if it names none, or changes nothing of it.
-        reply: says what the index had before.
+        args: the parsed arguments of the command.
     """
-    o = {key: value for key, value in body.items() if key not in a.GENERIC and key != "collMod"}
     o2: dict[str, Any] = {"collectionOptions_old": {"uuid": collection.uuid, **collection.options}}
-    if index is not None:
-        o["index"] = {"name": index.name, **{key: value for key, value in body["index"].items() if key in _CHANGES}}
-        o2["indexOptions_old"] = {name: reply[f"{name}_old"] for name in _CHANGES if f"{name}_old" in reply}
-    return Entry(f"{collection.db}.$cmd", collection.uuid, encode({"collMod": collection.name, **o}), encode(o2))
+    if args["index"] is not None:
+        spec = _find(collection, args["index"]).spec
+        o2["indexOptions_old"] = {name: spec[name] for name in _CHANGES if name in spec}
+    return encode(o2)

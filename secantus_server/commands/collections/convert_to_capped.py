@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.binary import Binary
+
 from secantus_server.bson import int_value
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
@@ -18,7 +20,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
-from secantus_server.work.collections import drop_collection, log_created, new_collection, recall
+from secantus_server.work.collections import log_creation, new_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -33,8 +35,8 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
 
     def body(transaction: CatalogTransaction) -> None:
         collection = _source(transaction, request.db, name)
-        drop_collection(transaction, collection)
-        _copy(request, transaction, collection, name, size)
+        transaction.changes.remove(collection)
+        _copy(request, transaction, collection, name, size, replaced=collection.uuid)
 
     request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])
     return {}
@@ -100,11 +102,17 @@ def _source(transaction: CatalogTransaction, db: str, name: str) -> Collection:
     return collection
 
 
-def _copy(request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int) -> None:
-    """Create the capped collection and copy the documents, oldest first, so that the cap removes the oldest."""
+def _copy(
+    request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int, replaced: Binary | None = None
+) -> None:
+    """Create the capped collection and copy the documents, oldest first, so that the cap removes the oldest.
+
+    Arguments:
+        replaced: the UUID of the collection that it replaces, or None.
+    """
     services = request.services
     options = {"capped": True, "size": int_value(size)}
     capped = new_collection(services, request.db, name, options)
     transaction.changes.save(capped)
-    log_created(transaction, capped)
+    log_creation(transaction, capped, replaced=replaced)
     open_writer(services, transaction, capped, bypass_validation=True).copy_from(collection, request.operation.check)

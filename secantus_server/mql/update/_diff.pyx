@@ -1,288 +1,237 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The difference between a document and its updated version, as the oplog keeps it: `{$v: 2, diff: {...}}`.
+"""The oplog's form of an update: a `$v: 2` diff of the old and the new document; compiled because it runs once per updated document.
 
-A diff of a document is `{d: {removed: false}, u: {updated: value}, i: {inserted: value}, s<field>: {diff of the field}}`; one of an array
-is `{a: true, l: new length, u<index>: value, s<index>: {diff of the element}}`. Every section is optional.
+An update by operators says which paths it names, and its diff has the values at these paths: `{$set: {a: {b: 1}}}` changes `a`, whatever
+`a` was. A pipeline names no paths, and its diff is the smallest that describes the change.
 
-https://www.mongodb.com/docs/manual/reference/change-events/update/#behavior
+A diff is a document of the sections `d` (removed fields), `u` (new values), `i` (new fields, in the order in which they are appended) and
+`s<field>` (the diff of an embedded document or array). The diff of an array is `a: true`, the new length `l` if it became shorter, and
+`u<index>` and `s<index>`.
+
+https://www.mongodb.com/docs/manual/reference/change-events/update/
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer
-from secantus_server.bson._raw cimport Element, document_length, first_element, next_element
+from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
 from secantus_server.mql.update._nodes cimport ArrayNode, Leaf, Node, ObjectNode, State
 
 cdef enum:
     DOCUMENT = 3
     ARRAY = 4
-    BOOLEAN = 8
-    INT32 = 16
-    # Nodes with so many fields are compared without an allocation.
-    FEW = 8
-    # The size, beside the diff itself, up to which a diff is better than the whole document.
-    OVERHEAD = 15
-
-# How a field changed.
-cdef enum:
-    SAME
-    REMOVED
-    UPDATED
-    INSERTED
-    NESTED
-    APPENDED
-
-cdef struct Field:
-    Element old
-    Element new
-    bint was
-    bint has_new
-    int kind
 
 
-cdef bint same_value(const Element* a, const Element* b) noexcept nogil:
-    return a.type == b.type and a.value_len == b.value_len and memcmp(a.value, b.value, a.value_len) == 0
+cdef inline bint same_value(const Element* first, const Element* second) noexcept:
+    return (
+        first.type == second.type and first.value_len == second.value_len and memcmp(first.value, second.value, first.value_len) == 0
+    )
 
 
-cdef bint both_nested(const Element* a, const Element* b) noexcept nogil:
-    """Return whether both are documents or both are arrays."""
-    return a.type == b.type and (a.type == DOCUMENT or a.type == ARRAY)
+cdef class Sections:
+    """The sections of one level of a diff; each is created when it gets its first field."""
+
+    cdef Writer removed
+    cdef Writer updated
+    cdef Writer inserted
+    cdef Writer nested
+
+    cdef int remove(self, const char* name, size_t name_len) except -1:
+        if self.removed is None:
+            self.removed = Writer.__new__(Writer)
+        self.removed.put_name(8, name, name_len)
+        return self.removed.put_byte(0)
+
+    cdef int update(self, const Element* element) except -1:
+        if self.updated is None:
+            self.updated = Writer.__new__(Writer)
+        return self.updated.put_raw_element(element)
+
+    cdef int insert(self, const Element* element) except -1:
+        if self.inserted is None:
+            self.inserted = Writer.__new__(Writer)
+        return self.inserted.put_raw_element(element)
+
+    cdef int nest(self, const char* name, size_t name_len, Writer diff) except -1:
+        """Add the diff of an embedded document or array."""
+        if self.nested is None:
+            self.nested = Writer.__new__(Writer)
+        return put_prefixed(self.nested, DOCUMENT, b"s", name, name_len, diff.buffer, diff.size)
+
+    cdef int finish(self, Writer out) except -1:
+        """Append the diff, a document, to `out`."""
+        cdef size_t mark = out.open()
+        put_section(out, b"d", self.removed)
+        put_section(out, b"u", self.updated)
+        put_section(out, b"i", self.inserted)
+        if self.nested is not None:
+            out.put_bytes(self.nested.buffer, self.nested.size)
+        return out.close(mark)
 
 
-cdef int put_prefixed(Writer out, uint8_t type, uint8_t prefix, const char* name, size_t name_len) except -1:
-    """Write the type and the name of a field whose name has a one-letter prefix."""
+cdef int put_section(Writer out, const char* name, Writer fields) except -1:
+    cdef size_t mark
+    if fields is None:
+        return 0
+    out.put_name(DOCUMENT, name, 1)
+    mark = out.open()
+    out.put_bytes(fields.buffer, fields.size)
+    return out.close(mark)
+
+
+cdef int put_prefixed(
+    Writer out, uint8_t type, const char* prefix, const char* name, size_t name_len, const void* value, size_t value_len
+) except -1:
+    """Append an element whose name is the given one after a letter."""
     out.put_byte(type)
-    out.put_byte(prefix)
+    out.put_bytes(prefix, 1)
     out.put_bytes(name, name_len)
-    return out.put_byte(0)
-
-
-cdef int put_named(Writer out, const Element* element) except -1:
-    out.put_name(element.type, element.name, element.name_len)
-    return out.put_bytes(element.value, element.value_len)
-
-
-cdef int put_element(Writer out, const Element* element) except -1:
-    """Write the new value of an array's element."""
-    put_prefixed(out, element.type, b"u", element.name, element.name_len)
-    return out.put_bytes(element.value, element.value_len)
-
-
-cdef int put_array_mark(Writer out) except -1:
-    out.put_name(BOOLEAN, "a", 1)
-    return out.put_byte(1)
-
-
-cdef int put_removed(Writer out, const Element* element) except -1:
-    out.put_name(BOOLEAN, element.name, element.name_len)
-    return out.put_byte(0)
-
-
-# The diff of an operator update: only the paths that it names are compared.
+    out.put_byte(0)
+    return out.put_bytes(value, value_len)
 
 
 def update_entry(ObjectNode root not None, State state not None, bytes old not None, bytes new not None):
-    """Return the `o` of the oplog entry of an operator update, as BSON bytes; a value at the end of a path that it names is shown whole.
+    """Return the `o` of the oplog entry of an update by operators, as BSON bytes.
 
     Arguments:
-        root: the root of the update's tree.
-        state: the tree's state after the application to the old document.
-        old: the document.
-        new: the document after the update.
+        root: the tree of the update's operators.
+        state: the state in which the tree was applied to the old document.
     """
     cdef Writer out = Writer.__new__(Writer)
-    cdef size_t mark = begin(out)
-    put_fields(root, <const uint8_t*>PyBytes_AS_STRING(old), <const uint8_t*>PyBytes_AS_STRING(new), out, state)
+    cdef size_t mark = out.open()
+    out.put_name(16, "$v", 2)
+    out.put_int32(2)
+    out.put_name(DOCUMENT, "diff", 4)
+    diff_fields(root, <const uint8_t*>PyBytes_AS_STRING(old), <const uint8_t*>PyBytes_AS_STRING(new), state, out)
     out.close(mark)
     return out.finish()
 
 
-cdef size_t begin(Writer out) except? 0:
-    """Open the entry's `o` up to the diff, which follows."""
+cdef int diff_fields(ObjectNode node, const uint8_t* old, const uint8_t* new, State state, Writer out) except -1:
+    """Append the diff of a document at the paths that a node names."""
+    cdef Sections sections
+    cdef Element before
+    cdef Element after
+    cdef bint had, has
+    cdef Py_ssize_t i
+    cdef Writer inner
+    node = node.resolve(state)
+    if node.count == 1 and isinstance(node.nodes[0], Leaf) and not (<Leaf>node.nodes[0]).appends:
+        return diff_only(node.starts[0], node.lengths[0], old, new, out)
+    sections = Sections.__new__(Sections)
+    for i in range(node.count):
+        had = find_field(old, node.starts[i], node.lengths[i], &before)
+        has = find_field(new, node.starts[i], node.lengths[i], &after)
+        if not has:
+            if had:
+                sections.remove(node.starts[i], node.lengths[i])
+        elif not had:
+            sections.insert(&after)
+        elif not same_value(&before, &after):
+            inner = diff_below(<Node>node.nodes[i], &before, &after, state)
+            if inner is None:
+                sections.update(&after)
+            else:
+                sections.nest(node.starts[i], node.lengths[i], inner)
+    return sections.finish(out)
+
+
+cdef int diff_only(const char* name, uint32_t name_len, const uint8_t* old, const uint8_t* new, Writer out) except -1:
+    """Append the diff of a document of which one field changed."""
+    cdef Element before
+    cdef Element after
+    cdef bint has = find_field(new, name, name_len, &after)
     cdef size_t mark = out.open()
-    out.put_name(INT32, "$v", 2)
-    out.put_int32(2)
-    out.put_name(DOCUMENT, "diff", 4)
+    cdef size_t section
+    out.put_name(DOCUMENT, (b"u" if find_field(old, name, name_len, &before) else b"i") if has else b"d", 1)
+    section = out.open()
+    if has:
+        out.put_raw_element(&after)
+    else:
+        out.put_name(8, name, name_len)
+        out.put_byte(0)
+    out.close(section)
+    return out.close(mark)
+
+
+cdef Writer diff_below(Node node, const Element* before, const Element* after, State state):
+    """Return the diff of a changed value at the paths below its own; None if the value is the change itself."""
+    cdef Writer out
+    if before.type != after.type or (after.type != DOCUMENT and after.type != ARRAY):
+        return None
+    if isinstance(node, Leaf):
+        return appended(before, after) if (<Leaf>node).appends and after.type == ARRAY else None
+    out = Writer.__new__(Writer)
+    if after.type == ARRAY:
+        diff_elements(node, before.value, after.value, state, out)
+    else:
+        diff_fields(node, before.value, after.value, state, out)
+    return out
+
+
+cdef Writer appended(const Element* before, const Element* after):
+    """Return the diff of an array to which elements were appended; None if it was empty, or changed otherwise."""
+    cdef Writer out
+    cdef size_t mark
+    cdef Element element
+    cdef const uint8_t* cursor
+    cdef uint32_t kept = before.value_len - 5
+    if kept == 0 or after.value_len <= before.value_len or memcmp(before.value + 4, after.value + 4, kept):
+        return None
+    out = Writer.__new__(Writer)
+    mark = open_array(out)
+    cursor = after.value + 4 + kept
+    while next_element(&cursor, &element):
+        put_prefixed(out, element.type, b"u", element.name, element.name_len, element.value, element.value_len)
+    out.close(mark)
+    return out
+
+
+cdef size_t open_array(Writer out) except? 0:
+    """Begin the diff of an array."""
+    cdef size_t mark = out.open()
+    out.put_name(8, "a", 1)
+    out.put_byte(1)
     return mark
 
 
-cdef int put_fields(ObjectNode node, const uint8_t* old, const uint8_t* new, Writer out, State state) except -1:
-    """Write the diff of a document; return 1 if something changed."""
-    cdef Field[FEW] few
-    cdef Field* fields = few
-    node = node.resolve(state)
-    if node.count > FEW:
-        fields = <Field*>PyMem_Malloc(node.count * sizeof(Field))
-        if fields == NULL:
-            raise MemoryError
-    try:
-        read_fields(node, old, new, fields)
-        return put_sections(node, fields, out, state)
-    finally:
-        if fields != few:
-            PyMem_Free(fields)
-
-
-cdef int read_fields(ObjectNode node, const uint8_t* old, const uint8_t* new, Field* fields) except -1:
-    """Read both versions of the fields that a node names."""
-    cdef Py_ssize_t i, left
-    cdef Element element
-    cdef const uint8_t* cursor
-    for i in range(node.count):
-        fields[i].was = fields[i].has_new = False
-    left = node.count
-    cursor = first_element(old)
-    while left and next_element(&cursor, &element):
-        i = node.find(element.name, element.name_len)
-        if i >= 0 and not fields[i].was:
-            fields[i].old, fields[i].was = element, True
-            left -= 1
-    left = node.count
-    cursor = first_element(new)
-    while left and next_element(&cursor, &element):
-        i = node.find(element.name, element.name_len)
-        if i >= 0 and not fields[i].has_new:
-            fields[i].new, fields[i].has_new = element, True
-            left -= 1
-    for i in range(node.count):
-        fields[i].kind = kind_of(<Node>node.nodes[i], &fields[i])
-    return 0
-
-
-cdef int kind_of(Node node, const Field* field) except -1:
-    if not field.was:
-        return INSERTED if field.has_new else SAME
-    if not field.has_new:
-        return REMOVED
-    if same_value(&field.old, &field.new):
-        return SAME
-    if isinstance(node, Leaf):
-        return APPENDED if (<Leaf>node).appends and is_extended(&field.old, &field.new) else UPDATED
-    return NESTED if both_nested(&field.old, &field.new) else UPDATED
-
-
-cdef bint is_extended(const Element* old, const Element* new) noexcept nogil:
-    """Return whether the new array consists of the elements of the old one, of which there are some, and more after them."""
-    cdef uint8_t empty = 5
-    return (
-        old.type == ARRAY
-        and new.type == ARRAY
-        and empty < old.value_len < new.value_len
-        and memcmp(old.value + 4, new.value + 4, old.value_len - 5) == 0
-    )
-
-
-cdef int put_sections(ObjectNode node, Field* fields, Writer out, State state) except -1:
-    cdef size_t mark = out.open()
+cdef int diff_elements(Node node, const uint8_t* old, const uint8_t* new, State state, Writer out) except -1:
+    """Append the diff of an array at the elements that a node names. Such updates never shorten the array."""
+    cdef Element before
+    cdef Element after
+    cdef const uint8_t* olds = first_element(old)
+    cdef const uint8_t* news = first_element(new)
+    cdef ObjectNode named = None
+    cdef Node chosen
+    cdef bint had = True
     cdef Py_ssize_t i
-    cdef int changed = put_section(node, fields, REMOVED, "d", out)
-    changed |= put_section(node, fields, UPDATED, "u", out)
-    changed |= put_section(node, fields, INSERTED, "i", out)
-    for i in range(node.count):
-        if fields[i].kind == NESTED:
-            changed |= put_nested(<Node>node.nodes[i], &fields[i].old, &fields[i].new, out, state)
-        elif fields[i].kind == APPENDED:
-            changed |= put_appended(&fields[i].old, &fields[i].new, out)
-    out.close(mark)
-    return changed
-
-
-cdef int put_section(ObjectNode node, const Field* fields, int kind, const char* name, Writer out) except -1:
-    """Write the fields of one kind in a document of this name; return 1 if there are any."""
-    cdef Py_ssize_t i
-    cdef size_t mark = 0
-    cdef bint opened = False
-    for i in range(node.count):
-        if fields[i].kind != kind:
+    cdef size_t mark = open_array(out)
+    if isinstance(node, ObjectNode):
+        named = (<ObjectNode>node).resolve(state)
+    while next_element(&news, &after):
+        had = had and next_element(&olds, &before)
+        if had and same_value(&before, &after):
             continue
-        if not opened:
-            out.put_name(DOCUMENT, name, 1)
-            mark = out.open()
-            opened = True
-        if kind == REMOVED:
-            put_removed(out, &fields[i].old)
-        else:
-            put_named(out, &fields[i].new)
-    if opened:
-        out.close(mark)
-    return opened
+        if named is not None:
+            # An element that is not named is a null that fills a gap; the element after the gap implies it.
+            i = named.find(after.name, after.name_len)
+            if i >= 0:
+                diff_element(<Node>named.nodes[i], &before if had else NULL, &after, state, out)
+        elif had:
+            chosen = (<ArrayNode>node).choose(&before, "")
+            assert chosen is not None, "only a chosen element changes"
+            diff_element(chosen, &before, &after, state, out)
+    return out.close(mark)
 
 
-cdef int put_nested(Node node, const Element* old, const Element* new, Writer out, State state) except -1:
-    """Write the diff of a nested document or array as a field `s<name>`; return 1 if something changed."""
-    cdef size_t start = out.size
-    cdef int changed
-    put_prefixed(out, DOCUMENT, b"s", new.name, new.name_len)
-    if new.type == ARRAY:
-        changed = put_elements(node, old.value, new.value, out, state)
-    else:
-        changed = put_fields(node, old.value, new.value, out, state)
-    if not changed:
-        out.size = start
-    return changed
-
-
-cdef int put_appended(const Element* old, const Element* new, Writer out) except -1:
-    """Write the elements that were appended to an array."""
-    cdef Element element
-    cdef const uint8_t* cursor = new.value + old.value_len - 1
-    cdef size_t mark
-    put_prefixed(out, DOCUMENT, b"s", new.name, new.name_len)
-    mark = out.open()
-    put_array_mark(out)
-    while next_element(&cursor, &element):
-        put_element(out, &element)
-    out.close(mark)
-    return 1
-
-
-cdef int put_elements(Node node, const uint8_t* old, const uint8_t* new, Writer out, State state) except -1:
-    """Write the diff of an array, which does not become shorter; return 1 if something changed."""
-    cdef size_t mark = out.open()
-    cdef const uint8_t* before = first_element(old)
-    cdef const uint8_t* after = first_element(new)
-    cdef Element was, element
-    cdef bint existed = True
-    cdef int changed = 0
-    if isinstance(node, ObjectNode):
-        node = (<ObjectNode>node).resolve(state)
-    put_array_mark(out)
-    while next_element(&after, &element):
-        existed = existed and next_element(&before, &was)
-        if not existed or not same_value(&was, &element):
-            changed |= put_one(node, &was if existed else NULL, &element, out, state)
-    out.close(mark)
-    return changed
-
-
-cdef int put_one(Node node, const Element* old, const Element* new, Writer out, State state) except -1:
-    """Write what changed in one element of an array; `old` is NULL for a new one. Nulls that fill a gap are implied."""
-    cdef Node child = child_of(node, old, new)
-    if child is None:
-        return 0
-    if old != NULL:
-        if isinstance(child, Leaf):
-            if (<Leaf>child).appends and is_extended(old, new):
-                return put_appended(old, new, out)
-        elif both_nested(old, new):
-            return put_nested(child, old, new, out, state)
-    put_element(out, new)
-    return 1
-
-
-cdef Node child_of(Node node, const Element* old, const Element* new):
-    """Return the node of an array's element, or None."""
-    cdef Py_ssize_t i
-    if isinstance(node, ObjectNode):
-        i = (<ObjectNode>node).find(new.name, new.name_len)
-        return None if i < 0 else (<ObjectNode>node).nodes[i]
-    return None if old == NULL else (<ArrayNode>node).choose(old, "")
-
-
-# The diff of a pipeline update: everything is compared.
+cdef int diff_element(Node node, const Element* before, const Element* after, State state, Writer out) except -1:
+    """Append the change of one array element; `before` is NULL for a new one."""
+    cdef Writer inner = None if before == NULL else diff_below(node, before, after, state)
+    if inner is None:
+        return put_prefixed(out, after.type, b"u", after.name, after.name_len, after.value, after.value_len)
+    return put_prefixed(out, DOCUMENT, b"s", after.name, after.name_len, inner.buffer, inner.size)
 
 
 def smallest_entry(bytes old not None, bytes new not None, bint nested=True):
@@ -292,123 +241,101 @@ def smallest_entry(bytes old not None, bytes new not None, bint nested=True):
         nested: whether to describe changes inside embedded documents and arrays, or to give their new values whole.
     """
     cdef Writer out = Writer.__new__(Writer)
-    cdef size_t mark = begin(out)
-    cdef size_t start = out.size
+    cdef size_t mark = out.open()
+    out.put_name(16, "$v", 2)
+    out.put_int32(2)
+    out.put_name(DOCUMENT, "diff", 4)
     compare_documents(<const uint8_t*>PyBytes_AS_STRING(old), <const uint8_t*>PyBytes_AS_STRING(new), nested, out)
-    if out.size - start + OVERHEAD > <size_t>PyBytes_GET_SIZE(new):
-        return new
     out.close(mark)
+    if <Py_ssize_t>out.size >= PyBytes_GET_SIZE(new):
+        return new
     return out.finish()
 
 
 cdef int compare_documents(const uint8_t* old, const uint8_t* new, bint nested, Writer out) except -1:
-    """Write the diff of two documents.
-
-    Fields keep their order: a field of the old document that is not next in the new one is removed, and inserted again at the end if the
-    new document has it later.
-    """
-    cdef const uint8_t* before = first_element(old)
-    cdef const uint8_t* after = first_element(new)
-    cdef const uint8_t* next_after = after
-    cdef Element was, element
-    cdef list gone = []
-    cdef size_t mark = out.open()
-    cdef bint more = next_element(&next_after, &element)
-    cdef Writer updates = Writer.__new__(Writer)
-    cdef Writer inner = Writer.__new__(Writer)
-    while next_element(&before, &was):
-        if more and was.name_len == element.name_len and memcmp(was.name, element.name, was.name_len) == 0:
-            if not same_value(&was, &element):
-                if not nested or not put_smaller(&was, &element, inner):
-                    put_named(updates, &element)
-            after = next_after
-            more = next_element(&next_after, &element)
+    """Append the diff of two documents, in which new fields, and those that moved, are appended at the end."""
+    cdef Sections sections = Sections.__new__(Sections)
+    cdef Element before
+    cdef Element after
+    cdef const uint8_t* olds = first_element(old)
+    cdef const uint8_t* news = first_element(new)
+    cdef bint had = next_element(&olds, &before)
+    cdef bint has = next_element(&news, &after)
+    cdef dict gone = {}
+    while had:
+        if has and before.name_len == after.name_len and memcmp(before.name, after.name, after.name_len) == 0:
+            compare_values(&before, &after, nested, sections)
+            has = next_element(&news, &after)
         else:
-            gone.append(PyBytes_FromStringAndSize(was.name, was.name_len))
-    put_gone(gone, after, out)
-    put_wrapped(out, "u", updates.buffer, updates.size)
-    put_wrapped(out, "i", after, new + document_length(new) - 1 - after)
-    out.put_bytes(inner.buffer, inner.size)
-    return out.close(mark)
+            gone[PyBytes_FromStringAndSize(before.name, before.name_len)] = None
+        had = next_element(&olds, &before)
+    while has:
+        sections.insert(&after)
+        if gone:
+            gone.pop(PyBytes_FromStringAndSize(after.name, after.name_len), None)
+        has = next_element(&news, &after)
+    for name in gone:
+        sections.remove(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+    return sections.finish(out)
 
 
-cdef int put_gone(list names, const uint8_t* rest, Writer out) except -1:
-    """Write the names of the removed fields, except those that are inserted again."""
-    cdef set again = set()
-    cdef Element element
-    cdef Writer removed
-    cdef bytes name
-    if not names:
+cdef int compare_values(const Element* before, const Element* after, bint nested, Sections sections) except -1:
+    cdef Writer inner
+    if same_value(before, after):
         return 0
-    while next_element(&rest, &element):
-        again.add(PyBytes_FromStringAndSize(element.name, element.name_len))
-    removed = Writer.__new__(Writer)
-    for name in names:
-        if name not in again:
-            removed.put_name(BOOLEAN, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
-            removed.put_byte(0)
-    return put_wrapped(out, "d", removed.buffer, removed.size)
+    inner = compare_below(before, after) if nested else None
+    if inner is None:
+        return sections.update(after)
+    return sections.nest(after.name, after.name_len, inner)
 
 
-cdef int put_wrapped(Writer out, const char* name, const uint8_t* elements, size_t size) except -1:
-    """Write elements as a document of this name, if there are any."""
-    cdef size_t mark
-    if not size:
-        return 0
-    out.put_name(DOCUMENT, name, 1)
-    mark = out.open()
-    out.put_bytes(elements, size)
-    return out.close(mark)
-
-
-cdef bint put_smaller(const Element* old, const Element* new, Writer out) except -1:
-    """Write the diff of a nested document or array as a field `s<name>`, if it is not larger than the value; return whether it was."""
-    cdef size_t start = out.size
-    cdef size_t value
-    if not both_nested(old, new):
-        return False
-    put_prefixed(out, DOCUMENT, b"s", new.name, new.name_len)
-    value = out.size
-    if new.type == ARRAY:
-        compare_arrays(old.value, new.value, out)
+cdef Writer compare_below(const Element* before, const Element* after):
+    """Return the diff of a changed document or array; None if there is none, or if it is not smaller than the new value."""
+    cdef Writer out
+    if before.type != after.type or (after.type != DOCUMENT and after.type != ARRAY):
+        return None
+    out = Writer.__new__(Writer)
+    if after.type == DOCUMENT:
+        compare_documents(before.value, after.value, True, out)
     else:
-        compare_documents(old.value, new.value, True, out)
-    if out.size - value <= new.value_len:
-        return True
-    out.size = start
-    return False
+        compare_arrays(before.value, after.value, out)
+    return out if out.size < after.value_len else None
 
 
 cdef int compare_arrays(const uint8_t* old, const uint8_t* new, Writer out) except -1:
-    cdef const uint8_t* before = first_element(old)
-    cdef const uint8_t* after = first_element(new)
-    cdef Element was, element
-    cdef size_t mark = out.open()
-    cdef bint existed = True
-    put_array_mark(out)
-    put_length(old, new, out)
-    while next_element(&after, &element):
-        existed = existed and next_element(&before, &was)
-        if existed and same_value(&was, &element):
-            continue
-        if not existed or not put_smaller(&was, &element, out):
-            put_element(out, &element)
+    """Append the diff of two arrays, element by element."""
+    cdef Element before
+    cdef Element after
+    cdef const uint8_t* olds = first_element(old)
+    cdef const uint8_t* news = first_element(new)
+    cdef bint had = next_element(&olds, &before)
+    cdef bint has = next_element(&news, &after)
+    cdef Writer inner
+    cdef int count = 0
+    cdef size_t mark = open_array(out)
+    if shortened(old, new, &count):
+        out.put_name(16, "l", 1)
+        out.put_int32(count)
+    while has:
+        if not had or not same_value(&before, &after):
+            inner = compare_below(&before, &after) if had else None
+            if inner is None:
+                put_prefixed(out, after.type, b"u", after.name, after.name_len, after.value, after.value_len)
+            else:
+                put_prefixed(out, DOCUMENT, b"s", after.name, after.name_len, inner.buffer, inner.size)
+        had = had and next_element(&olds, &before)
+        has = next_element(&news, &after)
     return out.close(mark)
 
 
-cdef int put_length(const uint8_t* old, const uint8_t* new, Writer out) except -1:
-    """Write the new length of an array that becomes shorter."""
-    cdef int length = count_elements(new)
-    if length < count_elements(old):
-        out.put_name(INT32, "l", 1)
-        out.put_int32(length)
-    return 0
-
-
-cdef int count_elements(const uint8_t* array) noexcept nogil:
-    cdef const uint8_t* cursor = first_element(array)
+cdef bint shortened(const uint8_t* old, const uint8_t* new, int* count) noexcept:
+    """Return whether an array became shorter; `count` receives its new length."""
     cdef Element element
-    cdef int count = 0
+    cdef int before = 0
+    cdef const uint8_t* cursor = first_element(old)
     while next_element(&cursor, &element):
-        count += 1
-    return count
+        before += 1
+    cursor = first_element(new)
+    while next_element(&cursor, &element):
+        count[0] += 1
+    return count[0] < before

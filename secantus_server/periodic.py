@@ -97,6 +97,7 @@ class Periodic:
         now = services.clock.monotonic()
         self._end_abandoned()
         services.sessions.transactions.abort_expired(now)
+        services.history.expire()
         if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):
             delete_expired(services, self._check)
         if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")) or services.engine.is_checkpoint_due:
@@ -104,7 +105,7 @@ class Periodic:
         if self._is_due("cursors", now, parameter_value(services, "clientCursorMonitorFrequencySecs")):
             services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
         if self._is_due("minute", now, MINUTE_S):
-            services.sessions.expire()
+            services.end_expired_sessions()
             if forgotten := services.sessions.retries.take_forgotten():
                 remove(services.engine, forgotten)
             services.oplog.trim()

@@ -40,6 +40,8 @@ from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.session_work import SessionWork
+from secantus_server.work.snapshot_history import SnapshotHistory
+from secantus_server.work.snapshot_reads import run_in_snapshot
 
 load_commands()
 
@@ -57,6 +59,12 @@ def _abandon_all() -> None:
 
 
 os.register_at_fork(after_in_child=_abandon_all)
+
+
+def _free_memory(services: Services) -> None:
+    """Release what a store that is nearly full can do without."""
+    services.history.clear()
+    services.oplog.trim_if_large()
 
 
 class SecantusDBServer:
@@ -147,6 +155,9 @@ class SecantusDBServer:
         )
         services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
+        services.run_in_snapshot = run_in_snapshot
+        services.history = SnapshotHistory(services)
+        engine.call_when_crowded(partial(_free_memory, services))
         services.open_transaction = partial(SessionWork, services)
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services

@@ -33,7 +33,7 @@ class Settings:
         replica_set: the name of the single-node replica set; empty for a standalone server.
         sync_on_commit: sync each commit to disk instead of only passing it to the operating system.
         cache_size_mb: the memory for storage; 0 means up to half of the machine's, as needed.
-        enable_test_commands: allow commands intended for tests.
+        enable_test_commands: allow commands intended for tests; `SecantusDBServer` allows them by default.
         ttl_interval_s: seconds between two passes of the TTL monitor.
         checkpoint_interval_s: seconds between two checkpoints.
         cursor_timeout_s: seconds after which an idle cursor is closed.

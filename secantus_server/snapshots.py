@@ -122,6 +122,7 @@ class Snapshots:
             services.catalog.reload(restored)
             for indexes in lost:
                 build_again(services, indexes)
+        services.history.clear()
         if services.engine.was_full:
             services.engine.make_room(at_any_cost=True)
 

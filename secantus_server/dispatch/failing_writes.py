@@ -51,10 +51,7 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 class _FailingWork:
-    """A unit of work whose commits of documents enter the fail point.
-
-    `has_committed` tells whether one was committed, `has_failed` whether one was prevented, `closes` whether the connection is to be
-    closed after the command.
+    """A unit of work whose commits of documents enter the fail point; `closes` tells whether to close the connection after the command.
 
     Arguments:
         work: commits.
@@ -63,7 +60,7 @@ class _FailingWork:
     def __init__(self, work: UnitOfWork, points: FailPoints) -> None:
         self._work = work
         self._points = points
-        self.has_committed = self.has_failed = self.closes = False
+        self.closes = False
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
         """See `UnitOfWork.reading`."""
@@ -76,21 +73,22 @@ class _FailingWork:
             CloseConnection: the fail point closes the connection before the commit.
         """
         acting: Failure | None = None
-        writes = False
+        has_entered = False
 
         def run(transaction: Transaction) -> T:
-            nonlocal acting, writes
+            # The body runs again after a conflict, but the write enters the fail point once.
+            nonlocal acting, has_entered
             result = body(transaction)
-            writes = any(one.changes for one in transaction.writes)
-            if writes and acting is None and (found := self._points.enter(FAIL_POINT)) is not None:
-                acting = found.data
-            if writes and acting is not None and acting.code is not None:
-                self._fail(acting)
+            if any(one.changes for one in transaction.writes):
+                if not has_entered and (found := self._points.enter(FAIL_POINT)) is not None:
+                    acting = found.data
+                has_entered = True
+                if acting is not None and acting.code is not None:
+                    raise _failure(acting.code, acting.closes)
             return result
 
         result = self._work.write(run, check)
-        self.has_committed = self.has_committed or writes
-        self.closes = self.closes or (writes and acting is not None and acting.closes)
+        self.closes = self.closes or (acting is not None and acting.closes)
         return result
 
     def change_catalog(
@@ -99,12 +97,12 @@ class _FailingWork:
         """See `UnitOfWork.change_catalog`."""
         return self._work.change_catalog(body, check, exclusive=exclusive, namespaces=namespaces)
 
-    def _fail(self, failure: Failure) -> None:
-        self.has_failed = True
-        if failure.closes:
-            raise CloseConnection("onPrimaryTransactionalWrite fails a write and closes the connection")
-        assert failure.code is not None, "it fails with a code"
-        raise InjectedError(failure.code, f"Failing write due to the fail point {FAIL_POINT}: it is not committed", None)
+
+def _failure(code: int, closes: bool) -> Exception:
+    """Return the exception that keeps a write from its commit."""
+    if closes:
+        return CloseConnection(f"{FAIL_POINT} fails a write and closes the connection")
+    return InjectedError(code, f"Failing write due to the fail point {FAIL_POINT}: it is not committed", None)
 
 
 def run_failing(request: Request, run: Callable[[], Reply]) -> Reply:
@@ -117,14 +115,8 @@ def run_failing(request: Request, run: Callable[[], Reply]) -> Reply:
         CloseConnection: the fail point closes the connection.
         CommandError: the errors of the write.
     """
-    retries, session = request.services.sessions.retries, request.session
-    before = None if session is None else retries.newest_write(session)
     request.work = work = _FailingWork(request.work, request.services.fail_points)
-    try:
-        reply = run()
-    finally:
-        if work.has_failed and not work.has_committed and session is not None:
-            retries.withdraw(session, before)
+    reply = run()
     if work.closes:
         raise CloseConnection(f"{FAIL_POINT} closes the connection after a commit")
     return reply

@@ -13,8 +13,8 @@ NOT_YET: frozenset[str] = frozenset(
     autoCompact captrunc cleanupOrphaned cleanupStructuredEncryptionData compactStructuredEncryptionData
     configureQueryAnalyzer dbCheck driverOIDTest dropConnections echo emptycapped features filemd5 flushRouterConfig
     getClusterParameter getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
-    httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex reapLogicalSessionCacheNow
-    refreshLogicalSessionCacheNow releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
+    httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex
+    releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetResizeOplog replSetSyncFrom
     replSetTest replSetUpdatePosition rotateCertificates setClusterParameter setDefaultRWConcern
     setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode

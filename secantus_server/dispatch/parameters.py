@@ -13,11 +13,12 @@ from secantus_server.auth.scram import MECHANISMS
 from secantus_server.bson.values import is_number
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch import memory_limits
+from secantus_server.dispatch.cluster_time import MAX_DRIFT_S
 from secantus_server.dispatch.log_verbosity import NAME, default_verbosity, logs_everything
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.limits import DEFAULT_BYTES
-from secantus_server.sessions.registry import TIMEOUT_MINUTES
+from secantus_server.sessions.registry import MAX_SESSIONS, TIMEOUT_MINUTES
 from secantus_server.settings import Settings
 from secantus_server.version import FEATURE_COMPATIBILITY
 
@@ -81,6 +82,9 @@ PARAMETERS: dict[str, Parameter] = {
     "logLevel": Parameter(_constant(0), a.integer(0, 5), settable=True),
     "maxBsonObjectSize": Parameter(_constant(16 * 1024 * 1024), None, at_startup=False),
     "maxTransactionLockRequestTimeoutMillis": Parameter(_constant(5), a.integer(), settable=True),
+    "maxAcceptableLogicalClockDriftSecs": Parameter(_constant(MAX_DRIFT_S)),
+    "maxSessions": Parameter(_constant(MAX_SESSIONS)),
+    "minSnapshotHistoryWindowInSeconds": Parameter(_constant(300), a.integer(0), settable=True),
     "notablescan": Parameter(_constant(False), None, settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),
     "requireApiVersion": Parameter(_constant(False), None, settable=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bson.timestamp import Timestamp
@@ -43,6 +43,8 @@ class Request:
         statement: the position of the running statement in the command.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
+        snapshot: the held state that it reads then.
         injected: fields that a fail point adds to the reply.
         next_body: set by a command that sends further replies without further requests (exhaust).
     """
@@ -63,6 +65,8 @@ class Request:
     injected: dict[str, Any] | None = None
     seconds: float = 0.0
     is_slow: bool | None = None
+    wants_snapshot: bool = False
+    snapshot: Any = None
     _now: Date | None = field(default=None, repr=False)
     _cluster_time: Timestamp | None = field(default=None, repr=False)
 
@@ -81,10 +85,10 @@ class Request:
         Arguments:
             index: its position in the command.
         """
-        ids, first = self.body.get("stmtIds"), self.body.get("stmtId")
-        if type(ids) is list:
-            return int(ids[index])
-        return index + int(first or 0)
+        body = self.body
+        if "stmtIds" in body and type(body["stmtIds"]) is list:
+            return int(body["stmtIds"][index])
+        return index + int(body["stmtId"] or 0) if "stmtId" in body else index
 
     @property
     def now(self) -> Date:
@@ -92,6 +96,12 @@ class Request:
         if self._now is None:
             self._now = Date(self.services.clock.now_ms())
         return self._now
+
+    def in_database(self, db: str) -> Request:
+        """Return a copy that runs against a database, in the same unit of work."""
+        copy = replace(self, db=db)
+        copy.work = self.work
+        return copy
 
     def forget_cluster_time(self) -> None:
         """Make the next context read the cluster time again: each operation of a bulkWrite has its own."""

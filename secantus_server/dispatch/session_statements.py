@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.dispatch.arguments import wrong_type
+from secantus_server.dispatch.cluster_time import reach
 from secantus_server.dispatch.error_labels import TRANSIENT_CODES
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.registry import Command, InTransaction, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import too_old
 from secantus_server.errors import CommandError
-from secantus_server.sessions.retryable import RetryableWrite
 from secantus_server.sessions.transactions import SessionTransaction, State, committed_transaction
 from secantus_server.storage import WriteConflict
 
@@ -136,7 +136,8 @@ def _run_in(
     done = False
     try:
         enter_transaction(transaction, request)
-        request.transaction, transaction.operation = transaction, request.operation
+        request.transaction = transaction
+        transaction.enter(request.operation)
         request.work = transaction.work
         reply = run(command, request, arguments)
         if request.operation.killed is not None:
@@ -144,7 +145,7 @@ def _run_in(
         done = not (reply.get("writeErrors") or reply.get("nErrors"))
         return reply
     finally:
-        transaction.operation = None
+        transaction.leave(request.services.clock.monotonic())
         if transaction.state is State.IN_PROGRESS:
             if done:
                 transaction.work.leave()
@@ -160,9 +161,8 @@ def _start(request: Request) -> SessionTransaction:
     """
     session, number, services = request.session, request.body["txnNumber"], request.services
     assert session is not None, "checked with the options"
-    write = RetryableWrite(number, is_transaction=True)
-    newest = services.sessions.retries.begin(session, write)
-    if newest is not write:
+    newest, is_new = services.sessions.retries.begin(session, number, is_transaction=True)
+    if not is_new:
         if number < newest.number:
             raise too_old(session, number, newest.number)
         raise CommandError(117, "Only servers in a sharded cluster can start a new transaction at the active transaction number")
@@ -217,6 +217,10 @@ def enter_transaction(transaction: SessionTransaction, request: Request) -> None
         raise _aborted(number)
     if transaction.work is None:
         transaction.work = request.services.open_transaction(transaction)
+        at = (request.body.get("readConcern") or {}).get("atClusterTime")
+        if at is not None:
+            reach(request.services, at, "atClusterTime")
+            transaction.work.read_at(at)
         return
     try:
         transaction.work.enter()

@@ -14,7 +14,7 @@ from secantus_server.dispatch import fail_point_data as fields
 from secantus_server.dispatch.error_labels import OVERLOADED, backoff_fields, concern_labels
 from secantus_server.dispatch.fail_points import InjectedError, fail_point
 from secantus_server.dispatch.interceptors import Call, Interceptor
-from secantus_server.dispatch.registry import find_command, is_command
+from secantus_server.dispatch.registry import InTransaction, command_to_run, is_command
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CloseConnection, CommandError
 
@@ -57,6 +57,11 @@ class Failure:
     extra: dict[str, Any]
     concern_error: dict[str, Any] | None
 
+    @property
+    def acts_before(self) -> bool:
+        """Whether it acts before the command runs."""
+        return self.closes or self.code is not None or self.block_s > 0
+
 
 @fail_point(NAME)
 def parse_failure(data: dict[str, Any]) -> Failure:
@@ -91,7 +96,7 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 def _canonical(name: str) -> str:
     """Return the name of a command that the client may call by an alias."""
-    return find_command(name).name if is_command(name) else name
+    return command_to_run(name).name if is_command(name) else name
 
 
 class FailCommand(Interceptor):
@@ -126,7 +131,7 @@ class FailCommand(Interceptor):
             raise CloseConnection(f"failCommand closes the connection of {call.name}")
         if failure.code is not None:
             raise InjectedError(failure.code, "Failing command via 'failCommand' failpoint", failure.labels, failure.extra)
-        if failure.concern_error is not None:
+        if failure.concern_error is not None and _takes_write_concern(call):
             call.injected = self._concern_fields(failure, call)
 
     def _concern_fields(self, failure: Failure, call: Call) -> dict[str, Any]:
@@ -135,15 +140,17 @@ class FailCommand(Interceptor):
         assert error is not None, "the caller has looked"
         labels = failure.labels
         if labels is None:
-            labels = concern_labels(find_command(call.name), call, error["code"]) if type(error.get("code")) is int else ()
+            labels = concern_labels(command_to_run(call.name), call, error["code"]) if type(error.get("code")) is int else ()
         fields = {"writeConcernError": error, **({"errorLabels": list(labels)} if labels else {})}
         return {**fields, **backoff_fields(self._services)} if OVERLOADED in labels else fields
 
 
 def _concerns(failure: Failure, call: Call) -> bool:
     """Return whether the fail point concerns a command."""
-    name = find_command(call.name).name
+    name = command_to_run(call.name).name
     if name in _EXEMPT or (failure.commands is not None and name not in failure.commands):
+        return False
+    if not failure.acts_before and (failure.concern_error is None or not _takes_write_concern(call)):
         return False
     client = call.client
     return (
@@ -152,6 +159,16 @@ def _concerns(failure: Failure, call: Call) -> bool:
         and failure.thread_name in (None, f"conn{client.connection_id}")
         and (failure.namespace is None or failure.namespace in _namespaces(call))
     )
+
+
+def _takes_write_concern(call: Call) -> bool:
+    """Return whether a command writes with a write concern of its own; in a transaction, only its end has one."""
+    command, body = command_to_run(call.name), call.body
+    if not command.is_write or (body.get("autocommit") is False and command.in_transaction is not InTransaction.END):
+        return False
+    pipeline = body.get("pipeline")
+    last = pipeline[-1] if type(pipeline) is list and pipeline else None
+    return not command.is_read or (type(last) is dict and ("$out" in last or "$merge" in last))
 
 
 def _application(call: Call) -> str:

@@ -6,7 +6,7 @@ https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/
 from __future__ import annotations
 
 from secantus_server.dispatch.interceptors import Call, Interceptor
-from secantus_server.dispatch.registry import find_command
+from secantus_server.dispatch.registry import command_to_run
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 
@@ -38,7 +38,7 @@ class RoleCheck(Interceptor):
         """
         if self._topology.check_election():
             return
-        command = find_command(call.name)
+        command = command_to_run(call.name)
         info = {"topologyVersion": self._topology.version()}
         if command.is_write and not (command.is_read and not _writes(call)):
             raise CommandError(NOT_WRITABLE_PRIMARY, "not primary", info=info)

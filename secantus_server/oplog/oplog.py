@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bson.binary import Binary
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import make_timestamp
+from secantus_server.bson import encode, make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import Chain, append, append_changes, append_transaction, entries_of, transaction_operations
@@ -80,7 +80,8 @@ Writes = tuple[bytes, list[Change]]
 class Oplog:
     """The oplog of one server.
 
-    `newest` is the timestamp of the newest entry: the server's operation time.
+    `newest` is the timestamp of the newest entry: the server's operation time. `cluster_time` is at least this; it is later while clients
+    know of a later time, and the next entry then follows it. `cluster_stamp` is the same as a 64-bit number.
 
     Threads: `_lock` guards the newest timestamp and the order of commits; readers of `newest` and `seconds`, which are replaced whole, need
     no lock.
@@ -101,7 +102,8 @@ class Oplog:
         self.signal = WriteSignal()
         self._trimming = Lock()
         self.seconds, self._increment = self._newest()
-        self.newest = Timestamp(self.seconds, self._increment)
+        self.newest = self.cluster_time = Timestamp(self.seconds, self._increment)
+        self.cluster_stamp = self.seconds << 32 | self._increment
         self._untrimmed_bytes = 0
         #: The time of a removed entry, as a 64-bit number; who has not read up to it has missed entries.
         self.trimmed_to = 0
@@ -140,8 +142,7 @@ class Oplog:
                 return
             self._undone.add(kept, self.newest_stamp)
             # Advance by one, so that a resume token of the present differs from one that was given before the restore.
-            self._increment += 1
-            self.newest = make_timestamp(self.seconds, self._increment)
+            self._publish_time(self.seconds, self._increment + 1)
             self.restores += 1
             self._remember_newest()
 
@@ -253,8 +254,35 @@ class Oplog:
             written: the bytes written, which a trim can see from now on.
         """
         self._untrimmed_bytes += written
+        self._publish_time(seconds, increment)
+
+    def _publish_time(self, seconds: int, increment: int) -> None:
+        """Set the newest timestamp. Call it with the lock held."""
         self.seconds, self._increment = seconds, increment
-        self.newest = make_timestamp(seconds, increment)
+        # The cluster time first: it is never before the newest time.
+        self.cluster_time = self.newest = make_timestamp(seconds, increment)
+        self.cluster_stamp = seconds << 32 | increment
+
+    def take_cluster_time(self, stamp: int) -> None:
+        """Advance the cluster time to one that a client knows.
+
+        Arguments:
+            stamp: the time as a 64-bit number.
+        """
+        with self._lock:
+            if stamp > self.cluster_stamp:
+                self.seconds, self._increment = stamp >> 32, stamp & 0xFFFFFFFF
+                self.cluster_time = make_timestamp(self.seconds, self._increment)
+                self.cluster_stamp = stamp
+
+    def write_note(self, message: str) -> None:
+        """Write an entry that changes nothing, so that the newest time reaches the cluster time."""
+        unit = self._engine.acquire()
+        try:
+            unit.begin()
+            self.commit(unit, [Entry("", None, encode({"msg": message}), op="n")], [])
+        finally:
+            self._engine.release(unit)
 
     @property
     def is_large(self) -> bool:

@@ -196,6 +196,7 @@ class AutoCommit:
     def _make_room(self, unit: RecoveryUnit) -> bool:
         if unit.in_transaction:
             unit.rollback()
+        self._services.history.clear()
         return self._engine.make_room()
 
     def _commit(self, transaction: Transaction) -> None:

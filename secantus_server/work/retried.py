@@ -36,8 +36,7 @@ def stage_retried(request: Request, transaction: Transaction, kind: str, result:
 def stage_executed(request: Request, transaction: Transaction, executed: Executed) -> None:
     """Stage the record of executed statements of a retryable write."""
     assert request.retry is not None, "only retryable writes are recorded"
-    assert request.session is not None, "a retryable write has a session"
-    transaction.retried = Retried(request.session, request.retry, executed)
+    transaction.retried = (request.retry, executed)
 
 
 def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> None:
@@ -48,8 +47,8 @@ def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> N
 
 def chain_of(retried: Retried) -> Chain:
     """Return what the oplog's entries say of a retryable write."""
-    session, write, executed = retried
-    return Chain(encoded_session(session), write.number, executed[1], executed[2], write.last_time if write.executed else None)
+    write, executed = retried
+    return Chain(encoded_session(write.session), write.number, executed[1], executed[2], write.last_time if write.executed else None)
 
 
 def note_retried(services: Services, retried: Retried, time: Timestamp | None = None) -> None:
@@ -58,8 +57,9 @@ def note_retried(services: Services, retried: Retried, time: Timestamp | None = 
     Arguments:
         time: the timestamp of the commit's last entry; None for the newest one.
     """
-    write = retried.write
-    write.executed.append(retried.executed)
-    write.stored.add(retried.executed.first)
+    write, executed = retried
+    write.note(executed)
+    if not services.engine.in_memory:
+        write.stored.add(executed.first)
     write.last_time = services.oplog.newest if time is None else time
     write.last_ms = services.clock.now_ms()

@@ -13,7 +13,8 @@ load_commands()
 # Commands that need only authentication, or not even that.
 WITHOUT_ACTIONS = {
     *("buildInfo", "connectionStatus", "hello", "isMaster", "listCommands", "logout", "ping", "saslContinue", "saslStart", "whatsmyuri"),
-    *("abortTransaction", "commitTransaction", "endSessions", "getMore", "refreshSessions", "startSession", "testVersion2"),
+    *("abortTransaction", "commitTransaction", "endSessions", "getMore", "refreshSessions", "startSession"),
+    *("configureFailPoint", "reapLogicalSessionCacheNow", "refreshLogicalSessionCacheNow", "testVersion2", "waitForFailPoint"),
 }
 
 

@@ -64,7 +64,8 @@ def test_the_connection_closes_after_the_commit(chance: random.Random) -> None:
         admin.socket.close()
         assert documents(client, ONCE) == documents(client, TWIN)
     assert not wrong, "\n".join(wrong[:5])
-    assert lost > STATEMENTS * 0.8
+    # The others find no document, and commit nothing.
+    assert lost > STATEMENTS * 0.6
 
 
 def statements_of_their_own(chance: random.Random, first: int) -> list[tuple[Command, Command]]:

@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/command/bulkWrite/
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson.values import type_name
@@ -112,7 +112,7 @@ def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Targe
         check_database_name(db)
         if not dot or not name or name.startswith(".") or "\0" in name:
             raise CommandError(73, f"Invalid namespace specified for bulkWrite: '{namespace}'")
-        targets.append(Target(requests.setdefault(db, replace(request, db=db)), name))
+        targets.append(Target(requests.setdefault(db, request.in_database(db)), name))
     return targets
 
 

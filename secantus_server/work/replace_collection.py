@@ -39,7 +39,6 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
             fresh = empty_collection(services, db, name, existing.options, [index.spec for index in existing.indexes])
             transaction.changes.remove(existing)
             transaction.changes.removed.clear()
-            transaction.log(Entry(f"{db}.$cmd", existing.uuid, encode({"drop": name})))
         transaction.changes.save(fresh)
         log_creation(transaction, fresh, replaced=None if existing is None else existing.uuid)
         writer = open_writer(services, transaction, fresh, bypass_validation=bypass_validation)

@@ -31,6 +31,7 @@ from secantus_server.interceptors.slow_log import SlowLog
 from secantus_server.interceptors.time_limits import TimeLimits
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.oplog.oplog import Oplog
+from secantus_server.oplog.retention import retention_of
 from secantus_server.periodic import Periodic
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
@@ -143,7 +144,12 @@ class SecantusDBServer:
             clock=clock,
             engine=engine,
             catalog=Catalog(engine, clock),
-            oplog=Oplog(engine, clock, enabled=bool(settings.replica_set)),
+            oplog=Oplog(
+                engine,
+                clock,
+                enabled=bool(settings.replica_set),
+                retention=retention_of(settings.oplog_size_mb, settings.oplog_min_retention_hours, in_memory=engine.in_memory),
+            ),
             cursors=CursorRegistry(clock),
             sessions=SessionRegistry(clock),
             operations=operations,

@@ -72,7 +72,7 @@ def reach(services: Services, wanted: Timestamp, field: str) -> None:
             f"readConcern {field} value must not be greater than the current clusterTime. Requested clusterTime: "
             f"{{ ts: Timestamp({wanted.time}, {wanted.inc}) }}; current clusterTime: {{ ts: Timestamp({current.time}, {current.inc}) }}",
         )
-    oplog.write_note("advance to the cluster time of a client")
+    oplog.write_note(encode({"msg": "advance to the cluster time of a client"}))
 
 
 def _malformed(document: dict[str, Any]) -> CommandError:

@@ -16,22 +16,17 @@ from secantus_server.bson import encode, make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import Chain, append, append_changes, append_transaction, entries_of, transaction_operations
+from secantus_server.oplog.retention import Retention, retention_of, saved_retention
 from secantus_server.oplog.undone import UndoneTimes
 from secantus_server.oplog.write_signal import WriteSignal
 from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
 
-# The oldest rows are removed beyond this number of rows, or beyond MAX_BYTES.
-MAX_ROWS = 50_000
-MAX_BYTES = 64 * 1024 * 1024
-# The byte limit of an in-memory store, where a change stream may fall behind by two documents of the largest size.
-MAX_BYTES_IN_MEMORY = 40 * 1024 * 1024
+SECONDS_PER_HOUR = 3600
 # The row of `meta` that says that entries were removed, so that the oldest entry is not the first one ever.
 TRIMMED = b"oplog.trimmed"
 # The row of `meta` with the newest time of a store whose newest entries a restore has removed.
 NEWEST = b"oplog.newest"
-
-
 # The maximum size of the operations in one `applyOps` entry.
 MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
 
@@ -92,10 +87,15 @@ class Oplog:
 
     Arguments:
         enabled: False for a standalone server, which has no oplog.
+        retention: how much is kept, unless `resize` has changed it; None for the default.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, *, enabled: bool) -> None:
+    def __init__(self, engine: Engine, clock: Clock, *, enabled: bool, retention: Retention | None = None) -> None:
         self._engine = engine
+        with engine.transaction() as unit:
+            saved = saved_retention(unit)
+        #: What is kept; replaced whole.
+        self.retention = saved or retention or retention_of(0, 0, in_memory=engine.in_memory)
         self._clock = clock
         self._enabled = enabled
         self._lock = Lock()
@@ -277,12 +277,16 @@ class Oplog:
                 self.cluster_time = make_timestamp(self.seconds, self._increment)
                 self.cluster_stamp = stamp
 
-    def write_note(self, message: str) -> None:
-        """Write an entry that changes nothing, so that the newest time reaches the cluster time."""
+    def write_note(self, note: bytes) -> None:
+        """Write an entry that changes nothing, so that the newest time reaches the cluster time.
+
+        Arguments:
+            note: the entry's `o`, a BSON document.
+        """
         unit = self._engine.acquire()
         try:
             unit.begin()
-            self.commit(unit, [Entry("", None, encode({"msg": message}), op="n")], [])
+            self.commit(unit, [Entry("", None, note, op="n")], [])
         finally:
             self._engine.release(unit)
 
@@ -294,7 +298,24 @@ class Oplog:
     @property
     def max_bytes(self) -> int:
         """The size from which on the oldest entries are removed."""
-        return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
+        return self.retention.max_bytes
+
+    def resize(self, max_bytes: int | None, min_hours: float | None) -> None:
+        """Change how much is kept, durably.
+
+        Arguments:
+            max_bytes, min_hours: see `Retention`; None keeps the present value.
+        """
+        kept = self.retention
+        changed = Retention(
+            kept.max_bytes if max_bytes is None else max_bytes,
+            kept.max_rows if max_bytes is None else None,
+            kept.min_hours if min_hours is None else float(str(min_hours)),
+        )
+        with self._engine.transaction() as unit:
+            changed.save(unit)
+        self.retention = changed
+        self.trim()
 
     def trim_if_large(self) -> None:
         """Trim if that is worth its while."""
@@ -322,10 +343,14 @@ class Oplog:
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
         """Return the key of the newest row to remove; the newest row of all is always kept."""
+        max_bytes, max_rows, min_hours = self.retention
+        oldest_kept_s = self._clock.now_ms() // 1000 - min_hours * SECONDS_PER_HOUR
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
-            if number and (number >= MAX_ROWS or size > self.max_bytes):
+            if not number or (min_hours and int.from_bytes(key[:4], "big") >= oldest_kept_s):
+                continue
+            if size > max_bytes or (max_rows is not None and number >= max_rows):
                 return key
         return None
 

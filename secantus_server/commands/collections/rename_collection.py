@@ -73,9 +73,7 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
             _rename(transaction, collection, target, dropped)
         else:
             check_database_case(services.catalog, target.db)
-            if dropped is not None:
-                transaction.log(Entry(f"{target.db}.$cmd", dropped, encode({"drop": target.name})))
-            _move(request, transaction, collection, target)
+            _move(request, transaction, collection, target, dropped)
 
     namespaces = [(source.db, source.name), (target.db, target.name)]
     request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=namespaces)
@@ -136,7 +134,7 @@ def _rename(transaction: CatalogTransaction, collection: Collection, place: _Pla
     log_rename(transaction, collection.uuid, collection.namespace, str(place), dropped)
 
 
-def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place) -> None:
+def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None) -> None:
     """Rename to another database: copy the documents to a collection with a new UUID, as MongoDB does."""
     services = request.services
     specs = [index.spec for index in collection.indexes]
@@ -144,5 +142,7 @@ def _move(request: Request, transaction: CatalogTransaction, collection: Collect
     transaction.changes.remove(collection)
     transaction.changes.save(moved)
     transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
+    if dropped is not None:
+        transaction.log(Entry(f"{place.db}.$cmd", dropped, encode({"drop": place.name})))
     log_creation(transaction, moved)
     open_writer(services, transaction, moved, bypass_validation=True).copy_from(collection, request.operation.check)

@@ -80,6 +80,26 @@ def test_the_positional_operators() -> None:
     assert logged({"$set": {"items.$[one]": 9}}, array_filters=filters) == {"sitems": {"a": True, "u0": 9}}
 
 
+def test_elements_that_several_filters_match() -> None:
+    update = {"$set": {"items.$[one].v": 9, "items.$[any].k": 9}}
+    diff = {"sitems": {"a": True, "s0": {"u": {"k": 9, "v": 9}}, "s1": {"u": {"k": 9}}}}
+    assert logged(update, array_filters=[{"one.k": 1}, {"any.k": {"$gt": 0}}]) == diff
+
+
+def test_updates_of_many_fields() -> None:
+    old = {f"f{number}": number for number in range(40)}
+    assert logged({"$inc": dict.fromkeys(old, 1)}, old) == {"u": {name: value + 1 for name, value in old.items()}}
+
+
+@pytest.mark.parametrize(
+    ("array", "diff"),
+    [(["foo", {"a": "bar"}], {"sarray": {"a": True, "l": 2}}), (["foo"], {"sarray": {"a": True, "l": 1}}), ([], {"u": {"array": []}})],
+)
+def test_a_truncated_array_has_its_length_unless_its_value_is_smaller(array: list[Any], diff: Any) -> None:
+    old = {"_id": 1, "a": 1, "text": "x" * 20, "array": ["foo", {"a": "bar"}, 1, 2, 3]}
+    assert logged([{"$set": {"array": array}}], old) == diff
+
+
 def test_a_replacement_is_recorded_whole() -> None:
     assert logged({"n": 1}) == {"_id": 1, "n": 1}
 

@@ -12,11 +12,11 @@ NOT_YET: frozenset[str] = frozenset(
     _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey appendOplogNote applyOps authenticate
     autoCompact captrunc cleanupOrphaned cleanupStructuredEncryptionData compactStructuredEncryptionData
     configureQueryAnalyzer dbCheck driverOIDTest dropConnections echo emptycapped features filemd5 flushRouterConfig
-    getClusterParameter getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
+    getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
     httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex
     releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetResizeOplog replSetSyncFrom
-    replSetTest replSetUpdatePosition rotateCertificates setClusterParameter setDefaultRWConcern
+    replSetTest replSetUpdatePosition rotateCertificates setDefaultRWConcern
     setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2
     whatsmysni

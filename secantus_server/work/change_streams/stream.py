@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from secantus_server.bson import decode
 from secantus_server.catalog.view import CatalogView
+from secantus_server.dispatch.image_expiry import has_expired
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
@@ -152,7 +153,7 @@ class ChangeStreamReader:
 
     def _pre_image(self, operation: Operation) -> bytes | None:
         image = operation.fields.get("$pre")
-        return None if image is None else image.data
+        return None if image is None or has_expired(self._services, operation.wall.ms) else image.data
 
 
 def fatal(message: str) -> CommandError:

@@ -33,7 +33,8 @@ class Waiting:
         self.client: MongoClient[Any] = MongoClient(server.uri, retryReads=False)
         db = self.client.db
         self.session = self.client.start_session()
-        self.cursor = db.command({"aggregate": "c", "pipeline": [{"$changeStream": options}], "cursor": {}}, session=self.session)["cursor"]["id"]
+        opening = {"aggregate": "c", "pipeline": [{"$changeStream": options}], "cursor": {}}
+        self.cursor = db.command(opening, session=self.session)["cursor"]["id"]
         self._thread = threading.Thread(target=self._run, args=(db,))
         self._thread.start()
         wait_until(lambda: self.operation(server) is not None, "the getMore runs")

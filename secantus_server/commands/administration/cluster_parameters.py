@@ -17,7 +17,9 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
 
 # The cluster parameters of MongoDB that Secantus does not have.
-OTHERS = frozenset(["defaultMaxTimeMS", "auditConfig", "fleCompactionOptions", "internalSearchOptions", "pauseMigrationsDuringMultiUpdates"])
+OTHERS = frozenset(
+    ["defaultMaxTimeMS", "auditConfig", "fleCompactionOptions", "internalSearchOptions", "pauseMigrationsDuringMultiUpdates"]
+)
 
 
 @command("getClusterParameter", {}, admin_only=True, privileges=on_cluster("getClusterParameter"))

@@ -107,10 +107,11 @@ class SnapshotHistory:
             if held.ended:
                 raise _too_old("the snapshot was held for longer than the history window, or the store needed its memory")
             try:
-                held.resume()
-            except CommandError:
-                self._forget(held)
-                raise
+                held.unit.enter()
+            except WriteConflict:
+                self._remove(held)
+                self._services.engine.release(held.unit)
+                raise _ended() from None
             try:
                 yield held
             finally:
@@ -193,12 +194,14 @@ class SnapshotHistory:
 
     def _forget(self, held: HeldSnapshot) -> None:
         """Stop holding a state; the caller holds its lock."""
-        if held.ended:
-            return
+        if not held.ended:
+            self._remove(held)
+            self._release(held)
+
+    def _remove(self, held: HeldSnapshot) -> None:
         held.ended = True
         with self._lock:
             self._held.pop(held.at, None)
-        self._release(held)
 
     def _release(self, held: HeldSnapshot) -> None:
         try:

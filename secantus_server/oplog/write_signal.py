@@ -86,6 +86,11 @@ class WriteSignal:
         """Return a watch on a collection, on a database, or on everything."""
         return Watch(self, db, name)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether any watch is armed."""
+        return bool(self._armed)
+
     def arm(self, watch: Watch) -> None:
         """Register a watch; see `Watch.arm`."""
         with self._lock:

@@ -45,8 +45,10 @@ def test_a_token_comes_back() -> None:
 
 def test_the_order_of_tokens_is_that_of_the_events() -> None:
     ordered = [
-        high_water_mark(5), token(5).text(), token(5, from_invalidate=True).text(), token(5, txn_index=1).text(), token(5, txn_index=2).text(),
-        token(5, txn_index=127).text(), token(5, txn_index=128).text(), token(5, txn_index=99_999).text(), high_water_mark(6), token(6).text(),
+        high_water_mark(5), token(5).text(), token(5, from_invalidate=True).text(), token(5, txn_index=1).text(),
+        token(5, txn_index=2).text(),
+        token(5, txn_index=127).text(), token(5, txn_index=128).text(), token(5, txn_index=99_999).text(),
+        high_water_mark(6), token(6).text(),
         high_water_mark(1 << 32), token((1 << 32) + 7).text(),
     ]  # fmt: skip
     assert ordered == sorted(ordered)

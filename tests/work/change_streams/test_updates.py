@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 from bson.int64 import Int64
+from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from secantus_server.clock import SettableClock
+from secantus_server.server import SecantusDBServer
 from tests.work.change_streams.test_events import taken
 
 IMAGES = {"changeStreamPreAndPostImages": {"enabled": True}}
@@ -128,3 +131,39 @@ def test_the_oplog_hides_what_only_the_server_needs(db: Database) -> None:
     db.c.update_one({"_id": 1}, {"$set": {"a": 2}})
     entry = db.client.local["oplog.rs"].find_one({"ns": f"{db.name}.c", "op": "u"})
     assert not any(name.startswith("$") for name in entry)
+
+
+def test_images_expire() -> None:
+    clock = SettableClock(1_700_000_000_000)
+    with SecantusDBServer(port=0, storage_path=":memory:", clock=clock, log_level="error") as server, MongoClient(server.uri) as client:
+        db = client.db
+        client.admin.command("setClusterParameter", {"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": 100}}})
+        (shown,) = client.admin.command("getClusterParameter", "changeStreamOptions")["clusterParameters"]
+        assert (shown["_id"], shown["preAndPostImages"]) == ("changeStreamOptions", {"expireAfterSeconds": 100})
+        db.create_collection("c", **IMAGES)
+        db.c.insert_one({"_id": 1, "a": 1})
+        with db.c.watch() as stream:
+            token = stream.resume_token
+        db.c.update_one({"_id": 1}, {"$set": {"a": 2}})
+        command = {"aggregate": "c", "pipeline": [{"$changeStream": {"resumeAfter": token, "fullDocumentBeforeChange": "whenAvailable"}}]}
+        for seconds, image in ((0, {"_id": 1, "a": 1}), (99, {"_id": 1, "a": 1}), (2, None)):
+            clock.advance(seconds * 1000)
+            (event,) = db.command({**command, "cursor": {}})["cursor"]["firstBatch"]
+            assert event["fullDocumentBeforeChange"] == image
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ({"unknown": {}}, 4),
+        ({"changeStreamOptions": 1}, 14),
+        ({"changeStreamOptions": {"other": 1}}, 40415),
+        ({"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": 0}}}, 2),
+        ({"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": "on"}}}, 2),
+        ({"defaultMaxTimeMS": {"readOperations": 1}}, 238),
+    ],
+)
+def test_wrong_cluster_parameters(db: Database, parameter: dict[str, Any], expected: int) -> None:
+    with pytest.raises(OperationFailure) as caught:
+        db.client.admin.command("setClusterParameter", parameter)
+    assert caught.value.code == expected

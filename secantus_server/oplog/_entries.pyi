@@ -1,8 +1,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bson.timestamp import Timestamp
+
 class Chain:
-    def __init__(self, fields: bytes, statement: int, last: int, previous: int) -> None: ...
+    def __init__(self, lsid: bytes, number: int, statement: int, last: int, previous: Timestamp | None) -> None: ...
 
 def append(unit: Any, entries: list[Any], stamp: int, wall_ms: int) -> None: ...
 def append_changes(

@@ -88,22 +88,32 @@ cdef class Chain:
     """The entries of a retryable write, which name its session, number and statements, and the optime of the entry before.
 
     Arguments:
-        fields: the encoded fields `lsid` and `txnNumber`.
+        lsid: the session's id, an encoded document of `id` and `uid`.
+        number: the `txnNumber`.
         statement: the id of the first statement.
         last: the id of the last statement; further changes belong to it.
-        previous: the timestamp of the write's previous entry as a 64-bit number, 0 if there is none.
+        previous: the timestamp of the write's previous entry, None if there is none.
     """
 
-    cdef bytes fields
+    cdef bytes lsid
+    cdef int64_t number
     cdef int statement
     cdef int last
     cdef uint64_t previous
 
-    def __init__(self, bytes fields not None, int statement, int last, uint64_t previous):
-        self.fields = fields
+    def __init__(self, bytes lsid not None, int64_t number, int statement, int last, previous):
+        self.lsid = lsid
+        self.number = number
         self.statement = statement
         self.last = last
-        self.previous = previous
+        self.previous = 0 if previous is None else <uint64_t>previous.time << 32 | <uint64_t>previous.inc
+
+    cdef int put_fields(self, Writer out) except -1:
+        """Append the fields that an entry begins with."""
+        out.put_name(3, "lsid", 4)
+        out.put_bytes(PyBytes_AS_STRING(self.lsid), PyBytes_GET_SIZE(self.lsid))
+        out.put_name(18, "txnNumber", 9)
+        return out.put_int64(self.number)
 
 
 def append_changes(
@@ -135,7 +145,7 @@ def append_changes(
             row = stamp
         mark = out.open()
         if chain is not None:
-            out.put_bytes(PyBytes_AS_STRING(chain.fields), PyBytes_GET_SIZE(chain.fields))
+            chain.put_fields(out)
         out.put_value("op", 2, (<tuple>change)[0], 1)
         out.put_bytes(fields, fields_size)
         put_change(out, change)

@@ -59,21 +59,15 @@ class Entry(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """The session and number of a transaction or of a retryable write.
+    """The session and number of a transaction.
 
     Arguments:
         lsid: the session's id, a BSON document of `id` and `uid`.
-        txn_number: the number of the transaction or write.
-        first: the id of the first statement of a retryable write.
-        last: the id of the last one; only inserts have several.
-        previous: the timestamp of the write's previous entry as a 64-bit number, 0 if there is none.
+        txn_number: the number of the transaction.
     """
 
     lsid: bytes
     txn_number: int
-    first: int = 0
-    last: int = 0
-    previous: int = 0
 
     def fields(self) -> bytes:
         """Return the encoded fields `lsid` and `txnNumber`."""
@@ -184,16 +178,16 @@ class Oplog:
         entries.close()
         return self.newest if newest is None else Timestamp(*_last_of(*newest))
 
-    def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin | None = None) -> int:
+    def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], chain: Chain | None = None) -> Timestamp:
         """Write entries and commit the unit's transaction.
 
         Arguments:
             entries: changes of collections; they precede the changes of documents.
             writes: the changes of documents, by collection.
-            origin: the retryable write that made the changes, or None.
+            chain: the retryable write that made the changes, or None.
 
         Returns:
-            the timestamp of the last entry as a 64-bit number, 0 if there is none.
+            the timestamp of the last entry.
 
         Raises:
             WriteConflict: another transaction wrote the same key; nothing was written.
@@ -204,8 +198,7 @@ class Oplog:
         if not self._enabled or not count:
             unit.commit()
             self.signal.publish(entries, writes)
-            return 0
-        chain = None if origin is None else Chain(origin.fields(), origin.first, origin.last, origin.previous)
+            return self.newest
         with self._lock:
             now_ms = self._clock.now_ms()
             seconds, increment = self._next(now_ms)
@@ -221,7 +214,7 @@ class Oplog:
             unit.commit()
             self.signal.publish(entries, writes)
             self._advance(seconds, increment + count - 1, written)
-        return stamp - 1
+            return self.newest
 
     def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin) -> None:
         """Write a multi-document transaction as `applyOps` entries and commit it.

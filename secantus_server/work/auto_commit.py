@@ -25,7 +25,7 @@ from secantus_server.errors import CommandError
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
-from secantus_server.work.retried import note_retried, origin_of, store_retried
+from secantus_server.work.retried import chain_of, note_retried, store_retried
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
@@ -223,12 +223,12 @@ class AutoCommit:
                 begun += 1
                 one.before_commit()
             logged = [(one.identity, one.changes) for one in writes if one.replicated]
-            origin, stamp = None, 0
+            chain, time = None, None
             if transaction.retried is not None:
-                origin = origin_of(transaction.retried)
+                chain = chain_of(transaction.retried)
                 store_retried(self._services, transaction.unit, transaction.retried)
             if changes is None:
-                stamp = self._services.oplog.commit(transaction.unit, transaction.entries, logged, origin)
+                time = self._services.oplog.commit(transaction.unit, transaction.entries, logged, chain)
             else:
                 with self._catalog.applying(changes):
                     self._services.oplog.commit(transaction.unit, transaction.entries, logged)
@@ -239,6 +239,6 @@ class AutoCommit:
         for one in writes:
             one.after_commit()
         if transaction.retried is not None:
-            note_retried(self._services, transaction.retried, stamp)
+            note_retried(self._services, transaction.retried, time)
         if len(logged) != len(writes):
             self._services.writes.publish((), [(one.identity, one.changes) for one in writes if not one.replicated])

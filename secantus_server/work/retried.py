@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secantus_server.bson import make_timestamp
 from secantus_server.dispatch.unit_of_work import Retried, Transaction
-from secantus_server.oplog.oplog import Origin
+from secantus_server.oplog._entries import Chain
 from secantus_server.sessions.registry import encoded_session
 from secantus_server.sessions.retry_rows import store
 from secantus_server.sessions.retryable import Executed
 
 if TYPE_CHECKING:
+    from bson.timestamp import Timestamp
+
     from secantus_server.dispatch.request import Request
     from secantus_server.dispatch.services import Services
     from secantus_server.storage import RecoveryUnit
@@ -44,23 +45,21 @@ def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> N
         store(unit, *retried, services.oplog.newest, services.clock.now_ms())
 
 
-def origin_of(retried: Retried) -> Origin:
+def chain_of(retried: Retried) -> Chain:
     """Return what the oplog's entries say of a retryable write."""
     write, executed = retried
-    previous = write.last_time if write.executed else None
-    stamp = 0 if previous is None else previous.time << 32 | previous.inc
-    return Origin(encoded_session(write.session), write.number, executed.first, executed.last, stamp)
+    return Chain(encoded_session(write.session), write.number, executed[1], executed[2], write.last_time if write.executed else None)
 
 
-def note_retried(services: Services, retried: Retried, stamp: int = 0) -> None:
+def note_retried(services: Services, retried: Retried, time: Timestamp | None = None) -> None:
     """Note the record in memory, after the commit.
 
     Arguments:
-        stamp: the timestamp of the commit's last entry as a 64-bit number, 0 if unknown.
+        time: the timestamp of the commit's last entry; None for the newest one.
     """
     write, executed = retried
     write.note(executed)
     if not services.engine.in_memory:
         write.stored.add(executed.first)
-    write.last_time = make_timestamp(stamp >> 32, stamp & 0xFFFFFFFF) if stamp else services.oplog.newest
+    write.last_time = services.oplog.newest if time is None else time
     write.last_ms = services.clock.now_ms()

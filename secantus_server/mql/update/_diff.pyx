@@ -111,13 +111,16 @@ def update_entry(ObjectNode root not None, State state not None, bytes old not N
 
 cdef int diff_fields(ObjectNode node, const uint8_t* old, const uint8_t* new, State state, Writer out) except -1:
     """Append the diff of a document at the paths that a node names."""
-    cdef Sections sections = Sections.__new__(Sections)
+    cdef Sections sections
     cdef Element before
     cdef Element after
     cdef bint had, has
     cdef Py_ssize_t i
     cdef Writer inner
     node = node.resolve(state)
+    if node.count == 1 and isinstance(node.nodes[0], Leaf) and not (<Leaf>node.nodes[0]).appends:
+        return diff_only(node.starts[0], node.lengths[0], old, new, out)
+    sections = Sections.__new__(Sections)
     for i in range(node.count):
         had = find_field(old, node.starts[i], node.lengths[i], &before)
         has = find_field(new, node.starts[i], node.lengths[i], &after)
@@ -133,6 +136,24 @@ cdef int diff_fields(ObjectNode node, const uint8_t* old, const uint8_t* new, St
             else:
                 sections.nest(node.starts[i], node.lengths[i], inner)
     return sections.finish(out)
+
+
+cdef int diff_only(const char* name, uint32_t name_len, const uint8_t* old, const uint8_t* new, Writer out) except -1:
+    """Append the diff of a document of which one field changed."""
+    cdef Element before
+    cdef Element after
+    cdef bint has = find_field(new, name, name_len, &after)
+    cdef size_t mark = out.open()
+    cdef size_t section
+    out.put_name(DOCUMENT, (b"u" if find_field(old, name, name_len, &before) else b"i") if has else b"d", 1)
+    section = out.open()
+    if has:
+        out.put_raw_element(&after)
+    else:
+        out.put_name(8, name, name_len)
+        out.put_byte(0)
+    out.close(section)
+    return out.close(mark)
 
 
 cdef Writer diff_below(Node node, const Element* before, const Element* after, State state):

@@ -67,7 +67,8 @@ class ChangeStreamReader:
         """Return an iterator over the events that the present transaction sees, as BSON bytes.
 
         Raises:
-            CommandError: 280 if the token to resume after is not found, 286 if entries were removed before they were read, 47 for a missing image of a document, or an interruption.
+            CommandError: 280 if the token to resume after is not found, 286 if entries were removed before they were read, 47 for a missing
+                image of a document, or an interruption.
         """
         self.at_end = False
         if self._rows.position < self._services.oplog.trimmed_to:
@@ -108,7 +109,7 @@ class ChangeStreamReader:
         if (fragment := fragment_of(self._resume, event.token)) is not None:
             self._resume, self._skipped_fragments = None, fragment + 1
             return False
-        if event.token.stamp == self._resume.stamp and event.token.index <= self._resume.index:
+        if event.token.stamp == self._resume.stamp and event.token.txn_index <= self._resume.txn_index:
             return True
         self._check_found(event)
         return False

@@ -31,6 +31,10 @@ NEWEST = b"oplog.newest"
 MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
 
 
+# A cluster time of a client with a larger increment counts as the next second.
+MAX_GOSSIPED_INCREMENT = 2**31
+
+
 class Entry(NamedTuple):
     """An entry that is not about a document: a command that changed a collection or database, or a note.
 
@@ -271,6 +275,9 @@ class Oplog:
         Arguments:
             stamp: the time as a 64-bit number.
         """
+        if stamp & 0xFFFFFFFF > MAX_GOSSIPED_INCREMENT:
+            # Leave increments for the entries that follow.
+            stamp = ((stamp >> 32) + 1) << 32
         with self._lock:
             if stamp > self.cluster_stamp:
                 self.seconds, self._increment = stamp >> 32, stamp & 0xFFFFFFFF

@@ -53,6 +53,13 @@ def test_the_cluster_time_of_a_client_advances_the_clock(server: SecantusDBServe
         assert reply["$clusterTime"]["clusterTime"] == reply["operationTime"]
 
 
+def test_the_largest_increment_leaves_room_for_the_next_entry(server: SecantusDBServer) -> None:
+    with MongoClient(server.uri) as client:
+        wanted = Timestamp(now(client.gossip).time + 1, 2**32 - 1)
+        assert tell(client.gossip, wanted)["$clusterTime"]["clusterTime"] >= wanted
+        assert client.gossip.command("insert", "c", documents=[{}, {}])["operationTime"] > wanted
+
+
 def test_a_cluster_time_far_ahead_is_refused(db: Database) -> None:
     with pytest.raises(OperationFailure) as raised:
         tell(db, later(now(db), 366 * 24 * 3600))

@@ -29,14 +29,16 @@ class CurrentOp(ServerStage):
         """Parse `{$currentOp: {allUsers, idleConnections, ...}}`.
 
         Raises:
-            CommandError: 14 and 9 for a malformed argument, 73 outside the database `admin`.
+            CommandError: 14 and 40415 for a malformed argument, 9 for `targetAllNodes`, 73 outside the database `admin`.
         """
         if type(spec) is not dict:
             raise CommandError(14, "$currentOp options must be specified in an object")
         for name, value in spec.items():
             if name not in OPTIONS:
-                raise CommandError(9, f"Unrecognized option '{name}' in $currentOp stage.")
+                raise CommandError(40415, f"BSON field '$currentOp.{name}' is an unknown field.")
             check_type(f"$currentOp.{name}", value, ("bool",))
+        if spec.get("targetAllNodes"):
+            raise CommandError(9, "$currentOp supports targetAllNodes parameter only for sharded clusters")
         if ctx.db != "admin":
             raise CommandError(73, "$currentOp must be run against the 'admin' database with {aggregate: 1}")
         return cls(spec, ctx)

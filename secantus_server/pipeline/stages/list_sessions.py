@@ -25,7 +25,7 @@ class ListLocalSessions(ServerStage):
         """Parse `{$listLocalSessions: {users: [{user, db}], allUsers: bool}}`.
 
         Raises:
-            CommandError: 14, 40414, 40415 for a malformed argument, 2 for both options together.
+            CommandError: 14, 40414, 40415 for a malformed argument, 12 for both options together.
         """
         return cls(_parse_options(cls.name, spec), ctx)
 
@@ -57,10 +57,12 @@ def _parse_options(stage: str, spec: Any) -> dict[str, Any]:
     if type(spec) is not dict:
         raise CommandError(14, f"{stage} options must be specified in an object, but found: {type_name(spec)}")
     options = named_fields(stage, spec, {"users": ("array",), "allUsers": ("bool",)})
-    for user in options.get("users", []):
+    # A null among the users is skipped.
+    options["users"] = users = [user for user in options.get("users") or [] if user is not None]
+    for user in users:
         if type(user) is not dict:
             raise CommandError(14, f"BSON field '{stage}.users' is the wrong type '{type_name(user)}', expected type 'object'")
         named_fields(f"{stage}.users", user, {"user": ("string",), "db": ("string",)}, ("user", "db"))
-    if options.get("allUsers") and options.get("users"):
-        raise CommandError(2, f"{stage} may not specify {{allUsers:true}} and {{users:[...]}} at the same time")
+    if options.get("allUsers") and users:
+        raise CommandError(12, f"{stage} may not specify {{allUsers:true}} and {{users:[...]}} at the same time")
     return options

@@ -240,5 +240,6 @@ def error_reply(error: CommandError, services: Services) -> Reply:
     """Return the reply for an error."""
     reply: Reply = {"ok": 0.0, "errmsg": error.message, "code": error.code, "codeName": error.code_name, **error.info}
     if error.labels:
-        reply["errorLabels"] = list(error.labels)
+        # A fail point's labels, among the error's further fields, replace all others.
+        reply.setdefault("errorLabels", list(error.labels))
     return finish_reply(reply, services)

@@ -10,6 +10,7 @@ from bson.objectid import ObjectId
 
 from secantus_server.clock import Clock
 from secantus_server.settings import Settings
+from secantus_server.system._clock import monotonic
 from secantus_server.system.conditions import Condition
 
 # The seconds after which the node that stepped down is elected again, unless it is frozen or was to step down for a shorter time. A replica
@@ -134,13 +135,14 @@ class Topology:
 
     def wait_for_change(self, known: int, timeout_s: float) -> None:
         """Block until the version differs from the known one, the timeout expires, or the server stops. Hold an election that is due."""
-        deadline = self._clock.monotonic() + timeout_s
+        # The system's clock: the client measures its own waiting time by it, also while a test's clock stands still.
+        deadline = monotonic() + timeout_s
         while not (self._closed or self._counter != known):
             self.check_election()
             with self._changed:
                 if self._closed or self._counter != known:
                     break
-                left = deadline - self._clock.monotonic()
+                left = deadline - monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left if self.is_primary else min(left, max(self._seconds_to_election(), 0) + 0.001))

@@ -89,3 +89,9 @@ def test_labels(raw: RawClient, fail: Fail, code: int) -> None:
     labels = [] if code in (64, 79, 100) else ["RetryableWriteError"]
     assert on(raw, insert(**session())).get("errorLabels", []) == labels
     assert "errorLabels" not in on(raw, insert())
+
+
+def test_given_labels_replace_those_of_the_commands_own_error(raw: RawClient, fail: Fail) -> None:
+    fail("commitTransaction", writeConcernError={"code": 91}, errorLabels=["Given"])
+    reply = on(raw, {"commitTransaction": 1, **session(), "autocommit": False, "$db": "admin"})
+    assert (reply["code"], reply["writeConcernError"], reply["errorLabels"]) == (251, {"code": 91}, ["Given"])

@@ -81,10 +81,10 @@ class Request:
         Arguments:
             index: its position in the command.
         """
-        ids, first = self.body.get("stmtIds"), self.body.get("stmtId")
-        if type(ids) is list:
-            return int(ids[index])
-        return index + int(first or 0)
+        body = self.body
+        if "stmtIds" in body and type(body["stmtIds"]) is list:
+            return int(body["stmtIds"][index])
+        return index + int(body["stmtId"] or 0) if "stmtId" in body else index
 
     @property
     def now(self) -> Date:

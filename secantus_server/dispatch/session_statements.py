@@ -15,7 +15,6 @@ from secantus_server.dispatch.registry import Command, InTransaction, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import too_old
 from secantus_server.errors import CommandError
-from secantus_server.sessions.retryable import RetryableWrite
 from secantus_server.sessions.transactions import SessionTransaction, State, committed_transaction
 from secantus_server.storage import WriteConflict
 
@@ -160,9 +159,8 @@ def _start(request: Request) -> SessionTransaction:
     """
     session, number, services = request.session, request.body["txnNumber"], request.services
     assert session is not None, "checked with the options"
-    write = RetryableWrite(number, is_transaction=True)
-    newest = services.sessions.retries.begin(session, write)
-    if newest is not write:
+    newest, is_new = services.sessions.retries.begin(session, number, is_transaction=True)
+    if not is_new:
         if number < newest.number:
             raise too_old(session, number, newest.number)
         raise CommandError(117, "Only servers in a sharded cluster can start a new transaction at the active transaction number")

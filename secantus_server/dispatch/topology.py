@@ -17,6 +17,11 @@ from secantus_server.system.conditions import Condition
 ELECTION_S = 1.0
 
 
+def _election_id(term: int) -> ObjectId:
+    """Return the id of the election of a term, which grows with it."""
+    return ObjectId(b"\x7f\xff\xff\xff" + term.to_bytes(8, "big"))
+
+
 class Topology:
     """The server's place in its (single-node) replica set.
 
@@ -35,6 +40,7 @@ class Topology:
         self.address = ""
         self.is_primary = True
         self.term = 1
+        self.election_id = _election_id(self.term)
         self._clock = clock
         self._on_change = on_change
         self._election_at = 0.0
@@ -42,11 +48,6 @@ class Topology:
         self._changed = Condition()
         self._counter = 6
         self._closed = False
-
-    @property
-    def election_id(self) -> ObjectId:
-        """The id of the latest election, which grows with the term."""
-        return ObjectId(b"\x7f\xff\xff\xff" + self.term.to_bytes(8, "big"))
 
     def step_down(self, seconds: float) -> bool:
         """Become a secondary, for the seconds given at most; return whether this node was the primary."""
@@ -76,6 +77,7 @@ class Topology:
             if self.is_primary:
                 return
             self.term += 1
+            self.election_id = _election_id(self.term)
             self._frozen_until = 0.0
             self._take_role(True)
         self._on_change()

@@ -15,7 +15,7 @@ from secantus_server.dispatch.failing_writes import FAIL_POINT, run_failing
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.sessions.retryable import Executed, RetryableWrite
+from secantus_server.sessions.retryable import Executed
 
 INVALID_OPTIONS = 72
 
@@ -49,20 +49,19 @@ def _run_once(
     session, services = request.session, request.services
     if session is None or number < 0 or not command.is_retryable or not services.settings.replica_set:
         raise _no_number(command, request)
-    write = RetryableWrite(number)
-    newest = services.sessions.retries.begin(session, write)
-    if number < newest.number:
-        raise too_old(session, number, newest.number)
-    if newest.is_transaction:
-        raise CommandError(INVALID_OPTIONS, "Must specify autocommit=false on all operations of a multi-statement transaction.")
-    if newest is write:
+    write, is_new = services.sessions.retries.begin(session, number)
+    if is_new:
         services.sessions.transactions.abort_older(session)
-    services.engine.acquire_lock(newest.lock)
+    elif number < write.number:
+        raise too_old(session, number, write.number)
+    elif write.is_transaction:
+        raise CommandError(INVALID_OPTIONS, "Must specify autocommit=false on all operations of a multi-statement transaction.")
+    services.engine.acquire_lock(write.lock)
     try:
-        request.retry = newest
+        request.retry = write
         return run(command, request, arguments)
     finally:
-        newest.lock.release()
+        write.lock.release()
 
 
 def executed_before(request: Request, index: int, kind: str) -> Executed | None:

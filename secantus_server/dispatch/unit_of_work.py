@@ -8,7 +8,7 @@ unit of work that commits every write.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
@@ -44,16 +44,8 @@ class MissingCollection(Exception):
         self.name = name
 
 
-class Retried(NamedTuple):
-    """Statements of a retryable write, to be recorded with the commit of what they wrote.
-
-    Arguments:
-        session: the bytes of the session's UUID.
-    """
-
-    session: bytes
-    write: RetryableWrite
-    executed: Executed
+#: A retryable write and statements of it, to be recorded with the commit of what they wrote.
+Retried = tuple[RetryableWrite, Executed]
 
 
 class StagedWrites(Protocol):

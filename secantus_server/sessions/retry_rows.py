@@ -22,12 +22,11 @@ def _key(session: bytes, statement: int) -> bytes:
     return _PREFIX + session + statement.to_bytes(4, "big")
 
 
-def store(unit: RecoveryUnit, session: bytes, write: RetryableWrite, executed: Executed, time: Timestamp, now_ms: int) -> None:
+def store(unit: RecoveryUnit, write: RetryableWrite, executed: Executed, time: Timestamp, now_ms: int) -> None:
     """Write the row of executed statements; remove the rows of the session's earlier writes.
 
     Arguments:
         unit: the recovery unit that has executed them; its transaction is open.
-        session: the bytes of the session's UUID.
         time: the cluster time just before the commit.
         now_ms: the wall clock time.
     """
@@ -41,8 +40,8 @@ def store(unit: RecoveryUnit, session: bytes, write: RetryableWrite, executed: E
     }
     if not write.executed:
         for statement in write.stored - {executed.first}:
-            unit.remove(META, _key(session, statement))
-    unit.put(META, _key(session, executed.first), encode(row))
+            unit.remove(META, _key(write.session, statement))
+    unit.put(META, _key(write.session, executed.first), encode(row))
 
 
 def load(engine: Engine) -> dict[bytes, RetryableWrite]:
@@ -54,12 +53,10 @@ def load(engine: Engine) -> dict[bytes, RetryableWrite]:
             first, row = int.from_bytes(key[-4:], "big"), decode(value)
             write = found.get(session)
             if write is None or write.number < row["txnNumber"]:
-                stored = set() if write is None else write.stored
-                write = found[session] = RetryableWrite(int(row["txnNumber"]), is_transaction=row["kind"] == "transaction")
-                write.stored = stored
+                write = found[session] = RetryableWrite(session, int(row["txnNumber"]), row["kind"] == "transaction", write)
             write.stored.add(first)
             if write.number == row["txnNumber"]:
-                write.executed.append(Executed(row["kind"], first, row["last"], row["result"]))
+                write.note(Executed(row["kind"], first, row["last"], row["result"]))
                 write.last_time, write.last_ms = row["time"], row["wall"].ms
     return found
 
@@ -78,7 +75,7 @@ def rewrite(engine: Engine, sessions: set[bytes], writes: dict[bytes, RetryableW
         for session in sessions & writes.keys():
             write = writes[session]
             write.stored = set()
-            for executed in write.executed:
+            for executed in (write.executed or {}).values():
                 assert write.last_time is not None, "it was executed"
-                store(unit, session, write, executed, write.last_time, write.last_ms)
+                store(unit, write, executed, write.last_time, write.last_ms)
                 write.stored.add(executed.first)

@@ -36,29 +36,52 @@ class RetryableWrite:
     """One retryable write, or a transaction, which uses a number of the same sequence.
 
     Arguments:
+        session: the bytes of the session's UUID.
         number: its `txnNumber`.
         is_transaction: whether it is a multi-document transaction.
+        earlier: the session's write before it, or None.
 
     `last_time` and `last_ms` are the cluster time and the wall clock time of its newest commit. `stored` are the statement ids that have a
     row, of this write and of earlier ones of the session.
 
-    Threads: a command holds `lock` while it runs as this write; the lock guards everything else.
+    Threads: a command holds `lock`, which all writes of a session share, while it runs as one of them; the lock guards everything else.
     """
 
-    __slots__ = ("executed", "is_transaction", "last_ms", "last_time", "lock", "number", "stored")
+    __slots__ = ("_has_ranges", "executed", "is_transaction", "last_ms", "last_time", "lock", "number", "session", "stored")
 
-    def __init__(self, number: int, *, is_transaction: bool = False) -> None:
+    def __init__(self, session: bytes, number: int, is_transaction: bool = False, earlier: RetryableWrite | None = None) -> None:
+        self.session = session
         self.number = number
         self.is_transaction = is_transaction
-        self.lock = Lock()
-        self.executed: list[Executed] = []
+        # By the id of the first statement; None for none, since most writes have a single statement and are never retried.
+        self.executed: dict[int, Executed] | None = None
+        self._has_ranges = False
         self.last_time: Timestamp | None = None
         self.last_ms = 0
-        self.stored: set[int] = set()
+        if earlier is None:
+            self.lock = Lock()
+            self.stored: set[int] = set()
+        else:
+            self.lock = earlier.lock
+            self.stored = earlier.stored
 
     def find(self, statement: int) -> Executed | None:
         """Return what a statement did, or None if it was not executed."""
-        return next((one for one in self.executed if one.first <= statement <= one.last), None)
+        if self.executed is None:
+            return None
+        found = self.executed.get(statement)
+        if found is None and self._has_ranges:
+            found = next((one for one in self.executed.values() if one.first <= statement <= one.last), None)
+        return found
+
+    def note(self, executed: Executed) -> None:
+        """Record executed statements."""
+        if self.executed is None:
+            self.executed = {executed.first: executed}
+        else:
+            self.executed[executed.first] = executed
+        if executed.last > executed.first:
+            self._has_ranges = True
 
 
 class RetryLog:
@@ -73,29 +96,38 @@ class RetryLog:
         # The sessions whose rows are no longer needed.
         self._forgotten: set[bytes] = set()
 
-    def begin(self, session: bytes, write: RetryableWrite) -> RetryableWrite:
+    def begin(self, session: bytes, number: int, *, is_transaction: bool = False) -> tuple[RetryableWrite, bool]:
         """Register a write if its number is newer than those of all earlier writes of the session.
 
         Arguments:
             session: the bytes of the session's UUID.
 
         Returns:
-            the session's newest write: `write` itself, or the one with the same or a newer number.
+            the session's newest write, which has this number or a newer one, and whether it is new.
         """
         with self._lock:
             newest = self._newest.get(session)
-            if newest is not None:
-                if write.number <= newest.number:
-                    return newest
-                # The commands of a session run one after the other.
-                write.stored, write.lock = newest.stored, newest.lock
-            self._newest[session] = write
-        return write
+            if newest is not None and number <= newest.number:
+                return newest, False
+            write = self._newest[session] = RetryableWrite(session, number, is_transaction, newest)
+        return write, True
 
     def newest_number(self, session: bytes) -> int | None:
         """Return the newest number of a session, or None."""
         newest = self._newest.get(session)
         return None if newest is None else newest.number
+
+    def withdraw(self, session: bytes, before: RetryableWrite | None) -> None:
+        """Forget a session's newest write, of which nothing was executed.
+
+        Arguments:
+            before: the session's write before it, or None.
+        """
+        with self._lock:
+            if before is None:
+                self._newest.pop(session, None)
+            else:
+                self._newest[session] = before
 
     def is_committed(self, session: bytes, number: int) -> bool:
         """Return whether a session's newest number is that of a committed transaction."""

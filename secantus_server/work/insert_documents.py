@@ -139,8 +139,9 @@ class _Chunk:
 
     def _record(self, transaction: Transaction, count: int) -> None:
         """Stage the record of the first `count` documents, which were inserted."""
-        ids = [self._request.statement_id(self._request.statement + self._start + index) for index in (0, count - 1)]
-        stage_executed(self._request, transaction, Executed("insert", ids[0], ids[1]))
+        # A list of ids makes each document a transaction of its own.
+        first = self._request.statement_id(self._request.statement + self._start)
+        stage_executed(self._request, transaction, Executed("insert", first, first + count - 1))
 
     def _timestamp(self) -> int:
         """Return the value for an empty timestamp: unique and later than the newest oplog entry, or 0 with `bypassEmptyTsReplacement`."""

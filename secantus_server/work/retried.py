@@ -32,8 +32,7 @@ def stage_retried(request: Request, transaction: Transaction, kind: str, result:
 def stage_executed(request: Request, transaction: Transaction, executed: Executed) -> None:
     """Stage the record of executed statements of a retryable write."""
     assert request.retry is not None, "only retryable writes are recorded"
-    assert request.session is not None, "a retryable write has a session"
-    transaction.retried = Retried(request.session, request.retry, executed)
+    transaction.retried = (request.retry, executed)
 
 
 def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> None:
@@ -44,7 +43,8 @@ def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> N
 
 def note_retried(services: Services, retried: Retried) -> None:
     """Note the record in memory, after the commit."""
-    write = retried.write
-    write.executed.append(retried.executed)
-    write.stored.add(retried.executed.first)
+    write, executed = retried
+    write.note(executed)
+    if not services.engine.in_memory:
+        write.stored.add(executed.first)
     write.last_time, write.last_ms = services.oplog.newest, services.clock.now_ms()

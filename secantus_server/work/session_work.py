@@ -252,7 +252,7 @@ class SessionWork:
         write = self._services.sessions.retries.of(self._transaction.session)
         if write is None or write.number != self._transaction.number or not (self._logged or self._entries):
             return None
-        return Retried(self._transaction.session, write, Executed("transaction", 0, 0))
+        return write, Executed("transaction", 0, 0)
 
     def _commit(self, retried: Retried | None) -> None:
         begun: list[StagedWrites] = []

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from secantus_server.clock import SettableClock
 from secantus_server.server import SecantusDBServer
 from secantus_server.sessions.registry import TIMEOUT_MINUTES, SessionRegistry
-from secantus_server.sessions.retryable import Executed, RetryableWrite
+from secantus_server.sessions.retryable import Executed
 
 
 def test_a_session_lives_from_its_use_to_its_end() -> None:
@@ -24,8 +24,7 @@ def test_a_session_lives_from_its_use_to_its_end() -> None:
 
 def runs(registry: SessionRegistry, session: bytes, number: int) -> bool:
     """Return whether a write with this number may run."""
-    write = RetryableWrite(number)
-    return registry.retries.begin(session, write) is write
+    return registry.retries.begin(session, number)[1]
 
 
 def test_the_numbers_of_writes_go_up_and_end_with_their_session() -> None:
@@ -43,12 +42,13 @@ def test_the_numbers_of_writes_go_up_and_end_with_their_session() -> None:
 
 def test_executed_statements_are_kept_until_the_next_write() -> None:
     registry = SessionRegistry(SettableClock(0))
-    first, again, second = (RetryableWrite(number) for number in (1, 1, 2))
-    registry.retries.begin(b"a", first)
-    first.executed.append(Executed("insert", 3, 5))
-    kept = registry.retries.begin(b"a", again)
+    first, _ = registry.retries.begin(b"a", 1)
+    first.note(Executed("insert", 3, 5))
+    kept, is_new = registry.retries.begin(b"a", 1)
+    assert not is_new
     assert [kept.find(statement) is not None for statement in (2, 3, 5, 6)] == [False, True, True, False]
-    assert registry.retries.begin(b"a", second) is second
+    second, is_new = registry.retries.begin(b"a", 2)
+    assert is_new
     assert second.find(3) is None
 
 

@@ -39,7 +39,9 @@ class PlainWriter:
     ) -> None:
         unit = transaction.unit
         self._services = services
-        self._transaction = transaction
+        # Not the transaction itself, which refers to its writers: a reference cycle would be left to the garbage collector.
+        self._in_session = transaction.in_session
+        self._creates = transaction.creates(collection)
         self.replicated = replicated
         self.unit = unit
         self.collection = collection
@@ -54,7 +56,7 @@ class PlainWriter:
     @property
     def is_large(self) -> bool:
         """See `Writer.is_large`."""
-        return self._transaction.is_large
+        return not self._in_session and self.unit.is_large
 
     def insert(self, document: bytes) -> None:
         """See `Writer.insert`."""
@@ -150,7 +152,7 @@ class PlainWriter:
         indexes = [index for index in self._writer.became_multikey if not index.multikey]
         if not indexes:
             return
-        if self._transaction.creates(self.collection):
+        if self._creates:
             # No other transaction sees the collection yet.
             save_row(self.unit, self.collection, indexes)
             for index in indexes:

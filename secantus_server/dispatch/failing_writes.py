@@ -79,17 +79,25 @@ class _FailingWork:
             # The body runs again after a conflict, but the write enters the fail point once.
             nonlocal acting, has_entered
             result = body(transaction)
-            if any(one.changes for one in transaction.writes):
-                if not has_entered and (found := self._points.enter(FAIL_POINT)) is not None:
-                    acting = found.data
-                has_entered = True
-                if acting is not None and acting.code is not None:
-                    raise _failure(acting.code, acting.closes)
+            changed = sum(len(one.changes) for one in transaction.writes)
+            if changed and not has_entered:
+                acting, has_entered = self._enter(changed), True
+            if changed and acting is not None and acting.code is not None:
+                raise _failure(acting.code, acting.closes)
             return result
 
         result = self._work.write(run, check)
         self.closes = self.closes or (acting is not None and acting.closes)
         return result
+
+    def _enter(self, documents: int) -> Failure | None:
+        """Enter the fail point for each document that a commit changes, until it acts."""
+        for _ in range(documents):
+            found = self._points.enter(FAIL_POINT)
+            if found is not None:
+                failure: Failure = found.data
+                return failure
+        return None
 
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()

@@ -71,16 +71,15 @@ def parse_failure(data: dict[str, Any]) -> Failure:
         CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions for data that misses a part, 238 for an unknown field.
     """
     fields.check_fields(NAME, data, _FIELDS)
-    commands = fields.texts(data, "failCommands")
     every = fields.flag(data, "failAllCommands")
-    if commands is None and not every:
-        raise CommandError(72, "failCommand needs 'failCommands', the names of the commands that fail, or failAllCommands: true")
+    # As in MongoDB, a fail point without names is valid, and concerns no command.
+    commands = fields.texts(data, "failCommands") or ()
     block_ms = fields.whole(data, "blockTimeMS")
     blocks = fields.flag(data, "blockConnection")
     if blocks and block_ms is None:
         raise CommandError(72, "must specify 'blockTimeMS' when 'blockConnection' is true")
     return Failure(
-        commands=None if every else frozenset(_canonical(name) for name in commands or ()),
+        commands=None if every else frozenset(_canonical(name) for name in commands),
         app_name=fields.text(data, "appName"),
         thread_name=fields.text(data, "threadName"),
         namespace=fields.text(data, "namespace"),

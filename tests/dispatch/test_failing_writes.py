@@ -102,6 +102,13 @@ def test_each_statement_counts(server: SecantusDBServer, admin: Database, db: Da
     assert [document["n"] for document in db.c.find()] == [1, 1, 1]
 
 
+def test_each_document_of_an_insert_counts(server: SecantusDBServer, admin: Database, db: Database) -> None:
+    configure(admin, {"skip": 3}, failBeforeCommitExceptionCode=1)
+    assert answer(server, numbered(db, {"insert": "c", "documents": [{"_id": 1}, {"_id": 2}, {"_id": 3}]}))["n"] == 3
+    assert is_lost(server, numbered(db, {"insert": "c", "documents": [{"_id": 4}]}))
+    assert db.c.count_documents({}) == 3
+
+
 def test_an_error_with_an_open_connection(server: SecantusDBServer, admin: Database, db: Database) -> None:
     configure(admin, {"times": 1}, failBeforeCommitExceptionCode=11602, closeConnection=False)
     command = numbered(db, {"findAndModify": "c", "query": {"_id": 1}, "update": INC, "upsert": True})

@@ -52,6 +52,12 @@ def test_modes(admin: Database, mode: Any, expected: list[bool]) -> None:
     assert pings(admin, 4) == expected
 
 
+@pytest.mark.parametrize("data", [None, {}, {"errorCode": 1}, {"failCommands": [], "errorCode": 1}])
+def test_without_names_it_concerns_no_command(admin: Database, data: Any) -> None:
+    configure(admin, "alwaysOn", data)
+    assert pings(admin, 1) == [False]
+
+
 def test_a_probability_between(admin: Database) -> None:
     configure(admin, {"activationProbability": 0.5})
     failed = sum(pings(admin, 200))
@@ -93,7 +99,6 @@ def test_setting_it_again_replaces_it(admin: Database) -> None:
         ({"mode": "alwaysOn", "data": 3}, 14),
         ({"mode": "alwaysOn", "data": []}, 14),
         # failCommand's data
-        ({"mode": "alwaysOn", "data": {}}, 72),
         ({"mode": "alwaysOn", "data": {"failCommands": "ping"}}, 14),
         ({"mode": "alwaysOn", "data": {"failCommands": [1]}}, 14),
         ({"mode": "alwaysOn", "data": {**PING, "errorCode": "x"}}, 14),

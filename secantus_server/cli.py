@@ -62,6 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--ttl-interval-s", "seconds between two passes of the TTL monitor", type=int, metavar="S")
     add("--checkpoint-interval-s", "seconds between two checkpoints", type=int, metavar="S")
     add("--cursor-timeout-s", "seconds after which an idle cursor is closed", type=int, metavar="S")
+    add("--oplog-size-mb", "the size from which on old oplog entries are removed; 0 lets the server choose", type=int, metavar="MB")
+    add("--oplog-min-retention-hours", "how long oplog entries are kept at least", type=int, metavar="H")
+    add("--noop-interval-s", "seconds between two no-op entries of an idle oplog; 0 for none", type=int, metavar="S")
     add("--max-connections", "the maximum number of connections; 0 means as many as ulimit -n allows", type=int, metavar="N")
     parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
     return parser

@@ -48,7 +48,7 @@ class Periodic:
         self._stopping = False
         self._thread = Thread(self._run, name="secantus-periodic")
         # The last run of each kind of work. The intervals may change at run time, by setParameter.
-        self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute"), services.clock.monotonic())
+        self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute", "noop"), services.clock.monotonic())
         # The time since which there has been something to purge.
         self._put_off_at: float | None = None
         # The number of transactions begun at the last check.
@@ -111,6 +111,8 @@ class Periodic:
             services.oplog.trim()
         else:
             services.oplog.trim_if_large()
+        if services.settings.noop_interval_s and self._is_due("noop", now, services.settings.noop_interval_s):
+            services.oplog.write_noop_if_idle()
         return min(self._purge(now), self._tidy())
 
     def _tidy(self) -> float:

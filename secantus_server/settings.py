@@ -37,6 +37,9 @@ class Settings:
         ttl_interval_s: seconds between two passes of the TTL monitor.
         checkpoint_interval_s: seconds between two checkpoints.
         cursor_timeout_s: seconds after which an idle cursor is closed.
+        oplog_size_mb: the size from which on the oldest oplog entries are removed; 0 lets the server choose.
+        oplog_min_retention_hours: how long oplog entries are kept at least, whatever the size.
+        noop_interval_s: seconds between two no-op entries of an idle oplog; 0 for none.
         max_connections: the connection limit; 0 means the process's limit on open files.
     """
 
@@ -51,6 +54,9 @@ class Settings:
     ttl_interval_s: int = 60
     checkpoint_interval_s: int = 60
     cursor_timeout_s: int = 600
+    oplog_size_mb: int = 0
+    oplog_min_retention_hours: int = 0
+    noop_interval_s: int = 0
     max_connections: int = 0
 
     def __post_init__(self) -> None:

@@ -92,9 +92,13 @@ class Oplog:
 
     Arguments:
         enabled: False for a standalone server, which has no oplog.
+        size_mb: the size from which on the oldest entries are removed; 0 for a default.
+        min_retention_hours: how long entries are kept at least, whatever the size.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, *, enabled: bool) -> None:
+    def __init__(self, engine: Engine, clock: Clock, *, enabled: bool, size_mb: int = 0, min_retention_hours: int = 0) -> None:
+        self._size_bytes = size_mb << 20
+        self._min_retention_s = min_retention_hours * 3600
         self._engine = engine
         self._clock = clock
         self._enabled = enabled
@@ -105,6 +109,8 @@ class Oplog:
         self.newest = self.cluster_time = Timestamp(self.seconds, self._increment)
         self.cluster_stamp = self.seconds << 32 | self._increment
         self._untrimmed_bytes = 0
+        # The newest time when the periodic thread looked last.
+        self._seen: Timestamp | None = None
         #: The time of a removed entry, as a 64-bit number; who has not read up to it has missed entries.
         self.trimmed_to = 0
         #: How often a snapshot was restored.
@@ -292,7 +298,20 @@ class Oplog:
     @property
     def max_bytes(self) -> int:
         """The size from which on the oldest entries are removed."""
+        if self._size_bytes:
+            return self._size_bytes
         return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
+
+    def write_noop_if_idle(self) -> None:
+        """Write an entry that changes nothing, if nothing was written since the last call. Called by the periodic thread only."""
+        if self.newest == self._seen:
+            unit = self._engine.acquire()
+            try:
+                unit.begin()
+                self.commit(unit, [Entry("", None, encode({"msg": "periodic noop"}), op="n")], ())
+            finally:
+                self._engine.release(unit)
+        self._seen = self.newest
 
     def trim_if_large(self) -> None:
         """Trim if that is worth its while."""
@@ -321,9 +340,11 @@ class Oplog:
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
         """Return the key of the newest row to remove; the newest row of all is always kept."""
         size = 0
+        kept_from = timestamp_seconds(self._clock.now_ms()) - self._min_retention_s if self._min_retention_s else None
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
-            if number and (number >= MAX_ROWS or size > self.max_bytes):
+            is_old = kept_from is None or int.from_bytes(key[:4], "big") < kept_from
+            if number and is_old and (number >= MAX_ROWS or size > self.max_bytes):
                 return key
         return None
 

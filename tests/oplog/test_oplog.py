@@ -238,3 +238,29 @@ def test_large_entries_are_trimmed_by_their_bytes(engine: Engine, monkeypatch: p
     write(engine, oplog, ("i", {"_id": 20, "text": "x" * 10_000}))
     oplog.trim()
     assert [one["o"]["_id"] for one in entries(engine)] == [20]
+
+
+def test_young_entries_stay_beyond_the_size(engine: Engine) -> None:
+    clock = SettableClock(NOW_MS)
+    oplog = Oplog(engine, clock, enabled=True, size_mb=1, min_retention_hours=2)
+    for number in range(4):
+        write(engine, oplog, ("i", {"_id": number, "text": "x" * 700_000}))
+        clock.advance(3600_000)
+    oplog.trim()
+    assert [one["o"]["_id"] for one in entries(engine)] == [2, 3]
+    clock.advance(3 * 3600_000)
+    oplog.trim()
+    assert [one["o"]["_id"] for one in entries(engine)] == [3]
+
+
+def test_an_idle_oplog_gets_entries_that_change_nothing(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    oplog.write_noop_if_idle()
+    assert entries(engine) == []
+    oplog.write_noop_if_idle()
+    write(engine, oplog, ("i", {"_id": 1}))
+    oplog.write_noop_if_idle()
+    assert [(one["op"], one["ns"], one["o"]) for one in entries(engine)] == [
+        ("n", "", {"msg": "periodic noop"}),
+        ("i", "db.c", {"_id": 1}),
+    ]

@@ -155,7 +155,8 @@ class ChangeStreamReader:
         image = operation.fields.get("$pre")
         if image is None or operation.wall.ms < images_expire_before_ms(self._services):
             return None
-        return image.data
+        found: bytes = image.data
+        return found
 
 
 def fatal(message: str) -> CommandError:

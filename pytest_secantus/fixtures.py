@@ -69,7 +69,22 @@ def secantus_db(request: pytest.FixtureRequest, secantus_client: MongoClient[dic
         yield secantus_client[name]
     finally:
         if worker.death() is None:
-            worker.client.drop_database(name)
+            _drop(worker.client, name)
+
+
+#: How long the drop of a database waits for a transaction that uses it.
+_DROP_PATIENCE_MS = 500
+
+
+def _drop(client: MongoClient[dict[str, Any]], name: str) -> None:
+    """Drop a test's database; abort a transaction that the test has left open, which the drop would wait for."""
+    from pymongo.errors import ExecutionTimeout
+
+    try:
+        client[name].command("dropDatabase", maxTimeMS=_DROP_PATIENCE_MS)
+    except ExecutionTimeout:
+        client.admin.command({"killAllSessions": []})
+        client.drop_database(name)
 
 
 @pytest.fixture

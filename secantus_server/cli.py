@@ -63,6 +63,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--checkpoint-interval-s", "seconds between two checkpoints", type=int, metavar="S")
     add("--cursor-timeout-s", "seconds after which an idle cursor is closed", type=int, metavar="S")
     add("--max-connections", "the maximum number of connections; 0 means as many as ulimit -n allows", type=int, metavar="N")
+    add("--oplog-size-mb", "the size from which on the oldest oplog entries are removed; 0 lets the server choose", type=int, metavar="MB")
+    add("--oplog-min-retention-hours", "hours for which oplog entries are kept in any case", type=int, metavar="H")
     parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
     return parser
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from secantus_server.bson import encode
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
@@ -48,9 +49,11 @@ class Periodic:
         self._stopping = False
         self._thread = Thread(self._run, name="secantus-periodic")
         # The last run of each kind of work. The intervals may change at run time, by setParameter.
-        self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute"), services.clock.monotonic())
+        self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute", "noop"), services.clock.monotonic())
         # The time since which there has been something to purge.
         self._put_off_at: float | None = None
+        # The operation time when a no-op was last due.
+        self._quiet_since = services.oplog.newest
         # The number of transactions begun at the last check.
         self._begun = 0
 
@@ -97,20 +100,33 @@ class Periodic:
         now = services.clock.monotonic()
         self._end_abandoned()
         services.sessions.transactions.abort_expired(now)
+        services.history.expire()
         if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):
             delete_expired(services, self._check)
         if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")) or services.engine.is_checkpoint_due:
             services.engine.checkpoint()
         if self._is_due("cursors", now, parameter_value(services, "clientCursorMonitorFrequencySecs")):
             services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
+        if self._is_due("noop", now, parameter_value(services, "periodicNoopIntervalSecs")):
+            self._write_noop()
         if self._is_due("minute", now, MINUTE_S):
-            services.sessions.expire()
+            services.end_expired_sessions()
             if forgotten := services.sessions.retries.take_forgotten():
                 remove(services.engine, forgotten)
             services.oplog.trim()
         else:
             services.oplog.trim_if_large()
         return min(self._purge(now), self._tidy())
+
+    def _write_noop(self) -> None:
+        """Advance the operation time of a replica set that nobody has written to since the last time.
+
+        https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.writePeriodicNoops
+        """
+        services = self._services
+        if services.settings.replica_set and services.oplog.newest == self._quiet_since and parameter_value(services, "writePeriodicNoops"):
+            services.oplog.write_note(encode({"msg": "periodic noop"}))
+        self._quiet_since = services.oplog.newest
 
     def _tidy(self) -> float:
         """Reclaim memory of overwritten data; return the seconds until the next check."""

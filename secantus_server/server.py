@@ -31,6 +31,7 @@ from secantus_server.interceptors.slow_log import SlowLog
 from secantus_server.interceptors.time_limits import TimeLimits
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.oplog.oplog import Oplog
+from secantus_server.oplog.retention import retention_of
 from secantus_server.periodic import Periodic
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
@@ -40,6 +41,8 @@ from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.session_work import SessionWork
+from secantus_server.work.snapshot_history import SnapshotHistory
+from secantus_server.work.snapshot_reads import run_in_snapshot
 
 load_commands()
 
@@ -57,6 +60,12 @@ def _abandon_all() -> None:
 
 
 os.register_at_fork(after_in_child=_abandon_all)
+
+
+def _free_memory(services: Services) -> None:
+    """Release what a store that is nearly full can do without."""
+    services.history.clear()
+    services.oplog.trim_if_large()
 
 
 class SecantusDBServer:
@@ -135,7 +144,12 @@ class SecantusDBServer:
             clock=clock,
             engine=engine,
             catalog=Catalog(engine, clock),
-            oplog=Oplog(engine, clock, enabled=bool(settings.replica_set)),
+            oplog=Oplog(
+                engine,
+                clock,
+                enabled=bool(settings.replica_set),
+                retention=retention_of(settings.oplog_size_mb, settings.oplog_min_retention_hours, in_memory=engine.in_memory),
+            ),
             cursors=CursorRegistry(clock),
             sessions=SessionRegistry(clock),
             operations=operations,
@@ -147,6 +161,9 @@ class SecantusDBServer:
         )
         services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
+        services.run_in_snapshot = run_in_snapshot
+        services.history = SnapshotHistory(services)
+        engine.call_when_crowded(partial(_free_memory, services))
         services.open_transaction = partial(SessionWork, services)
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services

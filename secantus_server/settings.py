@@ -38,6 +38,8 @@ class Settings:
         checkpoint_interval_s: seconds between two checkpoints.
         cursor_timeout_s: seconds after which an idle cursor is closed.
         max_connections: the connection limit; 0 means the process's limit on open files.
+        oplog_size_mb: the size from which on the oldest oplog entries are removed; 0 means 64, or 40 in memory.
+        oplog_min_retention_hours: hours for which oplog entries are kept in any case.
     """
 
     host: str = "127.0.0.1"
@@ -52,6 +54,8 @@ class Settings:
     checkpoint_interval_s: int = 60
     cursor_timeout_s: int = 600
     max_connections: int = 0
+    oplog_size_mb: int = 0
+    oplog_min_retention_hours: int = 0
 
     def __post_init__(self) -> None:
         if type(self.log_level) is str:

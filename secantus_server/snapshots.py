@@ -50,10 +50,11 @@ class ServerSnapshot:
 
 
 class SetAside(NamedTuple):
-    """Snapshots that were set aside, outermost first: the writes in each, and the cursors open, parameters and fail points set then."""
+    """Snapshots that were set aside, outermost first: the writes in each, and the cursors and sessions, parameters and fail points then."""
 
     parts: tuple[tuple[ServerSnapshot, list[NamespaceChange]], ...]
     cursors: frozenset[int]
+    sessions: frozenset[bytes]
     parameters: dict[str, Any]
     fail_points: dict[str, FailPoint]
 
@@ -78,6 +79,7 @@ class Snapshots:
         sessions = services.sessions
         with services.engine.exclusive(aborts_idle=True):
             sessions.transactions.abort_where(lambda _transaction: True, None)
+            self._services.history.clear()
             storage = services.engine.push_snapshot()
             time = services.oplog.settled_stamp()
         snapshot = ServerSnapshot(
@@ -115,6 +117,7 @@ class Snapshots:
         # Exclude writers between the two steps: the catalog in memory is still that from before the restore.
         with services.engine.exclusive(aborts_idle=True):
             services.sessions.transactions.abort_where(lambda _transaction: True, None)
+            self._services.history.clear()
             restored = services.engine.restore(snapshot.storage)
             services.oplog.note_restore(snapshot.time)
             snapshot.time = services.oplog.settled_stamp()
@@ -140,18 +143,20 @@ class Snapshots:
         )
 
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
-        """Undo the writes since a snapshot and end it and all later ones; cursors stay open."""
-        cursors = self._services.cursors.open_ids()
+        """Undo the writes since a snapshot and end it and all later ones; cursors stay open, and transactions are aborted."""
+        cursors, sessions = self._services.cursors.open_ids(), self._services.sessions
         later = self.open[self.open.index(snapshot) :]
         before, now = snapshot.parameters, self._services.parameters
         parameters = {name: value for name, value in now.items() if name not in before or before[name] != value}
         self._services.parameters = before
         fail_points = self._services.fail_points.set_aside(snapshot.fail_points)
-        with self._services.engine.exclusive():
+        with self._services.engine.exclusive(aborts_idle=True):
+            sessions.transactions.abort_where(lambda _transaction: True, None)
+            self._services.history.clear()
             parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
             self._services.oplog.note_restore(snapshot.time)
         self._taken = [one for one in self._taken if one not in later]
-        return SetAside(tuple(reversed(parts)), cursors, parameters, fail_points)
+        return SetAside(tuple(reversed(parts)), cursors, sessions.known(), parameters, fail_points)
 
     def put_back(self, aside: SetAside) -> None:
         """Retake the snapshots inside the currently open ones, and repeat the writes since each.
@@ -160,12 +165,16 @@ class Snapshots:
             CommandError: 11000 if a document conflicts with one written meanwhile; nothing of `aside` is applied in that case.
         """
         opened_meanwhile = self._services.cursors.open_ids() - aside.cursors
+        started_meanwhile = self._services.sessions.known() - aside.sessions
         try:
             for snapshot, changes in aside.parts:
-                with self._services.engine.exclusive():
+                with self._services.engine.exclusive(aborts_idle=True):
+                    self._services.sessions.transactions.abort_where(lambda _transaction: True, None)
+                    self._services.history.clear()
                     snapshot.storage = self._services.engine.push_snapshot()
                     snapshot.time = self._services.oplog.settled_stamp()
                 snapshot.cursors |= opened_meanwhile
+                snapshot.sessions |= started_meanwhile
                 snapshot.parameters = self._services.parameters
                 snapshot.fail_points = self._services.fail_points.active
                 self._taken.append(snapshot)

@@ -14,6 +14,8 @@ from secantus_server.errors import CommandError, not_supported
 from secantus_server.index._index import Index
 from secantus_server.system._threads import Lock
 
+_NO_IMAGES: dict[str, Any] = {}
+
 
 class Collection:
     """One collection or view.
@@ -26,7 +28,8 @@ class Collection:
         indexes: all its indexes, the one on `_id` first.
 
     `is_view`: it has no documents of its own. `is_capped`: old documents make room for new ones. `is_clustered`: documents are kept in the
-    order of their `_id`s. `identity` is how the oplog names it: a BSON document of its namespace and UUID.
+    order of their `_id`s. `keeps_images`: the oplog keeps documents as they were before a change. `identity` is how the oplog names it: a
+    BSON document of its namespace and UUID.
 
     Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced whole,
     either while no transaction runs or inside a catalog change.
@@ -42,6 +45,7 @@ class Collection:
         self.is_view = "viewOn" in options
         self.is_capped = bool(options.get("capped"))
         self.is_clustered = "clusteredIndex" in options
+        self.keeps_images = bool(options.get("changeStreamPreAndPostImages", _NO_IMAGES).get("enabled"))
         self.identity = encode({"ns": f"{db}.{name}", "ui": uuid})
         self._lock = Lock()
         self._record_ids: Iterator[int] | None = None

@@ -87,8 +87,9 @@ class Cursor:
         # The operations of the command that opened the cursor, and of the last one that read from it.
         self.operation: Any = None
         self.last_operation: Any = None
-        # The multi-document transaction that it reads in, or None.
+        # The multi-document transaction or the held snapshot that it reads in, or None.
         self.transaction: Any = None
+        self.snapshot: Any = None
         # The collection whose drop ends the cursor, even after its scans have read all of it.
         self.collection: Any = None
         self.given = 0

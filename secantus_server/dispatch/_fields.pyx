@@ -2,7 +2,7 @@
 """The parser of a command's fields, compiled because it runs for every command."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from secantus_server.bson._raw cimport Element, find_field, read_int32
 
@@ -24,23 +24,23 @@ def session_uuid(bytes session not None):
     return PyBytes_FromStringAndSize(<const char*>element.value + 5, 16)
 
 
-def cluster_time_seconds(bytes cluster_time not None):
-    """Return the seconds of a `$clusterTime` document, or None if it is malformed.
+def cluster_time_stamp(bytes cluster_time not None):
+    """Return the time of a `$clusterTime` document as a 64-bit number, or None if it is malformed.
 
     Arguments:
         cluster_time: valid BSON.
     """
     cdef Element element
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(cluster_time)
-    cdef long long seconds
+    cdef uint64_t stamp
     if not find_field(data, "clusterTime", 11, &element) or element.type != 17:
         return None
     # The increment is the lower half of a timestamp, so it comes first.
-    seconds = <uint32_t>read_int32(element.value + 4)
+    stamp = (<uint64_t><uint32_t>read_int32(element.value + 4) << 32) | <uint32_t>read_int32(element.value)
     if find_field(data, "signature", 9, &element):
         if element.type != 3 or not is_signature(element.value):
             return None
-    return seconds
+    return stamp
 
 
 cdef bint is_signature(const uint8_t* document):

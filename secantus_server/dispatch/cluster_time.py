@@ -1,21 +1,23 @@
-"""The `$clusterTime` that drivers gossip: its validation, and the limit on how far ahead it may be.
+"""The `$clusterTime` that drivers gossip, and reads after a time: causal consistency.
 
 https://github.com/mongodb/specifications/blob/master/source/sessions/driver-sessions.md
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bson.binary import Binary
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawDocument, decode, encode
-from secantus_server.clock import Clock
-from secantus_server.dispatch._fields import cluster_time_seconds
+from secantus_server.dispatch._fields import cluster_time_stamp
 from secantus_server.dispatch.arguments import wrong_type
 from secantus_server.errors import CommandError
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.services import Services
 
 # maxAcceptableLogicalClockDriftSecs: one year.
 MAX_DRIFT_S = 365 * 24 * 60 * 60
@@ -23,13 +25,11 @@ MAX_DRIFT_S = 365 * 24 * 60 * 60
 NO_SIGNATURE = RawDocument(encode({"hash": Binary(b"\0" * 20, 0), "keyId": Int64(0)}))
 
 
-def check_cluster_time(value: Any, own: int | None, clock: Clock) -> None:
-    """Validate the `$clusterTime` of a command.
+def take_cluster_time(value: Any, services: Services) -> None:
+    """Validate the `$clusterTime` of a command, and advance the server's cluster time to it; a standalone server has none.
 
     Arguments:
         value: the field as decoded.
-        own: the seconds of the server's cluster time, which may be ahead of its clock; None for a standalone server, which has none.
-        clock: the server's clock.
 
     Raises:
         CommandError: 14 or 40414 for a malformed document, 205 ClusterTimeFailsRateLimiter for one over a year ahead.
@@ -40,12 +40,39 @@ def check_cluster_time(value: Any, own: int | None, clock: Clock) -> None:
         data = encode(value)
     else:
         raise wrong_type("$clusterTime", value, "object")
-    seconds = cluster_time_seconds(data)
-    if seconds is None:
+    stamp = cluster_time_stamp(data)
+    if stamp is None:
         raise _malformed(decode(data))
     # Drivers send back the newest time they received, so the clock is rarely read.
-    if own is not None and seconds > own and seconds > (now_s := clock.now_ms() // 1000) + MAX_DRIFT_S:
+    if stamp <= services.oplog.cluster_stamp or not services.settings.replica_set:
+        return
+    seconds, now_s = stamp >> 32, services.clock.now_ms() // 1000
+    if seconds > now_s + MAX_DRIFT_S:
         raise CommandError(205, f"New cluster time, {seconds}, is too far from this node's wall clock time, {now_s}.")
+    services.oplog.take_cluster_time(stamp)
+
+
+def reach(services: Services, wanted: Timestamp, field: str) -> None:
+    """Make the server's operation time at least `wanted`, with a no-op entry if only clients know of this time yet.
+
+    Arguments:
+        field: the name of the time in the read concern.
+
+    Raises:
+        CommandError: 72 InvalidOptions for a time after the cluster time.
+    """
+    oplog = services.oplog
+    stamp = wanted.time << 32 | wanted.inc
+    if stamp <= oplog.newest_stamp:
+        return
+    if stamp > oplog.cluster_stamp:
+        current = oplog.cluster_time
+        raise CommandError(
+            72,
+            f"readConcern {field} value must not be greater than the current clusterTime. Requested clusterTime: "
+            f"{{ ts: Timestamp({wanted.time}, {wanted.inc}) }}; current clusterTime: {{ ts: Timestamp({current.time}, {current.inc}) }}",
+        )
+    oplog.write_note(encode({"msg": "advance to the cluster time of a client"}))
 
 
 def _malformed(document: dict[str, Any]) -> CommandError:

@@ -61,10 +61,28 @@ def check_read_concern(command: str, concern: Any, *, takes_one: bool, starts: b
         raise CommandError(72, f'Command {command} does not support readConcern {{ level: "{level}" }}')
     if standalone and level in ("snapshot", "linearizable"):
         raise CommandError(123, f"node needs to be a replica set member to use readConcern: {level}")
-    if concern.get("afterClusterTime") == Timestamp(0, 0):
-        raise CommandError(72, "afterClusterTime cannot be set to a null timestamp")
+    if "afterClusterTime" in concern or "atClusterTime" in concern:
+        _check_times(concern, level, standalone=standalone)
+
+
+def _check_times(concern: dict[str, Any], level: str, *, standalone: bool) -> None:
+    """Validate the cluster times of a read concern.
+
+    Raises:
+        CommandError: 72 for a wrong combination or a null time, 123 for a standalone server.
+    """
     if "atClusterTime" in concern and level != "snapshot":
         raise CommandError(72, "readConcern.atClusterTime may only be used with readConcern level 'snapshot'")
+    if "afterClusterTime" not in concern:
+        return
+    if concern["afterClusterTime"] == Timestamp(0, 0):
+        raise CommandError(72, "afterClusterTime cannot be set to a null timestamp")
+    if "atClusterTime" in concern:
+        raise CommandError(72, "Specifying a timestamp for both readConcern.atClusterTime and readConcern.afterClusterTime is not allowed")
+    if level not in ("local", "majority", "snapshot"):
+        raise CommandError(72, "readConcern.afterClusterTime may only be used with readConcern level 'local', 'majority' or 'snapshot'")
+    if standalone:
+        raise CommandError(123, "node needs to be a replica set member to use readConcern.afterClusterTime")
 
 
 def check_write_concern(command: str, takes_one: bool, concern: Any) -> None:

@@ -9,14 +9,13 @@ from typing import Any
 
 from bson.binary import Binary
 from bson.int64 import Int64
-from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawDocument, decode
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch._fields import session_uuid
 from secantus_server.dispatch.arguments import exact_integer, truth, wrong_type
 from secantus_server.dispatch.client import ClientInfo
-from secantus_server.dispatch.cluster_time import NO_SIGNATURE, check_cluster_time
+from secantus_server.dispatch.cluster_time import NO_SIGNATURE, reach, take_cluster_time
 from secantus_server.dispatch.concerns import check_read_concern, check_write_concern, write_concern_error
 from secantus_server.dispatch.error_labels import label_error
 from secantus_server.dispatch.interceptors import Outcome
@@ -27,10 +26,14 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.session_statements import check_transaction_options, run_statement
 from secantus_server.dispatch.transaction_numbers import run_once
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.wire.message import Message
 
 MAX_TIME_MS = 2**31 - 1
+
+# The size of the BSON document `{id: <UUID>}`.
+_PLAIN_LSID_BYTES = 30
+_LSID_FIELDS = frozenset(["id", "uid", "txnNumber", "txnUUID"])
 
 
 def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[Request, Reply]:
@@ -57,9 +60,8 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         arguments = command.arguments.parse(message.body, name) if command.arguments else {}
         for before in services.interceptors.before:
             before(request)
-        if "txnNumber" in message.body and command.in_transaction is not InTransaction.END:
-            run_numbered = run_statement if "autocommit" in message.body else run_once
-            outcome = reply = run_numbered(command, request, arguments, _run)
+        if "txnNumber" in message.body or request.wants_snapshot:
+            outcome = reply = _run_in_session(command, request, arguments)
         else:
             outcome = reply = _run(command, request, arguments)
         if request.injected is not None:
@@ -98,8 +100,7 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     if command.admin_only and request.db != "admin":
         raise CommandError(13, f"{command.name} may only be run against the admin database.")
     if "$clusterTime" in body:
-        services = request.services
-        check_cluster_time(body["$clusterTime"], services.oplog.seconds if services.settings.replica_set else None, services.clock)
+        take_cluster_time(body["$clusterTime"], request.services)
     if "txnNumber" in body and type(body["txnNumber"]) is not Int64:
         raise wrong_type(f"{command.name}.txnNumber", body["txnNumber"], "long")
     if "apiVersion" in body or "apiStrict" in body or "apiDeprecationErrors" in body:
@@ -115,8 +116,22 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
         starts = "startTransaction" in body
         standalone = not request.services.settings.replica_set
         check_read_concern(command.name, body["readConcern"], takes_one=command.is_read or starts, starts=starts, standalone=standalone)
+        _follow_read_concern(command, request)
     if body.get("writeConcern") is not None:
         check_write_concern(command.name, command.is_write, body["writeConcern"])
+
+
+def _follow_read_concern(command: Command, request: Request) -> None:
+    """Reach the time that a read concern asks for, and note whether the command reads a snapshot outside of a transaction.
+
+    Raises:
+        CommandError: 72 for a time in the future.
+    """
+    concern = request.body["readConcern"]
+    if "afterClusterTime" in concern:
+        reach(request.services, concern["afterClusterTime"], "afterClusterTime")
+    # A getMore repeats the read concern of its cursor, which has its snapshot.
+    request.wants_snapshot = concern.get("level") == "snapshot" and command.name != "getMore" and "autocommit" not in request.body
 
 
 def _max_time_ms(name: str, value: Any) -> int:
@@ -130,7 +145,10 @@ def _session(command: Command, body: dict[str, Any]) -> bytes:
     """Return the UUID of `lsid`."""
     document = body["lsid"]
     if type(document) is RawDocument:
-        return session_uuid(document.data) or _checked_uuid(decode(document.data))
+        data = document.data
+        # With this length the document has no other field.
+        uuid = session_uuid(data) if len(data) == _PLAIN_LSID_BYTES else None
+        return uuid or _checked_uuid(decode(data))
     if type(document) is dict:
         return _checked_uuid(document)
     raise wrong_type(f"{command.name}.lsid", document, "object")
@@ -145,7 +163,25 @@ def _checked_uuid(session: dict[str, Any]) -> bytes:
         raise CommandError(14, f"BSON field 'lsid.id' is the wrong type '{type_name(session_id)}', expected type 'UUID'")
     if len(session_id) != 16:
         raise CommandError(207, "uuid must be a 16-byte binary field with UUID (4) subtype")
+    if len(session) > 1:
+        _check_lsid_fields(session)
     return bytes(session_id)
+
+
+def _check_lsid_fields(session: dict[str, Any]) -> None:
+    """Check the fields of `lsid` beside its id.
+
+    Raises:
+        CommandError: 40415 for an unknown field, 14 for a wrong type, 72 for a number without a UUID, 238 for a child session.
+    """
+    for name in session.keys() - _LSID_FIELDS:
+        raise CommandError(40415, f"BSON field 'OperationSessionInfo.lsid.{name}' is an unknown field.")
+    if "uid" in session and type(session["uid"]) not in (Binary, bytes):
+        raise wrong_type("OperationSessionInfo.lsid.uid", session["uid"], "binData")
+    if "txnUUID" in session:
+        raise not_supported("a child session (lsid.txnUUID)", "use a session without txnUUID")
+    if "txnNumber" in session:
+        raise CommandError(72, "Session id with a txnNumber must also have a txnUUID")
 
 
 def _check_api_version(command: Command, body: dict[str, Any]) -> None:
@@ -160,6 +196,15 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
     strict = body.get("apiStrict")
     if strict is not None and truth(strict) and not command.in_api_v1:
         raise CommandError(323, f"Provided apiStrict:true, but the command {command.name} is not in API Version 1")
+
+
+def _run_in_session(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
+    """Run a statement of a transaction, a retryable write, or a snapshot read."""
+    if "txnNumber" in request.body and command.in_transaction is not InTransaction.END:
+        return (run_statement if "autocommit" in request.body else run_once)(command, request, arguments, _run)
+    if request.wants_snapshot:
+        return request.services.run_in_snapshot(command, request, arguments, _run)
+    return _run(command, request, arguments)
 
 
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
@@ -184,8 +229,9 @@ def finish_reply(reply: Reply, services: Services) -> Reply:
     """Add the fields of every reply: `ok`, and the cluster time on a replica set."""
     reply.setdefault("ok", 1.0)
     if services.settings.replica_set:
-        time: Timestamp = services.oplog.newest
-        reply["$clusterTime"] = {"clusterTime": time, "signature": NO_SIGNATURE}
+        # In this order, since the operation time is never after the cluster time.
+        time, cluster_time = services.oplog.newest, services.oplog.cluster_time
+        reply["$clusterTime"] = {"clusterTime": cluster_time, "signature": NO_SIGNATURE}
         reply["operationTime"] = time
     return reply
 

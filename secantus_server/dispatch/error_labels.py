@@ -27,7 +27,7 @@ OVERLOADED = "SystemOverloadedError"
 #: Errors after which a client may run its whole transaction again: LockTimeout, WriteConflict, SnapshotUnavailable, NoSuchTransaction,
 #: PreparedTransactionInProgress.
 TRANSIENT_CODES = frozenset([24, 112, 246, 251, 267])
-#: Errors of the connection or of the server's role.
+#: Errors of the connection or of the server's role, after which a retryable write or the end of a transaction may be sent again.
 RETRYABLE_CODES = frozenset([6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436])
 #: Errors after which a driver may resume a change stream.
 RESUMABLE_CODES = frozenset([6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436])

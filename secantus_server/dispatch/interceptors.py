@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.errors import CommandError
+from secantus_server.system._threads import Lock
 from secantus_server.wire.message import Message
 
 #: The reply of a command, or the error that it failed with.
@@ -74,10 +75,12 @@ class Interceptors:
     `before` and `after` are the methods of the active ones. Dispatch skips `after` for a command that took at most `threshold_s`, so an
     idle interceptor costs nothing.
 
-    Threads: the tuples are replaced as a whole; the threads of commands only read them.
+    Threads: the tuples are replaced as a whole; the threads of commands only read them. `_lock` serializes `refresh`, so that the tuples
+    are those of the latest change.
     """
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._installed: tuple[Interceptor, ...] = ()
         self.before: tuple[Callable[[Call], None], ...] = ()
         self.after: tuple[Callable[[Call, Outcome], None], ...] = ()
@@ -90,8 +93,9 @@ class Interceptors:
 
     def refresh(self) -> None:
         """Recompute which interceptors are active."""
-        active = [interceptor for interceptor in self._installed if interceptor.is_active]
-        self.before = tuple(one.before for one in active if type(one).before is not Interceptor.before)
-        late = [one for one in reversed(active) if type(one).after is not Interceptor.after]
-        self.after = tuple(one.after for one in late)
-        self.threshold_s = min((one.threshold_s for one in late), default=math.inf)
+        with self._lock:
+            active = [interceptor for interceptor in self._installed if interceptor.is_active]
+            self.before = tuple(one.before for one in active if type(one).before is not Interceptor.before)
+            late = [one for one in reversed(active) if type(one).after is not Interceptor.after]
+            self.after = tuple(one.after for one in late)
+            self.threshold_s = min((one.threshold_s for one in late), default=math.inf)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 NOT_YET: frozenset[str] = frozenset(
     """
-    _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey appendOplogNote applyOps authenticate
+    _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey applyOps authenticate
     autoCompact captrunc cleanupOrphaned cleanupStructuredEncryptionData compactStructuredEncryptionData
     configureQueryAnalyzer dbCheck driverOIDTest dropConnections echo emptycapped features filemd5 flushRouterConfig
-    getClusterParameter getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
-    httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex reapLogicalSessionCacheNow
-    refreshLogicalSessionCacheNow releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
-    replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetResizeOplog replSetSyncFrom
-    replSetTest replSetUpdatePosition rotateCertificates setClusterParameter setDefaultRWConcern
+    getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
+    httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex
+    releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
+    replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetSyncFrom
+    replSetTest replSetUpdatePosition rotateCertificates setDefaultRWConcern
     setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2
     whatsmysni

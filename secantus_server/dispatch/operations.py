@@ -126,4 +126,5 @@ class Operations:
     def kill_all(self, error: CommandError) -> None:
         """Make every operation fail at its next check."""
         for operation in self.all():
-            operation.interrupt(error)
+            # Each gets its own error, since its labels depend on the command.
+            operation.interrupt(CommandError(error.code, error.message, error.labels, error.info))

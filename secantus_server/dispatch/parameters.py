@@ -13,11 +13,12 @@ from secantus_server.auth.scram import MECHANISMS
 from secantus_server.bson.values import is_number
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch import memory_limits
+from secantus_server.dispatch.cluster_time import MAX_DRIFT_S
 from secantus_server.dispatch.log_verbosity import NAME, default_verbosity, logs_everything
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.limits import DEFAULT_BYTES
-from secantus_server.sessions.registry import TIMEOUT_MINUTES
+from secantus_server.sessions.registry import MAX_SESSIONS, TIMEOUT_MINUTES
 from secantus_server.settings import Settings
 from secantus_server.version import FEATURE_COMPATIBILITY
 
@@ -81,13 +82,18 @@ PARAMETERS: dict[str, Parameter] = {
     "logLevel": Parameter(_constant(0), a.integer(0, 5), settable=True),
     "maxBsonObjectSize": Parameter(_constant(16 * 1024 * 1024), None, at_startup=False),
     "maxTransactionLockRequestTimeoutMillis": Parameter(_constant(5), a.integer(), settable=True),
+    "maxAcceptableLogicalClockDriftSecs": Parameter(_constant(MAX_DRIFT_S)),
+    "maxSessions": Parameter(_constant(MAX_SESSIONS)),
+    "minSnapshotHistoryWindowInSeconds": Parameter(_constant(300), a.integer(0), settable=True),
     "notablescan": Parameter(_constant(False), None, settable=True),
+    "periodicNoopIntervalSecs": Parameter(_constant(10), a.integer(1), settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),
     "requireApiVersion": Parameter(_constant(False), None, settable=True),
     "syncdelay": Parameter(lambda settings: float(settings.checkpoint_interval_s), _sync_delay, settable=True),
     "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
     "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),
+    "writePeriodicNoops": Parameter(lambda settings: not settings.in_memory, _boolean, settable=True),
     memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
     **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }

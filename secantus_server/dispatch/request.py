@@ -43,6 +43,8 @@ class Request:
         statement: the position of the running statement in the command.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
+        snapshot: the held state that it reads then.
         injected: fields that a fail point adds to the reply.
         next_body: set by a command that sends further replies without further requests (exhaust).
     """
@@ -63,6 +65,8 @@ class Request:
     injected: dict[str, Any] | None = None
     seconds: float = 0.0
     is_slow: bool | None = None
+    wants_snapshot: bool = False
+    snapshot: Any = None
     _now: Date | None = field(default=None, repr=False)
     _cluster_time: Timestamp | None = field(default=None, repr=False)
 

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from secantus_server.cursors.registry import CursorRegistry
     from secantus_server.diagnostics.counters import Counters
     from secantus_server.diagnostics.log import Log
+    from secantus_server.dispatch.registry import Command, Reply
+    from secantus_server.dispatch.request import Request
     from secantus_server.dispatch.topology import Topology
-    from secantus_server.dispatch.unit_of_work import SessionWork, UnitOfWork
+    from secantus_server.dispatch.unit_of_work import HeldStates, SessionWork, UnitOfWork
     from secantus_server.oplog.oplog import Oplog
     from secantus_server.oplog.write_signal import WriteSignal
     from secantus_server.sessions.registry import SessionRegistry
     from secantus_server.sessions.transactions import SessionTransaction
     from secantus_server.storage import Engine, StorageError
+
+    Run = Callable[[Command, Request, dict[str, Any]], Reply]
 
 
 @dataclass
@@ -41,6 +45,8 @@ class Services:
         writes: tells waiting readers of commits.
         work: the unit of work outside multi-document transactions; `server.py` sets it.
         open_transaction: begins a session's transaction with its first statement; `server.py` sets it.
+        run_in_snapshot: runs a command with read concern "snapshot"; `server.py` sets it.
+        history: the held states of the store for such commands; `server.py` sets it.
         observer: selects the commands to profile and log.
         fail_points: the fail points that tests set.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
@@ -67,6 +73,8 @@ class Services:
     work: UnitOfWork = field(init=False)
     open_transaction: Callable[[SessionTransaction], SessionWork] = field(init=False)
     writes: WriteSignal = field(init=False)
+    run_in_snapshot: Callable[[Command, Request, dict[str, Any], Run], Reply] = field(init=False)
+    history: HeldStates = field(init=False)
     observer: Observer = field(init=False)
     fail_points: FailPoints = field(init=False)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
@@ -83,6 +91,14 @@ class Services:
     def started_at(self) -> Date:
         """Return the date on which the server started."""
         return Date(self.clock.now_ms() - int((self.clock.monotonic() - self.started) * 1000))
+
+    def end_expired_sessions(self) -> None:
+        """Forget the sessions that were idle for too long, and close their cursors."""
+        before = self.sessions.known()
+        self.sessions.expire()
+        ended = before - self.sessions.known()
+        if ended:
+            self.cursors.kill_where(lambda cursor: not cursor.in_use and cursor.session in ended)
 
     def fail(self, error: StorageError) -> None:
         """Handle a fatal error of the store: log it once and make the server stop."""

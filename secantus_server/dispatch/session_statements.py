@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.dispatch.arguments import wrong_type
+from secantus_server.dispatch.cluster_time import reach
 from secantus_server.dispatch.error_labels import TRANSIENT_CODES
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.registry import Command, InTransaction, Reply
@@ -135,7 +136,8 @@ def _run_in(
     done = False
     try:
         enter_transaction(transaction, request)
-        request.transaction, transaction.operation = transaction, request.operation
+        request.transaction = transaction
+        transaction.enter(request.operation)
         request.work = transaction.work
         reply = run(command, request, arguments)
         if request.operation.killed is not None:
@@ -143,7 +145,7 @@ def _run_in(
         done = not (reply.get("writeErrors") or reply.get("nErrors"))
         return reply
     finally:
-        transaction.operation = None
+        transaction.leave(request.services.clock.monotonic())
         if transaction.state is State.IN_PROGRESS:
             if done:
                 transaction.work.leave()
@@ -215,6 +217,10 @@ def enter_transaction(transaction: SessionTransaction, request: Request) -> None
         raise _aborted(number)
     if transaction.work is None:
         transaction.work = request.services.open_transaction(transaction)
+        at = (request.body.get("readConcern") or {}).get("atClusterTime")
+        if at is not None:
+            reach(request.services, at, "atClusterTime")
+            transaction.work.read_at(at)
         return
     try:
         transaction.work.enter()

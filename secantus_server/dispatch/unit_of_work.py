@@ -8,7 +8,7 @@ unit of work that commits every write.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
@@ -22,6 +22,8 @@ from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+    from bson.timestamp import Timestamp
 
 T = TypeVar("T")
 Check = Callable[[], None]
@@ -171,5 +173,32 @@ class UnitOfWork(Protocol):
         """
 
 
+class HeldStates(Protocol):
+    """The past states of the store that reads with read concern "snapshot" share; see `work/snapshot_history.py`."""
+
+    def reading(self, held: Any) -> AbstractContextManager[ReadTransaction]:
+        """Return a context manager that reads in a held state.
+
+        Arguments:
+            held: the state, as `Cursor.snapshot` has it.
+
+        Raises:
+            CommandError: 239 SnapshotTooOld if it is no longer held, 246 SnapshotUnavailable if a restore has ended it.
+        """
+
+    def expire(self) -> None:
+        """Stop holding the states that are older than the history window."""
+
+    def clear(self) -> None:
+        """Stop holding all states that no command reads now."""
+
+
 class SessionWork(UnitOfWork, OpenWork, Protocol):
     """The unit of work inside a session's transaction."""
+
+    def read_at(self, wanted: Timestamp) -> None:
+        """Check that the transaction, which has just begun, reads the state of a time.
+
+        Raises:
+            CommandError: 238 if something was written since; 239 SnapshotTooOld, 246 SnapshotUnavailable.
+        """

@@ -14,7 +14,7 @@ from secantus_server.dispatch import fail_point_data as fields
 from secantus_server.dispatch.error_labels import OVERLOADED, backoff_fields, concern_labels
 from secantus_server.dispatch.fail_points import InjectedError, fail_point
 from secantus_server.dispatch.interceptors import Call, Interceptor
-from secantus_server.dispatch.registry import command_to_run, is_command
+from secantus_server.dispatch.registry import InTransaction, command_to_run, is_command
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CloseConnection, CommandError
 
@@ -56,6 +56,11 @@ class Failure:
     labels: tuple[str, ...] | None
     extra: dict[str, Any]
     concern_error: dict[str, Any] | None
+
+    @property
+    def acts_before(self) -> bool:
+        """Whether it acts before the command runs."""
+        return self.closes or self.code is not None or self.block_s > 0
 
 
 @fail_point(NAME)
@@ -125,7 +130,7 @@ class FailCommand(Interceptor):
             raise CloseConnection(f"failCommand closes the connection of {call.name}")
         if failure.code is not None:
             raise InjectedError(failure.code, "Failing command via 'failCommand' failpoint", failure.labels, failure.extra)
-        if failure.concern_error is not None:
+        if failure.concern_error is not None and _takes_write_concern(call):
             call.injected = self._concern_fields(failure, call)
 
     def _concern_fields(self, failure: Failure, call: Call) -> dict[str, Any]:
@@ -144,6 +149,8 @@ def _concerns(failure: Failure, call: Call) -> bool:
     name = command_to_run(call.name).name
     if name in _EXEMPT or (failure.commands is not None and name not in failure.commands):
         return False
+    if not failure.acts_before and (failure.concern_error is None or not _takes_write_concern(call)):
+        return False
     client = call.client
     return (
         (failure.internal or not client.is_internal)
@@ -151,6 +158,16 @@ def _concerns(failure: Failure, call: Call) -> bool:
         and failure.thread_name in (None, f"conn{client.connection_id}")
         and (failure.namespace is None or failure.namespace in _namespaces(call))
     )
+
+
+def _takes_write_concern(call: Call) -> bool:
+    """Return whether a command writes with a write concern of its own; in a transaction, only its end has one."""
+    command, body = command_to_run(call.name), call.body
+    if not command.is_write or (body.get("autocommit") is False and command.in_transaction is not InTransaction.END):
+        return False
+    pipeline = body.get("pipeline")
+    last = pipeline[-1] if type(pipeline) is list and pipeline else None
+    return not command.is_read or (type(last) is dict and ("$out" in last or "$merge" in last))
 
 
 def _application(call: Call) -> str:

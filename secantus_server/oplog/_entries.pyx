@@ -84,15 +84,50 @@ cdef int put_command(Writer out, entry) except -1:
     return 0
 
 
-def append_changes(RecoveryUnit unit not None, bytes identity not None, list changes not None, uint64_t stamp, int64_t wall_ms):
-    """Write the entries of changed documents of one collection with consecutive timestamps; return the bytes of the documents.
+cdef class Chain:
+    """The entries of a retryable write, which name its session, number and statements, and the optime of the entry before.
+
+    Arguments:
+        lsid: the session's id, an encoded document of `id` and `uid`.
+        number: the `txnNumber`.
+        statement: the id of the first statement.
+        last: the id of the last statement; further changes belong to it.
+        previous: the timestamp of the write's previous entry, None if there is none.
+    """
+
+    cdef bytes lsid
+    cdef int64_t number
+    cdef int statement
+    cdef int last
+    cdef uint64_t previous
+
+    def __init__(self, bytes lsid not None, int64_t number, int statement, int last, previous):
+        self.lsid = lsid
+        self.number = number
+        self.statement = statement
+        self.last = last
+        self.previous = 0 if previous is None else <uint64_t>previous.time << 32 | <uint64_t>previous.inc
+
+    cdef int put_fields(self, Writer out) except -1:
+        """Append the fields that an entry begins with."""
+        out.put_name(3, "lsid", 4)
+        out.put_bytes(PyBytes_AS_STRING(self.lsid), PyBytes_GET_SIZE(self.lsid))
+        out.put_name(18, "txnNumber", 9)
+        return out.put_int64(self.number)
+
+
+def append_changes(
+    RecoveryUnit unit not None, bytes identity not None, list changes not None, uint64_t stamp, int64_t wall_ms, Chain chain=None
+):
+    """Write the entries of changed documents of one collection with consecutive timestamps; return their bytes.
 
     Arguments:
         unit: the recovery unit, with an open transaction.
         identity: a BSON document of the collection's `ns` and `ui`.
-        changes: pairs of "i", "u" or "d" and a document: the new one, or the removed one for "d".
+        changes: see `oplog.Change`.
         stamp: the first entry's timestamp as a 64-bit number.
         wall_ms: the wall clock time in milliseconds since the epoch.
+        chain: the retryable write, or None.
     """
     cdef Writer out = Writer.__new__(Writer)
     cdef const char* fields = PyBytes_AS_STRING(identity) + 4
@@ -100,38 +135,62 @@ def append_changes(RecoveryUnit unit not None, bytes identity not None, list cha
     cdef Py_ssize_t total = 0
     cdef uint64_t row = stamp
     cdef size_t mark
-    cdef str op
-    cdef bytes document
     cdef Py_ssize_t steps = 0
     cdef int64_t last_pause = 0
-    for op, document in changes:
+    for change in changes:
         steps += 1
         if steps % BREATH == 0:
             last_pause = pause_when_due(last_pause)
-        total += PyBytes_GET_SIZE(document)
         if out.size == 0:
             row = stamp
         mark = out.open()
-        out.put_value("op", 2, op, 1)
+        if chain is not None:
+            chain.put_fields(out)
+        out.put_value("op", 2, (<tuple>change)[0], 1)
         out.put_bytes(fields, fields_size)
-        put_change(out, op, document)
+        put_change(out, change)
+        if chain is not None:
+            out.put_name(16, "stmtId", 6)
+            out.put_int32(chain.statement)
         put_times(out, stamp, wall_ms)
+        if chain is not None:
+            put_previous(out, chain.previous)
+            chain.previous = stamp
+            if chain.statement < chain.last:
+                chain.statement += 1
+        put_image(out, change)
         out.close(mark)
         stamp += 1
         if out.size >= ROW_BYTES:
+            total += out.size
             put_row(unit, out, row)
     if out.size:
+        total += out.size
         put_row(unit, out, row)
     return total
 
 
-cdef int put_change(Writer out, str op, bytes document) except -1:
-    """Write the fields that say what happened to a document."""
-    if op == "d":
+cdef int put_change(Writer out, tuple change) except -1:
+    """Append the fields `o` and `o2`, which say what happened to a document."""
+    cdef bytes document = change[1]
+    cdef bytes o = document
+    if change[0] == "d":
         return put_id(out, "o", 1, document)
+    if len(change) > 2:
+        o = change[2]
     out.put_name(3, "o", 1)
-    out.put_bytes(PyBytes_AS_STRING(document), PyBytes_GET_SIZE(document))
+    out.put_bytes(PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o))
     return put_id(out, "o2", 2, document)
+
+
+cdef int put_image(Writer out, tuple change) except -1:
+    """Append the document before its change, if it is to be kept."""
+    cdef bytes image
+    if len(change) < 4:
+        return 0
+    image = change[3]
+    out.put_name(3, "$pre", 4)
+    return out.put_bytes(PyBytes_AS_STRING(image), PyBytes_GET_SIZE(image))
 
 
 cdef int put_id(Writer out, const char* name, size_t name_len, bytes document) except -1:
@@ -160,15 +219,14 @@ def transaction_operations(list entries not None, writes not None, Py_ssize_t li
     cdef Py_ssize_t steps = 0
     cdef int64_t last_pause = 0
     cdef bytes identity
-    cdef bytes fields
     for entry in entries:
         operations.add_command(entry)
     for identity, changes in writes:
-        for op, document in changes:
+        for change in changes:
             steps += 1
             if steps % BREATH == 0:
                 last_pause = pause_when_due(last_pause)
-            operations.add_change(identity, op, document)
+            operations.add_change(identity, change)
     return operations.finish()
 
 
@@ -196,11 +254,12 @@ cdef class Operations:
         self.one.close(mark)
         return self.add()
 
-    cdef int add_change(self, bytes identity, str op, bytes document) except -1:
+    cdef int add_change(self, bytes identity, tuple change) except -1:
         cdef size_t mark = self.one.open()
-        self.one.put_value("op", 2, op, 1)
+        self.one.put_value("op", 2, change[0], 1)
         self.one.put_bytes(PyBytes_AS_STRING(identity) + 4, PyBytes_GET_SIZE(identity) - 5)
-        put_change(self.one, op, document)
+        put_change(self.one, change)
+        put_image(self.one, change)
         self.one.close(mark)
         return self.add()
 
@@ -240,12 +299,12 @@ cdef class Operations:
         return self.parts
 
 
-def append_transaction(RecoveryUnit unit not None, bytes origin not None, list parts not None, uint64_t stamp, int64_t wall_ms):
+def append_transaction(RecoveryUnit unit not None, bytes fields not None, list parts not None, uint64_t stamp, int64_t wall_ms):
     """Write the `applyOps` entries of a transaction with consecutive timestamps, each in a row of its own.
 
     Arguments:
         unit: the recovery unit, with an open transaction.
-        origin: a BSON document of the transaction's `lsid` and `txnNumber`.
+        fields: the encoded fields `lsid` and `txnNumber`.
         parts: the `o` of each entry.
         stamp: the first entry's timestamp as a 64-bit number.
         wall_ms: the wall clock time in milliseconds since the epoch.
@@ -256,7 +315,7 @@ def append_transaction(RecoveryUnit unit not None, bytes origin not None, list p
     cdef bytes part
     for part in parts:
         mark = out.open()
-        out.put_bytes(PyBytes_AS_STRING(origin) + 4, PyBytes_GET_SIZE(origin) - 5)
+        out.put_bytes(PyBytes_AS_STRING(fields), PyBytes_GET_SIZE(fields))
         out.put_value("op", 2, "c", 1)
         out.put_value("ns", 2, "admin.$cmd", 1)
         out.put_name(3, "o", 1)

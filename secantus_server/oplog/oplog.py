@@ -10,31 +10,25 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bson.binary import Binary
-from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import RawDocument, encode, make_timestamp
+from secantus_server.bson import encode, make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
-from secantus_server.oplog._entries import append, append_changes, append_transaction, entries_of, transaction_operations
+from secantus_server.oplog._entries import Chain, append, append_changes, append_transaction, entries_of, transaction_operations
+from secantus_server.oplog.retention import Retention, retention_of, saved_retention
 from secantus_server.oplog.undone import UndoneTimes
 from secantus_server.oplog.write_signal import WriteSignal
 from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
 
-# The oldest rows are removed beyond this number of rows, or beyond MAX_BYTES.
-MAX_ROWS = 50_000
-MAX_BYTES = 64 * 1024 * 1024
-# The byte limit of an in-memory store, where a change stream may fall behind by two documents of the largest size.
-MAX_BYTES_IN_MEMORY = 40 * 1024 * 1024
-
-
-# The maximum size of the operations in one `applyOps` entry.
-MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
+SECONDS_PER_HOUR = 3600
 # The row of `meta` that says that entries were removed, so that the oldest entry is not the first one ever.
 TRIMMED = b"oplog.trimmed"
 # The row of `meta` with the newest time of a store whose newest entries a restore has removed.
 NEWEST = b"oplog.newest"
+# The maximum size of the operations in one `applyOps` entry.
+MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
 
 
 class Entry(NamedTuple):
@@ -56,19 +50,24 @@ class Entry(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """The session and number of a transaction or of a retryable write.
+    """The session and number of a transaction.
 
     Arguments:
         lsid: the session's id, a BSON document of `id` and `uid`.
-        txn_number: the number of the transaction or write.
+        txn_number: the number of the transaction.
     """
 
     lsid: bytes
     txn_number: int
 
+    def fields(self) -> bytes:
+        """Return the encoded fields `lsid` and `txnNumber`."""
+        return b"\x03lsid\0" + self.lsid + b"\x12txnNumber\0" + self.txn_number.to_bytes(8, "little", signed=True)
 
-# A change of a document: "i", "u" or "d", and the new document, or the removed one for "d".
-Change = tuple[str, bytes]
+
+# A change of a document: "i", "u" or "d", and the new document, or the removed one for "d". It may continue with the entry's `o` (a diff
+# for an update), and with the document before the change, where that is to be kept.
+Change = tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, bytes, bytes, bytes]
 # What every entry says of its collection, a BSON document of its `ns` and `ui`, and what happened to its documents.
 Writes = tuple[bytes, list[Change]]
 
@@ -76,7 +75,8 @@ Writes = tuple[bytes, list[Change]]
 class Oplog:
     """The oplog of one server.
 
-    `newest` is the timestamp of the newest entry: the server's operation time.
+    `newest` is the timestamp of the newest entry: the server's operation time. `cluster_time` is at least this; it is later while clients
+    know of a later time, and the next entry then follows it. `cluster_stamp` is the same as a 64-bit number.
 
     Threads: `_lock` guards the newest timestamp and the order of commits; readers of `newest` and `seconds`, which are replaced whole, need
     no lock.
@@ -87,17 +87,23 @@ class Oplog:
 
     Arguments:
         enabled: False for a standalone server, which has no oplog.
+        retention: how much is kept, unless `resize` has changed it; None for the default.
     """
 
-    def __init__(self, engine: Engine, clock: Clock, *, enabled: bool) -> None:
+    def __init__(self, engine: Engine, clock: Clock, *, enabled: bool, retention: Retention | None = None) -> None:
         self._engine = engine
+        with engine.transaction() as unit:
+            saved = saved_retention(unit)
+        #: What is kept; replaced whole.
+        self.retention = saved or retention or retention_of(0, 0, in_memory=engine.in_memory)
         self._clock = clock
         self._enabled = enabled
         self._lock = Lock()
         self.signal = WriteSignal()
         self._trimming = Lock()
         self.seconds, self._increment = self._newest()
-        self.newest = Timestamp(self.seconds, self._increment)
+        self.newest = self.cluster_time = Timestamp(self.seconds, self._increment)
+        self.cluster_stamp = self.seconds << 32 | self._increment
         self._untrimmed_bytes = 0
         #: The time of a removed entry, as a 64-bit number; who has not read up to it has missed entries.
         self.trimmed_to = 0
@@ -136,8 +142,7 @@ class Oplog:
                 return
             self._undone.add(kept, self.newest_stamp)
             # Advance by one, so that a resume token of the present differs from one that was given before the restore.
-            self._increment += 1
-            self.newest = make_timestamp(self.seconds, self._increment)
+            self._publish_time(self.seconds, self._increment + 1)
             self.restores += 1
             self._remember_newest()
 
@@ -169,12 +174,16 @@ class Oplog:
         entries.close()
         return self.newest if newest is None else Timestamp(*_last_of(*newest))
 
-    def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes]) -> None:
+    def commit(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], chain: Chain | None = None) -> Timestamp:
         """Write entries and commit the unit's transaction.
 
         Arguments:
             entries: changes of collections; they precede the changes of documents.
             writes: the changes of documents, by collection.
+            chain: the retryable write that made the changes, or None.
+
+        Returns:
+            the timestamp of the last entry.
 
         Raises:
             WriteConflict: another transaction wrote the same key; nothing was written.
@@ -185,10 +194,12 @@ class Oplog:
         if not self._enabled or not count:
             unit.commit()
             self.signal.publish(entries, writes)
-            return
+            return self.newest
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._next(now_ms)
+            seconds, increment = self.seconds, self._increment + 1
+            if now_ms // 1000 > seconds:
+                seconds, increment = self._next(now_ms)
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
@@ -196,11 +207,12 @@ class Oplog:
             written = 0
             for identity, changes in writes:
                 if changes:
-                    written += append_changes(unit, identity, changes, stamp, now_ms)
+                    written += append_changes(unit, identity, changes, stamp, now_ms, chain)
                     stamp += len(changes)
             unit.commit()
             self.signal.publish(entries, writes)
             self._advance(seconds, increment + count - 1, written)
+            return self.newest
 
     def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin) -> None:
         """Write a multi-document transaction as `applyOps` entries and commit it.
@@ -222,7 +234,7 @@ class Oplog:
         if not parts:
             unit.commit()
             return
-        fields = encode({"lsid": RawDocument(origin.lsid), "txnNumber": Int64(origin.txn_number)})
+        fields = origin.fields()
         with self._lock:
             now_ms = self._clock.now_ms()
             seconds, increment = self._next(now_ms)
@@ -244,8 +256,39 @@ class Oplog:
             written: the bytes written, which a trim can see from now on.
         """
         self._untrimmed_bytes += written
+        self._publish_time(seconds, increment)
+
+    def _publish_time(self, seconds: int, increment: int) -> None:
+        """Set the newest timestamp. Call it with the lock held."""
         self.seconds, self._increment = seconds, increment
-        self.newest = make_timestamp(seconds, increment)
+        # The cluster time first: it is never before the newest time.
+        self.cluster_time = self.newest = make_timestamp(seconds, increment)
+        self.cluster_stamp = seconds << 32 | increment
+
+    def take_cluster_time(self, stamp: int) -> None:
+        """Advance the cluster time to one that a client knows.
+
+        Arguments:
+            stamp: the time as a 64-bit number.
+        """
+        with self._lock:
+            if stamp > self.cluster_stamp:
+                self.seconds, self._increment = stamp >> 32, stamp & 0xFFFFFFFF
+                self.cluster_time = make_timestamp(self.seconds, self._increment)
+                self.cluster_stamp = stamp
+
+    def write_note(self, note: bytes) -> None:
+        """Write an entry that changes nothing, so that the newest time reaches the cluster time.
+
+        Arguments:
+            note: the entry's `o`, a BSON document.
+        """
+        unit = self._engine.acquire()
+        try:
+            unit.begin()
+            self.commit(unit, [Entry("", None, note, op="n")], [])
+        finally:
+            self._engine.release(unit)
 
     @property
     def is_large(self) -> bool:
@@ -255,7 +298,24 @@ class Oplog:
     @property
     def max_bytes(self) -> int:
         """The size from which on the oldest entries are removed."""
-        return MAX_BYTES_IN_MEMORY if self._engine.in_memory else MAX_BYTES
+        return self.retention.max_bytes
+
+    def resize(self, max_bytes: int | None, min_hours: float | None) -> None:
+        """Change how much is kept, durably.
+
+        Arguments:
+            max_bytes, min_hours: see `Retention`; None keeps the present value.
+        """
+        kept = self.retention
+        changed = Retention(
+            kept.max_bytes if max_bytes is None else max_bytes,
+            kept.max_rows if max_bytes is None else None,
+            kept.min_hours if min_hours is None else float(str(min_hours)),
+        )
+        with self._engine.transaction() as unit:
+            changed.save(unit)
+        self.retention = changed
+        self.trim()
 
     def trim_if_large(self) -> None:
         """Trim if that is worth its while."""
@@ -283,10 +343,14 @@ class Oplog:
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
         """Return the key of the newest row to remove; the newest row of all is always kept."""
+        max_bytes, max_rows, min_hours = self.retention
+        oldest_kept_s = self._clock.now_ms() // 1000 - min_hours * SECONDS_PER_HOUR
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
-            if number and (number >= MAX_ROWS or size > self.max_bytes):
+            if not number or (min_hours and int.from_bytes(key[:4], "big") >= oldest_kept_s):
+                continue
+            if size > max_bytes or (max_rows is not None and number >= max_rows):
                 return key
         return None
 

@@ -51,7 +51,7 @@ class Operation(NamedTuple):
 
     Arguments:
         stamp: the timestamp of its commit, as a 64-bit number.
-        index: its number in the transaction.
+        txn_index: its number in the transaction.
         fields: `op`, `ns`, `ui`, `o`, `o2` and the private fields; documents are RawDocuments.
         wall: the time of its commit.
         lsid: the session of its transaction, or None.
@@ -59,7 +59,7 @@ class Operation(NamedTuple):
     """
 
     stamp: int
-    index: int
+    txn_index: int
     fields: dict[str, Any]
     wall: Any
     lsid: RawDocument | None = None

@@ -3,7 +3,7 @@
 https://www.mongodb.com/docs/manual/changeStreams/#resume-tokens
 
 A token holds the cluster time, the version 2, the kind of token, the number of the operation in its transaction, whether the event
-invalidates the stream, the collection's UUID, and the event's type and document key. A high-water mark stands before all events of its time.
+invalidates the stream, the collection's UUID, and the event's type and document key. A high-water mark precedes all events of its time.
 """
 
 from __future__ import annotations
@@ -51,21 +51,21 @@ class Token(NamedTuple):
     Arguments:
         stamp: the cluster time as a 64-bit number.
         is_event: an event's token; otherwise a high-water mark.
-        index: the number of the operation in its transaction.
+        txn_index: the number of the operation in its transaction.
         from_invalidate: the event invalidates the stream.
         rest: the encoded UUID and identity of the event.
     """
 
     stamp: int
     is_event: bool
-    index: int
+    txn_index: int
     from_invalidate: bool
     rest: bytes
 
     def text(self) -> str:
         """Return the hexadecimal digits."""
         kind = _EVENT_DIGITS if self.is_event else _MARK_DIGITS
-        rest = number(self.index) + bytes([_FALSE + self.from_invalidate]) + self.rest + _END
+        rest = number(self.txn_index) + bytes([_FALSE + self.from_invalidate]) + self.rest + _END
         return f"{_TIMESTAMP:X}{self.stamp:016X}{kind}{rest.hex().upper()}"
 
 
@@ -251,4 +251,4 @@ _ENCODERS: dict[type, Any] = {
 def value(one: Any) -> bytes:
     """Return the key string of a BSON value, with its type."""
     encoder = _ENCODERS.get(type(one))
-    return bytes([_UNDEFINED]) if encoder is None else encoder(one)  # type: ignore[no-any-return]
+    return bytes([_UNDEFINED]) if encoder is None else encoder(one)

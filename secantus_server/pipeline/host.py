@@ -71,8 +71,8 @@ class WriteTarget(Protocol):
         """Insert a document that has an `_id`, creating the collection if needed. Raises 11000, 121."""
         ...
 
-    def replace(self, found: Found, new: bytes) -> None:
-        """Replace a found document by one with the same `_id`. Raises 11000, 121."""
+    def replace(self, found: Found, new: bytes, entry: bytes) -> None:
+        """Replace a found document by one with the same `_id`; `entry` is what the oplog records. Raises 11000, 121."""
         ...
 
 

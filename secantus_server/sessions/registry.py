@@ -8,14 +8,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from bson.binary import Binary
 
+from secantus_server.bson import encode
 from secantus_server.clock import Clock
+from secantus_server.errors import CommandError
 from secantus_server.sessions.retryable import RetryableWrite, RetryLog
 from secantus_server.sessions.transactions import Transactions
 
 TIMEOUT_MINUTES = 30
+#: The maximum number of sessions.
+MAX_SESSIONS = 1_000_000
 
 # The user digest of a session without authentication: the SHA-256 of an empty name.
 NOBODY = hashlib.sha256(b"").digest()
@@ -30,6 +35,15 @@ def session_document(session: bytes) -> dict[str, Any]:
     return {"id": Binary(session, 4), "uid": Binary(NOBODY, 0)}
 
 
+def encoded_session(session: bytes) -> bytes:
+    """Return the document of `session_document` as BSON bytes."""
+    return _BEFORE_ID + session + _AFTER_ID
+
+
+_ANY = bytes(range(16))
+_BEFORE_ID, _AFTER_ID = encode(session_document(_ANY)).split(_ANY)
+
+
 class SessionRegistry:
     """The sessions with the time of their last use.
 
@@ -39,6 +53,7 @@ class SessionRegistry:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last_used_ms: dict[bytes, int] = {}
+        self.max_sessions = MAX_SESSIONS
         self.retries = RetryLog()
         self.transactions = Transactions()
 
@@ -47,8 +62,16 @@ class SessionRegistry:
 
         Arguments:
             session: the bytes of its UUID.
+
+        Raises:
+            CommandError: 261 TooManyLogicalSessions.
         """
-        self._last_used_ms[session] = self._clock.now_ms()
+        used = self._last_used_ms
+        if len(used) >= self.max_sessions and session not in used:
+            raise CommandError(
+                261, f"Unable to add session ID {UUID(bytes=session)} into the cache because the number of active sessions is too high"
+            )
+        used[session] = self._clock.now_ms()
 
     def resume(self, writes: dict[bytes, RetryableWrite]) -> None:
         """Take over the sessions of an earlier process that have retryable writes.

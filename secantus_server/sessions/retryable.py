@@ -117,18 +117,6 @@ class RetryLog:
         newest = self._newest.get(session)
         return None if newest is None else newest.number
 
-    def withdraw(self, session: bytes, before: RetryableWrite | None) -> None:
-        """Forget a session's newest write, of which nothing was executed.
-
-        Arguments:
-            before: the session's write before it, or None.
-        """
-        with self._lock:
-            if before is None:
-                self._newest.pop(session, None)
-            else:
-                self._newest[session] = before
-
     def is_committed(self, session: bytes, number: int) -> bool:
         """Return whether a session's newest number is that of a committed transaction."""
         newest = self._newest.get(session)

@@ -51,12 +51,16 @@ class SessionTransaction:
         number: its `txnNumber`.
         deadline: the time on the monotonic clock at which it is aborted.
 
-    `operation` is the running operation of its current statement, `statements` the number of statements so far.
+    `operation` is the running operation of its current statement, `last_operation` that of the newest one, `statements` the number of
+    statements so far. `first_operation` has begun the transaction, and `active_s` is the time spent in finished statements.
 
     Threads: the thread of a command holds `lock` while it uses the transaction; `lock` guards everything else.
     """
 
-    __slots__ = ("deadline", "lock", "number", "operation", "session", "state", "statements", "work")
+    __slots__ = (
+        "active_s", "deadline", "first_operation", "last_operation", "lock", "number", "operation", "session", "state", "statements",
+        "work",
+    )  # fmt: skip
 
     def __init__(self, session: bytes, number: int, deadline: float) -> None:
         self.session = session
@@ -66,7 +70,26 @@ class SessionTransaction:
         self.state = State.IN_PROGRESS
         self.work: Any = None
         self.operation: Any = None
+        self.first_operation: Any = None
+        self.last_operation: Any = None
+        self.active_s = 0.0
         self.statements = 0
+
+    def enter(self, operation: Any) -> None:
+        """Note the operation of a statement; the caller holds the lock."""
+        self.operation = self.last_operation = operation
+        if self.first_operation is None:
+            self.first_operation = operation
+
+    def leave(self, now: float) -> None:
+        """Note the end of a statement; the caller holds the lock.
+
+        Arguments:
+            now: the time on the monotonic clock.
+        """
+        if self.operation is not None:
+            self.active_s += now - self.operation.started
+            self.operation = None
 
 
 def committed_transaction(session: bytes, number: int) -> SessionTransaction:
@@ -81,7 +104,7 @@ class Transactions:
 
     `namespaces` are the locks of open transactions on collections.
 
-    Threads: single dict operations are atomic. `_ended` guards `_ends` and is notified when a transaction ends.
+    Threads: single dict operations are atomic. `_ended` guards the numbers and is notified when a transaction ends.
     """
 
     def __init__(self) -> None:
@@ -89,6 +112,7 @@ class Transactions:
         self._ended = Condition()
         self._ends = 0
         self.open = 0
+        self.started = self.committed = self.aborted = 0
         self.namespaces = NamespaceLocks()
 
     def begin(self, transaction: SessionTransaction) -> None:
@@ -96,6 +120,11 @@ class Transactions:
         self._newest[transaction.session] = transaction
         with self._ended:
             self.open += 1
+            self.started += 1
+
+    def all_open(self) -> list[SessionTransaction]:
+        """Return the open transactions."""
+        return [one for one in list(self._newest.values()) if one.state is State.IN_PROGRESS]
 
     def newest(self, session: bytes) -> SessionTransaction | None:
         """Return the newest transaction of a session, or None."""
@@ -106,6 +135,10 @@ class Transactions:
         transaction.state = state
         transaction.work = None
         with self._ended:
+            if state is State.COMMITTED:
+                self.committed += 1
+            else:
+                self.aborted += 1
             self.open -= 1
             self._ends += 1
             self._ended.notify_all()

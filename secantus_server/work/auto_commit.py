@@ -25,7 +25,7 @@ from secantus_server.errors import CommandError
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
-from secantus_server.work.retried import note_retried, store_retried
+from secantus_server.work.retried import chain_of, note_retried, store_retried
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
@@ -196,6 +196,7 @@ class AutoCommit:
     def _make_room(self, unit: RecoveryUnit) -> bool:
         if unit.in_transaction:
             unit.rollback()
+        self._services.history.clear()
         return self._engine.make_room()
 
     def _commit(self, transaction: Transaction) -> None:
@@ -222,10 +223,12 @@ class AutoCommit:
                 begun += 1
                 one.before_commit()
             logged = [(one.identity, one.changes) for one in writes if one.replicated]
+            chain, time = None, None
             if transaction.retried is not None:
+                chain = chain_of(transaction.retried)
                 store_retried(self._services, transaction.unit, transaction.retried)
             if changes is None:
-                self._services.oplog.commit(transaction.unit, transaction.entries, logged)
+                time = self._services.oplog.commit(transaction.unit, transaction.entries, logged, chain)
             else:
                 with self._catalog.applying(changes):
                     self._services.oplog.commit(transaction.unit, transaction.entries, logged)
@@ -236,6 +239,6 @@ class AutoCommit:
         for one in writes:
             one.after_commit()
         if transaction.retried is not None:
-            note_retried(self._services, transaction.retried)
+            note_retried(self._services, transaction.retried, time)
         if len(logged) != len(writes):
             self._services.writes.publish((), [(one.identity, one.changes) for one in writes if not one.replicated])

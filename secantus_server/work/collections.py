@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from bson.binary import Binary
 
@@ -48,10 +49,44 @@ def create_collection(
             return existing
         collection = new_collection(services, db, name, options)
         transaction.changes.save(collection)
-        transaction.log(Entry(f"{db}.$cmd", collection.uuid, encode({"create": name, **options})))
+        log_creation(transaction, collection)
         return collection
 
     return work.change_catalog(body, services.operations.check_waiting)
+
+
+def log_creation(transaction: CatalogTransaction, collection: Collection, *, replaced: Binary | None = None) -> None:
+    """Stage the oplog entries of a new collection or view, and of its indexes.
+
+    Arguments:
+        replaced: the UUID of the collection that it replaces, which is dropped by the same operation; None if there is none. The entries
+            then say that the new collection was created under a temporary name and renamed.
+    """
+    namespace = f"{collection.db}.$cmd"
+    name = collection.name if replaced is None else f"tmp.agg_out.{UUID(bytes=collection.uuid)}"
+    o: dict[str, Any] = {"create": name, **collection.options}
+    first = collection.indexes[:1]
+    if first and first[0].is_id and not collection.is_clustered:
+        o["idIndex"] = first[0].spec
+    transaction.log(Entry(namespace, collection.uuid, encode(o)))
+    for index in collection.indexes[1:]:
+        transaction.log(Entry(namespace, collection.uuid, encode({"createIndexes": name, **index.spec})))
+    if replaced is not None:
+        log_rename(transaction, collection.uuid, f"{collection.db}.{name}", collection.namespace, replaced)
+
+
+def log_rename(transaction: CatalogTransaction, uuid: Binary, source: str, target: str, dropped: Binary | None) -> None:
+    """Stage the oplog entry of a renamed collection.
+
+    Arguments:
+        uuid: the collection's UUID.
+        source, target: its old and its new namespace.
+        dropped: the UUID of the collection that had the new name, or None.
+    """
+    o: dict[str, Any] = {"renameCollection": source, "to": target, "stayTemp": False}
+    if dropped is not None:
+        o["dropTarget"] = dropped
+    transaction.log(Entry(f"{source.partition('.')[0]}.$cmd", uuid, encode(o)))
 
 
 def recall(services: Services, db: str, name: str) -> Collection | None:
@@ -123,4 +158,6 @@ def _check_same(existing: Collection, options: dict[str, Any]) -> None:
 def drop_collection(transaction: CatalogTransaction, collection: Collection) -> None:
     """Stage the removal of a collection or view."""
     transaction.changes.remove(collection)
-    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
+    # The oplog shows no UUID of a view.
+    uuid = None if collection.is_view else collection.uuid
+    transaction.log(Entry(f"{collection.db}.$cmd", uuid, encode({"drop": collection.name})))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 from bson.binary import Binary
@@ -20,6 +19,13 @@ from secantus_server.cursors.cursor import Cursor
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.services import Services
+from secantus_server.work.inactive_transactions import (
+    client_fields,
+    inactive_transactions,
+    running_transaction,
+    time_text,
+    transaction_details,
+)
 from secantus_server.work.profile_entries import operation_name
 
 # With `truncateOps` a larger command is reported as a string truncated at this length.
@@ -27,17 +33,18 @@ MAX_COMMAND_BYTES = 1000
 
 
 def current_operations(services: Services, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a document for each running command, and for idle connections and cursors if requested.
+    """Return a document for each running command and inactive transaction, and for idle connections and cursors if requested.
 
     Arguments:
-        options: of `$currentOp`. `allUsers`, `localOps`, `targetAllNodes` and `idleSessions` have no effect: there is no access
-            control, no other node and no transaction.
+        options: of `$currentOp`. `allUsers`, `localOps` and `targetAllNodes` have no effect: there is no access control and no other node.
     """
     running = services.operations.all()
     found = [_running(services, operation, truncate=bool(options.get("truncateOps"))) for operation in running]
     if options.get("idleConnections"):
         busy = {operation.connection_id for operation in running}
         found += [_idle_connection(services, client) for client in services.connections.all() if client.connection_id not in busy]
+    if options.get("idleSessions", True):
+        found += inactive_transactions(services)
     if options.get("idleCursors"):
         found += [_idle_cursor(services, cursor) for cursor in services.cursors.all() if not cursor.in_use]
     return found
@@ -49,12 +56,15 @@ def _running(services: Services, operation: Operation, *, truncate: bool) -> dic
     shown = {
         **_connection(services, services.connections.find(operation.connection_id), operation.connection_id),
         "active": True,
-        "currentOpTime": _iso(services),
+        "currentOpTime": time_text(services.clock.now_ms()),
         "threaded": True,
         "opid": operation.opid,
     }
     if "lsid" in operation.body:
         shown["lsid"] = operation.body["lsid"]
+        transaction = running_transaction(services, operation)
+        if transaction is not None:
+            shown["transaction"] = transaction_details(services, transaction)
     return {
         **shown,
         "secs_running": Int64(int(seconds)),
@@ -81,32 +91,18 @@ def _shortened(command: dict[str, Any]) -> dict[str, Any]:
 def _connection(services: Services, client: ClientInfo | None, connection_id: int) -> dict[str, Any]:
     """Return the fields of a connection, which may end while its command runs."""
     shown = {"type": "op", "host": services.topology.address, "desc": f"conn{connection_id}", "connectionId": connection_id}
-    return {**shown, **_client(client)}
-
-
-def _client(client: ClientInfo | None) -> dict[str, Any]:
-    if client is None:
-        return {}
-    host, port = client.address[:2]
-    shown: dict[str, Any] = {"client": f"{host}:{port}"}
-    if client.application:
-        shown["appName"] = client.application
-    if client.metadata is not None:
-        shown["clientMetadata"] = client.metadata
-    if client.users:
-        shown["effectiveUsers"] = [{"user": user, "db": db} for user, db in client.users]
-    return shown
+    return {**shown, **client_fields(client)}
 
 
 def _idle_connection(services: Services, client: ClientInfo) -> dict[str, Any]:
-    return {**_connection(services, client, client.connection_id), "active": False, "currentOpTime": _iso(services)}
+    return {**_connection(services, client, client.connection_id), "active": False, "currentOpTime": time_text(services.clock.now_ms())}
 
 
 def _idle_cursor(services: Services, cursor: Cursor) -> dict[str, Any]:
     shown: dict[str, Any] = {"type": "idleCursor", "host": services.topology.address, "ns": cursor.namespace}
     origin = cursor.operation
     if origin is not None:
-        shown |= _client(services.connections.find(origin.connection_id))
+        shown |= client_fields(services.connections.find(origin.connection_id))
     if cursor.session is not None:
         # Without authentication, the digest of an empty user name.
         user = Binary(hashlib.sha256(b"").digest(), 0)
@@ -126,11 +122,6 @@ def _idle_cursor(services: Services, cursor: Cursor) -> dict[str, Any]:
     if origin is not None:
         details["originatingCommand"] = origin.body
     return {**shown, "cursor": details}
-
-
-def _iso(services: Services) -> str:
-    """Return the current time in currentOp's format."""
-    return datetime.fromtimestamp(services.clock.now_ms() / 1000, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _namespace(db: str, body: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from secantus_server.dispatch import fail_point_data as fields
 from secantus_server.dispatch.fail_points import InjectedError, fail_point
+from secantus_server.dispatch.failing_time_limits import apply_to_limit
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CloseConnection, CommandError
 
@@ -71,14 +72,15 @@ def enter_find(request: Request, namespace: str) -> None:
 
 
 def enter_get_more(request: Request, namespace: str) -> None:
-    """Wait or fail before a getMore, which has its cursor, reads.
+    """Wait or fail before a getMore, which has its cursor and the rest of that one's time limit, reads.
 
     Raises:
         CommandError: the getMore fails, or was interrupted.
         CloseConnection: failGetMoreAfterCursorCheckout closes the connection.
     """
-    _hold(request, WAIT_IN_GET_MORE, namespace)
     points = request.services.fail_points
+    apply_to_limit(points, request.operation)
+    _hold(request, WAIT_IN_GET_MORE, namespace)
     if (acting := points.enter(FAIL_GET_MORE)) is None:
         return
     failure: Failure = acting.data

@@ -67,15 +67,18 @@ class MergeTarget:
             raise MissingCollection(*self._namespace)
         self.writer.insert(prepare_made_document(document, self._request.services.clock))
 
-    def replace(self, found: Found, new: bytes) -> None:
+    def replace(self, found: Found, new: bytes, entry: bytes) -> None:
         """Replace a found document.
+
+        Arguments:
+            entry: what the oplog records.
 
         Raises:
             CommandError: 11000, 121, or another error of the write.
             WriteConflict: if the transaction must be retried.
         """
         assert self.writer is not None, "it was found in a collection"
-        self.writer.update(found[1], new, found[0])
+        self.writer.update(found[1], new, found[0], entry)
 
 
 def merge_documents(

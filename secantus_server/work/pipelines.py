@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson.int64 import Int64
-from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawArray
 from secantus_server.catalog.collection import Collection
@@ -26,7 +25,6 @@ from secantus_server.pipeline.run import Pipeline
 from secantus_server.work.change_streams.opening import is_change_stream, open_change_stream
 from secantus_server.work.pipeline_host import ServerHost
 from secantus_server.work.reading import command_context, cursor_reply
-from secantus_server.work.snapshot_reads import materialized, snapshot_time
 
 # https://www.mongodb.com/docs/manual/core/transactions-operations/#restricted-operations
 _NOT_IN_TRANSACTION = frozenset(
@@ -67,13 +65,11 @@ class OpenPipeline:
         pipeline: its stages.
         documents: its output.
         scope: its open scans.
-        at: the timestamp of the snapshot, for the read concern "snapshot".
     """
 
     pipeline: Pipeline
     documents: Iterator[bytes]
     scope: ReadScope
-    at: Timestamp | None
 
 
 @contextmanager
@@ -86,13 +82,12 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
     with request.work.reading() as transaction:
         scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
         ctx, pipeline, source = prepare_pipeline(request, name, args, scope, transaction)
-        at = snapshot_time(request, transaction.unit)
         documents: Iterator[bytes]
         if is_change_stream(pipeline):
             documents = iter(())
         else:
             documents = pipeline.run(()) if source is None else ctx.host.documents(request.db, source, pipeline)
-        yield OpenPipeline(pipeline, materialized(documents, None if pipeline.writes else at), scope, at)
+        yield OpenPipeline(pipeline, documents, scope)
 
 
 def prepare_pipeline(
@@ -149,7 +144,7 @@ def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batc
         cursor = Cursor(namespace, opened.documents, opened.scope, session=request.session, comment=request.body.get("comment"))
         if opened.pipeline.writes:
             return _run_writing(request, cursor)
-        return cursor_reply(request, cursor, cursor.first_batch(batch_size), opened.at)
+        return cursor_reply(request, cursor, cursor.first_batch(batch_size))
 
 
 def _run_writing(request: Request, cursor: Cursor) -> Reply:

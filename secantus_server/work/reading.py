@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from bson.int64 import Int64
-from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawArray
 from secantus_server.catalog.collection import Collection
@@ -75,12 +74,8 @@ def timeless_context(request: Request, *, collation: dict[str, Any] | None, coll
     return ctx if collection is not None and collection.is_view else replace(ctx, knows_time=False)
 
 
-def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes], at: Timestamp | None = None) -> Reply:
-    """Return the reply with a cursor's first batch; register the cursor if it is not exhausted.
-
-    Arguments:
-        at: the cluster time read at with read concern "snapshot", else None.
-    """
+def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
+    """Return the reply with a cursor's first batch; register the cursor if it is not exhausted."""
     cursor_id = 0
     if cursor.exhausted:
         cursor.close()
@@ -88,9 +83,10 @@ def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes], at: Times
         cursor.pause()
         cursor.operation = cursor.last_operation = request.operation
         cursor.transaction = request.transaction
+        cursor.snapshot = request.snapshot
         cursor_id = request.services.cursors.add(cursor)
     shown = {"firstBatch": RawArray(batch), "id": Int64(cursor_id), "ns": cursor.namespace, **cursor.reply_fields()}
-    return {"cursor": shown if at is None else {**shown, "atClusterTime": at}}
+    return {"cursor": shown if request.snapshot is None else {**shown, "atClusterTime": request.snapshot.at}}
 
 
 def cursor_batch_size(args: dict[str, Any]) -> int | None:

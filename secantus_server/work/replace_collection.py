@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from secantus_server.bson import encode
 from secantus_server.dispatch.names import check_new_collection_name
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
-from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import check_database_case, drop_collection, empty_collection, new_collection, recall
+from secantus_server.work.collections import check_database_case, empty_collection, log_creation, new_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -39,10 +37,10 @@ def replace_collection(request: Request, db: str, name: str, documents: list[byt
             fresh = new_collection(services, db, name, {})
         else:
             fresh = empty_collection(services, db, name, existing.options, [index.spec for index in existing.indexes])
-            drop_collection(transaction, existing)
+            transaction.changes.remove(existing)
             transaction.changes.removed.clear()
         transaction.changes.save(fresh)
-        transaction.log(Entry(f"{db}.$cmd", fresh.uuid, encode({"create": name, **fresh.options})))
+        log_creation(transaction, fresh, replaced=None if existing is None else existing.uuid)
         writer = open_writer(services, transaction, fresh, bypass_validation=bypass_validation)
         for document in documents:
             check()

@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+from bson.timestamp import Timestamp
+
 from secantus_server.bson import encode
 from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
@@ -19,13 +21,15 @@ from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.session_statements import write_conflict
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, MissingCollection, ReadTransaction, Retried, Transaction
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.oplog.oplog import Change, Entry, Origin
+from secantus_server.oplog.reader import stamp_of
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.sessions.registry import session_document
 from secantus_server.sessions.retryable import Executed
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
+from secantus_server.work.past_catalog import changed_since
 from secantus_server.work.retried import note_retried, store_retried
 from secantus_server.work.session_catalog import SessionCatalog
 
@@ -142,6 +146,16 @@ class SessionWork:
             return self._locks.use(self._transaction, namespace, math.inf if timeout_ms < 0 else timeout_ms / 1000, check)
         finally:
             self.enter()
+
+    def read_at(self, wanted: Timestamp) -> None:
+        """Check that the transaction, which has just begun, reads the state of a time.
+
+        Raises:
+            CommandError: 238 if something was written since; the errors of `changed_since`.
+        """
+        changed = changed_since(self._services, self._unit, stamp_of(wanted))
+        if changed.documents or changed.definitions:
+            raise not_supported("a transaction with readConcern.atClusterTime before the last write", "read in a snapshot session")
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
         """See `UnitOfWork.reading`."""

@@ -1,51 +1,80 @@
-"""Reads with read concern "snapshot": all batches show one state.
+"""Commands with read concern "snapshot" outside of transactions: all their batches read one state of the store.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
-
-Such a read shows the state of its first transaction. No history is kept, so a read at an earlier time is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from bson.timestamp import Timestamp
-
+from secantus_server.dispatch.cluster_time import reach
+from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, ReadTransaction, Transaction, UnitOfWork
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.storage import RecoveryUnit
+from secantus_server.work.snapshot_history import HeldSnapshot, SnapshotHistory
+
+if TYPE_CHECKING:
+    from secantus_server.sessions.namespace_locks import Namespace
+
+T = TypeVar("T")
 
 
-def snapshot_time(request: Request, unit: RecoveryUnit) -> Timestamp | None:
-    """Return the cluster time that the command reads at, or None without read concern "snapshot".
+class SnapshotWork:
+    """Implements `dispatch.unit_of_work.UnitOfWork`: it reads one held state, and writes outside of it.
 
     Arguments:
-        unit: the recovery unit that reads; its transaction has begun.
+        held: the state; the command's thread reads in it.
+        work: the unit of work that writes.
+    """
+
+    def __init__(self, held: HeldSnapshot, work: UnitOfWork) -> None:
+        self._held = held
+        self._work = work
+
+    def reading(self) -> AbstractContextManager[ReadTransaction]:
+        """See `UnitOfWork.reading`."""
+        return nullcontext(self._held)
+
+    def write(self, body: Callable[[Transaction], T], check: Check) -> T:
+        """See `UnitOfWork.write`; the command has paused its read."""
+        return self._work.write(body, check)
+
+    def change_catalog(
+        self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
+    ) -> T:
+        """See `UnitOfWork.change_catalog`; the command has paused its read."""
+        return self._work.change_catalog(body, check, exclusive=exclusive, namespaces=namespaces)
+
+
+def run_in_snapshot(
+    command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
+) -> Reply:
+    """Run a command with read concern "snapshot".
+
+    Arguments:
+        run: runs the command.
 
     Raises:
-        CommandError: 72 for a null or future `atClusterTime`, 238 for a past one.
+        CommandError: 72 for a null or future `atClusterTime`, 239 SnapshotTooOld, 246 SnapshotUnavailable; and the command's errors.
     """
-    concern = request.body.get("readConcern")
-    if request.transaction is not None or not concern or concern.get("level") != "snapshot":
-        return None
+    history = cast(SnapshotHistory, request.services.history)
+    held = _snapshot(request, history)
+    with history.reading(held):
+        request.snapshot, request.work = held, SnapshotWork(held, request.services.work)
+        return run(command, request, arguments)
+
+
+def _snapshot(request: Request, history: SnapshotHistory) -> HeldSnapshot:
+    """Return the state to read."""
     if request.body.get("tailable"):
         raise not_supported("readConcern snapshot with a tailable cursor", "use only one of them")
-    now, wanted = request.services.oplog.timestamp_in(unit), concern.get("atClusterTime")
+    wanted = request.body["readConcern"].get("atClusterTime")
     if wanted is None:
-        return now
+        return history.newest()
     if wanted.time == 0:
         raise CommandError(72, "readConcern.atClusterTime cannot be a null timestamp")
-    if wanted > now:
-        raise CommandError(72, "readConcern.atClusterTime value must not be greater than the current clusterTime")
-    if wanted < now:
-        raise not_supported("readConcern.atClusterTime before the last write", "run all reads of one state before the next write")
-    return now
-
-
-def materialized(documents: Iterator[bytes], at: Timestamp | None) -> Iterator[bytes]:
-    """Read all documents of a snapshot read now, so that later batches see the same state.
-
-    Arguments:
-        at: the time of the snapshot, or None: then the documents are returned unread.
-    """
-    return documents if at is None else iter(list(documents))
+    reach(request.services, wanted, "atClusterTime")
+    return history.at(wanted)

@@ -46,7 +46,14 @@ def system_documents(services: Services, db: str, name: str) -> Callable[[], lis
         return lambda: [encode(services.topology.config())]
     if db == "config" and name == "transactions" and services.settings.replica_set:
         return lambda: _session_records(services)
+    if db == "config" and name == "system.sessions":
+        return lambda: _sessions(services)
     return (lambda: _views(services, db)) if name == VIEWS else None
+
+
+def _sessions(services: Services) -> list[bytes]:
+    """Return the documents of `config.system.sessions`; MongoDB writes the present sessions there every five minutes."""
+    return [encode({"_id": session_document(session), "lastUse": Date(used)}) for session, used in services.sessions.last_uses()]
 
 
 def _session_records(services: Services) -> list[bytes]:

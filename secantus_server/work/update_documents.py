@@ -54,15 +54,14 @@ class UpdateOutcome:
     upserted_id: Any = MISSING
     failure: CommandError | None = None
 
-    def recorded(self) -> dict[str, Any]:
-        """Return the document that the log of retryable writes keeps of a statement."""
-        upserted = {} if self.upserted_id is MISSING else {"upserted": self.upserted_id}
-        return {"n": self.matched, "nModified": self.modified, **upserted}
+    def recorded(self) -> list[Any]:
+        """Return what the log of retryable writes keeps of a statement."""
+        return [self.matched, self.modified] if self.upserted_id is MISSING else [self.matched, self.modified, self.upserted_id]
 
     @classmethod
-    def of_record(cls, record: dict[str, Any]) -> UpdateOutcome:
+    def of_record(cls, record: list[Any]) -> UpdateOutcome:
         """Return the outcome that `recorded` has described."""
-        return cls(record["n"], record["nModified"], record.get("upserted", MISSING))
+        return cls(*record)
 
 
 def parse_statement(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> UpdateStatement:
@@ -101,9 +100,10 @@ def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         CommandError: the statement is not valid, a document could not be updated, or the operation was interrupted; documents that are
             already updated stay updated.
     """
-    before = executed_before(request, request.statement, "update") if request.retry is not None else None
-    if before is not None:
-        return UpdateOutcome.of_record(before.result)
+    if request.retry is not None and request.retry.executed:
+        before = executed_before(request, request.statement, "update")
+        if before is not None:
+            return UpdateOutcome.of_record(before.result)
     kind = _ManyUpdates if spec["multi"] else _OneUpdate
     return kind(request, name, spec, let, bypass_validation).run()
 
@@ -230,7 +230,7 @@ def change_documents(writer: Writer, statement: UpdateStatement, documents: list
         new = apply(document, array_index=locate(document)) if locate else apply(document)
         matched += 1
         if new is not document:
-            writer.update(document, new, record_id)
+            writer.update(document, new, record_id, changes.entry(document, new))
             modified += 1
     return UpdateOutcome(matched, modified)
 

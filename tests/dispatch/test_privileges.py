@@ -14,7 +14,7 @@ load_commands()
 WITHOUT_ACTIONS = {
     *("buildInfo", "connectionStatus", "hello", "isMaster", "listCommands", "logout", "ping", "saslContinue", "saslStart", "whatsmyuri"),
     *("abortTransaction", "commitTransaction", "endSessions", "getMore", "refreshSessions", "startSession"),
-    *("configureFailPoint", "testVersion2", "waitForFailPoint"),
+    *("configureFailPoint", "reapLogicalSessionCacheNow", "refreshLogicalSessionCacheNow", "testVersion2", "waitForFailPoint"),
 }
 
 

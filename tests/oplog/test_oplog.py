@@ -16,6 +16,7 @@ from secantus_server.bson.values import Date
 from secantus_server.clock import SettableClock
 from secantus_server.oplog._entries import entries_of
 from secantus_server.oplog.oplog import Change, Entry, Oplog, Origin
+from secantus_server.oplog.retention import Retention
 from secantus_server.storage import META, OPLOG, Engine, WriteConflict
 
 UUID = Binary(b"0123456789abcdef", 4)
@@ -216,18 +217,37 @@ def test_readers_never_see_a_hole(engine: Engine) -> None:
     assert len(entries(engine)) == 400
 
 
-def test_the_oldest_entries_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secantus_server.oplog.oplog.MAX_ROWS", 5)
-    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+def test_the_oldest_entries_go(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True, retention=Retention(10**6, 5))
     for number in range(12):
         write(engine, oplog, ("i", {"_id": number}))
     oplog.trim()
     assert [one["o"]["_id"] for one in entries(engine)] == [7, 8, 9, 10, 11]
 
 
-def test_large_entries_are_trimmed_by_their_bytes(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secantus_server.oplog.oplog.MAX_BYTES_IN_MEMORY", 5000)
-    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+def test_young_entries_stay(engine: Engine) -> None:
+    clock = SettableClock(NOW_MS)
+    oplog = Oplog(engine, clock, enabled=True, retention=Retention(10**6, 1, 2))
+    for number in range(4):
+        write(engine, oplog, ("i", {"_id": number}))
+        clock.advance(3_600_000)
+    oplog.trim()
+    assert [one["o"]["_id"] for one in entries(engine)] == [2, 3]
+
+
+def test_a_changed_size_stays_after_a_restart(engine: Engine) -> None:
+    clock = SettableClock(NOW_MS)
+    oplog = Oplog(engine, clock, enabled=True)
+    for number in range(5):
+        write(engine, oplog, ("i", {"_id": number, "text": "x" * 1000}))
+    oplog.resize(2500, None)
+    assert [one["o"]["_id"] for one in entries(engine)] == [3, 4]
+    oplog.resize(None, 1.5)
+    assert Oplog(engine, clock, enabled=True, retention=Retention(10**6, 1)).retention == Retention(2500, None, 1.5)
+
+
+def test_large_entries_are_trimmed_by_their_bytes(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True, retention=Retention(5000, 50_000))
     assert not oplog.is_large
     for number in range(20):
         write(engine, oplog, ("i", {"_id": number, "text": "x" * 1000}))

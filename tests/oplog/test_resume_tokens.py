@@ -39,23 +39,26 @@ def test_the_bytes_of_an_event() -> None:
 
 
 def test_a_token_comes_back() -> None:
-    for one in (token(), token(index=70000, from_invalidate=True), token(rest=event_identity(None, "dropDatabase", "", None))):
+    for one in (token(), token(txn_index=70000, from_invalidate=True), token(rest=event_identity(None, "dropDatabase", "", None))):
         assert parse_token(one.text()) == one
 
 
 def test_the_order_of_tokens_is_that_of_the_events() -> None:
     ordered = [
-        high_water_mark(5), token(5).text(), token(5, from_invalidate=True).text(), token(5, index=1).text(), token(5, index=2).text(),
-        token(5, index=127).text(), token(5, index=128).text(), token(5, index=99_999).text(), high_water_mark(6), token(6).text(),
+        high_water_mark(5), token(5).text(), token(5, from_invalidate=True).text(), token(5, txn_index=1).text(), token(5, txn_index=2).text(),
+        token(5, txn_index=127).text(), token(5, txn_index=128).text(), token(5, txn_index=99_999).text(), high_water_mark(6), token(6).text(),
         high_water_mark(1 << 32), token((1 << 32) + 7).text(),
     ]  # fmt: skip
     assert ordered == sorted(ordered)
 
 
 VALUES: list[Any] = [
-    MinKey(), UNDEFINED, None, float("nan"), float("-inf"), -(2.0**80), Int64(-(2**62)), -70000, -300.5, -300, -1.5, -1, -0.25, 0, 0.25, 1, 1.5,
-    Decimal128("1.75"), 127, 128, 300.5, Int64(2**40), 2.0**80, float("inf"), "", "\0", "a", "a\0", "ab", Symbol("b"), {}, {"a": 1}, {"a": "x"},
-    [], [1], [1, 2], Binary(b"", 0), Binary(b"ab", 0), Binary(b"x" * 300, 0), OID, False, True, Date(-5), Date(5), Timestamp(1, 2), Timestamp(2, 1),
+    MinKey(), UNDEFINED, None, float("nan"), float("-inf"), -(2.0**80), Int64(-(2**62)), -70000, -300.5, -300, -1.5, -1, -0.25, 0, 0.25, 1,
+    1.5,
+    Decimal128("1.75"), 127, 128, 300.5, Int64(2**40), 2.0**80, float("inf"), "", "\0", "a", "a\0", "ab", Symbol("b"), {}, {"a": 1},
+    {"a": "x"},
+    [], [1], [1, 2], Binary(b"", 0), Binary(b"ab", 0), Binary(b"x" * 300, 0), OID, False, True, Date(-5), Date(5), Timestamp(1, 2),
+    Timestamp(2, 1),
     Regex("a", ""), Regex("a", "i"), JavaScript("x", None), JavaScript("x", {"a": 1}), MaxKey(),
 ]  # fmt: skip
 

@@ -155,7 +155,7 @@ class MemoryTarget:
         self.server.check_unique(*self.namespace, [*documents, document])
         documents.append(document)
 
-    def replace(self, found: tuple[int, bytes], new: bytes) -> None:
+    def replace(self, found: tuple[int, bytes], new: bytes, entry: bytes) -> None:
         changed = list(self.server.collections[self.namespace])
         changed[found[0]] = new
         self.server.check_unique(*self.namespace, changed)

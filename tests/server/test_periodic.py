@@ -70,3 +70,15 @@ def test_an_idle_cursor_is_closed_within_seconds_of_its_timeout(
 def test_an_interval_is_told_as_it_was_set(client: MongoClient, name: str, was: float, value: float) -> None:
     assert client.admin.command({"setParameter": 1, name: value})["was"] == was
     assert client.admin.command({"getParameter": 1, name: 1})[name] == value
+
+
+def test_no_operations_advance_the_time_of_a_quiet_server(client: MongoClient, server: SecantusDBServer, clock: SettableClock) -> None:
+    client.admin.command({"setParameter": 1, "writePeriodicNoops": True, "periodicNoopIntervalSecs": 5})
+    notes = client.local["oplog.rs"]
+    clock.advance(5000)
+    wait_until(lambda: notes.count_documents({"op": "n", "o": {"msg": "periodic noop"}, "ns": ""}) > 0, "a no-op is written")
+    client.admin.command({"setParameter": 1, "writePeriodicNoops": False})
+
+
+def test_an_in_memory_server_writes_none_by_default(client: MongoClient) -> None:
+    assert client.admin.command({"getParameter": 1, "writePeriodicNoops": 1})["writePeriodicNoops"] is False

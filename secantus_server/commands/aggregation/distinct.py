@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bson.timestamp import Timestamp
-
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
@@ -25,7 +23,6 @@ from secantus_server.query.explain import Runner, run_distinct
 from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.pipelines import open_pipeline, view_arguments
 from secantus_server.work.reading import timeless_context
-from secantus_server.work.snapshot_reads import snapshot_time
 from secantus_server.work.system_collections import source_of
 
 MAX_RESULT_BYTES = 16 * 1024 * 1024
@@ -49,7 +46,7 @@ def distinct(request: Request, args: dict[str, Any]) -> Reply:
     with open_pipeline(request, name, view_arguments([{"$match": args["query"]}], args)) as opened:
         values = distinct_values(opened.documents, args["key"].split("."), query.context.collation)
         opened.scope.close()
-    return _reply(values, opened.at)
+    return _reply(request, values)
 
 
 @explains("distinct")
@@ -75,7 +72,6 @@ def _read(
 ) -> Reply:
     """Return the reply for a collection."""
     scope, collation = ReadScope(transaction.unit, request.operation.check), query.context.collation
-    at = snapshot_time(request, transaction.unit)
     plan = plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
         values = in_order(plan.values(scope), collation)
@@ -83,11 +79,11 @@ def _read(
         source = plan if collection is not None else source_of(request.services, request.db, name, None, query)
         values = distinct_values(source.open(scope), key.split("."), collation)
     scope.close()
-    return _reply(values, at)
+    return _reply(request, values)
 
 
-def _reply(values: list[Any], at: Timestamp | None) -> Reply:
-    return {"values": values} if at is None else {"values": values, "atClusterTime": at}
+def _reply(request: Request, values: list[Any]) -> Reply:
+    return {"values": values} if request.snapshot is None else {"values": values, "atClusterTime": request.snapshot.at}
 
 
 def distinct_values(documents: Iterable[bytes], path: list[str], collation: Collation | None) -> list[Any]:

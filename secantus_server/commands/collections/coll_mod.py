@@ -8,7 +8,7 @@ from bson.int64 import Int64
 
 from secantus_server.bson import int_value
 from secantus_server.catalog.collection import Collection
-from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change
+from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change, state_before
 from secantus_server.commands.collections.create_options import MAX_CAPPED_COUNT, MAX_CAPPED_SIZE, check_pre_images
 from secantus_server.commands.collections.validator_options import check_validation, check_validator
 from secantus_server.commands.collections.views import check_view
@@ -67,7 +67,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
         _check_kind(collection, args)
         options = _view_options(request, collection, args) if collection.is_view else _options(collection, args)
         reply = _save(request, transaction, collection, options, args)
-        transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, oplog_command(name, request.body)))
+        transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, oplog_command(name, request.body), state_before(collection, args)))
         return reply
 
     return request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])

@@ -184,3 +184,16 @@ def _check_duplicates(request: Request, transaction: CatalogTransaction, collect
 def oplog_command(name: str, body: dict[str, Any]) -> bytes:
     """Return the oplog entry's object for a collMod."""
     return encode({"collMod": name, **{key: value for key, value in body.items() if key not in a.GENERIC and key != "collMod"}})
+
+
+def state_before(collection: Collection, args: dict[str, Any]) -> bytes:
+    """Return the oplog entry's `o2` for a collMod: the options of the collection and of the index before it.
+
+    Arguments:
+        args: the parsed arguments of the command.
+    """
+    o2: dict[str, Any] = {"collectionOptions_old": {"uuid": collection.uuid, **collection.options}}
+    if args["index"] is not None:
+        spec = _find(collection, args["index"]).spec
+        o2["indexOptions_old"] = {name: spec[name] for name in _CHANGES if name in spec}
+    return encode(o2)

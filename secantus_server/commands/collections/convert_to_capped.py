@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.bson import encode, int_value
+from bson.binary import Binary
+
+from secantus_server.bson import int_value
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.create_options import MAX_CAPPED_SIZE
@@ -18,8 +20,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
-from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import new_collection, recall
+from secantus_server.work.collections import log_creation, new_collection, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -35,7 +36,7 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     def body(transaction: CatalogTransaction) -> None:
         collection = _source(transaction, request.db, name)
         transaction.changes.remove(collection)
-        _copy(request, transaction, collection, name, size)
+        _copy(request, transaction, collection, name, size, replaced=collection.uuid)
 
     request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])
     return {}
@@ -101,11 +102,17 @@ def _source(transaction: CatalogTransaction, db: str, name: str) -> Collection:
     return collection
 
 
-def _copy(request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int) -> None:
-    """Create the capped collection and copy the documents, oldest first, so that the cap removes the oldest."""
+def _copy(
+    request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int, replaced: Binary | None = None
+) -> None:
+    """Create the capped collection and copy the documents, oldest first, so that the cap removes the oldest.
+
+    Arguments:
+        replaced: the UUID of the collection that it replaces, or None.
+    """
     services = request.services
     options = {"capped": True, "size": int_value(size)}
     capped = new_collection(services, request.db, name, options)
     transaction.changes.save(capped)
-    transaction.log(Entry(f"{request.db}.$cmd", capped.uuid, encode({"create": name, **options})))
+    log_creation(transaction, capped, replaced=replaced)
     open_writer(services, transaction, capped, bypass_validation=True).copy_from(collection, request.operation.check)

@@ -17,7 +17,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
-from secantus_server.work.collections import check_database_case, empty_collection, recall
+from secantus_server.work.collections import check_database_case, empty_collection, log_creation, log_rename, recall
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import check_not_view
 
@@ -73,7 +73,7 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
             _rename(transaction, collection, target, dropped)
         else:
             check_database_case(services.catalog, target.db)
-            _move(request, transaction, collection, target)
+            _move(request, transaction, collection, target, dropped)
 
     namespaces = [(source.db, source.name), (target.db, target.name)]
     request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=namespaces)
@@ -131,13 +131,10 @@ def _rename(transaction: CatalogTransaction, collection: Collection, place: _Pla
     renamed.take_count_of(collection)
     transaction.changes.remove_row(collection)
     transaction.changes.save(renamed)
-    entry: dict[str, Any] = {"renameCollection": collection.namespace, "to": str(place)}
-    if dropped is not None:
-        entry["dropTarget"] = dropped
-    transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode(entry)))
+    log_rename(transaction, collection.uuid, collection.namespace, str(place), dropped)
 
 
-def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place) -> None:
+def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None) -> None:
     """Rename to another database: copy the documents to a collection with a new UUID, as MongoDB does."""
     services = request.services
     specs = [index.spec for index in collection.indexes]
@@ -145,5 +142,7 @@ def _move(request: Request, transaction: CatalogTransaction, collection: Collect
     transaction.changes.remove(collection)
     transaction.changes.save(moved)
     transaction.log(Entry(f"{collection.db}.$cmd", collection.uuid, encode({"drop": collection.name})))
-    transaction.log(Entry(f"{place.db}.$cmd", moved.uuid, encode({"create": place.name, **moved.options})))
+    if dropped is not None:
+        transaction.log(Entry(f"{place.db}.$cmd", dropped, encode({"drop": place.name})))
+    log_creation(transaction, moved)
     open_writer(services, transaction, moved, bypass_validation=True).copy_from(collection, request.operation.check)

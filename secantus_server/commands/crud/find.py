@@ -30,7 +30,6 @@ from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.oplog_collection import OplogSource
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
-from secantus_server.work.snapshot_reads import materialized, snapshot_time
 from secantus_server.work.system_collections import source_of
 
 FIELDS = {
@@ -126,9 +125,8 @@ def _open_cursor(
 ) -> Reply:
     """Return the reply with the first batch, and keep a cursor if documents remain."""
     scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
-    at = snapshot_time(request, transaction.unit)
     of_oplog = isinstance(plan, OplogSource)
-    documents = materialized(find_documents(plan, collection, query, projection, scope), at)
+    documents = find_documents(plan, collection, query, projection, scope)
     cursor = Cursor(
         namespace,
         documents,
@@ -145,7 +143,7 @@ def _open_cursor(
     batch = cursor.first_batch(args["batchSize"])
     if args["singleBatch"] or (cursor.tailable and collection is not None and not count_all(collection, scope)):
         cursor.exhausted = True
-    return cursor_reply(request, cursor, batch, at)
+    return cursor_reply(request, cursor, batch)
 
 
 def _watch(request: Request, collection: Collection | None, *, of_oplog: bool) -> Watch | None:

@@ -208,7 +208,7 @@ class _Modify(_Job):
         position = self.query.match.array_index(old) if changes.needs_array_index and self.query.match is not None else None
         new = changes.apply(old, array_index=position)
         if new is not old:
-            writer.update(old, new, record_id)
+            writer.update(old, new, record_id, changes.entry(old, new))
         return new if self.args["new"] else old, {"n": 1, "updatedExisting": True}
 
     def _insert(self, writer: Writer) -> Outcome:

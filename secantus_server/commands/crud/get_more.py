@@ -160,7 +160,8 @@ def _batch_if_any(request: Request, cursor: Cursor, watch: Watch, size: int | No
 
 
 def _next_batch(request: Request, cursor: Cursor, size: int | None) -> list[bytes]:
-    with request.work.reading() as transaction:
+    held = cursor.snapshot
+    with request.work.reading() if held is None else request.services.history.reading(held) as transaction:
         verify = partial(check_still_there, transaction.catalog)
         return cursor.next_batch(transaction.unit, size, verify, request.operation.check, transaction.catalog)
 

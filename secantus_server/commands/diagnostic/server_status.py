@@ -136,9 +136,20 @@ def _metrics(services: Services) -> Reply:
     }
 
 
-def _transactions(_services: Services) -> Reply:
-    names = ("currentActive", "currentInactive", "currentOpen", "totalAborted", "totalCommitted", "totalStarted")
-    return {name: Int64(0) for name in names}
+def _transactions(services: Services) -> Reply:
+    """Return the numbers of multi-document transactions."""
+    transactions = services.sessions.transactions
+    operations = [transaction.operation for transaction in transactions.all_open()]
+    active = sum(operation is not None for operation in operations)
+    numbers = {
+        "currentActive": active,
+        "currentInactive": len(operations) - active,
+        "currentOpen": len(operations),
+        "totalAborted": transactions.aborted,
+        "totalCommitted": transactions.committed,
+        "totalStarted": transactions.started,
+    }
+    return {name: Int64(number) for name, number in numbers.items()}
 
 
 def _replication(services: Services) -> Reply:

@@ -61,10 +61,8 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
     specs = [check_requested(spec) for spec in given]
     check_commit_quorum(args["commitQuorum"])
     check_not_view(recall(request.services, request.db, name))
-    if request.transaction is not None:
-        reply = _create(request, name, specs)
-    else:
-        reply = _create_exclusively(request, name, specs)
+    create = _create_exclusively if request.transaction is None else _create
+    reply = create(request, name, specs)
     if request.services.settings.replica_set:
         reply["commitQuorum"] = args["commitQuorum"] if args["commitQuorum"] is not None else "votingMembers"
     return reply

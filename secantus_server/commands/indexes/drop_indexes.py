@@ -44,7 +44,8 @@ def drop_indexes(request: Request, args: dict[str, Any]) -> Reply:
         gone = choose_indexes(collection, args["index"])
         for index in gone:
             transaction.changes.drop_index(index)
-            transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, encode({"dropIndexes": name, "index": index.name})))
+            o = {"dropIndexes": name, "index": index.name}
+            transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, encode(o), encode(index.spec)))
         if gone:
             transaction.changes.save(collection.replaced(indexes=[index for index in collection.indexes if index not in gone]))
         return len(collection.counted_indexes)

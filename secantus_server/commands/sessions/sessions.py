@@ -17,9 +17,23 @@ from secantus_server.dispatch.privileges import AUTHENTICATED, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.sessions.registry import TIMEOUT_MINUTES
+from secantus_server.sessions.registry import NOBODY, TIMEOUT_MINUTES
 
 MAX_SESSIONS = 10_000
+_USER = a.Arguments("KillAllSessionsUser", {"user": a.string(required=True), "db": a.string(required=True)}, generic=False)
+
+
+def _uid(name: str, value: Any) -> Any:
+    if type(value) not in (bytes, Binary):
+        raise a.wrong_type(name, value, "binData")
+    return value
+
+
+_PATTERN = a.Arguments(
+    "KillAllSessionsByPattern",
+    {"lsid": a.document(), "uid": a.Field(_uid), "users": a.documents(), "roles": a.documents()},
+    generic=False,
+)
 # The error of the operations and transactions of a killed session.
 _INTERRUPTED = 11601
 
@@ -59,14 +73,65 @@ def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
-@command("killAllSessions", {}, in_api_v1=True, aliases=("killAllSessionsByPattern",), privileges=on_cluster("killAnySession"))
+@command("killAllSessions", {}, in_api_v1=True, privileges=on_cluster("killAnySession"))
 def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
-    """Kill the operations and cursors of all sessions; given users match none, since sessions do not belong to users."""
-    if not a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name]):
-        request.services.cursors.kill_where(lambda cursor: cursor.session is not None)
-        _interrupt(request, lambda _session: True)
-        _abort(request, lambda _session: True)
+    """Kill the operations, transactions and cursors of all sessions; given users match none, since sessions do not belong to users."""
+    users = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
+    for user in users:
+        _USER.parse(user)
+    if not users:
+        _kill_matching(request, lambda _session: True)
     return {}
+
+
+@command("killAllSessionsByPattern", {}, in_api_v1=True, privileges=on_cluster("killAnySession"))
+def kill_all_sessions_by_pattern(request: Request, _args: dict[str, Any]) -> Reply:
+    """Kill the operations, transactions and cursors of the sessions that match one of the patterns, or of all for no pattern."""
+    patterns = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
+    matchers = [_matcher(pattern) for pattern in patterns]
+    _kill_matching(request, lambda session: not matchers or any(matches(session) for matches in matchers))
+    return {}
+
+
+@command("refreshLogicalSessionCacheNow", {}, admin_only=True, privileges=AUTHENTICATED)
+def refresh_logical_session_cache_now(_request: Request, _args: dict[str, Any]) -> Reply:
+    """Do nothing: config.system.sessions always shows the present sessions."""
+    return {}
+
+
+@command("reapLogicalSessionCacheNow", {}, admin_only=True, privileges=AUTHENTICATED)
+def reap_logical_session_cache_now(request: Request, _args: dict[str, Any]) -> Reply:
+    """Forget the sessions that have expired."""
+    request.services.end_expired_sessions()
+    return {}
+
+
+def _matcher(pattern: dict[str, Any]) -> Callable[[bytes], bool]:
+    """Return whether a session matches a pattern; sessions belong to no user and no role.
+
+    Raises:
+        CommandError: 14, 40414, 40415 for a malformed pattern.
+    """
+    parsed = _PATTERN.parse(pattern)
+    if parsed["users"] or parsed["roles"]:
+        return lambda _session: False
+    uid = parsed["uid"]
+    if uid is not None and bytes(uid) != NOBODY:
+        return lambda _session: False
+    lsid = parsed["lsid"]
+    if lsid is None:
+        return lambda _session: True
+    wanted = lsid.get("id")
+    if type(wanted) is not Binary or wanted.subtype != 4:
+        raise a.wrong_type("KillAllSessionsByPattern.lsid.id", wanted, "UUID")
+    return lambda session: session == bytes(wanted)
+
+
+def _kill_matching(request: Request, matches: Callable[[bytes], bool]) -> None:
+    """Kill the operations, transactions and cursors of sessions."""
+    request.services.cursors.kill_where(lambda cursor: cursor.session is not None and matches(cursor.session))
+    _interrupt(request, matches)
+    _abort(request, matches)
 
 
 def _session_ids(request: Request) -> frozenset[bytes]:

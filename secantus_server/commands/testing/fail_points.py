@@ -13,38 +13,39 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 
+# Parsed by the commands themselves, which are unknown unless test commands are enabled, whatever their fields are.
+_WAIT = a.Arguments("waitForFailPoint", {"timesEntered": a.number(required=True, minimum=0)})
 _MAX_COUNT = 2**31 - 1
 _BAD_VALUE, _TYPE_MISMATCH, _ILLEGAL = 2, 14, 20
 
 
-@command("configureFailPoint", {"mode": a.anything(), "data": a.anything()}, admin_only=True, privileges=AUTHENTICATED)
-def configure_fail_point(request: Request, args: dict[str, Any]) -> Reply:
+@command("configureFailPoint", lenient=True, admin_only=True, privileges=AUTHENTICATED)
+def configure_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
     """Set a fail point, or end it; the reply's `count` says how often it has acted so far.
 
     Raises:
         CommandError: 59 unless test commands are enabled, 266 for an unknown fail point, 2, 14 or 20 for an invalid argument.
     """
     name = _name(request)
-    mode = _parse_mode(args["mode"])
-    data = args["data"]
+    mode = _parse_mode(request.body.get("mode"))
+    data = request.body.get("data")
     if data is not None and type(data) is not dict:
         raise CommandError(_TYPE_MISMATCH, "the 'data' option must be a document")
     return {"count": request.services.fail_points.set(name, mode, data or {})}
 
 
-@command(
-    "waitForFailPoint",
-    {"timesEntered": a.number(required=True, minimum=0)},
-    admin_only=True,
-    privileges=AUTHENTICATED,
-)
-def wait_for_fail_point(request: Request, args: dict[str, Any]) -> Reply:
-    """Wait until a fail point has acted so often in all; give a `maxTimeMS`.
+@command("waitForFailPoint", lenient=True, admin_only=True, privileges=AUTHENTICATED)
+def wait_for_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
+    """Wait until a fail point has acted so often in all.
 
     Raises:
-        CommandError: 59 unless test commands are enabled, 266 for an unknown fail point, 50 MaxTimeMSExpired.
+        CommandError: 59 unless test commands are enabled, 40414 without `timesEntered` or `maxTimeMS`, 266 for an unknown fail point, 50
+            MaxTimeMSExpired.
     """
     name = _name(request)
+    args = _WAIT.parse(request.body, request.name)
+    if request.operation.deadline is None:
+        raise CommandError(40414, "BSON field 'waitForFailPoint.maxTimeMS' is missing but a required field")
     request.services.fail_points.wait_for_entries(name, args["timesEntered"], request.operation)
     return {}
 

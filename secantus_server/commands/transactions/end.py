@@ -82,14 +82,27 @@ def _commit(request: Request, transaction: SessionTransaction) -> None:
     if transaction.state is State.COMMITTED:
         return
     enter_transaction(transaction, request)
+    if request.services.fail_points.active:
+        _hold_before_commit(request, transaction)
     state = State.ABORTED
     try:
-        if request.services.fail_points.active:
-            request.services.fail_points.hold(HANG_BEFORE_COMMIT, request.operation)
         transaction.work.commit()
         state = State.COMMITTED
     finally:
         request.services.sessions.transactions.finish(transaction, state)
+
+
+def _hold_before_commit(request: Request, transaction: SessionTransaction) -> None:
+    """Wait as long as hangBeforeCommitingTxn is set; an interruption aborts the transaction.
+
+    Raises:
+        CommandError: the commit was interrupted.
+    """
+    try:
+        request.services.fail_points.hold(HANG_BEFORE_COMMIT, request.operation)
+    except CommandError:
+        abort_transaction(request, transaction)
+        raise
 
 
 def _abort(request: Request, transaction: SessionTransaction) -> None:

@@ -1,12 +1,13 @@
 from typing import Any
 
-from secantus_server.mql.update._nodes import ObjectNode
+from secantus_server.mql.update._nodes import ObjectNode, State
 
 MAX_DOCUMENT_SIZE: int
 MAX_BACKFILL: int
 
 class Tree:
     root: ObjectNode
+    state: State
     def __init__(self, root: ObjectNode) -> None: ...
     def apply(self, document: bytes, array_index: int | None = None, inserting: bool = False) -> bytes: ...
 

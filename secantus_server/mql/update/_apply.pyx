@@ -214,7 +214,7 @@ cdef class Tree:
 
     cdef readonly ObjectNode root
     cdef Writer out
-    cdef State state
+    cdef readonly State state
 
     def __init__(self, ObjectNode root not None):
         self.root = root

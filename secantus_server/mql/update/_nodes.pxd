@@ -31,6 +31,8 @@ cdef class Leaf(Node):
     cdef readonly object modify
     cdef readonly bint creates, lenient, insert_only
     cdef public bint idle
+    # Whether the operator appends to an array, so that the oplog gets the new elements only.
+    cdef public bint appends
 
     cdef bint sleeps(self, bint inserting) noexcept
     cdef int change(self, const Element* old, const char* name, size_t name_len, Writer out, State state) except -1

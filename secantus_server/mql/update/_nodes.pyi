@@ -28,6 +28,7 @@ class Leaf(Node):
     lenient: bool
     insert_only: bool
     idle: bool
+    appends: bool
     def __init__(self, modify: Modify | None, creates: bool = True, lenient: bool = False, insert_only: bool = False) -> None: ...
 
 class SetLeaf(Leaf):

@@ -69,7 +69,7 @@ cdef class Leaf(Node):
         lenient: true if a scalar in the middle of the path is not an error.
         insert_only: true if the operator runs only while an upsert inserts.
 
-    `idle` disables a leaf until it is reset.
+    `idle` disables a leaf until it is reset. `appends` says that it may append elements to an array and leave the others as they are.
     """
 
     def __init__(self, modify, bint creates=True, bint lenient=False, bint insert_only=False):

@@ -4,6 +4,7 @@
 from secantus_server.bson import validate, values_equal
 from secantus_server.bson.values import MISSING
 from secantus_server.mql.update._apply import lookup
+from secantus_server.mql.update._diff import update_entry
 from secantus_server.mql.update.paths import altered_id, dollar_prefixed
 
 
@@ -64,6 +65,10 @@ cdef class OperatorUpdate:
             if self.deep:
                 validate(result)
         return result
+
+    def entry(self, bytes old not None, bytes new not None):
+        """See `updates.Update`."""
+        return update_entry(self.tree.root, self.tree.state, old, new)
 
     cdef int check_id(self, bytes doc, bytes result) except -1:
         before, _ = lookup(doc, (b"_id",))

@@ -11,6 +11,7 @@ from secantus_server.bson import decode, encode, validate, values_equal
 from secantus_server.errors import CommandError
 from secantus_server.mql.describe import describe_element
 from secantus_server.mql.update._apply import MAX_DOCUMENT_SIZE, id_element, without_id
+from secantus_server.mql.update._diff import smallest_entry
 
 
 class Update(Protocol):
@@ -34,6 +35,15 @@ class Update(Protocol):
 
         Raises:
             CommandError: the update cannot be applied to this document.
+        """
+        ...
+
+    def entry(self, old: bytes, new: bytes) -> bytes:
+        """Return what the oplog records of an update: a diff, or the whole new document.
+
+        Arguments:
+            old: the document that the update was applied to last.
+            new: the result.
         """
         ...
 
@@ -62,6 +72,10 @@ class ReplacementUpdate:
         # Only an identical document, `_id` included, is no change: MongoDB counts a replacement without `_id` as a modification.
         return doc if doc == self._document else keep_id(doc, self._document)
 
+    def entry(self, old: bytes, new: bytes) -> bytes:
+        """See `Update`."""
+        return new
+
 
 class PipelineUpdate:
     """`[{$set: ...}, ...]`: a pipeline of one-to-one stages."""
@@ -83,6 +97,10 @@ class PipelineUpdate:
         validate(result)
         result = keep_id(doc, result)
         return doc if result == doc else result
+
+    def entry(self, old: bytes, new: bytes) -> bytes:
+        """See `Update`."""
+        return smallest_entry(old, new)
 
 
 def keep_id(old: bytes, new: bytes) -> bytes:

@@ -13,6 +13,7 @@ from secantus_server.bson.sizes import MAX_DOCUMENT_BYTES, check_result_size
 from secantus_server.bson.values import MISSING, UNDEFINED
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import id_document
+from secantus_server.mql.update import smallest_entry
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.host import WriteTarget
 from secantus_server.pipeline.registry import stage
@@ -117,7 +118,7 @@ class Merge(Stage):
         elif merge.when_matched != "keepExisting":
             new = self._changed(found[1], document)
             if new != found[1]:
-                target.replace(found, new)
+                target.replace(found, new, self._entry(found[1], new))
 
     def _write_new(self, target: WriteTarget, document: bytes, values: dict[str, Any]) -> None:
         merge = self.merge
@@ -152,6 +153,12 @@ class Merge(Stage):
         if len(changed) > MAX_DOCUMENT_BYTES:
             raise CommandError(17419, f"Resulting document after update is larger than {MAX_DOCUMENT_BYTES}")
         return changed
+
+    def _entry(self, old: bytes, new: bytes) -> bytes:
+        """Return what the oplog records of a change: the changed fields, unless the document is replaced."""
+        if self.merge.when_matched == "replace":
+            return new
+        return smallest_entry(old, new, nested=self.merge.when_matched != "merge")
 
 
 def _with_nulls(document: bytes, values: dict[str, Any]) -> bytes:

@@ -101,7 +101,7 @@ class ChangeStreamCursor(Cursor):
             text = self._reader.token_text
             if self._pipeline.stages and value_of(event, b"_id") != {"_data": text}:
                 raise fatal(
-                    "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying the _id "
+                    "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Changing the _id "
                     f'field of an event makes it impossible to resume the stream from that point. Expected: {{_data: "{text}"}}'
                 )
             skipped = self._reader.take_skipped_fragments()

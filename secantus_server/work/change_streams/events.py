@@ -68,7 +68,7 @@ class EventMaker:
         key = o if fields["op"] == "d" else _key_of(fields, o)
         kind = _KINDS.get(fields["op"]) or ("update" if o[5:8] == _DIFF_MARK else "replace")
         identity = event_identity(fields.get("ui"), kind, "documentKey", decode(key))
-        token = Token(operation.stamp, True, operation.index, False, identity)
+        token = Token(operation.stamp, True, operation.txn_index, False, identity)
         text = token.text()
 
         def document() -> bytes:
@@ -86,7 +86,7 @@ class EventMaker:
 
         return Event(token, text, document)
 
-    def _head(self, operation: Operation, text: str, kind: str) -> dict[str, Any]:
+    def _head(self, operation: Operation, text: str, kind: str, *, of_view: bool = False) -> dict[str, Any]:
         """Return the fields that all events begin with."""
         event: dict[str, Any] = {
             "_id": {"_data": text},
@@ -94,7 +94,7 @@ class EventMaker:
             "clusterTime": timestamp_of(operation.stamp),
         }
         uuid = operation.fields.get("ui")
-        if uuid is not None and self._options.expanded and kind != "invalidate":
+        if uuid is not None and self._options.expanded and kind != "invalidate" and not of_view:
             event["collectionUUID"] = uuid
         event["wallTime"] = operation.wall
         if operation.lsid is not None and kind != "invalidate":
@@ -135,11 +135,15 @@ class EventMaker:
     def _command_events(self, operation: Operation, db: str) -> Iterator[Event]:
         second = operation.fields.get("o2")
         change = command_event(db, decode(operation.fields["o"].data), None if second is None else decode(second.data))
-        if change is None or (change.expanded and not self._options.expanded) or not self._concerns(change):
+        if change is None:
+            return
+        # Only a view is dropped without a UUID.
+        of_view = change.kind == "drop" and "ui" not in operation.fields
+        if ((change.expanded or of_view) and not self._options.expanded) or not self._concerns(change):
             return
         details = change.details.get("operationDescription")
         identity = event_identity(operation.fields.get("ui"), change.kind, "operationDescription", details)
-        token = Token(operation.stamp, True, operation.index, False, identity)
+        token = Token(operation.stamp, True, operation.txn_index, False, identity)
         text = token.text()
         yield Event(token, text, lambda: self._command_document(operation, text, change))
         if self._scope.invalidated_by(change.kind):
@@ -151,7 +155,7 @@ class EventMaker:
         return self._scope.watches(change.db, change.collection) or (change.to is not None and self._scope.watches(*change.to))
 
     def _command_document(self, operation: Operation, text: str, change: CommandEvent) -> bytes:
-        event = self._head(operation, text, change.kind)
+        event = self._head(operation, text, change.kind, of_view=change.details.get("nsType") == "view")
         event["ns"] = {"db": change.db} if change.collection is None else {"db": change.db, "coll": change.collection}
         hidden = () if self._options.expanded else _EXPANDED_FIELDS
         event.update((name, value) for name, value in change.details.items() if name not in hidden)
@@ -168,7 +172,7 @@ _EXPANDED_FIELDS = ("operationDescription", "stateBeforeChange", "nsType")
 def _key_of(fields: dict[str, Any], o: bytes) -> bytes:
     """Return the key of an inserted or updated document."""
     second = fields.get("o2")
-    return encode({"_id": decode(o)["_id"]}) if second is None else second.data  # type: ignore[no-any-return]
+    return encode({"_id": decode(o)["_id"]}) if second is None else second.data
 
 
 def _no_image(image: str, option: str, operation: Operation) -> CommandError:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from secantus_server.bson import decode
 from secantus_server.catalog.view import CatalogView
+from secantus_server.dispatch.cluster_parameters import images_expire_before_ms
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
@@ -67,7 +68,8 @@ class ChangeStreamReader:
         """Return an iterator over the events that the present transaction sees, as BSON bytes.
 
         Raises:
-            CommandError: 280 if the token to resume after is not found, 286 if entries were removed before they were read, 47 for a missing image of a document, or an interruption.
+            CommandError: 280 if the token to resume after is not found, 286 if entries were removed before they were read, 47 for a missing
+                image of a document, or an interruption.
         """
         self.at_end = False
         if self._rows.position < self._services.oplog.trimmed_to:
@@ -108,7 +110,7 @@ class ChangeStreamReader:
         if (fragment := fragment_of(self._resume, event.token)) is not None:
             self._resume, self._skipped_fragments = None, fragment + 1
             return False
-        if event.token.stamp == self._resume.stamp and event.token.index <= self._resume.index:
+        if event.token.stamp == self._resume.stamp and event.token.txn_index <= self._resume.txn_index:
             return True
         self._check_found(event)
         return False
@@ -151,7 +153,9 @@ class ChangeStreamReader:
 
     def _pre_image(self, operation: Operation) -> bytes | None:
         image = operation.fields.get("$pre")
-        return None if image is None else image.data
+        if image is None or operation.wall.ms < images_expire_before_ms(self._services):
+            return None
+        return image.data
 
 
 def fatal(message: str) -> CommandError:

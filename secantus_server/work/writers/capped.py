@@ -45,9 +45,9 @@ class CappedWriter(PlainWriter):
         """See `Writer.insert_run`."""
         return self._insert_each(documents, start, stop, make_timestamp, check)
 
-    def update(self, old: bytes, new: bytes, record_id: int) -> None:
+    def update(self, old: bytes, new: bytes, record_id: int, entry: bytes | None = None) -> None:
         """See `Writer.update`."""
-        super().update(old, new, record_id)
+        super().update(old, new, record_id, entry)
         self._cap.removed(old)
         self._cap.added(new)
 

@@ -15,6 +15,7 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.interruption import never_interrupt
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.errors import DuplicateKey
+from secantus_server.oplog.oplog import Change
 from secantus_server.query.clustered import natural_scan
 from secantus_server.work.document_validation import validation_of
 
@@ -47,7 +48,8 @@ class PlainWriter:
         self.collection = collection
         self.identity = collection.identity
         self._writer = CollectionWriter(unit, collection.ident, collection.indexes)
-        self.changes: list[tuple[str, bytes]] = []
+        self.changes: list[Change] = []
+        self._keeps_images = collection.keeps_images
         self._difference = 0
         self._uncounted = False
         self._validation = None if bypass_validation else validation_of(collection, services)
@@ -115,7 +117,7 @@ class PlainWriter:
         """Return the error of a duplicate key."""
         return error.as_command_error(self.collection.namespace)
 
-    def update(self, old: bytes, new: bytes, record_id: int) -> None:
+    def update(self, old: bytes, new: bytes, record_id: int, entry: bytes | None = None) -> None:
         """See `Writer.update`."""
         if self._validation is not None:
             self._validation.check(new, old)
@@ -123,12 +125,13 @@ class PlainWriter:
             self._writer.update(old, new, record_id)
         except DuplicateKey as error:
             raise error.as_command_error(self.collection.namespace) from None
-        self.changes.append(("u", new))
+        o = new if entry is None else entry
+        self.changes.append(("u", new, o, old) if self._keeps_images else ("u", new, o))
 
     def delete(self, document: bytes, record_id: int) -> None:
         """See `Writer.delete`."""
         self._writer.delete(document, record_id)
-        self.changes.append(("d", document))
+        self.changes.append(("d", document, document, document) if self._keeps_images else ("d", document))
         self._difference -= 1
 
     def copy_from(self, source: Collection, check: Callable[[], None]) -> None:

@@ -49,8 +49,11 @@ class Writer(StagedWrites, Protocol):
             WriteConflict: if the transaction must be retried.
         """
 
-    def update(self, old: bytes, new: bytes, record_id: int) -> None:
+    def update(self, old: bytes, new: bytes, record_id: int, entry: bytes | None = None) -> None:
         """Replace a stored document.
+
+        Arguments:
+            entry: what the oplog records, a diff; None for the whole new document.
 
         Raises:
             CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.

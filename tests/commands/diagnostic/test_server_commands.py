@@ -188,7 +188,6 @@ def test_default_concerns(admin: Database) -> None:
                 "startShardDraining",
             )
         ),
-        ({"replSetStepDown": 1}, 238, None),
         ({"ping": 1, "maxTimeMS": -1}, 2, "-1 value for maxTimeMS is out of range [0, 2147483647]"),
         ({"ping": 1, "maxTimeMS": 1.5}, 9, None),
         ({"ping": 1, "maxTimeMS": Decimal128("NaN")}, 9, None),
@@ -216,7 +215,7 @@ def test_time_limits_of_every_number(admin: Database, limit: Any) -> None:
     [
         ("authenticate", "connect without a user name and password"),
         ("mapReduce", "write it as an aggregation"),
-        ("replSetFreeze", "point the test at a MongoDB server"),
+        ("replSetReconfig", "point the test at a MongoDB server"),
     ],
 )
 def test_a_command_that_is_missing_says_what_to_do_instead(admin: Database, name: str, expected: str) -> None:

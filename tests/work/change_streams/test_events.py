@@ -43,6 +43,74 @@ def test_changes_of_documents(db: Database) -> None:
     assert inserted["clusterTime"] < deleted["clusterTime"]
 
 
+@pytest.mark.parametrize(
+    ("update", "described"),
+    [
+        ({"$set": {"a": 2}}, {"updatedFields": {"a": 2}}),
+        ({"$inc": {"n.x": 1}, "$unset": {"a": ""}}, {"updatedFields": {"n.x": 2}, "removedFields": ["a"]}),
+        ({"$set": {"n": {"x": 1, "y": 2}}}, {"updatedFields": {"n": {"x": 1, "y": 2}}}),
+        ({"$push": {"v": 9}}, {"updatedFields": {"v.3": 9}}),
+        ({"$pull": {"v": 1}}, {"updatedFields": {"v": [2, 3]}}),
+        ([{"$set": {"v": [1, 2]}}], {"truncatedArrays": [{"field": "v", "newSize": 2}]}),
+    ],
+)
+def test_updates_are_described(db: Database, update: Any, described: dict[str, Any]) -> None:
+    fields = {"a": 1, "n": {"x": 1}, "v": [1, 2, 3], "s": "x" * 100}
+    db.c.insert_many([{"_id": number, **fields} for number in range(4)])
+    with db.c.watch(max_await_time_ms=1) as stream:
+        db.c.update_one({"_id": 0}, update)
+        db.c.find_one_and_update({"_id": 1}, update)
+        db.c.update_many({"_id": 2}, update)
+        with db.client.start_session() as session, session.start_transaction():
+            db.c.update_one({"_id": 3}, update, session=session)
+        events = taken(stream)
+    for number, event in enumerate(events):
+        assert (event["operationType"], event["documentKey"]) == ("update", {"_id": number})
+        assert event["updateDescription"] == {"updatedFields": {}, "removedFields": [], "truncatedArrays": [], **described}
+    assert len(events) == 4
+
+
+@pytest.mark.parametrize(("matched", "kind"), [("merge", "update"), ("replace", "replace"), ([{"$set": {"b": 1}}], "update")])
+def test_merge_updates_or_replaces(db: Database, matched: Any, kind: str) -> None:
+    db.c.insert_one({"_id": 1, "a": 1, "s": "x" * 100})
+    db.source.insert_one({"_id": 1, "b": 1})
+    with db.c.watch(max_await_time_ms=1) as stream:
+        db.source.aggregate([{"$merge": {"into": "c", "whenMatched": matched}}])
+        [event] = taken(stream)
+    assert event["operationType"] == kind
+    assert event.get("updateDescription", {}).get("updatedFields") == ({"b": 1} if kind == "update" else None)
+
+
+def test_images_of_documents(db: Database) -> None:
+    db.create_collection("c", changeStreamPreAndPostImages={"enabled": True})
+    db.c.insert_many([{"_id": 1, "a": 1}, {"_id": 2, "a": 1}])
+    with db.c.watch(max_await_time_ms=1, full_document="required", full_document_before_change="required") as stream:
+        db.c.update_one({"_id": 1}, {"$set": {"a": 2}})
+        db.c.replace_one({"_id": 1}, {"a": 3})
+        with db.client.start_session() as session, session.start_transaction():
+            db.c.update_one({"_id": 1}, {"$set": {"a": 4}}, session=session)
+            db.c.delete_one({"_id": 2}, session=session)
+        db.c.delete_one({"_id": 1})
+        events = taken(stream)
+    assert [event["fullDocumentBeforeChange"]["a"] for event in events if event["operationType"] != "insert"] == [1, 2, 3, 1, 4]
+    assert [event["fullDocument"]["a"] for event in events if "fullDocument" in event] == [2, 3, 4]
+    entries = list(db.client.local["oplog.rs"].find({"ns": f"{db.name}.c", "op": {"$in": ["u", "d"]}}))
+    assert len(entries) == 3
+    assert not any("$pre" in entry for entry in entries)
+
+
+def test_images_begin_when_they_are_enabled(db: Database) -> None:
+    db.c.insert_one({"_id": 1, "a": 1})
+    with db.c.watch(max_await_time_ms=1, full_document="whenAvailable", full_document_before_change="whenAvailable") as stream:
+        db.c.update_one({"_id": 1}, {"$set": {"a": 2}})
+        db.command("collMod", "c", changeStreamPreAndPostImages={"enabled": True})
+        db.c.update_one({"_id": 1}, {"$set": {"a": 3}})
+        db.command("collMod", "c", changeStreamPreAndPostImages={"enabled": False})
+        db.c.update_one({"_id": 1}, {"$set": {"a": 4}})
+        shown = [(event["fullDocumentBeforeChange"], event["fullDocument"]) for event in taken(stream)]
+    assert shown == [(None, None), ({"_id": 1, "a": 2}, {"_id": 1, "a": 3}), (None, None)]
+
+
 def test_what_each_scope_sees(client: MongoClient, db: Database) -> None:
     other = client[f"{db.name}_other"]
     with (
@@ -78,6 +146,7 @@ def test_expanded_events(db: Database) -> None:
         "_id", "operationType", "clusterTime", "collectionUUID", "wallTime", "ns", "operationDescription",
     ]  # fmt: skip
     assert events["modify"]["operationDescription"] == {"index": {"name": "a_1", "hidden": True}}
+    assert events["modify"]["stateBeforeChange"]["indexOptions"] == {"hidden": False}
     uuids = {name: event.get("collectionUUID") for name, event in events.items()}
     assert uuids["insert"] == uuids["drop"] != uuids["createview"]
 
@@ -177,3 +246,48 @@ def test_ids_of_every_type(db: Database, value: Any) -> None:
         assert inserted["documentKey"] == deleted["documentKey"] == {"_id": value}
         with db.c.watch(max_await_time_ms=1, resume_after=inserted["_id"]) as resumed:
             assert taken(resumed) == [deleted]
+
+
+def test_the_entries_of_commands(client: MongoClient, db: Database) -> None:
+    db.create_collection("c", capped=True, size=4096)
+    uuid = db.command("listCollections", filter={"name": "c"})["cursor"]["firstBatch"][0]["info"]["uuid"]
+    db.c.create_index("a", expireAfterSeconds=5)
+    db.c.insert_many([{}, {}])
+    db.command("collMod", "c", index={"keyPattern": {"a": 1}, "expireAfterSeconds": 6})
+    db.command("collMod", "c", cappedSize=8192)
+    db.c.drop_index("a_1")
+    db.c.rename("d")
+    db.d.drop()
+    entries = list(client.local["oplog.rs"].find({"op": "c", "ns": f"{db.name}.$cmd"}))
+    assert {entry["ui"] for entry in entries} == {uuid}
+    options = {"uuid": uuid, "capped": True, "size": 4096}
+    assert [(entry["o"], entry.get("o2")) for entry in entries] == [
+        ({"create": "c", "capped": True, "size": 4096, "idIndex": {"v": 2, "key": {"_id": 1}, "name": "_id_"}}, None),
+        ({"createIndexes": "c", "v": 2, "key": {"a": 1}, "name": "a_1", "expireAfterSeconds": 5}, None),
+        (
+            {"collMod": "c", "index": {"name": "a_1", "expireAfterSeconds": 6}},
+            {"collectionOptions_old": options, "indexOptions_old": {"expireAfterSeconds": 5}},
+        ),
+        ({"collMod": "c", "cappedSize": 8192}, {"collectionOptions_old": options}),
+        ({"dropIndexes": "c", "index": "a_1"}, {"v": 2, "key": {"a": 1}, "name": "a_1", "expireAfterSeconds": 6}),
+        ({"renameCollection": f"{db.name}.c", "to": f"{db.name}.d", "stayTemp": False}, None),
+        ({"drop": "d"}, {"numRecords": 2}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "has_index"), [({}, True), ({"clusteredIndex": {"key": {"_id": 1}, "unique": True}}, False), ({"viewOn": "x"}, False)]
+)
+def test_the_id_index_of_a_new_collection(db: Database, options: dict[str, Any], has_index: bool) -> None:
+    with db.watch(max_await_time_ms=1, show_expanded_events=True) as stream:
+        db.create_collection("c", **options)
+        [event] = taken(stream)
+    assert ("idIndex" in event["operationDescription"]) == has_index
+
+
+def test_out_replaces_a_collection(db: Database) -> None:
+    db.source.insert_one({"_id": 1})
+    db.c.insert_one({"_id": 2})
+    with db.watch(max_await_time_ms=1) as stream:
+        db.source.aggregate([{"$out": "c"}])
+        assert kinds(stream) == ["drop", "insert"]

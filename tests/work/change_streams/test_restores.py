@@ -176,10 +176,13 @@ def test_time_of_a_directory_goes_on_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_stream_resumes_after_a_restart(tmp_path: Path) -> None:
-    with SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server, MongoClient(server.uri) as client:
-        with client.db.c.watch(max_await_time_ms=1) as stream:
-            client.db.c.insert_many([{"_id": number} for number in range(5)])
-            events = taken(stream)
+    with (
+        SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server,
+        MongoClient(server.uri) as client,
+        client.db.c.watch(max_await_time_ms=1) as stream,
+    ):
+        client.db.c.insert_many([{"_id": number} for number in range(5)])
+        events = taken(stream)
     with SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server, MongoClient(server.uri) as client:
         for place, event in enumerate(events):
             with client.db.c.watch(max_await_time_ms=1, resume_after=event["_id"]) as resumed:

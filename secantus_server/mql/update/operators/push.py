@@ -65,7 +65,9 @@ def parse_push(argument: Any, path: str, ctx: ParseContext) -> Leaf:
         new = push.apply(old, ctx)
         return UNCHANGED if len(new) == len(old) and all(a is b for a, b in zip(new, old, strict=True)) else new
 
-    return Leaf(modify)
+    leaf = Leaf(modify)
+    leaf.appends = push.slice is None and push.sort is None
+    return leaf
 
 
 def _parse_clauses(argument: dict[str, Any]) -> _Push:

@@ -1,0 +1,34 @@
+"""The cluster parameters, and the expiry of the images of documents that one of them sets.
+
+https://www.mongodb.com/docs/manual/reference/cluster-parameters/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bson.int64 import Int64
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.services import Services
+
+CHANGE_STREAM_OPTIONS = "changeStreamOptions"
+
+#: The parameters with their default values.
+CLUSTER_PARAMETERS: dict[str, dict[str, Any]] = {
+    CHANGE_STREAM_OPTIONS: {"preAndPostImages": {"expireAfterSeconds": "off"}},
+    "defaultMaxTimeMS": {"readOperations": Int64(0)},
+    "fleDisableSubstringPreviewParameterLimits": {"shouldDisableSubstringPreviewParameterLimits": False},
+}
+
+
+def cluster_parameter(services: Services, name: str) -> dict[str, Any]:
+    """Return the value of a cluster parameter. A restore of a snapshot brings back the value of that time."""
+    value: dict[str, Any] = services.parameters.get(f"cluster:{name}", CLUSTER_PARAMETERS[name])
+    return value
+
+
+def images_expire_before_ms(services: Services) -> int:
+    """Return the wall clock time in milliseconds before which the oplog's images of documents have expired; 0 if they do not expire."""
+    seconds = cluster_parameter(services, CHANGE_STREAM_OPTIONS)["preAndPostImages"]["expireAfterSeconds"]
+    return 0 if seconds == "off" else services.clock.now_ms() - int(seconds) * 1000

@@ -1,0 +1,213 @@
+"""The states of the store that reads with read concern "snapshot" can go back to, each held by an open recovery unit.
+
+https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
+
+A state is held from its first read until the history window has passed, and shared by all sessions that read at its time. A state that is
+not held can still be read if the oplog shows that the collections read have not changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bson.timestamp import Timestamp
+
+from secantus_server.catalog.view import CatalogView
+from secantus_server.dispatch.parameters import parameter_value
+from secantus_server.errors import CommandError
+from secantus_server.oplog.reader import stamp_of
+from secantus_server.storage import RecoveryUnit, WriteConflict
+from secantus_server.system._threads import Lock
+from secantus_server.work.past_catalog import PastCatalog, changed_since
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.services import Services
+    from secantus_server.dispatch.unit_of_work import ReadTransaction
+
+WINDOW = "minSnapshotHistoryWindowInSeconds"
+#: The maximum number of held states; the one that was unused for the longest time makes room for a new one.
+MAX_HELD = 64
+SNAPSHOT_TOO_OLD = 239
+SNAPSHOT_UNAVAILABLE = 246
+
+
+def _too_old(reason: str) -> CommandError:
+    return CommandError(SNAPSHOT_TOO_OLD, f"Read timestamp is older than the oldest available timestamp: {reason}")
+
+
+def _ended() -> CommandError:
+    return CommandError(
+        SNAPSHOT_UNAVAILABLE, "Unable to read from a snapshot that has ended, because the server's data was restored; start a new session."
+    )
+
+
+class HeldSnapshot:
+    """Implements `dispatch.unit_of_work.ReadTransaction` on one state of the store.
+
+    Arguments:
+        at: the cluster time of the state.
+        unit: its recovery unit; the transaction has begun.
+        catalog: the catalog at that time.
+        now: the time on the monotonic clock.
+
+    Threads: the thread of a command holds `lock` while it reads; `lock` guards everything else.
+    """
+
+    __slots__ = ("at", "catalog", "ended", "lock", "since", "unit", "used")
+
+    unit: RecoveryUnit
+    catalog: CatalogView
+
+    def __init__(self, at: Timestamp, unit: RecoveryUnit, catalog: PastCatalog, now: float) -> None:
+        self.at = at
+        self.unit = unit
+        self.catalog = catalog
+        self.since = self.used = now
+        self.lock = Lock()
+        self.ended = False
+
+    def pause(self) -> None:
+        """Leave the transaction open so that this thread can write."""
+        self.unit.leave()
+
+    def resume(self) -> None:
+        """Continue in the same state.
+
+        Raises:
+            CommandError: 246 SnapshotUnavailable if a restore has ended the transaction.
+        """
+        try:
+            self.unit.enter()
+        except WriteConflict:
+            raise _ended() from None
+
+
+class SnapshotHistory:
+    """The held states of one server, by their cluster times.
+
+    Threads: `_lock` guards `_held`.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lock = Lock()
+        self._held: dict[Timestamp, HeldSnapshot] = {}
+
+    @contextmanager
+    def reading(self, held: HeldSnapshot) -> Iterator[ReadTransaction]:
+        """Read in a state for a block.
+
+        Raises:
+            CommandError: 239 SnapshotTooOld if it is no longer held, 246 SnapshotUnavailable if a restore has ended it.
+        """
+        self._services.engine.acquire_lock(held.lock)
+        try:
+            if held.ended:
+                raise _too_old("the snapshot was held for longer than the history window, or the store needed its memory")
+            try:
+                held.unit.enter()
+            except WriteConflict:
+                self._remove(held)
+                self._services.engine.release(held.unit)
+                raise _ended() from None
+            try:
+                yield held
+            finally:
+                held.used = self._services.clock.monotonic()
+                if held.unit.in_transaction:
+                    held.pause()
+        finally:
+            held.lock.release()
+
+    def newest(self) -> HeldSnapshot:
+        """Return the present state, held from now on."""
+        newest = self._services.oplog.newest
+        with self._lock:
+            held = self._held.get(newest)
+        return held or self._hold(None)
+
+    def at(self, wanted: Timestamp) -> HeldSnapshot:
+        """Return the state at a time that is not in the future.
+
+        Raises:
+            CommandError: 239 SnapshotTooOld.
+        """
+        services = self._services
+        window_s = parameter_value(services, WINDOW)
+        with self._lock:
+            held = self._held.get(wanted)
+        if held is None and wanted.time < services.oplog.newest.time - window_s:
+            raise _too_old(f"it lies before the history window of {window_s} seconds ({WINDOW})")
+        return held or self._hold(wanted)
+
+    def _hold(self, wanted: Timestamp | None) -> HeldSnapshot:
+        """Hold the present state: as that at `wanted`, for the collections that have not changed since."""
+        services = self._services
+        # Everything up to this time is visible to the transaction that begins after it; a restore leaves no entry of its time.
+        least = services.oplog.newest
+        unit = services.engine.acquire()
+        try:
+            unit.begin()
+            view = services.catalog.view
+            at = max(least, services.oplog.timestamp_in(unit))
+            changed = None
+            if wanted is not None and wanted < at:
+                changed = changed_since(services, unit, stamp_of(wanted))
+                at = wanted
+            held = HeldSnapshot(at, unit, PastCatalog(services.catalog, view, changed), services.clock.monotonic())
+            unit.leave()
+        except BaseException:
+            services.engine.release(unit)
+            raise
+        with self._lock:
+            first = self._held.setdefault(at, held)
+            many = len(self._held) > MAX_HELD
+        if first is not held:
+            self._release(held)
+        elif many:
+            self._drop(sorted(self.all(), key=lambda one: one.used)[:1])
+        return first
+
+    def all(self) -> list[HeldSnapshot]:
+        """Return the held states."""
+        with self._lock:
+            return list(self._held.values())
+
+    def expire(self) -> None:
+        """Stop holding the states that are older than the history window."""
+        oldest = self._services.clock.monotonic() - parameter_value(self._services, WINDOW)
+        self._drop([held for held in self.all() if held.since <= oldest])
+
+    def clear(self) -> None:
+        """Stop holding all states that no command reads now: the store needs the memory, or a restore has ended their transactions."""
+        self._drop(self.all())
+
+    def _drop(self, found: list[HeldSnapshot]) -> None:
+        for held in found:
+            if held.lock.acquire(blocking=False):
+                try:
+                    self._forget(held)
+                finally:
+                    held.lock.release()
+
+    def _forget(self, held: HeldSnapshot) -> None:
+        """Stop holding a state; the caller holds its lock."""
+        if not held.ended:
+            self._remove(held)
+            self._release(held)
+
+    def _remove(self, held: HeldSnapshot) -> None:
+        held.ended = True
+        with self._lock:
+            self._held.pop(held.at, None)
+
+    def _release(self, held: HeldSnapshot) -> None:
+        try:
+            held.unit.enter()
+        except WriteConflict:
+            # It was rolled back already.
+            pass
+        finally:
+            self._services.engine.release(held.unit)

@@ -1,0 +1,18 @@
+"""appendOplogNote: an entry that changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import MongoClient
+
+from tests.failing import code
+
+
+def test_a_note_is_an_entry(client: MongoClient[Any]) -> None:
+    client.admin.command("appendOplogNote", data={"msg": "here"})
+    newest = client.local["oplog.rs"].find_one(sort=[("$natural", -1)])
+    assert newest is not None
+    assert (newest["op"], newest["ns"], newest["o"]) == ("n", "", {"msg": "here"})
+    assert code(client.admin, {"appendOplogNote": 1}) == 40414
+    assert code(client.db, {"appendOplogNote": 1, "data": {}}) == 13

@@ -1,0 +1,67 @@
+"""A model of a server's collections that knows nothing but the events of a change stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bson
+
+Document = dict[str, Any]
+Event = dict[str, Any]
+
+
+class Replica:
+    """The collections of one database, by name; each maps the BSON of an `_id` to its document. A view is not shown."""
+
+    def __init__(self) -> None:
+        self.collections: dict[str, dict[bytes, Document]] = {}
+
+    def apply(self, event: Event) -> None:
+        """Apply an event; raise AssertionError if it contradicts what is there."""
+        name, kind = event["ns"].get("coll"), event["operationType"]
+        documents = self.collections.setdefault(name, {}) if name else {}
+        if kind in ("insert", "replace", "update", "delete"):
+            self._change(kind, event, documents)
+        elif kind == "drop":
+            del self.collections[name]
+        elif kind == "rename":
+            self.collections[event["to"]["coll"]] = self.collections.pop(name)
+        elif kind == "dropDatabase":
+            assert not self.collections, f"{event} leaves {list(self.collections)}"
+        else:
+            assert kind in ("create", "createIndexes", "dropIndexes", "modify"), event
+
+    def _change(self, kind: str, event: Event, documents: dict[bytes, Document]) -> None:
+        key = bson.encode({"": event["documentKey"]["_id"]})
+        assert (key in documents) == (kind != "insert"), f"{event} contradicts {documents.get(key)}"
+        if kind == "delete":
+            del documents[key]
+        elif kind == "update":
+            update(documents[key], event["updateDescription"])
+        else:
+            documents[key] = event["fullDocument"]
+
+
+def update(document: Document, description: Document) -> None:
+    """Apply an `updateDescription`."""
+    exact = description.get("disambiguatedPaths", {})
+    for truncated in description["truncatedArrays"]:
+        holder, last = find(document, exact.get(truncated["field"], truncated["field"].split(".")))
+        del holder[last][truncated["newSize"] :]
+    for path in description["removedFields"]:
+        holder, last = find(document, exact.get(path, path.split(".")))
+        del holder[last]
+    for path, value in description["updatedFields"].items():
+        holder, last = find(document, exact.get(path, path.split(".")))
+        if isinstance(holder, list) and last == len(holder):
+            holder.append(value)
+        else:
+            holder[last] = value
+
+
+def find(document: Document, path: list[Any]) -> tuple[Any, Any]:
+    """Return what holds the last part of a path, and that part: the name of a field or the index in an array."""
+    here: Any = document
+    for part in path[:-1]:
+        here = here[int(part) if isinstance(here, list) else part]
+    return here, int(path[-1]) if isinstance(here, list) else path[-1]

@@ -14,7 +14,7 @@ from secantus_server.dispatch import fail_point_data as fields
 from secantus_server.dispatch.error_labels import OVERLOADED, backoff_fields, concern_labels
 from secantus_server.dispatch.fail_points import InjectedError, fail_point
 from secantus_server.dispatch.interceptors import Call, Interceptor
-from secantus_server.dispatch.registry import InTransaction, command_to_run, is_command
+from secantus_server.dispatch.registry import command_to_run, is_command
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CloseConnection, CommandError
 
@@ -161,9 +161,9 @@ def _concerns(failure: Failure, call: Call) -> bool:
 
 
 def _takes_write_concern(call: Call) -> bool:
-    """Return whether a command writes with a write concern of its own; in a transaction, only its end has one."""
+    """Return whether a command writes, and so takes a write concern; an aggregation does if its last stage writes."""
     command, body = command_to_run(call.name), call.body
-    if not command.is_write or (body.get("autocommit") is False and command.in_transaction is not InTransaction.END):
+    if not command.is_write:
         return False
     pipeline = body.get("pipeline")
     last = pipeline[-1] if type(pipeline) is list and pipeline else None

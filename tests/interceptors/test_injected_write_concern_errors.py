@@ -65,10 +65,12 @@ def test_an_aggregate_that_writes_is(raw: RawClient, fail: Fail, stage: dict[str
     assert on(raw, {**READ, "pipeline": [stage]})["writeConcernError"] == PROBLEM
 
 
-def test_in_a_transaction_only_the_end_is(raw: RawClient, fail: Fail) -> None:
+def test_the_statements_and_the_end_of_a_transaction_are(raw: RawClient, fail: Fail) -> None:
     statement = {**session(), "autocommit": False}
-    fail("insert", "commitTransaction", mode={"times": 1}, writeConcernError={**PROBLEM, "code": 91})
-    assert "writeConcernError" not in on(raw, insert(**statement, startTransaction=True))
+    fail("insert", "commitTransaction", mode={"times": 2}, writeConcernError={**PROBLEM, "code": 91})
+    reply = on(raw, insert(**statement, startTransaction=True))
+    # A statement is not retried by itself: https://github.com/mongodb/specifications/tree/master/source/transactions/tests
+    assert (reply["ok"], reply["writeConcernError"]["code"], "errorLabels" in reply) == (1, 91, False)
     commit = {"commitTransaction": 1, **statement, "$db": "admin"}
     reply = on(raw, commit)
     assert (reply["ok"], reply["writeConcernError"]["code"], reply["errorLabels"]) == (1, 91, ["RetryableWriteError"])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bson.binary import Binary
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import encode, make_timestamp
+from secantus_server.bson import make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import Chain, append, append_changes, append_transaction, entries_of, transaction_operations

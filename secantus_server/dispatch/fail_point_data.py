@@ -19,8 +19,8 @@ def check_fields(name: str, data: dict[str, Any], known: Iterable[str]) -> None:
     """
     for field in data:
         if field not in known:
-            taken = ", ".join(sorted(known)) or "no data"
-            raise not_supported(f"the field {field} in the data of the fail point {name}", f"it takes {taken}")
+            takes = ", ".join(sorted(known)) or "no data"
+            raise not_supported(f"the field {field} in the data of the fail point {name}", f"it takes {takes}")
 
 
 def flag(data: dict[str, Any], field: str, default: bool = False) -> bool:

@@ -117,12 +117,12 @@ class ChangeStream(Stage):
             raise CommandError(20, f"{follower.name} is not permitted in a $changeStream pipeline")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Raise: a change stream needs a cursor that waits, which only aggregate has.
+        """Raise: `work.change_streams` runs the stage for aggregate, and nothing runs it for explain.
 
         Raises:
-            CommandError: 73.
+            CommandError: 238.
         """
-        raise CommandError(73, "$changeStream is only valid as the first stage of an aggregate command")
+        raise not_supported("explain of a change stream", "leave explain out: a stream has no plan but the oplog's order")
 
 
 def _check_values(fields: dict[str, Any]) -> None:

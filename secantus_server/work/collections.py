@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from bson.binary import Binary
+from bson.int64 import Int64
 
 from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
@@ -160,4 +161,7 @@ def drop_collection(transaction: CatalogTransaction, collection: Collection) -> 
     transaction.changes.remove(collection)
     # The oplog shows no UUID of a view.
     uuid = None if collection.is_view else collection.uuid
-    transaction.log(Entry(f"{collection.db}.$cmd", uuid, encode({"drop": collection.name})))
+    # The number of documents is not known if nobody has counted them since the start.
+    count = None if collection.is_view else collection.document_count.value
+    removed = None if count is None else encode({"numRecords": Int64(count)})
+    transaction.log(Entry(f"{collection.db}.$cmd", uuid, encode({"drop": collection.name}), removed))

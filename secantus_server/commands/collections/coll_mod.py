@@ -67,7 +67,9 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
         _check_kind(collection, args)
         options = _view_options(request, collection, args) if collection.is_view else _options(collection, args)
         reply = _save(request, transaction, collection, options, args)
-        transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, oplog_command(name, request.body), state_before(collection, args)))
+        if not args["dryRun"]:
+            o = oplog_command(collection, request.body, args)
+            transaction.log(Entry(f"{request.db}.$cmd", collection.uuid, o, state_before(collection, args)))
         return reply
 
     return request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=[(request.db, name)])

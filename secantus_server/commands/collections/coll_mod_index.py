@@ -39,6 +39,8 @@ ARGUMENTS = a.Arguments(
 Outcome = tuple[Index | None, Index | None, Reply]
 
 _CHANGES = ("expireAfterSeconds", "hidden", "unique", "prepareUnique")
+# The values of the options that an index does not have.
+_FLAGS = dict.fromkeys(("hidden", "unique", "prepareUnique"), False)
 
 
 def parse_change(spec: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
@@ -181,9 +183,19 @@ def _check_duplicates(request: Request, transaction: CatalogTransaction, collect
                            info={"violations": violations})  # fmt: skip
 
 
-def oplog_command(name: str, body: dict[str, Any]) -> bytes:
-    """Return the oplog entry's object for a collMod."""
-    return encode({"collMod": name, **{key: value for key, value in body.items() if key not in a.GENERIC and key != "collMod"}})
+def oplog_command(collection: Collection, body: dict[str, Any], args: dict[str, Any]) -> bytes:
+    """Return the oplog entry's object for a collMod, in which an index has its name.
+
+    Arguments:
+        collection: the collection before the change.
+        body: the command.
+        args: its parsed arguments.
+    """
+    o = {key: value for key, value in body.items() if key not in a.GENERIC and key != "collMod"}
+    if args["index"] is not None:
+        changes = {name: value for name, value in body["index"].items() if name in _CHANGES}
+        o["index"] = {"name": _find(collection, args["index"]).name, **changes}
+    return encode({"collMod": collection.name, **o})
 
 
 def state_before(collection: Collection, args: dict[str, Any]) -> bytes:
@@ -194,6 +206,6 @@ def state_before(collection: Collection, args: dict[str, Any]) -> bytes:
     """
     o2: dict[str, Any] = {"collectionOptions_old": {"uuid": collection.uuid, **collection.options}}
     if args["index"] is not None:
-        spec = _find(collection, args["index"]).spec
-        o2["indexOptions_old"] = {name: spec[name] for name in _CHANGES if name in spec}
+        spec = {**_FLAGS, **_find(collection, args["index"]).spec}
+        o2["indexOptions_old"] = {name: spec[name] for name in _CHANGES if args["index"][name] is not None and name in spec}
     return encode(o2)

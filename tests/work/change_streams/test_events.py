@@ -290,4 +290,4 @@ def test_out_replaces_a_collection(db: Database) -> None:
     db.c.insert_one({"_id": 2})
     with db.watch(max_await_time_ms=1) as stream:
         db.source.aggregate([{"$out": "c"}])
-        assert kinds(stream) == ["drop", "insert"]
+        assert kinds(stream) == ["rename", "insert"]

@@ -146,7 +146,7 @@ def append_changes(
         mark = out.open()
         if chain is not None:
             chain.put_fields(out)
-        out.put_value("op", 2, (<tuple>change)[0], 1)
+        put_op(out, (<tuple>change)[0])
         out.put_bytes(fields, fields_size)
         put_change(out, change)
         if chain is not None:
@@ -168,6 +168,15 @@ def append_changes(
         total += out.size
         put_row(unit, out, row)
     return total
+
+
+cdef int put_op(Writer out, str op) except -1:
+    """Append the field `op`, a string of one letter."""
+    cdef Py_UCS4 letter = op[0]
+    out.put_name(2, "op", 2)
+    out.put_int32(2)
+    out.put_byte(<uint8_t>letter)
+    return out.put_byte(0)
 
 
 cdef int put_change(Writer out, tuple change) except -1:
@@ -256,7 +265,7 @@ cdef class Operations:
 
     cdef int add_change(self, bytes identity, tuple change) except -1:
         cdef size_t mark = self.one.open()
-        self.one.put_value("op", 2, change[0], 1)
+        put_op(self.one, change[0])
         self.one.put_bytes(PyBytes_AS_STRING(identity) + 4, PyBytes_GET_SIZE(identity) - 5)
         put_change(self.one, change)
         put_image(self.one, change)

@@ -40,7 +40,10 @@ def test_what_is_refused(client: MongoClient, db: str, arguments: dict[str, Any]
 
 
 def test_a_standalone_server_has_no_oplog() -> None:
-    with SecantusDBServer(port=0, storage_path=":memory:", replica_set="", log_level="error") as running, MongoClient(running.uri) as connected:
-        with pytest.raises(OperationFailure) as caught:
-            connected.admin.command("replSetResizeOplog", 1, size=1000)
+    with (
+        SecantusDBServer(port=0, storage_path=":memory:", replica_set="", log_level="error") as running,
+        MongoClient(running.uri) as connected,
+        pytest.raises(OperationFailure) as caught,
+    ):
+        connected.admin.command("replSetResizeOplog", 1, size=1000)
     assert caught.value.code == 76

@@ -39,6 +39,7 @@ CACHE_TRIES = 3
 # other transaction may also be one that is not a session's.
 FIRST_WAIT_S = 0.001
 LONGEST_WAIT_S = 0.1
+MOST_DOUBLINGS = 7
 
 
 class _Conflict(Exception):
@@ -191,7 +192,7 @@ class AutoCommit:
         """Wait after a write conflict while sessions have open transactions: one of them may have written the document."""
         transactions = self._services.sessions.transactions
         if transactions.open:
-            transactions.wait_for_end(min(FIRST_WAIT_S * 2**conflicts, LONGEST_WAIT_S))
+            transactions.wait_for_end(min(FIRST_WAIT_S * 2 ** min(conflicts, MOST_DOUBLINGS), LONGEST_WAIT_S))
 
     def _make_room(self, unit: RecoveryUnit) -> bool:
         if unit.in_transaction:

@@ -267,6 +267,13 @@ def test_a_conflicting_write_outside_waits_for_the_end(db: Db, session: ClientSe
     assert db.c.find_one() == {"_id": 0, "a": 1, "b": 1}
 
 
+def test_a_write_outside_that_conflicts_very_often_keeps_waiting(server: SecantusDBServer, db: Db, session: ClientSession) -> None:
+    session.start_transaction()
+    db.c.insert_one({}, session=session)
+    server.services.work._wait(5000)
+    session.abort_transaction()
+
+
 @pytest.mark.parametrize(
     "change",
     [

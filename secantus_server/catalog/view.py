@@ -44,6 +44,10 @@ class CatalogView:
             name = found.options["viewOn"]
         return stages, name
 
+    def has_created(self, collection: Collection) -> bool:
+        """Return whether the transaction that has this view has created the collection, so that no other one sees it."""
+        return False
+
     def is_missing(self, db: str, name: str) -> bool:
         """Return whether the catalog has no row for a namespace; kept views have none."""
         return name not in self._databases.get(db, {})

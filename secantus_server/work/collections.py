@@ -46,6 +46,8 @@ def create_collection(
         existing = transaction.catalog.find(db, name)
         if existing is not None:
             if not if_missing:
+                if transaction.in_session:
+                    raise CommandError(48, f"Collection {existing.namespace} already exists.")
                 _check_same(existing, options)
             return existing
         collection = new_collection(services, db, name, options)

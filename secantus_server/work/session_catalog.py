@@ -46,6 +46,10 @@ class SessionCatalog(CatalogView):
             self._use(found)
         return found
 
+    def has_created(self, collection: Collection) -> bool:
+        """See `CatalogView.has_created`."""
+        return collection.ident in self.created
+
     def _use(self, found: Collection) -> None:
         """Lock a collection."""
         namespace = (found.db, found.name)

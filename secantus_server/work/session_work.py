@@ -58,7 +58,7 @@ class _Statement(Transaction):
 
     def creates(self, collection: Collection) -> bool:
         """See `Transaction.creates`."""
-        return collection.ident in self.catalog.created
+        return self.catalog.has_created(collection)
 
 
 class _CatalogStatement(CatalogTransaction):

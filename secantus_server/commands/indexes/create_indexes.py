@@ -89,13 +89,12 @@ def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
     services = request.services
     with request.work.reading() as transaction:
         before = transaction.catalog.find(request.db, name)
-        if before is not None and request.transaction is not None and _has_documents(before, transaction):
-            raise CommandError(
-                263, f"Cannot create new indexes on existing non-empty collection {before.namespace} in a multi-document transaction."
-            )
+        taken = before is not None and (not transaction.catalog.has_created(before) or _has_documents(before, transaction))
     collection = before or create_collection(services, request.db, name, {}, if_missing=True, work=request.work)
     count = len(collection.counted_indexes)
     new = choose_new(collection, [_with_collation(collection, spec) for spec in specs])
+    if new and taken and request.transaction is not None:
+        raise CommandError(263, f"Cannot create new indexes on existing collection {collection.namespace} in a multi-document transaction.")
     if new:
         request.work.change_catalog(partial(build_indexes, request, collection, new), request.operation.check)
     reply: Reply = {"numIndexesBefore": count, "numIndexesAfter": count + len(new), "createdCollectionAutomatically": before is None}

@@ -218,6 +218,8 @@ def test_commit_is_idempotent_and_later_statements_are_refused(db: Db, wire: Wir
         ({"aggregate": "c", "pipeline": [{"$collStats": {"count": {}}}], "cursor": {}}, 263),
         ({"insert": "capped", "documents": [{}]}, 263),
         ({"createIndexes": "c", "indexes": [{"key": {"x": 1}, "name": "x"}]}, 263),
+        ({"createIndexes": "capped", "indexes": [{"key": {"x": 1}, "name": "x"}]}, 263),
+        ({"create": "capped", "capped": True, "size": 4096}, 48),
         ({"find": "c", "readConcern": {"level": "linearizable"}}, 72),
         ({"insert": "c", "documents": [{}], "writeConcern": {"w": 1}}, 72),
         ({"find": "capped", "tailable": True}, 72),

@@ -16,7 +16,13 @@ from secantus_server.bson import make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import Chain, append, append_changes, append_transaction, entries_of, transaction_operations
-from secantus_server.oplog.retention import Retention, retention_of, saved_retention
+from secantus_server.oplog.retention import (
+    DEFAULT_BYTES_IN_MEMORY,
+    STREAM_BYTES_IN_MEMORY,
+    Retention,
+    retention_of,
+    saved_retention,
+)
 from secantus_server.oplog.undone import UndoneTimes
 from secantus_server.oplog.write_signal import WriteSignal
 from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
@@ -306,6 +312,11 @@ class Oplog:
     def max_bytes(self) -> int:
         """The size from which on the oldest entries are removed."""
         return self.retention.max_bytes
+
+    def keep_for_streams(self) -> None:
+        """Keep more of an in-memory store's oplog from now on, unless its size was set: a change stream reads it."""
+        if self.retention.max_bytes == DEFAULT_BYTES_IN_MEMORY and self.retention.max_rows is not None:
+            self.retention = self.retention._replace(max_bytes=STREAM_BYTES_IN_MEMORY)
 
     def resize(self, max_bytes: int | None, min_hours: float | None) -> None:
         """Change how much is kept, durably.

@@ -125,3 +125,16 @@ def test_closed_streams_leave_no_watch_behind(running: SecantusDBServer) -> None
                 assert stream.try_next() is None
         wait_until(lambda: not running.services.cursors.open_count(), "the cursors are closed")
         assert not running.services.writes.is_watched
+
+
+def test_the_first_stream_makes_the_oplog_of_a_store_in_memory_larger() -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server, MongoClient(server.uri) as client:
+        before = server.services.oplog.max_bytes
+        with client.d.c.watch():
+            assert server.services.oplog.max_bytes > before
+
+
+def test_a_size_that_was_set_stays() -> None:
+    settings: dict[str, Any] = {"port": 0, "storage_path": ":memory:", "log_level": "error", "oplog_size_mb": 8}
+    with SecantusDBServer(**settings) as server, MongoClient(server.uri) as client, client.d.c.watch():
+        assert server.services.oplog.max_bytes == 8 * 1024 * 1024

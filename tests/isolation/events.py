@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import bson
@@ -39,7 +40,7 @@ class Replica:
         elif kind == "update":
             update(documents[key], event["updateDescription"])
         else:
-            documents[key] = event["fullDocument"]
+            documents[key] = deepcopy(event["fullDocument"])
 
 
 def update(document: Document, description: Document) -> None:
@@ -51,10 +52,11 @@ def update(document: Document, description: Document) -> None:
     for path in description["removedFields"]:
         holder, last = find(document, exact.get(path, path.split(".")))
         del holder[last]
-    for path, value in description["updatedFields"].items():
+    for path, value in deepcopy(description["updatedFields"]).items():
         holder, last = find(document, exact.get(path, path.split(".")))
-        if isinstance(holder, list) and last == len(holder):
-            holder.append(value)
+        if isinstance(holder, list) and last >= len(holder):
+            # As in MongoDB, an element beyond the end comes after nulls.
+            holder += [None] * (last - len(holder)) + [value]
         else:
             holder[last] = value
 

@@ -50,7 +50,7 @@ def commit_in_two_parts() -> None:
 
     def commit_and_write(self: Any, body: Callable[..., Any], check: Callable[[], None]) -> Any:
         if self._writers:
-            self._commit()
+            self._commit(None)
             for writer in self._writers.values():
                 writer.after_commit()
             self._entries, self._logged, self._writers = [], [], {}

@@ -38,7 +38,8 @@ class Settings:
         checkpoint_interval_s: seconds between two checkpoints.
         cursor_timeout_s: seconds after which an idle cursor is closed.
         max_connections: the connection limit; 0 means the process's limit on open files.
-        oplog_size_mb: the size from which on the oldest oplog entries are removed; 0 means 64, or 40 in memory.
+        oplog_size_mb: the size from which on the oldest oplog entries are removed; 0 means 64 MB, or in memory 8 MB, and 40 MB from the
+            first change stream on.
         oplog_min_retention_hours: hours for which oplog entries are kept in any case.
     """
 

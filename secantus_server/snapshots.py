@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from secantus_server.dispatch.fail_points import FailPoint
@@ -73,13 +74,19 @@ class Snapshots:
         self._taken = [snapshot for snapshot in self._taken if snapshot.storage in still_open]
         return tuple(self._taken)
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Exclude all other writers, without open transactions and without the past states that `atClusterTime` reads."""
+        with self._services.engine.exclusive(aborts_idle=True):
+            self._services.sessions.transactions.abort_where(lambda _transaction: True, None)
+            self._services.history.clear()
+            yield
+
     def take(self) -> ServerSnapshot:
         """Take a snapshot; the sessions' open transactions are aborted, since their writes would belong to neither side of it."""
         services = self._services
         sessions = services.sessions
-        with services.engine.exclusive(aborts_idle=True):
-            sessions.transactions.abort_where(lambda _transaction: True, None)
-            self._services.history.clear()
+        with self._alone():
             storage = services.engine.push_snapshot()
             time = services.oplog.settled_stamp()
         snapshot = ServerSnapshot(
@@ -115,9 +122,7 @@ class Snapshots:
             services.parameters = snapshot.parameters
             apply_verbosity(services)
         # Exclude writers between the two steps: the catalog in memory is still that from before the restore.
-        with services.engine.exclusive(aborts_idle=True):
-            services.sessions.transactions.abort_where(lambda _transaction: True, None)
-            self._services.history.clear()
+        with self._alone():
             restored = services.engine.restore(snapshot.storage)
             services.oplog.note_restore(snapshot.time)
             snapshot.time = services.oplog.settled_stamp()
@@ -150,9 +155,7 @@ class Snapshots:
         parameters = {name: value for name, value in now.items() if name not in before or before[name] != value}
         self._services.parameters = before
         fail_points = self._services.fail_points.set_aside(snapshot.fail_points)
-        with self._services.engine.exclusive(aborts_idle=True):
-            sessions.transactions.abort_where(lambda _transaction: True, None)
-            self._services.history.clear()
+        with self._alone():
             parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
             self._services.oplog.note_restore(snapshot.time)
         self._taken = [one for one in self._taken if one not in later]
@@ -168,9 +171,7 @@ class Snapshots:
         started_meanwhile = self._services.sessions.known() - aside.sessions
         try:
             for snapshot, changes in aside.parts:
-                with self._services.engine.exclusive(aborts_idle=True):
-                    self._services.sessions.transactions.abort_where(lambda _transaction: True, None)
-                    self._services.history.clear()
+                with self._alone():
                     snapshot.storage = self._services.engine.push_snapshot()
                     snapshot.time = self._services.oplog.settled_stamp()
                 snapshot.cursors |= opened_meanwhile

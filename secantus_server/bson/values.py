@@ -39,6 +39,16 @@ class Date:
 MAX_SECONDS = 2**32 - 1
 
 
+def stamp_of(time: Timestamp) -> int:
+    """Return a timestamp as a 64-bit number."""
+    return int(time.time) << 32 | int(time.inc)
+
+
+def timestamp_of(stamp: int) -> Timestamp:
+    """Return the timestamp of a 64-bit number."""
+    return Timestamp(stamp >> 32, stamp & 0xFFFFFFFF)
+
+
 def timestamp_seconds(ms: int) -> int:
     """Convert milliseconds since the epoch to a timestamp's seconds; clamp them to what a timestamp can represent."""
     return min(max(ms // 1000, 0), MAX_SECONDS)

@@ -12,6 +12,7 @@ from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawDocument, decode, encode
+from secantus_server.bson.values import stamp_of
 from secantus_server.dispatch._fields import cluster_time_stamp
 from secantus_server.dispatch.arguments import wrong_type
 from secantus_server.errors import CommandError
@@ -62,7 +63,7 @@ def reach(services: Services, wanted: Timestamp, field: str) -> None:
         CommandError: 72 InvalidOptions for a time after the cluster time.
     """
     oplog = services.oplog
-    stamp = wanted.time << 32 | wanted.inc
+    stamp = stamp_of(wanted)
     if stamp <= oplog.newest_stamp:
         return
     if stamp > oplog.cluster_stamp:

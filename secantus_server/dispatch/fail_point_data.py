@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from secantus_server.bson.values import is_number
 from secantus_server.dispatch.argument_values import whole_number
 from secantus_server.dispatch.arguments import wrong_type
 from secantus_server.errors import CommandError, not_supported
+
+T = TypeVar("T")
 
 
 def check_fields(name: str, data: dict[str, Any], known: Iterable[str]) -> None:
@@ -41,10 +43,7 @@ def text(data: dict[str, Any], field: str) -> str | None:
     Raises:
         CommandError: 14 TypeMismatch.
     """
-    value = data.get(field)
-    if value is not None and type(value) is not str:
-        raise wrong_type(field, value, "string")
-    return value
+    return _optional(data, field, str, "string")
 
 
 def texts(data: dict[str, Any], field: str) -> tuple[str, ...] | None:
@@ -87,7 +86,19 @@ def document(data: dict[str, Any], field: str) -> dict[str, Any] | None:
     Raises:
         CommandError: 14 TypeMismatch.
     """
+    return _optional(data, field, dict, "object")
+
+
+def _optional(data: dict[str, Any], field: str, kind: type[T], name: str) -> T | None:
+    """Return a field of one type, or None if it is missing.
+
+    Arguments:
+        name: the type's name in errors.
+
+    Raises:
+        CommandError: 14 TypeMismatch.
+    """
     value = data.get(field)
-    if value is not None and type(value) is not dict:
-        raise wrong_type(field, value, "object")
-    return value
+    if value is None or type(value) is kind:
+        return value
+    raise wrong_type(field, value, name)

@@ -167,6 +167,19 @@ def command_to_run(name: str) -> Command:
     return Command(name, None, refuse, AUTHENTICATED)
 
 
+def writes(command: Command, body: dict[str, Any]) -> bool:
+    """Return whether a command writes; an aggregation does if its last stage is `$out` or `$merge`.
+
+    Arguments:
+        body: the command document.
+    """
+    if not command.is_write or not command.is_read:
+        return command.is_write
+    pipeline = body.get("pipeline")
+    last = pipeline[-1] if type(pipeline) is list and pipeline else None
+    return type(last) is dict and ("$out" in last or "$merge" in last)
+
+
 def _not_yet(name: str) -> CommandError:
     return not_supported(f"the command {name}", INSTEAD.get(name, "point the test at a MongoDB server"))
 

@@ -16,7 +16,7 @@ from secantus_server.dispatch.registry import Command, InTransaction, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import too_old
 from secantus_server.errors import CommandError
-from secantus_server.sessions.transactions import SessionTransaction, State, committed_transaction
+from secantus_server.sessions.transactions import SessionTransaction, State, aborted_error, committed_transaction
 from secantus_server.storage import WriteConflict
 
 INVALID_OPTIONS = 72
@@ -214,7 +214,7 @@ def enter_transaction(transaction: SessionTransaction, request: Request) -> None
     if transaction.state is State.COMMITTED:
         raise CommandError(TRANSACTION_COMMITTED, f"Transaction with {{ txnNumber: {number} }} has been committed.")
     if transaction.state is State.ABORTED:
-        raise _aborted(number)
+        raise aborted_error(number)
     if transaction.work is None:
         transaction.work = request.services.open_transaction(transaction)
         at = (request.body.get("readConcern") or {}).get("atClusterTime")
@@ -227,7 +227,7 @@ def enter_transaction(transaction: SessionTransaction, request: Request) -> None
     except WriteConflict:
         # A snapshot restore has rolled it back.
         abort_transaction(request, transaction)
-        raise _aborted(number) from None
+        raise aborted_error(number) from None
 
 
 def abort_transaction(request: Request, transaction: SessionTransaction) -> None:
@@ -235,10 +235,6 @@ def abort_transaction(request: Request, transaction: SessionTransaction) -> None
     if transaction.work is not None:
         transaction.work.abort()
     request.services.sessions.transactions.finish(transaction, State.ABORTED)
-
-
-def _aborted(number: int) -> CommandError:
-    return CommandError(NO_SUCH_TRANSACTION, f"Transaction with {{ txnNumber: {number} }} has been aborted.")
 
 
 def ends_transaction(request: Request, error: CommandError) -> bool:

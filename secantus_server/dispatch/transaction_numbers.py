@@ -7,6 +7,7 @@ https://github.com/mongodb/specifications/blob/master/source/retryable-writes/re
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -15,12 +16,13 @@ from secantus_server.dispatch.failing_writes import FAIL_POINT, run_failing
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.sessions.registry import NOBODY
 from secantus_server.sessions.retryable import Executed
 
 INVALID_OPTIONS = 72
 
-# The SHA-256 of an empty user name, part of a session's id in MongoDB's messages when authentication is off.
-_NOBODY = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+# The user of a session without authentication, in MongoDB's messages.
+_NOBODY = b64encode(NOBODY).decode()
 
 
 def run_once(

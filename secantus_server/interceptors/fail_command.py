@@ -14,7 +14,7 @@ from secantus_server.dispatch import fail_point_data as fields
 from secantus_server.dispatch.error_labels import OVERLOADED, backoff_fields, concern_labels
 from secantus_server.dispatch.fail_points import InjectedError, fail_point
 from secantus_server.dispatch.interceptors import Call, Interceptor
-from secantus_server.dispatch.registry import command_to_run, is_command
+from secantus_server.dispatch.registry import command_to_run, is_command, writes
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CloseConnection, CommandError
 
@@ -130,7 +130,7 @@ class FailCommand(Interceptor):
             raise CloseConnection(f"failCommand closes the connection of {call.name}")
         if failure.code is not None:
             raise InjectedError(failure.code, "Failing command via 'failCommand' failpoint", failure.labels, failure.extra)
-        if failure.concern_error is not None and _takes_write_concern(call):
+        if failure.concern_error is not None and writes(command_to_run(call.name), call.body):
             call.injected = self._concern_fields(failure, call)
 
     def _concern_fields(self, failure: Failure, call: Call) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _concerns(failure: Failure, call: Call) -> bool:
     name = command_to_run(call.name).name
     if name in _EXEMPT or (failure.commands is not None and name not in failure.commands):
         return False
-    if not failure.acts_before and (failure.concern_error is None or not _takes_write_concern(call)):
+    if not failure.acts_before and (failure.concern_error is None or not writes(command_to_run(call.name), call.body)):
         return False
     client = call.client
     return (
@@ -158,16 +158,6 @@ def _concerns(failure: Failure, call: Call) -> bool:
         and failure.thread_name in (None, f"conn{client.connection_id}")
         and (failure.namespace is None or failure.namespace in _namespaces(call))
     )
-
-
-def _takes_write_concern(call: Call) -> bool:
-    """Return whether a command writes, and so takes a write concern; an aggregation does if its last stage writes."""
-    command, body = command_to_run(call.name), call.body
-    if not command.is_write:
-        return False
-    pipeline = body.get("pipeline")
-    last = pipeline[-1] if type(pipeline) is list and pipeline else None
-    return not command.is_read or (type(last) is dict and ("$out" in last or "$merge" in last))
 
 
 def _application(call: Call) -> str:

@@ -6,7 +6,7 @@ https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/
 from __future__ import annotations
 
 from secantus_server.dispatch.interceptors import Call, Interceptor
-from secantus_server.dispatch.registry import command_to_run
+from secantus_server.dispatch.registry import command_to_run, writes
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 
@@ -40,17 +40,10 @@ class RoleCheck(Interceptor):
             return
         command = command_to_run(call.name)
         info = {"topologyVersion": self._topology.version()}
-        if command.is_write and not (command.is_read and not _writes(call)):
+        if writes(command, call.body):
             raise CommandError(NOT_WRITABLE_PRIMARY, "not primary", info=info)
         if (command.is_read or command.name in _READS) and command.name not in _ANYWHERE and not _takes_secondary(call):
             raise CommandError(NOT_PRIMARY_NO_SECONDARY_OK, "not primary and secondaryOk=false", info=info)
-
-
-def _writes(call: Call) -> bool:
-    """Return whether an aggregate ends with $out or $merge."""
-    pipeline = call.body.get("pipeline")
-    last = pipeline[-1] if type(pipeline) is list and pipeline else None
-    return type(last) is dict and ("$out" in last or "$merge" in last)
 
 
 def _takes_secondary(call: Call) -> bool:

@@ -13,7 +13,7 @@ from bson.binary import Binary
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import make_timestamp
-from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
+from secantus_server.bson.values import MAX_SECONDS, stamp_of, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog._entries import Chain, append, append_changes, append_transaction, entries_of, transaction_operations
 from secantus_server.oplog.retention import (
@@ -35,8 +35,6 @@ TRIMMED = b"oplog.trimmed"
 NEWEST = b"oplog.newest"
 # The maximum size of the operations in one `applyOps` entry.
 MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
-
-
 # A cluster time of a client with a larger increment counts as the next second.
 MAX_GOSSIPED_INCREMENT = 2**31
 
@@ -120,7 +118,6 @@ class Oplog:
         #: How often a snapshot was restored.
         self.restores = 0
         self._undone = UndoneTimes()
-        engine.call_when_crowded(self.trim_if_large)
 
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
@@ -165,8 +162,7 @@ class Oplog:
     @property
     def newest_stamp(self) -> int:
         """The newest timestamp as a 64-bit number."""
-        newest = self.newest
-        return newest.time << 32 | newest.inc
+        return stamp_of(self.newest)
 
     def history_begins_at(self, unit: RecoveryUnit) -> int:
         """Return the oldest time, as a 64-bit number, from which on a transaction sees every entry; 0 if none was ever removed."""
@@ -207,9 +203,7 @@ class Oplog:
             return self.newest
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self.seconds, self._increment + 1
-            if now_ms // 1000 > seconds:
-                seconds, increment = self._next(now_ms)
+            seconds, increment = self._next(now_ms)
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)

@@ -9,24 +9,13 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from bson.timestamp import Timestamp
-
 from secantus_server.bson import RawDocument
+from secantus_server.bson.values import stamp_of
 from secantus_server.errors import CommandError
 from secantus_server.oplog._read import documents_of, embedded, fields_of, is_selected, select, value_of
 from secantus_server.storage import OPLOG, RecoveryUnit
 
 _KEY = struct.Struct(">Q")
-
-
-def stamp_of(time: Timestamp) -> int:
-    """Return a timestamp as a 64-bit number."""
-    return int(time.time) << 32 | int(time.inc)
-
-
-def timestamp_of(stamp: int) -> Timestamp:
-    """Return the timestamp of a 64-bit number."""
-    return Timestamp(stamp >> 32, stamp & 0xFFFFFFFF)
 
 
 class Selection(NamedTuple):

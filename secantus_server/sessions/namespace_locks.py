@@ -97,7 +97,7 @@ class NamespaceLocks:
         wanted, me = list(namespaces), get_ident()
         with self._changed:
             for namespace in wanted:
-                self._claims[namespace] = self._claims.get(namespace, 0) + 1
+                self._claim(namespace)
         try:
             with self._changed:
                 while any(self._is_busy(namespace) for namespace in wanted):

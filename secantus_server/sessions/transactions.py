@@ -51,15 +51,14 @@ class SessionTransaction:
         number: its `txnNumber`.
         deadline: the time on the monotonic clock at which it is aborted.
 
-    `operation` is the running operation of its current statement, `last_operation` that of the newest one, `statements` the number of
-    statements so far. `first_operation` has begun the transaction, and `active_s` is the time spent in finished statements.
+    `operation` is the running operation of its current statement, `last_operation` that of the newest one. `first_operation` has begun the
+    transaction, and `active_s` is the time spent in finished statements.
 
     Threads: the thread of a command holds `lock` while it uses the transaction; `lock` guards everything else.
     """
 
     __slots__ = (
-        "active_s", "deadline", "first_operation", "last_operation", "lock", "number", "operation", "session", "state", "statements",
-        "work",
+        "active_s", "deadline", "first_operation", "last_operation", "lock", "number", "operation", "session", "state", "work",
     )  # fmt: skip
 
     def __init__(self, session: bytes, number: int, deadline: float) -> None:
@@ -73,7 +72,6 @@ class SessionTransaction:
         self.first_operation: Any = None
         self.last_operation: Any = None
         self.active_s = 0.0
-        self.statements = 0
 
     def enter(self, operation: Any) -> None:
         """Note the operation of a statement; the caller holds the lock."""
@@ -90,6 +88,11 @@ class SessionTransaction:
         if self.operation is not None:
             self.active_s += now - self.operation.started
             self.operation = None
+
+
+def aborted_error(number: int) -> CommandError:
+    """Return the error 251 NoSuchTransaction of a command for an aborted transaction."""
+    return CommandError(251, f"Transaction with {{ txnNumber: {number} }} has been aborted.")
 
 
 def committed_transaction(session: bytes, number: int) -> SessionTransaction:
@@ -163,8 +166,8 @@ class Transactions:
 
     def abort_where(self, condition: Callable[[SessionTransaction], bool], error: CommandError | None) -> None:
         """Abort the open transactions that meet a condition; see `abort`."""
-        for transaction in list(self._newest.values()):
-            if transaction.state is State.IN_PROGRESS and condition(transaction):
+        for transaction in self.all_open():
+            if condition(transaction):
                 self.abort(transaction, error)
 
     def abort_older(self, session: bytes) -> None:
@@ -177,7 +180,7 @@ class Transactions:
         """Abort a session's open transaction, and forget the session."""
         found = self._newest.pop(session, None)
         if found is not None and found.state is State.IN_PROGRESS:
-            self.abort(found, CommandError(251, f"Transaction with {{ txnNumber: {found.number} }} has been aborted."))
+            self.abort(found, aborted_error(found.number))
 
     def abort_expired(self, now: float) -> None:
         """Abort the transactions that are older than the server allows.

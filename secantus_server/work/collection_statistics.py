@@ -39,17 +39,28 @@ def index_bytes(index: Index, scope: ReadScope) -> int:
     return size
 
 
+def document_sizes(count: int, size: int, scale: int) -> dict[str, Any]:
+    """Return the collStats fields about the number and the bytes of documents.
+
+    Arguments:
+        scale: divide the sizes by this number.
+    """
+    return {
+        "size": int_value(size // scale),
+        "count": int_value(count),
+        "numOrphanDocs": 0,
+        "storageSize": int_value(size // scale),
+        "freeStorageSize": 0,
+    }
+
+
 def collection_statistics(collection: Collection, scope: ReadScope, scale: int = 1) -> dict[str, Any]:
     """Return the collStats fields of a collection."""
     count, size = document_bytes(collection, scope)
     sizes = {index.name: int_value(index_bytes(index, scope) // scale) for index in collection.counted_indexes}
     total = sum(map(int, sizes.values()))
     shown: dict[str, Any] = {
-        "size": int_value(size // scale),
-        "count": int_value(count),
-        "numOrphanDocs": 0,
-        "storageSize": int_value(size // scale),
-        "freeStorageSize": 0,
+        **document_sizes(count, size, scale),
         "capped": collection.is_capped,
         "nindexes": len(collection.counted_indexes),
         "indexBuilds": [],

@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import int_value
+from secantus_server.bson.values import stamp_of
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.oplog._read import select, shown
-from secantus_server.oplog.reader import EVERYTHING, first_key, stamp_of
+from secantus_server.oplog.reader import EVERYTHING, first_key
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.plan import Documents, Source
 from secantus_server.storage import OPLOG, RecoveryUnit
+from secantus_server.work.collection_statistics import document_sizes
 
 DATABASE = "local"
 NAME = "oplog.rs"
@@ -197,11 +199,7 @@ def oplog_statistics(unit: RecoveryUnit, max_bytes: int, scale: int = 1) -> dict
         count += len(entries)
         size += len(row)
     shown: dict[str, Any] = {
-        "size": int_value(size // scale),
-        "count": int_value(count),
-        "numOrphanDocs": 0,
-        "storageSize": int_value(size // scale),
-        "freeStorageSize": 0,
+        **document_sizes(count, size, scale),
         "capped": True,
         "max": 0,
         "maxSize": int_value(max_bytes // scale),

@@ -58,20 +58,25 @@ class PastCatalog(CatalogView):
         namespace = f"{db}.{name}"
         changed = self._changed
         if changed is not None and (namespace in changed.definitions or db in changed.definitions):
-            raise _unavailable(namespace)
+            raise snapshot_unavailable(namespace)
         found = super().find(db, name)
         if found is not None and self._catalog.find(db, name) is not found:
-            raise _unavailable(namespace)
+            raise snapshot_unavailable(namespace)
         if changed is not None and namespace in changed.documents:
-            raise CommandError(
-                SNAPSHOT_TOO_OLD,
-                f"Read timestamp is older than the oldest available timestamp: '{namespace}' was written since then, and no snapshot read "
-                "has kept the state of that time. Read at a time that a snapshot read returned as atClusterTime.",
+            raise snapshot_too_old(
+                f"'{namespace}' was written since then, and no snapshot read has kept the state of that time. Read at a time that a "
+                "snapshot read returned as atClusterTime."
             )
         return found
 
 
-def _unavailable(namespace: str) -> CommandError:
+def snapshot_too_old(reason: str) -> CommandError:
+    """Return the error of a read at a time whose state is not known any more."""
+    return CommandError(SNAPSHOT_TOO_OLD, f"Read timestamp is older than the oldest available timestamp: {reason}")
+
+
+def snapshot_unavailable(namespace: str) -> CommandError:
+    """Return the error of a read or transaction whose collection was changed since its time."""
     return CommandError(
         SNAPSHOT_UNAVAILABLE,
         f"Unable to read from a snapshot due to pending collection catalog changes to '{namespace}'; please retry the operation.",
@@ -93,7 +98,7 @@ def changed_since(services: Services, unit: RecoveryUnit, stamp: int) -> Changed
     if oplog.is_undone(stamp):
         raise CommandError(SNAPSHOT_UNAVAILABLE, "Unable to read from a snapshot whose writes were undone when the data was restored.")
     if stamp + 1 < oplog.history_begins_at(unit):
-        raise CommandError(SNAPSHOT_TOO_OLD, "Read timestamp is older than the oldest available timestamp: the oplog begins later.")
+        raise snapshot_too_old("the oplog begins later.")
     documents: set[str] = set()
     definitions: set[str] = set()
     for row in Rows(stamp, EVERYTHING).read(unit, services.operations.check_waiting):

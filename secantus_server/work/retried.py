@@ -22,15 +22,14 @@ if TYPE_CHECKING:
 
 
 def stage_retried(request: Request, transaction: Transaction, kind: str, result: Any) -> None:
-    """Stage the record of the running statement, if it belongs to a retryable write.
+    """Stage the record of the running statement of a retryable write.
 
     Arguments:
         kind: see `Executed`.
         result: what the reply says of the statement, of BSON types.
     """
-    if request.retry is not None:
-        statement = request.statement_id(request.statement)
-        transaction.retried = (request.retry, Executed(kind, statement, statement, result))
+    statement = request.statement_id(request.statement)
+    stage_executed(request, transaction, Executed(kind, statement, statement, result))
 
 
 def stage_executed(request: Request, transaction: Transaction, executed: Executed) -> None:

@@ -10,9 +10,9 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.errors import CommandError
 from secantus_server.sessions.namespace_locks import Namespace
+from secantus_server.work.past_catalog import snapshot_unavailable
 
 LOCK_TIMEOUT = 24
-SNAPSHOT_UNAVAILABLE = 246
 
 
 class SessionCatalog(CatalogView):
@@ -57,11 +57,7 @@ class SessionCatalog(CatalogView):
             raise CommandError(LOCK_TIMEOUT, f"Unable to acquire a lock on '{found.namespace}' within the transaction's lock timeout.")
         self.used.add(namespace)
         if self._catalog.find(*namespace) is not found:
-            raise CommandError(
-                SNAPSHOT_UNAVAILABLE,
-                f"Unable to read from a snapshot due to pending collection catalog changes to '{found.namespace}'; "
-                "please retry the operation.",
-            )
+            raise snapshot_unavailable(found.namespace)
 
     def apply(self, changes: CatalogChanges) -> None:
         """Show the transaction its own changes."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import encode
+from secantus_server.bson.values import stamp_of
 from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
@@ -23,9 +23,8 @@ from secantus_server.dispatch.session_statements import write_conflict
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, MissingCollection, ReadTransaction, Retried, Transaction
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.oplog.oplog import Change, Entry, Origin
-from secantus_server.oplog.reader import stamp_of
 from secantus_server.sessions.namespace_locks import Namespace
-from secantus_server.sessions.registry import session_document
+from secantus_server.sessions.registry import encoded_session
 from secantus_server.sessions.retryable import Executed
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
@@ -43,13 +42,13 @@ T = TypeVar("T")
 TRANSACTION_TOO_LARGE_FOR_CACHE = 313
 
 
-class _Statement(Transaction):
-    """The part of a statement in the transaction."""
+class _InSession:
+    """What distinguishes the statements of a session's transaction from other transactions."""
 
     __slots__ = ()
 
     in_session = True
-    catalog: SessionCatalog
+    catalog: CatalogView
 
     @property
     def is_large(self) -> bool:
@@ -61,22 +60,16 @@ class _Statement(Transaction):
         return self.catalog.has_created(collection)
 
 
-class _CatalogStatement(CatalogTransaction):
-    """The part of a statement that changes the catalog."""
+class _Statement(_InSession, Transaction):
+    """The part of a statement in the transaction."""
 
     __slots__ = ()
 
-    in_session = True
-    catalog: SessionCatalog
 
-    @property
-    def is_large(self) -> bool:
-        """Whether a statement should be split: never."""
-        return False
+class _CatalogStatement(_InSession, CatalogTransaction):
+    """The part of a statement that changes the catalog."""
 
-    def creates(self, collection: Collection) -> bool:
-        """See `Transaction.creates`."""
-        return collection.ident in self.catalog.created
+    __slots__ = ()
 
 
 class _Reading:
@@ -126,8 +119,6 @@ class SessionWork:
         except BaseException:
             services.engine.release(self._unit)
             raise
-        # Whether a command uses the unit, and whether the unit's transaction was rolled back between two commands.
-        self._entered, self._gone = True, False
         self._entries: list[Entry] = []
         self._logged: list[tuple[bytes, list[Change]]] = []
         # The first writer of each collection, which takes over the counts of the others.
@@ -223,16 +214,10 @@ class SessionWork:
 
     def enter(self) -> None:
         """See `OpenWork.enter`."""
-        try:
-            self._unit.enter()
-        except WriteConflict:
-            self._gone = True
-            raise
-        self._entered = True
+        self._unit.enter()
 
     def leave(self) -> None:
         """See `OpenWork.leave`."""
-        self._entered = False
         self._unit.leave()
 
     def commit(self) -> None:
@@ -276,7 +261,7 @@ class SessionWork:
                 writer.before_commit()
             if retried is not None:
                 store_retried(self._services, self._unit, retried)
-            origin = Origin(encode(session_document(self._transaction.session)), self._transaction.number)
+            origin = Origin(encoded_session(self._transaction.session), self._transaction.number)
             self._services.oplog.commit_transaction(self._unit, self._entries, self._logged, origin)
         except BaseException:
             for writer in begun:
@@ -285,16 +270,10 @@ class SessionWork:
 
     def abort(self) -> None:
         """See `OpenWork.abort`."""
-        try:
-            if not self._entered and not self._gone:
-                self._unit.enter()
-        except WriteConflict:
-            self._gone = True
-        finally:
-            self._release()
+        self._release()
 
     def _release(self) -> None:
-        """Return the recovery unit, rolling back an open transaction, unlock the collections, and close the cursors."""
+        """Return the recovery unit, rolling back a transaction that is open or was left, unlock the collections, and close the cursors."""
         self._engine.release(self._unit)
         self._locks.release(self._transaction, self._catalog.used)
         self._services.cursors.kill_where(lambda cursor: cursor.transaction is self._transaction)

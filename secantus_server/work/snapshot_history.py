@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from bson.timestamp import Timestamp
 
+from secantus_server.bson.values import stamp_of
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.errors import CommandError
-from secantus_server.oplog.reader import stamp_of
 from secantus_server.storage import RecoveryUnit, WriteConflict
 from secantus_server.system._threads import Lock
-from secantus_server.work.past_catalog import PastCatalog, changed_since
+from secantus_server.work.past_catalog import SNAPSHOT_UNAVAILABLE, PastCatalog, changed_since, snapshot_too_old
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 WINDOW = "minSnapshotHistoryWindowInSeconds"
 #: The maximum number of held states; the one that was unused for the longest time makes room for a new one.
 MAX_HELD = 64
-SNAPSHOT_TOO_OLD = 239
-SNAPSHOT_UNAVAILABLE = 246
-
-
-def _too_old(reason: str) -> CommandError:
-    return CommandError(SNAPSHOT_TOO_OLD, f"Read timestamp is older than the oldest available timestamp: {reason}")
 
 
 def _ended() -> CommandError:
@@ -105,12 +99,11 @@ class SnapshotHistory:
         self._services.engine.acquire_lock(held.lock)
         try:
             if held.ended:
-                raise _too_old("the snapshot was held for longer than the history window, or the store needed its memory")
+                raise snapshot_too_old("the snapshot was held for longer than the history window, or the store needed its memory")
             try:
                 held.unit.enter()
             except WriteConflict:
-                self._remove(held)
-                self._services.engine.release(held.unit)
+                self._forget(held)
                 raise _ended() from None
             try:
                 yield held
@@ -139,7 +132,7 @@ class SnapshotHistory:
         with self._lock:
             held = self._held.get(wanted)
         if held is None and wanted.time < services.oplog.newest.time - window_s:
-            raise _too_old(f"it lies before the history window of {window_s} seconds ({WINDOW})")
+            raise snapshot_too_old(f"it lies before the history window of {window_s} seconds ({WINDOW})")
         return held or self._hold(wanted)
 
     def _hold(self, wanted: Timestamp | None) -> HeldSnapshot:
@@ -149,8 +142,7 @@ class SnapshotHistory:
         least = services.oplog.newest
         unit = services.engine.acquire()
         try:
-            unit.begin()
-            view = services.catalog.view
+            view = services.catalog.begin(unit)
             at = max(least, services.oplog.timestamp_in(unit))
             changed = None
             if wanted is not None and wanted < at:
@@ -165,7 +157,7 @@ class SnapshotHistory:
             first = self._held.setdefault(at, held)
             many = len(self._held) > MAX_HELD
         if first is not held:
-            self._release(held)
+            services.engine.release(held.unit)
         elif many:
             self._drop(sorted(self.all(), key=lambda one: one.used)[:1])
         return first
@@ -195,19 +187,7 @@ class SnapshotHistory:
     def _forget(self, held: HeldSnapshot) -> None:
         """Stop holding a state; the caller holds its lock."""
         if not held.ended:
-            self._remove(held)
-            self._release(held)
-
-    def _remove(self, held: HeldSnapshot) -> None:
-        held.ended = True
-        with self._lock:
-            self._held.pop(held.at, None)
-
-    def _release(self, held: HeldSnapshot) -> None:
-        try:
-            held.unit.enter()
-        except WriteConflict:
-            # It was rolled back already.
-            pass
-        finally:
+            held.ended = True
+            with self._lock:
+                self._held.pop(held.at, None)
             self._services.engine.release(held.unit)

@@ -100,13 +100,19 @@ def update_entry(ObjectNode root not None, State state not None, bytes old not N
         state: the state in which the tree was applied to the old document.
     """
     cdef Writer out = Writer.__new__(Writer)
+    cdef size_t mark = open_entry(out)
+    diff_fields(root, <const uint8_t*>PyBytes_AS_STRING(old), <const uint8_t*>PyBytes_AS_STRING(new), state, out)
+    out.close(mark)
+    return out.finish()
+
+
+cdef size_t open_entry(Writer out) except? 0:
+    """Begin the `o` of an entry whose diff follows, and return the mark to close it with."""
     cdef size_t mark = out.open()
     out.put_name(16, "$v", 2)
     out.put_int32(2)
     out.put_name(DOCUMENT, "diff", 4)
-    diff_fields(root, <const uint8_t*>PyBytes_AS_STRING(old), <const uint8_t*>PyBytes_AS_STRING(new), state, out)
-    out.close(mark)
-    return out.finish()
+    return mark
 
 
 cdef int diff_fields(ObjectNode node, const uint8_t* old, const uint8_t* new, State state, Writer out) except -1:
@@ -241,10 +247,7 @@ def smallest_entry(bytes old not None, bytes new not None, bint nested=True):
         nested: whether to describe changes inside embedded documents and arrays, or to give their new values whole.
     """
     cdef Writer out = Writer.__new__(Writer)
-    cdef size_t mark = out.open()
-    out.put_name(16, "$v", 2)
-    out.put_int32(2)
-    out.put_name(DOCUMENT, "diff", 4)
+    cdef size_t mark = open_entry(out)
     compare_documents(<const uint8_t*>PyBytes_AS_STRING(old), <const uint8_t*>PyBytes_AS_STRING(new), nested, out)
     out.close(mark)
     if <Py_ssize_t>out.size >= PyBytes_GET_SIZE(new):

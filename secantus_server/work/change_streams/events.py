@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from secantus_server.bson import RawDocument, decode, encode
+from secantus_server.bson.values import timestamp_of
 from secantus_server.errors import CommandError
-from secantus_server.oplog.reader import Operation, timestamp_of
+from secantus_server.oplog.reader import Operation
 from secantus_server.oplog.resume_tokens import Token, event_identity
 from secantus_server.oplog.update_description import UpdateDescription, apply_diff
 from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from secantus_server.bson.values import stamp_of
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Oplog
-from secantus_server.oplog.reader import history_lost, stamp_of
+from secantus_server.oplog.reader import history_lost
 from secantus_server.oplog.resume_tokens import Token, parse_token
 from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.storage import RecoveryUnit

@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Iterator
 
 from secantus_server.bson import decode
+from secantus_server.bson.values import timestamp_of
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.cluster_parameters import images_expire_before_ms
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
-from secantus_server.oplog.reader import Operation, Rows, history_lost, operations_of, timestamp_of
+from secantus_server.oplog.reader import Operation, Rows, history_lost, operations_of
 from secantus_server.oplog.resume_tokens import Token, fragment_of, high_water_mark
 from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.query.point import id_lookup

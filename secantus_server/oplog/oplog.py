@@ -15,7 +15,8 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, stamp_of, timestamp_seconds
 from secantus_server.clock import Clock
-from secantus_server.oplog._entries import Chain, append, append_changes, append_transaction, entries_of, transaction_operations
+from secantus_server.oplog._entries import append, append_transaction, transaction_operations
+from secantus_server.oplog._rows import Chain, append_changes, entry_count
 from secantus_server.oplog.retention import (
     DEFAULT_BYTES_IN_MEMORY,
     STREAM_BYTES_IN_MEMORY,
@@ -370,4 +371,4 @@ class Oplog:
 def _last_of(key: bytes, row: bytes) -> tuple[int, int]:
     """Return the seconds and the increment of the timestamp of a row's last entry."""
     seconds, increment = struct.unpack(">II", key)
-    return seconds, increment + len(entries_of(row)) - 1
+    return seconds, increment + entry_count(row) - 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.unit_of_work import Retried, Transaction
-from secantus_server.oplog._entries import Chain
+from secantus_server.oplog._rows import Chain
 from secantus_server.sessions.registry import encoded_session
 from secantus_server.sessions.retry_rows import store
 from secantus_server.sessions.retryable import Executed

@@ -40,28 +40,29 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     """Run the command of a message.
 
     Arguments:
-        message: the client's message.
         services: the server's services.
-        client: the connection that sent it.
+        client: the connection that sent the message.
 
     Raises:
         CommandError: the command's error, which becomes the reply.
     """
-    name = next(iter(message.body))
-    db = message.body.get("$db")
+    body = message.body
+    name, db = next(iter(body)), body.get("$db")
     if type(db) is not str:
         raise CommandError(40571, "OP_MSG requests require a $db argument") if db is None else wrong_type("$db", db, "string")
     command = command_to_run(name)
-    operation = services.operations.begin(client.connection_id, db, message.body)
+    operation = services.operations.begin(client.connection_id, db, body)
     request = Request(name, db, message, services, client, operation)
     outcome: Outcome | None = None
     try:
         check_generic(command, request, operation)
-        arguments = command.arguments.parse(message.body, name) if command.arguments else {}
+        arguments = command.arguments.parse(body, name) if command.arguments else {}
         for before in services.interceptors.before:
             before(request)
-        if "txnNumber" in message.body or request.wants_snapshot:
-            outcome = reply = _run_in_session(command, request, arguments)
+        if "txnNumber" in body and command.in_transaction is not InTransaction.END:
+            outcome = reply = (run_statement if "autocommit" in body else run_once)(command, request, arguments, _run)
+        elif request.wants_snapshot:
+            outcome = reply = services.run_in_snapshot(command, request, arguments, _run)
         else:
             outcome = reply = _run(command, request, arguments)
         if request.injected is not None:
@@ -196,15 +197,6 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
     strict = body.get("apiStrict")
     if strict is not None and truth(strict) and not command.in_api_v1:
         raise CommandError(323, f"Provided apiStrict:true, but the command {command.name} is not in API Version 1")
-
-
-def _run_in_session(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
-    """Run a statement of a transaction, a retryable write, or a snapshot read."""
-    if "txnNumber" in request.body and command.in_transaction is not InTransaction.END:
-        return (run_statement if "autocommit" in request.body else run_once)(command, request, arguments, _run)
-    if request.wants_snapshot:
-        return request.services.run_in_snapshot(command, request, arguments, _run)
-    return _run(command, request, arguments)
 
 
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ class Request:
 
     def __post_init__(self) -> None:
         self.body = self.message.body
-        self.work = self.services.work if self.transaction is None else self.transaction.work
+        self.work = self.services.work
 
     @property
     def sequences(self) -> dict[str, list[bytes]]:
@@ -99,9 +100,20 @@ class Request:
 
     def in_database(self, db: str) -> Request:
         """Return a copy that runs against a database, in the same unit of work."""
-        copy = replace(self, db=db)
-        copy.work = self.work
-        return copy
+        other = copy(self)
+        other.db = db
+        return other
+
+    def with_command(self, name: str, body: dict[str, Any]) -> Request:
+        """Return a copy that runs another command, in the same unit of work.
+
+        Arguments:
+            body: the command's document.
+        """
+        other = copy(self)
+        other.name, other.body, other.next_body = name, body, None
+        other.message = replace(self.message, body=body)
+        return other
 
     def forget_cluster_time(self) -> None:
         """Make the next context read the cluster time again: each operation of a bulkWrite has its own."""

@@ -16,7 +16,7 @@ from secantus_server.dispatch.failing_writes import FAIL_POINT, run_failing
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.sessions.registry import NOBODY
+from secantus_server.sessions.ids import NOBODY
 from secantus_server.sessions.retryable import Executed
 
 INVALID_OPTIONS = 72
@@ -39,28 +39,24 @@ def run_once(
         CommandError: 72 without a session, with a negative number, or with the number of a transaction, 20 on a standalone server,
             50768 if the command is not a retryable write, 225 for a number below the session's newest; and the errors of the command.
     """
-    if FAIL_POINT in request.services.fail_points.active:
-        return run_failing(request, lambda: _run_once(command, request, arguments, run))
-    return _run_once(command, request, arguments, run)
-
-
-def _run_once(
-    command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
-) -> Reply:
     number: int = request.body["txnNumber"]
     session, services = request.session, request.services
     if session is None or number < 0 or not command.is_retryable or not services.settings.replica_set:
         raise _no_number(command, request)
     write, is_new = services.sessions.retries.begin(session, number)
     if is_new:
-        services.sessions.transactions.abort_older(session)
+        if services.sessions.transactions.open:
+            services.sessions.transactions.abort_older(session)
     elif number < write.number:
         raise too_old(session, number, write.number)
     elif write.is_transaction:
         raise CommandError(INVALID_OPTIONS, "Must specify autocommit=false on all operations of a multi-statement transaction.")
-    services.engine.acquire_lock(write.lock)
+    if not write.lock.acquire(blocking=False):
+        services.engine.acquire_lock(write.lock)
     try:
         request.retry = write
+        if FAIL_POINT in services.fail_points.active:
+            return run_failing(request, lambda: run(command, request, arguments))
         return run(command, request, arguments)
     finally:
         write.lock.release()

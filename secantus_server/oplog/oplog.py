@@ -216,7 +216,8 @@ class Oplog:
                     stamp += len(changes)
             unit.commit()
             self.signal.publish(entries, writes)
-            self._advance(seconds, increment + count - 1, written)
+            self._untrimmed_bytes += written
+            self._publish_time(seconds, increment + count - 1)
             return self.newest
 
     def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin) -> None:
@@ -246,22 +247,14 @@ class Oplog:
             append_transaction(unit, fields, parts, seconds << 32 | increment, now_ms)
             unit.commit()
             self.signal.publish(entries, writes)
-            self._advance(seconds, increment + len(parts) - 1, sum(map(len, parts)))
+            self._untrimmed_bytes += sum(map(len, parts))
+            self._publish_time(seconds, increment + len(parts) - 1)
 
     def _next(self, now_ms: int) -> tuple[int, int]:
         """Return the seconds and the increment of the next timestamp. Call it with the lock held."""
         if now_ms // 1000 > self.seconds and self.seconds < MAX_SECONDS:
             return timestamp_seconds(now_ms), 1
         return self.seconds, self._increment + 1
-
-    def _advance(self, seconds: int, increment: int, written: int) -> None:
-        """Publish the timestamp of the newest committed entry. Call it with the lock held.
-
-        Arguments:
-            written: the bytes written, which a trim can see from now on.
-        """
-        self._untrimmed_bytes += written
-        self._publish_time(seconds, increment)
 
     def _publish_time(self, seconds: int, increment: int) -> None:
         """Set the newest timestamp. Call it with the lock held."""

@@ -5,14 +5,9 @@ https://www.mongodb.com/docs/manual/reference/server-sessions/
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
-from bson.binary import Binary
-
-from secantus_server.bson import encode
 from secantus_server.clock import Clock
 from secantus_server.errors import CommandError
 from secantus_server.sessions.retryable import RetryableWrite, RetryLog
@@ -21,27 +16,6 @@ from secantus_server.sessions.transactions import Transactions
 TIMEOUT_MINUTES = 30
 #: The maximum number of sessions.
 MAX_SESSIONS = 1_000_000
-
-# The user digest of a session without authentication: the SHA-256 of an empty name.
-NOBODY = hashlib.sha256(b"").digest()
-
-
-def session_document(session: bytes) -> dict[str, Any]:
-    """Return a session's id as the oplog and `$listSessions` show it.
-
-    Arguments:
-        session: the bytes of its UUID.
-    """
-    return {"id": Binary(session, 4), "uid": Binary(NOBODY, 0)}
-
-
-def encoded_session(session: bytes) -> bytes:
-    """Return the document of `session_document` as BSON bytes."""
-    return _BEFORE_ID + session + _AFTER_ID
-
-
-_ANY = bytes(range(16))
-_BEFORE_ID, _AFTER_ID = encode(session_document(_ANY)).split(_ANY)
 
 
 class SessionRegistry:

@@ -16,7 +16,7 @@ from secantus_server.dispatch._fields import session_uuid
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.services import Services
-from secantus_server.sessions.registry import session_document
+from secantus_server.sessions.ids import session_document
 from secantus_server.sessions.transactions import SessionTransaction
 
 

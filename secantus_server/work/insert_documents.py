@@ -9,7 +9,6 @@ from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.sessions.retryable import Executed
 from secantus_server.storage import StorageError
-from secantus_server.work.retried import stage_executed
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import WriteErrors, writable, write_error
 
@@ -128,20 +127,17 @@ class _Chunk:
                 if self._ends_at_error:
                     break
         self.reached = position
-        if self._request.retry is not None and count:
-            self._record(transaction, count)
+        write = self._request.retry
+        if write is not None and count:
+            # A list of ids makes each document a transaction of its own.
+            first = self._request.statement_id(self._request.statement + self._start)
+            transaction.retried = (write, Executed("insert", first, first + count - 1))
         return count
 
     def refused(self, error: CommandError) -> WriteErrors:
         """Return the write errors after the store ran out of space: no document of the chunk was inserted."""
         stop = self.reached = self._stop
         return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
-
-    def _record(self, transaction: Transaction, count: int) -> None:
-        """Stage the record of the first `count` documents, which were inserted."""
-        # A list of ids makes each document a transaction of its own.
-        first = self._request.statement_id(self._request.statement + self._start)
-        stage_executed(self._request, transaction, Executed("insert", first, first + count - 1))
 
     def _timestamp(self) -> int:
         """Return the value for an empty timestamp: unique and later than the newest oplog entry, or 0 with `bypassEmptyTsReplacement`."""

@@ -19,7 +19,7 @@ from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.find import plan_of
 from secantus_server.query.listed import ListedSource
 from secantus_server.query.plan import Source
-from secantus_server.sessions.registry import session_document
+from secantus_server.sessions.ids import session_document
 from secantus_server.work.oplog_collection import OplogSource, is_oplog
 
 VIEWS = "system.views"

@@ -69,19 +69,20 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     if before is not None:
         return finish_write(request, dict(before.result), [], silent=False)
 
-    def body(transaction: Transaction) -> Outcome:
+    def body(transaction: Transaction) -> Reply:
         collection, job = _prepare(request, args, name, transaction.catalog)
         if collection is not None:
-            outcome = job.run(transaction, collection)
+            shown = _shown(job.run(transaction, collection))
             if request.retry is not None:
-                stage_retried(request, transaction, "findAndModify", _shown(outcome))
-            return outcome
+                # A copy, since the reply gets further fields.
+                stage_retried(request, transaction, "findAndModify", shown.copy())
+            return shown
         check_not_oplog(request.db, name)
         if args["upsert"]:
             raise MissingCollection(request.db, name)
-        return job.nothing
+        return _shown(job.nothing)
 
-    return finish_write(request, _shown(request.work.write(body, request.operation.check)), [], silent=False)
+    return finish_write(request, request.work.write(body, request.operation.check), [], silent=False)
 
 
 @explains("findAndModify")

@@ -17,7 +17,8 @@ from secantus_server.dispatch.privileges import AUTHENTICATED, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.sessions.registry import NOBODY, TIMEOUT_MINUTES
+from secantus_server.sessions.ids import NOBODY
+from secantus_server.sessions.registry import TIMEOUT_MINUTES
 
 MAX_SESSIONS = 10_000
 _USER = a.Arguments("KillAllSessionsUser", {"user": a.string(required=True), "db": a.string(required=True)}, generic=False)

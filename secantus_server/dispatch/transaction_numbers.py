@@ -53,7 +53,7 @@ def _run_once(
         raise _no_number(command, request)
     write, is_new = services.sessions.retries.begin(session, number)
     if is_new:
-        services.sessions.transactions.abort_older(session)
+        services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
     elif number < write.number:
         raise too_old(session, number, write.number)
     elif write.is_transaction:

@@ -60,10 +60,18 @@ def _run_once(
         raise CommandError(INVALID_OPTIONS, "Must specify autocommit=false on all operations of a multi-statement transaction.")
     services.engine.acquire_lock(write.lock)
     try:
-        request.retry = write
-        return run(command, request, arguments)
+        request.retry, request.retried = write, {}
+        reply = run(command, request, arguments)
+        if request.retried:
+            reply.update(_shown(command, list(request.retried)))
+        return reply
     finally:
         write.lock.release()
+
+
+def _shown(command: Command, retried: list[int]) -> Reply:
+    """Return what a reply says of the statements that were executed before."""
+    return {"retriedStmtId": retried[0]} if command.name == "findAndModify" else {"retriedStmtIds": retried}
 
 
 def executed_before(request: Request, index: int, kind: str) -> Executed | None:
@@ -85,6 +93,8 @@ def executed_before(request: Request, index: int, kind: str) -> Executed | None:
         raise CommandError(
             code, f"{kind} retry request is not compatible with previous write of type {found.kind} under txnNumber {write.number}"
         )
+    if found is not None and request.retried is not None:
+        request.retried[request.statement_id(index)] = None
     return found
 
 

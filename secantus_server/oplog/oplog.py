@@ -18,7 +18,7 @@ from secantus_server.clock import Clock
 from secantus_server.oplog._entries import Chain, append, append_changes, append_transaction, entries_of, transaction_operations
 from secantus_server.oplog.retention import (
     DEFAULT_BYTES_IN_MEMORY,
-    STREAM_BYTES_IN_MEMORY,
+    READER_BYTES_IN_MEMORY,
     Retention,
     retention_of,
     saved_retention,
@@ -115,6 +115,8 @@ class Oplog:
         self._untrimmed_bytes = 0
         #: The time of a removed entry, as a 64-bit number; who has not read up to it has missed entries.
         self.trimmed_to = 0
+        #: A time, as a 64-bit number; earlier entries do not tell everything that led to the present documents.
+        self.complete_since = 0
         #: How often a snapshot was restored.
         self.restores = 0
         self._undone = UndoneTimes()
@@ -152,6 +154,10 @@ class Oplog:
             self._publish_time(self.seconds, self._increment + 1)
             self.restores += 1
             self._remember_newest()
+
+    def note_unlogged_writes(self) -> None:
+        """Note that documents were changed without entries."""
+        self.complete_since = self.newest_stamp
 
     def _remember_newest(self) -> None:
         """Keep the newest time of a directory, whose newest entry is older after a restore."""
@@ -307,10 +313,10 @@ class Oplog:
         """The size from which on the oldest entries are removed."""
         return self.retention.max_bytes
 
-    def keep_for_streams(self) -> None:
-        """Keep more of an in-memory store's oplog from now on, unless its size was set: a change stream reads it."""
+    def keep_for_readers(self) -> None:
+        """Keep more of an in-memory store's oplog from now on, unless its size was set: a change stream or a snapshot read uses it."""
         if self.retention.max_bytes == DEFAULT_BYTES_IN_MEMORY and self.retention.max_rows is not None:
-            self.retention = self.retention._replace(max_bytes=STREAM_BYTES_IN_MEMORY)
+            self.retention = self.retention._replace(max_bytes=READER_BYTES_IN_MEMORY)
 
     def resize(self, max_bytes: int | None, min_hours: float | None) -> None:
         """Change how much is kept, durably.

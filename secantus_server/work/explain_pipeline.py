@@ -63,7 +63,9 @@ def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], t
     return {"stages": [{"$cursor": cursor, **counts}, *_run_stages(rest, documents, runner)]}
 
 
-def _run_change_stream(request: Request, name: str | None, pipeline: Pipeline, ctx: PipelineContext, runner: Runner) -> list[dict[str, Any]]:
+def _run_change_stream(
+    request: Request, name: str | None, pipeline: Pipeline, ctx: PipelineContext, runner: Runner
+) -> list[dict[str, Any]]:
     """Run a change stream up to the end of the oplog and return what explain shows of its stages."""
     cursor, steps, reader = explain_change_stream(request, name, pipeline, ctx.parse, runner)
     events = _Counted(reader.events() if runner.runs else iter(()))

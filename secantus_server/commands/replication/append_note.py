@@ -18,7 +18,6 @@ from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
 
-
 _STALE_CLUSTER_TIME = 209
 
 

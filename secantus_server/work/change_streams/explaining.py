@@ -43,8 +43,8 @@ def explain_change_stream(
     services, options = request.services, stage.options
     start = start_of(options, services.oplog, runner.scope.unit)
     watched = StreamScope(None if options.whole_cluster else request.db, name)
-    filter = _oplog_filter(watched, start)
-    query = CanonicalQuery(filter, parse_match(filter, ctx), ctx)
+    conditions = _oplog_filter(watched, start)
+    query = CanonicalQuery(conditions, parse_match(conditions, ctx), ctx)
     root = run_find(None, query, None, None, runner, OplogSource(query))
     cursor = runner.result("local.oplog.rs", None, query, root)
     counts = {"nReturned": Int64(root.returned or 0), "executionTimeMillisEstimate": Int64(0)} if runner.runs else {}

@@ -38,7 +38,7 @@ def open_change_stream(request: Request, name: str | None, pipeline: Pipeline, s
     assert isinstance(stage, ChangeStream)
     check_read_concern(request)
     services, options = request.services, stage.options
-    services.oplog.keep_for_streams()
+    services.oplog.keep_for_readers()
     watched = StreamScope(None if options.whole_cluster else request.db, name)
     reader = ChangeStreamReader(services, watched, options, start_of(options, services.oplog, scope.unit), scope)
     cursor = ChangeStreamCursor(

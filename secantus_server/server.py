@@ -40,6 +40,7 @@ from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
+from secantus_server.work.cluster_parameter_rows import load_parameters
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
 from secantus_server.work.snapshot_reads import run_in_snapshot
@@ -161,6 +162,7 @@ class SecantusDBServer:
         )
         services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
+        services.parameters = load_parameters(services)
         services.run_in_snapshot = run_in_snapshot
         services.history = SnapshotHistory(services)
         engine.call_when_crowded(partial(_free_memory, services))

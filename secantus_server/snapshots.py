@@ -180,6 +180,7 @@ class Snapshots:
                 snapshot.fail_points = self._services.fail_points.active
                 self._taken.append(snapshot)
                 put_back(self._services, changes)
+                self._services.oplog.note_unlogged_writes()
             if aside.parameters:
                 self._services.parameters = {**self._services.parameters, **aside.parameters}
             if aside.fail_points:

@@ -41,6 +41,7 @@ class Request:
         session: the UUID of its logical session, or None.
         transaction: the session's multi-document transaction that it is a statement of, or None.
         retry: the retryable write that it runs as, or None.
+        retried: the ids of its statements that were executed before, in order; None unless it is a retryable write.
         statement: the position of the running statement in the command.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
@@ -61,6 +62,7 @@ class Request:
     session: bytes | None = None
     transaction: SessionTransaction | None = None
     retry: RetryableWrite | None = None
+    retried: dict[int, None] | None = None
     statement: int = 0
     next_body: dict[str, Any] | None = None
     injected: dict[str, Any] | None = None

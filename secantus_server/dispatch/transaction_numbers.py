@@ -46,7 +46,7 @@ def run_once(
     write, is_new = services.sessions.retries.begin(session, number)
     if is_new:
         if services.sessions.transactions.open:
-            services.sessions.transactions.abort_older(session)
+            services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
     elif number < write.number:
         raise too_old(session, number, write.number)
     elif write.is_transaction:
@@ -55,11 +55,22 @@ def run_once(
         services.engine.acquire_lock(write.lock)
     try:
         request.retry = write
+        if not is_new:
+            request.retried = {}
         if FAIL_POINT in services.fail_points.active:
-            return run_failing(request, lambda: run(command, request, arguments))
-        return run(command, request, arguments)
+            reply = run_failing(request, lambda: run(command, request, arguments))
+        else:
+            reply = run(command, request, arguments)
+        if request.retried:
+            reply.update(_shown(command, list(request.retried)))
+        return reply
     finally:
         write.lock.release()
+
+
+def _shown(command: Command, retried: list[int]) -> Reply:
+    """Return what a reply says of the statements that were executed before."""
+    return {"retriedStmtId": retried[0]} if command.name == "findAndModify" else {"retriedStmtIds": retried}
 
 
 def executed_before(request: Request, index: int, kind: str) -> Executed | None:
@@ -81,6 +92,8 @@ def executed_before(request: Request, index: int, kind: str) -> Executed | None:
         raise CommandError(
             code, f"{kind} retry request is not compatible with previous write of type {found.kind} under txnNumber {write.number}"
         )
+    if found is not None and request.retried is not None:
+        request.retried[request.statement_id(index)] = None
     return found
 
 

@@ -32,7 +32,7 @@ CLOSE_TIMEOUT_S = 5.0
 EXHAUSTED_PAUSE_S = 0.05
 # A read that runs for longer is interrupted if its client has disconnected, since nothing will use its result. Writes are completed.
 ABANDONED_AFTER_S = 1.0
-_READS = frozenset(["find", "aggregate", "count", "distinct", "getMore"])
+_READS = frozenset(["find", "aggregate", "count", "distinct", "getMore", "waitForFailPoint"])
 
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - they are keys here; nothing listens on them.
 _PASSING_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)

@@ -18,7 +18,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.find import plan_of
 from secantus_server.query.listed import ListedSource
-from secantus_server.query.plan import Source
+from secantus_server.query.plan import Plan, Source
 from secantus_server.sessions.ids import session_document
 from secantus_server.work.oplog_collection import OplogSource, is_oplog
 
@@ -34,10 +34,19 @@ def source_of(services: Services, db: str, name: str, collection: Collection | N
     Raises:
         CommandError: as `plan_of`.
     """
+    return computed_source(services, db, name, collection, query) or plan_of(collection, query)
+
+
+def computed_source(services: Services, db: str, name: str, collection: Collection | None, query: CanonicalQuery) -> Plan | None:
+    """Return the source of a query over a collection that is not stored; None for any other.
+
+    Arguments:
+        (as in `source_of`)
+    """
     if is_oplog(db, name) and services.settings.replica_set:
         return OplogSource(query)
     compute = None if collection is not None else system_documents(services, db, name)
-    return plan_of(collection, query) if compute is None else ListedSource(compute, query)
+    return None if compute is None else ListedSource(compute, query)
 
 
 def system_documents(services: Services, db: str, name: str) -> Callable[[], list[bytes]] | None:

@@ -112,7 +112,11 @@ def _remember_client(request: Request) -> None:
 
 
 def _await_change(request: Request) -> None:
-    """Block until the topology version differs from the client's, at most for `maxAwaitTimeMS`."""
+    """Block until the topology version differs from the client's, at most for `maxAwaitTimeMS`.
+
+    Raises:
+        CommandError: 31368, 31372 or 31373 for invalid arguments; 50 MaxTimeMSExpired, or the error that the command was killed with.
+    """
     body = request.body
     version, wait_ms = body.get("topologyVersion"), body.get("maxAwaitTimeMS")
     if version is None or wait_ms is None:
@@ -124,4 +128,4 @@ def _await_change(request: Request) -> None:
         raise CommandError(31373, "maxAwaitTimeMS must be a non-negative integer")
     topology = request.services.topology
     if version["processId"] == topology.process_id:
-        topology.wait_for_change(int(version["counter"]), min(wait_ms, MAX_AWAIT_MS) / 1000)
+        topology.wait_for_change(int(version["counter"]), min(wait_ms, MAX_AWAIT_MS) / 1000, request.operation)

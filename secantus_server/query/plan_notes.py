@@ -1,0 +1,159 @@
+"""The plans that one command executes and what they examine, for the command log.
+
+A parse context carries `PlanNotes.add`, so that each query of the command, also inside a pipeline, notes its plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from secantus_server.query.clustered import ClusteredScan
+from secantus_server.query.distinct import DistinctPlan
+from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Near, Sort, Union
+from secantus_server.query.point import MeasuredLookup
+from secantus_server.query.unused import has_unused_index
+
+#: The name of a stage and the key pattern of its index, or None.
+Stage = tuple[str, dict[str, Any] | None]
+
+# A pipeline may run a sub-pipeline per document. The totals of finished plans replace the plans once there are this many.
+MOST_PLANS = 64
+
+
+class Examined(NamedTuple):
+    """What plans have examined so far.
+
+    Arguments:
+        keys, docs: the index keys and documents.
+        scanned: the documents examined by scans of a whole collection with a filter that an index could serve.
+        rejected: those of them that did not match.
+        sorted: the documents sorted in memory because no index has their order.
+    """
+
+    keys: int = 0
+    docs: int = 0
+    scanned: int = 0
+    rejected: int = 0
+    sorted: int = 0
+
+    def plus(self, other: Examined) -> Examined:
+        """Return the sum."""
+        return Examined(*(mine + its for mine, its in zip(self, other, strict=True)))
+
+    def minus(self, other: Examined) -> Examined:
+        """Return the difference."""
+        return Examined(*(mine - its for mine, its in zip(self, other, strict=True)))
+
+
+NOTHING = Examined()
+
+
+class PlanNotes:
+    """The plans of one command.
+
+    Threads: only the thread of the command adds plans; a cursor's next command continues after the one before has ended.
+    """
+
+    __slots__ = ("_plans", "_seen", "_stages")
+
+    def __init__(self) -> None:
+        self._plans: list[Any] = []
+        self._seen = NOTHING
+        self._stages: dict[str, Stage] = {}
+
+    def add(self, plan: Any) -> None:
+        """Note a plan that is about to be executed."""
+        self._plans.append(plan)
+        if len(self._plans) >= MOST_PLANS:
+            self._fold()
+
+    def examined(self) -> Examined:
+        """Return what the plans have examined so far."""
+        total = self._seen
+        for plan in self._plans:
+            found = measure(plan)
+            total = found if total is NOTHING else total.plus(found)
+        return total
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the distinct scans of the executed plans."""
+        for plan in self._plans:
+            self._note_stages(plan)
+        return tuple(self._stages.values())
+
+    def _note_stages(self, plan: Any) -> None:
+        for name, key in scans_of(plan):
+            self._stages.setdefault(name if key is None else f"{name} {key}", (name, key))
+
+    def _fold(self) -> None:
+        left = [plan for plan in self._plans if not is_finished(plan)]
+        for plan in self._plans:
+            if is_finished(plan):
+                self._seen = self._seen.plus(measure(plan))
+                self._note_stages(plan)
+        self._plans = left
+
+
+def is_finished(plan: Any) -> bool:
+    """Return whether a plan has read everything that it will read."""
+    if type(plan) is MeasuredLookup:
+        return True
+    plan = plan.child if type(plan) is Sort else plan
+    scans = [child.scan for child in plan.children] if type(plan) is Union else [getattr(plan, "scan", None)]
+    return all(scan is not None and getattr(scan, "finished", False) for scan in scans)
+
+
+def measure(plan: Any) -> Examined:
+    """Return what a plan has examined so far."""
+    if type(plan) is MeasuredLookup:
+        return Examined(plan.found, plan.found)
+    sorts = type(plan) is Sort
+    plan = plan.child if sorts else plan
+    if type(plan) is Union:
+        total = NOTHING
+        for child in plan.children:
+            total = total.plus(_scanned(child, sorts=sorts))
+        return total
+    return _scanned(plan, sorts=sorts)
+
+
+def _scanned(plan: Any, *, sorts: bool) -> Examined:
+    scan = getattr(plan, "scan", None)
+    if scan is None:
+        return NOTHING
+    if type(plan) is DistinctPlan:
+        return Examined(scan.keys_examined)
+    ordered = scan.advanced if sorts else 0
+    whole = type(plan) is CollectionScan or (type(plan) is ClusteredScan and plan.bounds is None)
+    if not whole:
+        return Examined(scan.keys_examined, scan.docs_examined, 0, 0, ordered)
+    docs = scan.docs_examined
+    if plan.match is None or has_unused_index(plan.collection, plan.match):
+        return Examined(0, docs, 0, 0, ordered)
+    return Examined(0, docs, docs, docs - scan.advanced, ordered)
+
+
+def scans_of(plan: Any) -> Iterator[Stage]:
+    """Yield the name and the index of each scan of a plan, none for a plan that was not executed."""
+    plan = plan.child if type(plan) is Sort else plan
+    kind = type(plan)
+    if kind is Union:
+        for child in plan.children:
+            yield from scans_of(child)
+    elif kind is MeasuredLookup:
+        yield "EXPRESS_IXSCAN", plan.index.spec["key"]
+    elif kind is EmptyScan:
+        yield "EOF", None
+    elif getattr(plan, "scan", None) is not None:
+        yield _stage(plan)
+
+
+def _stage(plan: Any) -> Stage:
+    if type(plan) is ClusteredScan:
+        return ("COLLSCAN" if plan.bounds is None else "CLUSTERED_IXSCAN"), None
+    if type(plan) is Near:
+        return str(plan.index.kind.near_stage), plan.index.spec["key"]
+    if type(plan) in (IndexedScan, DistinctPlan):
+        return ("IXSCAN" if type(plan) is IndexedScan else "DISTINCT_SCAN"), plan.index.spec["key"]
+    return "COLLSCAN", None

@@ -47,6 +47,7 @@ class Options:
         check_logins: check the logins of redirected clients even while the server has no users.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
         forks: whether pytest-forked runs each test in a fork.
+        fail_on: the plan checks of every test, with their thresholds.
     """
 
     active: bool
@@ -62,6 +63,7 @@ class Options:
     check_logins: bool
     process: Process
     forks: bool
+    fail_on: dict[str, int]
 
     def __init__(self, **fields: object) -> None:
         assert fields.keys() == Options.__annotations__.keys()
@@ -101,6 +103,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
     parser.addini("secantus_keep_definitions", "keep the definitions of collections and indexes that tests create: yes, no", default="")
     parser.addini("secantus_check_logins", "check the logins of redirected clients even while there are no users: yes, no", default="")
+    parser.addini("secantus_fail_on", "plan checks for every test, such as: collscan n_plus_one=20", type="args", default=[])
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
 
@@ -132,6 +135,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
         forks=bool(getattr(given, "forked", False)),
+        fail_on=read_fail_on(config.getini("secantus_fail_on"), uri),
     )
 
 
@@ -167,6 +171,17 @@ def read_check_logins(text: str, uri: str | None) -> bool:
     if checks and uri:
         raise pytest.UsageError("secantus_check_logins cannot be combined with secantus_uri")
     return checks
+
+
+def read_fail_on(words: list[str], uri: str | None) -> dict[str, int]:
+    """Return the plan checks with their thresholds; import their module only if there are any."""
+    if not words:
+        return {}
+    if uri:
+        raise pytest.UsageError("secantus_fail_on cannot be combined with secantus_uri")
+    from pytest_secantus.check_names import parse_checks
+
+    return parse_checks(words, "secantus_fail_on")
 
 
 def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[str, Any]:

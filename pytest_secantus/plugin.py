@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from pytest_secantus.command_watch import ALLOW_MARKER, FAIL_MARKER, watch_of
 from pytest_secantus.errors import CannotStart
 from pytest_secantus.fixtures import (
     secantus_async_client,
     secantus_async_db,
     secantus_client,
+    secantus_commands,
     secantus_db,
     secantus_server,
     secantus_uri,
@@ -26,6 +28,7 @@ __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_commands",
     "secantus_db",
     "secantus_server",
     "secantus_uri",
@@ -49,6 +52,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options, declare the marker, and start the server here if the plugin was loaded after the initial conftests."""
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
+    config.addinivalue_line("markers", f"{FAIL_MARKER}(*checks, **thresholds): fail the test if its commands are of these kinds (Secantus)")
+    config.addinivalue_line("markers", f"{ALLOW_MARKER}(*checks): do not fail the test because of these checks (Secantus)")
     worker = guard_of(config).worker
     if worker.options.active and not worker.running and not config.option.help:
         start_for_suite(worker)
@@ -63,7 +68,8 @@ def start_for_suite(worker: Worker) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Make pytest-run-parallel run tests with our fixtures in one thread."""
+    """Validate the markers of plan checks, and make pytest-run-parallel run tests with our fixtures in one thread."""
+    watch_of(config).check_markers(items)
     if config.pluginmanager.hasplugin("run-parallel"):
         from pytest_secantus.companions import run_in_one_thread
 
@@ -113,6 +119,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin the test."""
     guard = guard_of(item.config)
     guard.begin_test(item)
+    watch_of(item.config).begin_test(item)
     result = yield
     guard.test_is_set_up(item)
     return result
@@ -125,6 +132,14 @@ def pytest_runtest_setup_checked(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that has passed if a plan check reports something."""
+    result = yield
+    watch_of(item.config).check_plans(item)
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """End the test, unless its finalizer already has."""
     guard = guard_of(item.config)
@@ -133,12 +148,13 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     finally:
         guard.finish_test()
+        watch_of(item.config).finish_test()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None, object, object]:
     """Attribute a fixture's writes to its scope."""
-    with guard_of(request.config).fixture_setup(fixturedef, request):
+    with guard_of(request.config).fixture_setup(fixturedef, request), watch_of(request.config).fixture_setup(fixturedef):
         return (yield)
 
 

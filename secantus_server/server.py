@@ -321,18 +321,17 @@ class SecantusDBServer:
         if log is not None and self._services is not None:
             self._services.interceptors.remove(log)
 
-    def pause_command_log(self, paused: bool) -> None:
-        """Keep no commands until the next call with False; without a log, do nothing."""
-        if self._command_log is not None:
-            self._command_log.paused = paused
-
     def logged_commands(self, start: int = 0) -> list[CommandRecord]:
         """Return the commands that have run since `log_commands`, from a position on; an empty list without a log."""
         return [] if self._command_log is None else self._command_log.records(start)
 
-    def command_count(self) -> int:
+    def command_log_position(self) -> int:
         """Return the position after the last command in the log."""
         return 0 if self._command_log is None else self._command_log.position()
+
+    def commands_left_out(self) -> int:
+        """Return the number of commands that did not fit into the log."""
+        return 0 if self._command_log is None else self._command_log.left_out
 
     def clear_command_log(self) -> None:
         """Forget the commands so far; positions in the log stay valid."""

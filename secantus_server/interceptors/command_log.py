@@ -33,51 +33,56 @@ class CommandLog(Interceptor):
         self._first = 0
         #: The number of commands that did not fit.
         self.left_out = 0
-        self.paused = False
-        # By cursor id: the entry of the command that opened it, and what its plans had examined then.
-        self._cursors: dict[int, tuple[CommandEntry, Examined]] = {}
+        # By cursor id: the entry of the command that opened it, its plans, and what they had examined after the last command.
+        self._cursors: dict[int, tuple[CommandEntry, PlanNotes, Examined]] = {}
 
     def before(self, call: Call) -> None:
         """Make a command note its plans."""
-        if call.name not in _PLANNED or self.paused:
+        if call.name not in _PLANNED:
             return
         if call.name == "getMore":
             opened = self._cursors.get(call.body["getMore"])
-            call.plans = None if opened is None else opened[0].notes
+            call.plans = None if opened is None else opened[1]
         else:
             call.plans = PlanNotes()
 
     def after(self, call: Call, outcome: Outcome) -> None:
         """Keep a command that has run."""
-        if self.paused or call.name in OF_DRIVERS or self._is_ignored(call):
+        if call.name in OF_DRIVERS or self._is_ignored(call):
             return
-        opener, before = None, NOTHING
         if call.name == "getMore":
-            opener, before = self._cursors.get(call.body["getMore"], (None, NOTHING))
-        entry = CommandEntry(call, outcome, call.plans, opener, before)
+            entry = self._continued(call, outcome)
+        else:
+            entry = CommandEntry(call, outcome, call.plans, None, NOTHING)
+            if call.name == "killCursors" and entry.error is None:
+                self._forget(call.body["cursors"])
+        self._note_cursor(call, outcome, entry)
         if len(self._entries) < MOST_ENTRIES:
             self._entries.append(entry)
         else:
             self.left_out += 1
-        self._note_cursor(call, outcome, opener or entry)
 
     def _is_ignored(self, call: Call) -> bool:
         return self._ignored != "" and (call.client.application == self._ignored or call.body.get("comment") == self._ignored)
 
-    def _note_cursor(self, call: Call, outcome: Outcome, opener: CommandEntry) -> None:
-        """Remember the cursor that a command left open."""
-        cursor = None if isinstance(outcome, CommandError) else outcome.get("cursor")
-        cursor_id = cursor.get("id") if type(cursor) is dict else None
-        if cursor_id and opener.notes is not None:
-            self._cursors[cursor_id] = opener, opener.notes.examined()
-        elif call.name == "getMore":
-            self._cursors.pop(call.body["getMore"], None)
-            opener.notes = None
-        else:
-            opener.notes = None
-        if call.name == "killCursors":
-            for killed in call.body["cursors"]:
-                self._cursors.pop(killed, None)
+    def _continued(self, call: Call, outcome: Outcome) -> CommandEntry:
+        """Return the entry of a getMore."""
+        opener, notes, before = self._cursors.pop(call.body["getMore"], (None, None, NOTHING))
+        return CommandEntry(call, outcome, notes, opener, before)
+
+    def _note_cursor(self, call: Call, outcome: Outcome, entry: CommandEntry) -> None:
+        """Remember the plans of the cursor that a command left open."""
+        notes = call.plans
+        if notes is None or isinstance(outcome, CommandError):
+            return
+        cursor = outcome.get("cursor")
+        cursor_id = cursor.get("id") if type(cursor) is dict else 0
+        if cursor_id:
+            self._cursors[cursor_id] = entry.opener or entry, notes, notes.result()[0]
+
+    def _forget(self, cursors: list[int]) -> None:
+        for cursor in cursors:
+            self._cursors.pop(cursor, None)
 
     def position(self) -> int:
         """Return the position after the last command."""
@@ -91,5 +96,6 @@ class CommandLog(Interceptor):
     def clear(self) -> None:
         """Forget the commands so far."""
         self._first += len(self._entries)
+        self.left_out = 0
         self._entries = []
         self._cursors = {}

@@ -68,19 +68,22 @@ class PlanNotes:
         if len(self._plans) >= MOST_PLANS:
             self._fold()
 
-    def examined(self) -> Examined:
-        """Return what the plans have examined so far."""
+    def result(self) -> tuple[Examined, tuple[Stage, ...]]:
+        """Return what the plans have examined so far, and the distinct scans among them."""
+        if len(self._plans) == 1 and not self._stages:
+            # The path of most commands: it costs about 2 us less.
+            plan = self._plans[0]
+            if type(plan) is MeasuredLookup:
+                return Examined(plan.found, plan.found), (("EXPRESS_IXSCAN", plan.index.spec["key"]),)
+            if type(plan) is IndexedScan and plan.scan is not None:
+                return Examined(plan.scan.keys_examined, plan.scan.docs_examined), (("IXSCAN", plan.index.spec["key"]),)
+            if type(plan) is not Union:
+                return measure(plan), tuple(scans_of(plan))
         total = self._seen
         for plan in self._plans:
-            found = measure(plan)
-            total = found if total is NOTHING else total.plus(found)
-        return total
-
-    def stages(self) -> tuple[Stage, ...]:
-        """Return the distinct scans of the executed plans."""
-        for plan in self._plans:
+            total = total.plus(measure(plan))
             self._note_stages(plan)
-        return tuple(self._stages.values())
+        return total, tuple(self._stages.values())
 
     def _note_stages(self, plan: Any) -> None:
         for name, key in scans_of(plan):

@@ -33,7 +33,8 @@ def notes_on_unused_indexes(collection: Collection | None, match: Any, root: Pla
 
 def has_unused_index(collection: Collection, match: Any) -> bool:
     """Return whether an index would serve a filter if it had entries."""
-    return any(not index.hidden and _would_serve(index, match) for index in collection.indexes)
+    entryless = [index for index in collection.indexes if not index.stores_entries and not index.hidden]
+    return any(_would_serve(index, match) for index in entryless)
 
 
 def _would_serve(index: Index, match: Any) -> bool:

@@ -22,20 +22,25 @@ if TYPE_CHECKING:
 #: The entry keeps this many of a command's documents.
 KEPT_STATEMENTS = 20
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
+_NO_STATEMENTS: tuple[list[Any], int] = ([], 0)
 
 
 class CommandEntry:
     """A command that has run.
 
     Arguments:
-        notes: what its plans have noted, or None.
+        notes: its plans, or None. They are measured at once and not kept: the garbage collector would visit them again and again.
         opener: for a getMore, the entry of the command that opened the cursor.
+        before: for a getMore, what the earlier commands on its cursor have examined.
+
+    Attributes:
         examined: what the command itself has examined.
+        stages: the scans of its plans.
         results: the documents that the command's cursor has returned so far, with those of later getMore commands.
     """
 
     __slots__ = (
-        "body", "count", "db", "error", "examined", "n_returned", "name", "notes", "opener", "reply_bytes", "request_id", "results",
+        "body", "count", "db", "error", "examined", "n_returned", "name", "opener", "reply_bytes", "request_id", "results",
         "seconds", "stages", "statements",
     )  # fmt: skip
 
@@ -46,14 +51,13 @@ class CommandEntry:
         self.body = call.body
         self.seconds = call.seconds
         self.opener = opener
-        self.notes = notes
         self.statements, self.count = _statements_of(call)
         self.examined = NOTHING
         self.stages: tuple[Stage, ...] = ()
         if notes is not None:
-            total = notes.examined()
-            self.examined = total if before is NOTHING else total.minus(before)
-            self.stages = notes.stages()
+            self.examined, self.stages = notes.result()
+            if before is not NOTHING:
+                self.examined = self.examined.minus(before)
         self.error: str | None = None
         self.n_returned = self.results = self.reply_bytes = 0
         if isinstance(outcome, CommandError):
@@ -81,7 +85,7 @@ def _statements_of(call: Call) -> tuple[list[Any], int]:
     """Return the first documents or statements of a command, and the number of all of them."""
     field = _STATEMENTS.get(call.name)
     if field is None:
-        return [], 0
+        return _NO_STATEMENTS
     found: Any = call.message.sequences.get(field)
     if found is None:
         found = call.body.get(field)
@@ -112,6 +116,8 @@ class CommandRecord:
         duration_ms: the milliseconds that the server has worked on it.
         error: the name of the error that it failed with, or None.
         request_id: the id of the client's message.
+        source: the line of the test that sent it, as `file:line`; None if it is not known. The reader of the log sets it.
+        site: the innermost line outside of libraries, as `file:line`, or None.
     """
 
     _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice")
@@ -129,6 +135,8 @@ class CommandRecord:
         self.is_unbounded = entry.name == "find" and not entry.body.get("limit") and not entry.body.get("singleBatch")
         self.duration_ms = entry.seconds * 1000
         self.error = entry.error
+        self.source: str | None = None
+        self.site: str | None = None
 
     @property
     def _of(self) -> CommandEntry:

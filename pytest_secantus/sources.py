@@ -20,6 +20,8 @@ OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep 
 LIBRARIES: Final = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 #: The deepest stack that is searched.
 MAX_DEPTH: Final = 400
+#: At least this many of the innermost frames are the driver's.
+DRIVER_DEPTH: Final = 9
 
 Place = tuple[CodeType, int]
 
@@ -57,7 +59,12 @@ class Sources:
 
     def note(self, message: bytes) -> None:
         """Note the line that is sending a message."""
-        test, site = self._search(sys._getframe(2))
+        try:
+            # Reaching a deep frame at once is cheaper than through each of the frames before it.
+            frame = sys._getframe(DRIVER_DEPTH)
+        except ValueError:
+            frame = sys._getframe(2)
+        test, site = self._search(frame)
         if site is None:
             test = site = self._awaiting()
         self._found[int.from_bytes(message[4:8], "little")] = test, site

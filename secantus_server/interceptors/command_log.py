@@ -33,6 +33,8 @@ class CommandLog(Interceptor):
         self._first = 0
         #: The number of commands that did not fit.
         self.left_out = 0
+        # By connection: whether its commands are ignored. A client's first command, hello, names its application.
+        self._clients: dict[int, bool] = {}
         # By cursor id: the entry of the command that opened it, its plans, and what they had examined after the last command.
         self._cursors: dict[int, tuple[CommandEntry, PlanNotes, Examined]] = {}
 
@@ -63,7 +65,15 @@ class CommandLog(Interceptor):
             self.left_out += 1
 
     def _is_ignored(self, call: Call) -> bool:
-        return self._ignored != "" and (call.client.application == self._ignored or call.body.get("comment") == self._ignored)
+        if not self._ignored:
+            return False
+        if call.body.get("comment") == self._ignored:
+            return True
+        number = call.client.connection_id
+        known = self._clients.get(number)
+        if known is None:
+            known = self._clients[number] = call.client.application == self._ignored
+        return known
 
     def _continued(self, call: Call, outcome: Outcome) -> CommandEntry:
         """Return the entry of a getMore."""

@@ -6,7 +6,7 @@ A parse context carries `PlanNotes.add`, so that each query of the command, also
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from secantus_server.query.clustered import ClusteredScan
 from secantus_server.query.distinct import DistinctPlan
@@ -21,32 +21,21 @@ Stage = tuple[str, dict[str, Any] | None]
 MOST_PLANS = 64
 
 
-class Examined(NamedTuple):
-    """What plans have examined so far.
+#: What plans have examined so far: the index keys; the documents; the documents examined by scans of a whole collection with a filter
+#: that an index could serve; those of them that did not match; the documents sorted in memory because no index has their order.
+Examined = tuple[int, int, int, int, int]
 
-    Arguments:
-        keys, docs: the index keys and documents.
-        scanned: the documents examined by scans of a whole collection with a filter that an index could serve.
-        rejected: those of them that did not match.
-        sorted: the documents sorted in memory because no index has their order.
-    """
-
-    keys: int = 0
-    docs: int = 0
-    scanned: int = 0
-    rejected: int = 0
-    sorted: int = 0
-
-    def plus(self, other: Examined) -> Examined:
-        """Return the sum."""
-        return Examined(*(mine + its for mine, its in zip(self, other, strict=True)))
-
-    def minus(self, other: Examined) -> Examined:
-        """Return the difference."""
-        return Examined(*(mine - its for mine, its in zip(self, other, strict=True)))
+NOTHING: Examined = (0, 0, 0, 0, 0)
 
 
-NOTHING = Examined()
+def added(one: Examined, other: Examined) -> Examined:
+    """Return the sum."""
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3], one[4] + other[4]
+
+
+def subtracted(one: Examined, other: Examined) -> Examined:
+    """Return the difference."""
+    return one[0] - other[0], one[1] - other[1], one[2] - other[2], one[3] - other[3], one[4] - other[4]
 
 
 class PlanNotes:
@@ -60,7 +49,7 @@ class PlanNotes:
     def __init__(self) -> None:
         self._plans: list[Any] = []
         self._seen = NOTHING
-        self._stages: dict[str, Stage] = {}
+        self._stages: dict[str, Stage] | None = None
 
     def add(self, plan: Any) -> None:
         """Note a plan that is about to be executed."""
@@ -70,22 +59,24 @@ class PlanNotes:
 
     def result(self) -> tuple[Examined, tuple[Stage, ...]]:
         """Return what the plans have examined so far, and the distinct scans among them."""
-        if len(self._plans) == 1 and not self._stages:
+        if len(self._plans) == 1 and self._stages is None:
             # The path of most commands: it costs about 2 us less.
             plan = self._plans[0]
             if type(plan) is MeasuredLookup:
-                return Examined(plan.found, plan.found), (("EXPRESS_IXSCAN", plan.index.spec["key"]),)
+                return (plan.found, plan.found, 0, 0, 0), (("EXPRESS_IXSCAN", plan.index.spec["key"]),)
             if type(plan) is IndexedScan and plan.scan is not None:
-                return Examined(plan.scan.keys_examined, plan.scan.docs_examined), (("IXSCAN", plan.index.spec["key"]),)
+                return (plan.scan.keys_examined, plan.scan.docs_examined, 0, 0, 0), (("IXSCAN", plan.index.spec["key"]),)
             if type(plan) is not Union:
                 return measure(plan), tuple(scans_of(plan))
         total = self._seen
         for plan in self._plans:
-            total = total.plus(measure(plan))
+            total = added(total, measure(plan))
             self._note_stages(plan)
-        return total, tuple(self._stages.values())
+        return total, tuple((self._stages or {}).values())
 
     def _note_stages(self, plan: Any) -> None:
+        if self._stages is None:
+            self._stages = {}
         for name, key in scans_of(plan):
             self._stages.setdefault(name if key is None else f"{name} {key}", (name, key))
 
@@ -93,7 +84,7 @@ class PlanNotes:
         left = [plan for plan in self._plans if not is_finished(plan)]
         for plan in self._plans:
             if is_finished(plan):
-                self._seen = self._seen.plus(measure(plan))
+                self._seen = added(self._seen, measure(plan))
                 self._note_stages(plan)
         self._plans = left
 
@@ -110,13 +101,13 @@ def is_finished(plan: Any) -> bool:
 def measure(plan: Any) -> Examined:
     """Return what a plan has examined so far."""
     if type(plan) is MeasuredLookup:
-        return Examined(plan.found, plan.found)
+        return plan.found, plan.found, 0, 0, 0
     sorts = type(plan) is Sort
     plan = plan.child if sorts else plan
     if type(plan) is Union:
         total = NOTHING
         for child in plan.children:
-            total = total.plus(_scanned(child, sorts=sorts))
+            total = added(total, _scanned(child, sorts=sorts))
         return total
     return _scanned(plan, sorts=sorts)
 
@@ -126,15 +117,15 @@ def _scanned(plan: Any, *, sorts: bool) -> Examined:
     if scan is None:
         return NOTHING
     if type(plan) is DistinctPlan:
-        return Examined(scan.keys_examined)
+        return scan.keys_examined, 0, 0, 0, 0
     ordered = scan.advanced if sorts else 0
     whole = type(plan) is CollectionScan or (type(plan) is ClusteredScan and plan.bounds is None)
     if not whole:
-        return Examined(scan.keys_examined, scan.docs_examined, 0, 0, ordered)
+        return scan.keys_examined, scan.docs_examined, 0, 0, ordered
     docs = scan.docs_examined
     if plan.match is None or has_unused_index(plan.collection, plan.match):
-        return Examined(0, docs, 0, 0, ordered)
-    return Examined(0, docs, docs, docs - scan.advanced, ordered)
+        return 0, docs, 0, 0, ordered
+    return 0, docs, docs, docs - scan.advanced, ordered
 
 
 def scans_of(plan: Any) -> Iterator[Stage]:

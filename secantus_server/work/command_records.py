@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from secantus_server.bson import RawArray, decode
 from secantus_server.bson.shell import document_text
 from secantus_server.errors import CommandError
-from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes, Stage
+from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes, Stage, subtracted
 from secantus_server.work.index_advice import advice_text, advised_indexes
 from secantus_server.work.shell_commands import command_shape, command_text
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: The entry keeps this many of a command's documents.
 KEPT_STATEMENTS = 20
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
+_NO_PLANS: tuple[Examined, tuple[Stage, ...]] = (NOTHING, ())
 _NO_STATEMENTS: tuple[list[Any], int] = ([], 0)
 
 
@@ -51,13 +52,12 @@ class CommandEntry:
         self.body = call.body
         self.seconds = call.seconds
         self.opener = opener
-        self.statements, self.count = _statements_of(call)
-        self.examined = NOTHING
-        self.stages: tuple[Stage, ...] = ()
-        if notes is not None:
-            self.examined, self.stages = notes.result()
-            if before is not NOTHING:
-                self.examined = self.examined.minus(before)
+        self.statements, self.count = _statements_of(call) if call.name in _STATEMENTS else _NO_STATEMENTS
+        self.examined: Examined
+        self.stages: tuple[Stage, ...]
+        self.examined, self.stages = _NO_PLANS if notes is None else notes.result()
+        if before is not NOTHING:
+            self.examined = subtracted(self.examined, before)
         self.error: str | None = None
         self.n_returned = self.results = self.reply_bytes = 0
         if isinstance(outcome, CommandError):
@@ -83,9 +83,7 @@ class CommandEntry:
 
 def _statements_of(call: Call) -> tuple[list[Any], int]:
     """Return the first documents or statements of a command, and the number of all of them."""
-    field = _STATEMENTS.get(call.name)
-    if field is None:
-        return _NO_STATEMENTS
+    field = _STATEMENTS[call.name]
     found: Any = call.message.sequences.get(field)
     if found is None:
         found = call.body.get(field)
@@ -107,7 +105,9 @@ class CommandRecord:
         text: the command as it is typed in mongosh.
         plan_summary: such as `IXSCAN { a: 1 }`, or an empty text for a command without a plan.
         keys_examined, docs_examined: the index keys and documents that it has examined.
-        scanned, rejected, sorted: see `Examined`.
+        scanned: the documents examined by scans of a whole collection with a filter that an index could serve.
+        rejected: those of them that did not match.
+        sorted: the documents sorted in memory because no index has their order.
         n_returned: the documents in its reply.
         results: the documents of its cursor so far, with those of later getMore commands.
         reply_bytes: the bytes of the documents in its reply.

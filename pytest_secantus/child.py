@@ -92,6 +92,7 @@ class ChildServer:
     command_log_position = Verb()
     commands_left_out = Verb()
     clear_command_log = Verb()
+    index_usage = Verb()
 
     @property
     def snapshots(self) -> tuple[Handle, ...]:

@@ -134,8 +134,12 @@ def pytest_runtest_setup_checked(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that has passed if a plan check reports something."""
-    result = yield
-    watch_of(item.config).check_plans(item)
+    watch = watch_of(item.config)
+    try:
+        result = yield
+        watch.check_plans(item)
+    finally:
+        watch.function_ended(item)
     return result
 
 
@@ -169,6 +173,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = yield
     if call.excinfo is not None:
         add_hint(item.config, report, call.excinfo.value)
+    watch_of(item.config).note_result(report)
     return report
 
 
@@ -193,12 +198,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Send xdist's controller the data for the summary."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["secantus_logins"] = guard_of(session.config).worker.logins
+        output["secantus_report"] = watch_of(session.config).part()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add the data that an xdist worker sent for the summary."""
-    guard_of(node.config).worker.logins_elsewhere += getattr(node, "workeroutput", {}).get("secantus_logins", 0)
+    output = getattr(node, "workeroutput", {})
+    guard_of(node.config).worker.logins_elsewhere += output.get("secantus_logins", 0)
+    watch_of(node.config).add_part(output.get("secantus_report"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -208,3 +216,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
         terminalreporter.section("Secantus warnings", sep="-")
         terminalreporter.line(logins_line(count))
+    watch_of(config).write_report(terminalreporter)

@@ -51,6 +51,8 @@ class Worker:
         self.bereft: set[Hashable] = set()
         #: Called whenever a server has started.
         self.when_started: list[Callable[[], None]] = []
+        #: Called before the server stops.
+        self.when_stopping: list[Callable[[], None]] = []
 
     @property
     def running(self) -> bool:
@@ -251,6 +253,8 @@ class Worker:
 
     def _stop_server(self) -> None:
         """Stop the server, even if its start was interrupted."""
+        for call in self.when_stopping if self.death() is None else ():
+            call()
         self.layers.detach()
         server, self._server, self._seeds = self._server, None, None
         if server is not None:

@@ -42,6 +42,7 @@ from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.command_records import CommandRecord
+from secantus_server.work.index_usage import IndexUsage, index_usage
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
 from secantus_server.work.snapshot_reads import run_in_snapshot
@@ -332,6 +333,10 @@ class SecantusDBServer:
     def commands_left_out(self) -> int:
         """Return the number of commands that did not fit into the log."""
         return 0 if self._command_log is None else self._command_log.left_out
+
+    def index_usage(self, namespaces: list[str]) -> list[IndexUsage]:
+        """Return how often the indexes of some collections were used, without those on `_id`. Collections that do not exist have none."""
+        return index_usage(self.services.catalog.view, namespaces)
 
     def clear_command_log(self) -> None:
         """Forget the commands so far; positions in the log stay valid."""

@@ -220,16 +220,27 @@ class CommandWatch:
         return records
 
     def check_markers(self, items: list[pytest.Item]) -> None:
-        """Validate the markers of plan checks.
+        """Validate the markers of plan checks. (A usage error would crash an xdist worker; there the test fails by `check_marker`.)
 
         Raises:
             pytest.UsageError: a marker is not valid, or the server runs outside.
         """
-        for item in items:
-            if item.get_closest_marker(FAIL_MARKER) or item.get_closest_marker(ALLOW_MARKER):
-                checks = checks_of(item, self._worker.options.fail_on)
-                if checks and self._worker.options.uri is not None:
-                    raise pytest.UsageError(f"{item.nodeid}: the marker {FAIL_MARKER} cannot be combined with secantus_uri")
+        if not hasattr(self._config, "workerinput"):
+            for item in items:
+                self._check_marker(item)
+
+    def check_marker(self, item: pytest.Item) -> None:
+        """Fail the setup of a test if one of its markers is not valid."""
+        try:
+            self._check_marker(item)
+        except pytest.UsageError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    def _check_marker(self, item: pytest.Item) -> None:
+        if item.get_closest_marker(FAIL_MARKER) or item.get_closest_marker(ALLOW_MARKER):
+            checks = checks_of(item, self._worker.options.fail_on)
+            if checks and self._worker.options.uri is not None:
+                raise pytest.UsageError(f"{item.nodeid}: the marker {FAIL_MARKER} cannot be combined with secantus_uri")
 
     def function_ended(self, item: pytest.Item) -> None:
         """Note the use of indexes at the end of a test's function, for the report: its data are still there."""

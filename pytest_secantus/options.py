@@ -207,7 +207,7 @@ def read_report(text: str | None, config: pytest.Config, uri: str | None) -> Pat
         raise pytest.UsageError("--secantus-report cannot be combined with secantus_uri")
     path = config.invocation_params.dir / text
     if path.suffix not in (".html", ".htm"):
-        raise pytest.UsageError(f"--secantus-report: {text!r} does not end with .html; write --secantus-report={REPORT}, with an equals sign")
+        raise pytest.UsageError(f"--secantus-report: {text!r} does not end with .html; write --secantus-report={REPORT}")
     if not hasattr(config, "workerinput"):
         for file in (path, path.with_suffix(".json")):
             check_writable(file)

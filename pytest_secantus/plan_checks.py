@@ -38,7 +38,8 @@ class Finding:
     def text(self) -> str:
         """Return the finding for a report."""
         first = self.records[0]
-        times = "" if len(self.records) == 1 else f", {len(self.records)} times"
+        count = sum(record.name != "getMore" for record in self.records)
+        times = f", {count} times" if count > 1 else ""
         lines = [f"{self.check}: {first.shape}", f"    on {first.namespace}{times}: {self.what}"]
         sources = dict.fromkeys(place for record in self.records for place in [place_of(record)] if place)
         lines += [f"    at {place}" for place in list(sources)[:SHOWN_SOURCES]]
@@ -67,7 +68,8 @@ def find_problems(records: list[CommandRecord], checks: Mapping[str, int]) -> li
 def _by_shape(records: list[CommandRecord]) -> Iterator[list[CommandRecord]]:
     groups: dict[tuple[str, str], list[CommandRecord]] = {}
     for record in records:
-        groups.setdefault((record.namespace, record.shape), []).append(record)
+        # A getMore belongs to the command that opened the cursor.
+        groups.setdefault((record.namespace, record.shape.removeprefix("getMore of ")), []).append(record)
     yield from groups.values()
 
 

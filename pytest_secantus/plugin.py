@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_secantus.command_watch import ALLOW_MARKER, FAIL_MARKER, watch_of
+from pytest_secantus.check_names import ALLOW_MARKER, FAIL_MARKER
+from pytest_secantus.command_watch import watch_of
 from pytest_secantus.errors import CannotStart
 from pytest_secantus.fixtures import (
     secantus_async_client,
@@ -127,8 +128,9 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(specname="pytest_runtest_setup", tryfirst=True)
 def pytest_runtest_setup_checked(item: pytest.Item) -> None:
-    """Fail a test whose server has died before any of its fixtures is set up."""
+    """Fail a test whose server has died, or whose markers are wrong, before any of its fixtures is set up."""
     guard_of(item.config).check_server()
+    watch_of(item.config).check_marker(item)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

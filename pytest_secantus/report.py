@@ -139,7 +139,14 @@ def add_usage(report: Report, usages: Iterable[IndexUsage]) -> None:
     """Add the use of indexes at the end of a test."""
     for usage in usages:
         key = f"{usage.namespace} {usage.name} {usage.key}"
-        row = report["indexes"].setdefault(key, IndexRow(**usage._asdict()))
+        new: IndexRow = {
+            "namespace": usage.namespace,
+            "name": usage.name,
+            "key": usage.key,
+            "uses": usage.uses,
+            "serves_otherwise": usage.serves_otherwise,
+        }
+        row = report["indexes"].setdefault(key, new)
         row["uses"] = max(row["uses"], usage.uses)
 
 
@@ -226,6 +233,7 @@ def summary_of(report: Report) -> dict[str, Any]:
     ms = sum(test["ms"] for test in tests) + report["other_ms"]
     shapes = sorted(report["shapes"].values(), key=lambda shape: -shape["ms"])
     unused = [row for row in report["indexes"].values() if not row["uses"] and not row["serves_otherwise"]]
+    scans = [shape for shape in shapes if any("COLLSCAN" in plan for plan in shape["plans"]) and shape["docs"] > shape["returned"]]
     return {
         "version": 1,
         "totals": {
@@ -237,7 +245,7 @@ def summary_of(report: Report) -> dict[str, Any]:
             "commands_outside_tests": report["other_commands"],
         },
         "shapes": shapes,
-        "scans": [shape for shape in shapes if any(plan.startswith("COLLSCAN") for plan in shape["plans"])],
+        "scans": sorted(scans, key=lambda shape: -shape["docs"]),
         "tests": sorted(tests, key=lambda test: (-test["commands"], test["id"])),
         "unused_indexes": sorted(unused, key=lambda row: (row["namespace"], row["name"])),
         "advice": sorted(report["advice"].values(), key=lambda one: (-one["docs"], -one["count"])),

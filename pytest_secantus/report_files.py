@@ -25,4 +25,4 @@ def write_report(summary: dict[str, Any], page: Path) -> None:
         OSError: a file cannot be written.
     """
     page.write_text(page_text(summary), encoding="utf-8")
-    page.with_suffix(".json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace")
+    page.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")

@@ -28,9 +28,9 @@ Place = tuple[CodeType, int]
 
 def is_own(filename: str) -> bool:
     """Return whether a file is the project's: no library, no part of the plugin, no text that was compiled."""
-    if filename.startswith("<") or filename.startswith(OURS):
+    if filename.startswith(("<", *OURS, *LIBRARIES)):
         return False
-    return not filename.startswith(LIBRARIES) and "site-packages" not in filename and "dist-packages" not in filename
+    return "site-packages" not in filename and "dist-packages" not in filename
 
 
 class Sources:

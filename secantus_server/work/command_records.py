@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: The entry keeps this many of a command's documents.
 KEPT_STATEMENTS = 20
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
+#: The shape of a getMore is this and the shape of the command that opened the cursor.
+CONTINUED = "getMore of "
 _NO_PLANS: tuple[Examined, tuple[Stage, ...]] = (NOTHING, ())
 _NO_STATEMENTS: tuple[list[Any], int] = ([], 0)
 
@@ -155,6 +157,9 @@ class CommandRecord:
     @cached_property
     def shape(self) -> str:
         """The command with `?` for its constants."""
+        opener = self._of.opener
+        if opener is not None:
+            return CONTINUED + command_shape(opener.name, opener.body, opener.statements)
         return command_shape(self.name, self._of.body, self._of.statements)
 
     @cached_property

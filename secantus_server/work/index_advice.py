@@ -95,8 +95,7 @@ def _queries(name: str, body: Mapping[str, Any], statements: Sequence[Any]) -> l
     if name == "distinct":
         query = _document(body.get("query"))
         return [(query, {})] if query else [({}, {str(body.get("key")): 1})]
-    query = body.get("filter") if name == "find" else body.get("query")
-    return [(_document(query), _document(body.get("sort")))]
+    return [(_document(body.get("filter" if name == "find" else "query")), _document(body.get("sort")))]
 
 
 def _leading(pipeline: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from pytest_secantus.command_watch import watch_of
 from pytest_secantus.guard import guard_of
 
 if TYPE_CHECKING:
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
     from pymongo.asynchronous.database import AsyncDatabase
     from pymongo.database import Database
 
+    from pytest_secantus.commands import Commands
     from secantus_server.server import SecantusDBServer
 
 __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_commands",
     "secantus_db",
     "secantus_server",
     "secantus_uri",
@@ -85,6 +88,12 @@ def _drop(client: MongoClient[dict[str, Any]], name: str) -> None:
     except ExecutionTimeout:
         client.admin.command({"killAllSessions": []})
         client.drop_database(name)
+
+
+@pytest.fixture
+def secantus_commands(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Commands:
+    """The commands that were run since the test began, by any client: a sequence with .expect(3), .expect(at_most=5, name="find")."""
+    return watch_of(request.config).commands()
 
 
 @pytest.fixture

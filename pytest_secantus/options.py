@@ -23,6 +23,7 @@ MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
 DEFAULT_PORT: Final = 27017
+REPORT: Final = "secantus-report.html"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (clients connect to it, nobody binds it)
 
 
@@ -47,6 +48,8 @@ class Options:
         check_logins: check the logins of redirected clients even while the server has no users.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
         forks: whether pytest-forked runs each test in a fork.
+        fail_on: the plan checks of every test, with their thresholds.
+        report: the HTML file of the report, or None for no report.
     """
 
     active: bool
@@ -62,6 +65,8 @@ class Options:
     check_logins: bool
     process: Process
     forks: bool
+    fail_on: dict[str, int]
+    report: Path | None
 
     def __init__(self, **fields: object) -> None:
         assert fields.keys() == Options.__annotations__.keys()
@@ -92,6 +97,13 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--secantus-uri", metavar="URI", help="use an external server instead of starting one (isolation namespace or none)")
     group.addoption("--secantus-process", metavar="WHEN", help="auto (default), yes or no: run the server in a child process")
+    group.addoption(
+        "--secantus-report",
+        metavar="FILE",
+        nargs="?",
+        const=REPORT,
+        help=f"report the commands of all tests: a summary, an HTML page (default {REPORT}) and a JSON file beside it",
+    )
     parser.addini("secantus_isolation", "as --secantus-isolation", default="")
     parser.addini("secantus_storage", "as --secantus-storage", default="")
     parser.addini("secantus_uri", "as --secantus-uri", default="")
@@ -101,6 +113,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
     parser.addini("secantus_keep_definitions", "keep the definitions of collections and indexes that tests create: yes, no", default="")
     parser.addini("secantus_check_logins", "check the logins of redirected clients even while there are no users: yes, no", default="")
+    parser.addini("secantus_fail_on", "plan checks for every test, such as: collscan n_plus_one=20", type="args", default=[])
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
 
@@ -132,6 +145,8 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
         forks=bool(getattr(given, "forked", False)),
+        fail_on=read_fail_on(config.getini("secantus_fail_on"), uri),
+        report=read_report(given.secantus_report, config, uri),
     )
 
 
@@ -167,6 +182,47 @@ def read_check_logins(text: str, uri: str | None) -> bool:
     if checks and uri:
         raise pytest.UsageError("secantus_check_logins cannot be combined with secantus_uri")
     return checks
+
+
+def read_fail_on(words: list[str], uri: str | None) -> dict[str, int]:
+    """Return the plan checks with their thresholds; import their module only if there are any."""
+    if not words:
+        return {}
+    if uri:
+        raise pytest.UsageError("secantus_fail_on cannot be combined with secantus_uri")
+    from pytest_secantus.check_names import parse_checks
+
+    return parse_checks(words, "secantus_fail_on")
+
+
+def read_report(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:
+    """Return the HTML file of the report. A relative path starts at the directory in which pytest was started.
+
+    Raises:
+        pytest.UsageError: the name has another ending, so that it may be a test's by mistake, or the file cannot be written.
+    """
+    if text is None:
+        return None
+    if uri:
+        raise pytest.UsageError("--secantus-report cannot be combined with secantus_uri")
+    path = config.invocation_params.dir / text
+    if path.suffix not in (".html", ".htm"):
+        raise pytest.UsageError(f"--secantus-report: {text!r} does not end with .html; write --secantus-report={REPORT}")
+    if not hasattr(config, "workerinput"):
+        for file in (path, path.with_suffix(".json")):
+            check_writable(file)
+    return path
+
+
+def check_writable(path: Path) -> None:
+    """Raise a usage error unless a file can be written."""
+    existed = path.exists()
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise pytest.UsageError(f"--secantus-report: {path} cannot be written: {error.strerror}") from error
+    if not existed:
+        path.unlink()
 
 
 def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[str, Any]:

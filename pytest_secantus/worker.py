@@ -6,7 +6,7 @@ The first user, a fixture or ``--secantus``, starts the server. Expensive import
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -49,6 +49,10 @@ class Worker:
         self.logins_elsewhere = 0
         #: The fixtures that are still set up although a server that died took their writes with it.
         self.bereft: set[Hashable] = set()
+        #: Called whenever a server has started.
+        self.when_started: list[Callable[[], None]] = []
+        #: Called before the server stops.
+        self.when_stopping: list[Callable[[], None]] = []
 
     @property
     def running(self) -> bool:
@@ -88,9 +92,14 @@ class Worker:
             self._server = server
             server.start()
             self._fill()
+            self._tell_started()
         except BaseException:
             self._cleanup.close()
             raise
+
+    def _tell_started(self) -> None:
+        for call in self.when_started:
+            call()
 
     def _fill(self) -> None:
         """Load the base seeds and attach the layers. (Seeds import the driver: see `imports`.)"""
@@ -124,6 +133,7 @@ class Worker:
             self.run_directory.clear_storage()
         server.start()
         self._fill()
+        self._tell_started()
 
     def start_for_suite(self) -> None:
         """Start for ``--secantus``: set the environment variables and redirect the clients of other servers."""
@@ -175,7 +185,10 @@ class Worker:
         if self._client is None:
             from pymongo import MongoClient
 
-            self._client = MongoClient(self.server.uri)
+            from pytest_secantus.driver import OWN_NAME
+
+            # The name keeps the plugin's commands out of the command log.
+            self._client = MongoClient(self.server.uri, appname=OWN_NAME)
             self._cleanup.callback(self._close_client)
         return self._client
 
@@ -240,6 +253,8 @@ class Worker:
 
     def _stop_server(self) -> None:
         """Stop the server, even if its start was interrupted."""
+        for call in self.when_stopping if self.death() is None else ():
+            call()
         self.layers.detach()
         server, self._server, self._seeds = self._server, None, None
         if server is not None:

@@ -24,6 +24,7 @@ from secantus_server.dispatch.operations import Operations
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
+from secantus_server.interceptors.command_log import CommandLog
 from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
@@ -41,6 +42,8 @@ from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
+from secantus_server.work.command_records import CommandRecord
+from secantus_server.work.index_usage import IndexUsage, index_usage
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
 from secantus_server.work.snapshot_reads import run_in_snapshot
@@ -103,6 +106,7 @@ class SecantusDBServer:
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
+        self._command_log: CommandLog | None = None
         self._stop_asked = Event()
         self._ended = False
         self._abandoned = False
@@ -185,6 +189,7 @@ class SecantusDBServer:
             StorageError: the store had already stopped, for instance because the disk is full, or cannot be closed cleanly.
                 Acknowledged writes are kept: the next start reads them from the log.
         """
+        self.stop_logging_commands()
         services, self._services = self._services, None
         if services is None:
             return
@@ -302,6 +307,43 @@ class SecantusDBServer:
             CommandError: 11000 if a document conflicts with one written meanwhile.
         """
         self._open_snapshots().put_back(aside)
+
+    def log_commands(self, ignored: str = "") -> None:
+        """Begin to keep the commands that clients send, unless the server already does; `logged_commands` returns them.
+
+        Arguments:
+            ignored: the application name, or comment, of commands that are not kept.
+        """
+        if self._command_log is None:
+            self._command_log = CommandLog(ignored)
+            self.services.interceptors.install(self._command_log)
+
+    def stop_logging_commands(self) -> None:
+        """Keep no further commands, and forget those that were kept."""
+        log, self._command_log = self._command_log, None
+        if log is not None and self._services is not None:
+            self._services.interceptors.remove(log)
+
+    def logged_commands(self, start: int = 0) -> list[CommandRecord]:
+        """Return the commands that have run since `log_commands`, from a position on; an empty list without a log."""
+        return [] if self._command_log is None else self._command_log.records(start)
+
+    def command_log_position(self) -> int:
+        """Return the position after the last command in the log."""
+        return 0 if self._command_log is None else self._command_log.position()
+
+    def commands_left_out(self) -> int:
+        """Return the number of commands that did not fit into the log."""
+        return 0 if self._command_log is None else self._command_log.left_out
+
+    def index_usage(self, namespaces: list[str]) -> list[IndexUsage]:
+        """Return how often the indexes of some collections were used, without those on `_id`. Collections that do not exist have none."""
+        return index_usage(self.services.catalog.view, namespaces)
+
+    def clear_command_log(self) -> None:
+        """Forget the commands so far; positions in the log stay valid."""
+        if self._command_log is not None:
+            self._command_log.clear()
 
     def checkpoint(self) -> AbstractContextManager[ServerSnapshot]:
         """Undo the writes of a block at its end."""

@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "auth": set(),
     "dispatch": {"wire", "auth", "sessions", "cursors", "oplog", "catalog", "mql", "storage", "settings"},
     "work": {"dispatch", "sessions", "wire", "cursors", "oplog", "pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
-    "interceptors": {"dispatch", "work"},
+    "interceptors": {"dispatch", "work", "query"},
     "commands": {
         *{"work", "dispatch", "wire", "auth", "sessions", "cursors", "oplog"},
         *{"pipeline", "query", "exec", "catalog", "index", "mql", "storage"},

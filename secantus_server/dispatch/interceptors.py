@@ -28,6 +28,7 @@ class Call(Protocol):
         injected: fields that a fail point adds to the reply.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        plans: notes the plans of its queries, for the command log; None if nothing notes them.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Call(Protocol):
     injected: dict[str, Any] | None
     seconds: float
     is_slow: bool | None
+    plans: Any
 
 
 class Interceptor:
@@ -89,6 +91,11 @@ class Interceptors:
     def install(self, *interceptors: Interceptor) -> None:
         """Append interceptors to those installed."""
         self._installed += interceptors
+        self.refresh()
+
+    def remove(self, interceptor: Interceptor) -> None:
+        """Remove one interceptor; commands that it has begun to act on may still call its `after`."""
+        self._installed = tuple(one for one in self._installed if one is not interceptor)
         self.refresh()
 
     def refresh(self) -> None:

@@ -48,6 +48,7 @@ class Request:
         wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
         snapshot: the held state that it reads then.
         injected: fields that a fail point adds to the reply.
+        plans: notes the plans of its queries (`query.plan_notes.PlanNotes`) for the command log; usually None.
         next_body: set by a command that sends further replies without further requests (exhaust).
     """
 
@@ -70,6 +71,7 @@ class Request:
     is_slow: bool | None = None
     wants_snapshot: bool = False
     snapshot: Any = None
+    plans: Any = None
     _now: Date | None = field(default=None, repr=False)
     _cluster_time: Timestamp | None = field(default=None, repr=False)
 
@@ -144,4 +146,5 @@ class Request:
             keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
             text_error=text_error,
             limits=memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
+            note_plan=None if self.plans is None else self.plans.add,
         )

@@ -86,6 +86,9 @@ class ChildServer:
     written_since = Verb()
     set_aside = Verb()
     put_back = Verb()
+    set_fault = Verb()
+    end_fault = Verb()
+    fault_count = Verb()
 
     @property
     def snapshots(self) -> tuple[Handle, ...]:

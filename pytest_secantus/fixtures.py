@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pymongo.asynchronous.database import AsyncDatabase
     from pymongo.database import Database
 
+    from pytest_secantus.faults import Faults
     from secantus_server.server import SecantusDBServer
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "secantus_async_db",
     "secantus_client",
     "secantus_db",
+    "secantus_faults",
     "secantus_server",
     "secantus_uri",
 ]
@@ -108,3 +110,20 @@ def secantus_async_db(
 ) -> AsyncDatabase[dict[str, Any]]:
     """The database of `secantus_db`, through pymongo's async API."""
     return secantus_async_client[secantus_db.name]
+
+
+@pytest.fixture
+def secantus_faults(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[Faults]:
+    """Inject faults into the server: .fail("insert", code=11600), .drop_connection(), .delay(), .write_concern_error(), .overload().
+
+    They end with the test, before its fixtures are torn down.
+    """
+    from pytest_secantus.faults import Faults
+
+    guard = guard_of(request.config)
+    if guard.worker.options.uri is not None:
+        raise pytest.UsageError("secantus_faults needs the server of the plugin: leave out secantus_uri, or use configureFailPoint")
+    faults = Faults(secantus_server)
+    guard.at_end_of_call(faults.end)
+    yield faults
+    faults.end()

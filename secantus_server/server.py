@@ -5,6 +5,7 @@ This is the composition root, the only module that may import every package.
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
 from contextlib import AbstractContextManager
@@ -19,11 +20,14 @@ from secantus_server.commands.all import load_commands
 from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
+from secantus_server.dispatch.fail_points import Mode
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
+from secantus_server.dispatch.registry import is_command
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
+from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
@@ -300,6 +304,32 @@ class SecantusDBServer:
             CommandError: 11000 if a document conflicts with one written meanwhile.
         """
         self._open_snapshots().put_back(aside)
+
+    def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
+        """Set the fail point failCommand under a label, beside others that are set.
+
+        Arguments:
+            label: distinguishes it from the others.
+            data: the fail point's data. ([Fail points in tests](docs/fail-points.md))
+            times: the number of commands that it acts on; None for all.
+            skip: the number of commands that pass first.
+
+        Raises:
+            CommandError: the data is invalid, or 59 CommandNotFound if it names an unknown command.
+        """
+        for name in [*data.get("failCommands", ()), *data.get("exceptCommands", ())]:
+            if not is_command(name):
+                raise CommandError(59, f"no such command: {name!r}")
+        mode = Mode(skip=skip, times=math.inf if times is None else times)
+        self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", mode, data)
+
+    def end_fault(self, label: str) -> None:
+        """End a fault that `set_fault` has set. Do nothing if it has ended."""
+        self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", None, {})
+
+    def fault_count(self, label: str) -> int:
+        """Return how often a fault has acted."""
+        return self.services.fail_points.count(f"{FAIL_COMMAND}/{label}")
 
     def checkpoint(self) -> AbstractContextManager[ServerSnapshot]:
         """Undo the writes of a block at its end."""

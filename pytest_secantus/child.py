@@ -89,6 +89,9 @@ class ChildServer:
     set_fault = Verb()
     end_fault = Verb()
     fault_count = Verb()
+    clock = Verb()
+    move_clock = Verb()
+    restore_clock = Verb()
 
     @property
     def snapshots(self) -> tuple[Handle, ...]:

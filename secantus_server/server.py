@@ -36,7 +36,7 @@ from secantus_server.interceptors.time_limits import TimeLimits
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
-from secantus_server.periodic import Periodic
+from secantus_server.periodic import Periodic, expire
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
 from secantus_server.settings import Settings, check_names
@@ -304,6 +304,40 @@ class SecantusDBServer:
             CommandError: 11000 if a document conflicts with one written meanwhile.
         """
         self._open_snapshots().put_back(aside)
+
+    def clock(self) -> tuple[int, bool]:
+        """Return the server's time in milliseconds since the Unix epoch, and whether it runs."""
+        clock = self.services.clock
+        return clock.now_ms(), not clock.is_stopped
+
+    def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
+        """Move the server's time, and expire what is due then before the return: transactions, cursors, sessions and documents.
+
+        The time of `$$NOW`, of dates, ObjectIds and timestamps in documents, of expiry, and the wall time of change streams follows. The
+        cluster time and time limits do not.
+
+        Arguments:
+            to_ms: the new time in milliseconds since the Unix epoch; the current one by default.
+            by_ms: is added to it.
+            runs: whether the time goes on from there; as before by default.
+
+        Returns:
+            the new time.
+        """
+        services = self.services
+        before_ms = services.clock.now_ms()
+        to_ms = (before_ms if to_ms is None else to_ms) + by_ms
+        services.sessions.follow_clock(min(to_ms - before_ms, 0))
+        services.clock.move_to(to_ms, not services.clock.is_stopped if runs is None else runs)
+        expire(services)
+        return to_ms
+
+    def restore_clock(self) -> None:
+        """Make the server's time that of the system again."""
+        services = self.services
+        if services.clock.is_moved:
+            services.sessions.follow_clock(services.clock.system_ms() - services.clock.now_ms())
+            services.clock.end_move()
 
     def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
         """Set the fail point failCommand under a label, beside others that are set.

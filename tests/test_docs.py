@@ -96,6 +96,15 @@ def test_the_examples_of_a_page_of_tests(tmp_path: Path, page: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_examples_of_the_clock(tmp_path: Path) -> None:
+    pytest.importorskip("time_machine")
+    first, second = examples("docs/clock.md")
+    (tmp_path / "test_clock.py").write_text(first, encoding="utf-8")
+    (tmp_path / "test_follow.py").write_text(second, encoding="utf-8")
+    done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "-o", "secantus_clock=follow")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_examples_of_how_to_extend(tmp_path: Path) -> None:
     blocks = examples("docs/extending.md")
     assert len(blocks) == 4

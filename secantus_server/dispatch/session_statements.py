@@ -175,7 +175,7 @@ def _start(request: Request) -> SessionTransaction:
         finally:
             before.lock.release()
     limit_s = parameter_value(services, "transactionLifetimeLimitSeconds")
-    transaction = SessionTransaction(session, number, services.clock.monotonic() + limit_s)
+    transaction = SessionTransaction(session, number, services.clock.elapsed() + limit_s)
     services.sessions.transactions.begin(transaction)
     return transaction
 

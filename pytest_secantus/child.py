@@ -92,6 +92,8 @@ class ChildServer:
     clock = Verb()
     move_clock = Verb()
     restore_clock = Verb()
+    dump = Verb()
+    differences = Verb()
 
     @property
     def snapshots(self) -> tuple[Handle, ...]:

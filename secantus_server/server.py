@@ -44,6 +44,7 @@ from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
+from secantus_server.work.dump import Difference, DumpedCollection, dump
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
 from secantus_server.work.snapshot_reads import run_in_snapshot
@@ -304,6 +305,14 @@ class SecantusDBServer:
             CommandError: 11000 if a document conflicts with one written meanwhile.
         """
         self._open_snapshots().put_back(aside)
+
+    def dump(self) -> list[DumpedCollection]:
+        """Return the collections and views of users with their definitions and documents, as committed now."""
+        return dump(self.services)
+
+    def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
+        """Return the collections and views that differ from a snapshot. Open transactions are aborted."""
+        return self._open_snapshots().differences(snapshot)
 
     def clock(self) -> tuple[int, bool]:
         """Return the server's time in milliseconds since the Unix epoch, and whether it runs."""

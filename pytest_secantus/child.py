@@ -93,6 +93,14 @@ class ChildServer:
     commands_left_out = Verb()
     clear_command_log = Verb()
     index_usage = Verb()
+    set_fault = Verb()
+    end_fault = Verb()
+    fault_count = Verb()
+    clock = Verb()
+    move_clock = Verb()
+    restore_clock = Verb()
+    dump = Verb()
+    differences = Verb()
 
     @property
     def snapshots(self) -> tuple[Handle, ...]:

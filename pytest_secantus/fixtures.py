@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     from pymongo.asynchronous.database import AsyncDatabase
     from pymongo.database import Database
 
+    from pytest_secantus.clock import ServerClock
     from pytest_secantus.commands import Commands
+    from pytest_secantus.faults import Faults
+    from pytest_secantus.worker import Worker
     from secantus_server.server import SecantusDBServer
 
 __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_clock",
     "secantus_commands",
     "secantus_db",
+    "secantus_faults",
     "secantus_server",
     "secantus_uri",
 ]
@@ -117,3 +122,44 @@ def secantus_async_db(
 ) -> AsyncDatabase[dict[str, Any]]:
     """The database of `secantus_db`, through pymongo's async API."""
     return secantus_async_client[secantus_db.name]
+
+
+@pytest.fixture
+def secantus_clock(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[ServerClock]:
+    """The server's time: .freeze(), .set(datetime), .tick(seconds or timedelta). It is that of the system again after the test."""
+    from pytest_secantus.clock import ServerClock
+
+    worker = need_own_server(request)
+    clock = ServerClock(secantus_server)
+    yield clock
+    if worker.death() is None:
+        clock.restore()
+        worker.follow_clock()
+
+
+@pytest.fixture
+def secantus_faults(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[Faults]:
+    """Inject faults into the server: .fail("insert", code=11600), .drop_connection(), .delay(), .write_concern_error(), .overload().
+
+    They end with the test, before its fixtures are torn down.
+    """
+    from pytest_secantus.faults import Faults
+
+    guard = guard_of(request.config)
+    need_own_server(request)
+    faults = Faults(secantus_server)
+    guard.at_end_of_call(faults.end)
+    yield faults
+    faults.end()
+
+
+def need_own_server(request: pytest.FixtureRequest) -> Worker:
+    """Return the worker.
+
+    Raises:
+        pytest.UsageError: the server is an external one, which the fixture cannot control.
+    """
+    worker = guard_of(request.config).worker
+    if worker.options.uri is not None:
+        raise pytest.UsageError(f"{request.fixturename} needs the server of the plugin: leave out secantus_uri")
+    return worker

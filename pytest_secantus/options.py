@@ -46,6 +46,7 @@ class Options:
         settings: the server's settings, by the names of `secantus_server.settings.Settings`.
         keep_definitions: keep the definitions of collections and indexes that tests create; they reappear, empty, at their next use.
         check_logins: check the logins of redirected clients even while the server has no users.
+        follows_clock: whether the server's clock follows time-machine and freezegun.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
         forks: whether pytest-forked runs each test in a fork.
         fail_on: the plan checks of every test, with their thresholds.
@@ -63,6 +64,7 @@ class Options:
     settings: dict[str, Any]
     keep_definitions: bool
     check_logins: bool
+    follows_clock: bool
     process: Process
     forks: bool
     fail_on: dict[str, int]
@@ -114,6 +116,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("secantus_keep_definitions", "keep the definitions of collections and indexes that tests create: yes, no", default="")
     parser.addini("secantus_check_logins", "check the logins of redirected clients even while there are no users: yes, no", default="")
     parser.addini("secantus_fail_on", "plan checks for every test, such as: collscan n_plus_one=20", type="args", default=[])
+    parser.addini("secantus_clock", "system (default), or follow: the server's clock follows time-machine and freezegun", default="")
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
 
@@ -143,6 +146,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         settings=read_settings(config.getini("secantus_settings"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
         check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
+        follows_clock=read_clock(config.getini("secantus_clock"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
         forks=bool(getattr(given, "forked", False)),
         fail_on=read_fail_on(config.getini("secantus_fail_on"), uri),
@@ -240,6 +244,15 @@ def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[s
     if not is_worker() and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
         settings.pop("port", None)
     return settings
+
+
+def read_clock(text: str, uri: str | None) -> bool:
+    """Return whether the server's clock follows the libraries that move the test's."""
+    if text not in {"", "system", "follow"}:
+        raise pytest.UsageError(f"secantus_clock is {text!r}; it must be system or follow")
+    if text == "follow" and uri:
+        raise pytest.UsageError("secantus_clock = follow cannot be combined with secantus_uri")
+    return text == "follow"
 
 
 def read_process(text: str) -> Process:

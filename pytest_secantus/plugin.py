@@ -15,8 +15,10 @@ from pytest_secantus.fixtures import (
     secantus_async_client,
     secantus_async_db,
     secantus_client,
+    secantus_clock,
     secantus_commands,
     secantus_db,
+    secantus_faults,
     secantus_server,
     secantus_uri,
 )
@@ -29,8 +31,10 @@ __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_clock",
     "secantus_commands",
     "secantus_db",
+    "secantus_faults",
     "secantus_server",
     "secantus_uri",
 ]
@@ -193,6 +197,11 @@ def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectRe
 
         if (text := hint(error, worker.target())) is not None:
             report.sections.append((TITLE, text))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Return the readable name of a fault."""
+    return str(val.id) if type(val).__module__ == "pytest_secantus.faults" and hasattr(val, "id") else None
 
 
 @pytest.hookimpl(trylast=True)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
     from pytest_secantus.child import ChildServer
+    from pytest_secantus.clock import TimedServer
     from pytest_secantus.external import ExternalServer
+    from pytest_secantus.follow import Follower
     from pytest_secantus.redirect import Redirect
     from pytest_secantus.seeds import Seeds
     from pytest_secantus.store import SnapshotStore
@@ -41,6 +43,7 @@ class Worker:
         self._client: MongoClient[dict[str, Any]] | None = None
         self._run_directory: RunDirectory | None = None
         self._seeds: Seeds | None = None
+        self._follower: Follower | None = None
         self._names = 0
         self._cleanup = ExitStack()
         self.for_suite = False
@@ -103,6 +106,7 @@ class Worker:
 
     def _fill(self) -> None:
         """Load the base seeds and attach the layers. (Seeds import the driver: see `imports`.)"""
+        self.follow_clock()
         if self.options.seed:
             self.seeds.load_base()
         if self.options.isolation == "restore":
@@ -110,6 +114,21 @@ class Worker:
             if self.options.keep_definitions:
                 store.keep_definitions()
             self.layers.attach(store)
+
+    def follow_clock(self) -> None:
+        """With ``secantus_clock = follow``, set the server's clock to the test's; from the first call on, it follows."""
+        if not self.options.follows_clock:
+            return
+        if self._follower is None:
+            from pytest_secantus.follow import Follower
+
+            self._follower = Follower(lambda: cast("TimedServer | None", self._server))
+            self._cleanup.enter_context(self._follower.following())
+            self._cleanup.callback(self._forget_follower)
+        self._follower.follow()
+
+    def _forget_follower(self) -> None:
+        self._follower = None
 
     @property
     def serves_forks(self) -> bool:

@@ -5,6 +5,7 @@ This is the composition root, the only module that may import every package.
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
 from contextlib import AbstractContextManager
@@ -19,12 +20,15 @@ from secantus_server.commands.all import load_commands
 from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
+from secantus_server.dispatch.fail_points import Mode
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
+from secantus_server.dispatch.registry import is_command
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.command_log import CommandLog
+from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
@@ -33,7 +37,7 @@ from secantus_server.interceptors.time_limits import TimeLimits
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
-from secantus_server.periodic import Periodic
+from secantus_server.periodic import Periodic, expire
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
 from secantus_server.settings import Settings, check_names
@@ -43,6 +47,7 @@ from secantus_server.system.conditions import Event
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
 from secantus_server.work.command_records import CommandRecord
+from secantus_server.work.dump import Difference, DumpedCollection, dump
 from secantus_server.work.index_usage import IndexUsage, index_usage
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
@@ -344,6 +349,74 @@ class SecantusDBServer:
         """Forget the commands so far; positions in the log stay valid."""
         if self._command_log is not None:
             self._command_log.clear()
+
+    def dump(self) -> list[DumpedCollection]:
+        """Return the collections and views of users with their definitions and documents, as committed now."""
+        return dump(self.services)
+
+    def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
+        """Return the collections and views that differ from a snapshot. Open transactions are aborted."""
+        return self._open_snapshots().differences(snapshot)
+
+    def clock(self) -> tuple[int, bool]:
+        """Return the server's time in milliseconds since the Unix epoch, and whether it runs."""
+        clock = self.services.clock
+        return clock.now_ms(), not clock.is_stopped
+
+    def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
+        """Move the server's time, and expire what is due then before the return: transactions, cursors, sessions and documents.
+
+        The time of `$$NOW`, of dates, ObjectIds and timestamps in documents, of expiry, and the wall time of change streams follows. The
+        cluster time and time limits do not.
+
+        Arguments:
+            to_ms: the new time in milliseconds since the Unix epoch; the current one by default.
+            by_ms: is added to it.
+            runs: whether the time goes on from there; as before by default.
+
+        Returns:
+            the new time.
+        """
+        services = self.services
+        before_ms = services.clock.now_ms()
+        to_ms = (before_ms if to_ms is None else to_ms) + by_ms
+        services.sessions.follow_clock(min(to_ms - before_ms, 0))
+        services.clock.move_to(to_ms, not services.clock.is_stopped if runs is None else runs)
+        expire(services)
+        return to_ms
+
+    def restore_clock(self) -> None:
+        """Make the server's time that of the system again."""
+        services = self.services
+        if services.clock.is_moved:
+            services.sessions.follow_clock(services.clock.system_ms() - services.clock.now_ms())
+            services.clock.end_move()
+
+    def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
+        """Set the fail point failCommand under a label, beside others that are set.
+
+        Arguments:
+            label: distinguishes it from the others.
+            data: the fail point's data. ([Fail points in tests](docs/fail-points.md))
+            times: the number of commands that it acts on; None for all.
+            skip: the number of commands that pass first.
+
+        Raises:
+            CommandError: the data is invalid, or 59 CommandNotFound if it names an unknown command.
+        """
+        for name in [*data.get("failCommands", ()), *data.get("exceptCommands", ())]:
+            if not is_command(name):
+                raise CommandError(59, f"no such command: {name!r}")
+        mode = Mode(skip=skip, times=math.inf if times is None else times)
+        self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", mode, data)
+
+    def end_fault(self, label: str) -> None:
+        """End a fault that `set_fault` has set. Do nothing if it has ended."""
+        self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", None, {})
+
+    def fault_count(self, label: str) -> int:
+        """Return how often a fault has acted."""
+        return self.services.fail_points.count(f"{FAIL_COMMAND}/{label}")
 
     def checkpoint(self) -> AbstractContextManager[ServerSnapshot]:
         """Undo the writes of a block at its end."""

@@ -12,6 +12,7 @@ from secantus_server.dispatch.parameters import apply_verbosity
 from secantus_server.dispatch.services import Services
 from secantus_server.sessions.retry_rows import rewrite
 from secantus_server.storage import Snapshot
+from secantus_server.work.dump import Difference, differences
 from secantus_server.work.set_aside import NamespaceChange, build_again, put_back, set_aside
 
 
@@ -146,6 +147,11 @@ class Snapshots:
             or not services.topology.is_primary
             or services.engine.written_since(snapshot.storage)
         )
+
+    def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
+        """Return the collections that differ from a snapshot. Open transactions are aborted."""
+        with self._alone():
+            return differences(self._services, snapshot.storage)
 
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
         """Undo the writes since a snapshot and end it and all later ones; cursors stay open, and transactions are aborted."""

@@ -134,8 +134,8 @@ class Request:
             text_error: see `ParseContext`.
         """
         services = self.services
-        if self._cluster_time is None and services.settings.replica_set:
-            self._cluster_time = services.oplog.newest
+        if self._cluster_time is None:
+            self._cluster_time = services.document_time()
         return ParseContext(
             self.now,
             self._cluster_time,

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from secantus_server.bson.values import Date
+from bson.timestamp import Timestamp
+
+from secantus_server.bson.values import Date, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.dispatch.connections import Connections
 from secantus_server.dispatch.fail_points import FailPoints
@@ -90,7 +92,16 @@ class Services:
 
     def started_at(self) -> Date:
         """Return the date on which the server started."""
-        return Date(self.clock.now_ms() - int((self.clock.monotonic() - self.started) * 1000))
+        return Date(self.clock.system_ms() - int((self.clock.monotonic() - self.started) * 1000))
+
+    def document_time(self) -> Timestamp | None:
+        """Return the current timestamp for documents and `$$CLUSTER_TIME`; None without a replica set.
+
+        It is the operation time, unless a test has moved the clock: the operation time does not follow, because it must not go back.
+        """
+        if not self.settings.replica_set:
+            return None
+        return Timestamp(timestamp_seconds(self.clock.now_ms()), 1) if self.clock.is_moved else self.oplog.newest
 
     def end_expired_sessions(self) -> None:
         """Forget the sessions that were idle for too long, and close their cursors."""

@@ -129,7 +129,7 @@ class Oplog:
         with self._engine.transaction() as unit:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
             remembered = unit.get(META, NEWEST)
-        newest = (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
+        newest = (timestamp_seconds(self._clock.system_ms()), 1) if entry is None else _last_of(*entry)
         return newest if remembered is None else max(newest, struct.unpack(">II", remembered))
 
     def is_undone(self, stamp: int) -> bool:
@@ -214,7 +214,7 @@ class Oplog:
             return self.newest
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._next(now_ms)
+            seconds, increment = self._next()
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
@@ -253,15 +253,16 @@ class Oplog:
         fields = origin.fields()
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._next(now_ms)
+            seconds, increment = self._next()
             append_transaction(unit, fields, parts, seconds << 32 | increment, now_ms)
             unit.commit()
             self.signal.publish(entries, writes)
             self._untrimmed_bytes += sum(map(len, parts))
             self._publish_time(seconds, increment + len(parts) - 1)
 
-    def _next(self, now_ms: int) -> tuple[int, int]:
-        """Return the seconds and the increment of the next timestamp. Call it with the lock held."""
+    def _next(self) -> tuple[int, int]:
+        """Return the seconds and the increment of the next timestamp, which a test cannot move. Call it with the lock held."""
+        now_ms = self._clock.system_ms()
         if now_ms // 1000 > self.seconds and self.seconds < MAX_SECONDS:
             return timestamp_seconds(now_ms), 1
         return self.seconds, self._increment + 1
@@ -362,7 +363,7 @@ class Oplog:
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
         """Return the key of the newest row to remove; the newest row of all is always kept."""
         max_bytes, max_rows, min_hours = self.retention
-        oldest_kept_s = self._clock.now_ms() // 1000 - min_hours * SECONDS_PER_HOUR
+        oldest_kept_s = self._clock.system_ms() // 1000 - min_hours * SECONDS_PER_HOUR
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)

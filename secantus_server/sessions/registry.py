@@ -75,6 +75,13 @@ class SessionRegistry:
         # A session may have been ended by another connection between its use by a command and the start of the command's write.
         self.end(self.retries.newest().keys() - self._last_used_ms.keys())
 
+    def follow_clock(self, by_ms: int) -> None:
+        """Move the times of the last uses with a clock that a test has set, so that no session expires by that."""
+        used = self._last_used_ms
+        for session, at in used.copy().items():
+            if session in used:
+                used[session] = at + by_ms
+
     def known(self) -> frozenset[bytes]:
         """Return the known sessions."""
         return frozenset(self._last_used_ms.copy())

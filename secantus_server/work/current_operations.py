@@ -112,7 +112,7 @@ def _idle_cursor(services: Services, cursor: Cursor) -> dict[str, Any]:
     if origin is not None:
         details["createdDate"] = Date(now_ms - int((now - origin.started) * 1000))
     details |= {
-        "lastAccessDate": Date(now_ms - int((now - cursor.last_used) * 1000)),
+        "lastAccessDate": Date(now_ms - int((services.clock.elapsed() - cursor.last_used) * 1000)),
         "nDocsReturned": Int64(cursor.given),
         "nBatchesReturned": Int64(cursor.batches),
         "noCursorTimeout": cursor.no_timeout,

@@ -72,7 +72,7 @@ def transaction_details(services: Services, transaction: SessionTransaction) -> 
         "timeOpenMicros": Int64(int(open_s * 1e6)),
         "timeActiveMicros": Int64(int(active_s * 1e6)),
         "timeInactiveMicros": Int64(max(int((open_s - active_s) * 1e6), 0)),
-        "expiryTime": time_text(now_ms + int((transaction.deadline - now) * 1000)),
+        "expiryTime": time_text(now_ms + int((transaction.deadline - services.clock.elapsed()) * 1000)),
     }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
@@ -35,7 +36,7 @@ from secantus_server.oplog.retention import retention_of
 from secantus_server.periodic import Periodic
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
-from secantus_server.settings import Settings, check_names
+from secantus_server.settings import Settings, check_names, tls_settings
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
@@ -79,6 +80,7 @@ class SecantusDBServer:
         port: the TCP port; 0 selects a free one, available as `port`.
         storage_path: a directory, created if missing, or ":memory:".
         clock: the source of time and randomness; a test may pass one that stands still.
+        tls: the `tls_*` settings without this prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
         **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default.
 
     Raises:
@@ -92,11 +94,13 @@ class SecantusDBServer:
         storage_path: str = "./secantus-data",
         *,
         clock: Clock | None = None,
+        tls: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         check_names(settings, "SecantusDBServer")
         settings.setdefault("enable_test_commands", True)
-        self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings)
+        settings = {**settings, **tls_settings(tls)}
+        self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
         self._clock = clock or Clock()
         self._services: Services | None = None
         self._snapshots: Snapshots | None = None
@@ -126,7 +130,7 @@ class SecantusDBServer:
             self._listener = Listener(self._services)
             self._snapshots = Snapshots(self._services)
             self._services.topology.address = self._listener.address
-            self._periodic = Periodic(self._services, self._listener.end_abandoned)
+            self._periodic = Periodic(self._services, self._listener.check_clients)
         except BaseException:
             self._services = None
             engine.close()
@@ -175,6 +179,17 @@ class SecantusDBServer:
     def request_stop(self) -> None:
         """Let `wait` return. This only sets an event, so that commands and signal handlers may call it."""
         self._stop_asked.set()
+
+    def reload_certificates(self, reason: str = "reload_certificates") -> None:
+        """Read the files of the `tls_*` settings again, for new connections. Open ones stay as they are.
+
+        Arguments:
+            reason: what asked for it, for the log.
+
+        Raises:
+            CommandError: 140 if a file cannot be used, and the old certificates stay in use; or if the server does not use TLS.
+        """
+        self.services.reload_certificates(reason)
 
     def stop(self) -> None:
         """Close every connection, wake all waiting threads, and close the store. A second call does nothing.
@@ -248,7 +263,8 @@ class SecantusDBServer:
     @property
     def uri(self) -> str:
         """The connection string for MongoClient."""
-        return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true"
+        tls = "&tls=true" if self.settings.requires_tls else ""
+        return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true{tls}"
 
     def _open_snapshots(self) -> Snapshots:
         if self._services is None or self._snapshots is None:

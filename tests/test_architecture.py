@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "snapshots": {"dispatch", "work", "sessions", "storage"},
     "periodic": {"dispatch", "work", "sessions", "storage"},
-    "net": {"wire", "dispatch", "storage"},
+    "net": {"wire", "dispatch", "storage", "settings"},
 }
 # The composition root and the programs that start it may import everything.
 ROOTS = {"__init__", "__main__", "server", "cli"}

@@ -25,6 +25,9 @@ class ClientInfo:
         bytes_in, bytes_out, requests: its traffic; only its own thread writes them.
         usage: counts and times of the commands it ran.
         conversation: the SASL conversation in progress, or None.
+        opened: when it connected, on the monotonic clock.
+        tls_version: the version of TLS, such as "TLSv1.3"; None without TLS.
+        tls_subject: the subject of its certificate, which is the name of the user that the certificate identifies; None without one.
         users: the authenticated user's name and database; empty before authentication.
     """
 
@@ -38,6 +41,9 @@ class ClientInfo:
     requests: int = 0
     usage: Usage = field(default_factory=Usage)
     conversation: object = None
+    opened: float = 0.0
+    tls_version: str | None = None
+    tls_subject: str | None = None
     users: list[tuple[str, str]] = field(default_factory=list)
 
     @property

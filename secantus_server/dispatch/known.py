@@ -16,7 +16,7 @@ NOT_YET: frozenset[str] = frozenset(
     httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex
     releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetSyncFrom
-    replSetTest replSetUpdatePosition rotateCertificates setDefaultRWConcern
+    replSetTest replSetUpdatePosition setDefaultRWConcern
     setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2
     whatsmysni

@@ -13,6 +13,7 @@ from secantus_server.dispatch.fail_points import FailPoints
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.observer import Observer
 from secantus_server.dispatch.operations import Operations
+from secantus_server.errors import CommandError
 from secantus_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,15 @@ if TYPE_CHECKING:
     from secantus_server.storage import Engine, StorageError
 
     Run = Callable[[Command, Request, dict[str, Any]], Reply]
+
+
+def no_certificates(_reason: str) -> None:
+    """Refuse to reload the certificates of a server that has none.
+
+    Raises:
+        CommandError: 140 InvalidSSLConfiguration.
+    """
+    raise CommandError(140, "The server has no certificates: it was started without tls_cert_file.")
 
 
 @dataclass
@@ -52,6 +62,7 @@ class Services:
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
         started: the start time on the monotonic clock.
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
+        reload_certificates: reads the certificates for TLS again, and logs that with a reason; the listener sets it.
         failure: the fatal error of the store, or None.
     """
 
@@ -80,6 +91,7 @@ class Services:
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     started: float = field(init=False)
     connection_limit: int = 0
+    reload_certificates: Callable[[str], None] = no_certificates
     failure: StorageError | None = None
 
     def __post_init__(self) -> None:

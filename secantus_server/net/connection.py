@@ -15,7 +15,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CloseConnection, CommandError
 from secantus_server.net.transport import Transport
 from secantus_server.storage.errors import StorageError
-from secantus_server.wire.header import HEADER_SIZE, Header, ProtocolError, parse_header
+from secantus_server.wire.header import HEADER_SIZE, Header, OtherProtocol, ProtocolError, parse_header
 from secantus_server.wire.message import Message
 from secantus_server.wire.messages import build_reply, parse_message
 
@@ -41,6 +41,8 @@ class Connection:
         try:
             while (received := self._receive()) is not None:
                 self._answer(*received)
+        except OtherProtocol as error:
+            self._services.log.warning(f"connection {self.client.connection_id}: closed: {error}")
         except ProtocolError as error:
             self._services.log.info(f"connection {self.client.connection_id}: closed: {error}")
         except (OSError, EOFError, CloseConnection) as error:

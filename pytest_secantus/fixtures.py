@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pymongo.asynchronous.database import AsyncDatabase
     from pymongo.database import Database
 
+    from pytest_secantus.certificates import Certificates
     from secantus_server.server import SecantusDBServer
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "secantus_client",
     "secantus_db",
     "secantus_server",
+    "secantus_tls",
     "secantus_uri",
 ]
 
@@ -40,9 +42,18 @@ def secantus_server(pytestconfig: pytest.Config) -> Iterator[SecantusDBServer]:
 
 
 @pytest.fixture(scope="session")
-def secantus_uri(secantus_server: SecantusDBServer) -> str:
+def secantus_uri(pytestconfig: pytest.Config, secantus_server: SecantusDBServer) -> str:
     """The connection string of `secantus_server`, for an application that creates its own clients."""
-    return secantus_server.uri
+    return guard_of(pytestconfig).worker.uri
+
+
+@pytest.fixture(scope="session")
+def secantus_tls(pytestconfig: pytest.Config, secantus_server: SecantusDBServer) -> Certificates:
+    """The certificates of a run with secantus_tls: .ca_file, and .client(name) with .file and .subject."""
+    tls = guard_of(pytestconfig).worker.tls
+    if tls is None:
+        raise pytest.UsageError("secantus_tls: there are no certificates; set secantus_tls = yes (or mutual) in the ini file")
+    return tls
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from pytest_secantus.fixtures import (
     secantus_client,
     secantus_db,
     secantus_server,
+    secantus_tls,
     secantus_uri,
 )
 from pytest_secantus.guard import SEED_MARKER, guard_of
@@ -28,6 +29,7 @@ __all__ = [
     "secantus_client",
     "secantus_db",
     "secantus_server",
+    "secantus_tls",
     "secantus_uri",
 ]
 

@@ -18,6 +18,7 @@ from pytest_secantus.options import MEMORY, Options
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
+    from pytest_secantus.certificates import Certificates
     from pytest_secantus.child import ChildServer
     from pytest_secantus.external import ExternalServer
     from pytest_secantus.redirect import Redirect
@@ -41,6 +42,7 @@ class Worker:
         self._client: MongoClient[dict[str, Any]] | None = None
         self._run_directory: RunDirectory | None = None
         self._seeds: Seeds | None = None
+        self._tls: Certificates | None = None
         self._names = 0
         self._cleanup = ExitStack()
         self.for_suite = False
@@ -60,6 +62,17 @@ class Worker:
         """The running server."""
         assert self._server is not None
         return self._server
+
+    @property
+    def uri(self) -> str:
+        """The connection string of the running server, with the options that clients need."""
+        uri = self.server.uri
+        return uri if self._tls is None else self._tls.add_to(uri)
+
+    @property
+    def tls(self) -> Certificates | None:
+        """The certificates of the running server, or None if its clients do not use TLS."""
+        return self._tls
 
     def start(self) -> None:
         """Start the server unless it runs, and load the base seeds.
@@ -132,7 +145,7 @@ class Worker:
 
         self.for_suite = True
         self.start()
-        self._cleanup.enter_context(variables_set(self.options.env, self.server.uri))
+        self._cleanup.enter_context(variables_set(self.options.env, self.uri))
         if self.options.redirect:
             self._cleanup.enter_context(when_imported("pymongo", self._redirect_clients))
 
@@ -142,11 +155,14 @@ class Worker:
         from pytest_secantus.redirect import Redirect, clients_redirected
 
         options = self.options
-        self.redirect = Redirect(options.redirect, self.target(), in_place=options.uri is None, checks_logins=options.check_logins)
+        tls = None if self._tls is None else self._tls.options()
+        self.redirect = Redirect(
+            options.redirect, self.target(), in_place=options.uri is None, checks_logins=options.check_logins, tls=tls
+        )
         try:
             self._cleanup.enter_context(clients_redirected(self.redirect))
         except UnknownDriver:
-            self.redirect = Redirect(self.options.redirect, self.target(), in_place=False)
+            self.redirect = Redirect(options.redirect, self.target(), in_place=False, tls=tls)
             self._cleanup.enter_context(clients_redirected(self.redirect))
 
     def stop(self) -> None:
@@ -175,7 +191,7 @@ class Worker:
         if self._client is None:
             from pymongo import MongoClient
 
-            self._client = MongoClient(self.server.uri)
+            self._client = MongoClient(self.uri)
             self._cleanup.callback(self._close_client)
         return self._client
 
@@ -230,6 +246,11 @@ class Worker:
         in_memory = self.options.storage == MEMORY
         storage = MEMORY if in_memory else str(self.run_directory.storage())
         settings = {"host": "127.0.0.1", "storage_path": storage, **settings_of_worker(self.options.settings, in_memory)}
+        if self.options.tls != "no":
+            from pytest_secantus.certificates import Certificates
+
+            self._tls = Certificates(self.run_directory.certificates(), mutual=self.options.tls == "mutual")
+            settings.update(self._tls.settings())
         if wants_process(self.options):
             from pytest_secantus.child import ChildServer
 
@@ -241,7 +262,7 @@ class Worker:
     def _stop_server(self) -> None:
         """Stop the server, even if its start was interrupted."""
         self.layers.detach()
-        server, self._server, self._seeds = self._server, None, None
+        server, self._server, self._seeds, self._tls = self._server, None, None, None
         if server is not None:
             server.stop()
 

@@ -41,6 +41,7 @@ class Settings:
         oplog_size_mb: the size from which on the oldest oplog entries are removed; 0 means 64 MB, or in memory 8 MB, and 40 MB from the
             first change stream on.
         oplog_min_retention_hours: hours for which oplog entries are kept in any case.
+        require_auth: whether clients must authenticate, and may do only what their roles allow.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +58,7 @@ class Settings:
     max_connections: int = 0
     oplog_size_mb: int = 0
     oplog_min_retention_hours: int = 0
+    require_auth: bool = False
 
     def __post_init__(self) -> None:
         if type(self.log_level) is str:
@@ -68,6 +70,9 @@ class Settings:
         """Whether the data ends with the process."""
         return self.storage_path == ":memory:"
 
+
+# Keys of the config file that are not the names of settings.
+_KEYS = {"auth": "require_auth"}
 
 _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
 
@@ -114,7 +119,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        values = tomllib.loads(text)
+        values = {_KEYS.get(key, key): value for key, value in tomllib.loads(text).items()}
     except OSError as error:
         raise SettingsError(f"cannot read the config file {path}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -160,6 +160,8 @@ class Listener:
         """
         client = ClientInfo(next(self._ids), (address[0], address[1]))
         try:
+            if self._services.access is not None:
+                client.server_address = sock.getsockname()[0]
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
             sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
             self._register(PlainTransport(sock, self._turn), client)

@@ -34,8 +34,6 @@ _USER_ADMIN = tuple(
 _ENABLE_SHARDING = tuple(
     "analyzeShardKey enableSharding moveCollection refineCollectionShardKey reshardCollection unshardCollection".split()
 )
-    "analyzeShardKey enableSharding moveCollection refineCollectionShardKey reshardCollection unshardCollection".split()
-)
 _RESTORED = tuple("bypassDocumentValidation collMod createCollection createIndex dropCollection insert updateSearchIndex".split())
 _USERS_ADMIN = tuple(
     "collStats createIndex createSearchIndexes dbHash dbStats dropIndex dropSearchIndex find killCursors planCacheRead".split()

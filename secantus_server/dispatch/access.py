@@ -18,6 +18,16 @@ HIDDEN = "xxx"
 class Access(Protocol):
     """Access control."""
 
+    def admit(self, name: str, client: ClientInfo) -> None:
+        """Check that a client has authenticated.
+
+        Arguments:
+            name: the command that it wants to run.
+
+        Raises:
+            CommandError: 13 Unauthorized.
+        """
+
     def grants_of(self, client: ClientInfo) -> Grants | None:
         """Return what a client may do now; None before authentication.
 

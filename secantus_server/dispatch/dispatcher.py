@@ -40,11 +40,6 @@ _LSID_FIELDS = frozenset(["id", "uid", "txnNumber", "txnUUID"])
 def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[Request, Reply]:
     """Run the command of a message.
 
-    Arguments:
-        message: the client's message.
-        services: the server's services.
-        client: the connection that sent it.
-
     Raises:
         CommandError: the command's error, which becomes the reply.
     """
@@ -53,7 +48,10 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     if type(db) is not str:
         raise CommandError(40571, "OP_MSG requests require a $db argument") if db is None else wrong_type("$db", db, "string")
     command = command_to_run(name)
-    operation = _begin(command, name, db, message, services, client)
+    if services.access is not None and command.privileges.requires_auth:
+        services.access.admit(name, client)
+    shown = without_secrets(message.body, command.secrets) if command.secrets else message.body
+    operation = services.operations.begin(client.connection_id, db, shown, client.users)
     request = Request(name, db, message, services, client, operation)
     outcome: Outcome | None = None
     try:
@@ -76,18 +74,6 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
         services.operations.end(operation)
         _account(command, request, outcome)
     return request, finish_reply(reply, services)
-
-
-def _begin(command: Command, name: str, db: str, message: Message, services: Services, client: ClientInfo) -> Operation:
-    """Register a running command.
-
-    Raises:
-        CommandError: 13 Unauthorized if the client must authenticate first.
-    """
-    if services.access is not None and command.privileges.requires_auth and services.access.grants_of(client) is None:
-        raise CommandError(UNAUTHORIZED, f"Command {name} requires authentication")
-    shown = without_secrets(message.body, command.secrets) if command.secrets else message.body
-    return services.operations.begin(client.connection_id, db, shown, client.users)
 
 
 def _account(command: Command, request: Request, outcome: Outcome | None) -> None:

@@ -11,6 +11,7 @@ from secantus_server.auth.privileges import Grants
 from secantus_server.auth.restrictions import are_met, is_loopback
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.services import Services
+from secantus_server.errors import UNAUTHORIZED, CommandError
 from secantus_server.sessions.registry import user_digest
 from secantus_server.system._threads import Lock
 from secantus_server.work.authorization import ROLES, USERS, find_user, has_documents, read_documents
@@ -42,6 +43,11 @@ class AccessControl:
         self._users = services.writes.watch("admin", USERS)
         self._roles = services.writes.watch("admin", ROLES)
         self.generation = 0
+
+    def admit(self, name: str, client: ClientInfo) -> None:
+        """See `Access.admit`."""
+        if self.grants_of(client) is None:
+            raise CommandError(UNAUTHORIZED, f"Command {name} requires authentication")
 
     def grants_of(self, client: ClientInfo) -> Grants | None:
         """See `Access.grants_of`."""

@@ -66,9 +66,21 @@ def build_parser() -> argparse.ArgumentParser:
     add("--max-connections", "the maximum number of connections; 0 means as many as ulimit -n allows", type=int, metavar="N")
     add("--oplog-size-mb", "the size from which on the oldest oplog entries are removed; 0 lets the server choose", type=int, metavar="MB")
     add("--oplog-min-retention-hours", "hours for which oplog entries are kept in any case", type=int, metavar="H")
+    _add_auth(parser)
     _add_tls(add)
     parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
     return parser
+
+
+def _add_auth(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of `require_auth`, which also has a form to turn it off."""
+    parser.add_argument(
+        "--auth",
+        "--require-auth",
+        action=argparse.BooleanOptionalAction,
+        dest="require_auth",
+        help="require clients to authenticate, and restrict them to what their roles allow (default: no)",
+    )
 
 
 def _add_tls(add: Callable[..., None]) -> None:

@@ -25,6 +25,7 @@ from secantus_server.dispatch.operations import Operations
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
+from secantus_server.interceptors.access_control import AccessCheck
 from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
@@ -40,6 +41,7 @@ from secantus_server.settings import Settings, check_names, tls_settings
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
+from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
@@ -169,6 +171,9 @@ class SecantusDBServer:
         services.history = SnapshotHistory(services)
         engine.call_when_crowded(partial(_free_memory, services))
         services.open_transaction = partial(SessionWork, services)
+        if settings.require_auth:
+            services.access = AccessControl(services)
+            interceptors.install(AccessCheck(services.access))
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services
 

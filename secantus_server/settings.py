@@ -45,6 +45,7 @@ class Settings:
         oplog_size_mb: the size from which on the oldest oplog entries are removed; 0 means 64 MB, or in memory 8 MB, and 40 MB from the
             first change stream on.
         oplog_min_retention_hours: hours for which oplog entries are kept in any case.
+        require_auth: whether clients must authenticate, and may do only what their roles allow.
         tls_mode: which connections are encrypted: one of `TLS_MODES`; empty means requireTLS with a certificate, disabled without one.
         tls_cert_file: the server's certificate, followed by the intermediate ones, in PEM form.
         tls_key_file: its private key; empty if it is in `tls_cert_file`.
@@ -68,6 +69,7 @@ class Settings:
     max_connections: int = 0
     oplog_size_mb: int = 0
     oplog_min_retention_hours: int = 0
+    require_auth: bool = False
     tls_mode: str = ""
     tls_cert_file: str = ""
     tls_key_file: str = ""
@@ -111,6 +113,9 @@ class Settings:
             raise SettingsError("tls_require_client_cert needs tls_ca_file, the authorities whose certificates are accepted.")
         return self
 
+
+# Keys of the config file that are not the names of settings.
+_KEYS = {"auth": "require_auth"}
 
 _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
 
@@ -181,7 +186,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        values = tomllib.loads(text)
+        values = {_KEYS.get(key, key): value for key, value in tomllib.loads(text).items()}
     except OSError as error:
         raise SettingsError(f"cannot read the config file {path}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {"query", "exec", "mql"},
     "auth": set(),
     "dispatch": {"wire", "auth", "sessions", "cursors", "oplog", "catalog", "mql", "storage", "settings"},
-    "work": {"dispatch", "sessions", "wire", "cursors", "oplog", "pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
+    "work": {"dispatch", "auth", "sessions", "wire", "cursors", "oplog", "pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
     "interceptors": {"dispatch", "work"},
     "commands": {
         *{"work", "dispatch", "wire", "auth", "sessions", "cursors", "oplog"},

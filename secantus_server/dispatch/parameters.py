@@ -66,6 +66,10 @@ def _sync_delay(name: str, value: Any) -> float:
     return seconds
 
 
+#: The parameters of the iteration counts of new credentials.
+ITERATION_PARAMETERS = {"SCRAM-SHA-1": "scramIterationCount", "SCRAM-SHA-256": "scramSHA256IterationCount"}
+MIN_ITERATIONS = 5000
+
 PARAMETERS: dict[str, Parameter] = {
     "KeysRotationIntervalSec": Parameter(_constant(7776000)),
     "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
@@ -94,6 +98,10 @@ PARAMETERS: dict[str, Parameter] = {
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
     "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),
     "writePeriodicNoops": Parameter(lambda settings: not settings.in_memory, _boolean, settable=True),
+    **{
+        name: Parameter(_constant(MECHANISMS[mechanism].iterations), a.integer(MIN_ITERATIONS), settable=True)
+        for mechanism, name in ITERATION_PARAMETERS.items()
+    },
     memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
     **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from secantus_server.auth.throttle import Throttle
 from secantus_server.bson.values import Date
 from secantus_server.clock import Clock
+from secantus_server.dispatch.access import Access
 from secantus_server.dispatch.connections import Connections
 from secantus_server.dispatch.fail_points import FailPoints
 from secantus_server.dispatch.interceptors import Interceptors
@@ -64,6 +66,9 @@ class Services:
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
         reload_certificates: reads the certificates for TLS again, and logs that with a reason; the listener sets it.
         failure: the fatal error of the store, or None.
+        access: what authenticated clients may do; None without access control.
+        throttle: counts failed logins.
+        login_secret: the salts that are shown for unknown users are derived from it.
     """
 
     settings: Settings
@@ -93,11 +98,16 @@ class Services:
     connection_limit: int = 0
     reload_certificates: Callable[[str], None] = no_certificates
     failure: StorageError | None = None
+    access: Access | None = None
+    throttle: Throttle = field(init=False)
+    login_secret: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
         self.writes = self.oplog.signal
         self.observer = Observer(self.clock, self.interceptors.refresh)
+        self.throttle = Throttle(self.clock)
+        self.login_secret = self.clock.random.getrandbits(256).to_bytes(32, "big")
         self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)
 
     def started_at(self) -> Date:

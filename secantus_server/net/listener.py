@@ -187,6 +187,8 @@ class Listener:
         """
         client = ClientInfo(next(self._ids), (address[0], address[1]), opened=self._services.clock.monotonic())
         try:
+            if self._services.access is not None:
+                client.server_address = sock.getsockname()[0]
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
             sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
             self._register(self._transport(sock, client), client)

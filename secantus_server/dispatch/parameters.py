@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from secantus_server.auth import x509
 from secantus_server.auth.scram import MECHANISMS
 from secantus_server.bson.values import is_number
 from secantus_server.dispatch import arguments as a
@@ -75,7 +76,7 @@ PARAMETERS: dict[str, Parameter] = {
     "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
     "acceptApiVersion2": Parameter(_constant(False)),
     "authSchemaVersion": Parameter(_constant(5), None, at_startup=False),
-    "authenticationMechanisms": Parameter(_constant(list(MECHANISMS))),
+    "authenticationMechanisms": Parameter(_constant([x509.MECHANISM, *MECHANISMS])),
     "clientCursorMonitorFrequencySecs": Parameter(_constant(4), a.integer(1), settable=True),
     "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, a.integer(1), settable=True),
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),

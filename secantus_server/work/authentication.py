@@ -10,6 +10,7 @@ from typing import Any
 
 from bson.binary import Binary
 
+from secantus_server.auth import x509
 from secantus_server.auth.conversation import ClientFirst, Conversation, authentication_failed, begin_conversation, parse_client_first
 from secantus_server.auth.scram import MECHANISMS
 from secantus_server.dispatch import arguments as a
@@ -22,7 +23,7 @@ from secantus_server.work.authorization import find_user
 
 CONVERSATION_ID = 1
 # The mechanisms that MongoDB has and this server does not.
-_OTHERS = ("MONGODB-X509", "MONGODB-AWS", "MONGODB-OIDC", "GSSAPI", "PLAIN")
+_OTHERS = ("MONGODB-AWS", "MONGODB-OIDC", "GSSAPI", "PLAIN")
 
 
 def start_login(request: Request, db: str, mechanism: str, payload: Any, options: dict[str, Any], *, is_speculative: bool = False) -> Reply:
@@ -38,6 +39,9 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
         CommandError: 334 MechanismUnavailable, 18 AuthenticationFailed.
     """
     request.client.conversation = None
+    if mechanism == x509.MECHANISM:
+        log_in_by_certificate(request, db, _text(payload))
+        return _reply("", done=True)
     if mechanism in _OTHERS:
         raise not_supported(f"authentication by {mechanism}", "use SCRAM-SHA-256")
     if mechanism not in MECHANISMS:
@@ -61,6 +65,31 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
     )
     request.client.conversation = conversation
     return _reply(conversation.server_first, done=False)
+
+
+def log_in_by_certificate(request: Request, db: str, name: str | None) -> Reply:
+    """Authenticate the connection as the user that the client's certificate identifies, and return the reply of `authenticate`.
+
+    Arguments:
+        db: the database of the login.
+        name: the user that the client expects to be, or None.
+
+    Raises:
+        CommandError: 17 ProtocolError, 18 AuthenticationFailed.
+    """
+    _wait(request)
+    try:
+        subject = x509.certified_name(request.client.tls_subject, name, db)
+    except CommandError as error:
+        _fail(request, error.message)
+        raise
+    user = find_user(request.services, db, subject)
+    if user is None or not log_in(request, user):
+        why = "there is no such user" if user is None else "the user may not connect from this address"
+        _fail(request, f"{subject}@{db}: {why}")
+        raise authentication_failed()
+    request.services.throttle.note_success(request.client.address[0])
+    return {"dbname": db, "user": subject}
 
 
 def _first_message(request: Request, payload: Any) -> ClientFirst:

@@ -12,6 +12,7 @@ load_commands()
 
 # Commands that need only authentication, or not even that.
 WITHOUT_ACTIONS = {
+    "authenticate",
     *("buildInfo", "connectionStatus", "hello", "isMaster", "listCommands", "logout", "ping", "saslContinue", "saslStart", "whatsmyuri"),
     *("abortTransaction", "commitTransaction", "endSessions", "refreshSessions", "startSession"),
     *("configureFailPoint", "reapLogicalSessionCacheNow", "refreshLogicalSessionCacheNow", "testVersion2", "waitForFailPoint"),

@@ -10,6 +10,7 @@ from typing import Any
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
+from secantus_server.auth import x509
 from secantus_server.bson.values import Date
 from secantus_server.dispatch.arguments import exact_integer, wrong_type
 from secantus_server.dispatch.client_metadata import check_client_metadata
@@ -19,7 +20,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.wire.header import MAX_DOCUMENT_SIZE, MAX_MESSAGE_SIZE, MAX_WRITE_BATCH_SIZE
 from secantus_server.wire.op_compressed import available_compressors
-from secantus_server.work.authentication import start_login
+from secantus_server.work.authentication import log_in_by_certificate, start_login
 from secantus_server.work.authorization import find_user
 
 MAX_WIRE_VERSION = 27
@@ -115,10 +116,23 @@ def _speculate(request: Request, start: dict[str, Any]) -> Reply:
     https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#speculative-authentication
     """
     db, mechanism, options = start.get("db"), start.get("mechanism"), start.get("options") or {}
+    if "authenticate" in start and mechanism == x509.MECHANISM:
+        return _speculate_by_certificate(request, start)
     if "saslStart" not in start or type(db) is not str or type(mechanism) is not str or type(options) is not dict:
         return {}
     try:
         return {"speculativeAuthenticate": start_login(request, db, mechanism, start.get("payload"), options, is_speculative=True)}
+    except CommandError:
+        return {}
+
+
+def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
+    """Return the reply to the authenticate that a driver includes; nothing if it fails."""
+    db, user = start.get("db", x509.EXTERNAL), start.get("user")
+    if type(db) is not str or not (user is None or type(user) is str):
+        return {}
+    try:
+        return {"speculativeAuthenticate": log_in_by_certificate(request, db, user)}
     except CommandError:
         return {}
 

@@ -68,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--oplog-min-retention-hours", "hours for which oplog entries are kept in any case", type=int, metavar="H")
     _add_auth(parser)
     _add_tls(add)
+    _add_limits(add)
     parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
     return parser
 
@@ -91,7 +92,14 @@ def _add_tls(add: Callable[..., None]) -> None:
     add("--tls-ca-file", "the certificates of the authorities that sign clients' certificates", metavar="FILE")
     add("--tls-require-client-cert", "refuse clients without a certificate", action="store_true")
     add("--tls-min-version", "the oldest version of TLS that is accepted", choices=TLS_VERSIONS)
-    add("--handshake-timeout-s", "seconds within which an encrypted connection must send its first command", type=int, metavar="S")
+
+
+def _add_limits(add: Callable[..., None]) -> None:
+    """Add the flags of the limits for clients that have not authenticated."""
+    text = "with TLS or --auth, seconds within which a client must have sent its first command; 0 is no limit"
+    add("--handshake-timeout-s", text, type=int, metavar="S")
+    text = "with --auth, the maximum number of connections that have not authenticated; 0 lets the server choose"
+    add("--max-unauthenticated-connections", text, type=int, metavar="N")
 
 
 def _version() -> str:

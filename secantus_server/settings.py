@@ -52,7 +52,9 @@ class Settings:
         tls_ca_file: the certificates of the authorities that sign clients' certificates.
         tls_require_client_cert: refuse clients without a certificate.
         tls_min_version: the oldest version of TLS that is accepted.
-        handshake_timeout_s: seconds within which the client of an encrypted connection must have sent its first command; 0 is no limit.
+        handshake_timeout_s: seconds within which a client must have sent its first command, with TLS or access control; 0 is no limit.
+        max_unauthenticated_connections: with access control, the maximum number of connections that have not authenticated; 0 lets the
+            server choose.
     """
 
     host: str = "127.0.0.1"
@@ -77,6 +79,7 @@ class Settings:
     tls_require_client_cert: bool = False
     tls_min_version: str = "1.2"
     handshake_timeout_s: int = 30
+    max_unauthenticated_connections: int = 0
 
     def __post_init__(self) -> None:
         if type(self.log_level) is str:

@@ -16,6 +16,7 @@ from secantus_server.net.connection import Connection
 from secantus_server.net.descriptors import raise_descriptor_limit
 from secantus_server.net.plain import PlainTransport, new_turn
 from secantus_server.net.refusal import Refusal
+from secantus_server.net.strangers import Strangers, default_limit
 from secantus_server.net.transport import Transport
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, Thread
@@ -52,7 +53,7 @@ def reachable_address(host: str, port: int) -> str:
 class Listener:
     """Accepts connections until it is closed.
 
-    Threads: `_lock` guards `_connections` and `_closed`; the accept thread and each connection's thread take it.
+    Threads: `_lock` guards `_connections`, `_strangers` and `_closed`; the accept thread and each connection's thread take it.
     """
 
     def __init__(self, services: Services) -> None:
@@ -68,6 +69,8 @@ class Listener:
         self.certificates = _certificates(services)
         if self.certificates is not None:
             services.reload_certificates = partial(_reload, self.certificates, services.log)
+        wanted = services.settings.max_unauthenticated_connections or default_limit(services.connection_limit)
+        self._strangers = Strangers(services, wanted) if services.access is not None else None
         self._socket = self._open()
         self.host, self.port = self._socket.getsockname()[:2]
         self._thread = Thread(self._accept, name="secantus-accept")
@@ -136,7 +139,7 @@ class Listener:
     def _end_overdue(self) -> None:
         """End the connections whose first command has not arrived in time: a handshake may take place one byte at a time."""
         limit = self._services.settings.handshake_timeout_s
-        if not limit or self.certificates is None:
+        if not limit or (self.certificates is None and self._strangers is None):
             return
         before = self._services.clock.monotonic() - limit
         with self._lock:
@@ -215,10 +218,12 @@ class Listener:
                 self._refusal.refuse(transport)
                 return
             self._connections[connection] = thread
+            if self._strangers is not None:
+                self._strangers.add(connection)
             try:
                 thread.start()
             except RuntimeError as error:
-                del self._connections[connection]
+                self._forget(connection)
                 connection.close()
                 self._services.log.warning(f"cannot start a thread for a connection: {error}")
                 return
@@ -232,7 +237,13 @@ class Listener:
             self._services.connections.remove(connection.client)
             self._services.counters.add("connectionsEnded")
             with self._lock:
-                del self._connections[connection]
+                self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        """Remove a connection that has ended; the caller holds the lock."""
+        del self._connections[connection]
+        if self._strangers is not None:
+            self._strangers.remove(connection)
 
 
 def _certificates(services: Services) -> Certificates | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pymongo.asynchronous.database import AsyncDatabase
     from pymongo.database import Database
 
+    from pytest_secantus.certificates import Certificates
     from pytest_secantus.clock import ServerClock
     from pytest_secantus.commands import Commands
     from pytest_secantus.faults import Faults
@@ -30,6 +31,7 @@ __all__ = [
     "secantus_db",
     "secantus_faults",
     "secantus_server",
+    "secantus_tls",
     "secantus_uri",
 ]
 
@@ -48,9 +50,18 @@ def secantus_server(pytestconfig: pytest.Config) -> Iterator[SecantusDBServer]:
 
 
 @pytest.fixture(scope="session")
-def secantus_uri(secantus_server: SecantusDBServer) -> str:
+def secantus_uri(pytestconfig: pytest.Config, secantus_server: SecantusDBServer) -> str:
     """The connection string of `secantus_server`, for an application that creates its own clients."""
-    return secantus_server.uri
+    return guard_of(pytestconfig).worker.uri
+
+
+@pytest.fixture(scope="session")
+def secantus_tls(pytestconfig: pytest.Config, secantus_server: SecantusDBServer) -> Certificates:
+    """The certificates of a run with secantus_tls: .ca_file, and .client(name) with .file and .subject."""
+    tls = guard_of(pytestconfig).worker.tls
+    if tls is None:
+        raise pytest.UsageError("secantus_tls: there are no certificates; set secantus_tls = yes (or mutual) in the ini file")
+    return tls
 
 
 @pytest.fixture(scope="session")

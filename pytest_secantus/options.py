@@ -19,6 +19,8 @@ Isolation = Literal["restore", "namespace", "none"]
 ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
 Process = Literal["auto", "yes", "no"]
 PROCESSES: Final[tuple[Process, ...]] = get_args(Process)
+Tls = Literal["no", "yes", "mutual"]
+TLS: Final[tuple[Tls, ...]] = get_args(Tls)
 MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
@@ -48,6 +50,7 @@ class Options:
         check_logins: check the logins of redirected clients even while the server has no users.
         follows_clock: whether the server's clock follows time-machine and freezegun.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
+        tls: whether clients use TLS; `mutual` requires their certificates, too.
         forks: whether pytest-forked runs each test in a fork.
         fail_on: the plan checks of every test, with their thresholds.
         report: the HTML file of the report, or None for no report.
@@ -66,6 +69,7 @@ class Options:
     check_logins: bool
     follows_clock: bool
     process: Process
+    tls: Tls
     forks: bool
     fail_on: dict[str, int]
     report: Path | None
@@ -106,10 +110,12 @@ def add_options(parser: pytest.Parser) -> None:
         const=REPORT,
         help=f"report the commands of all tests: a summary, an HTML page (default {REPORT}) and a JSON file beside it",
     )
+    group.addoption("--secantus-tls", metavar="WHEN", help="no (default), yes, or mutual: clients use TLS, with certificates of their own")
     parser.addini("secantus_isolation", "as --secantus-isolation", default="")
     parser.addini("secantus_storage", "as --secantus-storage", default="")
     parser.addini("secantus_uri", "as --secantus-uri", default="")
     parser.addini("secantus_process", "as --secantus-process", default="")
+    parser.addini("secantus_tls", "as --secantus-tls", default="")
     parser.addini("secantus_env", "with --secantus: variables to set to the server's URI", type="args", default=list(DEFAULT_ENV))
     parser.addini("secantus_redirect", "as --secantus-redirect, but separated by spaces", type="args", default=[])
     parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
@@ -148,6 +154,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
         follows_clock=read_clock(config.getini("secantus_clock"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
+        tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, config.getini("secantus_settings")),
         forks=bool(getattr(given, "forked", False)),
         fail_on=read_fail_on(config.getini("secantus_fail_on"), uri),
         report=read_report(given.secantus_report, config, uri),
@@ -261,6 +268,28 @@ def read_process(text: str) -> Process:
     if when not in PROCESSES:
         raise pytest.UsageError(f"secantus_process is {when!r}; it must be one of {', '.join(PROCESSES)}")
     return when
+
+
+def read_tls(text: str, uri: str | None, settings: list[str]) -> Tls:
+    """Return whether clients use TLS.
+
+    Raises:
+        pytest.UsageError: the value is unknown, certificates cannot be made, or another option contradicts it.
+    """
+    tls = text or "no"
+    if tls not in TLS:
+        raise pytest.UsageError(f"secantus_tls is {tls!r}; it must be one of {', '.join(TLS)}")
+    if tls == "no":
+        return tls
+    if uri:
+        raise pytest.UsageError("secantus_tls cannot be combined with secantus_uri; add tls=true to that URI")
+    if any(line.startswith("tls_") for line in settings):
+        raise pytest.UsageError("secantus_tls cannot be combined with tls_* in secantus_settings; use one of them")
+    from pytest_secantus.certificates import MISSING, is_available
+
+    if not is_available():
+        raise pytest.UsageError(MISSING)
+    return tls
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from pytest_secantus.fixtures import (
     secantus_db,
     secantus_faults,
     secantus_server,
+    secantus_tls,
     secantus_uri,
 )
 from pytest_secantus.guard import SEED_MARKER, guard_of
@@ -36,6 +37,7 @@ __all__ = [
     "secantus_db",
     "secantus_faults",
     "secantus_server",
+    "secantus_tls",
     "secantus_uri",
 ]
 

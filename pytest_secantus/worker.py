@@ -18,6 +18,7 @@ from pytest_secantus.options import MEMORY, Options
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
+    from pytest_secantus.certificates import Certificates
     from pytest_secantus.child import ChildServer
     from pytest_secantus.clock import TimedServer
     from pytest_secantus.external import ExternalServer
@@ -44,6 +45,7 @@ class Worker:
         self._run_directory: RunDirectory | None = None
         self._seeds: Seeds | None = None
         self._follower: Follower | None = None
+        self._tls: Certificates | None = None
         self._names = 0
         self._cleanup = ExitStack()
         self.for_suite = False
@@ -67,6 +69,17 @@ class Worker:
         """The running server."""
         assert self._server is not None
         return self._server
+
+    @property
+    def uri(self) -> str:
+        """The connection string of the running server, with the options that clients need."""
+        uri = self.server.uri
+        return uri if self._tls is None else self._tls.add_to(uri)
+
+    @property
+    def tls(self) -> Certificates | None:
+        """The certificates of the running server, or None if its clients do not use TLS."""
+        return self._tls
 
     def start(self) -> None:
         """Start the server unless it runs, and load the base seeds.
@@ -161,7 +174,7 @@ class Worker:
 
         self.for_suite = True
         self.start()
-        self._cleanup.enter_context(variables_set(self.options.env, self.server.uri))
+        self._cleanup.enter_context(variables_set(self.options.env, self.uri))
         if self.options.redirect:
             self._cleanup.enter_context(when_imported("pymongo", self._redirect_clients))
 
@@ -171,11 +184,12 @@ class Worker:
         from pytest_secantus.redirect import Redirect, clients_redirected
 
         options = self.options
-        self.redirect = Redirect(options.redirect, self.target(), in_place=options.uri is None, checks_logins=options.check_logins)
+        tls = None if self._tls is None else self._tls.options()
+        self.redirect = Redirect(options.redirect, self.target(), in_place=options.uri is None, checks_logins=options.check_logins, tls=tls)
         try:
             self._cleanup.enter_context(clients_redirected(self.redirect))
         except UnknownDriver:
-            self.redirect = Redirect(self.options.redirect, self.target(), in_place=False)
+            self.redirect = Redirect(options.redirect, self.target(), in_place=False, tls=tls)
             self._cleanup.enter_context(clients_redirected(self.redirect))
 
     def stop(self) -> None:
@@ -207,7 +221,7 @@ class Worker:
             from pytest_secantus.driver import OWN_NAME
 
             # The name keeps the plugin's commands out of the command log.
-            self._client = MongoClient(self.server.uri, appname=OWN_NAME)
+            self._client = MongoClient(self.uri, appname=OWN_NAME)
             self._cleanup.callback(self._close_client)
         return self._client
 
@@ -262,6 +276,11 @@ class Worker:
         in_memory = self.options.storage == MEMORY
         storage = MEMORY if in_memory else str(self.run_directory.storage())
         settings = {"host": "127.0.0.1", "storage_path": storage, **settings_of_worker(self.options.settings, in_memory)}
+        if self.options.tls != "no":
+            from pytest_secantus.certificates import Certificates
+
+            self._tls = Certificates(self.run_directory.certificates(), mutual=self.options.tls == "mutual")
+            settings.update(self._tls.settings())
         if wants_process(self.options):
             from pytest_secantus.child import ChildServer
 
@@ -275,7 +294,7 @@ class Worker:
         for call in self.when_stopping if self.death() is None else ():
             call()
         self.layers.detach()
-        server, self._server, self._seeds = self._server, None, None
+        server, self._server, self._seeds, self._tls = self._server, None, None, None
         if server is not None:
             server.stop()
 

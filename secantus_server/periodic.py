@@ -72,14 +72,14 @@ class Periodic:
 
     Arguments:
         services: the server's services.
-        end_abandoned: interrupts operations whose clients have disconnected.
+        check_clients: ends overdue connections, and reads whose clients have disconnected.
 
     Threads: `_wake` ends the thread's pause, and `_stopping` the thread; everything else is used by the thread only.
     """
 
-    def __init__(self, services: Services, end_abandoned: Callable[[], None]) -> None:
+    def __init__(self, services: Services, check_clients: Callable[[], None]) -> None:
         self._services = services
-        self._end_abandoned = end_abandoned
+        self._check_clients = check_clients
         self._wake = Event()
         self._stopping = False
         self._thread = Thread(self._run, name="secantus-periodic")
@@ -133,7 +133,7 @@ class Periodic:
         """Do the work that is due; return the seconds until the next check."""
         services = self._services
         now = services.clock.monotonic()
-        self._end_abandoned()
+        self._check_clients()
         services.sessions.transactions.abort_expired(services.clock.elapsed())
         services.history.expire()
         if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import weakref
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
@@ -27,6 +28,7 @@ from secantus_server.dispatch.registry import is_command
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
+from secantus_server.interceptors.access_control import AccessCheck
 from secantus_server.interceptors.command_log import CommandLog
 from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.fail_command import FailCommand
@@ -40,10 +42,11 @@ from secantus_server.oplog.retention import retention_of
 from secantus_server.periodic import Periodic, expire
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
-from secantus_server.settings import Settings, check_names
+from secantus_server.settings import Settings, check_names, tls_settings
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
+from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
 from secantus_server.work.command_records import CommandRecord
@@ -88,6 +91,7 @@ class SecantusDBServer:
         port: the TCP port; 0 selects a free one, available as `port`.
         storage_path: a directory, created if missing, or ":memory:".
         clock: the source of time and randomness; a test may pass one that stands still.
+        tls: the `tls_*` settings without this prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
         **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default.
 
     Raises:
@@ -101,11 +105,13 @@ class SecantusDBServer:
         storage_path: str = "./secantus-data",
         *,
         clock: Clock | None = None,
+        tls: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         check_names(settings, "SecantusDBServer")
         settings.setdefault("enable_test_commands", True)
-        self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings)
+        settings = {**settings, **tls_settings(tls)}
+        self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
         self._clock = clock or Clock()
         self._services: Services | None = None
         self._snapshots: Snapshots | None = None
@@ -136,7 +142,7 @@ class SecantusDBServer:
             self._listener = Listener(self._services)
             self._snapshots = Snapshots(self._services)
             self._services.topology.address = self._listener.address
-            self._periodic = Periodic(self._services, self._listener.end_abandoned)
+            self._periodic = Periodic(self._services, self._listener.check_clients)
         except BaseException:
             self._services = None
             engine.close()
@@ -176,6 +182,9 @@ class SecantusDBServer:
         services.history = SnapshotHistory(services)
         engine.call_when_crowded(partial(_free_memory, services))
         services.open_transaction = partial(SessionWork, services)
+        if settings.require_auth:
+            services.access = AccessControl(services)
+            interceptors.install(AccessCheck(services.access))
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services
 
@@ -186,6 +195,17 @@ class SecantusDBServer:
     def request_stop(self) -> None:
         """Let `wait` return. This only sets an event, so that commands and signal handlers may call it."""
         self._stop_asked.set()
+
+    def reload_certificates(self, reason: str = "reload_certificates") -> None:
+        """Read the files of the `tls_*` settings again, for new connections. Open ones stay as they are.
+
+        Arguments:
+            reason: what asked for it, for the log.
+
+        Raises:
+            CommandError: 140 if a file cannot be used, and the old certificates stay in use; or if the server does not use TLS.
+        """
+        self.services.reload_certificates(reason)
 
     def stop(self) -> None:
         """Close every connection, wake all waiting threads, and close the store. A second call does nothing.
@@ -260,7 +280,8 @@ class SecantusDBServer:
     @property
     def uri(self) -> str:
         """The connection string for MongoClient."""
-        return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true"
+        tls = "&tls=true" if self.settings.requires_tls else ""
+        return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true{tls}"
 
     def _open_snapshots(self) -> Snapshots:
         if self._services is None or self._snapshots is None:

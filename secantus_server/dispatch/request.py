@@ -19,6 +19,7 @@ from secantus_server.mql.limits import DEFAULT_LIMITS
 from secantus_server.wire.message import Message
 
 if TYPE_CHECKING:
+    from secantus_server.auth.privileges import Grants
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import UnitOfWork
     from secantus_server.sessions.retryable import RetryableWrite
@@ -78,6 +79,12 @@ class Request:
     def __post_init__(self) -> None:
         self.body = self.message.body
         self.work = self.services.work
+
+    @property
+    def grants(self) -> Grants | None:
+        """What the client may do; None without access control."""
+        access = self.services.access
+        return None if access is None else access.grants_of(self.client)
 
     @property
     def sequences(self) -> dict[str, list[bytes]]:

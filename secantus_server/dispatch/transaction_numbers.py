@@ -10,19 +10,17 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from secantus_server.dispatch.failing_writes import FAIL_POINT, run_failing
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.sessions.ids import NOBODY
+from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_uuid
 from secantus_server.sessions.retryable import Executed
 
 INVALID_OPTIONS = 72
 
 # The user of a session without authentication, in MongoDB's messages.
-_NOBODY = b64encode(NOBODY).decode()
 
 
 def run_once(
@@ -132,8 +130,9 @@ def too_old(session: bytes, number: int, newest: int) -> CommandError:
         number: the number that was sent.
         newest: the session's newest number.
     """
+    user = b64encode(session[UUID_BYTES:] or NOBODY).decode()
     return CommandError(
         225,
-        f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} because a newer one "
+        f"Retryable write with txnNumber {number} is prohibited on session {session_uuid(session)} - {user} because a newer one "
         f"with txnNumber {newest} has already started.",
     )

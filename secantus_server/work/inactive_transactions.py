@@ -11,8 +11,6 @@ from typing import Any
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import RawDocument
-from secantus_server.dispatch._fields import session_uuid
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.services import Services
@@ -22,8 +20,7 @@ from secantus_server.sessions.transactions import SessionTransaction
 
 def running_transaction(services: Services, operation: Operation) -> SessionTransaction | None:
     """Return the transaction that an operation runs a statement of, or None."""
-    lsid = operation.body.get("lsid")
-    session = session_uuid(lsid.data) if type(lsid) is RawDocument else None
+    session = operation.session
     transaction = None if session is None else services.sessions.transactions.newest(session)
     return transaction if transaction is not None and transaction.operation is operation else None
 

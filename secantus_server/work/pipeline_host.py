@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -25,7 +24,7 @@ from secantus_server.query.canonical import CanonicalQuery, natural_direction
 from secantus_server.query.equality import EqualityFinder, equality_finder
 from secantus_server.query.find import count_all
 from secantus_server.query.point import point_index
-from secantus_server.sessions.ids import NOBODY, session_document
+from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_document, user_digest
 from secantus_server.work.catalog_entries import catalog_entries
 from secantus_server.work.collection_statistics import collection_statistics, index_statistics
 from secantus_server.work.collections import recall
@@ -223,11 +222,19 @@ class ServerHost:
         return current_operations(self._services, options)
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the documents of `$listLocalSessions`; sessions have no user name, as without authentication."""
-        users = {hashlib.sha256(f"{user['user']}@{user['db']}".encode()).digest() for user in options.get("users") or ()}
-        if users and NOBODY not in users:
-            return []
-        return [{"_id": session_document(session), "lastUse": Date(used)} for session, used in self._services.sessions.last_uses()]
+        """Return the documents of `$listLocalSessions`: the sessions of the chosen users, or without such a choice those of the own one.
+
+        Without access control, sessions have no user.
+        """
+        users = {user_digest(user["user"], user["db"]) for user in options.get("users") or ()}
+        client = self._request.client
+        if not users and client.uid and not options.get("allUsers"):
+            users = {client.uid}
+        return [
+            {"_id": session_document(session), "lastUse": Date(used)}
+            for session, used in self._services.sessions.last_uses()
+            if not users or (session[UUID_BYTES:] or NOBODY) in users
+        ]
 
     def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
         """Return the documents of `$listCatalog` for one database or all."""

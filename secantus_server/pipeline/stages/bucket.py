@@ -18,6 +18,7 @@ from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions.paths import reads_time
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.literals import grouped_argument, grouped_literal
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._group import GroupMemory
@@ -77,7 +78,10 @@ class Bucket(Stage):
         if "groupBy" not in spec or "boundaries" not in spec:
             raise CommandError(40198, "$bucket requires 'groupBy' and 'boundaries' to be specified.")
         boundaries = _parse_boundaries(spec, ctx.parse)
-        fields = parse_output(spec.get("output"), ctx.parse)
+        output = spec.get("output")
+        if output is not None:
+            output = {name: grouped_argument(field) for name, field in output.items()}
+        fields = parse_output(output, ctx.parse)
         return cls(parse_expression(spec["groupBy"], ctx.parse), boundaries, fields, ctx.kept_at_most(ctx.parse.limits.group))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
@@ -163,4 +167,4 @@ def _parse_default(spec: dict[str, Any], values: list[Any], keys: list[bytes], c
         raise CommandError(
             40199, "The $bucket 'default' field must be less than the lowest boundary or greater than or equal to the highest boundary."
         )
-    return default
+    return grouped_literal(default)

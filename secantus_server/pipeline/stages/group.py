@@ -15,6 +15,7 @@ from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions._nodes import ObjectNode
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.literals import grouped_argument
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._group import Grouper, GroupMemory
@@ -57,7 +58,7 @@ class Group(Stage):
             if name == "_id":
                 group_id = _parse_id(value, ctx.parse)
             else:
-                fields[name] = parse_accumulated_field(name, value, ctx.parse)
+                fields[name] = parse_accumulated_field(name, grouped_argument(value), ctx.parse)
         if group_id is None:
             raise CommandError(15955, "a group specification must include an _id")
         return cls(group_id, fields, ctx.parse.collation, ctx.kept_at_most(ctx.parse.limits.group))

@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson import MaxKey, MinKey
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from secantus_server.bson.values import MISSING, UNDEFINED, Date
+from secantus_server.bson.values import MISSING, UNDEFINED, Date, JavaScript
 from secantus_server.pipeline.stages._group import group_key
 from tests.pipeline.memory import error, run
 
 OID = ObjectId("0123456789abcdef01234567")
+
+GROUPED_LITERALS = [
+    (MinKey(), {"": MinKey()}),
+    (MaxKey(), {"": MaxKey()}),
+    (JavaScript("f"), "f"),
+    (JavaScript("f", {"a": 1}), JavaScript("f", {"a": 1})),
+]
 
 
 def grouped(values: list[Any], spec: Any = "$v") -> list[tuple[Any, int]]:
@@ -56,6 +64,29 @@ def test_no_input_is_no_group() -> None:
 def test_accumulated_fields_come_in_order() -> None:
     found = run([{"$group": {"_id": None, "z": {"$max": "$v"}, "a": {"$push": "$v"}}}], [{"v": 1}, {"v": 2}])
     assert list(found[0].items()) == [("_id", None), ("z", 2), ("a", [1, 2])]
+
+
+@pytest.mark.parametrize("accumulator", ["$first", "$last", "$min", "$max"])
+@pytest.mark.parametrize(("literal", "expected"), GROUPED_LITERALS)
+def test_a_literal_of_an_accumulator(accumulator: str, literal: Any, expected: Any) -> None:
+    assert run([{"$group": {"_id": None, "v": {accumulator: literal}}}], [{"v": 1}]) == [{"_id": None, "v": expected}]
+
+
+@pytest.mark.parametrize("accumulator", ["$push", "$addToSet"])
+@pytest.mark.parametrize(("literal", "expected"), GROUPED_LITERALS)
+def test_a_literal_of_an_accumulated_array(accumulator: str, literal: Any, expected: Any) -> None:
+    assert run([{"$group": {"_id": None, "v": {accumulator: literal}}}], [{"v": 1}]) == [{"_id": None, "v": [expected]}]
+
+
+@pytest.mark.parametrize(("literal", "expected"), GROUPED_LITERALS)
+def test_a_literal_default_of_a_bucket(literal: Any, expected: Any) -> None:
+    bucket = {"groupBy": "$v", "boundaries": [0, 10], "default": literal, "output": {"v": {"$first": literal}}}
+    assert run([{"$bucket": bucket}], [{"v": 50}]) == [{"_id": expected, "v": expected}]
+
+
+@pytest.mark.parametrize("value", [MinKey(), MaxKey(), JavaScript("f")])
+def test_a_stored_value_keeps_its_type(value: Any) -> None:
+    assert run([{"$group": {"_id": "$v", "v": {"$first": "$v"}}}], [{"v": value}]) == [{"_id": value, "v": value}]
 
 
 @pytest.mark.parametrize(("left", "right"), [(1, True), ("1", 1), (None, MISSING), (Date(1), 1), ([], {})])

@@ -16,7 +16,7 @@ from tests.pipeline.memory import error, run
 
 OID = ObjectId("0123456789abcdef01234567")
 
-GROUPED_LITERALS = [
+HANDED_OVER = [
     (MinKey(), {"": MinKey()}),
     (MaxKey(), {"": MaxKey()}),
     (JavaScript("f"), "f"),
@@ -66,27 +66,36 @@ def test_accumulated_fields_come_in_order() -> None:
     assert list(found[0].items()) == [("_id", None), ("z", 2), ("a", [1, 2])]
 
 
+PROJECT = {"$project": {"v": 1}}
+
+
+@pytest.mark.parametrize(("value", "expected"), HANDED_OVER)
 @pytest.mark.parametrize("accumulator", ["$first", "$last", "$min", "$max"])
-@pytest.mark.parametrize(("literal", "expected"), GROUPED_LITERALS)
-def test_a_literal_of_an_accumulator(accumulator: str, literal: Any, expected: Any) -> None:
-    assert run([{"$group": {"_id": None, "v": {accumulator: literal}}}], [{"v": 1}]) == [{"_id": None, "v": expected}]
+def test_values_that_a_leading_group_hands_over(accumulator: str, value: Any, expected: Any) -> None:
+    group = {"$group": {"_id": "$v", "v": {accumulator: "$v"}}}
+    assert run([group], [{"v": value}]) == [{"_id": value, "v": value}]
+    assert run([{"$sort": {"v": 1}}, group, PROJECT], [{"v": value}]) == [{"_id": expected, "v": expected}]
+    assert run([{"$match": {}}, {"$sortByCount": "$v"}], [{"v": value}]) == [{"_id": expected, "count": 1}]
 
 
-@pytest.mark.parametrize("accumulator", ["$push", "$addToSet"])
-@pytest.mark.parametrize(("literal", "expected"), GROUPED_LITERALS)
-def test_a_literal_of_an_accumulated_array(accumulator: str, literal: Any, expected: Any) -> None:
-    assert run([{"$group": {"_id": None, "v": {accumulator: literal}}}], [{"v": 1}]) == [{"_id": None, "v": [expected]}]
+@pytest.mark.parametrize(("value", "expected"), HANDED_OVER)
+def test_arrays_and_keys_that_a_leading_group_builds(value: Any, expected: Any) -> None:
+    group = {"$group": {"_id": {"a": "$v"}, "v": {"$push": "$v"}, "w": {"$first": "$s"}}}
+    [found] = run([group, {"$addFields": {"x": 1}}], [{"v": value, "s": [value]}])
+    assert found == {"_id": {"a": expected}, "v": [expected], "w": [value], "x": 1}
 
 
-@pytest.mark.parametrize(("literal", "expected"), GROUPED_LITERALS)
-def test_a_literal_default_of_a_bucket(literal: Any, expected: Any) -> None:
-    bucket = {"groupBy": "$v", "boundaries": [0, 10], "default": literal, "output": {"v": {"$first": literal}}}
-    assert run([{"$bucket": bucket}], [{"v": 50}]) == [{"_id": expected, "v": expected}]
+@pytest.mark.parametrize(("value", "expected"), HANDED_OVER)
+def test_the_default_of_a_leading_bucket(value: Any, expected: Any) -> None:
+    bucket = {"$bucket": {"groupBy": "$v", "boundaries": [0, 10], "default": value, "output": {"v": {"$first": value}}}}
+    assert run([bucket], [{"v": 50}]) == [{"_id": expected, "v": expected}]
+    assert run([{"$addFields": {"x": 1}}, bucket], [{"v": 50}]) == [{"_id": value, "v": value}]
 
 
-@pytest.mark.parametrize("value", [MinKey(), MaxKey(), JavaScript("f")])
-def test_a_stored_value_keeps_its_type(value: Any) -> None:
-    assert run([{"$group": {"_id": "$v", "v": {"$first": "$v"}}}], [{"v": value}]) == [{"_id": value, "v": value}]
+@pytest.mark.parametrize("value", [MinKey(), JavaScript("f")])
+def test_a_group_behind_other_stages_keeps_types(value: Any) -> None:
+    stages = [{"$addFields": {"x": 1}}, {"$group": {"_id": "$v", "v": {"$first": "$v"}}}, PROJECT]
+    assert run(stages, [{"v": value}]) == [{"_id": value, "v": value}]
 
 
 @pytest.mark.parametrize(("left", "right"), [(1, True), ("1", 1), (None, MISSING), (Date(1), 1), ([], {})])
@@ -146,6 +155,7 @@ def test_bucket_without_default_fails_outside() -> None:
         ({"default": 5}, 40199),
         ({"default": "$a"}, 40195),
         ({"output": 1}, 40196),
+        ({"output": {"_id": {"$sum": 1}}}, 15948),
         ({"extra": 1}, 40197),
     ],
 )

@@ -33,7 +33,7 @@ from secantus_server.work.merge_target import MergeTarget, merge_documents
 from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
 from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.replace_collection import replace_collection
-from secantus_server.work.system_collections import source_of
+from secantus_server.work.system_collections import source_of, views_statistics
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -146,7 +146,7 @@ class ServerHost:
             return TargetInfo("collection", capped=True)
         found = recall(self._services, db, collection)
         if found is None:
-            return None
+            return None if views_statistics(self._services, db, collection) is None else TargetInfo("collection", False)
         return TargetInfo("view" if found.is_view else "collection", found.is_capped)
 
     def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
@@ -192,7 +192,9 @@ class ServerHost:
         if self._is_oplog(db, collection):
             return oplog_statistics(self._scope.unit, self._services.oplog.max_bytes)
         found = recall(self._services, db, collection)
-        return None if found is None or found.is_view else collection_statistics(found, self._scope)
+        if found is None:
+            return views_statistics(self._services, db, collection)
+        return None if found.is_view else collection_statistics(found, self._scope)
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
         """Return the number and total microseconds of reads, writes and other commands on a collection."""
@@ -203,7 +205,10 @@ class ServerHost:
         if self._is_oplog(db, collection):
             return int(oplog_statistics(self._scope.unit, 0)["count"])
         found = recall(self._services, db, collection)
-        return None if found is None else count_all(found, self._scope)
+        if found is None:
+            views = views_statistics(self._services, db, collection)
+            return None if views is None else int(views["count"])
+        return count_all(found, self._scope)
 
     def _is_oplog(self, db: str, collection: str) -> bool:
         return is_oplog(db, collection) and bool(self._services.settings.replica_set)

@@ -23,6 +23,9 @@ cdef object LONG = Int64
 cdef enum:
     # A row that has reached this size gets no further entry.
     ROW_BYTES = 32768
+    # The most inserts in one entry, and the size from which on it gets no further one.
+    MOST_INSERTS = 500
+    INSERTS_BYTES = 262144
 
 
 cdef int put_row(RecoveryUnit unit, Writer out, uint64_t stamp) except -1:
@@ -119,13 +122,15 @@ cdef class Chain:
 def append_changes(
     RecoveryUnit unit not None, bytes identity not None, list changes not None, uint64_t stamp, int64_t wall_ms, Chain chain=None
 ):
-    """Write the entries of changed documents of one collection with consecutive timestamps; return their bytes.
+    """Write the entries of changed documents of one collection; return their bytes.
+
+    Each change has a timestamp of its own. Consecutive inserts share an entry, an `applyOps` under the timestamp of the last of them.
 
     Arguments:
         unit: the recovery unit, with an open transaction.
         identity: a BSON document of the collection's `ns` and `ui`.
         changes: see `oplog.Change`.
-        stamp: the first entry's timestamp as a 64-bit number.
+        stamp: the first change's timestamp as a 64-bit number.
         wall_ms: the wall clock time in milliseconds since the epoch.
         chain: the retryable write, or None.
     """
@@ -135,18 +140,33 @@ def append_changes(
     cdef Py_ssize_t total = 0
     cdef uint64_t row = stamp
     cdef size_t mark
-    cdef Py_ssize_t steps = 0
+    cdef Py_ssize_t position = 0
+    cdef Py_ssize_t count = len(changes)
+    cdef Py_ssize_t inserts
     cdef int64_t last_pause = 0
-    for change in changes:
-        steps += 1
-        if steps % BREATH == 0:
+    cdef tuple change
+    while position < count:
+        change = changes[position]
+        if position + 1 < count and is_insert(change) and is_insert(changes[position + 1]):
+            if out.size:
+                total += out.size
+                put_row(unit, out, row)
+            last_pause = pause_when_due(last_pause)
+            inserts = put_inserts(out, fields, fields_size, changes, position, stamp, wall_ms, chain)
+            position += inserts
+            stamp += inserts
+            total += out.size
+            put_row(unit, out, stamp - 1)
+            continue
+        position += 1
+        if position % BREATH == 0:
             last_pause = pause_when_due(last_pause)
         if out.size == 0:
             row = stamp
         mark = out.open()
         if chain is not None:
             chain.put_fields(out)
-        put_op(out, (<tuple>change)[0])
+        put_op(out, change[0])
         out.put_bytes(fields, fields_size)
         put_change(out, change)
         if chain is not None:
@@ -168,6 +188,67 @@ def append_changes(
         total += out.size
         put_row(unit, out, row)
     return total
+
+
+cdef bint is_insert(tuple change) noexcept:
+    """Return whether a change is an insert of which the oplog keeps nothing but the document."""
+    return len(change) == 2 and change[0] == "i"
+
+
+cdef Py_ssize_t put_inserts(
+    Writer out, const char* fields, Py_ssize_t fields_size, list changes, Py_ssize_t start, uint64_t stamp, int64_t wall_ms, Chain chain
+) except -1:
+    """Append one entry for the inserts at `start`, as MongoDB logs the documents of an insert command; return their number.
+
+    Arguments:
+        fields, fields_size: the fields that name the collection.
+        stamp: the timestamp of the first insert; the entry gets that of the last.
+        (the others as in `append_changes`)
+    """
+    cdef Py_ssize_t count = 0
+    cdef Py_ssize_t most = min(len(changes) - start, <Py_ssize_t>MOST_INSERTS)
+    cdef size_t entry = out.open()
+    cdef size_t command
+    cdef size_t array
+    cdef size_t mark
+    cdef bytes name
+    cdef tuple change
+    if chain is not None:
+        chain.put_fields(out)
+    put_op(out, "c")
+    out.put_value("ns", 2, "admin.$cmd", 1)
+    out.put_name(3, "o", 1)
+    command = out.open()
+    out.put_name(4, "applyOps", 8)
+    array = out.open()
+    while count < most and <Py_ssize_t>out.size < INSERTS_BYTES:
+        change = changes[start + count]
+        if not is_insert(change):
+            break
+        name = b"%d" % count
+        out.put_name(3, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+        mark = out.open()
+        put_op(out, change[0])
+        out.put_bytes(fields, fields_size)
+        put_change(out, change)
+        if chain is not None:
+            out.put_name(16, "stmtId", 6)
+            out.put_int32(chain.statement)
+            if chain.statement < chain.last:
+                chain.statement += 1
+        out.close(mark)
+        count += 1
+    out.close(array)
+    out.close(command)
+    stamp += count - 1
+    put_times(out, stamp, wall_ms)
+    if chain is not None:
+        put_previous(out, chain.previous)
+        chain.previous = stamp
+    out.put_name(16, "multiOpType", 11)
+    out.put_int32(1)
+    out.close(entry)
+    return count
 
 
 cdef int put_op(Writer out, str op) except -1:

@@ -22,7 +22,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from tests.benchmarks import daemons, loads, replay, stateful
+from tests.benchmarks import command_log, daemons, loads, replay, stateful
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
 from tests.benchmarks.recording import tap
@@ -85,6 +85,9 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "abort_time": ("time per write: 100,000, then aborted, against 25,000", 1.25, "x", True),
     "abort_memory": ("memory per write: 100,000, then aborted, against 25,000", 1.25, "x", True),
     "abort_microseconds": ("  time per write of 100,000, then aborted", None, "us", True),
+    "log_find_one": ("the command log, added to a find_one by _id", 10, "us", True),
+    "log_find": ("the command log, added to a find by an index", 10, "us", True),
+    "log_insert": ("the command log, added to an insert_one", 10, "us", True),
 }
 
 
@@ -153,6 +156,12 @@ def restore() -> Values:
             read_only.append(milliseconds_since(started))
         server.release(snapshot)
     return {"restore_written": statistics.median(written), "restore_read_only": statistics.median(read_only)}
+
+
+@probe
+def log() -> Values:
+    """Run commands with the plugin's command log and without."""
+    return command_log.measure()
 
 
 @probe
@@ -404,6 +413,7 @@ def run_probes(names: list[str], ours: str) -> Iterator[Probe]:
             "peak_out",
         ),
         "memory_after": ("memory_updates", "memory_deletes", "memory_drops", "memory_rewrites"),
+        "log": ("log_find_one", "log_find", "log_insert"),
         "idle_streams": ("idle_streams",),
         "event_latency": ("event_latency",),
         "ten_writers": ("ten_writers",),

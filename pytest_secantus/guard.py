@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -21,6 +21,7 @@ from pytest_secantus.worker import Worker
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from pytest_secantus.dumping import DumpableServer
     from pytest_secantus.seeding import Source
 
 SEED_MARKER = "secantus_seed"
@@ -83,10 +84,34 @@ class Guard:
         """Call `action` at the end of the test function, before any fixture is torn down."""
         self._after_call.callback(action)
 
-    def begin_teardown(self) -> None:
-        """Run the actions of `at_end_of_call`; end the layer of a test whose setup failed before a fixture could add the finalizer."""
+    def keep_failure(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """With ``--secantus-dump``, write the databases of a failed test, and add its changes to the report."""
+        worker = self.worker
+        if worker.options.dump is None or not worker.running or worker.is_left_to_parent or worker.death():
+            return
+        from pytest_secantus.dumping import TITLE, keep
+
+        server = cast("DumpableServer", worker.server)
+        text = keep(server, worker.layers.snapshot_of(item), worker.options.dump, worker.options.dump_format, item.nodeid)
+        report.sections.append((TITLE, text))
+
+    def pause(self, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:
+        """With ``--secantus-pause``, wait after a failure until the user goes on. Faults end before."""
+        worker = self.worker
+        if worker.options.pause and worker.running and not worker.is_left_to_parent and not worker.death():
+            self.end_call()
+            from pytest_secantus.pausing import pause
+
+            pause(node, report, worker.server.uri, worker.options.database)
+
+    def end_call(self) -> None:
+        """Run the actions of `at_end_of_call`."""
         with suppress(ServerDied):  # the end of the test reports it
             self._after_call.close()
+
+    def begin_teardown(self) -> None:
+        """Run the actions of `at_end_of_call`; end the layer of a test whose setup failed before a fixture could add the finalizer."""
+        self.end_call()
         if not self._armed:
             self.finish_test()
 

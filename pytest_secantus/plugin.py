@@ -157,13 +157,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = yield
     if call.excinfo is not None:
         add_hint(item.config, report, call.excinfo.value)
+    if report.failed and call.when != "teardown":
+        guard_of(item.config).keep_failure(item, report)
     return report
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: object) -> None:
-    """Add the same hint to a module that looked for a server during its import."""
+    """Add the same hint to a module that looked for a server during its import; pause after a failed test if that was asked for."""
     if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
         add_hint(node.config, report, call.excinfo.value)
+    elif isinstance(report, pytest.TestReport):
+        guard_of(node.config).pause(node, report)
 
 
 def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport, error: BaseException) -> None:

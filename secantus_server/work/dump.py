@@ -98,11 +98,13 @@ def difference(
     if old is not None and new is not None and old.ident == new.ident:
         written = records.get(new.ident, {})
         pairs = [(value, unit.get(RECORDS, key)) for key, value in sorted(written.items())]
-        return Difference(*namespace, "redefined" if is_redefined(old, new) else "", *matched(pairs))
+        added, changed, removed = matched(pairs)
+        return Difference(*namespace, "redefined" if is_redefined(old, new) else "", added, changed, removed)
     gone = [] if old is None else documents_at(unit, old.ident, records.get(old.ident, {}))
     made = [] if new is None else documents_of(unit, new.ident)
     fate: Fate = "created" if old is None else "dropped" if new is None else "replaced"
-    return Difference(*namespace, fate, *matched([*((one, None) for one in gone), *((None, one) for one in made)]))
+    added, changed, removed = matched([*((one, None) for one in gone), *((None, one) for one in made)])
+    return Difference(*namespace, fate, added, changed, removed)
 
 
 def matched(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[list[bytes], list[tuple[bytes, bytes]], list[bytes]]:

@@ -22,6 +22,7 @@ Process = Literal["auto", "yes", "no"]
 PROCESSES: Final[tuple[Process, ...]] = get_args(Process)
 DumpFormat = Literal["json", "bson"]
 DUMP_FORMATS: Final[tuple[DumpFormat, ...]] = get_args(DumpFormat)
+RESETS: Final = ("examples", "subtests")
 MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
@@ -51,6 +52,9 @@ class Options:
         dump: the directory for the databases of failed tests.
         dump_format: the format in it.
         pause: whether to wait after each failure, with the server running.
+        reset: what to reset the databases before within a test: `examples` of Hypothesis, `subtests`.
+        guards_threads: whether to warn about threads that tests leave writing.
+        block: whether tests that request none of our fixtures are kept from the server.
         follows_clock: whether the server's clock follows time-machine and freezegun.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
         forks: whether pytest-forked runs each test in a fork.
@@ -69,6 +73,9 @@ class Options:
     dump: Path | None
     dump_format: DumpFormat
     pause: bool
+    reset: tuple[str, ...]
+    block: bool
+    guards_threads: bool
     check_logins: bool
     follows_clock: bool
     process: Process
@@ -115,6 +122,9 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
     parser.addini("secantus_keep_definitions", "keep the definitions of collections and indexes that tests create: yes, no", default="")
     parser.addini("secantus_check_logins", "check the logins of redirected clients even while there are no users: yes, no", default="")
+    parser.addini("secantus_reset", "reset the databases before each of these in a test: examples, subtests", type="args", default=[])
+    parser.addini("secantus_block", "keep tests that request no fixture of the plugin from the server: yes, no", default="")
+    parser.addini("secantus_thread_guard", "warn about threads that tests leave writing: yes, no", default="")
     parser.addini("secantus_clock", "system (default), or follow: the server's clock follows time-machine and freezegun", default="")
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
@@ -147,6 +157,9 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         dump=read_dump(given.secantus_dump, config, uri),
         dump_format=read_dump_format(given.secantus_dump_format, given.secantus_dump),
         pause=read_pause(given),
+        reset=read_reset(config.getini("secantus_reset"), isolation),
+        guards_threads=read_truth("secantus_thread_guard", config.getini("secantus_thread_guard"), False),
+        block=read_block(config.getini("secantus_block"), uri),
         check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
         follows_clock=read_clock(config.getini("secantus_clock"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
@@ -248,6 +261,32 @@ def read_pause(given: Namespace) -> bool:
     if given.secantus_pause and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
         raise pytest.UsageError("--secantus-pause cannot be combined with -n: the workers have no terminal")
     return bool(given.secantus_pause)
+
+
+def read_reset(kinds: list[str], isolation: Isolation) -> tuple[str, ...]:
+    """Return what to reset the databases before within a test.
+
+    Raises:
+        pytest.UsageError: one is unknown, or the isolation mode has no snapshots.
+    """
+    for kind in kinds:
+        if kind not in RESETS:
+            raise pytest.UsageError(f"secantus_reset: {kind!r} is not one of {', '.join(RESETS)}")
+    if kinds and isolation != "restore":
+        raise pytest.UsageError(f"secantus_reset does not work with secantus_isolation = {isolation}; use restore")
+    return tuple(kinds)
+
+
+def read_block(text: str, uri: str | None) -> bool:
+    """Return whether to keep tests without our fixtures from the server.
+
+    Raises:
+        pytest.UsageError: the value is neither yes nor no, or it is yes with an external server.
+    """
+    blocks = read_truth("secantus_block", text, False)
+    if blocks and uri:
+        raise pytest.UsageError("secantus_block cannot be combined with secantus_uri")
+    return blocks
 
 
 def read_clock(text: str, uri: str | None) -> bool:

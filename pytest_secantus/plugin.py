@@ -16,6 +16,7 @@ from pytest_secantus.fixtures import (
     secantus_clock,
     secantus_db,
     secantus_faults,
+    secantus_reset,
     secantus_server,
     secantus_uri,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "secantus_clock",
     "secantus_db",
     "secantus_faults",
+    "secantus_reset",
     "secantus_server",
     "secantus_uri",
 ]
@@ -126,6 +128,13 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_setup_checked(item: pytest.Item) -> None:
     """Fail a test whose server has died before any of its fixtures is set up."""
     guard_of(item.config).check_server()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Reset the databases within the test, if that was asked for."""
+    with guard_of(item.config).call(item):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -29,6 +29,7 @@ from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.fail_command import FailCommand
+from secantus_server.interceptors.gate import Gate
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
 from secantus_server.interceptors.slow_log import SlowLog
@@ -104,6 +105,7 @@ class SecantusDBServer:
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings)
         self._clock = clock or Clock()
         self._services: Services | None = None
+        self._gate: Gate | None = None
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
@@ -170,6 +172,8 @@ class SecantusDBServer:
         services.history = SnapshotHistory(services)
         engine.call_when_crowded(partial(_free_memory, services))
         services.open_transaction = partial(SessionWork, services)
+        self._gate = Gate(interceptors)
+        interceptors.install(self._gate)
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services
 
@@ -305,6 +309,16 @@ class SecantusDBServer:
             CommandError: 11000 if a document conflicts with one written meanwhile.
         """
         self._open_snapshots().put_back(aside)
+
+    def block(self, reason: str | None) -> None:
+        """Refuse all commands except those with which a driver connects and disconnects.
+
+        Arguments:
+            reason: the message of the error 20 that commands fail with; None ends this.
+        """
+        if self._services is None or self._gate is None:
+            raise self._not_running()
+        self._gate.close(reason)
 
     def dump(self) -> list[DumpedCollection]:
         """Return the collections and views of users with their definitions and documents, as committed now."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -30,6 +30,7 @@ __all__ = [
     "secantus_commands",
     "secantus_db",
     "secantus_faults",
+    "secantus_reset",
     "secantus_server",
     "secantus_tls",
     "secantus_uri",
@@ -162,6 +163,15 @@ def secantus_faults(request: pytest.FixtureRequest, secantus_server: SecantusDBS
     guard.at_end_of_call(faults.end)
     yield faults
     faults.end()
+
+
+@pytest.fixture
+def secantus_reset(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Callable[[], None]:
+    """A function that undoes all writes since the test function began, which its fixtures have preceded."""
+    guard = guard_of(request.config)
+    if guard.worker.options.isolation != "restore":
+        raise pytest.UsageError(f"secantus_reset does not work with secantus_isolation = {guard.worker.options.isolation}; use restore")
+    return guard.resetting().resetter()
 
 
 def need_own_server(request: pytest.FixtureRequest) -> Worker:

@@ -19,6 +19,7 @@ from pytest_secantus.fixtures import (
     secantus_commands,
     secantus_db,
     secantus_faults,
+    secantus_reset,
     secantus_server,
     secantus_tls,
     secantus_uri,
@@ -36,6 +37,7 @@ __all__ = [
     "secantus_commands",
     "secantus_db",
     "secantus_faults",
+    "secantus_reset",
     "secantus_server",
     "secantus_tls",
     "secantus_uri",
@@ -141,10 +143,11 @@ def pytest_runtest_setup_checked(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that has passed if a plan check reports something."""
+    """Reset the databases within the test, if that was asked for, and fail it if it has passed but a plan check reports something."""
     watch = watch_of(item.config)
     try:
-        result = yield
+        with guard_of(item.config).call(item):
+            result = yield
         watch.check_plans(item)
     finally:
         watch.function_ended(item)
@@ -182,13 +185,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     if call.excinfo is not None:
         add_hint(item.config, report, call.excinfo.value)
     watch_of(item.config).note_result(report)
+    if report.failed and call.when != "teardown":
+        guard_of(item.config).keep_failure(item, report)
     return report
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: object) -> None:
-    """Add the same hint to a module that looked for a server during its import."""
+    """Add the same hint to a module that looked for a server during its import; pause after a failed test if that was asked for."""
     if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
         add_hint(node.config, report, call.excinfo.value)
+    elif isinstance(report, pytest.TestReport):
+        guard_of(node.config).pause(node, report)
 
 
 def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport, error: BaseException) -> None:

@@ -32,6 +32,7 @@ from secantus_server.interceptors.access_control import AccessCheck
 from secantus_server.interceptors.command_log import CommandLog
 from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.fail_command import FailCommand
+from secantus_server.interceptors.gate import Gate
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
 from secantus_server.interceptors.slow_log import SlowLog
@@ -114,6 +115,7 @@ class SecantusDBServer:
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
         self._clock = clock or Clock()
         self._services: Services | None = None
+        self._gate: Gate | None = None
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
@@ -185,6 +187,8 @@ class SecantusDBServer:
         if settings.require_auth:
             services.access = AccessControl(services)
             interceptors.install(AccessCheck(services.access))
+        self._gate = Gate(interceptors)
+        interceptors.install(self._gate)
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services
 
@@ -370,6 +374,16 @@ class SecantusDBServer:
         """Forget the commands so far; positions in the log stay valid."""
         if self._command_log is not None:
             self._command_log.clear()
+
+    def block(self, reason: str | None) -> None:
+        """Refuse all commands except those with which a driver connects and disconnects.
+
+        Arguments:
+            reason: the message of the error 20 that commands fail with; None ends this.
+        """
+        if self._services is None or self._gate is None:
+            raise self._not_running()
+        self._gate.close(reason)
 
     def dump(self) -> list[DumpedCollection]:
         """Return the collections and views of users with their definitions and documents, as committed now."""

@@ -117,6 +117,17 @@ def test_the_examples_of_the_clock(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_examples_of_finer_isolation(tmp_path: Path) -> None:
+    pytest.importorskip("hypothesis")
+    blocks = examples("docs/finer-isolation.md")
+    if not hasattr(pytest, "Subtests"):
+        blocks = [block.split("\n\n\ndef test_each_name")[0] for block in blocks]
+    for number, block in enumerate(blocks):
+        (tmp_path / f"test_example_{number}.py").write_text(block, encoding="utf-8")
+    done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "-o", "secantus_reset=examples subtests")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_examples_of_how_to_extend(tmp_path: Path) -> None:
     blocks = examples("docs/extending.md")
     assert len(blocks) == 4

@@ -81,7 +81,8 @@ class SecantusDBServer:
         port: the TCP port; 0 selects a free one, available as `port`.
         storage_path: a directory, created if missing, or ":memory:".
         clock: the source of time and randomness; a test may pass one that stands still.
-        **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default.
+        **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default, and failed
+            logins are not delayed.
 
     Raises:
         SettingsError: a setting is invalid.
@@ -98,6 +99,7 @@ class SecantusDBServer:
     ) -> None:
         check_names(settings, "SecantusDBServer")
         settings.setdefault("enable_test_commands", True)
+        settings.setdefault("login_delay_ms", 0)
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings)
         self._clock = clock or Clock()
         self._services: Services | None = None

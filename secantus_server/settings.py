@@ -42,6 +42,7 @@ class Settings:
             first change stream on.
         oplog_min_retention_hours: hours for which oplog entries are kept in any case.
         require_auth: whether clients must authenticate, and may do only what their roles allow.
+        login_delay_ms: the delay of logins from an address after ten failed ones; it doubles with each further failure. 0 for none.
     """
 
     host: str = "127.0.0.1"
@@ -59,6 +60,7 @@ class Settings:
     oplog_size_mb: int = 0
     oplog_min_retention_hours: int = 0
     require_auth: bool = False
+    login_delay_ms: int = 100
 
     def __post_init__(self) -> None:
         if type(self.log_level) is str:

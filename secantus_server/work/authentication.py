@@ -42,7 +42,6 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
         raise not_supported(f"authentication by {mechanism}", "use SCRAM-SHA-256")
     if mechanism not in MECHANISMS:
         raise CommandError(334, f"Received authentication for mechanism {mechanism} which is unknown or not enabled")
-    _wait(request)
     services = request.services
     first = _first_message(request, payload)
     user = find_user(services, db, first.user)
@@ -121,7 +120,6 @@ def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
     if not log_in(request, user):
         _fail(request, "the user may not connect from this address", conversation)
         raise authentication_failed()
-    request.services.throttle.note_success(request.client.address[0])
     return _reply(answer, done=True)
 
 
@@ -150,9 +148,12 @@ def _wait(request: Request) -> None:
     """Delay the login of a client from whose address many have failed.
 
     Raises:
-        CommandError: if the operation is interrupted meanwhile.
+        CommandError: 18 AuthenticationFailed if too many logins wait already; the operation's error if it is interrupted meanwhile.
     """
-    delay_s = request.services.throttle.delay_s(request.client.address[0])
+    delay_s = request.services.throttle.take_turn(request.client.address[0])
+    if delay_s is None:
+        request.services.log.warning(f"Too many failed logins from {request.client.address[0]}: a login was refused.")
+        raise authentication_failed()
     if delay_s:
         waiting = Event()
         request.operation.wake = waiting.set

@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 
 from tests.integration.daemon import Daemon
 
-ROUNDS = 8
+ROUNDS = 4
 USERS = 6
 ROOT_PASSWORD = "root's"
 

@@ -93,7 +93,8 @@ class SecantusDBServer:
         storage_path: a directory, created if missing, or ":memory:".
         clock: the source of time and randomness; a test may pass one that stands still.
         tls: the `tls_*` settings without this prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
-        **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default.
+        **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default, and failed
+            logins are not delayed.
 
     Raises:
         SettingsError: a setting is invalid.
@@ -112,6 +113,7 @@ class SecantusDBServer:
         check_names(settings, "SecantusDBServer")
         settings.setdefault("enable_test_commands", True)
         settings = {**settings, **tls_settings(tls)}
+        settings.setdefault("login_delay_ms", 0)
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
         self._clock = clock or Clock()
         self._services: Services | None = None

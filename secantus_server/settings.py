@@ -55,6 +55,7 @@ class Settings:
         handshake_timeout_s: seconds within which a client must have sent its first command, with TLS or access control; 0 is no limit.
         max_unauthenticated_connections: with access control, the maximum number of connections that have not authenticated; 0 lets the
             server choose.
+        login_delay_ms: the delay of logins from an address after ten failed ones; it doubles with each further failure. 0 for none.
     """
 
     host: str = "127.0.0.1"
@@ -80,6 +81,7 @@ class Settings:
     tls_min_version: str = "1.2"
     handshake_timeout_s: int = 30
     max_unauthenticated_connections: int = 0
+    login_delay_ms: int = 100
 
     def __post_init__(self) -> None:
         if type(self.log_level) is str:

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
     from pytest_secantus.certificates import Certificates
+    from pytest_secantus.roles import ClientsAs
     from secantus_server.server import SecantusDBServer
 
 __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_client_as",
     "secantus_db",
     "secantus_server",
     "secantus_tls",
@@ -64,6 +66,19 @@ def secantus_client(secantus_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
     client = SharedClient(secantus_uri)
     yield client
     client.close_for_good()
+
+
+@pytest.fixture
+def secantus_client_as(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[ClientsAs]:
+    """Makes clients on a server with users: secantus_client_as("name"), or with roles, as in secantus_client_as("read@shop")."""
+    guard = guard_of(request.config)
+    if not guard.worker.options.auth:
+        raise pytest.UsageError("secantus_client_as needs a server with users; list them in the ini option secantus_auth")
+    from pytest_secantus.roles import ClientsAs
+
+    clients = ClientsAs(guard.worker, guard.users(request.node))
+    yield clients
+    clients.close()
 
 
 @pytest.fixture

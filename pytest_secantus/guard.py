@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from pytest_secantus.seeding import Source
+    from pytest_secantus.users import User
 
 SEED_MARKER = "secantus_seed"
+AUTH_MARKER = "secantus_auth"
 SERVER_FIXTURE = "secantus_server"
 
 
@@ -38,6 +40,8 @@ class Guard:
         self._armed = False
         self._pid = os.getpid()
         self._seed_error: Exception | None = None
+        # The test whose markers' users exist.
+        self._has_users: pytest.Item | None = None
 
     @contextmanager
     def protocol(self, item: pytest.Item) -> Generator[None]:
@@ -86,6 +90,7 @@ class Guard:
     def finish_test(self) -> None:
         """Undo the test's writes. Calling it again, or without a test, does nothing."""
         item, self._item = self._item, None
+        self._has_users = None
         if item is not None:
             try:
                 self._writing.close()
@@ -134,6 +139,24 @@ class Guard:
             raise SeedError(f"secantus_seed: pass sources as positional arguments, not as {named[0]}=")
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
         return [find_source(source, directories) for source in given]
+
+    def users(self, item: pytest.Item) -> list[User]:
+        """Return the users named by a test's markers: first the module's, then the class's, then its own.
+
+        Raises:
+            pytest.UsageError: a marker does not name a user, or the server does not require authentication.
+        """
+        markers = list(reversed(list(item.iter_markers(AUTH_MARKER))))
+        if not markers:
+            return []
+        from pytest_secantus.users import make_user
+
+        if not self.worker.options.auth:
+            raise pytest.UsageError("secantus_auth: the marker needs a server with users; list them in the ini option secantus_auth")
+        try:
+            return [make_user(marker.args) for marker in markers]
+        except ValueError as error:
+            raise pytest.UsageError(f"secantus_auth: {error}") from error
 
     def _begin(self, item: pytest.Item) -> None:
         try:
@@ -198,6 +221,11 @@ class Guard:
             raise self._seed_error
         if self._exchanges_seeds and item is self._item:
             self.worker.seeds.prepare(self.sources(item))
+            if self._has_users is not item and (users := self.users(item)):
+                from pytest_secantus.users import create_users
+
+                self._has_users = item
+                create_users(self.worker.client, users)
 
 
 @contextmanager

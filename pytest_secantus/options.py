@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, get_args
 
 import pytest
 
 from pytest_secantus.truths import TRUTHS
+
+if TYPE_CHECKING:
+    from pytest_secantus.users import User
 
 Isolation = Literal["restore", "namespace", "none"]
 ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
@@ -48,6 +51,7 @@ class Options:
         keep_definitions: keep the definitions of collections and indexes that tests create; they reappear, empty, at their next use.
         check_logins: check the logins of redirected clients even while the server has no users.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
+        auth: the users of a server that requires authentication; the URI has the credentials of the first one.
         tls: whether clients use TLS; `mutual` requires their certificates, too.
         forks: whether pytest-forked runs each test in a fork.
     """
@@ -64,6 +68,7 @@ class Options:
     keep_definitions: bool
     check_logins: bool
     process: Process
+    auth: tuple[User, ...]
     tls: Tls
     forks: bool
 
@@ -102,6 +107,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("secantus_uri", "as --secantus-uri", default="")
     parser.addini("secantus_process", "as --secantus-process", default="")
     parser.addini("secantus_tls", "as --secantus-tls", default="")
+    parser.addini("secantus_auth", "require authentication of these users: name password role@database ...", type="linelist", default=[])
     parser.addini("secantus_env", "with --secantus: variables to set to the server's URI", type="args", default=list(DEFAULT_ENV))
     parser.addini("secantus_redirect", "as --secantus-redirect, but separated by spaces", type="args", default=[])
     parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
@@ -137,6 +143,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
         check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
+        auth=read_auth(config.getini("secantus_auth"), uri),
         tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, config.getini("secantus_settings")),
         forks=bool(getattr(given, "forked", False)),
     )
@@ -199,6 +206,24 @@ def read_process(text: str) -> Process:
     if when not in PROCESSES:
         raise pytest.UsageError(f"secantus_process is {when!r}; it must be one of {', '.join(PROCESSES)}")
     return when
+
+
+def read_auth(lines: list[str], uri: str | None) -> tuple[User, ...]:
+    """Parse the users; import their module only if there are any.
+
+    Raises:
+        pytest.UsageError: a user is invalid, or the server is an external one.
+    """
+    if not lines:
+        return ()
+    if uri:
+        raise pytest.UsageError("secantus_auth cannot be combined with secantus_uri; add the credentials to that URI")
+    from pytest_secantus.users import parse_users
+
+    try:
+        return parse_users(lines)
+    except ValueError as error:
+        raise pytest.UsageError(f"secantus_auth: {error}") from error
 
 
 def read_tls(text: str, uri: str | None, settings: list[str]) -> Tls:

@@ -13,12 +13,13 @@ from pytest_secantus.fixtures import (
     secantus_async_client,
     secantus_async_db,
     secantus_client,
+    secantus_client_as,
     secantus_db,
     secantus_server,
     secantus_tls,
     secantus_uri,
 )
-from pytest_secantus.guard import SEED_MARKER, guard_of
+from pytest_secantus.guard import AUTH_MARKER, SEED_MARKER, guard_of
 from pytest_secantus.options import MEMORY, add_options
 from pytest_secantus.plain_imports import import_plainly
 from pytest_secantus.worker import Worker, check_driver
@@ -27,6 +28,7 @@ __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_client_as",
     "secantus_db",
     "secantus_server",
     "secantus_tls",
@@ -49,7 +51,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the options, declare the marker, and start the server here if the plugin was loaded after the initial conftests."""
+    """Check the options, declare the markers, and start the server here if the plugin was loaded after the initial conftests."""
+    config.addinivalue_line("markers", f"{AUTH_MARKER}(name, password, *roles): create a user for the test (Secantus)")
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
     worker = guard_of(config).worker
     if worker.options.active and not worker.running and not config.option.help:

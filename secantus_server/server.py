@@ -83,7 +83,8 @@ class SecantusDBServer:
         storage_path: a directory, created if missing, or ":memory:".
         clock: the source of time and randomness; a test may pass one that stands still.
         tls: the `tls_*` settings without this prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
-        **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default.
+        **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default, and failed
+            logins are not delayed.
 
     Raises:
         SettingsError: a setting is invalid.
@@ -101,6 +102,7 @@ class SecantusDBServer:
     ) -> None:
         check_names(settings, "SecantusDBServer")
         settings.setdefault("enable_test_commands", True)
+        settings.setdefault("login_delay_ms", 0)
         settings = {**settings, **tls_settings(tls)}
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
         self._clock = clock or Clock()

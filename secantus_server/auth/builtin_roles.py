@@ -49,7 +49,7 @@ _MANAGE_CLUSTER = tuple(
     """
     addShard appendOplogNote applicationMessage checkMetadataConsistency cleanupOrphaned flushRouterConfig getClusterParameter
     getDefaultRWConcern listSessions listShards moveCollection querySettings removeShard replSetConfigure replSetGetConfig
-    replSetGetStatus replSetStateChange resync setClusterParameter setDefaultRWConcern setFeatureCompatibilityVersion
+    replSetGetStatus replSetResizeOplog replSetStateChange resync setClusterParameter setDefaultRWConcern setFeatureCompatibilityVersion
     transitionFromDedicatedConfigServer transitionToDedicatedConfigServer unshardCollection
     """.split()
 )

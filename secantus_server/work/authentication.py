@@ -46,7 +46,6 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
         raise not_supported(f"authentication by {mechanism}", "use SCRAM-SHA-256")
     if mechanism not in MECHANISMS:
         raise CommandError(334, f"Received authentication for mechanism {mechanism} which is unknown or not enabled")
-    _wait(request)
     services = request.services
     first = _first_message(request, payload)
     user = find_user(services, db, first.user)
@@ -88,7 +87,6 @@ def log_in_by_certificate(request: Request, db: str, name: str | None) -> Reply:
         why = "there is no such user" if user is None else "the user may not connect from this address"
         _fail(request, f"{subject}@{db}: {why}")
         raise authentication_failed()
-    request.services.throttle.note_success(request.client.address[0])
     return {"dbname": db, "user": subject}
 
 
@@ -150,7 +148,6 @@ def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
     if not log_in(request, user):
         _fail(request, "the user may not connect from this address", conversation)
         raise authentication_failed()
-    request.services.throttle.note_success(request.client.address[0])
     return _reply(answer, done=True)
 
 
@@ -179,9 +176,12 @@ def _wait(request: Request) -> None:
     """Delay the login of a client from whose address many have failed.
 
     Raises:
-        CommandError: if the operation is interrupted meanwhile.
+        CommandError: 18 AuthenticationFailed if too many logins wait already; the operation's error if it is interrupted meanwhile.
     """
-    delay_s = request.services.throttle.delay_s(request.client.address[0])
+    delay_s = request.services.throttle.take_turn(request.client.address[0])
+    if delay_s is None:
+        request.services.log.warning(f"Too many failed logins from {request.client.address[0]}: a login was refused.")
+        raise authentication_failed()
     if delay_s:
         waiting = Event()
         request.operation.wake = waiting.set

@@ -17,7 +17,6 @@ from secantus_server.dispatch.services import Services
 from secantus_server.sessions.registry import session_document
 from secantus_server.sessions.transactions import SessionTransaction
 
-
 # The users of a connection, by name and database.
 Users = tuple[tuple[str, str], ...]
 

@@ -9,11 +9,16 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
+
+from pymongo import MongoClient
 
 from secantus_conformance.failures import UsageError
 
 BUNDLED = f"{shlex.quote(sys.executable)} -m secantus_server.cli --port {{port}} --storage-path :memory: --enable-test-commands"
+# With access control; the superuser is created after the start.
+GUARDED = f"{BUNDLED} --auth --login-delay-ms 0"
+USER, PASSWORD = "conformance", "conformance"
 NULL = f"{shlex.quote(sys.executable)} -m secantus_conformance.null_server --port {{port}}"
 _START_SECONDS = 30.0
 
@@ -55,7 +60,11 @@ class CommandServer:
         except OSError as error:
             raise UsageError(f"The server {arguments[0]!r} cannot be started: {error}") from error
         self._await(port)
-        return f"mongodb://127.0.0.1:{port}"
+        if self.command != GUARDED:
+            return f"mongodb://127.0.0.1:{port}"
+        with MongoClient[Any]("127.0.0.1", port) as client:
+            client.admin.command("createUser", USER, pwd=PASSWORD, roles=["root"])
+        return f"mongodb://{USER}:{PASSWORD}@127.0.0.1:{port}/?authSource=admin"
 
     def _await(self, port: int) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -92,11 +101,19 @@ Server = ExternalServer | CommandServer
 
 def is_bundled(server: Server) -> bool:
     """Return whether a server is the one of this project."""
-    return isinstance(server, CommandServer) and server.command == BUNDLED
+    return isinstance(server, CommandServer) and server.command in (BUNDLED, GUARDED)
 
 
-def make_servers(uris: list[str], command: str | None, workers: int) -> list[Server]:
-    """Return one server for each worker. Raises UsageError if there are fewer URIs than workers, or if a command has no `{port}`."""
+def make_servers(uris: list[str], command: str | None, workers: int, *, auth: bool = False) -> list[Server]:
+    """Return one server for each worker.
+
+    Arguments:
+        auth: start the bundled server with access control.
+
+    Raises UsageError if there are fewer URIs than workers, if a command has no `{port}`, or if `auth` is given for another server.
+    """
+    if auth and (uris or command is not None):
+        raise UsageError("--auth is for the bundled server; for another one, put the user and the password into the --uri.")
     if uris:
         if len(uris) < workers:
             raise UsageError(
@@ -105,7 +122,7 @@ def make_servers(uris: list[str], command: str | None, workers: int) -> list[Ser
         return [ExternalServer(uri) for uri in uris[:workers]]
     if command is not None and "{port}" not in command:
         raise UsageError("The command of --server must contain {port}.")
-    return [CommandServer(command or BUNDLED) for _ in range(workers)]
+    return [CommandServer(command or (GUARDED if auth else BUNDLED)) for _ in range(workers)]
 
 
 def _free_port() -> int:

@@ -41,7 +41,12 @@ def role(root: Client) -> Any:
 def test_nothing_without_authentication(guarded: SecantusDBServer, root: Client) -> None:
     with MongoClient(guarded.uri) as client:
         assert failure(client.test, {"find": "c"})["errmsg"] == "Command find requires authentication"
-        for command in ({"find": "c"}, {"insert": "c", "documents": [{}]}, {"createUser": "x", "pwd": "x", "roles": []}, {"getMore": Int64(1)}):
+        for command in (
+            {"find": "c"},
+            {"insert": "c", "documents": [{}]},
+            {"createUser": "x", "pwd": "x", "roles": []},
+            {"getMore": Int64(1)},
+        ):
             assert code(client.test, command) == 13
         for command in ({"ping": 1}, {"hello": 1}, {"connectionStatus": 1}, {"logout": 1}, {"whatsmyuri": 1}):
             assert client.test.command(command)["ok"] == 1
@@ -51,7 +56,9 @@ def test_nothing_without_authentication(guarded: SecantusDBServer, root: Client)
 def test_the_message_names_the_command(log_in: LogIn) -> None:
     client = log_in({"role": "read", "db": "test"})
     message = failure(client.test, {"drop": "c"})["errmsg"]
-    assert re.match(r'not authorized on test to execute command \{ drop: "c", lsid: \{ id: UUID\("[-0-9a-f]{36}"\) \}, .*\$db: "test"', message)
+    assert re.match(
+        r'not authorized on test to execute command \{ drop: "c", lsid: \{ id: UUID\("[-0-9a-f]{36}"\) \}, .*\$db: "test"', message
+    )
     assert failure(client.test, {"createUser": "x", "pwd": "hush", "roles": []})["errmsg"].count("hush") == 0
 
 
@@ -146,7 +153,9 @@ def test_statements_need_what_they_do(log_in: LogIn, role: Any, root: Client) ->
 def test_views(log_in: LogIn, role: Any, root: Client) -> None:
     root.shop.command("create", "seen", viewOn="hidden", pipeline=[{"$lookup": {"from": "more", "pipeline": [], "as": "x"}}])
     root.shop.hidden.insert_one({"_id": 1})
-    client = log_in(role([*own_role("shop", "seen", "find"), *own_role("shop", "mine", "find", "createCollection", "collMod", "dropCollection")]))
+    client = log_in(
+        role([*own_role("shop", "seen", "find"), *own_role("shop", "mine", "find", "createCollection", "collMod", "dropCollection")])
+    )
     # What a view reads was checked when it was made; its reader needs no more than the view.
     assert client.shop.seen.find_one() == {"_id": 1, "x": []}
     assert code(client.shop, {"find": "hidden"}) == 13
@@ -371,8 +380,17 @@ def test_a_restriction_ends_what_is_open(guarded: SecantusDBServer, root: Client
 
 
 def test_the_localhost_exception() -> None:
-    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True) as server, MongoClient(server.uri) as client:
-        for command in ({"find": "c"}, {"listDatabases": 1}, {"buildInfo": 1}, {"startSession": 1}, {"createUser": "x", "pwd": "x", "roles": []}):
+    with (
+        SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True) as server,
+        MongoClient(server.uri) as client,
+    ):
+        for command in (
+            {"find": "c"},
+            {"listDatabases": 1},
+            {"buildInfo": 1},
+            {"startSession": 1},
+            {"createUser": "x", "pwd": "x", "roles": []},
+        ):
             assert failure(client.admin if "listDatabases" in command else client.test, command)["code"] == 13
         client.admin.command("createUser", "root", pwd=PASSWORD, roles=["root"])
         assert code(client.admin, {"createUser": "more", "pwd": "x", "roles": []}) == 13
@@ -380,7 +398,10 @@ def test_the_localhost_exception() -> None:
 
 
 def test_the_localhost_exception_ends_with_a_role() -> None:
-    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True) as server, MongoClient(server.uri) as client:
+    with (
+        SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True) as server,
+        MongoClient(server.uri) as client,
+    ):
         client.admin.command({"createRole": "first", "privileges": [], "roles": []})
         assert code(client.admin, {"createUser": "more", "pwd": "x", "roles": []}) == 13
 

@@ -20,7 +20,9 @@ _numbers = itertools.count()
 LogIn = Callable[..., MongoClient[dict[str, Any]]]
 
 
-def connect(server: SecantusDBServer, user: str, password: str = PASSWORD, db: str = "admin", **options: Any) -> MongoClient[dict[str, Any]]:
+def connect(
+    server: SecantusDBServer, user: str, password: str = PASSWORD, db: str = "admin", **options: Any
+) -> MongoClient[dict[str, Any]]:
     """A client that logs in as a user."""
     # SCRAM-SHA-1 takes the fewest iterations.
     given = {"authMechanism": "SCRAM-SHA-1", "retryWrites": False, "retryReads": False, **options}

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from pytest_secantus.resetting import Resetting
     from pytest_secantus.seeding import Source
     from pytest_secantus.threads import ThreadGuard
+    from pytest_secantus.users import User
 
 SEED_MARKER = "secantus_seed"
+AUTH_MARKER = "secantus_auth"
 SERVER_FIXTURE = "secantus_server"
 
 
@@ -45,6 +47,8 @@ class Guard:
         self._after_call = ExitStack()
         self._cleanup = ExitStack()
         self._is_running = False
+        # The test whose markers' users exist.
+        self._has_users: pytest.Item | None = None
         # These exist only if they are asked for.
         self._resetting: Resetting | None = None
         self._blocking: Blocking | None = None
@@ -168,6 +172,7 @@ class Guard:
     def finish_test(self) -> None:
         """Undo the test's writes. Calling it again, or without a test, does nothing."""
         item, self._item = self._item, None
+        self._has_users = None
         if item is not None:
             try:
                 self._writing.close()
@@ -236,6 +241,24 @@ class Guard:
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
         return [find_source(source, directories) for source in given]
 
+    def users(self, item: pytest.Item) -> list[User]:
+        """Return the users named by a test's markers: first the module's, then the class's, then its own.
+
+        Raises:
+            pytest.UsageError: a marker does not name a user, or the server does not require authentication.
+        """
+        markers = list(reversed(list(item.iter_markers(AUTH_MARKER))))
+        if not markers:
+            return []
+        from pytest_secantus.users import make_user
+
+        if not self.worker.options.auth:
+            raise pytest.UsageError("secantus_auth: the marker needs a server with users; list them in the ini option secantus_auth")
+        try:
+            return [make_user(marker.args) for marker in markers]
+        except ValueError as error:
+            raise pytest.UsageError(f"secantus_auth: {error}") from error
+
     def _begin(self, item: pytest.Item) -> None:
         try:
             if self._exchanges_seeds and not list(item.iter_markers(SEED_MARKER)):
@@ -299,6 +322,11 @@ class Guard:
             raise self._seed_error
         if self._exchanges_seeds and item is self._item:
             self.worker.seeds.prepare(self.sources(item))
+            if self._has_users is not item and (users := self.users(item)):
+                from pytest_secantus.users import create_users
+
+                self._has_users = item
+                create_users(self.worker.client, users)
 
 
 def make_blocking(worker: Worker) -> Blocking:

@@ -10,11 +10,14 @@ import os
 import re
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, Final, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, get_args
 
 import pytest
 
 from pytest_secantus.truths import TRUTHS
+
+if TYPE_CHECKING:
+    from pytest_secantus.users import User
 
 Isolation = Literal["restore", "namespace", "none"]
 ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
@@ -60,6 +63,7 @@ class Options:
         block: whether tests that request none of our fixtures are kept from the server.
         follows_clock: whether the server's clock follows time-machine and freezegun.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
+        auth: the users of a server that requires authentication; the URI has the credentials of the first one.
         tls: whether clients use TLS; `mutual` requires their certificates, too.
         forks: whether pytest-forked runs each test in a fork.
         fail_on: the plan checks of every test, with their thresholds.
@@ -85,6 +89,7 @@ class Options:
     check_logins: bool
     follows_clock: bool
     process: Process
+    auth: tuple[User, ...]
     tls: Tls
     forks: bool
     fail_on: dict[str, int]
@@ -135,6 +140,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("secantus_uri", "as --secantus-uri", default="")
     parser.addini("secantus_process", "as --secantus-process", default="")
     parser.addini("secantus_tls", "as --secantus-tls", default="")
+    parser.addini("secantus_auth", "require authentication of these users: name password role@database ...", type="linelist", default=[])
     parser.addini("secantus_env", "with --secantus: variables to set to the server's URI", type="args", default=list(DEFAULT_ENV))
     parser.addini("secantus_redirect", "as --secantus-redirect, but separated by spaces", type="args", default=[])
     parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
@@ -182,6 +188,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
         follows_clock=read_clock(config.getini("secantus_clock"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
+        auth=read_auth(config.getini("secantus_auth"), uri),
         tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, config.getini("secantus_settings")),
         forks=bool(getattr(given, "forked", False)),
         fail_on=read_fail_on(config.getini("secantus_fail_on"), uri),
@@ -367,6 +374,24 @@ def read_process(text: str) -> Process:
     if when not in PROCESSES:
         raise pytest.UsageError(f"secantus_process is {when!r}; it must be one of {', '.join(PROCESSES)}")
     return when
+
+
+def read_auth(lines: list[str], uri: str | None) -> tuple[User, ...]:
+    """Parse the users; import their module only if there are any.
+
+    Raises:
+        pytest.UsageError: a user is invalid, or the server is an external one.
+    """
+    if not lines:
+        return ()
+    if uri:
+        raise pytest.UsageError("secantus_auth cannot be combined with secantus_uri; add the credentials to that URI")
+    from pytest_secantus.users import parse_users
+
+    try:
+        return parse_users(lines)
+    except ValueError as error:
+        raise pytest.UsageError(f"secantus_auth: {error}") from error
 
 
 def read_tls(text: str, uri: str | None, settings: list[str]) -> Tls:

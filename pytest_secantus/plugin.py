@@ -15,6 +15,7 @@ from pytest_secantus.fixtures import (
     secantus_async_client,
     secantus_async_db,
     secantus_client,
+    secantus_client_as,
     secantus_clock,
     secantus_commands,
     secantus_db,
@@ -24,7 +25,7 @@ from pytest_secantus.fixtures import (
     secantus_tls,
     secantus_uri,
 )
-from pytest_secantus.guard import SEED_MARKER, guard_of
+from pytest_secantus.guard import AUTH_MARKER, SEED_MARKER, guard_of
 from pytest_secantus.options import MEMORY, add_options
 from pytest_secantus.plain_imports import import_plainly
 from pytest_secantus.worker import Worker, check_driver
@@ -33,6 +34,7 @@ __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_client_as",
     "secantus_clock",
     "secantus_commands",
     "secantus_db",
@@ -59,7 +61,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check the options, declare the marker, and start the server here if the plugin was loaded after the initial conftests."""
+    """Check the options, declare the markers, and start the server here if the plugin was loaded after the initial conftests."""
+    config.addinivalue_line("markers", f"{AUTH_MARKER}(name, password, *roles): create a user for the test (Secantus)")
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
     config.addinivalue_line("markers", f"{FAIL_MARKER}(*checks, **thresholds): fail the test if its commands are of these kinds (Secantus)")
     config.addinivalue_line("markers", f"{ALLOW_MARKER}(*checks): do not fail the test because of these checks (Secantus)")

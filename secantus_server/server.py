@@ -112,8 +112,8 @@ class SecantusDBServer:
     ) -> None:
         check_names(settings, "SecantusDBServer")
         settings.setdefault("enable_test_commands", True)
-        settings = {**settings, **tls_settings(tls)}
         settings.setdefault("login_delay_ms", 0)
+        settings = {**settings, **tls_settings(tls)}
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
         self._clock = clock or Clock()
         self._services: Services | None = None

@@ -100,7 +100,6 @@ def log_in_by_certificate(request: Request, db: str, name: str | None) -> Reply:
         why = "there is no such user" if user is None else "the user may not connect from this address"
         _fail(request, f"{subject}@{db}: {why}")
         raise authentication_failed()
-    request.services.throttle.note_success(request.client.address[0])
     return {"dbname": db, "user": subject}
 
 

@@ -11,7 +11,7 @@ from secantus_server.bson import type_name
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions._nodes import Expression
+from secantus_server.mql.expressions._nodes import Constant, Expression
 from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, day_number, year_month_day
 from secantus_server.mql.expressions.dates.coercion import milliseconds_of, to_date
 from secantus_server.mql.expressions.dates.timezones import TimeZone, check_timezone, to_timezone
@@ -47,7 +47,15 @@ def parse_date_trunc(argument: Any, ctx: ParseContext) -> Expression:
     arguments = SIGNATURE.parse(argument, ctx)
     check_unit("$dateTrunc", arguments[1])
     check_timezone(arguments[3])
+    if _ignores_start_of_week(arguments):
+        arguments[4] = Constant("sunday")
     return call(date_trunc, arguments)
+
+
+def _ignores_start_of_week(arguments: list[Expression]) -> bool:
+    """Return whether `startOfWeek` does not matter, null included: if all arguments are constant and the unit is not the week."""
+    values = [argument.value for argument in arguments if isinstance(argument, Constant)]
+    return len(values) == len(arguments) and not is_nullish(values[1]) and values[1] != "week"
 
 
 def date_trunc(date: Any, unit: Any, bin_size: Any, timezone: Any, start_of_week: Any) -> Date | None:

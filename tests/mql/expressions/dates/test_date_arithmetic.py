@@ -80,10 +80,16 @@ def test_difference(start: str, end: str, unit: str, more: dict[str, Any], expec
         ("2021-11-07T06:30", "day", {"timezone": "America/New_York"}, "2021-11-07T04:00"),
         ("2021-06-15T12:00", "hour", {"timezone": "+05:45"}, "2021-06-15T11:15"),
         ("2021-08-15", "quarter", {}, "2021-07-01"),
+        ("2021-03-20T11:30:05", "day", {"startOfWeek": None}, "2021-03-20"),
     ],
 )
 def test_truncation(text: str, unit: str, more: dict[str, Any], expected: str) -> None:
     assert evaluate({"$dateTrunc": {"date": date(text), "unit": unit, **more}}) == date(expected)
+
+
+def test_a_null_start_of_week() -> None:
+    assert evaluate({"$dateTrunc": {"date": date("2021-03-20"), "unit": "week", "startOfWeek": None}}) is None
+    assert evaluate({"$dateTrunc": {"date": "$d", "unit": "day", "startOfWeek": None}}, {"d": date("2021-03-20")}) is None
 
 
 DAY = {"startDate": Date(0), "endDate": Date(0), "unit": "day"}

@@ -24,7 +24,7 @@ from secantus_server.work.system_collections import ID_INDEX, VIEWS, views_uuid
 )
 def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     """List the collections and views of a database."""
-    match = parse_match(args["filter"], ParseContext(knows_time=False))
+    match = parse_match(args["filter"], ParseContext(knows_time=False, defers_constant_errors=True))
     infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
     if request.db == "local" and request.services.settings.replica_set:
         infos.append(_oplog(request))

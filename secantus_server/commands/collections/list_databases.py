@@ -32,7 +32,7 @@ OWN_DATABASES = ("admin", "config", "local")
 def list_databases(request: Request, args: dict[str, Any]) -> Reply:
     """List the databases."""
     check_operators(args["filter"], "this context")
-    match = parse_match(args["filter"], ParseContext(knows_time=False))
+    match = parse_match(args["filter"], ParseContext(knows_time=False, defers_constant_errors=True))
     names = sorted({*request.services.catalog.databases(), *OWN_DATABASES})
     if args["nameOnly"]:
         return {"databases": [info for info in ({"name": name} for name in names) if match.matches(encode(info))]}

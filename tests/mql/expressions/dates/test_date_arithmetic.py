@@ -95,6 +95,7 @@ def test_a_null_start_of_week() -> None:
 DAY = {"startDate": Date(0), "endDate": Date(0), "unit": "day"}
 ADD = {"startDate": Date(0), "unit": "day", "amount": 1}
 TRUNC = {"date": Date(0), "unit": "day"}
+HOURS = {"date": Date(0), "unit": "hour"}
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,8 @@ TRUNC = {"date": Date(0), "unit": "day"}
             "$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '\"2\"' of type string",
         ),
         ({"$dateTrunc": {**TRUNC, "binSize": 0}}, 5439018, "$dateTrunc requires 'binSize' to be greater than 0, but got value 0"),
+        ({"$dateTrunc": {**TRUNC, "binSize": Int64(10**12)}}, 5439006, "dateTrunc unsupported binSize value"),
+        ({"$dateTrunc": {**HOURS, "binSize": Int64(10**13)}}, 5439002, "dateTrunc binSize in milliseconds exceeds 64 bits"),
         ({"$dateTrunc": {**TRUNC, "date": 1}}, 5166307, "$dateTrunc requires 'date' to be a date, but got int"),
     ],
 )

@@ -33,7 +33,11 @@ def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     if args["nameOnly"]:
         infos = [{"name": info["name"], "type": info["type"]} for info in infos]
     documents = [document for document in map(encode, infos) if match.matches(document)]
-    return list_reply(request, f"{request.db}.$cmd.listCollections", documents, cursor_batch_size(args))
+    size = cursor_batch_size(args)
+    if size is not None and len(documents) <= size:
+        # MongoDB closes the cursor if nothing is left, even if the batch is full.
+        size = len(documents) + 1
+    return list_reply(request, f"{request.db}.$cmd.listCollections", documents, size)
 
 
 def _oplog(request: Request) -> dict[str, Any]:

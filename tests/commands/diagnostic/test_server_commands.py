@@ -196,6 +196,12 @@ def test_default_concerns(admin: Database) -> None:
         ({"ping": 1, "readConcern": {"level": "majority"}}, 72, None),
         ({"ping": 1, "readConcern": {"level": "strong"}}, 2, None),
         ({"ping": 1, "readConcern": {"other": 1}}, 40415, None),
+        ({"dropDatabase": None}, 40414, None),
+        ({"convertToCapped": "$cmd", "size": 4096}, 26, None),
+        ({"collMod": "oplog.rs", "cappedSize": 4096}, 26, None),
+        ({"validateDBMetadata": 1, "db": "", "apiParameters": {"version": "1"}}, 28539, None),
+        ({"validateDBMetadata": 1, "db": "a b", "apiParameters": {"version": "1"}}, 13280, None),
+        ({"validateDBMetadata": 1, "db": "a.b", "apiParameters": {"version": "1"}}, 73, None),
         ({"ping": 1, "other": 1}, 40415, "BSON field 'ping.other' is an unknown field."),
     ],
 )

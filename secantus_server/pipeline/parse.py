@@ -41,7 +41,7 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
         if ctx.in_facet and name in UNSUPPORTED:
             raise CommandError(40600, FACET_TEXT.format(name=name))
         cls = find_stage(name)
-        if ctx.api_strict and not cls.stable_api:
+        if ctx.api_strict and not cls.is_stable(spec[name]):
             raise CommandError(323, f"stage {name} is not allowed with 'apiStrict: true' in API Version 1")
         if index > 0 and name == "$match" and _has_text(spec[name]):
             raise CommandError(17313, "$match with $text is only allowed as the first pipeline stage")

@@ -19,6 +19,8 @@ _NOTE = "When a filter expression is set, slowms and sampleRate are not used for
 @command("profile", {"slowms": a.number(), "sampleRate": a.real(), "filter": a.anything()}, privileges=on_database("enableProfiler"))
 def profile(request: Request, args: dict[str, Any]) -> Reply:
     """Return the profiler's level, and optionally change it."""
+    if request.body[request.name] is None:
+        raise CommandError(40414, "BSON field 'profile.profile' is missing but a required field")
     level = a.integer()("profile.profile", request.body[request.name])
     rate, given = args["sampleRate"], args["filter"]
     if rate is not None and not 0 <= rate <= 1:

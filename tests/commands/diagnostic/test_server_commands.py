@@ -197,6 +197,8 @@ def test_default_concerns(admin: Database) -> None:
         ({"ping": 1, "readConcern": {"level": "strong"}}, 2, None),
         ({"ping": 1, "readConcern": {"other": 1}}, 40415, None),
         ({"dropDatabase": None}, 40414, None),
+        ({"profile": None}, 40414, None),
+        ({"lockInfo": 1, "other": 1}, 40415, None),
         ({"convertToCapped": "$cmd", "size": 4096}, 26, None),
         ({"collMod": "oplog.rs", "cappedSize": 4096}, 26, None),
         ({"validateDBMetadata": 1, "db": "", "apiParameters": {"version": "1"}}, 28539, None),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_secantus.check_names import ALLOW_MARKER
+from pytest_secantus.command_watch import ALLOW_MARKER
 
 if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord

@@ -24,7 +24,8 @@ CASES = {
     ),
     "unbounded_find": (
         "fill(db, 101)\n    list(db.c.find(batch_size=10))",
-        "fill(db, 101)\n    list(db.c.find({'_id': {'$in': list(range(101))}}))\n    list(db.c.find().limit(101))\n    list(db.c.find({'_id': {'$lt': 100}}))\n    list(db.c.aggregate([]))",
+        "fill(db, 101)\n    list(db.c.find({'_id': {'$in': list(range(101))}}))\n    list(db.c.find().limit(101))\n"
+        "    list(db.c.find({'_id': {'$lt': 100}}))\n    list(db.c.aggregate([]))",
     ),
     "large_reply": (
         'db.c.insert_many([{"text": "x" * 60_000} for _ in range(20)])\n    list(db.c.find().limit(20))',

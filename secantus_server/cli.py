@@ -5,7 +5,6 @@ See docs/config.md for the file's schema.
 
 from __future__ import annotations
 
-import argparse
 import faulthandler
 import gc
 import logging
@@ -16,57 +15,18 @@ import threading
 from collections.abc import Sequence
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from secantus_server.config.effective import load
 from secantus_server.errors import CommandError
-from secantus_server.settings import LOG_LEVELS, Settings, SettingsError, read_config
+from secantus_server.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# The config files to look for, in this order, if --config is not given.
-DEFAULT_CONFIGS = (Path("secantusdb.toml"), Path("/etc/secantus/secantusdb.toml"))
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the command line parser. Flags have no defaults, so that an omitted flag can be distinguished from a given one."""
-    defaults = {field.name: field.default for field in fields(Settings)}
-    parser = argparse.ArgumentParser(
-        prog="secantusdb",
-        description="A MongoDB server for tests: a single node that speaks MongoDB's wire protocol and stores its data with WiredTiger.",
-        epilog="Flags override the config file, which overrides the defaults. SIGINT or SIGTERM stops the server cleanly.",
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
-
-    def add(flag: str, help: str, **options: Any) -> None:
-        name = flag.lstrip("-").replace("-", "_")
-        shown = defaults.get(name)
-        parser.add_argument(flag, help=f"{help} (default: {shown})" if shown not in (None, False) else help, **options)
-
-    places = " or ".join(map(str, DEFAULT_CONFIGS))
-    parser.add_argument("--config", metavar="FILE", help=f"a TOML file of settings (default: {places}, the first that exists)")
-    add("--host", "the address to listen on")
-    add("--port", "the TCP port; 0 selects a free one, which is printed", type=int)
-    add("--storage-path", "the data directory, created if missing; ':memory:' keeps everything in memory", metavar="DIR")
-    add("--log-level", "the minimum log level", choices=LOG_LEVELS, type=str.lower)
-    add("--replica-set", "the name of the single-node replica set to present", metavar="NAME")
-    parser.add_argument(
-        "--standalone", action="store_const", const="", dest="replica_set", help="present a standalone server, without a replica set"
-    )
-    add("--sync-on-commit", "sync each commit to disk instead of only passing it to the operating system", action="store_true")
-    add("--cache-size-mb", "the memory for storage; 0 lets the server choose", type=int, metavar="MB")
-    add("--enable-test-commands", "allow commands intended for tests", action="store_true")
-    add("--ttl-interval-s", "seconds between two passes of the TTL monitor", type=int, metavar="S")
-    add("--checkpoint-interval-s", "seconds between two checkpoints", type=int, metavar="S")
-    add("--cursor-timeout-s", "seconds after which an idle cursor is closed", type=int, metavar="S")
-    add("--max-connections", "the maximum number of connections; 0 means as many as ulimit -n allows", type=int, metavar="N")
-    add("--oplog-size-mb", "the size from which on the oldest oplog entries are removed; 0 lets the server choose", type=int, metavar="MB")
-    add("--oplog-min-retention-hours", "hours for which oplog entries are kept in any case", type=int, metavar="H")
-    parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
-    return parser
+# The exit codes, which docs/config.md explains.
+EXIT_STOPPED, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
 
 
 def _version() -> str:
@@ -83,21 +43,23 @@ def load_settings(arguments: Sequence[str] | None) -> Settings:
         SettingsError: a setting is invalid.
         SystemExit: the command line is invalid, or requests help.
     """
-    given = vars(build_parser().parse_args(arguments))
-    config = given.pop("config", None)
-    if config is None:
-        config = next((path for path in DEFAULT_CONFIGS if path.exists()), None)
-    from_file = read_config(config) if config is not None else {}
-    return Settings(**{**from_file, **given})
+    return load(arguments, _version()).settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon until a signal or the shutdown command stops it; return the exit code."""
     try:
-        settings = load_settings(arguments)
+        effective = load(arguments, _version())
     except SettingsError as error:
         print(f"secantusdb: {error}", file=sys.stderr)
-        return 2
+        return EXIT_INVALID
+    if effective.asked.get("print_config"):
+        print(effective.described(), end="")
+        return EXIT_STOPPED
+    if effective.asked.get("check_config"):
+        print(f"The configuration is valid (config file: {effective.file or 'none'}).")
+        return EXIT_STOPPED
+    settings = effective.settings
     # On a crash in compiled code, print the stacks of all threads to stderr.
     faulthandler.enable()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
@@ -124,8 +86,8 @@ def run(settings: Settings) -> int:
         server.stop()
     except (ListenError, CommandError) as error:
         print(f"secantusdb: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return EXIT_FAILED
+    return EXIT_STOPPED
 
 
 def _await_signal(server: SecantusDBServer) -> None:

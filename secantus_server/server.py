@@ -120,7 +120,12 @@ class SecantusDBServer:
             self._stop_asked, self._ended, self._abandoned = Event(), False, False
         operations = Operations(self._clock)
         size = self.settings.cache_size_mb or None
-        engine = Engine.open(self.settings.storage_path, cache_size_mb=size, check_waiting=operations.check_waiting)
+        engine = Engine.open(
+            self.settings.storage_path,
+            cache_size_mb=size,
+            session_max=self.settings.session_max,
+            check_waiting=operations.check_waiting,
+        )
         try:
             self._services = self._assemble(engine, operations)
             self._listener = Listener(self._services)
@@ -148,7 +153,7 @@ class SecantusDBServer:
                 engine,
                 clock,
                 enabled=bool(settings.replica_set),
-                retention=retention_of(settings.oplog_size_mb, settings.oplog_min_retention_hours, in_memory=engine.in_memory),
+                retention=retention_of(settings.oplog_size_mb, settings.oplog_retention_s / 3600, in_memory=engine.in_memory),
             ),
             cursors=CursorRegistry(clock),
             sessions=SessionRegistry(clock),

@@ -1,62 +1,121 @@
-"""The server's settings, from the command line, from `secantusdb.toml` or from Python, as one frozen Settings object."""
+"""The server's settings as one frozen dataclass: the source of the flags, of the config file's schema and of the table in docs/config.md."""
 
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+LOG_FORMATS: Final = ("text", "json")
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
+#: How the value of a number is written in the config file and as a flag: a size with a unit, or a duration.
+SIZE_MB: Final = "size in MB"
+SECONDS: Final = "seconds"
+#: The fewest sessions of the storage engine with which a server and a few clients can work.
+MIN_SESSIONS: Final = 20
+#: Names of earlier versions, with what replaces each.
+FORMER_NAMES: Final = {"oplog_min_retention_hours": "oplog_retention_s"}
 
 
 class SettingsError(Exception):
     """Invalid setting; the message says how to fix it."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """A server's settings.
+def setting(default: Any, place: str, help: str, *, unit: str | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """Return the dataclass field of a setting.
 
     Arguments:
-        host: the address to listen on.
-        port: the TCP port; 0 selects a free one.
-        storage_path: a directory, created if missing, or ":memory:".
-        log_level: the minimum log level: debug, info, warning or error.
-        replica_set: the name of the single-node replica set; empty for a standalone server.
-        sync_on_commit: sync each commit to disk instead of only passing it to the operating system.
-        cache_size_mb: the memory for storage; 0 means up to half of the machine's, as needed.
-        enable_test_commands: allow commands intended for tests; `SecantusDBServer` allows them by default.
-        ttl_interval_s: seconds between two passes of the TTL monitor.
-        checkpoint_interval_s: seconds between two checkpoints.
-        cursor_timeout_s: seconds after which an idle cursor is closed.
-        max_connections: the connection limit; 0 means the process's limit on open files.
-        oplog_size_mb: the size from which on the oldest oplog entries are removed; 0 means 64 MB, or in memory 8 MB, and 40 MB from the
-            first change stream on.
-        oplog_min_retention_hours: hours for which oplog entries are kept in any case.
+        default: the default; its type is the setting's.
+        place: the section and the key in the config file, as in "server.port".
+        help: one or two sentences in Markdown, for `--help` and for the table in docs/config.md.
+        unit: `SIZE_MB` or `SECONDS` if the config file takes a unit.
+        choices: the possible values.
     """
+    section, key = place.split(".")
+    return field(default=default, metadata={"section": section, "key": key, "help": help, "unit": unit, "choices": choices})
 
-    host: str = "127.0.0.1"
-    port: int = 27017
-    storage_path: str = "./secantus-data"
-    log_level: str = "info"
-    replica_set: str = "secantus"
-    sync_on_commit: bool = False
-    cache_size_mb: int = 0
-    enable_test_commands: bool = False
-    ttl_interval_s: int = 60
-    checkpoint_interval_s: int = 60
-    cursor_timeout_s: int = 600
-    max_connections: int = 0
-    oplog_size_mb: int = 0
-    oplog_min_retention_hours: int = 0
+
+@dataclass(frozen=True)
+class Settings:
+    """A server's settings. The names and units are those of Python; `config.schema` has those of the config file and of the flags."""
+
+    host: str = setting(
+        "127.0.0.1",
+        "server.host",
+        "The address to listen on: a host name, an IPv4 or an IPv6 address. If a name has several addresses, an IPv4 address is used.",
+    )
+    port: int = setting(27017, "server.port", "The TCP port; 0 selects a free one, which is printed.")
+    storage_path: str = setting(
+        "./secantus-data",
+        "server.storage_path",
+        "The data directory, created if it does not exist; `:memory:` keeps all data in memory.",
+    )
+    log_level: str = setting(
+        "info", "server.log_level", "The lowest level that is logged, in upper or lower case. The log goes to stderr.", choices=LOG_LEVELS
+    )
+    replica_set: str = setting(
+        "secantus",
+        "server.replica_set",
+        "The name of the single-node replica set that the server presents; an empty name, or `--standalone`, means a standalone server.",
+    )
+    sync_on_commit: bool = setting(
+        False,
+        "storage.sync_on_commit",
+        "Sync each write to disk. Otherwise a write waits only until the operating system has received it (see below).",
+    )
+    cache_size_mb: int = setting(
+        0,
+        "storage.cache_size",
+        "The memory limit of the storage. 0 means a quarter of the machine's memory, but at most 1 GB, for a directory, and half of the "
+        "machine's memory for an in-memory store. In a directory, one transaction can write at most half of the limit (error 388 "
+        "otherwise). An index build and `$out` are single transactions; updates and deletes of many documents are split.",
+        unit=SIZE_MB,
+    )
+    enable_test_commands: bool = setting(
+        False,
+        "server.enable_test_commands",
+        "Allow the commands that are reserved for tests, such as those of [fail points](fail-points.md). On by default in the plugin and "
+        "in `SecantusDBServer`.",
+    )
+    ttl_interval_s: int = setting(60, "storage.ttl_interval", "The time between two passes of the TTL monitor.", unit=SECONDS)
+    checkpoint_interval_s: int = setting(
+        60,
+        "storage.checkpoint_interval",
+        "The time between two checkpoints. A checkpoint is also taken after every 64 MB of writes, which limits the log to be replayed "
+        "after a crash to about that size.",
+        unit=SECONDS,
+    )
+    cursor_timeout_s: int = setting(600, "server.cursor_timeout", "The time after which an idle cursor is closed.", unit=SECONDS)
+    max_connections: int = setting(
+        0,
+        "server.max_connections",
+        "The maximum number of connections. Further connections are refused: their first message gets an error that says what to do. 0 "
+        "means as many as the process may open files; at start the server raises its soft limit to the hard limit.",
+    )
+    session_max: int = setting(
+        5000,
+        "server.session_max",
+        "The maximum number of sessions of the storage engine: one for each command that runs and for each open transaction.",
+    )
+    oplog_size_mb: int = setting(
+        0,
+        "oplog.size",
+        "The size of the oplog from which on its oldest entries are removed; 0 means 64 MB for a directory, and for an in-memory store "
+        "8 MB, which becomes 40 MB when the first change stream is opened. `replSetResizeOplog` changes it while the server runs.",
+        unit=SIZE_MB,
+    )
+    oplog_retention_s: int = setting(
+        0, "oplog.retention_seconds", "How long oplog entries are kept even beyond that size.", unit=SECONDS
+    )
+    oplog_noop_heartbeat_s: int = setting(
+        10,
+        "oplog.noop_heartbeat_seconds",
+        "The interval at which a server in a directory adds a no-op entry to the oplog while nobody writes to it, so that change streams "
+        "get newer resume tokens; 0 for never. An in-memory store does this only after `setParameter: {writePeriodicNoops: true}`.",
+        unit=SECONDS,
+    )
 
     def __post_init__(self) -> None:
         if type(self.log_level) is str:
@@ -81,12 +140,16 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{name} must not be negative: {value}.")
     if settings.port > 65535:
         raise SettingsError(f"port must be between 0 and 65535, not {settings.port}.")
-    if settings.log_level not in LOG_LEVELS:
-        raise SettingsError(f"log_level must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}.")
+    for entry in fields(settings):
+        choices, value = entry.metadata["choices"], getattr(settings, entry.name)
+        if choices and value not in choices:
+            raise SettingsError(f"{entry.name} must be one of {', '.join(filter(None, choices))}, not {value!r}.")
     if not settings.host:
         raise SettingsError("host must be a host name or an address to listen on.")
     if not settings.storage_path:
         raise SettingsError("storage_path must be a directory or ':memory:'.")
+    if settings.session_max < MIN_SESSIONS:
+        raise SettingsError(f"session_max must be at least {MIN_SESSIONS}, not {settings.session_max}.")
 
 
 def _described(kind: type) -> str:
@@ -101,27 +164,6 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
     """
     for name in names:
         if name not in _TYPES:
-            near = difflib.get_close_matches(name, _TYPES, n=1)
+            near = [FORMER_NAMES[name]] if name in FORMER_NAMES else difflib.get_close_matches(name, _TYPES, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; the settings are {', '.join(_TYPES)}."
             raise SettingsError(f"{where}: unknown setting {name!r}{hint}")
-
-
-def read_config(path: str | Path) -> dict[str, Any]:
-    """Return the settings of a TOML file: a flat table of setting names.
-
-    Raises:
-        SettingsError: the file is unreadable or not TOML, or has an unknown name or an invalid value.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    except OSError as error:
-        raise SettingsError(f"cannot read the config file {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}.") from None
-    check_names(values, str(path))
-    try:
-        Settings(**values)
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from None
-    return values

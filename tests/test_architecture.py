@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": set(),
     "diagnostics": set(),
     "settings": set(),
+    "config": {"settings"},
     "modules": set(),
     "version": set(),
     "mql": set(),

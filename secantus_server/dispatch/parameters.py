@@ -54,6 +54,10 @@ def _boolean(name: str, value: Any) -> bool:
     return a.truth(value)
 
 
+def _writes_noops(settings: Settings) -> bool:
+    return not settings.in_memory and settings.oplog_noop_heartbeat_s > 0
+
+
 def _sync_delay(name: str, value: Any) -> float:
     """Check the number of seconds between checkpoints. 0 would disable them and is refused: the log would grow without bound."""
     if not is_number(value):
@@ -86,14 +90,14 @@ PARAMETERS: dict[str, Parameter] = {
     "maxSessions": Parameter(_constant(MAX_SESSIONS)),
     "minSnapshotHistoryWindowInSeconds": Parameter(_constant(300), a.integer(0), settable=True),
     "notablescan": Parameter(_constant(False), None, settable=True),
-    "periodicNoopIntervalSecs": Parameter(_constant(10), a.integer(1), settable=True),
+    "periodicNoopIntervalSecs": Parameter(lambda settings: settings.oplog_noop_heartbeat_s or 10, a.integer(1), settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),
     "requireApiVersion": Parameter(_constant(False), None, settable=True),
     "syncdelay": Parameter(lambda settings: float(settings.checkpoint_interval_s), _sync_delay, settable=True),
     "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
     "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),
-    "writePeriodicNoops": Parameter(lambda settings: not settings.in_memory, _boolean, settable=True),
+    "writePeriodicNoops": Parameter(_writes_noops, _boolean, settable=True),
     memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
     **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }

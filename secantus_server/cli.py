@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import importlib
 import logging
 import os
 import signal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# The subcommands, with the modules that run them.
+SUBCOMMANDS = {"backup": "secantus_server.tools.backup"}
 # The exit codes, which docs/config.md explains.
 EXIT_STOPPED, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
 
@@ -47,7 +50,11 @@ def load_settings(arguments: Sequence[str] | None) -> Settings:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the daemon until a signal or the shutdown command stops it; return the exit code."""
+    """Run the daemon until a signal or the shutdown command stops it, or a subcommand; return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in SUBCOMMANDS:
+        subcommand: int = importlib.import_module(SUBCOMMANDS[arguments[0]]).main(arguments[1:])
+        return subcommand
     try:
         effective = load(arguments, _version())
     except SettingsError as error:

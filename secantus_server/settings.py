@@ -1,4 +1,4 @@
-"""The server's settings as one frozen dataclass: the source of the flags, of the config file's schema and of the table in docs/config.md."""
+"""The server's settings as one frozen dataclass: the source of the flags, the config file's schema and the table in docs/config.md."""
 
 from __future__ import annotations
 

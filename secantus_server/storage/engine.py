@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.storage import configuration
 from secantus_server.storage._gate import Gate
 from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
+from secantus_server.storage.hot_backup import HotBackup
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.inspection import check_files, check_log, log_files
 from secantus_server.storage.keys import IdentRange
@@ -90,7 +91,7 @@ class Engine:
         self._pool: list[RecoveryUnit] = []
         self._exclusive_lock, self._exclusive_depth = RLock(), 0
         self._purge_lock = Lock()
-        self._statistics_lock = Lock()
+        self._statistics_lock, self._backup_lock = Lock(), Lock()
         # Checkpoints written, for serverStatus.
         self.checkpoints = 0
         self._next_sweep = 0.0
@@ -278,6 +279,31 @@ class Engine:
             self._with_unit(RecoveryUnit.checkpoint)
             self._marks.note_checkpoint(end)
             self.checkpoints += 1
+
+    @contextmanager
+    def backup(self, note: Callable[[], object] = _wait_on) -> Iterator[HotBackup]:
+        """Provide the files of the store at one moment; writes go on while the block copies them.
+
+        Arguments:
+            note: called at that moment, while no transaction runs.
+
+        Raises CommandError: 238 for an in-memory store, 117 while another backup is open.
+        """
+        if self._marks is None:
+            raise not_supported("a backup of an in-memory store", "use a storage directory, or mongodump")
+        if not self._backup_lock.acquire(blocking=False):
+            raise CommandError(117, "Another backup is running: wait until it has ended.")
+        try:
+            self.checkpoint()
+            with self.exclusive():
+                backup = HotBackup(self._connection, self._marks.directory)
+                note()
+            try:
+                yield backup
+            finally:
+                backup.close()
+        finally:
+            self._backup_lock.release()
 
     def statistics(self) -> dict[str, int]:
         """Return the storage engine's statistics by description. Only gauges, such as the bytes in the cache, are meaningful."""

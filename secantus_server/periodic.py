@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from secantus_server.backup.segments import OplogArchive
 from secantus_server.bson import encode
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.services import Services
@@ -38,18 +39,20 @@ class Periodic:
     Arguments:
         services: the server's services.
         end_abandoned: interrupts operations whose clients have disconnected.
+        oplog_archive: where the oplog is archived, or None.
 
     Threads: `_wake` ends the thread's pause, and `_stopping` the thread; everything else is used by the thread only.
     """
 
-    def __init__(self, services: Services, end_abandoned: Callable[[], None]) -> None:
+    def __init__(self, services: Services, end_abandoned: Callable[[], None], oplog_archive: OplogArchive | None = None) -> None:
         self._services = services
+        self._oplog_archive = oplog_archive
         self._end_abandoned = end_abandoned
         self._wake = Event()
         self._stopping = False
         self._thread = Thread(self._run, name="secantus-periodic")
         # The last run of each kind of work. The intervals may change at run time, by setParameter.
-        self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute", "noop"), services.clock.monotonic())
+        self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute", "noop", "oplog archive"), services.clock.monotonic())
         # The time since which there has been something to purge.
         self._put_off_at: float | None = None
         # The operation time when a no-op was last due.
@@ -70,6 +73,11 @@ class Periodic:
         """End the thread and wait for it."""
         self.ask_to_stop()
         self._thread.join()
+        if self._oplog_archive is not None:
+            try:
+                self._oplog_archive.archive()
+            except CommandError as error:
+                self._services.log.error(f"the oplog cannot be archived: {error.message}")
 
     def _run(self) -> None:
         pause = TICK_S
@@ -109,6 +117,7 @@ class Periodic:
             services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
         if self._is_due("noop", now, parameter_value(services, "periodicNoopIntervalSecs")):
             self._write_noop()
+        self._archive_oplog(now)
         if self._is_due("minute", now, MINUTE_S):
             services.end_expired_sessions()
             if forgotten := services.sessions.retries.take_forgotten():
@@ -117,6 +126,14 @@ class Periodic:
         else:
             services.oplog.trim_if_large()
         return min(self._purge(now), self._tidy())
+
+    def _archive_oplog(self, now: float) -> None:
+        """Archive the oplog at its interval, and before entries are removed from it."""
+        services, archive = self._services, self._oplog_archive
+        if archive is None:
+            return
+        if self._is_due("oplog archive", now, services.settings.oplog_archive_interval_s) or services.oplog.is_large:
+            archive.archive()
 
     def _write_noop(self) -> None:
         """Advance the operation time of a replica set that nobody has written to since the last time.

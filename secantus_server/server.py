@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import weakref
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from secantus_server.backup.segments import OplogArchive
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.checkpoint import checkpoint
 from secantus_server.clock import Clock
@@ -131,7 +134,7 @@ class SecantusDBServer:
             self._listener = Listener(self._services)
             self._snapshots = Snapshots(self._services)
             self._services.topology.address = self._listener.address
-            self._periodic = Periodic(self._services, self._listener.end_abandoned)
+            self._periodic = Periodic(self._services, self._listener.end_abandoned, self._oplog_archive(self._services))
         except BaseException:
             self._services = None
             engine.close()
@@ -141,6 +144,19 @@ class SecantusDBServer:
         _RUNNING.add(self)
         self._services.log.info(f"listening on {self._services.topology.address}")
         return self
+
+    def _oplog_archive(self, services: Services) -> OplogArchive | None:
+        """Return the archive of the oplog, if the settings name a directory for it.
+
+        Raises:
+            CommandError: the directory cannot be used.
+        """
+        if not self.settings.oplog_archive_path:
+            return None
+        with services.engine.transaction() as unit:
+            oldest = services.oplog.history_begins_at(unit)
+        directory = Path(self.settings.oplog_archive_path).absolute()
+        return OplogArchive(services.engine, directory, services.oplog.newest_stamp, oldest)
 
     def _assemble(self, engine: Engine, operations: Operations) -> Services:
         settings, clock, interceptors = self.settings, self._clock, Interceptors()
@@ -172,6 +188,22 @@ class SecantusDBServer:
         services.open_transaction = partial(SessionWork, services)
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services
+
+    @contextmanager
+    def offline(self) -> Iterator[Services]:
+        """Provide the services of the store for a block, without a port: for programs that run commands on it themselves.
+
+        Raises:
+            StorageError: the store cannot be opened.
+        """
+        operations = Operations(self._clock)
+        engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
+        try:
+            services = self._assemble(engine, operations)
+            yield services
+            services.writes.close()
+        finally:
+            engine.close()
 
     def wait(self) -> None:
         """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread."""

@@ -116,6 +116,18 @@ class Settings:
         "get newer resume tokens; 0 for never. An in-memory store does this only after `setParameter: {writePeriodicNoops: true}`.",
         unit=SECONDS,
     )
+    oplog_archive_path: str = setting(
+        "",
+        "oplog.archive_path",
+        "A directory to which the oplog is archived continuously, for a restore to any point in time ([disaster recovery]"
+        "(production.md#point-in-time)). Empty for no archive. It is created if it does not exist.",
+    )
+    oplog_archive_interval_s: int = setting(
+        60,
+        "oplog.archive_interval",
+        "The longest time after which a change is archived. The server also archives when it stops.",
+        unit=SECONDS,
+    )
 
     def __post_init__(self) -> None:
         if type(self.log_level) is str:

@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *{"pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
     },
     "snapshots": {"dispatch", "work", "sessions", "storage"},
-    "periodic": {"dispatch", "work", "sessions", "storage"},
+    "periodic": {"dispatch", "work", "sessions", "storage", "backup"},
     "net": {"wire", "dispatch", "storage"},
 }
 # The composition root and the programs that start it may import everything.

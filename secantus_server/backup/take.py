@@ -29,14 +29,14 @@ def take_backup(
     from secantus_server.backup.archive import check_archive_name, write_archive
 
     check_archive_name(path)
-    stamp = 0
+    stamp = now_ms = 0
 
     def note() -> None:
-        nonlocal stamp
-        stamp = oplog.settled_stamp()
+        nonlocal stamp, now_ms
+        stamp, now_ms = oplog.settled_stamp(), clock.now_ms()
 
     def describe(files: tuple[ArchivedFile, ...]) -> Manifest:
-        return Manifest(clock.now_ms(), stamp, VERSION, files)
+        return Manifest(now_ms, stamp, VERSION, files)
 
     with engine.backup(note) as backup:
         begin(sum(file.size for file in backup.files))

@@ -23,13 +23,21 @@ from secantus_server.work.oplog_collection import check_not_oplog
 
 
 def create_collection(
-    services: Services, db: str, name: str, options: dict[str, Any], *, if_missing: bool = False, work: UnitOfWork | None = None
+    services: Services,
+    db: str,
+    name: str,
+    options: dict[str, Any],
+    *,
+    if_missing: bool = False,
+    work: UnitOfWork | None = None,
+    uuid: Binary | None = None,
 ) -> Collection:
     """Create a collection with its index on `_id`, or a view.
 
     Arguments:
         if_missing: return an existing collection of this name unchanged.
         work: the unit of work that creates it; None for one of its own.
+        uuid: its UUID; None means a new one.
 
     Raises:
         CommandError: 48 NamespaceExists, 73 InvalidNamespace.
@@ -50,7 +58,7 @@ def create_collection(
                     raise CommandError(48, f"Collection {existing.namespace} already exists.")
                 _check_same(existing, options)
             return existing
-        collection = new_collection(services, db, name, options)
+        collection = new_collection(services, db, name, options, uuid)
         transaction.changes.save(collection)
         log_creation(transaction, collection)
         return collection
@@ -108,9 +116,9 @@ def recall(services: Services, db: str, name: str) -> Collection | None:
     return services.work.change_catalog(body, services.operations.check_waiting)
 
 
-def new_collection(services: Services, db: str, name: str, options: dict[str, Any]) -> Collection:
+def new_collection(services: Services, db: str, name: str, options: dict[str, Any], uuid: Binary | None = None) -> Collection:
     """Return an empty collection with its index on `_id`, or a view, to be saved by a catalog change."""
-    return empty_collection(services, db, name, options, [] if "viewOn" in options else [_id_spec(options)])
+    return empty_collection(services, db, name, options, [] if "viewOn" in options else [_id_spec(options)], uuid)
 
 
 def empty_collection(

@@ -42,10 +42,7 @@ def create_collection(
     Raises:
         CommandError: 48 NamespaceExists, 73 InvalidNamespace.
     """
-    check_new_collection_name(db, name)
-    if services.settings.replica_set:
-        check_not_oplog(db, name)
-    check_database_case(services.catalog, db)
+    _check_namespace(services, db, name)
     work = services.work if work is None else work
     if if_missing and work is services.work and (recalled := recall(services, db, name)) is not None:
         return recalled
@@ -64,6 +61,14 @@ def create_collection(
         return collection
 
     return work.change_catalog(body, services.operations.check_waiting)
+
+
+def _check_namespace(services: Services, db: str, name: str) -> None:
+    """Raise for a namespace that cannot be created."""
+    check_new_collection_name(db, name)
+    if services.settings.replica_set:
+        check_not_oplog(db, name)
+    check_database_case(services.catalog, db)
 
 
 def log_creation(transaction: CatalogTransaction, collection: Collection, *, replaced: Binary | None = None) -> None:

@@ -32,6 +32,7 @@ from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
 from secantus_server.interceptors.slow_log import SlowLog
 from secantus_server.interceptors.time_limits import TimeLimits
+from secantus_server.interceptors.write_block import WriteBlock
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
@@ -186,7 +187,8 @@ class SecantusDBServer:
         services.history = SnapshotHistory(services)
         engine.call_when_crowded(partial(_free_memory, services))
         services.open_transaction = partial(SessionWork, services)
-        interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
+        interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services))
+        interceptors.install(RoleCheck(services), WriteBlock(services))
         return services
 
     @contextmanager

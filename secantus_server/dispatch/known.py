@@ -10,14 +10,14 @@ from __future__ import annotations
 NOT_YET: frozenset[str] = frozenset(
     """
     _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey authenticate
-    autoCompact captrunc cleanupOrphaned cleanupStructuredEncryptionData compactStructuredEncryptionData
-    configureQueryAnalyzer dbCheck driverOIDTest dropConnections echo emptycapped features filemd5 flushRouterConfig
+    captrunc cleanupOrphaned
+    configureQueryAnalyzer dbCheck driverOIDTest echo emptycapped features flushRouterConfig
     getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
-    httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex
+    httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce
     releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetSyncFrom
-    replSetTest replSetUpdatePosition rotateCertificates setDefaultRWConcern
-    setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode
+    replSetTest replSetUpdatePosition rotateCertificates
+    setProfilingFilterGlobally setQuerySettings
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2
     whatsmysni
     """.split()
@@ -28,5 +28,4 @@ _WITHOUT_PASSWORDS = "connect without a user name and password, everybody may do
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(["authenticate"], _WITHOUT_PASSWORDS),
     **dict.fromkeys(["mapReduce", "mapreduce"], "write it as an aggregation"),
-    "reIndex": "drop the index and create it again",
 }

@@ -23,6 +23,10 @@ from secantus_server.settings import Settings
 from secantus_server.version import FEATURE_COMPATIBILITY
 
 MAX_SYNC_DELAY_S = 9_000_000
+#: Whether writes are refused; set by setUserWriteBlockMode, and kept beside the parameters so that a restored snapshot resets it.
+USER_WRITE_BLOCK = "cluster:userWriteBlock"
+#: What setDefaultRWConcern has set.
+DEFAULT_CONCERNS = "cluster:defaultRWConcern"
 #: The `baseBackoffMS` of overload errors; 0 for none. MongoDB has the parameter since 9.0.
 BASE_BACKOFF_MS = "externalClientBaseBackoffMS"
 

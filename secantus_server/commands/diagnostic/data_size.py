@@ -22,7 +22,7 @@ from secantus_server.work.collections import recall
 
 @command(
     "dataSize",
-    {"keyPattern": a.document(), "min": a.document(), "max": a.document(), "estimate": a.strict_boolean()},
+    {"keyPattern": a.document(), "min": a.document(), "max": a.document(), "estimate": a.boolean()},
     aliases=("datasize",),
     privileges=on_collection("find"),
 )

@@ -109,6 +109,8 @@ class Periodic:
         self._end_abandoned()
         services.sessions.transactions.abort_expired(now)
         services.history.expire()
+        if services.fsync_lock.is_held:
+            return TICK_S
         if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):
             delete_expired(services, self._check)
         if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")) or services.engine.is_checkpoint_due:

@@ -28,6 +28,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.fail_command import FailCommand
+from secantus_server.interceptors.fsync_wait import FsyncWait
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
 from secantus_server.interceptors.slow_log import SlowLog
@@ -188,7 +189,7 @@ class SecantusDBServer:
         engine.call_when_crowded(partial(_free_memory, services))
         services.open_transaction = partial(SessionWork, services)
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services))
-        interceptors.install(RoleCheck(services), WriteBlock(services))
+        interceptors.install(RoleCheck(services), WriteBlock(services), FsyncWait(services))
         return services
 
     @contextmanager

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
+
+from tests.waiting import wait_until
 
 Client = MongoClient[dict[str, Any]]
 
@@ -105,3 +108,31 @@ def test_validate_shows_the_definition_of_each_index(client: Client) -> None:
     client.plain.v.create_index("x")
     details = client.plain.command("validate", "v")["indexDetails"]
     assert details["x_1"]["spec"] == {"v": 2, "key": {"x": 1}, "name": "x_1"}
+
+
+def test_fsync_makes_writes_wait(client: Client) -> None:
+    client.plain.f.insert_one({})
+    reply = client.admin.command("fsync", lock=True)
+    assert (reply["lockCount"], reply["info"][:18]) == (1, "now locked against")
+    assert client.admin.command("fsync", lock=True)["lockCount"] == 2
+    assert client.admin.command("currentOp")["fsyncLock"] is True
+    done: list[int] = []
+
+    def write() -> None:
+        client.plain.f.insert_one({})
+        done.append(1)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    wait_until(lambda: any("insert" in one.get("command", {}) for one in client.admin.command("currentOp")["inprog"]), "no write waits")
+    assert client.plain.f.count_documents({}) == 1
+    with pytest.raises(OperationFailure) as caught:
+        client.plain.command("insert", "f", documents=[{}], maxTimeMS=60)
+    assert caught.value.code == 50
+    assert client.admin.command("fsyncUnlock")["lockCount"] == 1
+    assert not done
+    assert client.admin.command("fsyncUnlock")["lockCount"] == 0
+    thread.join()
+    assert client.plain.f.count_documents({}) == 2
+    assert "fsyncLock" not in client.admin.command("currentOp")
+    assert refused(client.admin, "fsyncUnlock") == 20

@@ -27,7 +27,8 @@ def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     # `$ownOps` has no effect: operations do not belong to users.
     everything = bool(request.body.get("$all"))
     operations = current_operations(request.services, {"idleConnections": everything, "idleCursors": everything})
-    return {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
+    reply: Reply = {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
+    return {**reply, "fsyncLock": True} if request.services.fsync_lock.is_held else reply
 
 
 @command("killOp", {"op": a.anything(required=True)}, admin_only=True, privileges=on_cluster(by_arguments=("killop",)))

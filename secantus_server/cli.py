@@ -5,6 +5,7 @@ See docs/config.md for the file's schema.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import gc
 import importlib
@@ -19,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from secantus_server.config.effective import load
+from secantus_server.diagnostics.log_lines import JsonFormatter
 from secantus_server.errors import CommandError
 from secantus_server.settings import Settings, SettingsError
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: All signals that the daemon handles; SIGUSR1 begins a new log file.
+SIGNALS = (*STOP_SIGNALS, signal.SIGUSR1)
 # The subcommands, with the modules that run them.
 SUBCOMMANDS = {"backup": "secantus_server.tools.backup"}
 # The exit codes, which docs/config.md explains.
@@ -70,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # On a crash in compiled code, print the stacks of all threads to stderr.
     faulthandler.enable()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    if settings.log_format == "json":
+        logging.getLogger().handlers[0].setFormatter(JsonFormatter())
     # The server's log has its own level, which setParameter can change.
     logging.getLogger("secantus").setLevel(logging.DEBUG)
     return run(settings)
@@ -82,7 +88,7 @@ def run(settings: Settings) -> int:
 
     server = SecantusDBServer(**{field.name: getattr(settings, field.name) for field in fields(Settings)})
     # Block the signals before any other thread exists: threads inherit the mask, so only sigwait receives them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     threading.Thread(target=_await_signal, args=(server,), name="secantus-signals", daemon=True).start()
     try:
         server.start()
@@ -98,11 +104,13 @@ def run(settings: Settings) -> int:
 
 
 def _await_signal(server: SecantusDBServer) -> None:
-    """Stop the server at the first signal; exit immediately at a second one.
+    """Rotate the log at SIGUSR1. Stop the server at the first other signal; exit immediately at a second one.
 
     A waiting thread may take locks; a signal handler that interrupts the main thread may not.
     """
-    signal.sigwait(STOP_SIGNALS)
+    while signal.sigwait(SIGNALS) == signal.SIGUSR1:
+        with contextlib.suppress(OSError):
+            server.rotate_log()
     server.request_stop()
     os._exit(128 + signal.sigwait(STOP_SIGNALS))
 

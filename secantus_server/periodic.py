@@ -77,7 +77,7 @@ class Periodic:
             try:
                 self._oplog_archive.archive()
             except CommandError as error:
-                self._services.log.error(f"the oplog cannot be archived: {error.message}")
+                self._services.log.error(f"the oplog cannot be archived: {error.message}", component="STORAGE")
 
     def _run(self) -> None:
         pause = TICK_S
@@ -97,10 +97,10 @@ class Periodic:
                 if isinstance(error, StorageError) and error.fatal:
                     self._services.fail(error)
                     return
-                self._services.log.error(f"periodic work: {error.message}")
+                self._services.log.error(f"periodic work: {error.message}", component="STORAGE")
             except Exception as error:  # noqa: BLE001 - one failed pass must not be the last; it is logged.
                 pause = TICK_S
-                self._services.log.error("internal error in periodic work", error)
+                self._services.log.error("internal error in periodic work", error, component="STORAGE")
 
     def _work(self) -> float:
         """Do the work that is due; return the seconds until the next check."""

@@ -22,6 +22,8 @@ from secantus_server.commands.all import load_commands
 from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
+from secantus_server.diagnostics.log_file import LogFile
+from secantus_server.diagnostics.log_lines import as_json, as_text
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
 from secantus_server.dispatch.services import Services
@@ -104,6 +106,7 @@ class SecantusDBServer:
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings)
         self._clock = clock or Clock()
         self._services: Services | None = None
+        self._log = Log(self.settings.log_level)
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
@@ -124,6 +127,7 @@ class SecantusDBServer:
         if self._ended:
             self._stop_asked, self._ended, self._abandoned = Event(), False, False
         operations = Operations(self._clock)
+        self._log = Log(self.settings.log_level, self._open_log_file(), self._clock.now_ms)
         size = self.settings.cache_size_mb or None
         engine = Engine.open(
             self.settings.storage_path,
@@ -144,8 +148,34 @@ class SecantusDBServer:
         self._periodic.start()
         self._listener.start()
         _RUNNING.add(self)
-        self._services.log.info(f"listening on {self._services.topology.address}")
+        address = self._services.topology.address
+        self._log.info(
+            f"listening on {address}", component="NETWORK", id=23016, summary="Waiting for connections", attributes={"address": address}
+        )
         return self
+
+    def _open_log_file(self) -> LogFile | None:
+        """Open the log file that the settings name.
+
+        Raises:
+            StorageError: it cannot be opened.
+        """
+        settings = self.settings
+        if not settings.log_file:
+            return None
+        form = as_json if settings.log_format == "json" else as_text
+        try:
+            return LogFile(Path(settings.log_file).absolute(), form, renames=settings.log_rotate == "rename")
+        except OSError as error:
+            raise StorageError(f"The log file {settings.log_file} cannot be opened: {(error.strerror or str(error)).lower()}.") from error
+
+    def rotate_log(self) -> None:
+        """Begin a new log file, if there is one.
+
+        Raises:
+            OSError: the file cannot be renamed or opened.
+        """
+        self._log.rotate()
 
     def _oplog_archive(self, services: Services) -> OplogArchive | None:
         """Return the archive of the oplog, if the settings name a directory for it.
@@ -179,7 +209,7 @@ class SecantusDBServer:
             topology=Topology(settings, clock, interceptors.refresh),
             interceptors=interceptors,
             counters=Counters(),
-            log=Log(settings.log_level),
+            log=self._log,
             request_stop=self.request_stop,
         )
         services.sessions.resume(load(engine))
@@ -255,6 +285,8 @@ class SecantusDBServer:
         except CommandError:
             if services.failure is None:
                 raise
+        finally:
+            services.log.close()
         if services.failure is not None:
             raise services.failure
 

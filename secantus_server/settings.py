@@ -55,6 +55,25 @@ class Settings:
     log_level: str = setting(
         "info", "server.log_level", "The lowest level that is logged, in upper or lower case. The log goes to stderr.", choices=LOG_LEVELS
     )
+    log_format: str = setting(
+        "text",
+        "server.log_format",
+        "The form of the log's lines: text, or JSON with the fields of MongoDB's structured log (`t`, `s`, `c`, `id`, `ctx`, `msg`, "
+        "`attr`). In your own process without a log file, Python's `logging` formats them.",
+        choices=LOG_FORMATS,
+    )
+    log_file: str = setting(
+        "",
+        "server.log_file",
+        "A file to which the log is appended, instead of stderr. The command `logRotate` and the signal SIGUSR1 begin a new one.",
+    )
+    log_rotate: str = setting(
+        "rename",
+        "server.log_rotate",
+        "What beginning a new log file does with the old one: `rename` appends the time to its name; `reopen` expects that another "
+        "program, such as logrotate, has renamed it.",
+        choices=("rename", "reopen"),
+    )
     replica_set: str = setting(
         "secantus",
         "server.replica_set",
@@ -106,9 +125,7 @@ class Settings:
         "8 MB, which becomes 40 MB when the first change stream is opened. `replSetResizeOplog` changes it while the server runs.",
         unit=SIZE_MB,
     )
-    oplog_retention_s: int = setting(
-        0, "oplog.retention_seconds", "How long oplog entries are kept even beyond that size.", unit=SECONDS
-    )
+    oplog_retention_s: int = setting(0, "oplog.retention_seconds", "How long oplog entries are kept even beyond that size.", unit=SECONDS)
     oplog_noop_heartbeat_s: int = setting(
         10,
         "oplog.noop_heartbeat_seconds",

@@ -100,7 +100,7 @@ class Listener:
         try:
             self._socket.shutdown(_socket.SHUT_RDWR)
         except OSError as error:
-            self._services.log.debug(f"listener: {error}")
+            self._services.log.debug(f"listener: {error}", component="NETWORK")
         self._socket.close()
         for connection, _ in running:
             connection.end()
@@ -183,7 +183,7 @@ class Listener:
             except RuntimeError as error:
                 del self._connections[connection]
                 connection.close()
-                self._services.log.warning(f"cannot start a thread for a connection: {error}")
+                self._services.log.warning(f"cannot start a thread for a connection: {error}", component="NETWORK")
                 return
         self._services.counters.add("connections")
 

@@ -21,7 +21,7 @@ def backup_archive(request: Request, args: dict[str, Any]) -> Reply:
     services, path = request.services, Path(args["outputPath"]).absolute()
     begun = services.clock.monotonic()
     manifest = take_backup(services.engine, services.oplog, services.clock, path, lambda _size: request.operation.check())
-    services.log.info(f"wrote the backup {path}")
+    services.log.info(f"wrote the backup {path}", component="STORAGE")
     return {
         "outputPath": str(path),
         "sizeBytes": Int64(path.stat().st_size),

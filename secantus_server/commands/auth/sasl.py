@@ -89,7 +89,7 @@ def sasl_start(request: Request, args: dict[str, Any]) -> Reply:
     stored = read_documents(request.services, USERS).get(f"{request.db}.{user}", {}).get("credentials", {}).get(mechanism)
     if stored is None:
         text = f"Authentication of {user}@{request.db} failed: no such user has credentials for {mechanism}."
-        request.services.log.warning(f"{text} Create it with createUser, or connect without a user name.")
+        request.services.log.warning(f"{text} Create it with createUser, or connect without a user name.", component="ACCESS")
         raise _failed()
     random = request.services.clock.random.getrandbits(8 * _NONCE_BYTES).to_bytes(_NONCE_BYTES, "big")
     nonce = fields["r"] + b64encode(random).decode()
@@ -118,7 +118,7 @@ def sasl_continue(request: Request, args: dict[str, Any]) -> Reply:
     try:
         signature = _verified_signature(conversation, _text(args["payload"]))
     except CommandError:
-        request.services.log.warning(f"Authentication of {conversation.user}@{conversation.db} failed: wrong password.")
+        request.services.log.warning(f"Authentication of {conversation.user}@{conversation.db} failed: wrong password.", component="ACCESS")
         raise
     conversation.verified = True
     answer = f"v={b64encode(signature).decode()}"

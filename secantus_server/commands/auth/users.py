@@ -55,7 +55,7 @@ def create_user(request: Request, args: dict[str, Any]) -> Reply:
         users[user["_id"]] = user
 
     change_documents(request, USERS, create)
-    request.services.log.warning(f"The user {name}@{request.db} is stored, but access control is not enforced.")
+    request.services.log.warning(f"The user {name}@{request.db} is stored, but access control is not enforced.", component="ACCESS")
     return {}
 
 

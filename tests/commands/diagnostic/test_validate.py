@@ -43,8 +43,6 @@ def test_a_sound_collection(db: Database) -> None:
     details = reply["indexDetails"]
     assert list(details) == list(reply["keysPerIndex"])
     assert all((one["valid"], one["spec"]["name"]) == (True, name) for name, one in details.items())
-        name: (True, name) for name in reply["keysPerIndex"]
-    }
 
 
 @pytest.mark.parametrize("name", ["_id_", "a_1", "b_1"])

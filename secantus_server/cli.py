@@ -88,8 +88,9 @@ def run(settings: Settings) -> int:
 
     server = SecantusDBServer(**{field.name: getattr(settings, field.name) for field in fields(Settings)})
     # Block the signals before any other thread exists: threads inherit the mask, so only sigwait receives them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    threading.Thread(target=_await_signal, args=(server,), name="secantus-signals", daemon=True).start()
+    signals = (*SIGNALS, signal.SIGHUP) if settings.takes_tls else SIGNALS
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    threading.Thread(target=_await_signal, args=(server, signals), name="secantus-signals", daemon=True).start()
     try:
         server.start()
         # Objects created at startup are permanent: exclude them from garbage collection.
@@ -103,14 +104,19 @@ def run(settings: Settings) -> int:
     return EXIT_STOPPED
 
 
-def _await_signal(server: SecantusDBServer) -> None:
-    """Rotate the log at SIGUSR1. Stop the server at the first other signal; exit immediately at a second one.
+def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:
+    """Begin a new log file at SIGUSR1, reload the certificates at SIGHUP. Stop the server at the first other signal; exit at a second one.
 
     A waiting thread may take locks; a signal handler that interrupts the main thread may not.
     """
-    while signal.sigwait(SIGNALS) == signal.SIGUSR1:
-        with contextlib.suppress(OSError):
-            server.rotate_log()
+    while (received := signal.sigwait(signals)) not in STOP_SIGNALS:
+        # A RuntimeError means that the server is starting or stopping.
+        with contextlib.suppress(CommandError, RuntimeError, OSError):
+            if received == signal.SIGHUP:
+                # The log tells whether the certificates can be used.
+                server.reload_certificates("SIGHUP")
+            else:
+                server.rotate_log()
     server.request_stop()
     os._exit(128 + signal.sigwait(STOP_SIGNALS))
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 LOG_FORMATS: Final = ("text", "json")
+# MongoDB's modes. This server opens no connections itself, so allowTLS and preferTLS, which differ only in those, mean the same.
+TLS_MODES: Final = ("disabled", "allowTLS", "preferTLS", "requireTLS")
+TLS_VERSIONS: Final = ("1.2", "1.3")
 
 #: How the value of a number is written in the config file and as a flag: a size with a unit, or a duration.
 SIZE_MB: Final = "size in MB"
@@ -16,7 +20,7 @@ SECONDS: Final = "seconds"
 #: The fewest sessions of the storage engine with which a server and a few clients can work.
 MIN_SESSIONS: Final = 20
 #: Names of earlier versions, with what replaces each.
-FORMER_NAMES: Final = {"oplog_min_retention_hours": "oplog_retention_s"}
+FORMER_NAMES: Final = {"oplog_min_retention_hours": "oplog_retention_s", "auth": "require_auth"}
 
 
 class SettingsError(Exception):
@@ -133,6 +137,42 @@ class Settings:
         "get newer resume tokens; 0 for never. An in-memory store does this only after `setParameter: {writePeriodicNoops: true}`.",
         unit=SECONDS,
     )
+    require_auth: bool = setting(
+        False,
+        "server.auth",
+        "Require clients to authenticate, and restrict them to what their roles allow; see [security](security.md).",
+    )
+    tls_mode: str = setting(
+        "",
+        "tls.mode",
+        "Which connections are encrypted ([TLS](tls.md)); `allowTLS` and `preferTLS` take encrypted and plain connections. Empty means "
+        "`requireTLS` if there is a `cert_file`, otherwise `disabled`.",
+        choices=("", *TLS_MODES),
+    )
+    tls_cert_file: str = setting(
+        "", "tls.cert_file", "The server's certificate in PEM form, followed by intermediate certificates if there are any."
+    )
+    tls_key_file: str = setting("", "tls.key_file", "The private key of the certificate, if it is not in the same file.")
+    tls_ca_file: str = setting(
+        "", "tls.ca_file", "The certificates of the authorities that sign clients' certificates. Without it, no client is asked for one."
+    )
+    tls_require_client_cert: bool = setting(
+        False, "tls.require_client_cert", "Refuse clients that have no certificate of these authorities."
+    )
+    tls_min_version: str = setting("1.2", "tls.min_version", "The oldest version of TLS that is accepted.", choices=TLS_VERSIONS)
+    handshake_timeout_s: int = setting(
+        30,
+        "server.handshake_timeout",
+        "With TLS or `auth`: the time within which a client must have sent its first command; 0 is no limit.",
+        unit=SECONDS,
+    )
+    max_unauthenticated_connections: int = setting(
+        0,
+        "server.max_unauthenticated_connections",
+        "With `auth`: the maximum number of connections that have not authenticated. Beyond it, the oldest one of the address with most "
+        "of them is closed. Each client keeps one or two for monitoring, which never authenticate. 0 means half of all connections, at "
+        "least 16 and at most 4,096.",
+    )
     oplog_archive_path: str = setting(
         "",
         "oplog.archive_path",
@@ -155,6 +195,31 @@ class Settings:
     def in_memory(self) -> bool:
         """Whether the data ends with the process."""
         return self.storage_path == ":memory:"
+
+    @property
+    def takes_tls(self) -> bool:
+        """Whether clients can use TLS."""
+        return self.tls_mode in TLS_MODES[1:] if self.tls_mode else bool(self.tls_cert_file)
+
+    @property
+    def requires_tls(self) -> bool:
+        """Whether clients must use TLS."""
+        return self.takes_tls and self.tls_mode in ("", "requireTLS")
+
+    def check_together(self) -> Settings:
+        """Check the settings that depend on each other; return the settings. Flags and the config file may each contain a part of them.
+
+        Raises:
+            SettingsError: a setting requires another one.
+        """
+        if self.takes_tls and not self.tls_cert_file:
+            raise SettingsError(f"tls_mode = {self.tls_mode} needs a certificate: set tls_cert_file.")
+        for name in ("tls_key_file", "tls_ca_file"):
+            if getattr(self, name) and not self.tls_cert_file:
+                raise SettingsError(f"{name} has no effect without tls_cert_file.")
+        if self.tls_require_client_cert and not self.tls_ca_file:
+            raise SettingsError("tls_require_client_cert needs tls_ca_file, the authorities whose certificates are accepted.")
+        return self
 
 
 _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
@@ -196,3 +261,23 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
             near = [FORMER_NAMES[name]] if name in FORMER_NAMES else difflib.get_close_matches(name, _TYPES, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; the settings are {', '.join(_TYPES)}."
             raise SettingsError(f"{where}: unknown setting {name!r}{hint}")
+
+
+#: The keys of the argument `tls` of `SecantusDBServer`, which are those of the `tls_*` settings.
+TLS_KEYS = tuple(name.removeprefix("tls_") for name in _TYPES if name.startswith("tls_"))
+
+
+def tls_settings(tls: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the `tls_*` settings for a mapping such as `{"cert_file": "server.pem", "ca_file": "ca.pem"}`; paths may be `Path`s.
+
+    Raises:
+        SettingsError: a key is unknown, or there is no certificate.
+    """
+    if tls is None:
+        return {}
+    for name in tls:
+        if name not in TLS_KEYS:
+            raise SettingsError(f"tls: unknown key {name!r}; the keys are {', '.join(TLS_KEYS)}.")
+    if not tls.get("cert_file"):
+        raise SettingsError("tls needs a cert_file.")
+    return {f"tls_{name}": os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in tls.items()}

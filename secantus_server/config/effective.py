@@ -61,4 +61,4 @@ def load(arguments: Sequence[str] | None, version: str) -> Effective:
     except SettingsError as error:
         name = str(error).split(" ", 1)[0]
         raise SettingsError(str(error).replace(name, origins[name], 1) if name in flags else str(error)) from None
-    return Effective(settings, origins, file, given)
+    return Effective(settings.check_together(), origins, file, given)

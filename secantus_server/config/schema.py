@@ -12,7 +12,7 @@ from secantus_server.settings import FORMER_NAMES, SECONDS, SIZE_MB, Settings, S
 #: Sections whose keys need no prefix as a flag.
 _UNPREFIXED: Final = ("server", "storage")
 #: Flags that have another form besides the one derived from the key.
-_ALIASES: Final[dict[str, tuple[str, ...]]] = {}
+_ALIASES: Final[dict[str, tuple[str, ...]]] = {"require_auth": ("--require-auth",)}
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,14 @@ CLUSTER_PARAMETERS: dict[str, dict[str, Any]] = {
 }
 
 
+def setting_name(name: str) -> str:
+    """Return the name of a cluster parameter among the parameters of the server."""
+    return f"cluster:{name}"
+
+
 def cluster_parameter(services: Services, name: str) -> dict[str, Any]:
     """Return the value of a cluster parameter. A restore of a snapshot brings back the value of that time."""
-    value: dict[str, Any] = services.parameters.get(f"cluster:{name}", CLUSTER_PARAMETERS[name])
+    value: dict[str, Any] = services.parameters.get(setting_name(name), CLUSTER_PARAMETERS[name])
     return value
 
 

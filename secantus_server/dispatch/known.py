@@ -9,14 +9,14 @@ from __future__ import annotations
 
 NOT_YET: frozenset[str] = frozenset(
     """
-    _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey authenticate
+    _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey
     captrunc cleanupOrphaned
     configureQueryAnalyzer dbCheck driverOIDTest echo emptycapped features flushRouterConfig
     getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
     httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce
     releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetSyncFrom
-    replSetTest replSetUpdatePosition rotateCertificates
+    replSetTest replSetUpdatePosition
     setProfilingFilterGlobally setQuerySettings
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2
     whatsmysni
@@ -24,8 +24,6 @@ NOT_YET: frozenset[str] = frozenset(
 )
 
 # Alternatives better than another server.
-_WITHOUT_PASSWORDS = "connect without a user name and password, everybody may do everything"
 INSTEAD: dict[str, str] = {
-    **dict.fromkeys(["authenticate"], _WITHOUT_PASSWORDS),
     **dict.fromkeys(["mapReduce", "mapreduce"], "write it as an aggregation"),
 }

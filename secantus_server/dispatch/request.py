@@ -19,6 +19,7 @@ from secantus_server.mql.limits import DEFAULT_LIMITS
 from secantus_server.wire.message import Message
 
 if TYPE_CHECKING:
+    from secantus_server.auth.privileges import Grants
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import UnitOfWork
     from secantus_server.sessions.retryable import RetryableWrite
@@ -41,12 +42,14 @@ class Request:
         session: the UUID of its logical session, or None.
         transaction: the session's multi-document transaction that it is a statement of, or None.
         retry: the retryable write that it runs as, or None.
+        retried: the ids of its statements that were executed before, in order; None unless it is a retryable write.
         statement: the position of the running statement in the command.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
         wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
         snapshot: the held state that it reads then.
         injected: fields that a fail point adds to the reply.
+        plans: notes the plans of its queries (`query.plan_notes.PlanNotes`) for the command log; usually None.
         next_body: set by a command that sends further replies without further requests (exhaust).
     """
 
@@ -61,6 +64,7 @@ class Request:
     session: bytes | None = None
     transaction: SessionTransaction | None = None
     retry: RetryableWrite | None = None
+    retried: dict[int, None] | None = None
     statement: int = 0
     next_body: dict[str, Any] | None = None
     injected: dict[str, Any] | None = None
@@ -68,12 +72,19 @@ class Request:
     is_slow: bool | None = None
     wants_snapshot: bool = False
     snapshot: Any = None
+    plans: Any = None
     _now: Date | None = field(default=None, repr=False)
     _cluster_time: Timestamp | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.body = self.message.body
         self.work = self.services.work
+
+    @property
+    def grants(self) -> Grants | None:
+        """What the client may do; None without access control."""
+        access = self.services.access
+        return None if access is None else access.grants_of(self.client)
 
     @property
     def sequences(self) -> dict[str, list[bytes]]:
@@ -130,8 +141,8 @@ class Request:
             text_error: see `ParseContext`.
         """
         services = self.services
-        if self._cluster_time is None and services.settings.replica_set:
-            self._cluster_time = services.oplog.newest
+        if self._cluster_time is None:
+            self._cluster_time = services.document_time()
         return ParseContext(
             self.now,
             self._cluster_time,
@@ -142,4 +153,5 @@ class Request:
             keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
             text_error=text_error,
             limits=memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
+            note_plan=None if self.plans is None else self.plans.add,
         )

@@ -111,7 +111,7 @@ def run_statement(
         try:
             return _run_in(transaction, command, request, arguments, run)
         finally:
-            transaction.lock.release()
+            request.services.sessions.transactions.release(transaction)
     except WriteConflict:
         raise write_conflict() from None
 
@@ -135,9 +135,9 @@ def _run_in(
     """Run a statement; the caller holds the transaction's lock."""
     done = False
     try:
+        transaction.enter(request.operation)
         enter_transaction(transaction, request)
         request.transaction = transaction
-        transaction.enter(request.operation)
         request.work = transaction.work
         reply = run(command, request, arguments)
         if request.operation.killed is not None:
@@ -166,16 +166,9 @@ def _start(request: Request) -> SessionTransaction:
         if number < newest.number:
             raise too_old(session, number, newest.number)
         raise CommandError(117, "Only servers in a sharded cluster can start a new transaction at the active transaction number")
-    before = services.sessions.transactions.newest(session)
-    if before is not None and before.state is State.IN_PROGRESS:
-        services.engine.acquire_lock(before.lock)
-        try:
-            if before.state is State.IN_PROGRESS:
-                abort_transaction(request, before)
-        finally:
-            before.lock.release()
+    services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
     limit_s = parameter_value(services, "transactionLifetimeLimitSeconds")
-    transaction = SessionTransaction(session, number, services.clock.monotonic() + limit_s)
+    transaction = SessionTransaction(session, number, services.clock.elapsed() + limit_s)
     services.sessions.transactions.begin(transaction)
     return transaction
 
@@ -188,15 +181,15 @@ def find_transaction(request: Request) -> SessionTransaction:
     """
     session, number, sessions = request.session, request.body["txnNumber"], request.services.sessions
     assert session is not None, "checked with the options"
+    newest = sessions.retries.newest_number(session)
+    if newest is not None and number < newest:
+        raise too_old(session, number, newest)
     found = sessions.transactions.newest(session)
     if found is not None and found.number == number:
         return found
     if sessions.retries.is_committed(session, number):
         # It was committed before the server's last start.
         return committed_transaction(session, number)
-    newest = sessions.retries.newest_number(session)
-    if newest is not None and number < newest:
-        raise too_old(session, number, newest)
     raise CommandError(
         NO_SUCH_TRANSACTION,
         f"Given transaction number {number} does not match any in-progress transactions. The active transaction number is "
@@ -232,9 +225,7 @@ def enter_transaction(transaction: SessionTransaction, request: Request) -> None
 
 def abort_transaction(request: Request, transaction: SessionTransaction) -> None:
     """Abort a transaction in progress; the caller holds its lock."""
-    if transaction.work is not None:
-        transaction.work.abort()
-    request.services.sessions.transactions.finish(transaction, State.ABORTED)
+    request.services.sessions.transactions.abort_held(transaction)
 
 
 def ends_transaction(request: Request, error: CommandError) -> bool:

@@ -9,6 +9,7 @@ from bson.int64 import Int64
 from bson.objectid import ObjectId
 
 from secantus_server.clock import Clock
+from secantus_server.dispatch.operations import Operation
 from secantus_server.settings import Settings
 from secantus_server.system._clock import monotonic
 from secantus_server.system.conditions import Condition
@@ -133,19 +134,36 @@ class Topology:
             "settings": settings,
         }
 
-    def wait_for_change(self, known: int, timeout_s: float) -> None:
-        """Block until the version differs from the known one, the timeout expires, or the server stops. Hold an election that is due."""
+    def wait_for_change(self, known: int, timeout_s: float, operation: Operation) -> None:
+        """Block until the version differs from the known one, the timeout expires, or the server stops. Hold an election that is due.
+
+        Raises:
+            CommandError: as `Operation.check`.
+        """
+        if operation.deadline is not None:
+            # A little longer, so that the check below finds the limit exceeded.
+            timeout_s = min(timeout_s, operation.seconds_left() + 0.001)
         # The system's clock: the client measures its own waiting time by it, also while a test's clock stands still.
         deadline = monotonic() + timeout_s
-        while not (self._closed or self._counter != known):
-            self.check_election()
-            with self._changed:
-                if self._closed or self._counter != known:
-                    break
-                left = deadline - monotonic()
-                if left <= 0:
-                    break
-                self._changed.wait(left if self.is_primary else min(left, max(self._seconds_to_election(), 0) + 0.001))
+        operation.wake = self._wake
+        try:
+            while not self._ends_wait(known, operation):
+                self.check_election()
+                with self._changed:
+                    left = deadline - monotonic()
+                    if self._ends_wait(known, operation) or left <= 0:
+                        break
+                    self._changed.wait(left if self.is_primary else min(left, max(self._seconds_to_election(), 0) + 0.001))
+        finally:
+            operation.wake = None
+        operation.check()
+
+    def _ends_wait(self, known: int, operation: Operation) -> bool:
+        return self._closed or self._counter != known or operation.killed is not None
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Wake all waiting hellos; later ones do not wait."""

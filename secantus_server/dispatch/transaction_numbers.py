@@ -10,19 +10,17 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from secantus_server.dispatch.failing_writes import FAIL_POINT, run_failing
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.sessions.ids import NOBODY
+from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_uuid
 from secantus_server.sessions.retryable import Executed
 
 INVALID_OPTIONS = 72
 
 # The user of a session without authentication, in MongoDB's messages.
-_NOBODY = b64encode(NOBODY).decode()
 
 
 def run_once(
@@ -46,7 +44,7 @@ def run_once(
     write, is_new = services.sessions.retries.begin(session, number)
     if is_new:
         if services.sessions.transactions.open:
-            services.sessions.transactions.abort_older(session)
+            services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
     elif number < write.number:
         raise too_old(session, number, write.number)
     elif write.is_transaction:
@@ -55,11 +53,22 @@ def run_once(
         services.engine.acquire_lock(write.lock)
     try:
         request.retry = write
+        if not is_new:
+            request.retried = {}
         if FAIL_POINT in services.fail_points.active:
-            return run_failing(request, lambda: run(command, request, arguments))
-        return run(command, request, arguments)
+            reply = run_failing(request, lambda: run(command, request, arguments))
+        else:
+            reply = run(command, request, arguments)
+        if request.retried:
+            reply.update(_shown(command, list(request.retried)))
+        return reply
     finally:
         write.lock.release()
+
+
+def _shown(command: Command, retried: list[int]) -> Reply:
+    """Return what a reply says of the statements that were executed before."""
+    return {"retriedStmtId": retried[0]} if command.name == "findAndModify" else {"retriedStmtIds": retried}
 
 
 def executed_before(request: Request, index: int, kind: str) -> Executed | None:
@@ -81,6 +90,8 @@ def executed_before(request: Request, index: int, kind: str) -> Executed | None:
         raise CommandError(
             code, f"{kind} retry request is not compatible with previous write of type {found.kind} under txnNumber {write.number}"
         )
+    if found is not None and request.retried is not None:
+        request.retried[request.statement_id(index)] = None
     return found
 
 
@@ -119,8 +130,9 @@ def too_old(session: bytes, number: int, newest: int) -> CommandError:
         number: the number that was sent.
         newest: the session's newest number.
     """
+    user = b64encode(session[UUID_BYTES:] or NOBODY).decode()
     return CommandError(
         225,
-        f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} because a newer one "
+        f"Retryable write with txnNumber {number} is prohibited on session {session_uuid(session)} - {user} because a newer one "
         f"with txnNumber {newest} has already started.",
     )

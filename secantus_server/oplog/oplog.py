@@ -15,16 +15,16 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, stamp_of, timestamp_seconds
 from secantus_server.clock import Clock
+from secantus_server.oplog import undone
 from secantus_server.oplog._entries import append, append_transaction, transaction_operations
 from secantus_server.oplog._rows import Chain, append_changes, entry_count
 from secantus_server.oplog.retention import (
     DEFAULT_BYTES_IN_MEMORY,
-    STREAM_BYTES_IN_MEMORY,
+    READER_BYTES_IN_MEMORY,
     Retention,
     retention_of,
     saved_retention,
 )
-from secantus_server.oplog.undone import UndoneTimes
 from secantus_server.oplog.write_signal import WriteSignal
 from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
@@ -34,6 +34,8 @@ SECONDS_PER_HOUR = 3600
 TRIMMED = b"oplog.trimmed"
 # The row of `meta` with the newest time of a store whose newest entries a restore has removed.
 NEWEST = b"oplog.newest"
+# The row of `meta` with `Oplog.complete_since`.
+COMPLETE_SINCE = b"oplog.complete"
 # The maximum size of the operations in one `applyOps` entry.
 MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
 # A cluster time of a client with a larger increment counts as the next second.
@@ -103,6 +105,8 @@ class Oplog:
         self._engine = engine
         with engine.transaction() as unit:
             saved = saved_retention(unit)
+            self._undone = undone.load(unit)
+            complete_since = unit.get(META, COMPLETE_SINCE)
         #: What is kept; replaced whole.
         self.retention = saved or retention or retention_of(0, 0, in_memory=engine.in_memory)
         self._clock = clock
@@ -116,15 +120,16 @@ class Oplog:
         self._untrimmed_bytes = 0
         #: The time of a removed entry, as a 64-bit number; who has not read up to it has missed entries.
         self.trimmed_to = 0
+        #: A time, as a 64-bit number; earlier entries do not tell everything that led to the present documents.
+        self.complete_since = 0 if complete_since is None else int.from_bytes(complete_since, "big")
         #: How often a snapshot was restored.
         self.restores = 0
-        self._undone = UndoneTimes()
 
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
             remembered = unit.get(META, NEWEST)
-        newest = (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
+        newest = (timestamp_seconds(self._clock.system_ms()), 1) if entry is None else _last_of(*entry)
         return newest if remembered is None else max(newest, struct.unpack(">II", remembered))
 
     def is_undone(self, stamp: int) -> bool:
@@ -148,17 +153,22 @@ class Oplog:
         with self._lock:
             if self.newest_stamp == kept:
                 return
-            self._undone.add(kept, self.newest_stamp)
+            self._undone.add(kept, undone_to := self.newest_stamp)
             # Advance by one, so that a resume token of the present differs from one that was given before the restore.
             self._publish_time(self.seconds, self._increment + 1)
             self.restores += 1
-            self._remember_newest()
+            if not self._engine.in_memory:
+                with self._engine.transaction() as unit:
+                    # The newest entry of the directory is older now.
+                    unit.put(META, NEWEST, self.newest_stamp.to_bytes(8, "big"))
+                    undone.save(unit, kept, undone_to)
 
-    def _remember_newest(self) -> None:
-        """Keep the newest time of a directory, whose newest entry is older after a restore."""
+    def note_unlogged_writes(self) -> None:
+        """Note that documents were changed without entries."""
+        self.complete_since = self.newest_stamp
         if not self._engine.in_memory:
             with self._engine.transaction() as unit:
-                unit.put(META, NEWEST, self.newest_stamp.to_bytes(8, "big"))
+                unit.put(META, COMPLETE_SINCE, self.complete_since.to_bytes(8, "big"))
 
     @property
     def newest_stamp(self) -> int:
@@ -204,7 +214,7 @@ class Oplog:
             return self.newest
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._next(now_ms)
+            seconds, increment = self._next()
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
@@ -243,15 +253,16 @@ class Oplog:
         fields = origin.fields()
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._next(now_ms)
+            seconds, increment = self._next()
             append_transaction(unit, fields, parts, seconds << 32 | increment, now_ms)
             unit.commit()
             self.signal.publish(entries, writes)
             self._untrimmed_bytes += sum(map(len, parts))
             self._publish_time(seconds, increment + len(parts) - 1)
 
-    def _next(self, now_ms: int) -> tuple[int, int]:
-        """Return the seconds and the increment of the next timestamp. Call it with the lock held."""
+    def _next(self) -> tuple[int, int]:
+        """Return the seconds and the increment of the next timestamp, which a test cannot move. Call it with the lock held."""
+        now_ms = self._clock.system_ms()
         if now_ms // 1000 > self.seconds and self.seconds < MAX_SECONDS:
             return timestamp_seconds(now_ms), 1
         return self.seconds, self._increment + 1
@@ -301,10 +312,10 @@ class Oplog:
         """The size from which on the oldest entries are removed."""
         return self.retention.max_bytes
 
-    def keep_for_streams(self) -> None:
-        """Keep more of an in-memory store's oplog from now on, unless its size was set: a change stream reads it."""
+    def keep_for_readers(self) -> None:
+        """Keep more of an in-memory store's oplog from now on, unless its size was set: a change stream or a snapshot read uses it."""
         if self.retention.max_bytes == DEFAULT_BYTES_IN_MEMORY and self.retention.max_rows is not None:
-            self.retention = self.retention._replace(max_bytes=STREAM_BYTES_IN_MEMORY)
+            self.retention = self.retention._replace(max_bytes=READER_BYTES_IN_MEMORY)
 
     def resize(self, max_bytes: int | None, min_hours: float | None) -> None:
         """Change how much is kept, durably.
@@ -340,17 +351,19 @@ class Oplog:
             with self._engine.transaction() as unit:
                 last = self._first_beyond_limits(unit)
             if last is not None:
+                stamp = int.from_bytes(last, "big")
                 with self._engine.transaction() as unit:
                     unit.truncate(OPLOG, b"", last + b"\0")
                     unit.put(META, TRIMMED, b"")
-                self.trimmed_to = int.from_bytes(last, "big")
+                    undone.forget(unit, stamp)
+                self.trimmed_to = stamp
         finally:
             self._trimming.release()
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
         """Return the key of the newest row to remove; the newest row of all is always kept."""
         max_bytes, max_rows, min_hours = self.retention
-        oldest_kept_s = self._clock.now_ms() // 1000 - min_hours * SECONDS_PER_HOUR
+        oldest_kept_s = self._clock.system_ms() // 1000 - min_hours * SECONDS_PER_HOUR
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)

@@ -14,10 +14,10 @@ MEGABYTE = 1024 * 1024
 # Without a size that the user has set, the oldest rows are removed beyond this number of rows, or beyond DEFAULT_BYTES.
 DEFAULT_ROWS = 50_000
 DEFAULT_BYTES = 64 * MEGABYTE
-# The default byte limit of an in-memory store, before and after the first change stream is opened. A stream may fall behind by two
-# documents of the largest size; a server without streams does not spend memory on them.
+# The default byte limit of an in-memory store, before and after the first change stream or snapshot read. A stream may fall behind by two
+# documents of the largest size; a server without such readers does not spend memory on them.
 DEFAULT_BYTES_IN_MEMORY = 8 * MEGABYTE
-STREAM_BYTES_IN_MEMORY = 40 * MEGABYTE
+READER_BYTES_IN_MEMORY = 40 * MEGABYTE
 # The row of `meta` with what replSetResizeOplog has set.
 _ROW = b"oplog.retention"
 _FORMAT = struct.Struct(">Qd")

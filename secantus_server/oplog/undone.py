@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from secantus_server.storage import META, RecoveryUnit
+
+# The rows of `meta` of a directory: the begin of each interval in the key, its end in the value.
+_PREFIX = b"oplog.undone."
+_END = b"oplog.undone/"
+
 
 class UndoneTimes:
     """Intervals of cluster times, as 64-bit numbers, in ascending order. Each excludes its begin and includes its end.
@@ -34,3 +40,26 @@ class UndoneTimes:
         begins, ends = self._intervals
         place = bisect_left(ends, stamp)
         return place < len(ends) and begins[place] < stamp
+
+
+def load(unit: RecoveryUnit) -> UndoneTimes:
+    """Return the times that `save` has stored."""
+    times = UndoneTimes()
+    for key, value in unit.scan(META, _PREFIX, _END):
+        times.add(int.from_bytes(key[len(_PREFIX) :], "big"), int.from_bytes(value, "big"))
+    return times
+
+
+def save(unit: RecoveryUnit, begin: int, end: int) -> None:
+    """Store the newest interval, in place of those that it covers."""
+    unit.truncate(META, _key(begin), _END)
+    unit.put(META, _key(begin), end.to_bytes(8, "big"))
+
+
+def forget(unit: RecoveryUnit, stamp: int) -> None:
+    """Remove the stored intervals that begin before a time."""
+    unit.truncate(META, _PREFIX, _key(stamp))
+
+
+def _key(stamp: int) -> bytes:
+    return _PREFIX + stamp.to_bytes(8, "big")

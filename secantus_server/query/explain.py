@@ -128,15 +128,21 @@ def shape_hash(shape: Any) -> str:
 
 
 def run_find(
-    collection: Collection | None, query: CanonicalQuery, projection: dict[str, Any] | None, parsed: Projection | None, runner: Runner
+    collection: Collection | None,
+    query: CanonicalQuery,
+    projection: dict[str, Any] | None,
+    parsed: Projection | None,
+    runner: Runner,
+    computed: Plan | None = None,
 ) -> PlanStage:
     """Plan and run a find; return its stages.
 
     Arguments:
         projection: as the user wrote it, or None.
         parsed: the parsed projection.
+        computed: the plan for a collection that is not stored, or None.
     """
-    plan = plan_query(collection, query)
+    plan = computed or plan_query(collection, query)
     if isinstance(plan, Sort):
         plan.measured = True
     simple = not projection or is_simple(projection, parsed)
@@ -203,12 +209,12 @@ def _is_flag(value: Any) -> bool:
     return type(value) is bool or is_number(value)
 
 
-def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner) -> PlanStage:
-    """Plan and run a count; return its stages."""
+def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runner, computed: Plan | None = None) -> PlanStage:
+    """Plan and run a count; return its stages. For `computed` see `run_find`."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
         known = _counts(count_all(collection, runner.scope), query) if runner.runs else {}
         return stage("RECORD_STORE_FAST_COUNT", {}, returned=0, works=1, counts=known)
-    plan = plan_query(collection, query)
+    plan = computed or plan_query(collection, query)
     found = 0
     if runner.runs:
         documents = plan.open(runner.scope)
@@ -226,9 +232,9 @@ def _counts(found: int, query: CanonicalQuery) -> dict[str, Any]:
     return {"nCounted": min(rest, query.limit) if query.limit else rest, "nSkipped": skipped}
 
 
-def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner) -> PlanStage:
-    """Plan and run a distinct; return its stages."""
-    plan = plan_distinct(collection, query, key)
+def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner, computed: Plan | None = None) -> PlanStage:
+    """Plan and run a distinct; return its stages. For `computed` see `run_find`."""
+    plan = computed or plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
         if runner.runs:
             drain(plan.values(runner.scope))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from secantus_server.errors import not_supported
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.query.canonical import CanonicalQuery
-from secantus_server.query.plan import Documents, Found, Source
+from secantus_server.query.plan import MEMORY_LIMIT, Documents, Found, Plan
+from secantus_server.query.stages import PlanStage, stage
 
 
 @dataclass
-class ListedSource(Source):
+class ListedSource(Plan):
     """The source of a query over a computed list of documents.
 
     Arguments:
@@ -24,6 +26,7 @@ class ListedSource(Source):
 
     compute: Callable[[], list[bytes]]
     query: CanonicalQuery
+    documents: ListedDocuments | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.query.min or self.query.max:
@@ -31,7 +34,30 @@ class ListedSource(Source):
 
     def open(self, scope: ReadScope) -> Documents:
         """Return an iterator that reads in a scope's transactions."""
-        return ListedDocuments(self.compute, self.query)
+        self.documents = ListedDocuments(self.compute, self.query)
+        return self.documents
+
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
+        documents = self.documents
+        return scan_stage(self.query, None if documents is None else documents.examined, documents.advanced if documents else 0)
+
+
+def scan_stage(query: CanonicalQuery, examined: int | None, returned: int, bounds: dict[str, Any] | None = None) -> PlanStage:
+    """Return the stages of a query over documents that are read one by one.
+
+    Arguments:
+        examined: the number of documents read; None before execution.
+        returned: the number of documents returned.
+        bounds: further fields of the scan.
+    """
+    shape = {"direction": "backward" if query.natural < 0 else "forward", **(bounds or {})}
+    counts, done, works = ({}, None, 0) if examined is None else ({"docsExamined": examined}, returned, examined)
+    scan = stage("COLLSCAN", shape, filter=query.match, returned=done, works=works, counts=counts)
+    if query.sort is None:
+        return scan
+    pattern = {"sortPattern": dict(query.sort.parts), "memLimit": MEMORY_LIMIT, "type": "simple"}
+    return stage("SORT", pattern, returned=done, works=returned, inputs=[scan])
 
 
 class ListedDocuments(Iterator[bytes]):
@@ -42,16 +68,21 @@ class ListedDocuments(Iterator[bytes]):
         self._compute = compute
         self._query = query
         self._found: Iterator[Found] | None = None
+        # The numbers of documents read and returned.
+        self.examined = self.advanced = 0
 
     def __next__(self) -> bytes:
         if self._found is None:
             self._found = iter(self._matches())
         self.record_id, document = next(self._found)
+        self.advanced += 1
         return document
 
     def _matches(self) -> list[Found]:
         match, sort = self._query.match, self._query.sort
-        found = [pair for pair in enumerate(self._compute(), 1) if match is None or match.matches(pair[1])]
+        listed = self._compute()
+        self.examined = len(listed)
+        found = [pair for pair in enumerate(listed, 1) if match is None or match.matches(pair[1])]
         if sort is not None:
             found.sort(key=lambda pair: sort.key(pair[1]))
         return found[::-1] if self._query.natural < 0 else found

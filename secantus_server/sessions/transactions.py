@@ -49,16 +49,17 @@ class SessionTransaction:
     Arguments:
         session: the bytes of the session's UUID.
         number: its `txnNumber`.
-        deadline: the time on the monotonic clock at which it is aborted.
+        deadline: the time at which it is aborted, in seconds of `Clock.elapsed`.
 
     `operation` is the running operation of its current statement, `last_operation` that of the newest one. `first_operation` has begun the
-    transaction, and `active_s` is the time spent in finished statements.
+    transaction, and `active_s` is the time spent in finished statements. `is_killed` is set before an abort from outside, which the
+    statement that holds the lock then completes.
 
-    Threads: the thread of a command holds `lock` while it uses the transaction; `lock` guards everything else.
+    Threads: the thread of a command holds `lock` while it uses the transaction; `lock` guards everything but `is_killed`.
     """
 
     __slots__ = (
-        "active_s", "deadline", "first_operation", "last_operation", "lock", "number", "operation", "session", "state", "work",
+        "active_s", "deadline", "first_operation", "is_killed", "last_operation", "lock", "number", "operation", "session", "state", "work",
     )  # fmt: skip
 
     def __init__(self, session: bytes, number: int, deadline: float) -> None:
@@ -72,6 +73,7 @@ class SessionTransaction:
         self.first_operation: Any = None
         self.last_operation: Any = None
         self.active_s = 0.0
+        self.is_killed = False
 
     def enter(self, operation: Any) -> None:
         """Note the operation of a statement; the caller holds the lock."""
@@ -147,22 +149,40 @@ class Transactions:
             self._ended.notify_all()
 
     def abort(self, transaction: SessionTransaction, error: CommandError | None) -> None:
-        """Abort a transaction from outside. An idle one is rolled back at once.
+        """Abort a transaction from outside: an idle one is rolled back at once, and a running statement is woken and fails.
 
         Arguments:
             error: the error of its running statement; None lets it finish.
         """
-        operation = transaction.operation
-        if operation is not None and error is not None:
-            operation.killed = error
+        if error is not None:
+            transaction.is_killed = True
+            operation = transaction.operation
+            if operation is not None:
+                # Each gets its own error, since its labels depend on the command.
+                operation.interrupt(CommandError(error.code, error.message, error.labels, error.info))
+        self._abort_idle(transaction)
+
+    def _abort_idle(self, transaction: SessionTransaction) -> None:
+        """Abort a transaction unless a command uses it, which `release` makes do the same."""
         if transaction.lock.acquire(blocking=False):
             try:
-                if transaction.state is State.IN_PROGRESS:
-                    if transaction.work is not None:
-                        transaction.work.abort()
-                    self.finish(transaction, State.ABORTED)
+                self.abort_held(transaction)
             finally:
                 transaction.lock.release()
+
+    def abort_held(self, transaction: SessionTransaction) -> None:
+        """Abort a transaction unless it has ended; the caller holds its lock."""
+        if transaction.state is State.IN_PROGRESS:
+            if transaction.work is not None:
+                transaction.work.abort()
+            self.finish(transaction, State.ABORTED)
+
+    def release(self, transaction: SessionTransaction) -> None:
+        """Release the lock of a transaction after a command; one that was killed meanwhile is aborted."""
+        transaction.lock.release()
+        # After the release: whoever kills it later finds the lock free.
+        if transaction.is_killed:
+            self._abort_idle(transaction)
 
     def abort_where(self, condition: Callable[[SessionTransaction], bool], error: CommandError | None) -> None:
         """Abort the open transactions that meet a condition; see `abort`."""
@@ -170,11 +190,19 @@ class Transactions:
             if condition(transaction):
                 self.abort(transaction, error)
 
-    def abort_older(self, session: bytes) -> None:
-        """Abort a session's open transaction, since the session goes on with a newer number."""
+    def abort_older(self, session: bytes, acquire: Callable[[Lock], None]) -> None:
+        """Abort a session's open transaction, since the session continues with a newer number. Wait for a statement that runs.
+
+        Arguments:
+            acquire: acquires a lock, and raises if the waiting operation was killed or timed out.
+        """
         found = self._newest.get(session)
         if found is not None and found.state is State.IN_PROGRESS:
-            self.abort(found, None)
+            acquire(found.lock)
+            try:
+                self.abort_held(found)
+            finally:
+                found.lock.release()
 
     def end(self, session: bytes) -> None:
         """Abort a session's open transaction, and forget the session."""
@@ -186,7 +214,7 @@ class Transactions:
         """Abort the transactions that are older than the server allows.
 
         Arguments:
-            now: the time on the monotonic clock.
+            now: the seconds of `Clock.elapsed`.
         """
         self.abort_where(lambda one: one.deadline <= now, CommandError(290, "The transaction exceeded transactionLifetimeLimitSeconds."))
 

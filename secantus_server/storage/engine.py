@@ -507,7 +507,7 @@ class Engine:
             return self._snapshots.written_since(snapshot, self._idents.next)
 
     def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
-        """Return the keys written since the innermost snapshot, with their values at that time. The caller has exclusive access."""
+        """Return the keys written since a snapshot, with their values at that time. The caller has exclusive access."""
         return self._snapshots.values_at(snapshot)
 
     def restore(self, snapshot: Snapshot) -> Restored:

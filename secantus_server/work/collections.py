@@ -123,7 +123,7 @@ def recall(services: Services, db: str, name: str) -> Collection | None:
 
 def new_collection(services: Services, db: str, name: str, options: dict[str, Any], uuid: Binary | None = None) -> Collection:
     """Return an empty collection with its index on `_id`, or a view, to be saved by a catalog change."""
-    return empty_collection(services, db, name, options, [] if "viewOn" in options else [_id_spec(options)], uuid)
+    return empty_collection(services, db, name, options, [] if "viewOn" in options else [id_index_spec(options)], uuid)
 
 
 def empty_collection(
@@ -144,7 +144,8 @@ def empty_collection(
     return collection
 
 
-def _id_spec(options: dict[str, Any]) -> dict[str, Any]:
+def id_index_spec(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the definition of the index on `_id` of a collection with these options."""
     spec: dict[str, Any] = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
     if "clusteredIndex" in options:
         spec = {**options["clusteredIndex"], "clustered": True}

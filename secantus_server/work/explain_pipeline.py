@@ -10,13 +10,17 @@ from bson.int64 import Int64
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
+from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.optimise import leading_query
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages.project import Project
 from secantus_server.query.explain import Runner, run_find
+from secantus_server.work.change_streams.explaining import explain_change_stream
+from secantus_server.work.change_streams.opening import is_change_stream
 from secantus_server.work.pipeline_host import query_of
 from secantus_server.work.pipelines import prepare_pipeline, view_arguments
+from secantus_server.work.system_collections import computed_source
 
 
 def explain_view(
@@ -38,6 +42,8 @@ def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], t
         args: see `prepare_pipeline`.
     """
     ctx, pipeline, source = prepare_pipeline(request, name, args, runner.scope, transaction)
+    if is_change_stream(pipeline):
+        return {"stages": _run_change_stream(request, name, pipeline, ctx, runner)}
     if source is None or pipeline.collectionless:
         return {"stages": _run_stages(pipeline.stages, (), runner)}
     head = leading_query(pipeline)
@@ -47,13 +53,27 @@ def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], t
     rest = rest[1:] if plain else rest
     projection = None if plain is None else plain.explain()[plain.name]
     collection = transaction.catalog.find(request.db, source)
-    root = run_find(collection, query, projection, plain.projection if plain else None, runner)
+    computed = computed_source(request.services, request.db, source, collection, query)
+    root = run_find(collection, query, projection, plain.projection if plain else None, runner, computed)
     cursor = runner.result(f"{request.db}.{source}", collection, query, root, whole_pipeline=not rest)
     if not rest:
         return cursor
     documents = ctx.host.documents(request.db, source, _before(pipeline, rest)) if runner.runs else ()
     counts = _counts(root.returned or 0) if runner.runs else {}
     return {"stages": [{"$cursor": cursor, **counts}, *_run_stages(rest, documents, runner)]}
+
+
+def _run_change_stream(
+    request: Request, name: str | None, pipeline: Pipeline, ctx: PipelineContext, runner: Runner
+) -> list[dict[str, Any]]:
+    """Run a change stream up to the end of the oplog and return what explain shows of its stages."""
+    cursor, steps, reader = explain_change_stream(request, name, pipeline, ctx.parse, runner)
+    events = _Counted(reader.events() if runner.runs else iter(()))
+    rest = _run_stages(pipeline.stages[1:], events, runner)
+    if runner.runs:
+        for step in steps:
+            step.update(_counts(events.count))
+    return [cursor, *steps, *rest]
 
 
 def _before(pipeline: Pipeline, rest: list[Stage]) -> Pipeline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secantus_server.bson.values import timestamp_seconds
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import executed_before
@@ -140,11 +141,17 @@ class _Chunk:
         return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
 
     def _timestamp(self) -> int:
-        """Return the value for an empty timestamp: unique and later than the newest oplog entry, or 0 with `bypassEmptyTsReplacement`."""
+        """Return the value for an empty timestamp, or 0 with `bypassEmptyTsReplacement`.
+
+        It is unique and later than the newest oplog entry, unless a test has moved the clock.
+        """
         if self._request.body.get("bypassEmptyTsReplacement"):
             return 0
-        last = self._request.services.oplog.newest
+        clock = self._request.services.clock
         self._timestamps += 1
+        if clock.is_moved:
+            return timestamp_seconds(clock.now_ms()) << 32 | self._timestamps
+        last = self._request.services.oplog.newest
         return int(last.time) << 32 | int(last.inc) + self._timestamps
 
 

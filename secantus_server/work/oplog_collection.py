@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import int_value
-from secantus_server.bson.values import stamp_of
+from secantus_server.bson.values import stamp_of, timestamp_of
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.oplog._read import select, shown
 from secantus_server.oplog.reader import EVERYTHING, first_key
 from secantus_server.query.canonical import CanonicalQuery
-from secantus_server.query.plan import Documents, Source
+from secantus_server.query.listed import scan_stage
+from secantus_server.query.plan import Documents, Plan
+from secantus_server.query.stages import PlanStage
 from secantus_server.storage import OPLOG, RecoveryUnit
 from secantus_server.work.collection_statistics import document_sizes
 
@@ -72,7 +74,7 @@ def times_of(filter: dict[str, Any]) -> Times:
 
 
 @dataclass
-class OplogSource(Source):
+class OplogSource(Plan):
     """The source of a query over the oplog.
 
     Raises:
@@ -80,6 +82,7 @@ class OplogSource(Source):
     """
 
     query: CanonicalQuery
+    entries: OplogDocuments | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.query.hint or self.query.min or self.query.max:
@@ -87,8 +90,17 @@ class OplogSource(Source):
 
     def open(self, scope: ReadScope) -> Documents:
         """Return an iterator that reads in a scope's transactions."""
-        documents = scope.open(OplogDocuments(self.query, scope.check))
-        return documents if self.query.sort is None else SortedEntries(documents, self.query)
+        self.entries = scope.open(OplogDocuments(self.query, scope.check))
+        return self.entries if self.query.sort is None else SortedEntries(self.entries, self.query)
+
+    def explain(self) -> PlanStage:
+        """Return the node as explain shows it."""
+        first, last = times_of(self.query.filter)
+        bounds = {"minRecord": timestamp_of(first)} if first else {}
+        if last != _NO_LIMIT:
+            bounds["maxRecord"] = timestamp_of(last)
+        entries = self.entries
+        return scan_stage(self.query, None if entries is None else entries.examined, entries.advanced if entries else 0, bounds)
 
 
 class OplogDocuments(Iterator[bytes]):
@@ -112,13 +124,17 @@ class OplogDocuments(Iterator[bytes]):
         self._unit: RecoveryUnit | None = None
         self._rows: Iterator[tuple[bytes, bytes]] | None = None
         self._entries: list[tuple[int, bytes]] = []
+        # The numbers of entries read and returned.
+        self.examined = self.advanced = 0
 
     def __next__(self) -> bytes:
         while True:
             while self._entries:
                 self.record_id, entry = self._entries.pop()
                 entry = shown(entry)
+                self.examined += 1
                 if self._match is None or self._match.matches(entry):
+                    self.advanced += 1
                     return entry
             if not self._read_row():
                 raise StopIteration

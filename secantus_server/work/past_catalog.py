@@ -1,123 +1,147 @@
-"""The catalog of a past state of the store, and what has changed since then according to the oplog."""
+"""The catalog of a past state of the store."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from secantus_server.bson import decode
-from secantus_server.catalog.catalog import Catalog
+from bson.binary import Binary
+
 from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.document_count import DocumentCount
 from secantus_server.catalog.view import CatalogView
-from secantus_server.errors import CommandError
-from secantus_server.oplog.reader import EVERYTHING, Operation, Rows, operations_of
-from secantus_server.storage import RecoveryUnit
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec._write import CollectionWriter
+from secantus_server.index.build import make_index
+from secantus_server.storage import CacheTooSmall, RecoveryUnit
+from secantus_server.work.collections import empty_collection, id_index_spec
+from secantus_server.work.past_changes import UNKNOWN, Changes, snapshot_too_old, snapshot_unavailable
+from secantus_server.work.past_documents import EarlierDocuments, documents_before
+from secantus_server.work.profile_collection import PROFILE
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
 
-
-SNAPSHOT_TOO_OLD = 239
-SNAPSHOT_UNAVAILABLE = 246
-
-
-class Changed(NamedTuple):
-    """The namespaces that the oplog has entries of.
-
-    Arguments:
-        documents: the collections whose documents changed, as "db.name".
-        definitions: the collections that were created, changed or dropped, as "db.name"; a dropped database as "db".
-    """
-
-    documents: frozenset[str]
-    definitions: frozenset[str]
+# The number of documents between two checks for an interruption.
+_RUN = 128
 
 
 class PastCatalog(CatalogView):
     """Implements `CatalogView` for a past state.
 
+    If the wanted time lies before that of the recovery unit, each collection that has changed in between is built anew as it was, under
+    numbers of its own, when it is first looked up. The unit's transaction writes it and never commits, so that nobody else sees it and no
+    write conflicts with it.
+
     Arguments:
-        catalog: the server's catalog.
-        view: its view at the time of the recovery unit that reads.
-        changed: what has changed between the wanted time and that of the recovery unit; None if they are the same.
+        services: the server.
+        unit: the recovery unit that reads; its transaction has begun.
+        view: the catalog as the transaction sees it.
+        stamp: the wanted time as a 64-bit number.
+        changes: what has changed between the wanted time and that of the recovery unit; None if they are the same.
+
+    Threads: one command at a time uses it, under the lock of the `HeldSnapshot`.
     """
 
-    __slots__ = ("_catalog", "_changed")
+    __slots__ = ("_changes", "_found", "_services", "_stamp", "_unit")
 
-    def __init__(self, catalog: Catalog, view: CatalogView, changed: Changed | None) -> None:
+    def __init__(self, services: Services, unit: RecoveryUnit, view: CatalogView, stamp: int, changes: Changes | None) -> None:
         super().__init__(view._databases, view._kept)
-        self._catalog = catalog
-        self._changed = changed
+        self._services = services
+        self._unit = unit
+        self._stamp = stamp
+        self._changes = changes
+        self._found: dict[str, Collection | None] = {}
 
     def find(self, db: str, name: str) -> Collection | None:
         """Return the collection or view of this namespace, or None.
 
         Raises:
-            CommandError: 246 SnapshotUnavailable if the collection itself was changed since, 239 SnapshotTooOld if its documents were,
-                and the old ones are not known.
+            CommandError: 239 SnapshotTooOld if its documents were changed since, and the oplog does not have the old ones, 246
+                SnapshotUnavailable if the same holds for its definition.
         """
         namespace = f"{db}.{name}"
-        changed = self._changed
-        if changed is not None and (namespace in changed.definitions or db in changed.definitions):
+        if namespace not in self._found:
+            self._found[namespace] = self._find(db, name)
+        return self._found[namespace]
+
+    def _find(self, db: str, name: str) -> Collection | None:
+        """Return a collection as it was; see `find`."""
+        namespace, changes = f"{db}.{name}", self._changes
+        present = super().find(db, name)
+        if changes is None:
+            return present and _kept(db, name, present)
+        if namespace in changes.namespaces:
+            uuid = changes.namespaces[namespace]
+            present = next((one for one in self.all() if bytes(one.uuid) == uuid), None)
+        else:
+            uuid = None if present is None else bytes(present.uuid)
+        if uuid is None:
+            return None
+        if uuid == UNKNOWN or name == PROFILE or (present is not None and present.is_view and uuid in changes.redefined):
             raise snapshot_unavailable(namespace)
-        found = super().find(db, name)
-        if found is not None and self._catalog.find(db, name) is not found:
+        if present is None or uuid in changes.documents or uuid in changes.redefined:
+            return self._build(db, name, uuid, present, changes)
+        return _kept(db, name, present)
+
+    def _build(self, db: str, name: str, uuid: bytes, present: Collection | None, changes: Changes) -> Collection:
+        """Build a collection as it was.
+
+        Arguments:
+            present: the collection of this UUID now; None if it was dropped.
+        """
+        services, namespace = self._services, f"{db}.{name}"
+        changed = changes.documents.get(uuid, {})
+        earlier = EarlierDocuments(services, self._unit, uuid, self._stamp, None if present is None else changed)
+        if present is not None:
+            options = present.options
+            # Without the indexes that may be newer, and those that are gone, the documents are the same.
+            specs = [index.spec for index in present.indexes if index.is_id or uuid not in changes.redefined]
+        elif earlier.created is None:
             raise snapshot_unavailable(namespace)
-        if changed is not None and namespace in changed.documents:
-            raise snapshot_too_old(
-                f"'{namespace}' was written since then, and no snapshot read has kept the state of that time. Read at a time that a "
-                "snapshot read returned as atClusterTime."
-            )
-        return found
+        else:
+            options, specs = earlier.created, [id_index_spec(earlier.created), *earlier.specs]
+        built = empty_collection(services, db, name, options, specs, Binary(uuid, 4))
+        try:
+            if present is None:
+                self._store(built, earlier.documents())
+            else:
+                with self._scan(present) as scan:
+                    self._store(built, documents_before(scan, changed, earlier, namespace))
+        except CacheTooSmall:
+            raise snapshot_too_old(f"'{namespace}' was written since then, and is too large to be built anew in the cache.") from None
+        return built
+
+    @contextmanager
+    def _scan(self, collection: Collection) -> Iterator[RecordScan]:
+        """Scan a collection, in the order of the RecordIds, for a block."""
+        scan = RecordScan(collection.ident, None, self._services.operations.check_waiting)
+        scan.attach(self._unit)
+        try:
+            yield scan
+        finally:
+            scan.close()
+
+    def _store(self, built: Collection, documents: Iterator[bytes]) -> None:
+        """Store the documents of a collection that is built, and their index entries."""
+        writer = CollectionWriter(self._unit, built.ident, built.indexes)
+        count = 0
+        for count, document in enumerate(documents, 1):
+            if count % _RUN == 0:
+                self._services.operations.check_waiting()
+            writer.insert(document, count)
+        for index in writer.became_multikey:
+            index.multikey = True
+        built.document_count = DocumentCount()
+        built.remember_count(count, 1)
 
 
-def snapshot_too_old(reason: str) -> CommandError:
-    """Return the error of a read at a time whose state is not known any more."""
-    return CommandError(SNAPSHOT_TOO_OLD, f"Read timestamp is older than the oldest available timestamp: {reason}")
-
-
-def snapshot_unavailable(namespace: str) -> CommandError:
-    """Return the error of a read or transaction whose collection was changed since its time."""
-    return CommandError(
-        SNAPSHOT_UNAVAILABLE,
-        f"Unable to read from a snapshot due to pending collection catalog changes to '{namespace}'; please retry the operation.",
-    )
-
-
-def changed_since(services: Services, unit: RecoveryUnit, stamp: int) -> Changed:
-    """Return what has changed since a time.
-
-    Arguments:
-        unit: the recovery unit that reads; its transaction has begun.
-        stamp: the time as a 64-bit number.
-
-    Raises:
-        CommandError: 239 SnapshotTooOld if the oplog does not go back so far, 246 SnapshotUnavailable if a restore has undone the state
-            of that time.
+def _kept(db: str, name: str, collection: Collection) -> Collection:
+    """Return a collection under the name that it had. A drop of it or of its indexes, after which the state still has them, does not end a
+    read of the returned one.
     """
-    oplog = services.oplog
-    if oplog.is_undone(stamp):
-        raise CommandError(SNAPSHOT_UNAVAILABLE, "Unable to read from a snapshot whose writes were undone when the data was restored.")
-    if stamp + 1 < oplog.history_begins_at(unit):
-        raise snapshot_too_old("the oplog begins later.")
-    documents: set[str] = set()
-    definitions: set[str] = set()
-    for row in Rows(stamp, EVERYTHING).read(unit, services.operations.check_waiting):
-        for time, entry in row:
-            for operation in operations_of(unit, time, entry, EVERYTHING):
-                _note(operation, documents, definitions)
-    return Changed(frozenset(documents), frozenset(definitions))
-
-
-def _note(operation: Operation, documents: set[str], definitions: set[str]) -> None:
-    """Add what an operation has changed."""
-    fields = operation.fields
-    if fields["op"] != "c":
-        documents.add(fields["ns"])
-        return
-    db = fields["ns"].partition(".")[0]
-    command = decode(fields["o"].data)
-    name, target = next(iter(command.items()))
-    if name == "renameCollection":
-        definitions.update((target, command["to"]))
-    else:
-        definitions.add(db if name == "dropDatabase" else f"{db}.{target}")
+    if collection.is_view:
+        return collection
+    indexes = [make_index(index.spec, index.ident, index.multikey) for index in collection.indexes]
+    return Collection(db, name, collection.uuid, collection.ident, collection.options, indexes)

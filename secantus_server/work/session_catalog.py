@@ -10,7 +10,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.errors import CommandError
 from secantus_server.sessions.namespace_locks import Namespace
-from secantus_server.work.past_catalog import snapshot_unavailable
+from secantus_server.work.past_changes import snapshot_unavailable
 
 LOCK_TIMEOUT = 24
 

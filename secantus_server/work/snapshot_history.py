@@ -2,8 +2,9 @@
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 
-A state is held from its first read until the history window has passed, and shared by all sessions that read at its time. A state that is
-not held can still be read if the oplog shows that the collections read have not changed since.
+A state is held from its first read until the history window has passed, and shared by all sessions that read at its time. A state that
+nobody has read is made of the present one: the oplog tells which collections have changed since, and those are built as they were when a
+command looks them up (see `past_catalog`). So the past costs a write nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.errors import CommandError
 from secantus_server.storage import RecoveryUnit, WriteConflict
 from secantus_server.system._threads import Lock
-from secantus_server.work.past_catalog import SNAPSHOT_UNAVAILABLE, PastCatalog, changed_since, snapshot_too_old
+from secantus_server.work.past_catalog import PastCatalog
+from secantus_server.work.past_changes import SNAPSHOT_UNAVAILABLE, changes_since, snapshot_too_old
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
@@ -125,7 +127,7 @@ class SnapshotHistory:
         """Return the state at a time that is not in the future.
 
         Raises:
-            CommandError: 239 SnapshotTooOld.
+            CommandError: 239 SnapshotTooOld, 246 SnapshotUnavailable.
         """
         services = self._services
         window_s = parameter_value(services, WINDOW)
@@ -136,19 +138,24 @@ class SnapshotHistory:
         return held or self._hold(wanted)
 
     def _hold(self, wanted: Timestamp | None) -> HeldSnapshot:
-        """Hold the present state: as that at `wanted`, for the collections that have not changed since."""
+        """Hold the present state, or that at an earlier time.
+
+        Raises:
+            CommandError: 239 SnapshotTooOld, 246 SnapshotUnavailable.
+        """
         services = self._services
+        services.oplog.keep_for_readers()
         # Everything up to this time is visible to the transaction that begins after it; a restore leaves no entry of its time.
         least = services.oplog.newest
         unit = services.engine.acquire()
         try:
             view = services.catalog.begin(unit)
             at = max(least, services.oplog.timestamp_in(unit))
-            changed = None
+            changes = None
             if wanted is not None and wanted < at:
-                changed = changed_since(services, unit, stamp_of(wanted))
+                changes = changes_since(services, unit, stamp_of(wanted))
                 at = wanted
-            held = HeldSnapshot(at, unit, PastCatalog(services.catalog, view, changed), services.clock.monotonic())
+            held = HeldSnapshot(at, unit, PastCatalog(services, unit, view, stamp_of(at), changes), services.clock.monotonic())
             unit.leave()
         except BaseException:
             services.engine.release(unit)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from pymongo.database import Database
 
+from secantus_server.server import SecantusDBServer
 from tests.failing import code
 
 OFF = {"preAndPostImages": {"expireAfterSeconds": "off"}}
@@ -40,3 +43,29 @@ def test_the_expiry_of_images_is_set_and_shown(db: Database[Any]) -> None:
 )
 def test_what_is_refused(db: Database[Any], command: dict[str, Any], expected: int) -> None:
     assert code(db.client.admin, command) == expected
+
+
+def test_a_parameter_survives_a_restart_and_a_restore_undoes_it(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"port": 0, "storage_path": str(tmp_path), "log_level": "error"}
+
+    def seconds(client: MongoClient[Any]) -> Any:
+        [shown] = client.admin.command("getClusterParameter", "changeStreamOptions")["clusterParameters"]
+        return shown["preAndPostImages"]["expireAfterSeconds"]
+
+    def set_seconds(client: MongoClient[Any], value: int) -> None:
+        client.admin.command("setClusterParameter", {"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": value}}})
+
+    with SecantusDBServer(**options) as server, MongoClient(server.uri) as client:
+        set_seconds(client, 1)
+        set_seconds(client, 100)
+        stored = client.config.clusterParameters.find_one()
+        assert stored is not None
+        assert list(stored) == ["_id", "clusterParameterTime", "preAndPostImages"]
+        snapshot = server.snapshot()
+        set_seconds(client, 200)
+        server.restore(snapshot)
+        assert seconds(client) == 100
+        set_seconds(client, 300)
+        server.restore(snapshot)
+    with SecantusDBServer(**options) as server, MongoClient(server.uri) as client:
+        assert seconds(client) == 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,13 +21,6 @@ from secantus_server.storage import META, OPLOG, Engine, WriteConflict
 UUID = Binary(b"0123456789abcdef", 4)
 IDENTITY = encode({"ns": "db.c", "ui": UUID})
 NOW_MS = 1_700_000_000_123
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    opened = Engine.open(":memory:")
-    yield opened
-    opened.close()
 
 
 def entries(engine: Engine) -> list[dict[str, Any]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 
+from secantus_server.oplog import undone
 from secantus_server.oplog.undone import UndoneTimes
+from secantus_server.storage import Engine
 
 
 def test_intervals_exclude_their_begin() -> None:
@@ -47,3 +49,13 @@ def test_random_restores() -> None:
                 now += 1
                 stack[level] = now
     assert {stamp for stamp in range(now + 2) if stamp in times} == undone
+
+
+def test_stored_intervals(engine: Engine) -> None:
+    with engine.transaction() as unit:
+        for begin, end in ((5, 8), (10, 12), (20, 21), (9, 30), (40, 41)):
+            undone.save(unit, begin, end)
+    with engine.transaction() as unit:
+        undone.forget(unit, 9)
+        times = undone.load(unit)
+    assert [stamp for stamp in range(50) if stamp in times] == [*range(10, 31), 41]

@@ -14,7 +14,7 @@ from secantus_server.config.flags import build_parser
 from secantus_server.config.quantities import megabytes, seconds
 from secantus_server.config.schema import ENTRIES, Entry
 from secantus_server.config.table import with_table
-from secantus_server.settings import Settings, SettingsError
+from secantus_server.settings import Settings, SettingsError, tls_settings
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "config.md"
 
@@ -98,17 +98,82 @@ def value_of(entry: Entry) -> Any:
     return {int: 70, str: "text", bool: not entry.default}[type(entry.default)]
 
 
+# The settings with which a setting can be combined only.
+NEEDED = {name: {"cert_file": "cert.pem"} for name in ("tls_mode", "tls_key_file", "tls_ca_file")}
+NEEDED["tls_require_client_cert"] = {"cert_file": "cert.pem", "ca_file": "ca.pem"}
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_every_setting_has_a_flag_and_a_place_in_the_file(entry: Entry, empty_directory: Path) -> None:
-    value = value_of(entry)
+    value, needed = value_of(entry), NEEDED.get(entry.name, {})
     written = entry.shown(value)
-    flag = entry.flags[0]
-    line = [flag if value else flag.replace("--", "--no-", 1)] if type(value) is bool else [flag, written.strip('"')]
-    assert getattr(load_settings(line), entry.name) == value
+    others = [part for key, text in needed.items() for part in (f"--tls-{key.replace('_', '-')}", text)]
+    for flag in entry.flags:
+        line = [flag if value else flag.replace("--", "--no-", 1)] if type(value) is bool else [flag, written.strip('"')]
+        assert getattr(load_settings([*others, *line]), entry.name) == value
     if entry.plain_flag is not None:
         assert getattr(load_settings([entry.plain_flag, str(value)]), entry.name) == value
-    write(empty_directory / "secantusdb.toml", f"[{entry.section}]\n{entry.key} = {written}\n")
+    lines = "".join(f'{key} = "{text}"\n' for key, text in needed.items())
+    write(empty_directory / "secantusdb.toml", f"[{entry.section}]\n{entry.key} = {written}\n{lines}")
     assert getattr(load_settings([]), entry.name) == value
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--tls-mode", "requireTLS"], "tls_mode = requireTLS needs a certificate: set tls_cert_file."),
+        (["--tls-key-file", "key.pem"], "tls_key_file has no effect without tls_cert_file."),
+        (["--tls-ca-file", "ca.pem"], "tls_ca_file has no effect without tls_cert_file."),
+        (["--tls-cert-file", "a", "--tls-require-client-cert"], "tls_require_client_cert needs tls_ca_file"),
+    ],
+)
+def test_settings_that_need_others(flags: list[str], expected: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(flags)
+    assert str(caught.value).startswith(expected)
+
+
+def test_a_flag_completes_the_file(empty_directory: Path) -> None:
+    write(empty_directory / "secantusdb.toml", '[tls]\nrequire_client_cert = true\nca_file = "ca.pem"\n')
+    settings = load_settings(["--tls-cert-file", "cert.pem"])
+    assert settings.tls_require_client_cert
+    assert (settings.takes_tls, settings.requires_tls) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "takes", "requires"),
+    [("", True, True), ("disabled", False, False), ("allowTLS", True, False), ("preferTLS", True, False), ("requireTLS", True, True)],
+)
+def test_modes_of_encryption(mode: str, takes: bool, requires: bool) -> None:
+    settings = Settings(tls_mode=mode, tls_cert_file="cert.pem").check_together()
+    assert (settings.takes_tls, settings.requires_tls) == (takes, requires)
+
+
+def test_encryption_is_off_without_a_certificate() -> None:
+    assert not Settings().check_together().takes_tls
+
+
+@pytest.mark.parametrize(
+    ("tls", "expected"),
+    [
+        ({"cert": "a"}, "tls: unknown key 'cert'; the keys are mode, cert_file, key_file, ca_file, require_client_cert, min_version."),
+        ({}, "tls needs a cert_file."),
+        ({"cert_file": 5}, "tls_cert_file must be a string, not 5."),
+        ({"cert_file": "a", "mode": "on"}, "tls_mode must be one of disabled, allowTLS, preferTLS, requireTLS, not 'on'."),
+    ],
+)
+def test_the_argument_tls(tls: dict[str, Any], expected: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings(**tls_settings(tls))
+    assert str(caught.value) == expected
+
+
+def test_the_argument_tls_takes_paths(tmp_path: Path) -> None:
+    assert tls_settings({"cert_file": tmp_path / "a", "require_client_cert": True}) == {
+        "tls_cert_file": str(tmp_path / "a"),
+        "tls_require_client_cert": True,
+    }
+    assert tls_settings(None) == {}
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.bson import type_name
-from secantus_server.dispatch.cluster_parameters import CHANGE_STREAM_OPTIONS, CLUSTER_PARAMETERS, cluster_parameter
+from secantus_server.dispatch.cluster_parameters import CHANGE_STREAM_OPTIONS, CLUSTER_PARAMETERS, cluster_parameter, setting_name
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.work.cluster_parameter_rows import save_parameter
 
 
 @command("getClusterParameter", lenient=True, admin_only=True, privileges=on_cluster("getClusterParameter"))
@@ -40,7 +41,7 @@ def _known(name: Any) -> str:
 
 @command("setClusterParameter", lenient=True, admin_only=True, is_write=True, privileges=on_cluster("setClusterParameter"))
 def set_cluster_parameter(request: Request, _args: dict[str, Any]) -> Reply:
-    """Set a cluster parameter."""
+    """Set a cluster parameter, durably."""
     spec = request.body[request.name]
     if type(spec) is not dict or len(spec) != 1:
         raise CommandError(72, "setClusterParameter takes a document with one parameter")
@@ -50,8 +51,9 @@ def set_cluster_parameter(request: Request, _args: dict[str, Any]) -> Reply:
         raise CommandError(14, f"The value of the cluster parameter {name} must be a document, not {type_name(value)}")
     if name != CHANGE_STREAM_OPTIONS:
         raise not_supported(f"setting the cluster parameter {name}", "leave it at its default")
-    services = request.services
-    services.parameters = {**services.parameters, f"cluster:{name}": _change_stream_options(value)}
+    services, checked = request.services, _change_stream_options(value)
+    save_parameter(request, name, checked)
+    services.parameters = {**services.parameters, setting_name(name): checked}
     return {}
 
 

@@ -23,7 +23,7 @@ from secantus_server.query.explain import Runner, run_distinct
 from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.pipelines import open_pipeline, view_arguments
 from secantus_server.work.reading import timeless_context
-from secantus_server.work.system_collections import source_of
+from secantus_server.work.system_collections import computed_source, source_of
 
 MAX_RESULT_BYTES = 16 * 1024 * 1024
 
@@ -55,7 +55,8 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
     collection, query = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
         return explain_view(request, name, [{"$match": args["query"]}], args, transaction, runner)
-    return runner.result(f"{request.db}.{name}", collection, query, run_distinct(collection, query, args["key"], runner))
+    computed = computed_source(request.services, request.db, name, collection, query)
+    return runner.result(f"{request.db}.{name}", collection, query, run_distinct(collection, query, args["key"], runner, computed))
 
 
 def _prepare(request: Request, args: dict[str, Any], name: str, catalog: CatalogView) -> tuple[Collection | None, CanonicalQuery]:

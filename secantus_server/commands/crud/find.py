@@ -30,7 +30,7 @@ from secantus_server.work.explain_pipeline import explain_view
 from secantus_server.work.oplog_collection import OplogSource
 from secantus_server.work.pipelines import run_view
 from secantus_server.work.reading import NO_CURSOR, command_context, cursor_reply
-from secantus_server.work.system_collections import source_of
+from secantus_server.work.system_collections import computed_source, source_of
 
 FIELDS = {
     "filter": a.document({}, null_is_absent=False),
@@ -83,7 +83,8 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
     collection, query, projection = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
         return explain_view(request, name, _view_stages(args), args, transaction, runner)
-    root = run_find(collection, query, args["projection"], projection, runner)
+    computed = computed_source(request.services, request.db, name, collection, query)
+    root = run_find(collection, query, args["projection"], projection, runner, computed)
     return runner.result(f"{request.db}.{name}", collection, query, root)
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson.timestamp import Timestamp
+
 from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import on_cluster
@@ -16,18 +18,34 @@ from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
 
+_STALE_CLUSTER_TIME = 209
+
+
+def _timestamp(name: str, value: Any) -> Timestamp:
+    if type(value) is not Timestamp:
+        raise a.wrong_type(name, value, "timestamp")
+    return value
+
 
 @command(
     "appendOplogNote",
-    {"data": a.document(required=True), "maxClusterTime": a.anything()},
+    {"data": a.document(required=True), "maxClusterTime": a.Field(_timestamp)},
     admin_only=True,
     is_write=True,
     privileges=on_cluster("appendOplogNote"),
 )
 def append_oplog_note(request: Request, args: dict[str, Any]) -> Reply:
-    """Write a note to the oplog."""
+    """Write a note to the oplog, unless its newest entry has reached `maxClusterTime` already.
+
+    Raises:
+        CommandError: 76 on a standalone server, 209 StaleClusterTime.
+    """
     if not request.services.settings.replica_set:
         raise CommandError(76, 'Must have replication set up to run "appendOplogNote"')
+
+    limit, newest = args["maxClusterTime"], request.services.oplog.newest
+    if limit is not None and limit <= newest:
+        raise CommandError(_STALE_CLUSTER_TIME, f"Requested maxClusterTime {limit} is less or equal to the last primary OpTime: {newest}")
 
     def body(transaction: Transaction) -> None:
         transaction.log(Entry("", None, encode(args["data"]), op="n"))

@@ -67,13 +67,16 @@ def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -
     if "txnNumber" not in request.body or request.session is None:
         raise CommandError(125, f"{request.name} must be run within a transaction")
     transaction = find_transaction(request)
-    request.services.engine.acquire_lock(transaction.lock)
+    services = request.services
+    services.engine.acquire_lock(transaction.lock)
     try:
+        transaction.operation = request.operation
         end(request, transaction)
     finally:
-        transaction.lock.release()
-    if waits_for_disk(request.body.get("writeConcern")) or request.services.settings.sync_on_commit:
-        request.services.engine.flush_log()
+        transaction.operation = None
+        services.sessions.transactions.release(transaction)
+    if waits_for_disk(request.body.get("writeConcern")) or services.settings.sync_on_commit:
+        services.engine.flush_log()
     return {}
 
 

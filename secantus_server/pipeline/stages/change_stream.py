@@ -117,12 +117,8 @@ class ChangeStream(Stage):
             raise CommandError(20, f"{follower.name} is not permitted in a $changeStream pipeline")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Raise: `work.change_streams` runs the stage for aggregate, and nothing runs it for explain.
-
-        Raises:
-            CommandError: 238.
-        """
-        raise not_supported("explain of a change stream", "leave explain out: a stream has no plan but the oplog's order")
+        """Refuse: `work.change_streams` runs the stage."""
+        raise AssertionError("a change stream reads the oplog")
 
 
 def _check_values(fields: dict[str, Any]) -> None:

@@ -36,9 +36,9 @@ def open_change_stream(request: Request, name: str | None, pipeline: Pipeline, s
     """
     stage = pipeline.stages[0]
     assert isinstance(stage, ChangeStream)
-    _check_read_concern(request)
+    check_read_concern(request)
     services, options = request.services, stage.options
-    services.oplog.keep_for_streams()
+    services.oplog.keep_for_readers()
     watched = StreamScope(None if options.whole_cluster else request.db, name)
     reader = ChangeStreamReader(services, watched, options, start_of(options, services.oplog, scope.unit), scope)
     cursor = ChangeStreamCursor(
@@ -53,7 +53,12 @@ def open_change_stream(request: Request, name: str | None, pipeline: Pipeline, s
     return cursor_reply(request, cursor, cursor.first_batch(batch_size))
 
 
-def _check_read_concern(request: Request) -> None:
+def check_read_concern(request: Request) -> None:
+    """Check that a change stream can run with the request's read concern.
+
+    Raises:
+        CommandError: 72 for another level than "majority".
+    """
     concern: dict[str, Any] = request.body.get("readConcern") or {}
     level = concern.get("level", "majority")
     if level != "majority":

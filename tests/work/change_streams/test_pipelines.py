@@ -107,7 +107,3 @@ def test_a_large_event_in_fragments(db: Database) -> None:
 )  # fmt: skip
 def test_places_of_the_stages(db: Database, pipeline: list[dict[str, Any]], expected: int) -> None:
     assert code(db, {"aggregate": "c", "pipeline": pipeline, "cursor": {}}) == expected
-
-
-def test_explain_is_refused(db: Database) -> None:
-    assert code(db, {"explain": {"aggregate": "c", "pipeline": [{"$changeStream": {}}], "cursor": {}}}) == 238

@@ -175,6 +175,25 @@ def test_time_of_a_directory_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert client.db.command("ping")["operationTime"] >= time
 
 
+def test_what_was_undone_is_known_after_a_restart(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"port": 0, "storage_path": str(tmp_path), "log_level": "error"}
+    with SecantusDBServer(**options) as server, MongoClient(server.uri) as client, client.db.c.watch(max_await_time_ms=1) as stream:
+        client.db.c.insert_one({"_id": 1})
+        (kept,) = taken(stream)
+        snapshot = server.snapshot()
+        client.db.c.insert_one({"_id": 2})
+        (undone,) = taken(stream)
+        server.restore(snapshot)
+        server.release(snapshot)
+        client.db.c.insert_one({"_id": 3})
+    with SecantusDBServer(**options) as server, MongoClient(server.uri) as client:
+        with pytest.raises(OperationFailure) as raised:
+            client.db.c.watch(resume_after=undone["_id"])
+        assert raised.value.code == 286
+        with client.db.c.watch(max_await_time_ms=1, resume_after=kept["_id"]) as stream:
+            assert ids(taken(stream)) == [3]
+
+
 def test_a_stream_resumes_after_a_restart(tmp_path: Path) -> None:
     with (
         SecantusDBServer(port=0, storage_path=str(tmp_path), log_level="error") as server,

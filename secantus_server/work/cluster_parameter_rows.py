@@ -1,0 +1,56 @@
+"""The cluster parameters that were set: documents of `config.clusterParameters`, so that they survive a restart of the server.
+
+https://www.mongodb.com/docs/manual/reference/command/setClusterParameter/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import decode, encode
+from secantus_server.dispatch.cluster_parameters import CLUSTER_PARAMETERS, setting_name
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.interruption import never_interrupt
+from secantus_server.query.point import id_lookup
+from secantus_server.work.writers import open_writer
+
+DATABASE, COLLECTION = "config", "clusterParameters"
+
+
+def save_parameter(request: Request, name: str, value: dict[str, Any]) -> None:
+    """Store the value of a cluster parameter."""
+    services = request.services
+
+    def body(transaction: Transaction) -> None:
+        collection = transaction.catalog.find(DATABASE, COLLECTION)
+        if collection is None:
+            raise MissingCollection(DATABASE, COLLECTION)
+        document = encode({"_id": name, "clusterParameterTime": services.oplog.newest, **value})
+        writer = open_writer(services, transaction, collection)
+        found = id_lookup(collection, name).first(transaction.unit)
+        if found is None:
+            writer.insert(document)
+        else:
+            writer.update(found[1], document, found[0])
+
+    request.work.write(body, request.operation.check)
+
+
+def load_parameters(services: Services) -> dict[str, Any]:
+    """Return the stored cluster parameters, by their names among the parameters of the server."""
+    with services.work.reading() as transaction:
+        collection = transaction.catalog.find(DATABASE, COLLECTION)
+        if collection is None or collection.is_view:
+            return {}
+        scan = RecordScan(collection.ident, None, never_interrupt)
+        scan.attach(transaction.unit)
+        documents = [decode(document) for document in scan]
+        scan.close()
+    return {
+        setting_name(one["_id"]): {field: value for field, value in one.items() if field not in ("_id", "clusterParameterTime")}
+        for one in documents
+        if one["_id"] in CLUSTER_PARAMETERS
+    }

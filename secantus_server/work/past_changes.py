@@ -1,0 +1,159 @@
+"""What has changed since a time, according to the oplog: the documents, and which collection each namespace was.
+
+https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from secantus_server.bson import RawDocument, decode, key_string
+from secantus_server.errors import CommandError
+from secantus_server.oplog._read import value_of
+from secantus_server.oplog.reader import EVERYTHING, Operation, Rows, operations_of
+from secantus_server.storage import RecoveryUnit
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.services import Services
+
+SNAPSHOT_TOO_OLD = 239
+SNAPSHOT_UNAVAILABLE = 246
+_HISTORY_LOST = 286
+#: The UUID of a namespace whose definition at the time is not known.
+UNKNOWN = b""
+
+
+class DocumentChange:
+    """What happened to a document since a time.
+
+    Arguments:
+        first: the first operation: "i", "u" or "d".
+        image: the document before it, or None if the oplog does not keep it.
+
+    `died` says whether it was deleted; a document that has its `_id` now is another one.
+    """
+
+    __slots__ = ("died", "first", "image")
+
+    def __init__(self, first: str, image: RawDocument | None) -> None:
+        self.first = first
+        self.image = None if image is None else image.data
+        self.died = False
+
+
+class Changes:
+    """What has changed since a time.
+
+    `documents` are the changed documents, by the UUID of their collection and the key string of their `_id`. `namespaces` has the UUID of
+    the collection that each namespace with changed definitions was at the time, None for none. `redefined` are the UUIDs of the
+    collections whose options or indexes have changed.
+    """
+
+    def __init__(self) -> None:
+        self.documents: dict[bytes, dict[bytes, DocumentChange]] = {}
+        self.namespaces: dict[str, bytes | None] = {}
+        self.redefined: set[bytes] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.documents or self.namespaces or self.redefined)
+
+    def note_document(self, fields: dict[str, Any]) -> None:
+        """Add an operation on a document."""
+        changed = self.documents.setdefault(bytes(fields["ui"]), {})
+        key, op = document_key(fields), fields["op"]
+        change = changed.get(key)
+        if change is None:
+            change = changed[key] = DocumentChange(op, fields.get("$pre"))
+        change.died = change.died or op == "d"
+
+    def undo_command(self, fields: dict[str, Any]) -> None:
+        """Undo a change of a definition; call it for the newest one first."""
+        db = fields["ns"].partition(".")[0]
+        command = decode(fields["o"].data)
+        name, target = next(iter(command.items()))
+        uuid = bytes(fields["ui"]) if "ui" in fields else UNKNOWN
+        namespace = f"{db}.{target}"
+        if name == "create":
+            self.namespaces[namespace] = None
+        elif name == "drop":
+            self.namespaces[namespace] = uuid
+        elif name == "renameCollection":
+            dropped = command.get("dropTarget")
+            self.namespaces[command["to"]] = None if dropped is None else bytes(dropped)
+            self.namespaces[target] = uuid
+        elif name in ("createIndexes", "dropIndexes", "collMod") and uuid is not UNKNOWN:
+            self.redefined.add(uuid)
+        elif name != "dropDatabase":
+            # The entries before it say which collections were dropped.
+            self.namespaces[namespace] = UNKNOWN
+
+
+def document_key(fields: dict[str, Any]) -> bytes:
+    """Return the key string of the `_id` of the document that an operation concerns."""
+    return key_string(value_of(fields["o" if fields["op"] == "d" else "o2"].data, b"_id"))
+
+
+def operations(services: Services, unit: RecoveryUnit, after: int, uuid: bytes = b"") -> Iterator[Operation]:
+    """Return an iterator over the operations after a time.
+
+    Arguments:
+        unit: the recovery unit that reads; its transaction has begun.
+        after: the time, as a 64-bit number.
+        uuid: return only those of the collection with this UUID; empty for all.
+
+    Raises:
+        CommandError: 239 SnapshotTooOld if a part of a transaction was removed.
+    """
+    try:
+        for row in Rows(after, EVERYTHING).read(unit, services.operations.check_waiting):
+            for stamp, entry in row:
+                if uuid not in entry:
+                    continue
+                for operation in operations_of(unit, stamp, entry, EVERYTHING):
+                    if not uuid or bytes(operation.fields.get("ui", b"")) == uuid:
+                        yield operation
+    except CommandError as error:
+        if error.code == _HISTORY_LOST:
+            raise snapshot_too_old("the oplog no longer has a transaction as a whole.") from None
+        raise
+
+
+def changes_since(services: Services, unit: RecoveryUnit, stamp: int) -> Changes:
+    """Return what has changed since a time.
+
+    Arguments:
+        unit: the recovery unit that reads; its transaction has begun.
+        stamp: the time as a 64-bit number.
+
+    Raises:
+        CommandError: 239 SnapshotTooOld if the oplog does not go back so far, 246 SnapshotUnavailable if a restore has undone the state
+            of that time, or has made it another one since.
+    """
+    oplog = services.oplog
+    if oplog.is_undone(stamp) or stamp < oplog.complete_since:
+        raise CommandError(SNAPSHOT_UNAVAILABLE, "Unable to read from a snapshot whose writes were undone when the data was restored.")
+    if stamp + 1 < oplog.history_begins_at(unit):
+        raise snapshot_too_old("the oplog begins later.")
+    changes, commands = Changes(), []
+    for operation in operations(services, unit, stamp):
+        if operation.fields["op"] == "c":
+            commands.append(operation.fields)
+        elif operation.fields["op"] != "n":
+            changes.note_document(operation.fields)
+    for fields in reversed(commands):
+        changes.undo_command(fields)
+    return changes
+
+
+def snapshot_too_old(reason: str) -> CommandError:
+    """Return the error of a read at a time whose state is not known any more."""
+    return CommandError(SNAPSHOT_TOO_OLD, f"Read timestamp is older than the oldest available timestamp: {reason}")
+
+
+def snapshot_unavailable(namespace: str) -> CommandError:
+    """Return the error of a read or transaction whose collection was changed since its time."""
+    return CommandError(
+        SNAPSHOT_UNAVAILABLE,
+        f"Unable to read from a snapshot due to pending collection catalog changes to '{namespace}'; please retry the operation.",
+    )

@@ -1,0 +1,147 @@
+"""The documents of a collection at a past time: the present ones, with the later changes undone by what the oplog says of earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Keys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from secantus_server.bson import decode, encode, key_string
+from secantus_server.oplog._read import value_of
+from secantus_server.oplog.reader import Operation
+from secantus_server.oplog.update_description import apply_diff
+from secantus_server.work.past_changes import DocumentChange, document_key, operations, snapshot_too_old
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.services import Services
+    from secantus_server.storage import RecoveryUnit
+
+# The versions of a document since its last whole one: a BSON document, and the diffs that followed.
+_Versions = list[bytes]
+
+
+class EarlierDocuments:
+    """What the oplog says of the documents of a collection up to a time.
+
+    `created` are the options that the collection was created with, None if the oplog does not go back so far; those that collMod changes do
+    not matter to a reader. `specs` are the definitions of the indexes that were created since then.
+
+    Arguments:
+        services: the server.
+        unit: the recovery unit that reads; its transaction has begun.
+        uuid: the collection's UUID.
+        stamp: the time as a 64-bit number.
+        wanted: the keys of the documents to look at; None for all.
+    """
+
+    def __init__(self, services: Services, unit: RecoveryUnit, uuid: bytes, stamp: int, wanted: Keys[bytes] | None) -> None:
+        self.created: dict[str, Any] | None = None
+        self.specs: list[dict[str, Any]] = []
+        self._wanted = wanted
+        self._versions: dict[bytes, _Versions] = {}
+        self._births: dict[bytes, int] = {}
+        self._inserted = 0
+        for operation in operations(services, unit, services.oplog.complete_since, uuid):
+            if operation.stamp > stamp:
+                break
+            self._note(operation)
+
+    def _note(self, operation: Operation) -> None:
+        fields = operation.fields
+        op = fields["op"]
+        if op == "c":
+            self._note_command(decode(fields["o"].data))
+            return
+        key = document_key(fields)
+        if op == "i":
+            self._inserted += 1
+            self._births[key] = self._inserted
+        if self._wanted is not None and key not in self._wanted:
+            return
+        data = fields["o"].data
+        if op == "d":
+            self._versions.pop(key, None)
+        elif op == "i" or value_of(data, b"$v") is None:
+            self._versions[key] = [data]
+        elif key in self._versions:
+            self._versions[key].append(data)
+
+    def _note_command(self, command: dict[str, Any]) -> None:
+        name = next(iter(command))
+        if name == "create":
+            self.created = {option: value for option, value in command.items() if option not in ("create", "idIndex")}
+        elif name == "createIndexes":
+            self.specs.append({option: value for option, value in command.items() if option != "createIndexes"})
+        elif name == "dropIndexes":
+            self.specs = [spec for spec in self.specs if spec["name"] != command["index"]]
+
+    def documents(self) -> Iterator[bytes]:
+        """Return an iterator over all documents that existed, in the order in which they were inserted."""
+        for key in sorted(self._versions, key=lambda key: self._births.get(key, 0)):
+            version = self.version(key)
+            assert version is not None, "it has versions"
+            yield version
+
+    def birth(self, key: bytes) -> int | None:
+        """Return a number that orders the documents by their insertion; None for one that was inserted before the oplog begins."""
+        return self._births.get(key)
+
+    def version(self, key: bytes) -> bytes | None:
+        """Return the last version of a document, or None if it is not known."""
+        versions = self._versions.get(key)
+        if versions is None:
+            return None
+        whole, *diffs = versions
+        if not diffs:
+            return whole
+        document = decode(whole)
+        for diff in diffs:
+            document = apply_diff(document, decode(diff)["diff"])
+        return encode(document)
+
+
+def documents_before(
+    present: Iterator[bytes], changed: dict[bytes, DocumentChange], earlier: EarlierDocuments, namespace: str
+) -> Iterator[bytes]:
+    """Return an iterator over the documents of a collection before its later changes, in natural order.
+
+    Arguments:
+        present: the present documents in natural order.
+        changed: the later changes, by key.
+        earlier: what the oplog says of the documents before them.
+        namespace: the collection's, for errors.
+
+    Raises:
+        CommandError: 239 SnapshotTooOld, a changed document was written last before the oplog begins.
+    """
+    births = {key: earlier.birth(key) or 0 for key, change in changed.items() if change.died and change.first != "i"}
+    # The next one is the last of the list. Those that are older than the oplog come first, in the order of their deletion.
+    dead = sorted(births, key=births.__getitem__)[::-1]
+    while dead and not births[dead[-1]]:
+        yield _version(dead.pop(), changed, earlier, namespace)
+    for document in present:
+        key = key_string(value_of(document, b"_id"))
+        change = changed.get(key)
+        if change is not None and (change.first == "i" or change.died):
+            continue
+        birth = earlier.birth(key)
+        while dead and birth is not None and births[dead[-1]] < birth:
+            yield _version(dead.pop(), changed, earlier, namespace)
+        yield document if change is None else _version(key, changed, earlier, namespace)
+    while dead:
+        yield _version(dead.pop(), changed, earlier, namespace)
+
+
+def _version(key: bytes, changed: dict[bytes, DocumentChange], earlier: EarlierDocuments, namespace: str) -> bytes:
+    """Return a document before its later changes.
+
+    Raises:
+        CommandError: 239 SnapshotTooOld.
+    """
+    found = changed[key].image or earlier.version(key)
+    if found is None:
+        raise snapshot_too_old(
+            f"'{namespace}' was written since then, and the oplog does not go back to the last write of a whole document before it. Read "
+            "at a time that a snapshot read returned as atClusterTime."
+        )
+    return found

@@ -17,6 +17,7 @@ TLS_VERSIONS: Final = ("1.2", "1.3")
 #: How the value of a number is written in the config file and as a flag: a size with a unit, or a duration.
 SIZE_MB: Final = "size in MB"
 SECONDS: Final = "seconds"
+MILLISECONDS: Final = "milliseconds"
 #: The fewest sessions of the storage engine with which a server and a few clients can work.
 MIN_SESSIONS: Final = 20
 #: Names of earlier versions, with what replaces each.
@@ -34,7 +35,7 @@ def setting(default: Any, place: str, help: str, *, unit: str | None = None, cho
         default: the default; its type is the setting's.
         place: the section and the key in the config file, as in "server.port".
         help: one or two sentences in Markdown, for `--help` and for the table in docs/config.md.
-        unit: `SIZE_MB` or `SECONDS` if the config file takes a unit.
+        unit: `SIZE_MB`, `SECONDS` or `MILLISECONDS` if the config file takes a unit.
         choices: the possible values.
     """
     section, key = place.split(".")
@@ -141,6 +142,13 @@ class Settings:
         False,
         "server.auth",
         "Require clients to authenticate, and restrict them to what their roles allow; see [security](security.md).",
+    )
+    login_delay_ms: int = setting(
+        100,
+        "server.login_delay",
+        "After ten failed logins from an address, each further one is delayed by this, which doubles with each failure up to 64 times. The "
+        "address is forgotten after a minute without failures. 0 for no delay, the default of `SecantusDBServer`.",
+        unit=MILLISECONDS,
     )
     tls_mode: str = setting(
         "",

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from secantus_server.config.file import default_paths
 from secantus_server.config.schema import ENTRIES, Entry, formerly
-from secantus_server.settings import SECONDS, SIZE_MB, SettingsError
+from secantus_server.settings import SIZE_MB, SettingsError
 
 _DESCRIPTION = (
     "A MongoDB server for tests and single-node applications: it speaks MongoDB's wire protocol and stores its data with WiredTiger."
@@ -29,9 +29,7 @@ class FlagParser(argparse.ArgumentParser):
 
 def build_parser(version: str) -> argparse.ArgumentParser:
     """Return the command line parser. Flags have no defaults, so that an omitted flag can be distinguished from a given one."""
-    parser = FlagParser(
-        prog="secantusdb", description=_DESCRIPTION, epilog=_EPILOG, argument_default=argparse.SUPPRESS, allow_abbrev=False
-    )
+    parser = FlagParser(prog="secantusdb", description=_DESCRIPTION, epilog=_EPILOG, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     places = ", ".join(map(str, default_paths()))
     parser.add_argument("--config", metavar="FILE", help=f"the config file (default: the first that exists of {places})")
     parser.add_argument("--check-config", action="store_true", help="check the config file and the flags, and exit")
@@ -59,7 +57,7 @@ def _add(parser: argparse.ArgumentParser, entry: Entry) -> None:
 
 def _metavar(entry: Entry) -> str:
     if entry.unit is not None:
-        return {SIZE_MB: "SIZE", SECONDS: "DURATION"}[entry.unit]
+        return "SIZE" if entry.unit == SIZE_MB else "DURATION"
     return "N" if type(entry.default) is int else entry.key.rpartition("_")[2].upper()
 
 

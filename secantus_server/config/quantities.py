@@ -9,7 +9,7 @@ from secantus_server.settings import SettingsError
 
 _KILOBYTE: Final = 1024
 _SIZES: Final = {"B": 1, "K": _KILOBYTE, "M": _KILOBYTE**2, "G": _KILOBYTE**3, "T": _KILOBYTE**4}
-_DURATIONS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATIONS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 
 
@@ -38,12 +38,24 @@ def seconds(name: str, value: Any) -> int:
     Raises:
         SettingsError: the value is not a duration of whole seconds.
     """
+    duration = milliseconds(name, value)
+    if duration % 1000:
+        raise SettingsError(f"{name} must be a whole number of seconds, not {value!r}.")
+    return duration // 1000
+
+
+def milliseconds(name: str, value: Any) -> int:
+    """Return a duration in milliseconds; see `seconds`.
+
+    Raises:
+        SettingsError: the value is not a duration of whole milliseconds.
+    """
     number, unit = _split(value)
     if number is None or (unit and unit not in _DURATIONS):
         raise SettingsError(f'{name} must be a number of seconds or a duration such as "90s", "10m" or "24h", not {value!r}.')
     duration = number * _DURATIONS[unit or "s"]
     if duration != int(duration):
-        raise SettingsError(f"{name} must be a whole number of seconds, not {value!r}.")
+        raise SettingsError(f"{name} must be a whole number of milliseconds, not {value!r}.")
     return int(duration)
 
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from secantus_server.config.quantities import megabytes, seconds
-from secantus_server.settings import FORMER_NAMES, SECONDS, SIZE_MB, Settings, SettingsError
+from secantus_server.config.quantities import megabytes, milliseconds, seconds
+from secantus_server.settings import FORMER_NAMES, MILLISECONDS, SECONDS, SIZE_MB, Settings, SettingsError
 
 #: Sections whose keys need no prefix as a flag.
 _UNPREFIXED: Final = ("server", "storage")
@@ -66,6 +66,8 @@ class Entry:
             return megabytes(where, value)
         if self.unit == SECONDS:
             return seconds(where, value)
+        if self.unit == MILLISECONDS:
+            return milliseconds(where, value)
         if type(value) is not type(self.default):
             kind = {int: "a whole number", str: "a string", bool: "true or false"}[type(self.default)]
             raise SettingsError(f"{where} must be {kind}, not {value!r}.")
@@ -75,6 +77,8 @@ class Entry:
         """Return the TOML form of a value."""
         if self.unit == SIZE_MB:
             return "0" if value == 0 else f'"{value // 1024}G"' if value % 1024 == 0 else f'"{value}M"'
+        if self.unit == MILLISECONDS:
+            return f'"{value}ms"'
         if self.unit == SECONDS and not self.key.endswith("_seconds"):
             return f'"{value}s"'
         if type(value) is str:
@@ -91,6 +95,7 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
     section: {entry.key: entry for entry in ENTRIES if entry.section == section}
     for section in dict.fromkeys(entry.section for entry in ENTRIES)
 }
+
 
 def formerly(name: str) -> Entry | None:
     """Return the setting that an earlier version's key or flag meant: its Python name, at the top level of the config file."""

@@ -1,6 +1,6 @@
 """The table of settings in docs/config.md.
 
-    python -m secantus_server.config.table docs/config.md     rewrites the table between its marks
+python -m secantus_server.config.table docs/config.md     rewrites the table between its marks
 """
 
 from __future__ import annotations

@@ -144,6 +144,20 @@ def one_of(check: str, *types: type) -> Check:
     return run
 
 
+def as_statement_id(name: str, value: Any) -> int:
+    """Check for the id of a statement of a retryable write, an int that is not negative."""
+    if type(value) is not int:
+        raise wrong_type(name, value, "int")
+    if value < 0:
+        raise CommandError(2, f"BSON field '{name}' value must be >= 0, actual value '{value}'")
+    return value
+
+
+def as_statement_ids(name: str, value: Any) -> list[int]:
+    """Check for an array of ids of statements."""
+    return [as_statement_id(f"{name}.{index}", item) for index, item in enumerate(as_array(name, value))]
+
+
 def as_anything(name: str, value: Any) -> Any:
     """Accept any value."""
     return value

@@ -98,9 +98,9 @@ class Request:
             index: its position in the command.
         """
         body = self.body
-        if "stmtIds" in body and type(body["stmtIds"]) is list:
+        if "stmtIds" in body and body["stmtIds"] is not None:
             return int(body["stmtIds"][index])
-        return index + int(body["stmtId"] or 0) if "stmtId" in body else index
+        return index + (body["stmtId"] or 0) if "stmtId" in body else index
 
     @property
     def now(self) -> Date:

@@ -19,6 +19,9 @@ from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_uuid
 from secantus_server.sessions.retryable import Executed
 
 INVALID_OPTIONS = 72
+_INVALID_LENGTH = 16
+# The fields with the statements of commands that may have several.
+_STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
 
 # The user of a session without authentication, in MongoDB's messages.
 
@@ -41,6 +44,8 @@ def run_once(
     session, services = request.session, request.services
     if session is None or number < 0 or not command.is_retryable or not services.settings.replica_set:
         raise _no_number(command, request)
+    if request.body.get("stmtIds") is not None:
+        _check_statement_ids(command, request)
     write, is_new = services.sessions.retries.begin(session, number)
     if is_new:
         if services.sessions.transactions.open:
@@ -64,6 +69,22 @@ def run_once(
         return reply
     finally:
         write.lock.release()
+
+
+def _check_statement_ids(command: Command, request: Request) -> None:
+    """Check that there is one id for each statement.
+
+    Raises:
+        CommandError: 72 InvalidOptions for `stmtId` beside `stmtIds`, 16 InvalidLength.
+    """
+    body, field = request.body, _STATEMENTS.get(command.name, "")
+    if body.get("stmtId") is not None:
+        raise CommandError(INVALID_OPTIONS, "May not specify both stmtId and stmtIds in write command")
+    statements = request.sequences.get(field, body.get(field))
+    count, given = len(statements) if type(statements) is list else 1, len(body["stmtIds"])
+    if count != given:
+        text = f"Number of statement ids must match the number of batch entries. Got {given} statement ids but operation size is {count}"
+        raise CommandError(_INVALID_LENGTH, text)
 
 
 def _shown(command: Command, retried: list[int]) -> Reply:
@@ -116,10 +137,19 @@ def _no_number(command: Command, request: Request) -> CommandError:
         return CommandError(20, "Transaction numbers are only allowed on a replica set member or mongos")
     if request.body["txnNumber"] < 0:
         return CommandError(INVALID_OPTIONS, "Transaction number cannot be negative")
+    return not_retryable(command.name)
+
+
+def not_retryable(name: str) -> CommandError:
+    """Return the error of a command with a `txnNumber` that is neither in a transaction nor a retryable write.
+
+    Arguments:
+        name: the command's.
+    """
     return CommandError(
         50768,
         "txnNumber may only be provided for multi-document transactions and retryable write commands. autocommit:false was not "
-        f"provided, and {command.name} is not a retryable write command.",
+        f"provided, and {name} is not a retryable write command.",
     )
 
 

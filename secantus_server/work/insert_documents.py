@@ -93,7 +93,7 @@ class _Chunk:
         self._documents = documents
         self._start = self.reached = start
         # A retryable write ends its transaction after a failed document, since the log records consecutive statements.
-        has_ids = request.retry is not None and type(request.body.get("stmtIds")) is list
+        has_ids = request.retry is not None and request.body.get("stmtIds") is not None
         self._stop = start + 1 if has_ids else min(start + CHUNK, stop)
         self._ends_at_error = ordered or request.retry is not None
         self._ordered = ordered

@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import RawDocument, decode, key_string
+from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.errors import CommandError
 from secantus_server.oplog._read import value_of
 from secantus_server.oplog.reader import EVERYTHING, Operation, Rows, operations_of
 from secantus_server.storage import RecoveryUnit
 
 if TYPE_CHECKING:
+    from bson.timestamp import Timestamp
+
     from secantus_server.dispatch.services import Services
 
+WINDOW = "minSnapshotHistoryWindowInSeconds"
 SNAPSHOT_TOO_OLD = 239
 SNAPSHOT_UNAVAILABLE = 246
 _HISTORY_LOST = 286
@@ -117,6 +121,19 @@ def operations(services: Services, unit: RecoveryUnit, after: int, uuid: bytes =
         if error.code == _HISTORY_LOST:
             raise snapshot_too_old("the oplog no longer has a transaction as a whole.") from None
         raise
+
+
+def check_snapshot_time(services: Services, wanted: Timestamp) -> None:
+    """Check that a time lies inside the history window.
+
+    Raises:
+        CommandError: 72 for a null timestamp, 239 SnapshotTooOld.
+    """
+    if wanted.time == 0:
+        raise CommandError(72, "readConcern.atClusterTime cannot be a null timestamp")
+    window_s = parameter_value(services, WINDOW)
+    if wanted.time < services.oplog.newest.time - window_s:
+        raise snapshot_too_old(f"it lies before the history window of {window_s} seconds ({WINDOW})")
 
 
 def changes_since(services: Services, unit: RecoveryUnit, stamp: int) -> Changes:

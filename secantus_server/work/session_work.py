@@ -28,7 +28,7 @@ from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.sessions.retryable import Executed
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
-from secantus_server.work.past_changes import changes_since
+from secantus_server.work.past_changes import changes_since, check_snapshot_time
 from secantus_server.work.retried import note_retried, store_retried
 from secantus_server.work.session_catalog import SessionCatalog
 
@@ -142,8 +142,9 @@ class SessionWork:
         """Check that the transaction, which has just begun, reads the state of a time.
 
         Raises:
-            CommandError: 238 if something was written since; the errors of `changes_since`.
+            CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 238 if something was written since; the errors of `changes_since`.
         """
+        check_snapshot_time(self._services, wanted)
         if changes_since(self._services, self._unit, stamp_of(wanted)):
             raise not_supported("a transaction with readConcern.atClusterTime before the last write", "read in a snapshot session")
 

@@ -22,13 +22,12 @@ from secantus_server.errors import CommandError
 from secantus_server.storage import RecoveryUnit, WriteConflict
 from secantus_server.system._threads import Lock
 from secantus_server.work.past_catalog import PastCatalog
-from secantus_server.work.past_changes import SNAPSHOT_UNAVAILABLE, changes_since, snapshot_too_old
+from secantus_server.work.past_changes import SNAPSHOT_UNAVAILABLE, WINDOW, changes_since, check_snapshot_time, snapshot_too_old
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import ReadTransaction
 
-WINDOW = "minSnapshotHistoryWindowInSeconds"
 #: The maximum number of held states; the one that was unused for the longest time makes room for a new one.
 MAX_HELD = 64
 
@@ -127,14 +126,12 @@ class SnapshotHistory:
         """Return the state at a time that is not in the future.
 
         Raises:
-            CommandError: 239 SnapshotTooOld, 246 SnapshotUnavailable.
+            CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 246 SnapshotUnavailable.
         """
-        services = self._services
-        window_s = parameter_value(services, WINDOW)
         with self._lock:
             held = self._held.get(wanted)
-        if held is None and wanted.time < services.oplog.newest.time - window_s:
-            raise snapshot_too_old(f"it lies before the history window of {window_s} seconds ({WINDOW})")
+        if held is None:
+            check_snapshot_time(self._services, wanted)
         return held or self._hold(wanted)
 
     def _hold(self, wanted: Timestamp | None) -> HeldSnapshot:

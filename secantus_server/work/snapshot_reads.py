@@ -13,7 +13,7 @@ from secantus_server.dispatch.cluster_time import reach
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, ReadTransaction, Transaction, UnitOfWork
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import not_supported
 from secantus_server.work.snapshot_history import HeldSnapshot, SnapshotHistory
 
 if TYPE_CHECKING:
@@ -74,7 +74,5 @@ def _snapshot(request: Request, history: SnapshotHistory) -> HeldSnapshot:
     wanted = request.body["readConcern"].get("atClusterTime")
     if wanted is None:
         return history.newest()
-    if wanted.time == 0:
-        raise CommandError(72, "readConcern.atClusterTime cannot be a null timestamp")
     reach(request.services, wanted, "atClusterTime")
     return history.at(wanted)

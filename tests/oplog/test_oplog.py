@@ -112,7 +112,7 @@ def test_timestamps_ascend_without_holes(engine: Engine) -> None:
     clock = SettableClock(NOW_MS)
     oplog = Oplog(engine, clock, enabled=True)
     for _ in range(3):
-        write(engine, oplog, ("i", {"_id": 1}), ("i", {"_id": 2}))
+        write(engine, oplog, ("i", {"_id": 1}), ("d", {"_id": 2}))
     seconds = NOW_MS // 1000
     stamps = [one["ts"] for one in entries(engine)]
     assert all((one.time, one.inc) == (seconds, stamps[0].inc + place) for place, one in enumerate(stamps))
@@ -124,7 +124,7 @@ def test_timestamps_ascend_without_holes(engine: Engine) -> None:
 
 def test_a_large_commit_makes_several_rows_whose_timestamps_go_on(engine: Engine) -> None:
     oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
-    write(engine, oplog, *(("i", {"_id": number, "text": "x" * 1000}) for number in range(100)))
+    write(engine, oplog, *(("u", {"_id": number, "text": "x" * 1000}) for number in range(100)))
     with engine.transaction() as unit:
         rows = list(unit.scan(OPLOG, b"", None))
     assert 2 <= len(rows) <= 5
@@ -137,6 +137,18 @@ def test_a_large_commit_makes_several_rows_whose_timestamps_go_on(engine: Engine
     assert Oplog(engine, SettableClock(NOW_MS), enabled=True).newest == oplog.newest
     with engine.transaction() as unit:
         assert oplog.timestamp_in(unit) == oplog.newest
+
+
+def test_inserts_share_an_entry_under_the_time_of_the_last(engine: Engine) -> None:
+    oplog = Oplog(engine, SettableClock(NOW_MS), enabled=True)
+    write(engine, oplog, ("u", {"_id": 0}), *(("i", {"_id": number}) for number in range(1, 4)), ("d", {"_id": 5}), ("i", {"_id": 6}))
+    update, inserts, delete, insert = entries(engine)
+    assert [one["op"] for one in (update, inserts, delete, insert)] == ["u", "c", "d", "i"]
+    assert [one["o"]["_id"] for one in inserts["o"]["applyOps"]] == [1, 2, 3]
+    assert [one["ts"].inc - update["ts"].inc for one in (inserts, delete, insert)] == [3, 4, 5]
+    assert oplog.newest == insert["ts"]
+    write(engine, oplog, *(("i", {"_id": number}) for number in range(10, 12)))
+    assert Oplog(engine, SettableClock(NOW_MS), enabled=True).newest == oplog.newest == entries(engine)[-1]["ts"]
 
 
 def test_a_clock_that_goes_back_does_not_take_the_oplog_along(engine: Engine) -> None:

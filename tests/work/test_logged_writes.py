@@ -23,7 +23,7 @@ def log(db: Database[Any]) -> Any:
         found = list(oplog.find(after))
         if found:
             position[0] = found[-1]
-        return [one for one in found if one["ns"].startswith(f"{db.name}.")]
+        return [one for one in found if one["ns"].startswith(f"{db.name}.") or "multiOpType" in one]
 
     return entries
 
@@ -67,7 +67,27 @@ def test_retryable_writes_name_their_session_and_statements(db: Database[Any], l
     assert entries[0]["prevOpTime"] == {"ts": Timestamp(0, 0), "t": -1}
     assert [one["prevOpTime"]["ts"] for one in entries[1:]] == [one["ts"] for one in entries[:2]]
     db.command({"insert": "c", "documents": [{"_id": 7}, {"_id": 8}], "lsid": session, "txnNumber": Int64(6)})
-    assert [(one["stmtId"], one["o"]["_id"]) for one in log()] == [(0, 7), (1, 8)]
+    (entry,) = log()
+    assert list(entry) == ["lsid", "txnNumber", "op", "ns", "o", "ts", "t", "v", "wall", "prevOpTime", "multiOpType"]
+    assert (entry["op"], entry["ns"], entry["multiOpType"], entry["prevOpTime"]["t"]) == ("c", "admin.$cmd", 1, -1)
+    inserts = entry["o"]["applyOps"]
+    assert list(inserts[0]) == ["op", "ns", "ui", "o", "o2", "stmtId"]
+    assert [(one["stmtId"], one["o"]["_id"]) for one in inserts] == [(0, 7), (1, 8)]
+
+
+def test_the_documents_of_one_insert_share_an_entry(db: Database[Any], log: Any) -> None:
+    db.create_collection("c")
+    log()
+    db.command({"insert": "c", "documents": [{"_id": number} for number in range(501)]})
+    db.c.insert_one({"_id": 501})
+    many, *single = log()
+    assert [one["o"]["_id"] for one in many["o"]["applyOps"]] == list(range(500))
+    assert [(one["op"], one["o"]) for one in single] == [("i", {"_id": 500}), ("i", {"_id": 501})]
+    assert "txnNumber" not in many
+    times = [one["ts"] for one in (many, *single)]
+    assert times == sorted(set(times))
+    db.command({"insert": "c", "documents": [{"_id": 600 + number, "x": "x" * 100_000} for number in range(5)]})
+    assert [len(one["o"]["applyOps"]) for one in log()] == [3, 2]
 
 
 def test_merges(db: Database[Any], log: Any) -> None:

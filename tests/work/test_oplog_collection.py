@@ -22,7 +22,8 @@ FIELDS = ["op", "ns", "ui", "ts", "t", "v", "wall", "o"]
 @pytest.fixture
 def oplog(db: Database[Any]) -> Collection[Any]:
     """Return the oplog, after five inserts into a new collection of this test's database."""
-    db.c.insert_many([{"_id": number} for number in range(5)])
+    for number in range(5):
+        db.c.insert_one({"_id": number})
     found: Collection[Any] = db.client.local["oplog.rs"]
     return found
 

@@ -38,9 +38,10 @@ def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     """List the running operations."""
     conditions = {key: value for key, value in request.body.items() if key not in _OPTIONS}
     match = parse_match(conditions, request.parse_context())
-    # `$ownOps` has no effect: operations do not belong to users.
     everything = bool(request.body.get("$all"))
-    operations = current_operations(request.services, {"idleConnections": everything, "idleCursors": everything})
+    own_only = request.services.access is not None and bool(request.body.get("$ownOps"))
+    options = {"idleConnections": everything, "idleCursors": everything}
+    operations = current_operations(request.services, options, request.client.users if own_only else None)
     reply: Reply = {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
     return {**reply, "fsyncLock": True} if request.services.fsync_lock.is_held else reply
 

@@ -76,6 +76,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     _check_arguments(args)
     before = executed_before(request, 0, "findAndModify") if request.retry is not None else None
     if before is not None:
+        _check_same_kind(request, args, before.result["lastErrorObject"])
         return finish_write(request, dict(before.result), [], silent=False)
 
     def body(transaction: Transaction) -> Reply:
@@ -100,6 +101,18 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
     _check_arguments(args)
     collection, job = _prepare(request, args, name, transaction.catalog)
     return runner.result(f"{request.db}.{name}", collection, job.query, job.explain(collection, runner))
+
+
+def _check_same_kind(request: Request, args: dict[str, Any], last: dict[str, Any]) -> None:
+    """Check that a command that is sent again is not an update that was a removal.
+
+    Raises:
+        CommandError: 40606.
+    """
+    if "updatedExisting" not in last and not args["remove"]:
+        number = request.body["txnNumber"]
+        text = f"findAndModify retry request is not compatible with previous write of type delete under txnNumber {number}"
+        raise CommandError(40606, text)
 
 
 def _prepare(request: Request, args: dict[str, Any], name: str, catalog: CatalogView) -> tuple[Collection | None, _Remove | _Modify]:

@@ -16,6 +16,7 @@ from secantus_server.dispatch.privileges import AUTHENTICATED
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.session_statements import abort_transaction, enter_transaction, find_transaction
+from secantus_server.dispatch.transaction_numbers import not_retryable
 from secantus_server.errors import CommandError
 from secantus_server.sessions.transactions import SessionTransaction, State
 
@@ -62,10 +63,13 @@ def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -
     """End the transaction that a request names.
 
     Raises:
-        CommandError: 125 CommandFailed outside a transaction, and the errors of `find_transaction` and `enter_transaction`.
+        CommandError: 125 CommandFailed outside a transaction, 50768 without `autocommit: false`, and the errors of `find_transaction` and
+            `enter_transaction`.
     """
     if "txnNumber" not in request.body or request.session is None:
         raise CommandError(125, f"{request.name} must be run within a transaction")
+    if request.body.get("autocommit") is None:
+        raise not_retryable(request.name)
     transaction = find_transaction(request)
     services = request.services
     services.engine.acquire_lock(transaction.lock)

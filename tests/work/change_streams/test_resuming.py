@@ -68,7 +68,8 @@ def test_resuming_from_each_place(db: Database, option: str) -> None:
 
 def test_starting_at_a_time_includes_it(db: Database) -> None:
     with db.c.watch(max_await_time_ms=1) as stream:
-        db.c.insert_many([{"_id": number} for number in range(3)])
+        for number in range(3):
+            db.c.insert_one({"_id": number})
         events = taken(stream)
     with db.c.watch(max_await_time_ms=1, start_at_operation_time=events[1]["clusterTime"]) as later:
         assert taken(later) == events[1:]
@@ -78,6 +79,21 @@ def test_starting_at_a_time_includes_it(db: Database) -> None:
     with db.c.watch(max_await_time_ms=1, start_at_operation_time=ahead) as future:
         db.c.insert_one({})
         assert taken(future) == []
+
+
+def test_the_documents_of_one_insert_share_the_cluster_time(db: Database) -> None:
+    with db.c.watch(max_await_time_ms=1) as stream:
+        time = db.command("insert", "c", documents=[{"_id": number} for number in range(4)])["operationTime"]
+        events = taken(stream)
+    assert {event["clusterTime"] for event in events} == {time}
+    assert not any({"lsid", "txnNumber"} & event.keys() for event in events)
+    tokens = [event["_id"]["_data"] for event in events]
+    assert tokens == sorted(set(tokens))
+    for place, event in enumerate(events):
+        with db.c.watch(max_await_time_ms=1, resume_after=event["_id"]) as resumed:
+            assert taken(resumed) == events[place + 1 :]
+    with db.c.watch(max_await_time_ms=1, start_at_operation_time=time) as later:
+        assert taken(later) == events
 
 
 def test_resuming_fills_the_first_batch(db: Database) -> None:

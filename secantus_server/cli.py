@@ -14,15 +14,18 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secantus_server.config.effective import load
 from secantus_server.diagnostics.log_lines import JsonFormatter
 from secantus_server.errors import CommandError
 from secantus_server.settings import Settings, SettingsError
+from secantus_server.system.notify import ServiceManager
+from secantus_server.system.pid_file import PidFile
 
 if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
@@ -30,8 +33,12 @@ if TYPE_CHECKING:
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: All signals that the daemon handles; SIGUSR1 begins a new log file.
 SIGNALS = (*STOP_SIGNALS, signal.SIGUSR1)
-# The subcommands, with the modules that run them.
-SUBCOMMANDS = {"backup": "secantus_server.tools.backup"}
+# The subcommands, with the module and the function that run them.
+SUBCOMMANDS = {
+    "backup": ("secantus_server.tools.backup", "main"),
+    "status": ("secantus_server.tools.service", "status"),
+    "stop": ("secantus_server.tools.service", "stop"),
+}
 # The exit codes, which docs/config.md explains.
 EXIT_STOPPED, EXIT_FAILED, EXIT_INVALID = 0, 1, 2
 
@@ -57,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon until a signal or the shutdown command stops it, or a subcommand; return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in SUBCOMMANDS:
-        subcommand: int = importlib.import_module(SUBCOMMANDS[arguments[0]]).main(arguments[1:])
-        return subcommand
+        module, function = SUBCOMMANDS[arguments[0]]
+        code: int = getattr(importlib.import_module(module), function)(arguments[1:])
+        return code
     try:
         effective = load(arguments, _version())
     except SettingsError as error:
@@ -91,17 +99,45 @@ def run(settings: Settings) -> int:
     signals = (*SIGNALS, signal.SIGHUP) if settings.takes_tls else SIGNALS
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     threading.Thread(target=_await_signal, args=(server, signals), name="secantus-signals", daemon=True).start()
+    manager = ServiceManager(os.environ)
     try:
-        server.start()
-        # Objects created at startup are permanent: exclude them from garbage collection.
-        gc.freeze()
-        print(f"secantusdb is ready: {server.uri}", flush=True)
-        server.wait()
-        server.stop()
+        with _pid_file(settings.pid_file):
+            server.start()
+            # Objects created at startup are permanent: exclude them from garbage collection.
+            gc.freeze()
+            print(f"secantusdb is ready: {server.uri}", flush=True)
+            manager.ready(f"listening on {server.uri}")
+            while not server.wait(manager.watchdog_s):
+                server.check_alive()
+                manager.alive()
+            manager.stopping()
+            server.stop()
     except (ListenError, CommandError) as error:
         print(f"secantusdb: {error}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_STOPPED
+
+
+@contextlib.contextmanager
+def _pid_file(path: str) -> Iterator[None]:
+    """Have the pid file, if there is to be one, for a block.
+
+    Raises:
+        CommandError: another daemon has it, or it cannot be written.
+    """
+    if not path:
+        yield
+        return
+    try:
+        file = PidFile(Path(path).absolute())
+    except BlockingIOError:
+        raise CommandError(98, f"The pid file {path} is that of another daemon, which is running.") from None
+    except OSError as error:
+        raise CommandError(2, f"The pid file {path} cannot be written: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        file.close()
 
 
 def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:

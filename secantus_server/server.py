@@ -25,6 +25,8 @@ from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
 from secantus_server.diagnostics.log_file import LogFile
 from secantus_server.diagnostics.log_lines import as_json, as_text
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.dispatcher import dispatch
 from secantus_server.dispatch.fail_points import Mode
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
@@ -51,8 +53,9 @@ from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
 from secantus_server.settings import Settings, check_names, tls_settings
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
-from secantus_server.storage import Engine, StorageError
+from secantus_server.storage import META, Engine, StorageError
 from secantus_server.system.conditions import Event
+from secantus_server.wire.message import Message
 from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
@@ -263,9 +266,24 @@ class SecantusDBServer:
         finally:
             engine.close()
 
-    def wait(self) -> None:
-        """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread."""
-        self._stop_asked.wait()
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread; return whether it was.
+
+        Arguments:
+            timeout_s: return False after this time; None for no limit.
+        """
+        return self._stop_asked.wait(timeout_s)
+
+    def check_alive(self) -> None:
+        """Check that a command can run: a ping, and a transaction of the store.
+
+        Raises:
+            CommandError: the store cannot be read.
+        """
+        services = self.services
+        dispatch(Message(0, {"ping": 1, "$db": "admin"}), services, ClientInfo(0, ("", 0)))
+        with services.engine.transaction() as unit:
+            unit.get(META, b"")
 
     def request_stop(self) -> None:
         """Let `wait` return. This only sets an event, so that commands and signal handlers may call it."""

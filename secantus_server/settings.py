@@ -57,6 +57,12 @@ class Settings:
         "server.storage_path",
         "The data directory, created if it does not exist; `:memory:` keeps all data in memory.",
     )
+    pid_file: str = setting(
+        "",
+        "server.pid_file",
+        "A file that contains the id of the daemon's process while it runs, for `secantusdb status` and `secantusdb stop`. A server in your "
+        "own process writes none.",
+    )
     log_level: str = setting(
         "info", "server.log_level", "The lowest level that is logged, in upper or lower case. The log goes to stderr.", choices=LOG_LEVELS
     )

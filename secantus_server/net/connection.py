@@ -67,6 +67,13 @@ class Connection:
         except OSError:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed", component="NETWORK")
 
+    def finish(self) -> None:
+        """Let the connection end once its client has the reply of the running command. For any thread."""
+        try:
+            self._transport.stop_receiving()
+        except OSError:
+            self._services.log.debug(f"connection {self.client.connection_id}: was already closed", component="NETWORK")
+
     def peek_closed(self) -> bool:
         """Return whether the client has closed the connection. For other threads, while the serving thread runs a command."""
         return self._transport.peek_closed()

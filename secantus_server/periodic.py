@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from secantus_server.backup.segments import OplogArchive
 from secantus_server.bson import encode
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.services import Services
@@ -73,18 +74,20 @@ class Periodic:
     Arguments:
         services: the server's services.
         check_clients: ends overdue connections, and reads whose clients have disconnected.
+        oplog_archive: where the oplog is archived, or None.
 
     Threads: `_wake` ends the thread's pause, and `_stopping` the thread; everything else is used by the thread only.
     """
 
-    def __init__(self, services: Services, check_clients: Callable[[], None]) -> None:
+    def __init__(self, services: Services, check_clients: Callable[[], None], oplog_archive: OplogArchive | None = None) -> None:
         self._services = services
+        self._oplog_archive = oplog_archive
         self._check_clients = check_clients
         self._wake = Event()
         self._stopping = False
         self._thread = Thread(self._run, name="secantus-periodic")
         # The last run of each kind of work. The intervals may change at run time, by setParameter.
-        self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute", "noop"), services.clock.monotonic())
+        self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute", "noop", "oplog archive"), services.clock.monotonic())
         # The time since which there has been something to purge.
         self._put_off_at: float | None = None
         # The operation time when a no-op was last due.
@@ -105,6 +108,11 @@ class Periodic:
         """End the thread and wait for it."""
         self.ask_to_stop()
         self._thread.join()
+        if self._oplog_archive is not None:
+            try:
+                self._oplog_archive.archive()
+            except CommandError as error:
+                self._services.log.error(f"the oplog cannot be archived: {error.message}", component="STORAGE")
 
     def _run(self) -> None:
         pause = TICK_S
@@ -124,10 +132,10 @@ class Periodic:
                 if isinstance(error, StorageError) and error.fatal:
                     self._services.fail(error)
                     return
-                self._services.log.error(f"periodic work: {error.message}")
+                self._services.log.error(f"periodic work: {error.message}", component="STORAGE")
             except Exception as error:  # noqa: BLE001 - one failed pass must not be the last; it is logged.
                 pause = TICK_S
-                self._services.log.error("internal error in periodic work", error)
+                self._services.log.error("internal error in periodic work", error, component="STORAGE")
 
     def _work(self) -> float:
         """Do the work that is due; return the seconds until the next check."""
@@ -136,6 +144,8 @@ class Periodic:
         self._check_clients()
         services.sessions.transactions.abort_expired(services.clock.elapsed())
         services.history.expire()
+        if services.fsync_lock.is_held:
+            return TICK_S
         if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):
             delete_expired(services, self._check)
         if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")) or services.engine.is_checkpoint_due:
@@ -144,6 +154,7 @@ class Periodic:
             close_idle_cursors(services)
         if self._is_due("noop", now, parameter_value(services, "periodicNoopIntervalSecs")):
             self._write_noop()
+        self._archive_oplog(now)
         if self._is_due("minute", now, MINUTE_S):
             services.end_expired_sessions()
             if forgotten := services.sessions.retries.take_forgotten():
@@ -152,6 +163,14 @@ class Periodic:
         else:
             services.oplog.trim_if_large()
         return min(self._purge(now), self._tidy())
+
+    def _archive_oplog(self, now: float) -> None:
+        """Archive the oplog at its interval, and before entries are removed from it."""
+        services, archive = self._services, self._oplog_archive
+        if archive is None:
+            return
+        if self._is_due("oplog archive", now, services.settings.oplog_archive_interval_s) or services.oplog.is_large:
+            archive.archive()
 
     def _write_noop(self) -> None:
         """Advance the operation time of a replica set that nobody has written to since the last time.

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 import os
 import weakref
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from secantus_server.backup.segments import OplogArchive
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.checkpoint import checkpoint
 from secantus_server.clock import Clock
@@ -21,6 +23,10 @@ from secantus_server.commands.all import load_commands
 from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
+from secantus_server.diagnostics.log_file import LogFile
+from secantus_server.diagnostics.log_lines import as_json, as_text
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.dispatcher import dispatch
 from secantus_server.dispatch.fail_points import Mode
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
@@ -32,11 +38,13 @@ from secantus_server.interceptors.access_control import AccessCheck
 from secantus_server.interceptors.command_log import CommandLog
 from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.fail_command import FailCommand
+from secantus_server.interceptors.fsync_wait import FsyncWait
 from secantus_server.interceptors.gate import Gate
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
 from secantus_server.interceptors.slow_log import SlowLog
 from secantus_server.interceptors.time_limits import TimeLimits
+from secantus_server.interceptors.write_block import WriteBlock
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
@@ -45,8 +53,9 @@ from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
 from secantus_server.settings import Settings, check_names, tls_settings
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
-from secantus_server.storage import Engine, StorageError
+from secantus_server.storage import META, Engine, StorageError
 from secantus_server.system.conditions import Event
+from secantus_server.wire.message import Message
 from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
@@ -117,6 +126,7 @@ class SecantusDBServer:
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
         self._clock = clock or Clock()
         self._services: Services | None = None
+        self._log = Log(self.settings.log_level)
         self._gate: Gate | None = None
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
@@ -139,14 +149,20 @@ class SecantusDBServer:
         if self._ended:
             self._stop_asked, self._ended, self._abandoned = Event(), False, False
         operations = Operations(self._clock)
+        self._log = Log(self.settings.log_level, self._open_log_file(), self._clock.now_ms)
         size = self.settings.cache_size_mb or None
-        engine = Engine.open(self.settings.storage_path, cache_size_mb=size, check_waiting=operations.check_waiting)
+        engine = Engine.open(
+            self.settings.storage_path,
+            cache_size_mb=size,
+            session_max=self.settings.session_max,
+            check_waiting=operations.check_waiting,
+        )
         try:
             self._services = self._assemble(engine, operations)
             self._listener = Listener(self._services)
             self._snapshots = Snapshots(self._services)
             self._services.topology.address = self._listener.address
-            self._periodic = Periodic(self._services, self._listener.check_clients)
+            self._periodic = Periodic(self._services, self._listener.check_clients, self._oplog_archive(self._services))
         except BaseException:
             self._services = None
             engine.close()
@@ -154,8 +170,47 @@ class SecantusDBServer:
         self._periodic.start()
         self._listener.start()
         _RUNNING.add(self)
-        self._services.log.info(f"listening on {self._services.topology.address}")
+        address = self._services.topology.address
+        self._log.info(
+            f"listening on {address}", component="NETWORK", id=23016, summary="Waiting for connections", attributes={"address": address}
+        )
         return self
+
+    def _open_log_file(self) -> LogFile | None:
+        """Open the log file that the settings name.
+
+        Raises:
+            StorageError: it cannot be opened.
+        """
+        settings = self.settings
+        if not settings.log_file:
+            return None
+        form = as_json if settings.log_format == "json" else as_text
+        try:
+            return LogFile(Path(settings.log_file).absolute(), form, renames=settings.log_rotate == "rename")
+        except OSError as error:
+            raise StorageError(f"The log file {settings.log_file} cannot be opened: {(error.strerror or str(error)).lower()}.") from error
+
+    def rotate_log(self) -> None:
+        """Begin a new log file, if there is one.
+
+        Raises:
+            OSError: the file cannot be renamed or opened.
+        """
+        self._log.rotate()
+
+    def _oplog_archive(self, services: Services) -> OplogArchive | None:
+        """Return the archive of the oplog, if the settings name a directory for it.
+
+        Raises:
+            CommandError: the directory cannot be used.
+        """
+        if not self.settings.oplog_archive_path:
+            return None
+        with services.engine.transaction() as unit:
+            oldest = services.oplog.history_begins_at(unit)
+        directory = Path(self.settings.oplog_archive_path).absolute()
+        return OplogArchive(services.engine, directory, services.oplog.newest_stamp, oldest)
 
     def _assemble(self, engine: Engine, operations: Operations) -> Services:
         settings, clock, interceptors = self.settings, self._clock, Interceptors()
@@ -168,7 +223,7 @@ class SecantusDBServer:
                 engine,
                 clock,
                 enabled=bool(settings.replica_set),
-                retention=retention_of(settings.oplog_size_mb, settings.oplog_min_retention_hours, in_memory=engine.in_memory),
+                retention=retention_of(settings.oplog_size_mb, settings.oplog_retention_s / 3600, in_memory=engine.in_memory),
             ),
             cursors=CursorRegistry(clock),
             sessions=SessionRegistry(clock),
@@ -176,7 +231,7 @@ class SecantusDBServer:
             topology=Topology(settings, clock, interceptors.refresh),
             interceptors=interceptors,
             counters=Counters(),
-            log=Log(settings.log_level),
+            log=self._log,
             request_stop=self.request_stop,
         )
         services.sessions.resume(load(engine))
@@ -191,12 +246,44 @@ class SecantusDBServer:
             interceptors.install(AccessCheck(services.access))
         self._gate = Gate(interceptors)
         interceptors.install(self._gate)
-        interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
+        interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services))
+        interceptors.install(RoleCheck(services), WriteBlock(services), FsyncWait(services))
         return services
 
-    def wait(self) -> None:
-        """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread."""
-        self._stop_asked.wait()
+    @contextmanager
+    def offline(self) -> Iterator[Services]:
+        """Provide the services of the store for a block, without a port: for programs that run commands on it themselves.
+
+        Raises:
+            StorageError: the store cannot be opened.
+        """
+        operations = Operations(self._clock)
+        engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
+        try:
+            services = self._assemble(engine, operations)
+            yield services
+            services.writes.close()
+        finally:
+            engine.close()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread; return whether it was.
+
+        Arguments:
+            timeout_s: return False after this time; None for no limit.
+        """
+        return self._stop_asked.wait(timeout_s)
+
+    def check_alive(self) -> None:
+        """Check that a command can run: a ping, and a transaction of the store.
+
+        Raises:
+            CommandError: the store cannot be read.
+        """
+        services = self.services
+        dispatch(Message(0, {"ping": 1, "$db": "admin"}), services, ClientInfo(0, ("", 0)))
+        with services.engine.transaction() as unit:
+            unit.get(META, b"")
 
     def request_stop(self) -> None:
         """Let `wait` return. This only sets an event, so that commands and signal handlers may call it."""
@@ -253,6 +340,8 @@ class SecantusDBServer:
         except CommandError:
             if services.failure is None:
                 raise
+        finally:
+            services.log.close()
         if services.failure is not None:
             raise services.failure
 

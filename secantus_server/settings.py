@@ -1,87 +1,204 @@
-"""The server's settings, from the command line, from `secantusdb.toml` or from Python, as one frozen Settings object."""
+"""The server's settings as one frozen dataclass: the source of the flags, the config file's schema and the table in docs/config.md."""
 
 from __future__ import annotations
 
 import difflib
 import os
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+LOG_FORMATS: Final = ("text", "json")
 # MongoDB's modes. This server opens no connections itself, so allowTLS and preferTLS, which differ only in those, mean the same.
-TLS_MODES = ("disabled", "allowTLS", "preferTLS", "requireTLS")
-TLS_VERSIONS = ("1.2", "1.3")
+TLS_MODES: Final = ("disabled", "allowTLS", "preferTLS", "requireTLS")
+TLS_VERSIONS: Final = ("1.2", "1.3")
+
+#: How the value of a number is written in the config file and as a flag: a size with a unit, or a duration.
+SIZE_MB: Final = "size in MB"
+SECONDS: Final = "seconds"
+MILLISECONDS: Final = "milliseconds"
+#: The fewest sessions of the storage engine with which a server and a few clients can work.
+MIN_SESSIONS: Final = 20
+#: Names of earlier versions, with what replaces each.
+FORMER_NAMES: Final = {"oplog_min_retention_hours": "oplog_retention_s", "auth": "require_auth"}
 
 
 class SettingsError(Exception):
     """Invalid setting; the message says how to fix it."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """A server's settings.
+def setting(default: Any, place: str, help: str, *, unit: str | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """Return the dataclass field of a setting.
 
     Arguments:
-        host: the address to listen on.
-        port: the TCP port; 0 selects a free one.
-        storage_path: a directory, created if missing, or ":memory:".
-        log_level: the minimum log level: debug, info, warning or error.
-        replica_set: the name of the single-node replica set; empty for a standalone server.
-        sync_on_commit: sync each commit to disk instead of only passing it to the operating system.
-        cache_size_mb: the memory for storage; 0 means up to half of the machine's, as needed.
-        enable_test_commands: allow commands intended for tests; `SecantusDBServer` allows them by default.
-        ttl_interval_s: seconds between two passes of the TTL monitor.
-        checkpoint_interval_s: seconds between two checkpoints.
-        cursor_timeout_s: seconds after which an idle cursor is closed.
-        max_connections: the connection limit; 0 means the process's limit on open files.
-        oplog_size_mb: the size from which on the oldest oplog entries are removed; 0 means 64 MB, or in memory 8 MB, and 40 MB from the
-            first change stream on.
-        oplog_min_retention_hours: hours for which oplog entries are kept in any case.
-        require_auth: whether clients must authenticate, and may do only what their roles allow.
-        login_delay_ms: the delay of logins from an address after ten failed ones; it doubles with each further failure. 0 for none.
-        tls_mode: which connections are encrypted: one of `TLS_MODES`; empty means requireTLS with a certificate, disabled without one.
-        tls_cert_file: the server's certificate, followed by the intermediate ones, in PEM form.
-        tls_key_file: its private key; empty if it is in `tls_cert_file`.
-        tls_ca_file: the certificates of the authorities that sign clients' certificates.
-        tls_require_client_cert: refuse clients without a certificate.
-        tls_min_version: the oldest version of TLS that is accepted.
-        handshake_timeout_s: seconds within which a client must have sent its first command, with TLS or access control; 0 is no limit.
-        max_unauthenticated_connections: with access control, the maximum number of connections that have not authenticated; 0 lets the
-            server choose.
+        default: the default; its type is the setting's.
+        place: the section and the key in the config file, as in "server.port".
+        help: one or two sentences in Markdown, for `--help` and for the table in docs/config.md.
+        unit: `SIZE_MB`, `SECONDS` or `MILLISECONDS` if the config file takes a unit.
+        choices: the possible values.
     """
+    section, key = place.split(".")
+    return field(default=default, metadata={"section": section, "key": key, "help": help, "unit": unit, "choices": choices})
 
-    host: str = "127.0.0.1"
-    port: int = 27017
-    storage_path: str = "./secantus-data"
-    log_level: str = "info"
-    replica_set: str = "secantus"
-    sync_on_commit: bool = False
-    cache_size_mb: int = 0
-    enable_test_commands: bool = False
-    ttl_interval_s: int = 60
-    checkpoint_interval_s: int = 60
-    cursor_timeout_s: int = 600
-    max_connections: int = 0
-    oplog_size_mb: int = 0
-    oplog_min_retention_hours: int = 0
-    require_auth: bool = False
-    login_delay_ms: int = 100
-    tls_mode: str = ""
-    tls_cert_file: str = ""
-    tls_key_file: str = ""
-    tls_ca_file: str = ""
-    tls_require_client_cert: bool = False
-    tls_min_version: str = "1.2"
-    handshake_timeout_s: int = 30
-    max_unauthenticated_connections: int = 0
+
+@dataclass(frozen=True)
+class Settings:
+    """A server's settings. The names and units are those of Python; `config.schema` has those of the config file and of the flags."""
+
+    host: str = setting(
+        "127.0.0.1",
+        "server.host",
+        "The address to listen on: a host name, an IPv4 or an IPv6 address. If a name has several addresses, an IPv4 address is used.",
+    )
+    port: int = setting(27017, "server.port", "The TCP port; 0 selects a free one, which is printed.")
+    storage_path: str = setting(
+        "./secantus-data",
+        "server.storage_path",
+        "The data directory, created if it does not exist; `:memory:` keeps all data in memory.",
+    )
+    pid_file: str = setting(
+        "",
+        "server.pid_file",
+        "A file that contains the id of the daemon's process while it runs, for `secantusdb status` and `secantusdb stop`. A server in your "
+        "own process writes none.",
+    )
+    log_level: str = setting(
+        "info", "server.log_level", "The lowest level that is logged, in upper or lower case. The log goes to stderr.", choices=LOG_LEVELS
+    )
+    log_format: str = setting(
+        "text",
+        "server.log_format",
+        "The form of the log's lines: text, or JSON with the fields of MongoDB's structured log (`t`, `s`, `c`, `id`, `ctx`, `msg`, "
+        "`attr`). In your own process without a log file, Python's `logging` formats them.",
+        choices=LOG_FORMATS,
+    )
+    log_file: str = setting(
+        "",
+        "server.log_file",
+        "A file to which the log is appended, instead of stderr. The command `logRotate` and the signal SIGUSR1 begin a new one.",
+    )
+    log_rotate: str = setting(
+        "rename",
+        "server.log_rotate",
+        "What beginning a new log file does with the old one: `rename` appends the time to its name; `reopen` expects that another "
+        "program, such as logrotate, has renamed it.",
+        choices=("rename", "reopen"),
+    )
+    replica_set: str = setting(
+        "secantus",
+        "server.replica_set",
+        "The name of the single-node replica set that the server presents; an empty name, or `--standalone`, means a standalone server.",
+    )
+    sync_on_commit: bool = setting(
+        False,
+        "storage.sync_on_commit",
+        "Sync each write to disk. Otherwise a write waits only until the operating system has received it (see below).",
+    )
+    cache_size_mb: int = setting(
+        0,
+        "storage.cache_size",
+        "The memory limit of the storage. 0 means a quarter of the machine's memory, but at most 1 GB, for a directory, and half of the "
+        "machine's memory for an in-memory store. In a directory, one transaction can write at most half of the limit (error 388 "
+        "otherwise). An index build and `$out` are single transactions; updates and deletes of many documents are split.",
+        unit=SIZE_MB,
+    )
+    enable_test_commands: bool = setting(
+        False,
+        "server.enable_test_commands",
+        "Allow the commands that are reserved for tests, such as those of [fail points](fail-points.md). On by default in the plugin and "
+        "in `SecantusDBServer`.",
+    )
+    ttl_interval_s: int = setting(60, "storage.ttl_interval", "The time between two passes of the TTL monitor.", unit=SECONDS)
+    checkpoint_interval_s: int = setting(
+        60,
+        "storage.checkpoint_interval",
+        "The time between two checkpoints. A checkpoint is also taken after every 64 MB of writes, which limits the log to be replayed "
+        "after a crash to about that size.",
+        unit=SECONDS,
+    )
+    cursor_timeout_s: int = setting(600, "server.cursor_timeout", "The time after which an idle cursor is closed.", unit=SECONDS)
+    max_connections: int = setting(
+        0,
+        "server.max_connections",
+        "The maximum number of connections. Further connections are refused: their first message gets an error that says what to do. 0 "
+        "means as many as the process may open files; at start the server raises its soft limit to the hard limit.",
+    )
+    session_max: int = setting(
+        5000,
+        "server.session_max",
+        "The maximum number of sessions of the storage engine: one for each command that runs and for each open transaction.",
+    )
+    oplog_size_mb: int = setting(
+        0,
+        "oplog.size",
+        "The size of the oplog from which on its oldest entries are removed; 0 means 64 MB for a directory, and for an in-memory store "
+        "8 MB, which becomes 40 MB when the first change stream is opened. `replSetResizeOplog` changes it while the server runs.",
+        unit=SIZE_MB,
+    )
+    oplog_retention_s: int = setting(0, "oplog.retention_seconds", "How long oplog entries are kept even beyond that size.", unit=SECONDS)
+    oplog_noop_heartbeat_s: int = setting(
+        10,
+        "oplog.noop_heartbeat_seconds",
+        "The interval at which a server in a directory adds a no-op entry to the oplog while nobody writes to it, so that change streams "
+        "get newer resume tokens; 0 for never. An in-memory store does this only after `setParameter: {writePeriodicNoops: true}`.",
+        unit=SECONDS,
+    )
+    require_auth: bool = setting(
+        False,
+        "server.auth",
+        "Require clients to authenticate, and restrict them to what their roles allow; see [security](security.md).",
+    )
+    login_delay_ms: int = setting(
+        100,
+        "server.login_delay",
+        "After ten failed logins from an address, each further one is delayed by this, which doubles with each failure up to 64 times. The "
+        "address is forgotten after a minute without failures. 0 for no delay, the default of `SecantusDBServer`.",
+        unit=MILLISECONDS,
+    )
+    tls_mode: str = setting(
+        "",
+        "tls.mode",
+        "Which connections are encrypted ([TLS](tls.md)); `allowTLS` and `preferTLS` take encrypted and plain connections. Empty means "
+        "`requireTLS` if there is a `cert_file`, otherwise `disabled`.",
+        choices=("", *TLS_MODES),
+    )
+    tls_cert_file: str = setting(
+        "", "tls.cert_file", "The server's certificate in PEM form, followed by intermediate certificates if there are any."
+    )
+    tls_key_file: str = setting("", "tls.key_file", "The private key of the certificate, if it is not in the same file.")
+    tls_ca_file: str = setting(
+        "", "tls.ca_file", "The certificates of the authorities that sign clients' certificates. Without it, no client is asked for one."
+    )
+    tls_require_client_cert: bool = setting(
+        False, "tls.require_client_cert", "Refuse clients that have no certificate of these authorities."
+    )
+    tls_min_version: str = setting("1.2", "tls.min_version", "The oldest version of TLS that is accepted.", choices=TLS_VERSIONS)
+    handshake_timeout_s: int = setting(
+        30,
+        "server.handshake_timeout",
+        "With TLS or `auth`: the time within which a client must have sent its first command; 0 is no limit.",
+        unit=SECONDS,
+    )
+    max_unauthenticated_connections: int = setting(
+        0,
+        "server.max_unauthenticated_connections",
+        "With `auth`: the maximum number of connections that have not authenticated. Beyond it, the oldest one of the address with most "
+        "of them is closed. Each client keeps one or two for monitoring, which never authenticate. 0 means half of all connections, at "
+        "least 16 and at most 4,096.",
+    )
+    oplog_archive_path: str = setting(
+        "",
+        "oplog.archive_path",
+        "A directory to which the oplog is archived continuously, for a restore to any point in time ([disaster recovery]"
+        "(production.md#point-in-time)). Empty for no archive. It is created if it does not exist.",
+    )
+    oplog_archive_interval_s: int = setting(
+        60,
+        "oplog.archive_interval",
+        "The longest time after which a change is archived. The server also archives when it stops.",
+        unit=SECONDS,
+    )
 
     def __post_init__(self) -> None:
         if type(self.log_level) is str:
@@ -119,9 +236,6 @@ class Settings:
         return self
 
 
-# Keys of the config file that are not the names of settings.
-_KEYS = {"auth": "require_auth"}
-
 _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
 
 
@@ -134,16 +248,16 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{name} must not be negative: {value}.")
     if settings.port > 65535:
         raise SettingsError(f"port must be between 0 and 65535, not {settings.port}.")
-    if settings.log_level not in LOG_LEVELS:
-        raise SettingsError(f"log_level must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}.")
-    if settings.tls_mode and settings.tls_mode not in TLS_MODES:
-        raise SettingsError(f"tls_mode must be one of {', '.join(TLS_MODES)}, not {settings.tls_mode!r}.")
-    if settings.tls_min_version not in TLS_VERSIONS:
-        raise SettingsError(f"tls_min_version must be one of {', '.join(TLS_VERSIONS)}, not {settings.tls_min_version!r}.")
+    for entry in fields(settings):
+        choices, value = entry.metadata["choices"], getattr(settings, entry.name)
+        if choices and value not in choices:
+            raise SettingsError(f"{entry.name} must be one of {', '.join(filter(None, choices))}, not {value!r}.")
     if not settings.host:
         raise SettingsError("host must be a host name or an address to listen on.")
     if not settings.storage_path:
         raise SettingsError("storage_path must be a directory or ':memory:'.")
+    if settings.session_max < MIN_SESSIONS:
+        raise SettingsError(f"session_max must be at least {MIN_SESSIONS}, not {settings.session_max}.")
 
 
 def _described(kind: type) -> str:
@@ -158,7 +272,7 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
     """
     for name in names:
         if name not in _TYPES:
-            near = difflib.get_close_matches(name, _TYPES, n=1)
+            near = [FORMER_NAMES[name]] if name in FORMER_NAMES else difflib.get_close_matches(name, _TYPES, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; the settings are {', '.join(_TYPES)}."
             raise SettingsError(f"{where}: unknown setting {name!r}{hint}")
 
@@ -181,24 +295,3 @@ def tls_settings(tls: Mapping[str, Any] | None) -> dict[str, Any]:
     if not tls.get("cert_file"):
         raise SettingsError("tls needs a cert_file.")
     return {f"tls_{name}": os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in tls.items()}
-
-
-def read_config(path: str | Path) -> dict[str, Any]:
-    """Return the settings of a TOML file: a flat table of setting names.
-
-    Raises:
-        SettingsError: the file is unreadable or not TOML, or has an unknown name or an invalid value.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        values = {_KEYS.get(key, key): value for key, value in tomllib.loads(text).items()}
-    except OSError as error:
-        raise SettingsError(f"cannot read the config file {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}.") from None
-    check_names(values, str(path))
-    try:
-        Settings(**values)
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from None
-    return values

@@ -111,6 +111,7 @@ class Snapshots:
         services = self._services
         # First of all, so that no command waits in a fail point while the store is restored.
         services.fail_points.restore(snapshot.fail_points)
+        services.fsync_lock.release_all()
         services.topology.elect()
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
         services.sessions.forget_all_but(snapshot.sessions)

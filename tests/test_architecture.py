@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checkpoint": set(),
     "diagnostics": set(),
     "settings": set(),
+    "config": {"settings"},
     "modules": set(),
     "version": set(),
     "mql": set(),
@@ -46,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": set(),
     "index": {"storage", "mql"},
     "oplog": {"storage"},
+    "backup": {"storage", "oplog"},
     "catalog": {"storage", "index"},
     "exec": {"storage", "index", "mql"},
     "cursors": {"storage", "exec"},
@@ -56,15 +58,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "work": {"dispatch", "auth", "sessions", "wire", "cursors", "oplog", "pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
     "interceptors": {"dispatch", "work", "query"},
     "commands": {
-        *{"work", "dispatch", "wire", "auth", "sessions", "cursors", "oplog"},
+        *{"work", "dispatch", "wire", "auth", "sessions", "cursors", "oplog", "backup"},
         *{"pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
     },
     "snapshots": {"dispatch", "work", "sessions", "storage"},
-    "periodic": {"dispatch", "work", "sessions", "storage"},
+    "periodic": {"dispatch", "work", "sessions", "storage", "backup"},
     "net": {"wire", "dispatch", "storage", "settings"},
 }
 # The composition root and the programs that start it may import everything.
-ROOTS = {"__init__", "__main__", "server", "cli"}
+ROOTS = {"__init__", "__main__", "server", "cli", "tools"}
 
 # Sources of the build, and directories that builds leave behind.
 SOURCES = {".py", ".pyx", ".pxd", ".so", ".c"}
@@ -339,7 +341,8 @@ def test_licence() -> None:
 
 
 def test_entry_points() -> None:
-    for group, names in {"pytest11": ["secantus"], "console_scripts": ["secantusdb", "secantus-conformance"]}.items():
+    programs = ["secantusdb", "secantusdb-restore-archive", "secantus-conformance"]
+    for group, names in {"pytest11": ["secantus"], "console_scripts": programs}.items():
         for name in names:
             found = [entry for entry in entry_points(group=group) if entry.name == name]
             if not found:

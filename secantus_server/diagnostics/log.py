@@ -1,9 +1,15 @@
-"""The server's log: Python's `logging` under the name `secantus`, and the last lines, for getLog."""
+"""The server's log: Python's `logging` under the name `secantus`, or a file; and the last lines, for getLog."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from secantus_server.diagnostics.log_file import LogFile
+from secantus_server.diagnostics.log_lines import Line
+from secantus_server.system._clock import SystemTime
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 KEPT_LINES = 1024
@@ -12,39 +18,79 @@ KEPT_LINES = 1024
 class Log:
     """A server's log.
 
+    `kept` are the last lines.
+
     Arguments:
         level: the minimum level.
+        file: where the lines go; None for Python's `logging`.
+        now_ms: returns the time in milliseconds since the epoch.
 
-    Threads: a deque's append is atomic; `logging` locks itself.
+    Threads: a deque's append is atomic; `logging` and `LogFile` lock themselves.
     """
 
-    def __init__(self, level: str) -> None:
+    def __init__(self, level: str, file: LogFile | None = None, now_ms: Callable[[], int] | None = None) -> None:
         self._logger = logging.getLogger("secantus")
         self._configured = self._level = _LEVELS[level]
-        self.lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._file = file
+        self._now_ms = now_ms or SystemTime().now_ms
+        self.kept: deque[Line] = deque(maxlen=KEPT_LINES)
+        #: The number of lines ever written.
+        self.total = 0
 
-    def _write(self, level: int, message: str) -> None:
-        if level >= self._level:
-            self.lines.append(message)
-            self._logger.log(level, message)
+    @property
+    def lines(self) -> list[str]:
+        """The messages of the last lines."""
+        return [line.message for line in self.kept]
+
+    def write(self, level: int, message: str, *, error: BaseException | None = None, **details: Any) -> None:
+        """Write a line if its level is logged.
+
+        Arguments:
+            level: a level of `logging`.
+            error: the exception that the line is about.
+            **details: `component`, `id`, `context`, `summary` and `attributes` of `Line`.
+        """
+        if level < self._level:
+            return
+        line = Line(self._now_ms(), level, message, error=error, **details)
+        self.kept.append(line)
+        self.total += 1
+        if self._file is not None:
+            self._file.write(line)
+        else:
+            self._logger.log(level, message, exc_info=error, extra={"secantus": line})
 
     def set_verbose(self, wanted: bool) -> None:
         """Log everything, or return to the configured level."""
         self._level = logging.DEBUG if wanted else self._configured
 
-    def debug(self, message: str) -> None:
-        """Log a message that only helps debugging."""
-        self._write(logging.DEBUG, message)
+    def rotate(self) -> None:
+        """Begin a new log file, if there is one.
 
-    def info(self, message: str) -> None:
-        """Log a message for operators."""
-        self._write(logging.INFO, message)
+        Raises:
+            OSError: the file cannot be renamed or opened.
+        """
+        if self._file is not None:
+            self._file.rotate()
 
-    def warning(self, message: str) -> None:
-        """Log a possible problem."""
-        self._write(logging.WARNING, message)
+    def close(self) -> None:
+        """Close the log file, if there is one; later lines go to Python's `logging`."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
-    def error(self, message: str, error: BaseException | None = None) -> None:
-        """Log a failure, with the traceback of `error` if given."""
-        self.lines.append(message)
-        self._logger.error(message, exc_info=error)
+    def debug(self, message: str, **details: Any) -> None:
+        """Log a message that only helps debugging; the details are those of `write`."""
+        self.write(logging.DEBUG, message, **details)
+
+    def info(self, message: str, **details: Any) -> None:
+        """Log a message for operators; the details are those of `write`."""
+        self.write(logging.INFO, message, **details)
+
+    def warning(self, message: str, **details: Any) -> None:
+        """Log a possible problem; the details are those of `write`."""
+        self.write(logging.WARNING, message, **details)
+
+    def error(self, message: str, error: BaseException | None = None, **details: Any) -> None:
+        """Log a failure, with the traceback of `error` if given; the details are those of `write`."""
+        self.write(logging.ERROR, message, error=error, **details)

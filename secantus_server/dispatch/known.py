@@ -9,15 +9,15 @@ from __future__ import annotations
 
 NOT_YET: frozenset[str] = frozenset(
     """
-    _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey applyOps
-    autoCompact captrunc cleanupOrphaned cleanupStructuredEncryptionData compactStructuredEncryptionData
-    configureQueryAnalyzer dbCheck driverOIDTest dropConnections echo emptycapped features filemd5 flushRouterConfig
+    _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey
+    captrunc cleanupOrphaned
+    configureQueryAnalyzer dbCheck driverOIDTest echo emptycapped features flushRouterConfig
     getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
-    httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex
+    httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce
     releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetSyncFrom
-    replSetTest replSetUpdatePosition setDefaultRWConcern
-    setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode
+    replSetTest replSetUpdatePosition
+    setProfilingFilterGlobally setQuerySettings
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2
     whatsmysni
     """.split()
@@ -26,5 +26,4 @@ NOT_YET: frozenset[str] = frozenset(
 # Alternatives better than another server.
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(["mapReduce", "mapreduce"], "write it as an aggregation"),
-    "reIndex": "drop the index and create it again",
 }

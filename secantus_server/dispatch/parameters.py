@@ -24,6 +24,10 @@ from secantus_server.settings import Settings
 from secantus_server.version import FEATURE_COMPATIBILITY
 
 MAX_SYNC_DELAY_S = 9_000_000
+#: Whether writes are refused; set by setUserWriteBlockMode, and kept beside the parameters so that a restored snapshot resets it.
+USER_WRITE_BLOCK = "cluster:userWriteBlock"
+#: What setDefaultRWConcern has set.
+DEFAULT_CONCERNS = "cluster:defaultRWConcern"
 #: The `baseBackoffMS` of overload errors; 0 for none. MongoDB has the parameter since 9.0.
 BASE_BACKOFF_MS = "externalClientBaseBackoffMS"
 
@@ -53,6 +57,10 @@ def _boolean(name: str, value: Any) -> bool:
     if type(value) is not bool and not is_number(value):
         raise a.wrong_type(name, value, "[bool, long, int, decimal, double]")
     return a.truth(value)
+
+
+def _writes_noops(settings: Settings) -> bool:
+    return not settings.in_memory and settings.oplog_noop_heartbeat_s > 0
 
 
 def _sync_delay(name: str, value: Any) -> float:
@@ -91,14 +99,14 @@ PARAMETERS: dict[str, Parameter] = {
     "maxSessions": Parameter(_constant(MAX_SESSIONS)),
     "minSnapshotHistoryWindowInSeconds": Parameter(_constant(300), a.integer(0), settable=True),
     "notablescan": Parameter(_constant(False), None, settable=True),
-    "periodicNoopIntervalSecs": Parameter(_constant(10), a.integer(1), settable=True),
+    "periodicNoopIntervalSecs": Parameter(lambda settings: settings.oplog_noop_heartbeat_s or 10, a.integer(1), settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),
     "requireApiVersion": Parameter(_constant(False), None, settable=True),
     "syncdelay": Parameter(lambda settings: float(settings.checkpoint_interval_s), _sync_delay, settable=True),
     "transactionLifetimeLimitSeconds": Parameter(_constant(60), a.integer(1), settable=True),
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
     "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),
-    "writePeriodicNoops": Parameter(lambda settings: not settings.in_memory, _boolean, settable=True),
+    "writePeriodicNoops": Parameter(_writes_noops, _boolean, settable=True),
     **{
         name: Parameter(_constant(MECHANISMS[mechanism].iterations), a.integer(MIN_ITERATIONS), settable=True)
         for mechanism, name in ITERATION_PARAMETERS.items()

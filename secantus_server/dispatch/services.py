@@ -14,6 +14,7 @@ from secantus_server.clock import Clock
 from secantus_server.dispatch.access import Access
 from secantus_server.dispatch.connections import Connections
 from secantus_server.dispatch.fail_points import FailPoints
+from secantus_server.dispatch.fsync_lock import FsyncLock
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.observer import Observer
 from secantus_server.dispatch.operations import Operations
@@ -63,6 +64,7 @@ class Services:
         history: the held states of the store for such commands; `server.py` sets it.
         observer: selects the commands to profile and log.
         fail_points: the fail points that tests set.
+        fsync_lock: the lock of fsync, which makes writes wait.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
         started: the start time on the monotonic clock.
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
@@ -95,6 +97,7 @@ class Services:
     history: HeldStates = field(init=False)
     observer: Observer = field(init=False)
     fail_points: FailPoints = field(init=False)
+    fsync_lock: FsyncLock = field(init=False)
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     started: float = field(init=False)
     connection_limit: int = 0
@@ -108,6 +111,7 @@ class Services:
         self.started = self.clock.monotonic()
         self.writes = self.oplog.signal
         self.observer = Observer(self.clock, self.interceptors.refresh)
+        self.fsync_lock = FsyncLock(self.interceptors.refresh)
         self.throttle = Throttle(self.clock, self.settings.login_delay_ms / 1000)
         self.login_secret = self.clock.random.getrandbits(256).to_bytes(32, "big")
         self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)

@@ -51,9 +51,9 @@ class Connection:
         except OtherProtocol as error:
             self._services.log.warning(f"connection {self.client.connection_id}: closed: {error}")
         except ProtocolError as error:
-            self._services.log.info(f"connection {self.client.connection_id}: closed: {error}")
+            self._services.log.info(f"connection {self.client.connection_id}: closed: {error}", component="NETWORK")
         except (OSError, EOFError, CloseConnection) as error:
-            self._services.log.debug(f"connection {self.client.connection_id}: {error}")
+            self._services.log.debug(f"connection {self.client.connection_id}: {error}", component="NETWORK")
         finally:
             self.close()
 
@@ -65,7 +65,14 @@ class Connection:
         try:
             self._transport.shut_down()
         except OSError:
-            self._services.log.debug(f"connection {self.client.connection_id}: was already closed")
+            self._services.log.debug(f"connection {self.client.connection_id}: was already closed", component="NETWORK")
+
+    def finish(self) -> None:
+        """Let the connection end once its client has the reply of the running command. For any thread."""
+        try:
+            self._transport.stop_receiving()
+        except OSError:
+            self._services.log.debug(f"connection {self.client.connection_id}: was already closed", component="NETWORK")
 
     def peek_closed(self) -> bool:
         """Return whether the client has closed the connection. For other threads, while the serving thread runs a command."""
@@ -162,7 +169,7 @@ class Connection:
     def _internal_error(self, message: Message, error: Exception) -> Reply:
         """Log an unexpected exception and return the reply for it."""
         name = next(iter(message.body))
-        self._services.log.error(f"internal error in command {name!r}", error)
+        self._services.log.error(f"internal error in command {name!r}", error, component="NETWORK")
         text = f"Internal error in command {name!r}: {type(error).__name__}: {error} (a bug in Secantus; see the server log)"
         return error_reply(CommandError(1, text), self._services)
 

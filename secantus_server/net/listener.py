@@ -32,7 +32,8 @@ class ListenError(Exception):
     """The server cannot listen on its address; the message says why."""
 
 
-# How long close() waits for the threads of connections.
+# How long close() waits for the clients to take the replies of interrupted commands, and then for the threads of connections.
+DRAIN_S = 2.0
 CLOSE_TIMEOUT_S = 5.0
 # The pause after running out of descriptors or threads, some of which may be free by then.
 EXHAUSTED_PAUSE_S = 0.05
@@ -103,7 +104,7 @@ class Listener:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop accepting, end every connection, interrupt the running commands, and wait for the threads of the connections."""
+        """Stop accepting, interrupt the running commands, let each client receive its reply, and wait for the connections to end."""
         with self._lock:
             self._closed = True
             running = list(self._connections.items())
@@ -111,11 +112,15 @@ class Listener:
         try:
             self._socket.shutdown(_socket.SHUT_RDWR)
         except OSError as error:
-            self._services.log.debug(f"listener: {error}")
+            self._services.log.debug(f"listener: {error}", component="NETWORK")
         self._socket.close()
         for connection, _ in running:
+            connection.finish()
+        threads = [self._thread, *(thread for _, thread in running)]
+        self._join(threads, DRAIN_S)
+        for connection, _ in running:
             connection.end()
-        self._join([self._thread, *(thread for _, thread in running)])
+        self._join(threads, CLOSE_TIMEOUT_S)
 
     def abandon(self) -> None:
         """Close this process's copies of the sockets in a forked child; the parent continues to use them."""
@@ -123,9 +128,9 @@ class Listener:
         for connection in list(self._connections):
             connection.abandon()
 
-    def _join(self, threads: list[Thread]) -> None:
+    def _join(self, threads: list[Thread], timeout_s: float) -> None:
         """Wait for the threads. Commands that were received before their connection ended are interrupted as they start."""
-        deadline = monotonic() + CLOSE_TIMEOUT_S
+        deadline = monotonic() + timeout_s
         for thread in threads:
             while thread.is_alive() and not thread.is_current() and monotonic() < deadline:
                 self._services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
@@ -225,7 +230,7 @@ class Listener:
             except RuntimeError as error:
                 self._forget(connection)
                 connection.close()
-                self._services.log.warning(f"cannot start a thread for a connection: {error}")
+                self._services.log.warning(f"cannot start a thread for a connection: {error}", component="NETWORK")
                 return
         self._services.counters.add("connections")
 

@@ -77,6 +77,14 @@ class PlainTransport:
         """Return whether the client has closed the connection, as `Transport.peek_closed` does."""
         return peek(self._sock, 1) == b""
 
+    def stop_receiving(self) -> None:
+        """Shut down the socket for receiving.
+
+        Raises:
+            OSError: it is not connected any more.
+        """
+        self._sock.shutdown(_socket.SHUT_RD)
+
     def shut_down(self) -> None:
         """Shut down the socket in both directions.
 

@@ -47,7 +47,7 @@ class Refusal:
             answered = self._answering < MOST_ANSWERED
             self._answering += answered
         if first:
-            self._services.log.warning(f"a connection was refused: {self.sentence}")
+            self._services.log.warning(f"a connection was refused: {self.sentence}", component="NETWORK")
         if not answered:
             transport.close()
             return
@@ -69,6 +69,6 @@ class Refusal:
                 message = parse_message(header, transport.receive_exactly(header.length, start, TIMEOUT_S))
                 transport.send(build_reply(message, error_reply(CommandError(1, self.sentence), self._services), 1))
         except (OSError, EOFError, ProtocolError) as error:
-            self._services.log.debug(f"could not tell a refused client the reason: {error}")
+            self._services.log.debug(f"could not tell a refused client the reason: {error}", component="NETWORK")
         finally:
             self._end(transport)

@@ -82,6 +82,14 @@ class TlsTransport:
             return left == b""
         return left == b"" or left[0] == _ALERT or (left.startswith(_CLOSING[0]) and len(left) == _CLOSING[1])
 
+    def stop_receiving(self) -> None:
+        """Shut down the socket for receiving.
+
+        Raises:
+            OSError: it is not connected any more.
+        """
+        self._below.stop_receiving()
+
     def shut_down(self) -> None:
         """Shut down the socket in both directions.
 

@@ -12,8 +12,8 @@ class Transport(Protocol):
     """A reliable byte stream to one client.
 
     Threads: the serving thread is the one that runs `Connection.serve` or refuses the connection. Only that thread calls the methods,
-    except that any thread may call `peek_closed` and `shut_down`, and that a connection without a thread may be closed by any. Closing
-    under a thread that still reads is an error: the operating system may reuse the descriptor for another connection.
+    except that any thread may call `peek_closed`, `stop_receiving` and `shut_down`, and that a connection without a thread may be closed
+    by any. Closing under a thread that still reads is an error: the operating system may reuse the descriptor for another connection.
     The accept thread constructs a transport, which must not block: a handshake belongs to the first `receive` or `receive_exactly`.
     """
 
@@ -51,6 +51,13 @@ class Transport(Protocol):
         """Return whether the client has closed the connection and all its bytes were received, without waiting. For any thread.
 
         Raises nothing: a broken connection counts as closed.
+        """
+
+    def stop_receiving(self) -> None:
+        """End the stream from the client: a waiting `receive` returns. What is sent still arrives. For any thread.
+
+        Raises:
+            OSError: the stream has already ended.
         """
 
     def shut_down(self) -> None:

@@ -13,9 +13,9 @@ MEMORY_PATH: Final = ":memory:"
 MEGABYTE: Final = 1 << 20
 #: Bytes written to a directory after which a checkpoint is due; this bounds the log that a restart has to read.
 CHECKPOINT_AFTER: Final = 64 * MEGABYTE
-#: Maximum number of recovery units: one for each running command and for each open transaction.
-MAX_SESSIONS: Final = 5000
-_COMMON: Final = f"create,session_max={MAX_SESSIONS},use_environment=false,config_base=false"
+#: Default of the maximum number of recovery units: one for each running command and for each open transaction.
+SESSION_MAX: Final = 5000
+_COMMON: Final = "create,use_environment=false,config_base=false"
 _TABLE: Final = b"key_format=u,value_format=u,leaf_page_max=32KB,memory_page_max=5MB"
 _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -36,9 +36,12 @@ def memory_size_mb(cache_size_mb: int | None) -> int:
     return cache_size_mb or machine_memory_mb() // 2
 
 
-def memory_config(size_mb: int) -> bytes:
+def memory_config(size_mb: int, session_max: int = SESSION_MAX) -> bytes:
     """Return the configuration of an in-memory store."""
-    return f"{_COMMON},in_memory=true,{cache_config(size_mb)},eviction=(threads_min=1,threads_max=1),log=(enabled=false)".encode()
+    return (
+        f"{_COMMON},session_max={session_max},in_memory=true,{cache_config(size_mb)},eviction=(threads_min=1,threads_max=1),"
+        "log=(enabled=false)"
+    ).encode()
 
 
 def cache_config(size_mb: int) -> str:
@@ -56,7 +59,7 @@ def change_limit(cache_size_mb: int | None) -> int:
     return path_size_mb(cache_size_mb) * MEGABYTE // 2
 
 
-def path_config(cache_size_mb: int | None) -> bytes:
+def path_config(cache_size_mb: int | None, session_max: int = SESSION_MAX) -> bytes:
     """Return the configuration of a store in a directory: each commit passes its log record to the operating system before it returns.
 
     Changes of a running transaction cannot be evicted. With WiredTiger's default triggers (updates a tenth of the cache, dirty pages a
@@ -64,7 +67,7 @@ def path_config(cache_size_mb: int | None) -> bytes:
     """
     size = cache_size_mb or min(1024, max(256, machine_memory_mb() // 4))
     return (
-        f"{_COMMON},{cache_config(size)},eviction_updates_trigger=80,eviction_dirty_trigger=85,"
+        f"{_COMMON},session_max={session_max},{cache_config(size)},eviction_updates_trigger=80,eviction_dirty_trigger=85,"
         "log=(enabled=true,file_max=32MB,prealloc=false,remove=true),transaction_sync=(enabled=true,method=none)"
     ).encode()
 

@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.storage import configuration
 from secantus_server.storage._gate import Gate
 from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
+from secantus_server.storage.hot_backup import HotBackup
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.inspection import check_files, check_log, log_files
 from secantus_server.storage.keys import IdentRange
@@ -42,6 +43,23 @@ _SWEEP_PAUSE: Final = 5.0
 
 def _wait_on() -> None:
     """Do nothing: the default interruption check, which never ends a wait."""
+
+
+def _reserve(path: str) -> tuple[Path, LogMarks]:
+    """Create a storage directory if necessary, and reserve it for this process.
+
+    Raises StorageError if that is impossible, or another process uses it.
+    """
+    # WiredTiger reopens files by path, and a test may change the working directory.
+    directory = Path(path).absolute()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"The storage directory {path} cannot be created: {error.strerror}.") from error
+    try:
+        return directory, LogMarks(directory)
+    except StorageError as error:
+        raise StorageError(f"{error.message} ({path})", error.code) from error
 
 
 class Engine:
@@ -73,7 +91,7 @@ class Engine:
         self._pool: list[RecoveryUnit] = []
         self._exclusive_lock, self._exclusive_depth = RLock(), 0
         self._purge_lock = Lock()
-        self._statistics_lock = Lock()
+        self._statistics_lock, self._backup_lock = Lock(), Lock()
         # Checkpoints written, for serverStatus.
         self.checkpoints = 0
         self._next_sweep = 0.0
@@ -97,13 +115,22 @@ class Engine:
         marks.note_checkpoint(self._connection.log_end())
 
     @classmethod
-    def open(cls, path: str, *, cache_size_mb: int | None = None, sync_on_commit: bool = False, check_waiting: Check = _wait_on) -> Engine:
+    def open(
+        cls,
+        path: str,
+        *,
+        cache_size_mb: int | None = None,
+        session_max: int = configuration.SESSION_MAX,
+        sync_on_commit: bool = False,
+        check_waiting: Check = _wait_on,
+    ) -> Engine:
         """Open a store.
 
         Arguments:
             path: a directory, created if necessary, or ":memory:".
             cache_size_mb: the cache size; for an in-memory store this is its capacity. Default: half of the machine's memory
                 for an in-memory store, a quarter and at most 1 GB for a directory. It is allocated as needed.
+            session_max: the maximum number of recovery units.
             sync_on_commit: whether each commit syncs to disk.
             check_waiting: called periodically by a thread that waits for another one; raises to end the wait.
 
@@ -113,26 +140,18 @@ class Engine:
             # WiredTiger opens each name only once per process; for an in-memory store the name has no other meaning.
             name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
             size = configuration.memory_size_mb(cache_size_mb)
-            return cls(Connection(name, configuration.memory_config(size), True), memory_size_mb=size, check_waiting=check_waiting)
-        # WiredTiger reopens files by path, and a test may change the working directory.
-        directory = Path(path).absolute()
+            connection = Connection(name, configuration.memory_config(size, session_max), True)
+            return cls(connection, memory_size_mb=size, check_waiting=check_waiting)
+        directory, marks = _reserve(path)
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"The storage directory {path} cannot be created: {error.strerror}.") from error
-        try:
-            marks = LogMarks(directory)
-        except StorageError as error:
-            raise StorageError(f"{error.message} ({path})", error.code) from error
-        try:
-            return cls._open_directory(directory, marks, cache_size_mb, sync_on_commit, check_waiting)
+            return cls._open_directory(directory, marks, cache_size_mb, session_max, sync_on_commit, check_waiting)
         except BaseException:
             marks.close()
             raise
 
     @classmethod
     def _open_directory(
-        cls, directory: Path, marks: LogMarks, cache_size_mb: int | None, sync_on_commit: bool, check_waiting: Check
+        cls, directory: Path, marks: LogMarks, cache_size_mb: int | None, session_max: int, sync_on_commit: bool, check_waiting: Check
     ) -> Engine:
         """Open the store in a directory, or create it."""
         exists = check_files(directory, marks.before)
@@ -143,7 +162,7 @@ class Engine:
         without_log = exists and not log_files(directory)
         try:
             limit = configuration.change_limit(cache_size_mb)
-            connection = Connection(bytes(directory), configuration.path_config(cache_size_mb), False, limit)
+            connection = Connection(bytes(directory), configuration.path_config(cache_size_mb, session_max), False, limit)
         except StorageError as error:
             if exists and error.code == 1:
                 raise StorageError(
@@ -260,6 +279,31 @@ class Engine:
             self._with_unit(RecoveryUnit.checkpoint)
             self._marks.note_checkpoint(end)
             self.checkpoints += 1
+
+    @contextmanager
+    def backup(self, note: Callable[[], object] = _wait_on) -> Iterator[HotBackup]:
+        """Provide the files of the store at one moment; writes go on while the block copies them.
+
+        Arguments:
+            note: called at that moment, while no transaction runs.
+
+        Raises CommandError: 238 for an in-memory store, 117 while another backup is open.
+        """
+        if self._marks is None:
+            raise not_supported("a backup of an in-memory store", "use a storage directory, or mongodump")
+        if not self._backup_lock.acquire(blocking=False):
+            raise CommandError(117, "Another backup is running: wait until it has ended.")
+        try:
+            self.checkpoint()
+            with self.exclusive():
+                backup = HotBackup(self._connection, self._marks.directory)
+                note()
+            try:
+                yield backup
+            finally:
+                backup.close()
+        finally:
+            self._backup_lock.release()
 
     def statistics(self) -> dict[str, int]:
         """Return the storage engine's statistics by description. Only gauges, such as the bytes in the cache, are meaningful."""

@@ -25,6 +25,9 @@ _DAMAGED: Final = 301
 _LOG: Final = "WiredTigerLog."
 #: The files of a store, besides its log.
 FILES: Final = ("WiredTiger", "WiredTiger.turtle", "WiredTiger.wt", "WiredTigerHS.wt", *(f"{name}.wt" for name in NAMES))
+#: The file that makes a directory a copy of a backup.
+BACKUP: Final = "WiredTiger.backup"
+_MADE_FROM_BACKUP: Final = ("WiredTiger.turtle", "WiredTiger.wt")
 _HELP: Final = (
     "Restore the directory from a backup; or, to continue from the last checkpoint without later writes, "
     f"remove {NAME} and all files {_LOG}*."
@@ -52,7 +55,11 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
     """
     if marks is not None and not marks.complete:
         return False
-    missing = [name for name in FILES if not (directory / name).exists()]
+    # A restored backup has the descriptions of the tables in one file, from which the storage engine makes its own. In a directory with
+    # marks the same file is left over from a server that was killed during a backup.
+    is_restored = marks is None and (directory / BACKUP).exists()
+    needed = [name for name in FILES if not (is_restored and name in _MADE_FROM_BACKUP)]
+    missing = [name for name in needed if not (directory / name).exists()]
     if marks is None and len(missing) == len(FILES):
         return False
     if missing:

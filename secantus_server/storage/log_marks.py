@@ -76,6 +76,7 @@ class LogMarks:
     """
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         path = directory / NAME
         try:
             # The mapping duplicates its descriptor. The lock has a separate one, which a forked child can close.

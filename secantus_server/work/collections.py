@@ -23,21 +23,26 @@ from secantus_server.work.oplog_collection import check_not_oplog
 
 
 def create_collection(
-    services: Services, db: str, name: str, options: dict[str, Any], *, if_missing: bool = False, work: UnitOfWork | None = None
+    services: Services,
+    db: str,
+    name: str,
+    options: dict[str, Any],
+    *,
+    if_missing: bool = False,
+    work: UnitOfWork | None = None,
+    uuid: Binary | None = None,
 ) -> Collection:
     """Create a collection with its index on `_id`, or a view.
 
     Arguments:
         if_missing: return an existing collection of this name unchanged.
         work: the unit of work that creates it; None for one of its own.
+        uuid: its UUID; None means a new one.
 
     Raises:
         CommandError: 48 NamespaceExists, 73 InvalidNamespace.
     """
-    check_new_collection_name(db, name)
-    if services.settings.replica_set:
-        check_not_oplog(db, name)
-    check_database_case(services.catalog, db)
+    _check_namespace(services, db, name)
     work = services.work if work is None else work
     if if_missing and work is services.work and (recalled := recall(services, db, name)) is not None:
         return recalled
@@ -50,12 +55,20 @@ def create_collection(
                     raise CommandError(48, f"Collection {existing.namespace} already exists.")
                 _check_same(existing, options)
             return existing
-        collection = new_collection(services, db, name, options)
+        collection = new_collection(services, db, name, options, uuid)
         transaction.changes.save(collection)
         log_creation(transaction, collection)
         return collection
 
     return work.change_catalog(body, services.operations.check_waiting)
+
+
+def _check_namespace(services: Services, db: str, name: str) -> None:
+    """Raise for a namespace that cannot be created."""
+    check_new_collection_name(db, name)
+    if services.settings.replica_set:
+        check_not_oplog(db, name)
+    check_database_case(services.catalog, db)
 
 
 def log_creation(transaction: CatalogTransaction, collection: Collection, *, replaced: Binary | None = None) -> None:
@@ -108,9 +121,9 @@ def recall(services: Services, db: str, name: str) -> Collection | None:
     return services.work.change_catalog(body, services.operations.check_waiting)
 
 
-def new_collection(services: Services, db: str, name: str, options: dict[str, Any]) -> Collection:
+def new_collection(services: Services, db: str, name: str, options: dict[str, Any], uuid: Binary | None = None) -> Collection:
     """Return an empty collection with its index on `_id`, or a view, to be saved by a catalog change."""
-    return empty_collection(services, db, name, options, [] if "viewOn" in options else [id_index_spec(options)])
+    return empty_collection(services, db, name, options, [] if "viewOn" in options else [id_index_spec(options)], uuid)
 
 
 def empty_collection(

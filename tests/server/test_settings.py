@@ -1,25 +1,33 @@
-"""Precedence of settings (flags, config file, defaults), and invalid settings."""
+"""Settings: the config file, the flags, their precedence, and invalid values."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from secantus_server import cli
-from secantus_server.cli import build_parser, load_settings, main
-from secantus_server.settings import Settings, SettingsError, read_config, tls_settings
+from secantus_server.cli import load_settings, main
+from secantus_server.config.effective import load
+from secantus_server.config.file import default_paths, read_config
+from secantus_server.config.flags import build_parser
+from secantus_server.config.quantities import megabytes, seconds
+from secantus_server.config.schema import ENTRIES, Entry
+from secantus_server.config.table import with_table
+from secantus_server.settings import Settings, SettingsError, tls_settings
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "config.md"
 
 
 @pytest.fixture(autouse=True)
 def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     return tmp_path
 
 
 def write(path: Path, text: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return str(path)
 
@@ -36,57 +44,78 @@ def test_the_defaults() -> None:
 
 
 def test_the_file_of_the_working_directory(empty_directory: Path) -> None:
-    write(empty_directory / "secantusdb.toml", 'port = 1234\nlog_level = "debug"\nsync_on_commit = true\n')
+    write(
+        empty_directory / "secantusdb.toml",
+        '[server]\nport = 1234\nlog_level = "debug"\nsession_max = 100\n[storage]\ncache_size = "4G"\nsync_on_commit = true\n'
+        "[oplog]\nretention_seconds = 86400.0\nnoop_heartbeat_seconds = 10.0\n",
+    )
     settings = load_settings([])
-    assert (settings.port, settings.log_level, settings.sync_on_commit) == (1234, "debug", True)
+    assert (settings.port, settings.log_level, settings.session_max) == (1234, "debug", 100)
+    assert (settings.cache_size_mb, settings.sync_on_commit) == (4096, True)
+    assert (settings.oplog_retention_s, settings.oplog_noop_heartbeat_s) == (86400, 10)
 
 
-def test_the_file_of_the_system_is_read_where_the_working_directory_has_none(
-    empty_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    system = write(tmp_path / "system.toml", "port = 4321\n")
-    monkeypatch.setattr(cli, "DEFAULT_CONFIGS", (cli.DEFAULT_CONFIGS[0], Path(system)))
+def test_the_places_of_the_file(empty_directory: Path) -> None:
+    assert [str(path) for path in default_paths()] == [
+        "secantusdb.toml",
+        str(empty_directory / "home" / ".config" / "secantus" / "secantusdb.toml"),
+        "/etc/secantus/secantusdb.toml",
+    ]
+    write(default_paths()[1], "[server]\nport = 4321\n")
     assert load_settings([]).port == 4321
-    write(empty_directory / "secantusdb.toml", "port = 1234\n")
+    write(default_paths()[0], "[server]\nport = 1234\n")
     assert load_settings([]).port == 1234
-    assert cli.DEFAULT_CONFIGS[0] == Path("secantusdb.toml")
 
 
 @pytest.mark.parametrize("level", ["INFO", "Warning", "error"])
 def test_a_log_level_is_taken_in_any_case(level: str, empty_directory: Path) -> None:
     assert load_settings(["--log-level", level]).log_level == level.lower()
-    write(empty_directory / "secantusdb.toml", f'log_level = "{level}"\n')
+    write(empty_directory / "secantusdb.toml", f'[server]\nlog_level = "{level}"\n')
     assert load_settings([]).log_level == level.lower()
 
 
 def test_a_file_that_is_named_takes_its_place(empty_directory: Path) -> None:
-    write(empty_directory / "secantusdb.toml", "port = 1234\n")
-    assert load_settings(["--config", write(empty_directory / "other.toml", 'host = "::1"\n')]) == Settings(host="::1")
+    write(empty_directory / "secantusdb.toml", "[server]\nport = 1234\n")
+    assert load_settings(["--config", write(empty_directory / "other.toml", '[server]\nhost = "::1"\n')]) == Settings(host="::1")
 
 
 def test_flags_win_over_the_file(empty_directory: Path) -> None:
-    write(empty_directory / "secantusdb.toml", 'port = 1234\nreplica_set = "file"\nstorage_path = "file"\n')
+    write(empty_directory / "secantusdb.toml", '[server]\nport = 1234\nreplica_set = "file"\nstorage_path = "file"\n')
     settings = load_settings(["--port", "5", "--standalone"])
     assert (settings.port, settings.replica_set, settings.storage_path) == (5, "", "file")
 
 
+def test_a_flag_turns_off_what_the_file_turns_on(empty_directory: Path) -> None:
+    write(empty_directory / "secantusdb.toml", "[storage]\nsync_on_commit = true\n")
+    assert load_settings([]).sync_on_commit
+    assert not load_settings(["--no-sync-on-commit"]).sync_on_commit
+
+
+def value_of(entry: Entry) -> Any:
+    """A value other than the default."""
+    if entry.choices:
+        return next(choice for choice in reversed(entry.choices) if choice != entry.default)
+    return {int: 70, str: "text", bool: not entry.default}[type(entry.default)]
+
+
 # The settings with which a setting can be combined only.
-NEEDED = {name: {"tls_cert_file": "cert.pem"} for name in ("tls_mode", "tls_key_file", "tls_ca_file")}
-NEEDED["tls_require_client_cert"] = {"tls_cert_file": "cert.pem", "tls_ca_file": "ca.pem"}
-VALUES: dict[str, Any] = {"port": 5, "log_level": "error", "tls_mode": "preferTLS", "tls_min_version": "1.3"}
+NEEDED = {name: {"cert_file": "cert.pem"} for name in ("tls_mode", "tls_key_file", "tls_ca_file")}
+NEEDED["tls_require_client_cert"] = {"cert_file": "cert.pem", "ca_file": "ca.pem"}
 
 
-@pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
-def test_every_setting_has_a_flag_and_a_place_in_the_file(field: Any, empty_directory: Path) -> None:
-    value = VALUES.get(field.name, {str: "text", int: 7, bool: True}[type(field.default)])
-    flag = f"--{field.name.replace('_', '-')}"
-    needed = NEEDED.get(field.name, {})
-    flags = [part for name, text in needed.items() for part in (f"--{name.replace('_', '-')}", text)]
-    assert getattr(load_settings([*flags, flag] if value is True else [*flags, flag, str(value)]), field.name) == value
-    written = f'"{value}"' if type(value) is str else str(value).lower()
-    others = "".join(f'{name} = "{text}"\n' for name, text in needed.items())
-    write(empty_directory / "secantusdb.toml", f"{field.name} = {written}\n{others}")
-    assert getattr(load_settings([]), field.name) == value
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_every_setting_has_a_flag_and_a_place_in_the_file(entry: Entry, empty_directory: Path) -> None:
+    value, needed = value_of(entry), NEEDED.get(entry.name, {})
+    written = entry.shown(value)
+    others = [part for key, text in needed.items() for part in (f"--tls-{key.replace('_', '-')}", text)]
+    for flag in entry.flags:
+        line = [flag if value else flag.replace("--", "--no-", 1)] if type(value) is bool else [flag, written.strip('"')]
+        assert getattr(load_settings([*others, *line]), entry.name) == value
+    if entry.plain_flag is not None:
+        assert getattr(load_settings([entry.plain_flag, str(value)]), entry.name) == value
+    lines = "".join(f'{key} = "{text}"\n' for key, text in needed.items())
+    write(empty_directory / "secantusdb.toml", f"[{entry.section}]\n{entry.key} = {written}\n{lines}")
+    assert getattr(load_settings([]), entry.name) == value
 
 
 @pytest.mark.parametrize(
@@ -105,7 +134,7 @@ def test_settings_that_need_others(flags: list[str], expected: str) -> None:
 
 
 def test_a_flag_completes_the_file(empty_directory: Path) -> None:
-    write(empty_directory / "secantusdb.toml", 'tls_require_client_cert = true\ntls_ca_file = "ca.pem"\n')
+    write(empty_directory / "secantusdb.toml", '[tls]\nrequire_client_cert = true\nca_file = "ca.pem"\n')
     settings = load_settings(["--tls-cert-file", "cert.pem"])
     assert settings.tls_require_client_cert
     assert (settings.takes_tls, settings.requires_tls) == (True, True)
@@ -150,13 +179,25 @@ def test_the_argument_tls_takes_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("[server]\nprot = 5\n", "[server] has an unknown key 'prot'; did you mean 'port'?"),
+        ("[server]\nzzz = 5\n", "[server] has an unknown key 'zzz'; the possible names are"),
+        ("[server]\ncache_size = 5\n", "[server] has no key 'cache_size': write it as [storage] cache_size."),
+        ("[storage]\ncache_size_mb = 5\n", "[storage] has no key 'cache_size_mb': write it as [storage] cache_size."),
+        ("[sever]\nport = 5\n", "unknown section 'sever'; did you mean 'server'?"),
+        ("port = 5\n", "port is outside the sections of the config file: write it as [server] port."),
+        ("cache_size_mb = 5\n", "cache_size_mb is outside the sections of the config file: write it as [storage] cache_size."),
+        ("oplog_min_retention_hours = 5\n", "write it as [oplog] retention_seconds."),
         ("prot = 5\n", "unknown setting 'prot'; did you mean 'port'?"),
-        ('storage_pth = "x"\n', "unknown setting 'storage_pth'; did you mean 'storage_path'?"),
-        ("zzz = 1\n", "unknown setting 'zzz'; the settings are host, port, storage_path"),
-        ("[server]\nport = 5\n", "unknown setting 'server'"),
-        ('port = "5"\n', "port must be a whole number, not '5'."),
-        ("port = \n", "is not valid TOML"),
-        ("port = 5\nport = 6\n", "is not valid TOML"),
+        ("oplog = 5\n", "oplog must be a section, [oplog], not a value."),
+        ('[server]\nport = "5"\n', "[server] port must be a whole number, not '5'."),
+        ("[server]\nport = 70000\n", "[server] port must be between 0 and 65535, not 70000."),
+        ("[server]\nport = true\n", "[server] port must be a whole number, not True."),
+        ("[server]\nsession_max = 1\n", "[server] session_max must be at least 20, not 1."),
+        ("[storage]\ncache_size = 64\n", "[storage] cache_size must be a size with a unit"),
+        ("[storage]\nsync_on_commit = 1\n", "[storage] sync_on_commit must be true or false, not 1."),
+        ("[oplog]\nretention_seconds = -1\n", "[oplog] retention_seconds must be a number of seconds or a duration"),
+        ("[server]\nport = \n", "is not valid TOML"),
+        ("[server]\nport = 5\nport = 6\n", "is not valid TOML"),
     ],
 )
 def test_a_file_that_cannot_be_read(text: str, expected: str, empty_directory: Path) -> None:
@@ -193,6 +234,33 @@ def test_values_that_cannot_be(values: dict[str, Any], expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "size"),
+    [("64M", 64), ("4G", 4096), ("1.5 GB", 1536), ("2GiB", 2048), ("1t", 1024**2), ("2048K", 2), ("1048576B", 1), (0, 0), ("0", 0)],
+)
+def test_sizes(text: Any, size: int) -> None:
+    assert megabytes("x", text) == size
+
+
+@pytest.mark.parametrize("text", ["64", 64, "M", "", "4X", "-4G", "1K", "1.0001M", True, None, [1]])
+def test_sizes_that_cannot_be(text: Any) -> None:
+    with pytest.raises(SettingsError, match=r"^x must be"):
+        megabytes("x", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"), [(5, 5), (86400.0, 86400), ("5", 5), ("90s", 90), ("10m", 600), ("1.5h", 5400), ("7d", 604800), ("2000ms", 2)]
+)
+def test_durations(text: Any, duration: int) -> None:
+    assert seconds("x", text) == duration
+
+
+@pytest.mark.parametrize("text", [0.5, "10ms", "5w", "", "s", -1, True, None, "1h30m"])
+def test_durations_that_cannot_be(text: Any) -> None:
+    with pytest.raises(SettingsError, match=r"^x must be"):
+        seconds("x", text)
+
+
+@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["--prot", "5"], "unrecognized arguments: --prot 5"),
@@ -201,6 +269,8 @@ def test_values_that_cannot_be(values: dict[str, Any], expected: str) -> None:
         (["--log-level", "loud"], "argument --log-level: invalid choice: 'loud'"),
         (["--po", "5"], "unrecognized arguments: --po 5"),
         (["data"], "unrecognized arguments: data"),
+        (["--cache-size", "5"], "argument --cache-size: the value must be a size with a unit"),
+        (["--oplog-min-retention-hours", "5"], "--oplog-min-retention-hours is now --oplog-retention-seconds"),
     ],
 )
 def test_flags_that_cannot_be(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -212,19 +282,44 @@ def test_flags_that_cannot_be(arguments: list[str], expected: str, capsys: pytes
 
 def test_a_setting_that_cannot_be_ends_the_daemon_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--port", "70000"]) == 2
-    assert capsys.readouterr().err == "secantusdb: port must be between 0 and 65535, not 70000.\n"
+    assert capsys.readouterr().err == "secantusdb: --port must be between 0 and 65535, not 70000.\n"
+
+
+def test_check_config(empty_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(empty_directory / "secantusdb.toml", "[server]\nport = 5\n")
+    assert main(["--check-config"]) == 0
+    assert capsys.readouterr().out == "The configuration is valid (config file: secantusdb.toml).\n"
+    write(Path(path), "[server]\nport = 70000\n")
+    assert main(["--check-config"]) == 2
+    assert capsys.readouterr().err == "secantusdb: secantusdb.toml: [server] port must be between 0 and 65535, not 70000.\n"
+
+
+def test_print_config(empty_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(empty_directory / "secantusdb.toml", '[server]\nhost = "::1"\n[storage]\ncache_size = "1536M"\n')
+    assert main(["--print-config", "--port", "5", "--sync-on-commit"]) == 0
+    text = capsys.readouterr().out
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    for line in (
+        "# config file: secantusdb.toml",
+        'host = "::1" # secantusdb.toml',
+        "port = 5 # --port",
+        'cache_size = "1536M" # secantusdb.toml',
+        "sync_on_commit = true # --sync-on-commit",
+        'log_level = "info" # default',
+    ):
+        assert line in lines
+    shown = write(empty_directory / "shown.toml", text)
+    assert load_settings(["--config", shown]) == load(["--port", "5", "--sync-on-commit"], "").settings
 
 
 def test_help_names_every_setting_with_its_default() -> None:
-    text = " ".join(build_parser().format_help().split())
-    for field in fields(Settings):
-        assert f"--{field.name.replace('_', '-')}" in text
+    text = " ".join(build_parser("1").format_help().split())
+    for entry in ENTRIES:
+        assert entry.flags[0] in text
     for part in ("(default: 27017)", "(default: ./secantus-data)", "(default: secantus)", "Flags override the config file"):
         assert part in text
 
 
-def test_the_page_of_the_config_file_names_every_setting() -> None:
-    page = (Path(__file__).parent.parent.parent / "docs" / "config.md").read_text(encoding="utf-8")
-    for field in fields(Settings):
-        default = f'"{field.default}"' if type(field.default) is str else str(field.default).lower()
-        assert f"| `{field.name}` | `{default}` |" in page
+def test_the_table_of_the_page_is_current() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_table(page) == page, "run python -m secantus_server.config.table docs/config.md"

@@ -42,7 +42,8 @@ def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     own_only = request.services.access is not None and bool(request.body.get("$ownOps"))
     options = {"idleConnections": everything, "idleCursors": everything}
     operations = current_operations(request.services, options, request.client.users if own_only else None)
-    return {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
+    reply: Reply = {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
+    return {**reply, "fsyncLock": True} if request.services.fsync_lock.is_held else reply
 
 
 @command("killOp", {"op": a.anything(required=True)}, admin_only=True, privileges=on_cluster(by_arguments=("killop",), check=_may_kill))

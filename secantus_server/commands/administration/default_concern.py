@@ -1,27 +1,98 @@
-"""getDefaultRWConcern. https://www.mongodb.com/docs/manual/reference/command/getDefaultRWConcern/"""
+"""getDefaultRWConcern and setDefaultRWConcern.
+
+On a single node all read concerns that can be a default read the same data, and so do w: 1 and w: "majority".
+
+https://www.mongodb.com/docs/manual/reference/command/setDefaultRWConcern/
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.bson.values import is_number
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.parameters import DEFAULT_CONCERNS
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError, not_supported
+
+_READ_LEVELS = ("local", "available", "majority")
 
 
 @command(
     "getDefaultRWConcern", {"inMemory": a.strict_boolean()}, admin_only=True, in_api_v1=True, privileges=on_cluster("getDefaultRWConcern")
 )
 def get_default_rw_concern(request: Request, args: dict[str, Any]) -> Reply:
-    """Return the default read and write concerns, which are MongoDB's built-in ones."""
+    """Return the default read and write concerns."""
     reply: Reply = {
         "defaultReadConcern": {"level": "local"},
         "defaultWriteConcern": {"w": "majority", "wtimeout": 0},
         "defaultWriteConcernSource": "implicit",
         "defaultReadConcernSource": "implicit",
+        **request.services.parameters.get(DEFAULT_CONCERNS, {}),
         "localUpdateWallClockTime": request.now,
     }
     if args["inMemory"]:
         reply["inMemory"] = True
     return reply
+
+
+@command(
+    "setDefaultRWConcern",
+    {"defaultReadConcern": a.document(), "defaultWriteConcern": a.document()},
+    admin_only=True,
+    is_write=True,
+    in_api_v1=True,
+    privileges=on_cluster("setDefaultRWConcern"),
+)
+def set_default_rw_concern(request: Request, args: dict[str, Any]) -> Reply:
+    """Change the default read and write concerns."""
+    read, write = args["defaultReadConcern"], args["defaultWriteConcern"]
+    if read is None and write is None:
+        raise CommandError(2, 'At least one of the "defaultReadConcern" or "defaultWriteConcern" fields must be present')
+    services = request.services
+    concerns = dict(services.parameters.get(DEFAULT_CONCERNS, {}))
+    if read is not None:
+        concerns |= {"defaultReadConcern": _read_concern(read), "defaultReadConcernSource": "global"}
+    if write is not None:
+        concerns |= {"defaultWriteConcern": _write_concern(write), "defaultWriteConcernSource": "global"}
+    concerns |= {"updateOpTime": services.oplog.newest, "updateWallClockTime": request.now}
+    services.parameters = {**services.parameters, DEFAULT_CONCERNS: concerns}
+    return get_default_rw_concern(request, {"inMemory": False})
+
+
+def _read_concern(concern: dict[str, Any]) -> dict[str, Any]:
+    """Check a read concern; an empty one is the built-in default."""
+    for name in concern:
+        if name != "level":
+            raise CommandError(2, f"The default read concern can only contain 'level', not {name!r}")
+    level = concern.get("level", "local")
+    if type(level) is not str:
+        raise a.wrong_type("setDefaultRWConcern.defaultReadConcern.level", level, "string")
+    if level not in _READ_LEVELS:
+        raise CommandError(2, f"level: {level!r} is not suitable for the default read concern")
+    return {"level": level}
+
+
+def _write_concern(concern: dict[str, Any]) -> dict[str, Any]:
+    """Check a write concern.
+
+    Raises:
+        CommandError: 2 or 14 if it is invalid, 72 for w: 0 and for an empty one, 238 for one that a single node cannot meet.
+    """
+    if not concern:
+        raise CommandError(20, "The global default write concern cannot be unset once it is set.")
+    for name in concern:
+        if name not in ("w", "j", "wtimeout"):
+            raise CommandError(9, f"unrecognized write concern field: {name}")
+    w, timeout = concern.get("w", 1), concern.get("wtimeout", 0)
+    if type(w) is not str and not is_number(w):
+        raise CommandError(9, "w has to be a number, string, or object")
+    if not is_number(timeout):
+        raise a.wrong_type("setDefaultRWConcern.defaultWriteConcern.wtimeout", timeout, "number")
+    if w == 0:
+        raise CommandError(2, "w: 0 is not suitable for the default write concern")
+    if w not in (1, "majority") or concern.get("j"):
+        raise not_supported("a default write concern other than w: 1 and w: 'majority'", "give it with each write")
+    return {"w": w, "wtimeout": timeout}

@@ -1,4 +1,4 @@
-"""shutdown, fsync, compact and other maintenance commands.
+"""shutdown, compact and other maintenance commands.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-administration/
 """
@@ -26,30 +26,6 @@ def shutdown(request: Request, _args: dict[str, Any]) -> Reply:
     """Stop the server."""
     request.services.request_stop()
     return {}
-
-
-@command(
-    "fsync",
-    {"lock": a.boolean(), "async": a.boolean(), "fsyncLockAcquisitionTimeoutMillis": a.anything()},
-    admin_only=True,
-    privileges=on_cluster("fsync"),
-)
-def fsync(request: Request, args: dict[str, Any]) -> Reply:
-    """Write a checkpoint to disk."""
-    if args["lock"]:
-        raise not_supported("fsync with lock", "stop the server and copy its data directory")
-    request.services.engine.checkpoint()
-    return {"numFiles": 1}
-
-
-@command("fsyncUnlock", lenient=True, admin_only=True, privileges=on_cluster("unlock"))
-def fsync_unlock(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Refuse to release the fsync lock, since fsync cannot take it.
-
-    Raises:
-        CommandError: 20 IllegalOperation.
-    """
-    raise CommandError(20, "fsyncUnlock called when not locked")
 
 
 @command("shardingState", lenient=True, admin_only=True, privileges=on_cluster("shardingState"))

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from secantus_server.bson.values import type_name
+from secantus_server.diagnostics.log_lines import as_json
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -28,13 +29,23 @@ def get_log(request: Request, _args: dict[str, Any]) -> Reply:
         return {"names": list(COMPONENTS)}
     if component not in COMPONENTS:
         raise CommandError(96, f"No log named '{component}'")
-    lines = list(request.services.log.lines) if component == "global" else []
-    return {"totalLinesWritten": len(lines), "log": lines}
+    log = request.services.log
+    if component == "startupWarnings":
+        return {"totalLinesWritten": 0, "log": []}
+    is_json = request.services.settings.log_format == "json"
+    return {"totalLinesWritten": log.total, "log": [as_json(line) for line in list(log.kept)] if is_json else log.lines}
 
 
 @command("logRotate", lenient=True, admin_only=True, privileges=on_cluster("logRotate"))
-def log_rotate(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Do nothing: the server has no log file to rotate."""
+def log_rotate(request: Request, _args: dict[str, Any]) -> Reply:
+    """Begin a new log file; without one, do nothing."""
+    target = request.body[request.name]
+    if type(target) is str and target != "server":
+        raise CommandError(4, f"Unknown log type for rotate: {target}")
+    try:
+        request.services.log.rotate()
+    except OSError as error:
+        raise CommandError(37, f"Log rotation failed: {error.strerror}") from error
     return {}
 
 

@@ -39,6 +39,14 @@ class Connection:
     def close(self) -> None:
         """Close the database and its sessions. A second call does nothing."""
 
+class BackupCursor:
+    """An open backup cursor: until it is closed, the listed files keep what they contain of the last checkpoint."""
+
+    files: list[str]
+    def __new__(cls, connection: Connection) -> Self: ...
+    def close(self) -> None:
+        """End the backup. A second call does nothing."""
+
 class Session:
     """A WiredTiger session, its transaction, and its cursors: per table one that overwrites, one that does not, and the scan cursors."""
 

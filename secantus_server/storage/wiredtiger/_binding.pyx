@@ -215,6 +215,45 @@ cdef class Connection:
         raise explain(code, self.events.cause, first, detail)
 
 
+@cython.no_gc_clear
+cdef class BackupCursor:
+    """An open backup cursor: until it is closed, the listed files keep what they contain of the last checkpoint, and no log file is removed.
+
+    `files` lists their names in the directory. WiredTiger allows one backup cursor at a time.
+    """
+
+    cdef Connection connection
+    cdef WT_SESSION *session
+    cdef readonly list files
+
+    def __cinit__(self, Connection connection):
+        cdef WT_CURSOR *cursor = NULL
+        cdef const char *name
+        cdef int code
+        self.connection = connection
+        self.session = NULL
+        self.files = []
+        if not connection.usable:
+            raise StorageError("The storage engine is closed.", 91)
+        connection.fail(connection.handle.open_session(connection.handle, NULL, NULL, &self.session))
+        with nogil:
+            code = self.session.open_cursor(self.session, b"backup:", NULL, NULL, &cursor)
+        connection.fail(code)
+        while cursor.next(cursor) == 0:
+            connection.fail(cursor.get_key(cursor, &name))
+            self.files.append((<bytes>name).decode())
+
+    def close(self):
+        """End the backup. A second call does nothing."""
+        cdef WT_SESSION *session = self.session
+        self.session = NULL
+        if session != NULL and self.connection.usable:
+            session.close(session, NULL)
+
+    def __dealloc__(self):
+        self.close()
+
+
 def log_records_end(const unsigned char[::1] data, size_t position):
     """Return the end of the sequence of whole log records that starts at a position of a log file.
 

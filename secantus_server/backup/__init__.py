@@ -1,0 +1,1 @@
+"""Backups of a storage directory: the archive file, taking one, restoring one."""

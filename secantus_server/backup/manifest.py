@@ -1,0 +1,72 @@
+"""The manifest of a backup archive: what it contains, with checksums."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from secantus_server.errors import CommandError
+
+NAME: Final = "manifest.json"
+FORMAT: Final = 1
+DAMAGED: Final = 301
+
+#: Told the number of bytes of each piece that was processed; it may raise to end the work.
+Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class ArchivedFile:
+    """A file of the archive, with its size in bytes and the SHA-256 checksum of its contents in hexadecimal."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an archive contains.
+
+    Arguments:
+        created_ms: when the backup was taken, in milliseconds since the epoch.
+        stamp: the timestamp of the last oplog entry that the backup contains, as a 64-bit number.
+        version: the version of the server that wrote it.
+        files: the files of the storage directory.
+    """
+
+    created_ms: int
+    stamp: int
+    version: str
+    files: tuple[ArchivedFile, ...]
+
+    def encode(self) -> bytes:
+        """Return the manifest as JSON."""
+        document = {
+            "format": FORMAT,
+            "server": self.version,
+            "createdMillis": self.created_ms,
+            "timestamp": {"t": self.stamp >> 32, "i": self.stamp & 0xFFFFFFFF},
+            "files": [{"name": file.name, "size": file.size, "sha256": file.sha256} for file in self.files],
+        }
+        return json.dumps(document, indent=1).encode() + b"\n"
+
+    @classmethod
+    def decode(cls, text: bytes) -> Manifest:
+        """Return the manifest of its JSON form.
+
+        Raises:
+            CommandError: 301 if the text is no manifest, 2 if a later version wrote it.
+        """
+        try:
+            document: dict[str, Any] = json.loads(text)
+            if document["format"] != FORMAT:
+                raise CommandError(2, f"The archive has format {document['format']}: restore it with the version that wrote it, "
+                                      f"{document['server']}.")  # fmt: skip
+            files = tuple(ArchivedFile(str(file["name"]), int(file["size"]), str(file["sha256"])) for file in document["files"])
+            stamp = document["timestamp"]["t"] << 32 | document["timestamp"]["i"]
+            return cls(int(document["createdMillis"]), stamp, str(document["server"]), files)
+        except (ValueError, KeyError, TypeError) as error:
+            raise CommandError(DAMAGED, "The archive's manifest cannot be read.") from error

@@ -1,0 +1,112 @@
+"""A gzip file with a seal: its last bytes are an empty gzip member that contains the SHA-256 checksum of all bytes before.
+
+Other programs read the file like any gzip file. The seal makes every changed bit detectable, in the headers and the padding of the
+compressed data too, before anything is decompressed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final
+
+from secantus_server.backup.manifest import DAMAGED
+from secantus_server.errors import CommandError
+
+CHUNK: Final = 1 << 20
+_LEVEL: Final = 4
+# A gzip header with an extra field of one subfield "Sb" of 32 bytes, then an empty deflate block, checksum and size.
+_HEAD: Final = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x24\0Sb\x20\0"
+_TAIL: Final = b"\x03\0" + b"\0" * 8
+_DIGEST_SIZE: Final = 32
+SEAL_SIZE: Final = len(_HEAD) + _DIGEST_SIZE + len(_TAIL)
+
+
+class _Hashing:
+    """A binary file that computes the checksum of what is written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Write to the file."""
+        self.digest.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        """Flush the file."""
+        self._file.flush()
+
+
+class SealedWriter:
+    """Writes a sealed file under a temporary name beside its own, and renames it once it is complete and on disk.
+
+    Arguments:
+        path: the file's name; it must not exist.
+
+    Raises:
+        CommandError: 2 if the file exists or cannot be created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.partial")
+        if path.exists():
+            raise CommandError(2, f"The file {path} exists already: choose another name, or remove it.")
+        try:
+            # Only the owner may read the data of all users.
+            descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise CommandError(2, f"The file {path} cannot be written: {error.strerror}.") from error
+        self._file = os.fdopen(descriptor, "wb")
+        self._hashing = _Hashing(self._file)
+        self.stream = gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=self._hashing, mtime=0)  # type: ignore[arg-type]
+
+    def __enter__(self) -> SealedWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        except OSError as failure:
+            raise CommandError(14031, f"The file {self._path} cannot be written: {failure.strerror}.") from failure
+        finally:
+            self._file.close()
+            self._partial.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        self.stream.close()
+        self._file.write(_HEAD + self._hashing.digest.digest() + _TAIL)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._partial.rename(self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def check_seal(path: Path) -> None:
+    """Check that no bit of a sealed file has changed.
+
+    Raises:
+        CommandError: 301 if one has, or the file has no seal; 2 if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            remaining = os.fstat(file.fileno()).st_size - SEAL_SIZE
+            digest = hashlib.sha256()
+            while remaining > 0 and (chunk := file.read(min(CHUNK, remaining))):
+                digest.update(chunk)
+                remaining -= len(chunk)
+            seal = file.read() if remaining == 0 else b""
+    except OSError as error:
+        raise CommandError(2, f"The file {path} cannot be read: {error.strerror}.") from error
+    if seal != _HEAD + digest.digest() + _TAIL:
+        raise CommandError(DAMAGED, f"The file {path} is damaged or incomplete: its checksum does not match.")

@@ -1,0 +1,31 @@
+"""secantusAdmin.backupArchive: a backup of the storage directory. It is a command of this server, not of MongoDB."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from secantus_server.backup.take import take_backup
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.privileges import on_cluster
+from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.request import Request
+
+
+@command("secantusAdmin.backupArchive", {"outputPath": a.string(required=True)}, admin_only=True, privileges=on_cluster("fsync"))
+def backup_archive(request: Request, args: dict[str, Any]) -> Reply:
+    """Write a consistent archive of the storage directory to a file of the server's machine, while writes go on."""
+    services, path = request.services, Path(args["outputPath"]).absolute()
+    begun = services.clock.monotonic()
+    manifest = take_backup(services.engine, services.oplog, services.clock, path, lambda _size: request.operation.check())
+    services.log.info(f"wrote the backup {path}", component="STORAGE")
+    return {
+        "outputPath": str(path),
+        "sizeBytes": Int64(path.stat().st_size),
+        "files": len(manifest.files),
+        "timestamp": Timestamp(manifest.stamp >> 32, manifest.stamp & 0xFFFFFFFF),
+        "durationMillis": Int64(int((services.clock.monotonic() - begun) * 1000)),
+    }

@@ -1,0 +1,51 @@
+"""fsync and fsyncUnlock. https://www.mongodb.com/docs/manual/reference/command/fsync/"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson.int64 import Int64
+
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.operations import Operation
+from secantus_server.dispatch.privileges import on_cluster
+from secantus_server.dispatch.registry import Reply, command, command_to_run, is_command, writes
+from secantus_server.dispatch.request import Request
+
+
+@command(
+    "fsync",
+    {"lock": a.boolean(), "async": a.boolean(), "fsyncLockAcquisitionTimeoutMillis": a.number(90_000, minimum=0)},
+    admin_only=True,
+    privileges=on_cluster("fsync"),
+)
+def fsync(request: Request, args: dict[str, Any]) -> Reply:
+    """Write a checkpoint to disk, and optionally make all writes wait until fsyncUnlock."""
+    services = request.services
+    if not args["lock"]:
+        services.engine.checkpoint()
+        return {"numFiles": 1}
+    timeout_s = args["fsyncLockAcquisitionTimeoutMillis"] / 1000
+    count = services.fsync_lock.acquire(request.operation, services.operations, _is_write, timeout_s)
+    services.engine.checkpoint()
+    return {
+        "info": "now locked against writes, use db.fsyncUnlock() to unlock",
+        "lockCount": Int64(count),
+        "seeAlso": "http://dochub.mongodb.org/core/fsynccommand",
+    }
+
+
+def _is_write(operation: Operation) -> bool:
+    """Return whether a running operation may write."""
+    name = next(iter(operation.body))
+    return name == "commitTransaction" or (is_command(name) and writes(command_to_run(name), operation.body))
+
+
+@command("fsyncUnlock", lenient=True, admin_only=True, privileges=on_cluster("unlock"))
+def fsync_unlock(request: Request, _args: dict[str, Any]) -> Reply:
+    """Release the lock of fsync once.
+
+    Raises:
+        CommandError: 20 IllegalOperation, it is not held.
+    """
+    return {"info": "fsyncUnlock completed", "lockCount": Int64(request.services.fsync_lock.release())}

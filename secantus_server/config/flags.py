@@ -1,0 +1,91 @@
+"""The flags of `secantusdb`, one for each setting."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from secantus_server.config.file import default_paths
+from secantus_server.config.schema import ENTRIES, Entry, formerly
+from secantus_server.settings import SIZE_MB, SettingsError
+
+_DESCRIPTION = (
+    "A MongoDB server for tests and single-node applications: it speaks MongoDB's wire protocol and stores its data with WiredTiger."
+)
+_EPILOG = "Flags override the config file, which overrides the defaults. SIGINT or SIGTERM stops the server cleanly."
+
+
+class FlagParser(argparse.ArgumentParser):
+    """A parser whose error for an earlier version's flag names the present one."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2 and a message."""
+        unknown = re.match(r"unrecognized arguments: --([\w-]+)", message)
+        entry = formerly(unknown[1].replace("-", "_")) if unknown else None
+        super().error(f"--{unknown[1]} is now {entry.flags[0]}" if unknown and entry else message)
+
+
+def build_parser(version: str) -> argparse.ArgumentParser:
+    """Return the command line parser. Flags have no defaults, so that an omitted flag can be distinguished from a given one."""
+    parser = FlagParser(prog="secantusdb", description=_DESCRIPTION, epilog=_EPILOG, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    places = ", ".join(map(str, default_paths()))
+    parser.add_argument("--config", metavar="FILE", help=f"the config file (default: the first that exists of {places})")
+    parser.add_argument("--check-config", action="store_true", help="check the config file and the flags, and exit")
+    parser.add_argument("--print-config", action="store_true", help="print each setting and where its value comes from, and exit")
+    for entry in ENTRIES:
+        _add(parser, entry)
+    parser.add_argument("--standalone", action="store_const", const="", dest="replica_set", help="the same as --replica-set ''")
+    parser.add_argument("--version", action="version", version=f"secantusdb {version}")
+    return parser
+
+
+def _add(parser: argparse.ArgumentParser, entry: Entry) -> None:
+    """Add the flag of a setting."""
+    options: dict[str, Any] = {"dest": entry.name, "help": _help(entry)}
+    if type(entry.default) is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif entry.choices:
+        options |= {"choices": entry.choices, "type": str.lower if all(choice.islower() for choice in entry.choices) else str}
+    else:
+        options |= {"type": _converter(entry), "metavar": _metavar(entry)}
+    parser.add_argument(*entry.flags, **options)
+    if entry.plain_flag is not None:
+        parser.add_argument(entry.plain_flag, dest=entry.name, type=int, help=argparse.SUPPRESS)
+
+
+def _metavar(entry: Entry) -> str:
+    if entry.unit is not None:
+        return "SIZE" if entry.unit == SIZE_MB else "DURATION"
+    return "N" if type(entry.default) is int else entry.key.rpartition("_")[2].upper()
+
+
+def _converter(entry: Entry) -> Callable[[str], Any]:
+    """Return the function that converts a flag's text."""
+    if entry.unit is None:
+        return type(entry.default)
+
+    def convert(text: str) -> Any:
+        try:
+            return entry.read(text, "the value")
+        except SettingsError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def _help(entry: Entry) -> str:
+    """Return the help text: the setting's text without Markdown's links, and the default."""
+    text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", entry.help).replace("%", "%%")
+    default = entry.shown(entry.default).strip('"')
+    return text if default in ("", "false", "0") else f"{text} (default: {default})"
+
+
+def given_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> dict[str, Any]:
+    """Return the flags of a command line, by the names of the settings.
+
+    Raises:
+        SystemExit: the command line is invalid, or requests help.
+    """
+    return vars(parser.parse_args(arguments))

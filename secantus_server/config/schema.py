@@ -1,0 +1,102 @@
+"""The config file's schema and the flags, derived from the fields of Settings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from secantus_server.config.quantities import megabytes, milliseconds, seconds
+from secantus_server.settings import FORMER_NAMES, MILLISECONDS, SECONDS, SIZE_MB, Settings, SettingsError
+
+#: Sections whose keys need no prefix as a flag.
+_UNPREFIXED: Final = ("server", "storage")
+#: Flags that have another form besides the one derived from the key.
+_ALIASES: Final[dict[str, tuple[str, ...]]] = {"require_auth": ("--require-auth",)}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One setting.
+
+    Arguments:
+        name: the name in Python.
+        section: the section of the config file.
+        key: the key in that section.
+        help: what it does.
+        default: the default, in Python's unit.
+        unit: the unit that the config file takes, or None.
+        choices: the possible values, or none.
+    """
+
+    name: str
+    section: str
+    key: str
+    help: str
+    default: Any
+    unit: str | None
+    choices: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        """The setting's place in the config file, as in "[server] port"."""
+        return f"[{self.section}] {self.key}"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The setting's flags; the first one is shown in errors."""
+        prefix = "" if self.section in _UNPREFIXED else f"{self.section}-"
+        return (f"--{prefix}{self.key.replace('_', '-')}", *_ALIASES.get(self.name, ()))
+
+    @property
+    def plain_flag(self) -> str | None:
+        """The flag with the unit in its name, which takes a plain number, as in "--cache-size-mb 256"."""
+        return f"--{self.name.replace('_', '-')}" if self.unit is not None else None
+
+    def read(self, value: Any, where: str) -> Any:
+        """Return Python's form of a value of the config file or of a flag.
+
+        Arguments:
+            where: the setting's name for error messages.
+
+        Raises:
+            SettingsError: the value has no valid unit, or the wrong type.
+        """
+        if self.unit == SIZE_MB:
+            return megabytes(where, value)
+        if self.unit == SECONDS:
+            return seconds(where, value)
+        if self.unit == MILLISECONDS:
+            return milliseconds(where, value)
+        if type(value) is not type(self.default):
+            kind = {int: "a whole number", str: "a string", bool: "true or false"}[type(self.default)]
+            raise SettingsError(f"{where} must be {kind}, not {value!r}.")
+        return value
+
+    def shown(self, value: Any) -> str:
+        """Return the TOML form of a value."""
+        if self.unit == SIZE_MB:
+            return "0" if value == 0 else f'"{value // 1024}G"' if value % 1024 == 0 else f'"{value}M"'
+        if self.unit == MILLISECONDS:
+            return f'"{value}ms"'
+        if self.unit == SECONDS and not self.key.endswith("_seconds"):
+            return f'"{value}s"'
+        if type(value) is str:
+            return '"' + re.sub(r'["\\]', r"\\\g<0>", value) + '"'
+        return str(value).lower()
+
+
+ENTRIES: Final = tuple(
+    Entry(name=field.name, default=field.default, **field.metadata)
+    for field in fields(Settings)
+)  # fmt: skip
+BY_NAME: Final = {entry.name: entry for entry in ENTRIES}
+SECTIONS: Final[dict[str, dict[str, Entry]]] = {
+    section: {entry.key: entry for entry in ENTRIES if entry.section == section}
+    for section in dict.fromkeys(entry.section for entry in ENTRIES)
+}
+
+
+def formerly(name: str) -> Entry | None:
+    """Return the setting that an earlier version's key or flag meant: its Python name, at the top level of the config file."""
+    return BY_NAME.get(FORMER_NAMES.get(name, name))

@@ -1,0 +1,46 @@
+"""The table of settings in docs/config.md.
+
+python -m secantus_server.config.table docs/config.md     rewrites the table between its marks
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from secantus_server.config.schema import SECTIONS, Entry
+
+_MARKS = re.compile(r"(<!-- settings: [^\n]*-->\n).*?(<!-- end of settings -->)", re.DOTALL)
+
+
+def settings_table() -> str:
+    """Return the Markdown text: a table per section."""
+    parts = []
+    for section, entries in SECTIONS.items():
+        rows = "".join(_row(entry) for entry in entries.values())
+        parts.append(f"### `[{section}]`\n\n| Key | Flag | Python | Default | Meaning |\n|---|---|---|---|---|\n{rows}")
+    return "\n" + "\n".join(parts) + "\n"
+
+
+def _row(entry: Entry) -> str:
+    values = f" One of {', '.join(f'`{choice}`' for choice in entry.choices if choice)}." if entry.choices else ""
+    flags = ", ".join(f"`{flag}`" for flag in entry.flags)
+    return f"| `{entry.key}` | {flags} | `{entry.name}` | `{entry.shown(entry.default)}` | {entry.help}{values} |\n"
+
+
+def with_table(page: str) -> str:
+    """Return a page with the current table between the marks.
+
+    Raises:
+        ValueError: the page has no marks.
+    """
+    new, count = _MARKS.subn(lambda match: match[1] + settings_table() + match[2], page)
+    if count != 1:
+        raise ValueError("the page has no marks for the table of settings")
+    return new
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(with_table(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,31 @@
+"""The wait of writes while the lock of fsync is held.
+
+https://www.mongodb.com/docs/manual/reference/command/fsync/
+"""
+
+from __future__ import annotations
+
+from secantus_server.dispatch.interceptors import Call, Interceptor
+from secantus_server.dispatch.registry import command_to_run, writes
+from secantus_server.dispatch.services import Services
+
+
+class FsyncWait(Interceptor):
+    """Makes writes wait; active while the lock is held."""
+
+    def __init__(self, services: Services) -> None:
+        self._lock = services.fsync_lock
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the lock is held."""
+        return self._lock.is_held
+
+    def before(self, call: Call) -> None:
+        """Wait until the lock is released.
+
+        Raises:
+            CommandError: the error that ended the operation.
+        """
+        if writes(command_to_run(call.name), call.body) or call.name == "commitTransaction":
+            self._lock.wait(call.operation)

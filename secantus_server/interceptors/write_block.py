@@ -1,0 +1,36 @@
+"""The refusal of writes after setUserWriteBlockMode.
+
+https://www.mongodb.com/docs/manual/reference/command/setUserWriteBlockMode/
+"""
+
+from __future__ import annotations
+
+from secantus_server.dispatch.interceptors import Call, Interceptor
+from secantus_server.dispatch.parameters import USER_WRITE_BLOCK
+from secantus_server.dispatch.registry import command_to_run, writes
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+
+_USER_WRITES_BLOCKED = 371
+_EXEMPT_DATABASES = ("admin", "config", "local")
+
+
+class WriteBlock(Interceptor):
+    """Refuses writes to users' databases; active while setUserWriteBlockMode blocks them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @property
+    def is_active(self) -> bool:
+        """Whether writes are blocked."""
+        return bool(self._services.parameters.get(USER_WRITE_BLOCK))
+
+    def before(self, call: Call) -> None:
+        """Refuse a write.
+
+        Raises:
+            CommandError: 371 UserWritesBlocked.
+        """
+        if call.name == "bulkWrite" or (call.db not in _EXEMPT_DATABASES and writes(command_to_run(call.name), call.body)):
+            raise CommandError(_USER_WRITES_BLOCKED, "User writes blocked")

@@ -1,0 +1,49 @@
+"""Messages to the service manager: the protocol of systemd's sd_notify.
+
+https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
+"""
+
+from __future__ import annotations
+
+import _socket
+from collections.abc import Mapping
+
+
+class ServiceManager:
+    """The service manager that has started this process, if it wants to be told of its state.
+
+    Arguments:
+        environ: the environment variables: `NOTIFY_SOCKET`, and with a watchdog `WATCHDOG_USEC`.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        address = environ.get("NOTIFY_SOCKET", "")
+        # An address that begins with @ is in Linux's abstract namespace.
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        microseconds = environ.get("WATCHDOG_USEC", "")
+        #: Half of the time within which the manager expects `alive`; None without a watchdog.
+        self.watchdog_s = int(microseconds) / 2e6 if self._address and microseconds.isdigit() and int(microseconds) else None
+
+    def _send(self, *lines: str) -> None:
+        """Send a message; a manager that does not take it is not our problem."""
+        if not self._address:
+            return
+        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
+        try:
+            sock.sendto("\n".join(lines).encode(), self._address)
+        except OSError:
+            return
+        finally:
+            sock.close()
+
+    def ready(self, status: str) -> None:
+        """Tell that the service is ready."""
+        self._send("READY=1", f"STATUS={status}")
+
+    def alive(self) -> None:
+        """Tell that the service works; the manager restarts it otherwise."""
+        self._send("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """Tell that the service is stopping."""
+        self._send("STOPPING=1", "STATUS=stopping")

@@ -1,0 +1,172 @@
+"""Applying entries of an oplog: changes of documents, and commands that change collections.
+
+An entry can be applied again, to a state that already contains it: an insert replaces a document with the same `_id`, and a change of a
+document that no longer exists does nothing, because a later entry has removed it.
+
+https://www.mongodb.com/docs/manual/core/replica-set-oplog/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bson.binary import Binary
+
+from secantus_server.bson import decode, encode, type_name
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.registry import find_command
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import Transaction
+from secantus_server.errors import CommandError
+from secantus_server.query.canonical import parse_query
+from secantus_server.query.find import plan_of
+from secantus_server.work.apply_diff import apply_diff
+from secantus_server.work.batches import Target
+from secantus_server.work.collections import create_collection
+from secantus_server.work.reading import command_context
+from secantus_server.work.writers import open_writer
+from secantus_server.work.writing import check_not_view
+
+_NAMESPACE_NOT_FOUND = 26
+_INDEX_NOT_FOUND = 27
+
+
+def apply_operation(request: Request, entry: Any) -> None:
+    """Apply an entry of an oplog.
+
+    Arguments:
+        request: the command that applies it.
+        entry: `op`, `ns`, `o`, and for an update `o2`.
+
+    Raises:
+        CommandError: the entry is malformed or cannot be applied.
+    """
+    if type(entry) is not dict:
+        raise CommandError(14, f"applyOps must contain operations, not {type_name(entry)}")
+    op, namespace = _text(entry, "op"), _text(entry, "ns", empty=entry.get("op") == "n")
+    if op == "n":
+        return
+    if type(entry.get("o")) is not dict:
+        raise CommandError(14, f"BSON field 'applyOps.o' is the wrong type '{type_name(entry.get('o'))}', expected type 'object'")
+    db, _, name = namespace.partition(".")
+    inner = request.in_database(db)
+    if op == "c":
+        _apply_command(inner, entry)
+    elif op in _CHANGES:
+        inner.work.write(lambda transaction: _CHANGES[op](inner, transaction, name, entry), request.operation.check)
+    else:
+        raise CommandError(9, f"bad operation type: {op}")
+
+
+def _text(entry: dict[str, Any], field: str, *, empty: bool = False) -> str:
+    value = entry.get(field)
+    if type(value) is not str:
+        if field not in entry:
+            raise CommandError(40414, f"BSON field 'applyOps.{field}' is missing but a required field")
+        raise CommandError(14, f"BSON field 'applyOps.{field}' is the wrong type '{type_name(value)}', expected type 'string'")
+    if not value and not empty:
+        raise CommandError(73, "invalid empty ns in applyOps")
+    return value
+
+
+def _collection(request: Request, transaction: Transaction, name: str) -> Collection:
+    collection = transaction.catalog.find(request.db, name)
+    if collection is None:
+        raise CommandError(_NAMESPACE_NOT_FOUND, f"Failed to apply operation due to missing collection: {request.db}.{name}")
+    check_not_view(collection)
+    return collection
+
+
+def _find(request: Request, transaction: Transaction, collection: Collection, source: Any) -> Target | None:
+    """Return the document with the `_id` of an entry's document, or None."""
+    if type(source) is not dict or "_id" not in source:
+        raise CommandError(2, "applyOps: the operation has no _id")
+    query = parse_query({"_id": {"$eq": source["_id"]}}, command_context(request, let={}, collation=None, collection=collection), limit=1)
+    return plan_of(collection, query).first(transaction.unit, request.operation.check)
+
+
+def _insert(request: Request, transaction: Transaction, name: str, entry: dict[str, Any]) -> None:
+    collection = _collection(request, transaction, name)
+    document, found = encode(entry["o"]), _find(request, transaction, collection, entry["o"])
+    writer = open_writer(request.services, transaction, collection, bypass_validation=True)
+    if found is None:
+        writer.insert(document)
+    elif found[1] != document:
+        writer.update(found[1], document, found[0])
+
+
+def _update(request: Request, transaction: Transaction, name: str, entry: dict[str, Any]) -> None:
+    collection, o = _collection(request, transaction, name), entry["o"]
+    found = _find(request, transaction, collection, entry.get("o2", o))
+    if found is None:
+        return
+    if "$v" in o or "diff" in o:
+        if type(o.get("diff")) is not dict or o.get("$v") != 2:
+            raise CommandError(4772600, "applyOps supports updates of the form {$v: 2, diff: ...} and whole documents")
+        changed = apply_diff(decode(found[1]), o["diff"])
+    else:
+        changed = o if "_id" in o else {"_id": entry["o2"]["_id"], **o}
+    document = encode(changed)
+    if document != found[1]:
+        open_writer(request.services, transaction, collection, bypass_validation=True).update(found[1], document, found[0])
+
+
+def _delete(request: Request, transaction: Transaction, name: str, entry: dict[str, Any]) -> None:
+    collection = _collection(request, transaction, name)
+    found = _find(request, transaction, collection, entry["o"])
+    if found is not None:
+        open_writer(request.services, transaction, collection).delete(found[1], found[0])
+
+
+_CHANGES: dict[str, Callable[[Request, Transaction, str, dict[str, Any]], None]] = {"i": _insert, "u": _update, "d": _delete}
+
+
+def _apply_command(request: Request, entry: dict[str, Any]) -> None:
+    """Run the command of an entry; what it removes may be gone already."""
+    o = entry["o"]
+    name = next(iter(o), "")
+    if name == "applyOps":
+        for one in o[name]:
+            apply_operation(request, one)
+    elif name == "create":
+        _create(request, o, entry.get("ui"))
+    elif name in _COMMANDS:
+        body = _COMMANDS[name](o)
+        try:
+            _run(request if name != "renameCollection" else request.in_database("admin"), name, body)
+        except CommandError as error:
+            if name not in ("drop", "dropIndexes") or error.code not in (_NAMESPACE_NOT_FOUND, _INDEX_NOT_FOUND):
+                raise
+    else:
+        raise CommandError(9, f"applyOps does not apply the command {name}")
+
+
+def _create(request: Request, o: dict[str, Any], uuid: Any) -> None:
+    options = {key: value for key, value in o.items() if key not in ("create", "idIndex")}
+    create_collection(request.services, request.db, o["create"], options, uuid=uuid if type(uuid) is Binary else None)
+
+
+def _run(request: Request, name: str, body: dict[str, Any]) -> None:
+    command = find_command(name)
+    arguments = command.arguments.parse(body, name) if command.arguments else {}
+    command.run(request.with_command(name, body), arguments)
+
+
+def _create_indexes(o: dict[str, Any]) -> dict[str, Any]:
+    return {"createIndexes": o["createIndexes"], "indexes": [{key: value for key, value in o.items() if key != "createIndexes"}]}
+
+
+def _rename(o: dict[str, Any]) -> dict[str, Any]:
+    return {"renameCollection": o["renameCollection"], "to": o["to"], "dropTarget": bool(o.get("dropTarget", False))}
+
+
+def _as_it_is(o: dict[str, Any]) -> dict[str, Any]:
+    return o
+
+
+_COMMANDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "createIndexes": _create_indexes,
+    "renameCollection": _rename,
+    **dict.fromkeys(("drop", "dropDatabase", "dropIndexes", "collMod"), _as_it_is),
+}

@@ -1,0 +1,123 @@
+"""The daemon as a service: the pid file, status and stop, the service manager's protocol, and the drain at SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from pymongo.errors import NotPrimaryError
+
+from secantus_server.cli import main
+from secantus_server.system.notify import ServiceManager
+from secantus_server.system.pid_file import PidFile, running_pid
+from tests.integration.daemon import Daemon, environment
+from tests.waiting import wait_until
+
+
+def test_status_and_stop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pid_file = tmp_path / "pid"
+    assert main(["status", "--pid-file", str(pid_file)]) == 3
+    assert main(["stop", "--pid-file", str(pid_file)]) == 3
+    daemon = Daemon(tmp_path / "data", "--pid-file", str(pid_file))
+    # Whoever started the process collects its exit code, and stop waits for that.
+    reaper = threading.Thread(target=daemon.process.wait)
+    reaper.start()
+    capsys.readouterr()
+    assert main(["status", "--pid-file", str(pid_file)]) == 0
+    assert capsys.readouterr().out == f"running, pid {daemon.process.pid}\n"
+    config = tmp_path / "secantusdb.toml"
+    config.write_text(f'[server]\npid_file = "{pid_file}"\n', encoding="utf-8")
+    assert main(["stop", "--config", str(config)]) == 0
+    reaper.join()
+    assert daemon.process.returncode == 0
+    assert not pid_file.exists()
+
+
+def test_a_pid_that_a_crash_has_left_behind(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path / "data", "--pid-file", str(tmp_path / "pid"))
+    daemon.process.kill()
+    daemon.process.wait()
+    assert (tmp_path / "pid").exists()
+    assert main(["status", "--pid-file", str(tmp_path / "pid")]) == 3
+    with_file = PidFile(tmp_path / "pid")
+    assert running_pid(tmp_path / "pid") == os.getpid()
+    with pytest.raises(BlockingIOError):
+        PidFile(tmp_path / "pid")
+    with_file.close()
+
+
+def test_without_a_pid_file(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["status"]) == 2
+    assert "the configuration has no pid_file" in capsys.readouterr().err
+
+
+def test_a_second_daemon_with_the_pid_file(tmp_path: Path) -> None:
+    daemon = Daemon(":memory:", "--pid-file", str(tmp_path / "pid"))
+    try:
+        with pytest.raises(AssertionError, match="is that of another daemon, which is running"):
+            Daemon(":memory:", "--pid-file", str(tmp_path / "pid"))
+    finally:
+        daemon.process.terminate()
+        assert daemon.process.wait(20) == 0
+
+
+def test_the_service_manager_is_told(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        variables = {**environment(), "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "20000"}
+        daemon = Daemon(":memory:", env=variables)
+        ready = manager.recv(4096).decode()
+        assert ready.startswith("READY=1\nSTATUS=listening on mongodb://")
+        assert manager.recv(4096) == b"WATCHDOG=1"
+        daemon.process.terminate()
+        assert daemon.process.wait(20) == 0
+        received = [manager.recv(4096)]
+        while not received[-1].startswith(b"STOPPING=1"):
+            received.append(manager.recv(4096))
+        assert set(received[:-1]) <= {b"WATCHDOG=1"}
+
+
+def test_no_manager() -> None:
+    manager = ServiceManager({"WATCHDOG_USEC": "5"})
+    assert manager.watchdog_s is None
+    manager.ready("nobody listens")
+    ServiceManager({"NOTIFY_SOCKET": "/nowhere/socket"}).alive()
+
+
+def test_a_running_command_gets_the_error_of_the_shutdown(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path / "data")
+    errors: list[int | None] = []
+    with daemon.client() as client, daemon.client(retryReads=False) as other:
+        client.d.create_collection("c", capped=True, size=4096)
+        client.d.c.insert_one({"_id": 1})
+
+        def wait_for_more() -> None:
+            cursor = other.d.command("find", "c", tailable=True, awaitData=True)["cursor"]
+            try:
+                while True:
+                    other.d.command("getMore", cursor["id"], collection="c", maxTimeMS=60_000)
+            except NotPrimaryError as error:
+                errors.append(error.details["code"])  # type: ignore[call-overload, index]
+
+        thread = threading.Thread(target=wait_for_more)
+        thread.start()
+        running = lambda: any("getMore" in one.get("command", {}) for one in client.admin.command("currentOp")["inprog"])  # noqa: E731
+        wait_until(running, "no getMore waits")
+        daemon.process.send_signal(signal.SIGTERM)
+        thread.join(20)
+    assert daemon.process.wait(20) == 0
+    assert errors == [11600]
+    again = Daemon(tmp_path / "data")
+    try:
+        with again.client() as client:
+            assert client.d.c.find_one() == {"_id": 1}
+    finally:
+        again.process.terminate()
+        again.process.wait(20)

@@ -139,12 +139,12 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         database=read_database(config.getini("secantus_database")),
         storage=read_storage(choose(config, given.secantus_storage, "secantus_storage"), config, uri),
         uri=read_uri(uri),
+        tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, config.getini("secantus_settings")),
         settings=read_settings(config.getini("secantus_settings"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
         check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
         auth=read_auth(config.getini("secantus_auth"), uri),
-        tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, config.getini("secantus_settings")),
         forks=bool(getattr(given, "forked", False)),
     )
 

@@ -25,8 +25,11 @@ CONVERSATION_ID = 1
 # A user as large as others, without credentials.
 _STAND_IN = encode(
     {
-        **{"_id": "admin.user", "userId": Binary(bytes(16), 4), "user": "user", "db": "admin"},
-        "credentials": {name: {field: "x" * 28 for field in ("salt", "storedKey", "serverKey", "-")} for name in ("-1", "-256")},
+        "_id": "admin.user",
+        "userId": Binary(bytes(16), 4),
+        "user": "user",
+        "db": "admin",
+        "credentials": {name: dict.fromkeys(("salt", "storedKey", "serverKey", "-"), "x" * 28) for name in ("-1", "-256")},
         "roles": [{"role": "readWrite", "db": "admin"}],
     }
 )

@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 
 import pytest
-from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from tests.integration.daemon import Daemon
@@ -35,7 +34,7 @@ def test_the_first_user(tmp_path: Path) -> None:
             daemon = start(text, tmp_path / "data")
         else:
             assert daemon is not None
-            exec(compile(text.replace("27017", str(daemon.port)), PAGE.name, "exec"), {})  # noqa: S102 - the page's own example
+            exec(compile(text.replace("27017", str(daemon.port)), PAGE.name, "exec"), {})
     assert daemon is not None
     with daemon.client() as client, pytest.raises(OperationFailure, match="requires authentication"):
         client.shop.orders.find_one()

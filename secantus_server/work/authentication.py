@@ -13,6 +13,7 @@ from bson.binary import Binary
 from secantus_server.auth import x509
 from secantus_server.auth.conversation import ClientFirst, Conversation, authentication_failed, begin_conversation, parse_client_first
 from secantus_server.auth.scram import MECHANISMS
+from secantus_server.bson import decode, encode
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.parameters import ITERATION_PARAMETERS, parameter_value
 from secantus_server.dispatch.registry import Reply
@@ -22,6 +23,17 @@ from secantus_server.system.conditions import Event
 from secantus_server.work.authorization import find_user
 
 CONVERSATION_ID = 1
+# A user as large as others, without credentials.
+_STAND_IN = encode(
+    {
+        "_id": "admin.user",
+        "userId": Binary(bytes(16), 4),
+        "user": "user",
+        "db": "admin",
+        "credentials": {name: dict.fromkeys(("salt", "storedKey", "serverKey", "-"), "x" * 28) for name in ("-1", "-256")},
+        "roles": [{"role": "readWrite", "db": "admin"}],
+    }
+)
 # The mechanisms that MongoDB has and this server does not.
 _OTHERS = ("MONGODB-AWS", "MONGODB-OIDC", "GSSAPI", "PLAIN")
 
@@ -49,7 +61,8 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
     services = request.services
     first = _first_message(request, payload)
     user = find_user(services, db, first.user)
-    stored = None if user is None else _credentials_of(user, mechanism)
+    # The same work for an unknown user, whose login should not take less time.
+    stored = _credentials_of(decode(_STAND_IN) if user is None else user, mechanism)
     if is_speculative and user is not None and stored is None:
         raise authentication_failed()
     conversation = begin_conversation(

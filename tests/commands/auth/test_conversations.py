@@ -17,6 +17,7 @@ import pytest
 from bson.binary import Binary
 
 from secantus_server.auth.conversation import Conversation
+from secantus_server.auth.throttle import FREE_FAILURES
 from secantus_server.server import SecantusDBServer
 from tests.commands.auth.scram_client import ScramClient, go_on, log_in_raw
 from tests.commands.auth.with_access import PASSWORD
@@ -117,6 +118,18 @@ def test_a_user_who_is_dropped_during_the_login(server: SecantusDBServer) -> Non
             assert client.run(go_on(b""))["code"] == 18
             assert not is_in(client)
             admin.run({"dropUser": "brief", "$db": "admin"})
+
+
+def test_after_many_failures_an_address_is_refused() -> None:
+    # The delay is longer than any login waits, so that this test does not wait either.
+    delayed = SecantusDBServer(port=0, storage_path=":memory:", log_level="error", require_auth=True, login_delay_ms=60_000)
+    with delayed as server, connected(server) as client:
+        client.run({"createUser": "root", "pwd": PASSWORD, "roles": ["root"], "$db": "admin"})
+        for password in [*["wrong"] * FREE_FAILURES, PASSWORD]:
+            scram = ScramClient("root", password)
+            first = client.run(scram.start())
+            assert client.run(go_on(scram.final(first["payload"])))["code"] == 18
+        assert not is_in(client)
 
 
 class Attacker:

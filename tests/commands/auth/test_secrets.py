@@ -53,7 +53,7 @@ def observed(root: MongoClient[dict[str, Any]]) -> list[str]:
     texts.append(json_util.dumps(root.admin.command({"currentOp": 1, "$all": True})))
     texts.append(json_util.dumps(list(root.admin.aggregate([{"$currentOp": {"allUsers": True, "idleConnections": True}}]))))
     texts += [line for name in ("global", "startupWarnings") for line in root.admin.command("getLog", name)["log"]]
-    texts.append(json_util.dumps(root.admin.command({"usersInfo": 1, "showPrivileges": True})))
+    texts.append(json_util.dumps(root.admin.command({"usersInfo": "u", "showPrivileges": True})))
     return texts
 
 

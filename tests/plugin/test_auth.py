@@ -106,6 +106,29 @@ def test_a_run_with_users_and_tls(project: Project) -> None:
     project.passes(passed=9)
 
 
+@pytest.mark.parametrize("tls", ["yes", "mutual"])
+def test_users_with_certificates(project: Project, tls: str) -> None:
+    project.ini("secantus_auth = admin p root", f"secantus_tls = {tls}")
+    project.write(
+        test_it="""
+        import pytest
+        from pymongo import MongoClient
+        from pymongo.errors import OperationFailure
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_it(secantus_server, secantus_tls, secantus_client, number):
+            ada = secantus_tls.client("ada")
+            options = {**secantus_tls.options(), "tlsCertificateKeyFile": ada.file, "authMechanism": "MONGODB-X509"}
+            with MongoClient(secantus_server.uri, **options) as client, pytest.raises(OperationFailure, match="Authentication failed"):
+                client.shop.c.find_one()
+            secantus_client["$external"].command("createUser", ada.subject, roles=[{"role": "readWrite", "db": "shop"}])
+            with MongoClient(secantus_server.uri, **options) as client:
+                client.shop.c.insert_one({"_id": 1})
+        """
+    )
+    project.passes(passed=2)
+
+
 @pytest.mark.parametrize("mode", ["namespace", "none"])
 def test_other_isolations(project: Project, mode: str) -> None:
     project.ini("secantus_auth = admin p root", f"secantus_isolation = {mode}")

@@ -7,7 +7,6 @@ from typing import Any
 from bson.int64 import Int64
 
 from secantus_server.bson import encode
-from secantus_server.commands.collections.validator_options import check_operators
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
@@ -16,6 +15,7 @@ from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
+from secantus_server.mql.match.restricted import check_operators
 from secantus_server.work.collection_statistics import document_bytes
 
 # The databases that every replica set member has.

@@ -39,4 +39,4 @@ def check_validator(db: str, name: str, validator: dict[str, Any]) -> None:
         raise CommandError(72, f"Document validators not allowed on system collection {db}.{name}")
     check_operators(validator, "a collection validator")
     # Only parsed to check it: each write parses the validator with its own time.
-    parse_match(validator, ParseContext(cluster_time=Timestamp(0, 0)))
+    parse_match(validator, ParseContext(cluster_time=Timestamp(0, 0), clock_ms=lambda: 0))

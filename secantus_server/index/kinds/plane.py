@@ -28,6 +28,7 @@ class Plane(GeoKind):
     name = "2d"
     options = MappingProxyType({"bits": "number", "min": "number", "max": "number", "bucketSize": "number"})
     has_collations = False
+    may_expire = True
     near_stage = "GEO_NEAR_2D"
     is_flat = True
 

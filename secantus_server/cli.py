@@ -13,11 +13,12 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from secantus_server.errors import CommandError
 from secantus_server.settings import LOG_LEVELS, Settings, SettingsError, read_config
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# What --ephemeral sets, unless a flag says otherwise.
+EPHEMERAL = {"storage_path": ":memory:", "port": 0, "enable_test_commands": True}
+# The interval for checking that the parent of an ephemeral server runs.
+PARENT_CHECK_S = 0.5
 # The config files to look for, in this order, if --config is not given.
 DEFAULT_CONFIGS = (Path("secantusdb.toml"), Path("/etc/secantus/secantusdb.toml"))
 
@@ -65,8 +70,20 @@ def build_parser() -> argparse.ArgumentParser:
     add("--max-connections", "the maximum number of connections; 0 means as many as ulimit -n allows", type=int, metavar="N")
     add("--oplog-size-mb", "the size from which on the oldest oplog entries are removed; 0 lets the server choose", type=int, metavar="MB")
     add("--oplog-min-retention-hours", "hours for which oplog entries are kept in any case", type=int, metavar="H")
+    _add_modes(parser)
     parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
     return parser
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags that are not settings."""
+    parser.add_argument(
+        "--ephemeral",
+        action="store_true",
+        help="for a test suite: keep everything in memory, select a free port unless --port is given, allow test commands, and end with "
+        "the process that started the server",
+    )
+    parser.add_argument("--print-uri", action="store_true", help="print only the URI when the server is ready")
 
 
 def _version() -> str:
@@ -76,8 +93,21 @@ def _version() -> str:
         return "(not installed)"
 
 
-def load_settings(arguments: Sequence[str] | None) -> Settings:
-    """Return the settings from a command line and the config file it names.
+class Launch(NamedTuple):
+    """How to run the daemon.
+
+    Arguments:
+        ephemeral: whether it ends with the process that started it.
+        prints_uri: whether it prints only the URI when it is ready.
+    """
+
+    settings: Settings
+    ephemeral: bool = False
+    prints_uri: bool = False
+
+
+def load_launch(arguments: Sequence[str] | None) -> Launch:
+    """Return how to run the daemon, from a command line and the config file it names.
 
     Raises:
         SettingsError: a setting is invalid.
@@ -88,26 +118,31 @@ def load_settings(arguments: Sequence[str] | None) -> Settings:
     if config is None:
         config = next((path for path in DEFAULT_CONFIGS if path.exists()), None)
     from_file = read_config(config) if config is not None else {}
-    return Settings(**{**from_file, **given})
+    ephemeral, prints_uri = given.pop("ephemeral", False), given.pop("print_uri", False)
+    if ephemeral and "storage_path" in given:
+        raise SettingsError("--ephemeral keeps everything in memory: leave out --storage-path.")
+    chosen = EPHEMERAL if ephemeral else {}
+    return Launch(Settings(**{**from_file, **chosen, **given}), ephemeral, prints_uri)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon until a signal or the shutdown command stops it; return the exit code."""
     try:
-        settings = load_settings(arguments)
+        launch = load_launch(arguments)
     except SettingsError as error:
         print(f"secantusdb: {error}", file=sys.stderr)
         return 2
     # On a crash in compiled code, print the stacks of all threads to stderr.
     faulthandler.enable()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=launch.settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     # The server's log has its own level, which setParameter can change.
     logging.getLogger("secantus").setLevel(logging.DEBUG)
-    return run(settings)
+    return run(launch)
 
 
-def run(settings: Settings) -> int:
+def run(launch: Launch) -> int:
     """Start the server, print where it listens, and wait for it to stop."""
+    settings, parent = launch.settings, os.getppid()
     from secantus_server.net.listener import ListenError
     from secantus_server.server import SecantusDBServer
 
@@ -119,7 +154,9 @@ def run(settings: Settings) -> int:
         server.start()
         # Objects created at startup are permanent: exclude them from garbage collection.
         gc.freeze()
-        print(f"secantusdb is ready: {server.uri}", flush=True)
+        print(server.uri if launch.prints_uri else f"secantusdb is ready: {server.uri}", flush=True)
+        if launch.ephemeral:
+            threading.Thread(target=_await_end_of, args=(parent, server), name="secantus-parent", daemon=True).start()
         server.wait()
         server.stop()
     except (ListenError, CommandError) as error:
@@ -136,6 +173,13 @@ def _await_signal(server: SecantusDBServer) -> None:
     signal.sigwait(STOP_SIGNALS)
     server.request_stop()
     os._exit(128 + signal.sigwait(STOP_SIGNALS))
+
+
+def _await_end_of(parent: int, server: SecantusDBServer) -> None:
+    """Stop the server when the process that started it has ended: this process then has another parent."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_S)
+    server.request_stop()
 
 
 if __name__ == "__main__":

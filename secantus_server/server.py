@@ -169,6 +169,7 @@ class SecantusDBServer:
         services.sessions.resume(load(engine))
         services.work = AutoCommit(services)
         services.run_in_snapshot = run_in_snapshot
+        services.harness = self
         services.history = SnapshotHistory(services)
         engine.call_when_crowded(partial(_free_memory, services))
         services.open_transaction = partial(SessionWork, services)

@@ -88,7 +88,9 @@ def test_the_script_of_the_readme(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", ["docs/transactions.md", "docs/change-streams.md", "docs/fail-points.md", "docs/faults.md"])
+@pytest.mark.parametrize(
+    "page", ["docs/transactions.md", "docs/change-streams.md", "docs/fail-points.md", "docs/faults.md", "docs/other-languages.md"]
+)
 def test_the_examples_of_a_page_of_tests(tmp_path: Path, page: str) -> None:
     for number, block in enumerate(examples(page)):
         (tmp_path / f"test_example_{number}.py").write_text(block, encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from secantus_server import cli
-from secantus_server.cli import build_parser, load_settings, main
+from secantus_server.cli import build_parser, load_launch, main
 from secantus_server.settings import Settings, SettingsError, read_config
 
 
@@ -17,6 +17,10 @@ from secantus_server.settings import Settings, SettingsError, read_config
 def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def load_settings(arguments: list[str]) -> Settings:
+    return load_launch(arguments).settings
 
 
 def write(path: Path, text: str) -> str:
@@ -161,3 +165,14 @@ def test_the_page_of_the_config_file_names_every_setting() -> None:
     for field in fields(Settings):
         default = f'"{field.default}"' if type(field.default) is str else str(field.default).lower()
         assert f"| `{field.name}` | `{default}` |" in page
+
+
+def test_an_ephemeral_server(empty_directory: Path) -> None:
+    write(empty_directory / "secantusdb.toml", 'port = 1234\nstorage_path = "data"\nlog_level = "error"\n')
+    launch = load_launch(["--ephemeral", "--print-uri"])
+    assert (launch.ephemeral, launch.prints_uri) == (True, True)
+    assert launch.settings == Settings(port=0, storage_path=":memory:", log_level="error", enable_test_commands=True)
+    assert load_settings(["--ephemeral", "--port", "5"]).port == 5
+    with pytest.raises(SettingsError, match="leave out --storage-path"):
+        load_launch(["--ephemeral", "--storage-path", "data"])
+    assert not load_launch([]).ephemeral

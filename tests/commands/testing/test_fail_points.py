@@ -10,7 +10,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from secantus_server.cli import load_settings
+from secantus_server.cli import load_launch
 from secantus_server.server import SecantusDBServer
 from tests.failing import code, failure
 
@@ -149,8 +149,8 @@ def test_a_server_without_test_commands() -> None:
 
 def test_they_are_enabled_in_the_process_and_by_a_flag_for_the_daemon(admin: Database) -> None:
     assert admin.command("getParameter", enableTestCommands=1)["enableTestCommands"] is True
-    assert not load_settings([]).enable_test_commands
-    assert load_settings(["--enable-test-commands"]).enable_test_commands
+    assert not load_launch([]).settings.enable_test_commands
+    assert load_launch(["--enable-test-commands"]).settings.enable_test_commands
 
 
 def test_they_cost_nothing_while_none_is_set(server: SecantusDBServer, admin: Database) -> None:

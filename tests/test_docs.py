@@ -95,7 +95,9 @@ def test_the_script_of_the_readme(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-PAGES_OF_TESTS = [f"docs/{name}.md" for name in ("transactions", "change-streams", "fail-points", "faults", "command-log", "report")]
+PAGES_OF_TESTS = [
+    f"docs/{name}.md" for name in ("transactions", "change-streams", "fail-points", "faults", "command-log", "report", "other-languages")
+]
 
 
 @pytest.mark.parametrize("page", PAGES_OF_TESTS)

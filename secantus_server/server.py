@@ -13,9 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from secantus_server.backup.segments import OplogArchive
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.checkpoint import checkpoint
 from secantus_server.clock import Clock
@@ -63,6 +62,9 @@ from secantus_server.work.index_usage import IndexUsage, index_usage
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
 from secantus_server.work.snapshot_reads import run_in_snapshot
+
+if TYPE_CHECKING:
+    from secantus_server.backup.segments import OplogArchive
 
 load_commands()
 
@@ -209,6 +211,9 @@ class SecantusDBServer:
         """
         if not self.settings.oplog_archive_path:
             return None
+        # Imported here, because few servers archive their oplog: gzip takes milliseconds to import.
+        from secantus_server.backup.segments import OplogArchive
+
         with services.engine.transaction() as unit:
             oldest = services.oplog.history_begins_at(unit)
         directory = Path(self.settings.oplog_archive_path).absolute()

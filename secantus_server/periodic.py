@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from secantus_server.backup.segments import OplogArchive
 from secantus_server.bson import encode
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.services import Services
@@ -16,6 +16,9 @@ from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Thread
 from secantus_server.system.conditions import Event
 from secantus_server.work.ttl import delete_expired
+
+if TYPE_CHECKING:
+    from secantus_server.backup.segments import OplogArchive
 
 # The interval between checks for due work, while there is nothing to purge.
 TICK_S = 1.0

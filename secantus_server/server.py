@@ -13,9 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from secantus_server.backup.segments import OplogArchive
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.checkpoint import checkpoint
 from secantus_server.clock import Clock
@@ -25,8 +24,6 @@ from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
 from secantus_server.diagnostics.log_file import LogFile
 from secantus_server.diagnostics.log_lines import as_json, as_text
-from secantus_server.dispatch.client import ClientInfo
-from secantus_server.dispatch.dispatcher import dispatch
 from secantus_server.dispatch.fail_points import Mode
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
@@ -46,6 +43,7 @@ from secantus_server.interceptors.slow_log import SlowLog
 from secantus_server.interceptors.time_limits import TimeLimits
 from secantus_server.interceptors.write_block import WriteBlock
 from secantus_server.net.listener import Listener, ListenError, reachable_address
+from secantus_server.net.metrics_endpoint import MetricsEndpoint
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
 from secantus_server.periodic import Periodic, expire
@@ -55,7 +53,6 @@ from secantus_server.settings import Settings, check_names, tls_settings
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import META, Engine, StorageError
 from secantus_server.system.conditions import Event
-from secantus_server.wire.message import Message
 from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
@@ -65,6 +62,9 @@ from secantus_server.work.index_usage import IndexUsage, index_usage
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
 from secantus_server.work.snapshot_reads import run_in_snapshot
+
+if TYPE_CHECKING:
+    from secantus_server.backup.segments import OplogArchive
 
 load_commands()
 
@@ -130,6 +130,7 @@ class SecantusDBServer:
         self._gate: Gate | None = None
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
+        self._metrics: MetricsEndpoint | None = None
         self._periodic: Periodic | None = None
         self._command_log: CommandLog | None = None
         self._stop_asked = Event()
@@ -150,10 +151,9 @@ class SecantusDBServer:
             self._stop_asked, self._ended, self._abandoned = Event(), False, False
         operations = Operations(self._clock)
         self._log = Log(self.settings.log_level, self._open_log_file(), self._clock.now_ms)
-        size = self.settings.cache_size_mb or None
         engine = Engine.open(
             self.settings.storage_path,
-            cache_size_mb=size,
+            cache_size_mb=self.settings.cache_size_mb or None,
             session_max=self.settings.session_max,
             check_waiting=operations.check_waiting,
         )
@@ -163,18 +163,22 @@ class SecantusDBServer:
             self._snapshots = Snapshots(self._services)
             self._services.topology.address = self._listener.address
             self._periodic = Periodic(self._services, self._listener.check_clients, self._oplog_archive(self._services))
+            self._metrics = MetricsEndpoint(self._services) if self.settings.metrics_port else None
         except BaseException:
             self._services = None
             engine.close()
             raise
         self._periodic.start()
         self._listener.start()
+        if self._metrics is not None:
+            self._metrics.start()
         _RUNNING.add(self)
-        address = self._services.topology.address
-        self._log.info(
-            f"listening on {address}", component="NETWORK", id=23016, summary="Waiting for connections", attributes={"address": address}
-        )
+        self._note_start(self._services.topology.address)
         return self
+
+    def _note_start(self, address: str) -> None:
+        details: dict[str, Any] = {"id": 23016, "summary": "Waiting for connections", "attributes": {"address": address}}
+        self._log.info(f"listening on {address}", component="NETWORK", **details)
 
     def _open_log_file(self) -> LogFile | None:
         """Open the log file that the settings name.
@@ -207,6 +211,9 @@ class SecantusDBServer:
         """
         if not self.settings.oplog_archive_path:
             return None
+        # Imported here, because few servers archive their oplog: gzip takes milliseconds to import.
+        from secantus_server.backup.segments import OplogArchive
+
         with services.engine.transaction() as unit:
             oldest = services.oplog.history_begins_at(unit)
         directory = Path(self.settings.oplog_archive_path).absolute()
@@ -276,15 +283,13 @@ class SecantusDBServer:
         return self._stop_asked.wait(timeout_s)
 
     def check_alive(self) -> None:
-        """Check that a command can run: a ping, and a transaction of the store.
+        """Check that the store can be read.
 
         Raises:
-            CommandError: the store cannot be read.
+            CommandError: it cannot.
         """
-        services = self.services
-        dispatch(Message(0, {"ping": 1, "$db": "admin"}), services, ClientInfo(0, ("", 0)))
-        with services.engine.transaction() as unit:
-            unit.get(META, b"")
+        with self.services.engine.transaction() as unit:
+            unit.get(META, b"alive")
 
     def request_stop(self) -> None:
         """Let `wait` return. This only sets an event, so that commands and signal handlers may call it."""
@@ -317,6 +322,8 @@ class SecantusDBServer:
         _RUNNING.discard(self)
         assert self._listener is not None, "a running server has a listener"
         assert self._periodic is not None, "a running server has its periodic work"
+        if self._metrics is not None:
+            self._metrics.close()
         services.topology.close()
         services.fail_points.close()
         services.writes.close()
@@ -333,6 +340,8 @@ class SecantusDBServer:
         assert services is not None, "only running servers are abandoned"
         assert self._listener is not None, "a running server has a listener"
         self._listener.abandon()
+        if self._metrics is not None:
+            self._metrics.abandon()
         services.engine.abandon()
 
     def _close_store(self, services: Services) -> None:

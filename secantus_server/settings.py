@@ -60,8 +60,8 @@ class Settings:
     pid_file: str = setting(
         "",
         "server.pid_file",
-        "A file that contains the id of the daemon's process while it runs, for `secantusdb status` and `secantusdb stop`. A server in your "
-        "own process writes none.",
+        "A file that contains the id of the daemon's process while it runs, for `secantusdb status` and `secantusdb stop`. A server in "
+        "your own process writes none.",
     )
     log_level: str = setting(
         "info", "server.log_level", "The lowest level that is logged, in upper or lower case. The log goes to stderr.", choices=LOG_LEVELS
@@ -85,6 +85,13 @@ class Settings:
         "program, such as logrotate, has renamed it.",
         choices=("rename", "reopen"),
     )
+    metrics_port: int = setting(
+        0,
+        "server.metrics_port",
+        "The TCP port on which the server answers HTTP requests for `/metrics` with its metrics in Prometheus' text format, without "
+        "authentication; 0 for none.",
+    )
+    metrics_host: str = setting("127.0.0.1", "server.metrics_host", "The address of that port.")
     replica_set: str = setting(
         "secantus",
         "server.replica_set",
@@ -251,8 +258,9 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{name} must be {_described(kind)}, not {value!r}.")
         if isinstance(value, int) and value < 0:
             raise SettingsError(f"{name} must not be negative: {value}.")
-    if settings.port > 65535:
-        raise SettingsError(f"port must be between 0 and 65535, not {settings.port}.")
+    for name in ("port", "metrics_port"):
+        if getattr(settings, name) > 65535:
+            raise SettingsError(f"{name} must be between 0 and 65535, not {getattr(settings, name)}.")
     for entry in fields(settings):
         choices, value = entry.metadata["choices"], getattr(settings, entry.name)
         if choices and value not in choices:

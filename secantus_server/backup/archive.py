@@ -54,7 +54,7 @@ def write_archive(
 def _add_file(archive: tarfile.TarFile, file: BackupFile, progress: Progress) -> ArchivedFile:
     with file.path.open("rb") as content:
         reader = _Reader(content, file.size, progress)
-        archive.addfile(_member(file.name, file.size), reader)  # type: ignore[arg-type]
+        archive.addfile(_member(file.name, file.size), reader)
     return ArchivedFile(file.name, file.size, reader.digest.hexdigest())
 
 

@@ -64,7 +64,7 @@ class SealedWriter:
             raise CommandError(2, f"The file {path} cannot be written: {error.strerror}.") from error
         self._file = os.fdopen(descriptor, "wb")
         self._hashing = _Hashing(self._file)
-        self.stream = gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=self._hashing, mtime=0)  # type: ignore[arg-type]
+        self.stream = gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=self._hashing, mtime=0)
 
     def __enter__(self) -> SealedWriter:
         return self

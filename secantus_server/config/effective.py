@@ -35,7 +35,7 @@ class Effective:
 
     def described(self) -> str:
         """Return the settings as a config file whose comments tell the origins."""
-        lines = []
+        lines: list[str] = []
         for section, entries in SECTIONS.items():
             lines += ["" if lines else f"# config file: {self.file or 'none'}", f"[{section}]"]
             shown = [(f"{key} = {entry.shown(getattr(self.settings, entry.name))}", entry.name) for key, entry in entries.items()]

@@ -136,3 +136,12 @@ def test_fsync_makes_writes_wait(client: Client) -> None:
     assert client.plain.f.count_documents({}) == 2
     assert "fsyncLock" not in client.admin.command("currentOp")
     assert refused(client.admin, "fsyncUnlock") == 20
+
+
+def test_diagnostic_data(client: Client) -> None:
+    data = client.admin.command("getDiagnosticData")["data"]
+    assert list(data) == ["start", "serverStatus", "replSetGetStatus", "end"]
+    assert data["serverStatus"]["connections"]["current"] >= 1
+    assert data["replSetGetStatus"]["myState"] == 1
+    assert data["start"] <= data["serverStatus"]["start"] <= data["serverStatus"]["end"] <= data["end"]
+    assert refused(client.plain, "getDiagnosticData") == 13

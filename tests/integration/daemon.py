@@ -44,8 +44,8 @@ class Daemon:
 
     def __init__(self, storage: str | Path, *arguments: str, program: Sequence[str] = SERVER, **options: Any) -> None:
         line = command("--port", "0", "--storage-path", storage, "--log-level", "warning", *arguments, program=program)
-        options = {"stderr": subprocess.PIPE, **options}
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, env=environment(), text=True, **options)
+        options = {"stderr": subprocess.PIPE, "env": environment(), **options}
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True, **options)
         assert self.process.stdout is not None
         first = self.process.stdout.readline()
         if not first.startswith(READY):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.argument_values import as_boolean
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_cluster, on_collection
 from secantus_server.dispatch.registry import Reply, command
@@ -24,7 +25,7 @@ from secantus_server.work.collections import recall
 )
 def auto_compact(request: Request, args: dict[str, Any]) -> Reply:
     """Accept the setting: the store reuses the space of deleted documents, and a background compaction would find nothing to free."""
-    enabled = a.as_boolean("autoCompact.autoCompact", request.body[request.name])
+    enabled = as_boolean("autoCompact.autoCompact", request.body[request.name])
     if not enabled and (args["freeSpaceTargetMB"] is not None or args["runOnce"]):
         raise CommandError(72, "freeSpaceTargetMB and runOnce can only be used to enable autoCompact")
     return {}

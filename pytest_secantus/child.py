@@ -86,6 +86,21 @@ class ChildServer:
     written_since = Verb()
     set_aside = Verb()
     put_back = Verb()
+    log_commands = Verb()
+    stop_logging_commands = Verb()
+    logged_commands = Verb()
+    command_log_position = Verb()
+    commands_left_out = Verb()
+    clear_command_log = Verb()
+    index_usage = Verb()
+    set_fault = Verb()
+    end_fault = Verb()
+    fault_count = Verb()
+    clock = Verb()
+    move_clock = Verb()
+    restore_clock = Verb()
+    dump = Verb()
+    differences = Verb()
 
     @property
     def snapshots(self) -> tuple[Handle, ...]:

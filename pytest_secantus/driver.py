@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Protocol
 
 #: The functions that open a connection; the module depends on the version.
@@ -17,6 +17,16 @@ MODULES = ("pymongo.pool_shared", "pymongo.synchronous.pool", "pymongo.asynchron
 CONNECT = ("_create_connection", "_async_create_connection")
 AUTHENTICATION = ("pymongo.synchronous.auth", "pymongo.asynchronous.auth")
 TOPOLOGIES = ("pymongo.synchronous.topology", "pymongo.asynchronous.topology")
+
+#: The application name, or comment, of the plugin's own commands.
+OWN_NAME = "pytest-secantus"
+#: The functions that send a message; the modules depend on the version.
+SENDERS = {
+    "pymongo.synchronous.pool": "sendall",
+    "pymongo.synchronous.network": "sendall",
+    "pymongo.asynchronous.pool": "async_sendall",
+    "pymongo.asynchronous.network": "async_sendall",
+}
 
 
 class Destinations(Protocol):
@@ -123,8 +133,11 @@ def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[N
 
 
 def find_user() -> dict[str, Any]:
-    """Return a command that finds any one user. It is in the stable API, to which a client may be restricted."""
-    return {"find": "system.users", "projection": {"_id": 1}, "limit": 1, "singleBatch": True}
+    """Return a command that finds any one user. It is in the stable API, to which a client may be restricted.
+
+    The comment keeps it out of the command log.
+    """
+    return {"find": "system.users", "projection": {"_id": 1}, "limit": 1, "singleBatch": True, "comment": OWN_NAME}
 
 
 def checked_if_there_are_users(destinations: Destinations, logins: Acceptance, original: Callable[..., None]) -> Callable[..., None]:
@@ -159,3 +172,24 @@ def checked_if_there_are_users_async(
                 logins.accept(credentials)
 
     return authenticate
+
+
+@contextmanager
+def messages_noted(note: Callable[[bytes], None]) -> Iterator[None]:
+    """Call `note` with each message before the driver sends it, in the thread or task that runs the command, within the block."""
+    with ExitStack() as patches:
+        for module_name, function in SENDERS.items():
+            with suppress(ImportError, AttributeError):
+                module = importlib.import_module(module_name)
+                patches.enter_context(replaced(module, function, noting(note, getattr(module, function))))
+        yield
+
+
+def noting(note: Callable[[bytes], None], original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function, or one that returns a coroutine, that notes a message and sends it."""
+
+    def send(connection: Any, message: bytes) -> Any:
+        note(message)
+        return original(connection, message)
+
+    return send

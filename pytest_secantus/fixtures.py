@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from pytest_secantus.command_watch import watch_of
 from pytest_secantus.guard import guard_of
 
 if TYPE_CHECKING:
@@ -14,14 +15,23 @@ if TYPE_CHECKING:
     from pymongo.asynchronous.database import AsyncDatabase
     from pymongo.database import Database
 
+    from pytest_secantus.certificates import Certificates
+    from pytest_secantus.clock import ServerClock
+    from pytest_secantus.commands import Commands
+    from pytest_secantus.faults import Faults
+    from pytest_secantus.worker import Worker
     from secantus_server.server import SecantusDBServer
 
 __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_clock",
+    "secantus_commands",
     "secantus_db",
+    "secantus_faults",
     "secantus_server",
+    "secantus_tls",
     "secantus_uri",
 ]
 
@@ -40,9 +50,18 @@ def secantus_server(pytestconfig: pytest.Config) -> Iterator[SecantusDBServer]:
 
 
 @pytest.fixture(scope="session")
-def secantus_uri(secantus_server: SecantusDBServer) -> str:
+def secantus_uri(pytestconfig: pytest.Config, secantus_server: SecantusDBServer) -> str:
     """The connection string of `secantus_server`, for an application that creates its own clients."""
-    return secantus_server.uri
+    return guard_of(pytestconfig).worker.uri
+
+
+@pytest.fixture(scope="session")
+def secantus_tls(pytestconfig: pytest.Config, secantus_server: SecantusDBServer) -> Certificates:
+    """The certificates of a run with secantus_tls: .ca_file, and .client(name) with .file and .subject."""
+    tls = guard_of(pytestconfig).worker.tls
+    if tls is None:
+        raise pytest.UsageError("secantus_tls: there are no certificates; set secantus_tls = yes (or mutual) in the ini file")
+    return tls
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +107,12 @@ def _drop(client: MongoClient[dict[str, Any]], name: str) -> None:
 
 
 @pytest.fixture
+def secantus_commands(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Commands:
+    """The commands that were run since the test began, by any client: a sequence with .expect(3), .expect(at_most=5, name="find")."""
+    return watch_of(request.config).commands()
+
+
+@pytest.fixture
 def secantus_async_client(request: pytest.FixtureRequest, secantus_uri: str) -> Iterator[AsyncMongoClient[dict[str, Any]]]:
     """A pymongo AsyncMongoClient on `secantus_server` for one test. It works on the asyncio loop that runs the test."""
     from pymongo import AsyncMongoClient
@@ -108,3 +133,44 @@ def secantus_async_db(
 ) -> AsyncDatabase[dict[str, Any]]:
     """The database of `secantus_db`, through pymongo's async API."""
     return secantus_async_client[secantus_db.name]
+
+
+@pytest.fixture
+def secantus_clock(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[ServerClock]:
+    """The server's time: .freeze(), .set(datetime), .tick(seconds or timedelta). It is that of the system again after the test."""
+    from pytest_secantus.clock import ServerClock
+
+    worker = need_own_server(request)
+    clock = ServerClock(secantus_server)
+    yield clock
+    if worker.death() is None:
+        clock.restore()
+        worker.follow_clock()
+
+
+@pytest.fixture
+def secantus_faults(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[Faults]:
+    """Inject faults into the server: .fail("insert", code=11600), .drop_connection(), .delay(), .write_concern_error(), .overload().
+
+    They end with the test, before its fixtures are torn down.
+    """
+    from pytest_secantus.faults import Faults
+
+    guard = guard_of(request.config)
+    need_own_server(request)
+    faults = Faults(secantus_server)
+    guard.at_end_of_call(faults.end)
+    yield faults
+    faults.end()
+
+
+def need_own_server(request: pytest.FixtureRequest) -> Worker:
+    """Return the worker.
+
+    Raises:
+        pytest.UsageError: the server is an external one, which the fixture cannot control.
+    """
+    worker = guard_of(request.config).worker
+    if worker.options.uri is not None:
+        raise pytest.UsageError(f"{request.fixturename} needs the server of the plugin: leave out secantus_uri")
+    return worker

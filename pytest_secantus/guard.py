@@ -6,8 +6,8 @@ Each pytest configuration has one guard, and through it one worker; hooks and fi
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ class Guard:
         self._armed = False
         self._pid = os.getpid()
         self._seed_error: Exception | None = None
+        self._after_call = ExitStack()
 
     @contextmanager
     def protocol(self, item: pytest.Item) -> Generator[None]:
@@ -78,8 +79,14 @@ class Guard:
         self._arm(item)
         self._prepare_seed(item)
 
+    def at_end_of_call(self, action: Callable[[], None]) -> None:
+        """Call `action` at the end of the test function, before any fixture is torn down."""
+        self._after_call.callback(action)
+
     def begin_teardown(self) -> None:
-        """End the layer of a test whose setup failed before any of its fixtures could add the finalizer that normally does."""
+        """Run the actions of `at_end_of_call`; end the layer of a test whose setup failed before a fixture could add the finalizer."""
+        with suppress(ServerDied):  # the end of the test reports it
+            self._after_call.close()
         if not self._armed:
             self.finish_test()
 

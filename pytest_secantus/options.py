@@ -19,10 +19,13 @@ Isolation = Literal["restore", "namespace", "none"]
 ISOLATIONS: Final[tuple[Isolation, ...]] = get_args(Isolation)
 Process = Literal["auto", "yes", "no"]
 PROCESSES: Final[tuple[Process, ...]] = get_args(Process)
+Tls = Literal["no", "yes", "mutual"]
+TLS: Final[tuple[Tls, ...]] = get_args(Tls)
 MEMORY: Final = ":memory:"
 DEFAULT_ENV: Final = ("MONGODB_URI", "MONGO_URL", "MONGO_URI")
 DEFAULT_DATABASE: Final = "secantus_test"
 DEFAULT_PORT: Final = 27017
+REPORT: Final = "secantus-report.html"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (clients connect to it, nobody binds it)
 
 
@@ -45,8 +48,12 @@ class Options:
         settings: the server's settings, by the names of `secantus_server.settings.Settings`.
         keep_definitions: keep the definitions of collections and indexes that tests create; they reappear, empty, at their next use.
         check_logins: check the logins of redirected clients even while the server has no users.
+        follows_clock: whether the server's clock follows time-machine and freezegun.
         process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
+        tls: whether clients use TLS; `mutual` requires their certificates, too.
         forks: whether pytest-forked runs each test in a fork.
+        fail_on: the plan checks of every test, with their thresholds.
+        report: the HTML file of the report, or None for no report.
     """
 
     active: bool
@@ -60,8 +67,12 @@ class Options:
     settings: dict[str, Any]
     keep_definitions: bool
     check_logins: bool
+    follows_clock: bool
     process: Process
+    tls: Tls
     forks: bool
+    fail_on: dict[str, int]
+    report: Path | None
 
     def __init__(self, **fields: object) -> None:
         assert fields.keys() == Options.__annotations__.keys()
@@ -92,15 +103,26 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption("--secantus-uri", metavar="URI", help="use an external server instead of starting one (isolation namespace or none)")
     group.addoption("--secantus-process", metavar="WHEN", help="auto (default), yes or no: run the server in a child process")
+    group.addoption(
+        "--secantus-report",
+        metavar="FILE",
+        nargs="?",
+        const=REPORT,
+        help=f"report the commands of all tests: a summary, an HTML page (default {REPORT}) and a JSON file beside it",
+    )
+    group.addoption("--secantus-tls", metavar="WHEN", help="no (default), yes, or mutual: clients use TLS, with certificates of their own")
     parser.addini("secantus_isolation", "as --secantus-isolation", default="")
     parser.addini("secantus_storage", "as --secantus-storage", default="")
     parser.addini("secantus_uri", "as --secantus-uri", default="")
     parser.addini("secantus_process", "as --secantus-process", default="")
+    parser.addini("secantus_tls", "as --secantus-tls", default="")
     parser.addini("secantus_env", "with --secantus: variables to set to the server's URI", type="args", default=list(DEFAULT_ENV))
     parser.addini("secantus_redirect", "as --secantus-redirect, but separated by spaces", type="args", default=[])
     parser.addini("secantus_settings", "settings of the server, one per line, such as ttl_interval_s = 1", type="linelist", default=[])
     parser.addini("secantus_keep_definitions", "keep the definitions of collections and indexes that tests create: yes, no", default="")
     parser.addini("secantus_check_logins", "check the logins of redirected clients even while there are no users: yes, no", default="")
+    parser.addini("secantus_fail_on", "plan checks for every test, such as: collscan n_plus_one=20", type="args", default=[])
+    parser.addini("secantus_clock", "system (default), or follow: the server's clock follows time-machine and freezegun", default="")
     parser.addini("secantus_seed", "files or directories to load when the server starts", type="paths", default=[])
     parser.addini("secantus_database", "the name of the database behind secantus_db", default=DEFAULT_DATABASE)
 
@@ -130,8 +152,12 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
         settings=read_settings(config.getini("secantus_settings"), uri, given),
         keep_definitions=read_truth("secantus_keep_definitions", config.getini("secantus_keep_definitions"), given.secantus),
         check_logins=read_check_logins(config.getini("secantus_check_logins"), uri),
+        follows_clock=read_clock(config.getini("secantus_clock"), uri),
         process=read_process(choose(config, given.secantus_process, "secantus_process")),
+        tls=read_tls(choose(config, given.secantus_tls, "secantus_tls"), uri, config.getini("secantus_settings")),
         forks=bool(getattr(given, "forked", False)),
+        fail_on=read_fail_on(config.getini("secantus_fail_on"), uri),
+        report=read_report(given.secantus_report, config, uri),
     )
 
 
@@ -169,6 +195,47 @@ def read_check_logins(text: str, uri: str | None) -> bool:
     return checks
 
 
+def read_fail_on(words: list[str], uri: str | None) -> dict[str, int]:
+    """Return the plan checks with their thresholds; import their module only if there are any."""
+    if not words:
+        return {}
+    if uri:
+        raise pytest.UsageError("secantus_fail_on cannot be combined with secantus_uri")
+    from pytest_secantus.check_names import parse_checks
+
+    return parse_checks(words, "secantus_fail_on")
+
+
+def read_report(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:
+    """Return the HTML file of the report. A relative path starts at the directory in which pytest was started.
+
+    Raises:
+        pytest.UsageError: the name has another ending, so that it may be a test's by mistake, or the file cannot be written.
+    """
+    if text is None:
+        return None
+    if uri:
+        raise pytest.UsageError("--secantus-report cannot be combined with secantus_uri")
+    path = config.invocation_params.dir / text
+    if path.suffix not in (".html", ".htm"):
+        raise pytest.UsageError(f"--secantus-report: {text!r} does not end with .html; write --secantus-report={REPORT}")
+    if not hasattr(config, "workerinput"):
+        for file in (path, path.with_suffix(".json")):
+            check_writable(file)
+    return path
+
+
+def check_writable(path: Path) -> None:
+    """Raise a usage error unless a file can be written."""
+    existed = path.exists()
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise pytest.UsageError(f"--secantus-report: {path} cannot be written: {error.strerror}") from error
+    if not existed:
+        path.unlink()
+
+
 def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[str, Any]:
     """Parse the server's settings; import the settings module only if there are any. xdist workers adjust a fixed port themselves."""
     if not lines:
@@ -186,12 +253,43 @@ def read_settings(lines: list[str], uri: str | None, given: Namespace) -> dict[s
     return settings
 
 
+def read_clock(text: str, uri: str | None) -> bool:
+    """Return whether the server's clock follows the libraries that move the test's."""
+    if text not in {"", "system", "follow"}:
+        raise pytest.UsageError(f"secantus_clock is {text!r}; it must be system or follow")
+    if text == "follow" and uri:
+        raise pytest.UsageError("secantus_clock = follow cannot be combined with secantus_uri")
+    return text == "follow"
+
+
 def read_process(text: str) -> Process:
     """Return whether to run the server in a child process."""
     when = text or "auto"
     if when not in PROCESSES:
         raise pytest.UsageError(f"secantus_process is {when!r}; it must be one of {', '.join(PROCESSES)}")
     return when
+
+
+def read_tls(text: str, uri: str | None, settings: list[str]) -> Tls:
+    """Return whether clients use TLS.
+
+    Raises:
+        pytest.UsageError: the value is unknown, certificates cannot be made, or another option contradicts it.
+    """
+    tls = text or "no"
+    if tls not in TLS:
+        raise pytest.UsageError(f"secantus_tls is {tls!r}; it must be one of {', '.join(TLS)}")
+    if tls == "no":
+        return tls
+    if uri:
+        raise pytest.UsageError("secantus_tls cannot be combined with secantus_uri; add tls=true to that URI")
+    if any(line.startswith("tls_") for line in settings):
+        raise pytest.UsageError("secantus_tls cannot be combined with tls_* in secantus_settings; use one of them")
+    from pytest_secantus.certificates import MISSING, is_available
+
+    if not is_available():
+        raise pytest.UsageError(MISSING)
+    return tls
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:

@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
+from pytest_secantus.check_names import ALLOW_MARKER, FAIL_MARKER
+from pytest_secantus.command_watch import watch_of
 from pytest_secantus.errors import CannotStart
 from pytest_secantus.fixtures import (
     secantus_async_client,
     secantus_async_db,
     secantus_client,
+    secantus_clock,
+    secantus_commands,
     secantus_db,
+    secantus_faults,
     secantus_server,
+    secantus_tls,
     secantus_uri,
 )
 from pytest_secantus.guard import SEED_MARKER, guard_of
@@ -26,8 +32,12 @@ __all__ = [
     "secantus_async_client",
     "secantus_async_db",
     "secantus_client",
+    "secantus_clock",
+    "secantus_commands",
     "secantus_db",
+    "secantus_faults",
     "secantus_server",
+    "secantus_tls",
     "secantus_uri",
 ]
 
@@ -49,6 +59,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options, declare the marker, and start the server here if the plugin was loaded after the initial conftests."""
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
+    config.addinivalue_line("markers", f"{FAIL_MARKER}(*checks, **thresholds): fail the test if its commands are of these kinds (Secantus)")
+    config.addinivalue_line("markers", f"{ALLOW_MARKER}(*checks): do not fail the test because of these checks (Secantus)")
     worker = guard_of(config).worker
     if worker.options.active and not worker.running and not config.option.help:
         start_for_suite(worker)
@@ -63,7 +75,8 @@ def start_for_suite(worker: Worker) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Make pytest-run-parallel run tests with our fixtures in one thread."""
+    """Validate the markers of plan checks, and make pytest-run-parallel run tests with our fixtures in one thread."""
+    watch_of(config).check_markers(items)
     if config.pluginmanager.hasplugin("run-parallel"):
         from pytest_secantus.companions import run_in_one_thread
 
@@ -113,6 +126,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Begin the test."""
     guard = guard_of(item.config)
     guard.begin_test(item)
+    watch_of(item.config).begin_test(item)
     result = yield
     guard.test_is_set_up(item)
     return result
@@ -120,8 +134,21 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(specname="pytest_runtest_setup", tryfirst=True)
 def pytest_runtest_setup_checked(item: pytest.Item) -> None:
-    """Fail a test whose server has died before any of its fixtures is set up."""
+    """Fail a test whose server has died, or whose markers are wrong, before any of its fixtures is set up."""
     guard_of(item.config).check_server()
+    watch_of(item.config).check_marker(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that has passed if a plan check reports something."""
+    watch = watch_of(item.config)
+    try:
+        result = yield
+        watch.check_plans(item)
+    finally:
+        watch.function_ended(item)
+    return result
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -133,12 +160,13 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     finally:
         guard.finish_test()
+        watch_of(item.config).finish_test()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None, object, object]:
     """Attribute a fixture's writes to its scope."""
-    with guard_of(request.config).fixture_setup(fixturedef, request):
+    with guard_of(request.config).fixture_setup(fixturedef, request), watch_of(request.config).fixture_setup(fixturedef):
         return (yield)
 
 
@@ -153,6 +181,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = yield
     if call.excinfo is not None:
         add_hint(item.config, report, call.excinfo.value)
+    watch_of(item.config).note_result(report)
     return report
 
 
@@ -172,17 +201,25 @@ def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectRe
             report.sections.append((TITLE, text))
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Return the readable name of a fault."""
+    return str(val.id) if type(val).__module__ == "pytest_secantus.faults" and hasattr(val, "id") else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Send xdist's controller the data for the summary."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["secantus_logins"] = guard_of(session.config).worker.logins
+        output["secantus_report"] = watch_of(session.config).part()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add the data that an xdist worker sent for the summary."""
-    guard_of(node.config).worker.logins_elsewhere += getattr(node, "workeroutput", {}).get("secantus_logins", 0)
+    output = getattr(node, "workeroutput", {})
+    guard_of(node.config).worker.logins_elsewhere += output.get("secantus_logins", 0)
+    watch_of(node.config).add_part(output.get("secantus_report"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -192,3 +229,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
         terminalreporter.section("Secantus warnings", sep="-")
         terminalreporter.line(logins_line(count))
+    watch_of(config).write_report(terminalreporter)

@@ -79,12 +79,17 @@ class Redirect:
         in_place: clients keep their addresses and only their connections are redirected. Otherwise the address that a client is given is
             replaced, and its replica set name removed. That is for an external server, which reports its own hosts.
         checks_logins: check every login, even while the server has no users.
+        tls: the options with which clients connect if our server requires TLS. They replace those that a redirected client was given.
 
     Threads: any thread may create clients; only `logins` changes.
     """
 
-    def __init__(self, taken: frozenset[Address], target: str, in_place: bool = True, checks_logins: bool = False) -> None:
+    def __init__(
+        self, taken: frozenset[Address], target: str, in_place: bool = True, checks_logins: bool = False, tls: dict[str, Any] | None = None
+    ) -> None:
         self._target = target
+        # The certificate has our server's name, not the one that the client asks for.
+        self._tls = {} if tls is None else {**tls, "tlsAllowInvalidHostnames": True}
         self.in_place = in_place
         host, _, port = target.rpartition(":")
         self._ours = (host.strip("[]"), int(port)) if in_place else ("", 0)
@@ -105,6 +110,12 @@ class Redirect:
         for entity in [host] if isinstance(host, str) else host or ():
             given += parse_uri(entity).mechanisms() if "://" in entity else ()
         return self.in_place and MECHANISMS.issuperset(given)
+
+    def names_ours(self, host: str | Sequence[str] | None, port: int | None) -> bool:
+        """Return whether a client asks for our server by its own address, so that it needs no redirect."""
+        asked = [host] if isinstance(host, str) else list(host or ())
+        hosts = [parse_uri(entity).hosts if "://" in entity else entity for entity in asked]
+        return bool(hosts) and all(place == address(*self._ours) for one in hosts for place in addresses(one, port or DEFAULT_PORT))
 
     def host(self, host: str | Sequence[str] | None, port: int | None, login: bool = False) -> str | list[str] | None:
         """Return the host argument to use instead, or None if no given address is redirected.
@@ -128,13 +139,16 @@ class Redirect:
         """Return a redirected client's keyword arguments without those for features that our server lacks."""
         if not login and any(name.lower() == "username" and value for name, value in options.items()):
             self.logins.leave_out()
-        return {name: value for name, value in options.items() if not self._drops(name, login)}
+        return {**{name: value for name, value in options.items() if not self._drops(name, login)}, **self._tls}
 
     def wrap(self, original: Callable[..., None]) -> Callable[..., None]:
         """Return a client constructor that first redirects its hosts."""
 
         @functools.wraps(original)
         def constructor(client: Any, host: Any = None, port: int | None = None, *args: Any, **kwargs: Any) -> None:
+            if self._tls and self.names_ours(host, port):
+                original(client, host, port, *args, **kwargs)
+                return
             login = self.keeps_login(host, kwargs)
             ours = self.host(host, port, login)
             if ours is None:

@@ -6,7 +6,7 @@ The first user, a fixture or ``--secantus``, starts the server. Expensive import
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -18,8 +18,11 @@ from pytest_secantus.options import MEMORY, Options
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
+    from pytest_secantus.certificates import Certificates
     from pytest_secantus.child import ChildServer
+    from pytest_secantus.clock import TimedServer
     from pytest_secantus.external import ExternalServer
+    from pytest_secantus.follow import Follower
     from pytest_secantus.redirect import Redirect
     from pytest_secantus.seeds import Seeds
     from pytest_secantus.store import SnapshotStore
@@ -41,6 +44,8 @@ class Worker:
         self._client: MongoClient[dict[str, Any]] | None = None
         self._run_directory: RunDirectory | None = None
         self._seeds: Seeds | None = None
+        self._follower: Follower | None = None
+        self._tls: Certificates | None = None
         self._names = 0
         self._cleanup = ExitStack()
         self.for_suite = False
@@ -49,6 +54,10 @@ class Worker:
         self.logins_elsewhere = 0
         #: The fixtures that are still set up although a server that died took their writes with it.
         self.bereft: set[Hashable] = set()
+        #: Called whenever a server has started.
+        self.when_started: list[Callable[[], None]] = []
+        #: Called before the server stops.
+        self.when_stopping: list[Callable[[], None]] = []
 
     @property
     def running(self) -> bool:
@@ -60,6 +69,17 @@ class Worker:
         """The running server."""
         assert self._server is not None
         return self._server
+
+    @property
+    def uri(self) -> str:
+        """The connection string of the running server, with the options that clients need."""
+        uri = self.server.uri
+        return uri if self._tls is None else self._tls.add_to(uri)
+
+    @property
+    def tls(self) -> Certificates | None:
+        """The certificates of the running server, or None if its clients do not use TLS."""
+        return self._tls
 
     def start(self) -> None:
         """Start the server unless it runs, and load the base seeds.
@@ -88,12 +108,18 @@ class Worker:
             self._server = server
             server.start()
             self._fill()
+            self._tell_started()
         except BaseException:
             self._cleanup.close()
             raise
 
+    def _tell_started(self) -> None:
+        for call in self.when_started:
+            call()
+
     def _fill(self) -> None:
         """Load the base seeds and attach the layers. (Seeds import the driver: see `imports`.)"""
+        self.follow_clock()
         if self.options.seed:
             self.seeds.load_base()
         if self.options.isolation == "restore":
@@ -101,6 +127,21 @@ class Worker:
             if self.options.keep_definitions:
                 store.keep_definitions()
             self.layers.attach(store)
+
+    def follow_clock(self) -> None:
+        """With ``secantus_clock = follow``, set the server's clock to the test's; from the first call on, it follows."""
+        if not self.options.follows_clock:
+            return
+        if self._follower is None:
+            from pytest_secantus.follow import Follower
+
+            self._follower = Follower(lambda: cast("TimedServer | None", self._server))
+            self._cleanup.enter_context(self._follower.following())
+            self._cleanup.callback(self._forget_follower)
+        self._follower.follow()
+
+    def _forget_follower(self) -> None:
+        self._follower = None
 
     @property
     def serves_forks(self) -> bool:
@@ -124,6 +165,7 @@ class Worker:
             self.run_directory.clear_storage()
         server.start()
         self._fill()
+        self._tell_started()
 
     def start_for_suite(self) -> None:
         """Start for ``--secantus``: set the environment variables and redirect the clients of other servers."""
@@ -132,7 +174,7 @@ class Worker:
 
         self.for_suite = True
         self.start()
-        self._cleanup.enter_context(variables_set(self.options.env, self.server.uri))
+        self._cleanup.enter_context(variables_set(self.options.env, self.uri))
         if self.options.redirect:
             self._cleanup.enter_context(when_imported("pymongo", self._redirect_clients))
 
@@ -142,11 +184,12 @@ class Worker:
         from pytest_secantus.redirect import Redirect, clients_redirected
 
         options = self.options
-        self.redirect = Redirect(options.redirect, self.target(), in_place=options.uri is None, checks_logins=options.check_logins)
+        tls = None if self._tls is None else self._tls.options()
+        self.redirect = Redirect(options.redirect, self.target(), in_place=options.uri is None, checks_logins=options.check_logins, tls=tls)
         try:
             self._cleanup.enter_context(clients_redirected(self.redirect))
         except UnknownDriver:
-            self.redirect = Redirect(self.options.redirect, self.target(), in_place=False)
+            self.redirect = Redirect(options.redirect, self.target(), in_place=False, tls=tls)
             self._cleanup.enter_context(clients_redirected(self.redirect))
 
     def stop(self) -> None:
@@ -175,7 +218,10 @@ class Worker:
         if self._client is None:
             from pymongo import MongoClient
 
-            self._client = MongoClient(self.server.uri)
+            from pytest_secantus.driver import OWN_NAME
+
+            # The name keeps the plugin's commands out of the command log.
+            self._client = MongoClient(self.uri, appname=OWN_NAME)
             self._cleanup.callback(self._close_client)
         return self._client
 
@@ -230,6 +276,11 @@ class Worker:
         in_memory = self.options.storage == MEMORY
         storage = MEMORY if in_memory else str(self.run_directory.storage())
         settings = {"host": "127.0.0.1", "storage_path": storage, **settings_of_worker(self.options.settings, in_memory)}
+        if self.options.tls != "no":
+            from pytest_secantus.certificates import Certificates
+
+            self._tls = Certificates(self.run_directory.certificates(), mutual=self.options.tls == "mutual")
+            settings.update(self._tls.settings())
         if wants_process(self.options):
             from pytest_secantus.child import ChildServer
 
@@ -240,8 +291,10 @@ class Worker:
 
     def _stop_server(self) -> None:
         """Stop the server, even if its start was interrupted."""
+        for call in self.when_stopping if self.death() is None else ():
+            call()
         self.layers.detach()
-        server, self._server, self._seeds = self._server, None, None
+        server, self._server, self._seeds, self._tls = self._server, None, None, None
         if server is not None:
             server.stop()
 

@@ -67,6 +67,7 @@ class RunDirectory:
         self._alive = file_lock(self.path / f"{process}{LOCK}")
         self._journal = self.path / f"{process}{JOURNAL}"
         self._storage = self.path / f"{process}-data"
+        self._certificates = self.path / f"{process}-tls"
 
     def open(self) -> list[Path]:
         """Create the directory if necessary, enter it, then remove dead runs.
@@ -82,6 +83,7 @@ class RunDirectory:
     def close(self) -> None:
         """Leave the run, after this process's databases have been dropped. Remove the directory unless workers share it."""
         self.clear_storage()
+        shutil.rmtree(self._certificates, ignore_errors=True)
         with base_lock(self._base):
             self._journal.unlink(missing_ok=True)
             self._alive.release()
@@ -91,6 +93,10 @@ class RunDirectory:
     def storage(self) -> Path:
         """Return a data directory for this process's server only."""
         return self._storage
+
+    def certificates(self) -> Path:
+        """Return a directory for this process's certificates and keys."""
+        return self._certificates
 
     def clear_storage(self) -> None:
         """Remove the data files of this process's server, which has ended."""

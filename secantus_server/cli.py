@@ -6,6 +6,7 @@ See docs/config.md for the file's schema.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import gc
 import logging
@@ -13,14 +14,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.errors import CommandError
-from secantus_server.settings import LOG_LEVELS, Settings, SettingsError, read_config
+from secantus_server.settings import LOG_LEVELS, TLS_MODES, TLS_VERSIONS, Settings, SettingsError, read_config
 
 if TYPE_CHECKING:
     from secantus_server.server import SecantusDBServer
@@ -44,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     def add(flag: str, help: str, **options: Any) -> None:
         name = flag.lstrip("-").replace("-", "_")
         shown = defaults.get(name)
-        parser.add_argument(flag, help=f"{help} (default: {shown})" if shown not in (None, False) else help, **options)
+        parser.add_argument(flag, help=f"{help} (default: {shown})" if shown not in (None, False, "") else help, **options)
 
     places = " or ".join(map(str, DEFAULT_CONFIGS))
     parser.add_argument("--config", metavar="FILE", help=f"a TOML file of settings (default: {places}, the first that exists)")
@@ -65,8 +66,40 @@ def build_parser() -> argparse.ArgumentParser:
     add("--max-connections", "the maximum number of connections; 0 means as many as ulimit -n allows", type=int, metavar="N")
     add("--oplog-size-mb", "the size from which on the oldest oplog entries are removed; 0 lets the server choose", type=int, metavar="MB")
     add("--oplog-min-retention-hours", "hours for which oplog entries are kept in any case", type=int, metavar="H")
+    _add_auth(parser)
+    _add_tls(add)
+    _add_limits(add)
     parser.add_argument("--version", action="version", version=f"secantusdb {_version()}")
     return parser
+
+
+def _add_auth(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of `require_auth`, which also has a form to turn it off."""
+    parser.add_argument(
+        "--auth",
+        "--require-auth",
+        action=argparse.BooleanOptionalAction,
+        dest="require_auth",
+        help="require clients to authenticate, and restrict them to what their roles allow (default: no)",
+    )
+
+
+def _add_tls(add: Callable[..., None]) -> None:
+    """Add the flags of encrypted connections."""
+    add("--tls-mode", "which connections are encrypted (default: requireTLS with --tls-cert-file)", choices=TLS_MODES)
+    add("--tls-cert-file", "the server's certificate in PEM form, with its key unless --tls-key-file is given", metavar="FILE")
+    add("--tls-key-file", "the private key of the certificate", metavar="FILE")
+    add("--tls-ca-file", "the certificates of the authorities that sign clients' certificates", metavar="FILE")
+    add("--tls-require-client-cert", "refuse clients without a certificate", action="store_true")
+    add("--tls-min-version", "the oldest version of TLS that is accepted", choices=TLS_VERSIONS)
+
+
+def _add_limits(add: Callable[..., None]) -> None:
+    """Add the flags of the limits for clients that have not authenticated."""
+    text = "with TLS or --auth, seconds within which a client must have sent its first command; 0 is no limit"
+    add("--handshake-timeout-s", text, type=int, metavar="S")
+    text = "with --auth, the maximum number of connections that have not authenticated; 0 lets the server choose"
+    add("--max-unauthenticated-connections", text, type=int, metavar="N")
 
 
 def _version() -> str:
@@ -88,7 +121,7 @@ def load_settings(arguments: Sequence[str] | None) -> Settings:
     if config is None:
         config = next((path for path in DEFAULT_CONFIGS if path.exists()), None)
     from_file = read_config(config) if config is not None else {}
-    return Settings(**{**from_file, **given})
+    return Settings(**{**from_file, **given}).check_together()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,8 +146,9 @@ def run(settings: Settings) -> int:
 
     server = SecantusDBServer(**{field.name: getattr(settings, field.name) for field in fields(Settings)})
     # Block the signals before any other thread exists: threads inherit the mask, so only sigwait receives them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    threading.Thread(target=_await_signal, args=(server,), name="secantus-signals", daemon=True).start()
+    signals = (*STOP_SIGNALS, signal.SIGHUP) if settings.takes_tls else STOP_SIGNALS
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    threading.Thread(target=_await_signal, args=(server, signals), name="secantus-signals", daemon=True).start()
     try:
         server.start()
         # Objects created at startup are permanent: exclude them from garbage collection.
@@ -128,14 +162,22 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def _await_signal(server: SecantusDBServer) -> None:
-    """Stop the server at the first signal; exit immediately at a second one.
+def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:
+    """Stop the server at the first signal that is not SIGHUP, which reloads certificates; exit immediately at a second one.
 
     A waiting thread may take locks; a signal handler that interrupts the main thread may not.
     """
-    signal.sigwait(STOP_SIGNALS)
+    while signal.sigwait(signals) == signal.SIGHUP:
+        _reload_certificates(server)
     server.request_stop()
     os._exit(128 + signal.sigwait(STOP_SIGNALS))
+
+
+def _reload_certificates(server: SecantusDBServer) -> None:
+    """Use new certificates for new connections; the log tells whether they can be used."""
+    # A RuntimeError means that the server is starting or stopping: it has just read the files, or needs them no more.
+    with contextlib.suppress(CommandError, RuntimeError):
+        server.reload_certificates("SIGHUP")
 
 
 if __name__ == "__main__":

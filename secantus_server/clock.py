@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from typing import NoReturn
 from uuid import UUID
 
 from bson.objectid import ObjectId
@@ -15,7 +16,8 @@ from secantus_server.system._threads import Lock
 class Clock(SystemTime):
     """The system's time and randomness.
 
-    `now_ms` returns the milliseconds since the Unix epoch, `monotonic` the seconds of a monotonic clock.
+    `now_ms` returns the milliseconds since the Unix epoch, `monotonic` the seconds of a monotonic clock. A test may move the former with
+    `move_to`; `elapsed` measures what expires then, and `system_ms` is the time that nobody moves.
 
     Threads: `random` is shared and locks itself; ids come from an atomic counter.
     """
@@ -57,9 +59,21 @@ class SettableClock(Clock):
         with self._lock:
             return self._now_ms
 
+    def system_ms(self) -> int:
+        """Return the same time."""
+        return self.now_ms()
+
     def monotonic(self) -> float:
         """Return the same time in seconds."""
         return self.now_ms() / 1000
+
+    def elapsed(self) -> float:
+        """Return the same time in seconds."""
+        return self.now_ms() / 1000
+
+    def move_to(self, ms: int, runs: bool) -> NoReturn:
+        """Raise RuntimeError: this clock is moved with `advance`."""
+        raise RuntimeError("a SettableClock is moved with advance()")
 
     def advance(self, ms: int) -> None:
         """Advance the clock by `ms` milliseconds."""

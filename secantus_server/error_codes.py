@@ -124,6 +124,7 @@ NAMES: dict[int, str] = {
     136: "CappedPositionLost",
     138: "RemoteOplogStale",
     139: "JSInterpreterFailure",
+    140: "InvalidSSLConfiguration",
     142: "JSUncatchableError",
     143: "CursorInUse",
     145: "PooledConnectionsDropped",

@@ -7,6 +7,9 @@ from typing import Any
 
 from secantus_server.error_codes import code_name
 
+#: The code of a command that the client may not run.
+UNAUTHORIZED = 13
+
 
 class CommandError(Exception):
     """A command failed; the connection turns this into an `ok: 0` reply.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from secantus_server.bson import encode
 from secantus_server.dispatch.parameters import parameter_value
@@ -10,6 +11,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.sessions.retry_rows import remove
 from secantus_server.storage import StorageError
+from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Thread
 from secantus_server.system.conditions import Event
 from secantus_server.work.ttl import delete_expired
@@ -27,9 +29,42 @@ MANY_ORPHANS = 8
 PURGE_PAUSE_S = 0.02
 PURGE_BUDGET_MS = 2.0
 LONGEST_PURGE_MS = 100.0
+# How long a pass that a moved clock causes waits for documents that an open transaction has written.
+MOVE_PATIENCE_S = 1.0
 # Pauses and budget for reclaiming overwritten data. Whether that yields to commands is decided in `storage/tidying.py`.
 TIDY_PAUSE_S = 0.004
 TIDY_BUDGET_MS = 4.0
+
+
+class Interrupted(CommandError):
+    """A pass over expired documents has waited too long for an open transaction."""
+
+    def __init__(self) -> None:
+        super().__init__(11601, "the pass over expired documents does not wait for an open transaction")
+
+
+def expire(services: Services) -> None:
+    """Do the work that is due because a test has moved the clock, in the calling thread.
+
+    Transactions, cursors and sessions come first, because they may hold what expires. A document that an open transaction has written
+    does not expire before its end.
+    """
+    services.sessions.transactions.abort_expired(services.clock.elapsed())
+    close_idle_cursors(services)
+    services.end_expired_sessions()
+    patience = monotonic() + MOVE_PATIENCE_S
+
+    def check() -> None:
+        if services.sessions.transactions.open and monotonic() > patience:
+            raise Interrupted
+
+    with suppress(Interrupted):
+        delete_expired(services, check)
+
+
+def close_idle_cursors(services: Services) -> None:
+    """Close the cursors that were idle for too long."""
+    services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
 
 
 class Periodic:
@@ -37,14 +72,14 @@ class Periodic:
 
     Arguments:
         services: the server's services.
-        end_abandoned: interrupts operations whose clients have disconnected.
+        check_clients: ends overdue connections, and reads whose clients have disconnected.
 
     Threads: `_wake` ends the thread's pause, and `_stopping` the thread; everything else is used by the thread only.
     """
 
-    def __init__(self, services: Services, end_abandoned: Callable[[], None]) -> None:
+    def __init__(self, services: Services, check_clients: Callable[[], None]) -> None:
         self._services = services
-        self._end_abandoned = end_abandoned
+        self._check_clients = check_clients
         self._wake = Event()
         self._stopping = False
         self._thread = Thread(self._run, name="secantus-periodic")
@@ -98,15 +133,15 @@ class Periodic:
         """Do the work that is due; return the seconds until the next check."""
         services = self._services
         now = services.clock.monotonic()
-        self._end_abandoned()
-        services.sessions.transactions.abort_expired(now)
+        self._check_clients()
+        services.sessions.transactions.abort_expired(services.clock.elapsed())
         services.history.expire()
         if self._is_due("ttl", now, parameter_value(services, "ttlMonitorSleepSecs")):
             delete_expired(services, self._check)
         if self._is_due("checkpoint", now, parameter_value(services, "syncdelay")) or services.engine.is_checkpoint_due:
             services.engine.checkpoint()
         if self._is_due("cursors", now, parameter_value(services, "clientCursorMonitorFrequencySecs")):
-            services.cursors.close_idle(parameter_value(services, "cursorTimeoutMillis") / 1000)
+            close_idle_cursors(services)
         if self._is_due("noop", now, parameter_value(services, "periodicNoopIntervalSecs")):
             self._write_noop()
         if self._is_due("minute", now, MINUTE_S):

@@ -5,8 +5,10 @@ This is the composition root, the only module that may import every package.
 
 from __future__ import annotations
 
+import math
 import os
 import weakref
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from types import TracebackType
@@ -19,11 +21,16 @@ from secantus_server.commands.all import load_commands
 from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
+from secantus_server.dispatch.fail_points import Mode
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
+from secantus_server.dispatch.registry import is_command
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
 from secantus_server.errors import CommandError
+from secantus_server.interceptors.access_control import AccessCheck
+from secantus_server.interceptors.command_log import CommandLog
+from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.profiler import Profiler
 from secantus_server.interceptors.role_check import RoleCheck
@@ -32,15 +39,19 @@ from secantus_server.interceptors.time_limits import TimeLimits
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
-from secantus_server.periodic import Periodic
+from secantus_server.periodic import Periodic, expire
 from secantus_server.sessions.registry import SessionRegistry
 from secantus_server.sessions.retry_rows import load
-from secantus_server.settings import Settings, check_names
+from secantus_server.settings import Settings, check_names, tls_settings
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
 from secantus_server.storage import Engine, StorageError
 from secantus_server.system.conditions import Event
+from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
+from secantus_server.work.command_records import CommandRecord
+from secantus_server.work.dump import Difference, DumpedCollection, dump
+from secantus_server.work.index_usage import IndexUsage, index_usage
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
 from secantus_server.work.snapshot_reads import run_in_snapshot
@@ -80,6 +91,7 @@ class SecantusDBServer:
         port: the TCP port; 0 selects a free one, available as `port`.
         storage_path: a directory, created if missing, or ":memory:".
         clock: the source of time and randomness; a test may pass one that stands still.
+        tls: the `tls_*` settings without this prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
         **settings: the other fields of `secantus_server.settings.Settings`. Test commands are enabled by default.
 
     Raises:
@@ -93,16 +105,19 @@ class SecantusDBServer:
         storage_path: str = "./secantus-data",
         *,
         clock: Clock | None = None,
+        tls: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         check_names(settings, "SecantusDBServer")
         settings.setdefault("enable_test_commands", True)
-        self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings)
+        settings = {**settings, **tls_settings(tls)}
+        self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
         self._clock = clock or Clock()
         self._services: Services | None = None
         self._snapshots: Snapshots | None = None
         self._listener: Listener | None = None
         self._periodic: Periodic | None = None
+        self._command_log: CommandLog | None = None
         self._stop_asked = Event()
         self._ended = False
         self._abandoned = False
@@ -127,7 +142,7 @@ class SecantusDBServer:
             self._listener = Listener(self._services)
             self._snapshots = Snapshots(self._services)
             self._services.topology.address = self._listener.address
-            self._periodic = Periodic(self._services, self._listener.end_abandoned)
+            self._periodic = Periodic(self._services, self._listener.check_clients)
         except BaseException:
             self._services = None
             engine.close()
@@ -167,6 +182,9 @@ class SecantusDBServer:
         services.history = SnapshotHistory(services)
         engine.call_when_crowded(partial(_free_memory, services))
         services.open_transaction = partial(SessionWork, services)
+        if settings.require_auth:
+            services.access = AccessControl(services)
+            interceptors.install(AccessCheck(services.access))
         interceptors.install(SlowLog(services), Profiler(services), TimeLimits(services), FailCommand(services), RoleCheck(services))
         return services
 
@@ -178,6 +196,17 @@ class SecantusDBServer:
         """Let `wait` return. This only sets an event, so that commands and signal handlers may call it."""
         self._stop_asked.set()
 
+    def reload_certificates(self, reason: str = "reload_certificates") -> None:
+        """Read the files of the `tls_*` settings again, for new connections. Open ones stay as they are.
+
+        Arguments:
+            reason: what asked for it, for the log.
+
+        Raises:
+            CommandError: 140 if a file cannot be used, and the old certificates stay in use; or if the server does not use TLS.
+        """
+        self.services.reload_certificates(reason)
+
     def stop(self) -> None:
         """Close every connection, wake all waiting threads, and close the store. A second call does nothing.
 
@@ -185,6 +214,7 @@ class SecantusDBServer:
             StorageError: the store had already stopped, for instance because the disk is full, or cannot be closed cleanly.
                 Acknowledged writes are kept: the next start reads them from the log.
         """
+        self.stop_logging_commands()
         services, self._services = self._services, None
         if services is None:
             return
@@ -250,7 +280,8 @@ class SecantusDBServer:
     @property
     def uri(self) -> str:
         """The connection string for MongoClient."""
-        return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true"
+        tls = "&tls=true" if self.settings.requires_tls else ""
+        return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true{tls}"
 
     def _open_snapshots(self) -> Snapshots:
         if self._services is None or self._snapshots is None:
@@ -302,6 +333,111 @@ class SecantusDBServer:
             CommandError: 11000 if a document conflicts with one written meanwhile.
         """
         self._open_snapshots().put_back(aside)
+
+    def log_commands(self, ignored: str = "") -> None:
+        """Begin to keep the commands that clients send, unless the server already does; `logged_commands` returns them.
+
+        Arguments:
+            ignored: the application name, or comment, of commands that are not kept.
+        """
+        if self._command_log is None:
+            self._command_log = CommandLog(ignored)
+            self.services.interceptors.install(self._command_log)
+
+    def stop_logging_commands(self) -> None:
+        """Keep no further commands, and forget those that were kept."""
+        log, self._command_log = self._command_log, None
+        if log is not None and self._services is not None:
+            self._services.interceptors.remove(log)
+
+    def logged_commands(self, start: int = 0) -> list[CommandRecord]:
+        """Return the commands that have run since `log_commands`, from a position on; an empty list without a log."""
+        return [] if self._command_log is None else self._command_log.records(start)
+
+    def command_log_position(self) -> int:
+        """Return the position after the last command in the log."""
+        return 0 if self._command_log is None else self._command_log.position()
+
+    def commands_left_out(self) -> int:
+        """Return the number of commands that did not fit into the log."""
+        return 0 if self._command_log is None else self._command_log.left_out
+
+    def index_usage(self, namespaces: list[str]) -> list[IndexUsage]:
+        """Return how often the indexes of some collections were used, without those on `_id`. Collections that do not exist have none."""
+        return index_usage(self.services.catalog.view, namespaces)
+
+    def clear_command_log(self) -> None:
+        """Forget the commands so far; positions in the log stay valid."""
+        if self._command_log is not None:
+            self._command_log.clear()
+
+    def dump(self) -> list[DumpedCollection]:
+        """Return the collections and views of users with their definitions and documents, as committed now."""
+        return dump(self.services)
+
+    def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
+        """Return the collections and views that differ from a snapshot. Open transactions are aborted."""
+        return self._open_snapshots().differences(snapshot)
+
+    def clock(self) -> tuple[int, bool]:
+        """Return the server's time in milliseconds since the Unix epoch, and whether it runs."""
+        clock = self.services.clock
+        return clock.now_ms(), not clock.is_stopped
+
+    def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
+        """Move the server's time, and expire what is due then before the return: transactions, cursors, sessions and documents.
+
+        The time of `$$NOW`, of dates, ObjectIds and timestamps in documents, of expiry, and the wall time of change streams follows. The
+        cluster time and time limits do not.
+
+        Arguments:
+            to_ms: the new time in milliseconds since the Unix epoch; the current one by default.
+            by_ms: is added to it.
+            runs: whether the time goes on from there; as before by default.
+
+        Returns:
+            the new time.
+        """
+        services = self.services
+        before_ms = services.clock.now_ms()
+        to_ms = (before_ms if to_ms is None else to_ms) + by_ms
+        services.sessions.follow_clock(min(to_ms - before_ms, 0))
+        services.clock.move_to(to_ms, not services.clock.is_stopped if runs is None else runs)
+        expire(services)
+        return to_ms
+
+    def restore_clock(self) -> None:
+        """Make the server's time that of the system again."""
+        services = self.services
+        if services.clock.is_moved:
+            services.sessions.follow_clock(services.clock.system_ms() - services.clock.now_ms())
+            services.clock.end_move()
+
+    def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
+        """Set the fail point failCommand under a label, beside others that are set.
+
+        Arguments:
+            label: distinguishes it from the others.
+            data: the fail point's data. ([Fail points in tests](docs/fail-points.md))
+            times: the number of commands that it acts on; None for all.
+            skip: the number of commands that pass first.
+
+        Raises:
+            CommandError: the data is invalid, or 59 CommandNotFound if it names an unknown command.
+        """
+        for name in [*data.get("failCommands", ()), *data.get("exceptCommands", ())]:
+            if not is_command(name):
+                raise CommandError(59, f"no such command: {name!r}")
+        mode = Mode(skip=skip, times=math.inf if times is None else times)
+        self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", mode, data)
+
+    def end_fault(self, label: str) -> None:
+        """End a fault that `set_fault` has set. Do nothing if it has ended."""
+        self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", None, {})
+
+    def fault_count(self, label: str) -> int:
+        """Return how often a fault has acted."""
+        return self.services.fail_points.count(f"{FAIL_COMMAND}/{label}")
 
     def checkpoint(self) -> AbstractContextManager[ServerSnapshot]:
         """Undo the writes of a block at its end."""

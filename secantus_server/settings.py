@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +16,9 @@ else:
     import tomli as tomllib
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
+# MongoDB's modes. This server opens no connections itself, so allowTLS and preferTLS, which differ only in those, mean the same.
+TLS_MODES = ("disabled", "allowTLS", "preferTLS", "requireTLS")
+TLS_VERSIONS = ("1.2", "1.3")
 
 
 class SettingsError(Exception):
@@ -41,6 +45,16 @@ class Settings:
         oplog_size_mb: the size from which on the oldest oplog entries are removed; 0 means 64 MB, or in memory 8 MB, and 40 MB from the
             first change stream on.
         oplog_min_retention_hours: hours for which oplog entries are kept in any case.
+        require_auth: whether clients must authenticate, and may do only what their roles allow.
+        tls_mode: which connections are encrypted: one of `TLS_MODES`; empty means requireTLS with a certificate, disabled without one.
+        tls_cert_file: the server's certificate, followed by the intermediate ones, in PEM form.
+        tls_key_file: its private key; empty if it is in `tls_cert_file`.
+        tls_ca_file: the certificates of the authorities that sign clients' certificates.
+        tls_require_client_cert: refuse clients without a certificate.
+        tls_min_version: the oldest version of TLS that is accepted.
+        handshake_timeout_s: seconds within which a client must have sent its first command, with TLS or access control; 0 is no limit.
+        max_unauthenticated_connections: with access control, the maximum number of connections that have not authenticated; 0 lets the
+            server choose.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +71,15 @@ class Settings:
     max_connections: int = 0
     oplog_size_mb: int = 0
     oplog_min_retention_hours: int = 0
+    require_auth: bool = False
+    tls_mode: str = ""
+    tls_cert_file: str = ""
+    tls_key_file: str = ""
+    tls_ca_file: str = ""
+    tls_require_client_cert: bool = False
+    tls_min_version: str = "1.2"
+    handshake_timeout_s: int = 30
+    max_unauthenticated_connections: int = 0
 
     def __post_init__(self) -> None:
         if type(self.log_level) is str:
@@ -68,6 +91,34 @@ class Settings:
         """Whether the data ends with the process."""
         return self.storage_path == ":memory:"
 
+    @property
+    def takes_tls(self) -> bool:
+        """Whether clients can use TLS."""
+        return self.tls_mode in TLS_MODES[1:] if self.tls_mode else bool(self.tls_cert_file)
+
+    @property
+    def requires_tls(self) -> bool:
+        """Whether clients must use TLS."""
+        return self.takes_tls and self.tls_mode in ("", "requireTLS")
+
+    def check_together(self) -> Settings:
+        """Check the settings that depend on each other; return the settings. Flags and the config file may each contain a part of them.
+
+        Raises:
+            SettingsError: a setting requires another one.
+        """
+        if self.takes_tls and not self.tls_cert_file:
+            raise SettingsError(f"tls_mode = {self.tls_mode} needs a certificate: set tls_cert_file.")
+        for name in ("tls_key_file", "tls_ca_file"):
+            if getattr(self, name) and not self.tls_cert_file:
+                raise SettingsError(f"{name} has no effect without tls_cert_file.")
+        if self.tls_require_client_cert and not self.tls_ca_file:
+            raise SettingsError("tls_require_client_cert needs tls_ca_file, the authorities whose certificates are accepted.")
+        return self
+
+
+# Keys of the config file that are not the names of settings.
+_KEYS = {"auth": "require_auth"}
 
 _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(Settings)}
 
@@ -83,6 +134,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"port must be between 0 and 65535, not {settings.port}.")
     if settings.log_level not in LOG_LEVELS:
         raise SettingsError(f"log_level must be one of {', '.join(LOG_LEVELS)}, not {settings.log_level!r}.")
+    if settings.tls_mode and settings.tls_mode not in TLS_MODES:
+        raise SettingsError(f"tls_mode must be one of {', '.join(TLS_MODES)}, not {settings.tls_mode!r}.")
+    if settings.tls_min_version not in TLS_VERSIONS:
+        raise SettingsError(f"tls_min_version must be one of {', '.join(TLS_VERSIONS)}, not {settings.tls_min_version!r}.")
     if not settings.host:
         raise SettingsError("host must be a host name or an address to listen on.")
     if not settings.storage_path:
@@ -106,6 +161,26 @@ def check_names(names: Mapping[str, Any], where: str) -> None:
             raise SettingsError(f"{where}: unknown setting {name!r}{hint}")
 
 
+#: The keys of the argument `tls` of `SecantusDBServer`, which are those of the `tls_*` settings.
+TLS_KEYS = tuple(name.removeprefix("tls_") for name in _TYPES if name.startswith("tls_"))
+
+
+def tls_settings(tls: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the `tls_*` settings for a mapping such as `{"cert_file": "server.pem", "ca_file": "ca.pem"}`; paths may be `Path`s.
+
+    Raises:
+        SettingsError: a key is unknown, or there is no certificate.
+    """
+    if tls is None:
+        return {}
+    for name in tls:
+        if name not in TLS_KEYS:
+            raise SettingsError(f"tls: unknown key {name!r}; the keys are {', '.join(TLS_KEYS)}.")
+    if not tls.get("cert_file"):
+        raise SettingsError("tls needs a cert_file.")
+    return {f"tls_{name}": os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in tls.items()}
+
+
 def read_config(path: str | Path) -> dict[str, Any]:
     """Return the settings of a TOML file: a flat table of setting names.
 
@@ -114,7 +189,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        values = tomllib.loads(text)
+        values = {_KEYS.get(key, key): value for key, value in tomllib.loads(text).items()}
     except OSError as error:
         raise SettingsError(f"cannot read the config file {path}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

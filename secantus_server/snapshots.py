@@ -12,6 +12,7 @@ from secantus_server.dispatch.parameters import apply_verbosity
 from secantus_server.dispatch.services import Services
 from secantus_server.sessions.retry_rows import rewrite
 from secantus_server.storage import Snapshot
+from secantus_server.work.dump import Difference, differences
 from secantus_server.work.set_aside import NamespaceChange, build_again, put_back, set_aside
 
 
@@ -130,8 +131,14 @@ class Snapshots:
             services.catalog.reload(restored)
             for indexes in lost:
                 build_again(services, indexes)
+        self._renew_access()
         if services.engine.was_full:
             services.engine.make_room(at_any_cost=True)
+
+    def _renew_access(self) -> None:
+        """Forget what users may do: a restore may have changed users and roles."""
+        if self._services.access is not None:
+            self._services.access.renew()
 
     def release(self, snapshot: ServerSnapshot) -> None:
         """End a snapshot and all later ones, and keep the writes."""
@@ -147,6 +154,11 @@ class Snapshots:
             or services.engine.written_since(snapshot.storage)
         )
 
+    def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
+        """Return the collections that differ from a snapshot. Open transactions are aborted."""
+        with self._alone():
+            return differences(self._services, snapshot.storage)
+
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
         """Undo the writes since a snapshot and end it and all later ones; cursors stay open, and transactions are aborted."""
         cursors, sessions = self._services.cursors.open_ids(), self._services.sessions
@@ -158,6 +170,7 @@ class Snapshots:
         with self._alone():
             parts = [(one, set_aside(self._services, one.storage)) for one in reversed(later)]
             self._services.oplog.note_restore(snapshot.time)
+            self._renew_access()
         self._taken = [one for one in self._taken if one not in later]
         return SetAside(tuple(reversed(parts)), cursors, sessions.known(), parameters, fail_points)
 
@@ -181,6 +194,7 @@ class Snapshots:
                 self._taken.append(snapshot)
                 put_back(self._services, changes)
                 self._services.oplog.note_unlogged_writes()
+                self._renew_access()
             if aside.parameters:
                 self._services.parameters = {**self._services.parameters, **aside.parameters}
             if aside.fail_points:

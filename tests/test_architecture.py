@@ -53,15 +53,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {"query", "exec", "mql"},
     "auth": set(),
     "dispatch": {"wire", "auth", "sessions", "cursors", "oplog", "catalog", "mql", "storage", "settings"},
-    "work": {"dispatch", "sessions", "wire", "cursors", "oplog", "pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
-    "interceptors": {"dispatch", "work"},
+    "work": {"dispatch", "auth", "sessions", "wire", "cursors", "oplog", "pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
+    "interceptors": {"dispatch", "work", "query"},
     "commands": {
         *{"work", "dispatch", "wire", "auth", "sessions", "cursors", "oplog"},
         *{"pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
     },
     "snapshots": {"dispatch", "work", "sessions", "storage"},
     "periodic": {"dispatch", "work", "sessions", "storage"},
-    "net": {"wire", "dispatch", "storage"},
+    "net": {"wire", "dispatch", "storage", "settings"},
 }
 # The composition root and the programs that start it may import everything.
 ROOTS = {"__init__", "__main__", "server", "cli"}

@@ -88,11 +88,20 @@ def test_the_script_of_the_readme(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", ["docs/transactions.md", "docs/change-streams.md", "docs/fail-points.md"])
+@pytest.mark.parametrize("page", ["docs/transactions.md", "docs/change-streams.md", "docs/fail-points.md", "docs/faults.md"])
 def test_the_examples_of_a_page_of_tests(tmp_path: Path, page: str) -> None:
     for number, block in enumerate(examples(page)):
         (tmp_path / f"test_example_{number}.py").write_text(block, encoding="utf-8")
     done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "--strict-markers")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_examples_of_the_clock(tmp_path: Path) -> None:
+    pytest.importorskip("time_machine")
+    first, second = examples("docs/clock.md")
+    (tmp_path / "test_clock.py").write_text(first, encoding="utf-8")
+    (tmp_path / "test_follow.py").write_text(second, encoding="utf-8")
+    done = run(tmp_path, "-m", "pytest", *LOAD, "-p", "no:cacheprovider", "-q", "-o", "secantus_clock=follow")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -11,6 +11,7 @@ import hmac
 import stringprep
 import unicodedata
 from base64 import b64encode
+from collections.abc import Mapping
 from random import Random
 from typing import Any, NamedTuple
 
@@ -28,13 +29,16 @@ class Mechanism(NamedTuple):
 MECHANISMS = {"SCRAM-SHA-1": Mechanism("sha1", 10_000, 16), "SCRAM-SHA-256": Mechanism("sha256", 15_000, 28)}
 
 
-def make_credentials(user: str, password: str, mechanisms: list[str], random: Random, *, digested: bool = False) -> dict[str, Any]:
+def make_credentials(
+    user: str, password: str, mechanisms: list[str], random: Random, *, digested: bool = False, iterations: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Return the credentials of a user, by mechanism.
 
     Arguments:
         mechanisms: names from `MECHANISMS`.
         random: the source of the salt.
         digested: whether the password is already the MD5 digest used by SCRAM-SHA-1.
+        iterations: the iteration counts, by mechanism; by default those of `MECHANISMS`.
 
     Raises:
         CommandError: 50687 and 50692 for a password rejected by SASLprep.
@@ -43,7 +47,10 @@ def make_credentials(user: str, password: str, mechanisms: list[str], random: Ra
     for name in mechanisms:
         digest = password if digested else _digest(user, password)
         secret = prepare_password(password) if name == "SCRAM-SHA-256" else digest
-        credentials[name] = _credentials(MECHANISMS[name], secret.encode("utf-8", "surrogateescape"), random)
+        mechanism = MECHANISMS[name]
+        if iterations is not None:
+            mechanism = mechanism._replace(iterations=iterations[name])
+        credentials[name] = _credentials(mechanism, secret.encode("utf-8", "surrogateescape"), random)
     return credentials
 
 

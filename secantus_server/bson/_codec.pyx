@@ -262,12 +262,21 @@ def decode_unique(bytes data not None):
         data: BSON that `validate` accepted.
 
     Raises:
-        CommandError: 40413 for duplicate fields at the top level, 238 for duplicates in a nested document.
+        CommandError: 40413 for duplicate fields at the top level, the stage's code for those in a stage that refuses them, 238 elsewhere.
     """
     return decode_unique_document(<const uint8_t*>PyBytes_AS_STRING(data))
 
 
-cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array) except -1:
+# The codes of the stages that refuse duplicate fields themselves, by name.
+cdef dict DUPLICATE_CODES = {"$lookup": 40413, "$out": 40413, "$merge": 40413, "$planCacheStats": 9, "$sort": 7472500}
+
+
+cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array, bint is_item=False, str owner="") except -1:
+    """Raise for the first duplicate field.
+
+    `is_item` says that the document is an item of an array, as a stage is of a pipeline. `owner` is the field of such an item that has
+    this document as its value, as a stage's name has its argument.
+    """
     cdef Element element
     cdef const uint8_t* cursor = first_element(doc)
     cdef set names = set()
@@ -276,10 +285,12 @@ cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array) except -
         if name in names and not in_array:
             if depth == 0:
                 raise CommandError(40413, f"BSON field '{name}' is a duplicate field")
+            if owner in DUPLICATE_CODES:
+                raise CommandError(DUPLICATE_CODES[owner], f"BSON field '{owner}.{name}' is a duplicate field")
             raise not_supported(f"a document with two fields named '{name}' in a command", "write each name once")
         names.add(name)
         if element.type == 3 or element.type == 4:
-            refuse_duplicate(element.value, depth + 1, element.type == 4)
+            refuse_duplicate(element.value, depth + 1, element.type == 4, in_array, name if is_item else "")
     return 0
 
 

@@ -6,8 +6,7 @@ the commit. After a snapshot is restored, the rows that changed are reloaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 
 from bson.binary import Binary
 
@@ -97,13 +96,16 @@ class Catalog:
             self._engine.acquire_lock(self._applying)
             self._applying.release()
 
-    @contextmanager
-    def applying(self, changes: CatalogChanges) -> Iterator[None]:
-        """Apply changes to memory at the end of a block that commits them to the store; the caller holds `change_lock`."""
+    def commit(self, changes: CatalogChanges, commit: Callable[[], object]) -> None:
+        """Commit changes and take them over; the caller holds `change_lock`.
+
+        Arguments:
+            commit: commits them to the store.
+        """
         with self._applying:
             self._settled = None
             try:
-                yield
+                commit()
                 self.apply(changes)
             finally:
                 self._settled = self.view

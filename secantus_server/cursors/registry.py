@@ -26,7 +26,7 @@ class CursorRegistry:
         """Register a cursor and return its new id."""
         with self._lock:
             cursor.id = self._clock.int64()
-            cursor.last_used = self._clock.monotonic()
+            cursor.last_used = self._clock.elapsed()
             self._cursors[cursor.id] = cursor
         return cursor.id
 
@@ -51,7 +51,7 @@ class CursorRegistry:
         finally:
             with self._lock:
                 cursor.in_use = False
-                cursor.last_used = self._clock.monotonic()
+                cursor.last_used = self._clock.elapsed()
                 was_killed = cursor_id not in self._cursors
             if was_killed:
                 cursor.close()
@@ -84,7 +84,7 @@ class CursorRegistry:
 
     def close_idle(self, timeout_s: float) -> int:
         """Close the cursors that were idle for longer than `timeout_s`; return their number."""
-        oldest = self._clock.monotonic() - timeout_s
+        oldest = self._clock.elapsed() - timeout_s
         return self.kill_where(lambda cursor: not cursor.in_use and not cursor.no_timeout and cursor.last_used < oldest)
 
     def open_count(self) -> int:

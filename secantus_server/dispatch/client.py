@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.dispatch.usage import Usage
 
 
 @dataclass
 class ClientInfo:
     """The server's state of one connection.
-
-    Authorization is not enforced yet ("access control" in README's "Not yet"): `users` is only reported, by connectionStatus, currentOp
-    and the profiler. An authorization interceptor will, in `before`, compare the roles of `call.client.users` with the privileges of
-    `find_command(call.name)`, and raise the error 13 Unauthorized.
 
     Arguments:
         connection_id: the unique number of the connection.
@@ -25,7 +22,15 @@ class ClientInfo:
         bytes_in, bytes_out, requests: its traffic; only its own thread writes them.
         usage: counts and times of the commands it ran.
         conversation: the SASL conversation in progress, or None.
-        users: the authenticated user's name and database; empty before authentication.
+        users: the authenticated user's name and database; empty before authentication. Replaced as a whole.
+        server_address: the address of this side of the connection.
+        grants: what the user may do; None before authentication, and without access control.
+        generation: the state of the users and roles that `grants` was made from.
+        user_id: identifies the authenticated user: one who is dropped and created again is another.
+        uid: the digest of the user, which the user's sessions belong to; empty without access control.
+        opened: when it connected, on the monotonic clock.
+        tls_version: the version of TLS, such as "TLSv1.3"; None without TLS.
+        tls_subject: the subject of its certificate, which is the name of the user that the certificate identifies; None without one.
     """
 
     connection_id: int
@@ -38,7 +43,15 @@ class ClientInfo:
     requests: int = 0
     usage: Usage = field(default_factory=Usage)
     conversation: object = None
-    users: list[tuple[str, str]] = field(default_factory=list)
+    users: tuple[tuple[str, str], ...] = ()
+    server_address: str = ""
+    grants: Grants | None = None
+    generation: int = -1
+    user_id: object = None
+    uid: bytes = b""
+    opened: float = 0.0
+    tls_version: str | None = None
+    tls_subject: str | None = None
 
     @property
     def application(self) -> str:

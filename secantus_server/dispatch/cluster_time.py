@@ -47,7 +47,7 @@ def take_cluster_time(value: Any, services: Services) -> None:
     # Drivers send back the newest time they received, so the clock is rarely read.
     if stamp <= services.oplog.cluster_stamp or not services.settings.replica_set:
         return
-    seconds, now_s = stamp >> 32, services.clock.now_ms() // 1000
+    seconds, now_s = stamp >> 32, services.clock.system_ms() // 1000
     if seconds > now_s + MAX_DRIFT_S:
         raise CommandError(205, f"New cluster time, {seconds}, is too far from this node's wall clock time, {now_s}.")
     services.oplog.take_cluster_time(stamp)

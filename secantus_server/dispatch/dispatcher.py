@@ -13,6 +13,7 @@ from bson.int64 import Int64
 from secantus_server.bson import RawDocument, decode
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch._fields import session_uuid
+from secantus_server.dispatch.access import without_secrets
 from secantus_server.dispatch.arguments import exact_integer, truth, wrong_type
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.cluster_time import NO_SIGNATURE, reach, take_cluster_time
@@ -26,7 +27,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.session_statements import check_transaction_options, run_statement
 from secantus_server.dispatch.transaction_numbers import run_once
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import UNAUTHORIZED, CommandError, not_supported
 from secantus_server.wire.message import Message
 
 MAX_TIME_MS = 2**31 - 1
@@ -39,29 +40,29 @@ _LSID_FIELDS = frozenset(["id", "uid", "txnNumber", "txnUUID"])
 def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[Request, Reply]:
     """Run the command of a message.
 
-    Arguments:
-        message: the client's message.
-        services: the server's services.
-        client: the connection that sent it.
-
     Raises:
         CommandError: the command's error, which becomes the reply.
     """
-    name = next(iter(message.body))
-    db = message.body.get("$db")
+    body = message.body
+    name, db = next(iter(body)), body.get("$db")
     if type(db) is not str:
         raise CommandError(40571, "OP_MSG requests require a $db argument") if db is None else wrong_type("$db", db, "string")
     command = command_to_run(name)
-    operation = services.operations.begin(client.connection_id, db, message.body)
+    if services.access is not None and command.privileges.requires_auth:
+        services.access.admit(name, client)
+    shown = without_secrets(body, command.secrets) if command.secrets else body
+    operation = services.operations.begin(client.connection_id, db, shown, client.users)
     request = Request(name, db, message, services, client, operation)
     outcome: Outcome | None = None
     try:
         check_generic(command, request, operation)
-        arguments = command.arguments.parse(message.body, name) if command.arguments else {}
+        arguments = command.arguments.parse(body, name) if command.arguments else {}
         for before in services.interceptors.before:
             before(request)
-        if "txnNumber" in message.body or request.wants_snapshot:
-            outcome = reply = _run_in_session(command, request, arguments)
+        if "txnNumber" in body and command.in_transaction is not InTransaction.END:
+            outcome = reply = (run_statement if "autocommit" in body else run_once)(command, request, arguments, _run)
+        elif request.wants_snapshot:
+            outcome = reply = services.run_in_snapshot(command, request, arguments, _run)
         else:
             outcome = reply = _run(command, request, arguments)
         if request.injected is not None:
@@ -108,8 +109,11 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     if body.get("maxTimeMS") is not None and request.name != "getMore":
         operation.limit(_max_time_ms(command.name, body["maxTimeMS"]))
     if "lsid" in body:
-        request.session = _session(command, body)
-        request.services.sessions.use(request.session)
+        session = _session(command, request)
+        # A session belongs to its user: two users that choose the same UUID have two sessions.
+        request.session = operation.session = session + request.client.uid if request.client.uid else session
+        if command.privileges.requires_auth or request.services.access is None:
+            request.services.sessions.use(request.session)
     if "autocommit" in body or "startTransaction" in body:
         check_transaction_options(command, request)
     if body.get("readConcern") is not None:
@@ -141,17 +145,29 @@ def _max_time_ms(name: str, value: Any) -> int:
     return limit
 
 
-def _session(command: Command, body: dict[str, Any]) -> bytes:
+def _session(command: Command, request: Request) -> bytes:
     """Return the UUID of `lsid`."""
-    document = body["lsid"]
+    document = request.body["lsid"]
     if type(document) is RawDocument:
         data = document.data
         # With this length the document has no other field.
         uuid = session_uuid(data) if len(data) == _PLAIN_LSID_BYTES else None
-        return uuid or _checked_uuid(decode(data))
+        return uuid or _uuid_of_user(decode(data), request)
     if type(document) is dict:
-        return _checked_uuid(document)
+        return _uuid_of_user(document, request)
     raise wrong_type(f"{command.name}.lsid", document, "object")
+
+
+def _uuid_of_user(session: dict[str, Any], request: Request) -> bytes:
+    """Return the UUID of a session document, which may only name the client's own user.
+
+    Raises:
+        CommandError: as `_checked_uuid`; 13 Unauthorized.
+    """
+    uuid = _checked_uuid(session)
+    if request.services.access is not None and session.get("uid", request.client.uid) != request.client.uid:
+        raise CommandError(UNAUTHORIZED, "Unauthorized to set user digest in LogicalSessionId")
+    return uuid
 
 
 def _checked_uuid(session: dict[str, Any]) -> bytes:
@@ -196,15 +212,6 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
     strict = body.get("apiStrict")
     if strict is not None and truth(strict) and not command.in_api_v1:
         raise CommandError(323, f"Provided apiStrict:true, but the command {command.name} is not in API Version 1")
-
-
-def _run_in_session(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
-    """Run a statement of a transaction, a retryable write, or a snapshot read."""
-    if "txnNumber" in request.body and command.in_transaction is not InTransaction.END:
-        return (run_statement if "autocommit" in request.body else run_once)(command, request, arguments, _run)
-    if request.wants_snapshot:
-        return request.services.run_in_snapshot(command, request, arguments, _run)
-    return _run(command, request, arguments)
 
 
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:

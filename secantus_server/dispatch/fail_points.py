@@ -24,20 +24,33 @@ FAIL_POINT_SET_FAILED = 266
 Parser = Callable[[dict[str, Any]], Any]
 
 _PARSERS: dict[str, Parser] = {}
+# The fail points that may be set several times at once, under their names with a slash and an arbitrary label. MongoDB has none.
+_REPEATED: set[str] = set()
 
 
-def fail_point(name: str) -> Callable[[Parser], Parser]:
+def fail_point(name: str, *, repeated: bool = False) -> Callable[[Parser], Parser]:
     """Register the parser of a fail point's data under its name.
 
     The parser takes the document `data`, returns what the place in the server needs, and raises CommandError for invalid data.
+
+    Arguments:
+        repeated: whether it can be set several times at once, as ``name/label``.
     """
 
     def register(parser: Parser) -> Parser:
         assert name not in _PARSERS, f"the fail point {name} is registered twice"
         _PARSERS[name] = parser
+        if repeated:
+            _REPEATED.add(name)
         return parser
 
     return register
+
+
+def base_name(name: str) -> str:
+    """Return a fail point's name without the label that distinguishes several that are set at once."""
+    base, slash, label = name.partition("/")
+    return base if slash and label and base in _REPEATED else name
 
 
 class InjectedError(CommandError):
@@ -119,7 +132,7 @@ class FailPoints:
         Raises:
             CommandError: 266 FailPointSetFailed for an unknown name, or the data is not valid.
         """
-        parser = _PARSERS.get(name)
+        parser = _PARSERS.get(base_name(name))
         if parser is None:
             known = ", ".join(sorted(_PARSERS))
             raise CommandError(FAIL_POINT_SET_FAILED, f"{name} not found: the fail points of this server are {known}")
@@ -127,10 +140,14 @@ class FailPoints:
         with self._changed:
             others = {key: value for key, value in self.active.items() if key != name}
             self.active = others if mode is None else {**others, name: FailPoint(name, mode, parsed)}
-            count = self._counts.get(name, 0)
+            count = self.count(name)
             self._changed.notify_all()
         self._on_change()
         return count
+
+    def count(self, name: str) -> int:
+        """Return how often a fail point has acted since the server started."""
+        return self._counts.get(name, 0)
 
     def restore(self, before: Mapping[str, FailPoint]) -> None:
         """Make the fail points active that were so before, except those used up since; wake the operations that others hold."""
@@ -161,7 +178,7 @@ class FailPoints:
             if found.entered <= mode.skip or (mode.probability < 1 and self._random.random() >= mode.probability):
                 return None
             found.acted += 1
-            self._counts[name] = self._counts.get(name, 0) + 1
+            self._counts[name] = self.count(name) + 1
             if found.is_used_up:
                 self.active = _remaining(self.active)
             self._changed.notify_all()
@@ -192,9 +209,9 @@ class FailPoints:
         Raises:
             CommandError: as `Operation.check`, or 266 for an unknown name.
         """
-        if name not in _PARSERS:
+        if base_name(name) not in _PARSERS:
             raise CommandError(FAIL_POINT_SET_FAILED, f"{name} not found")
-        self._wait(operation, lambda: self._counts.get(name, 0) >= count, math.inf)
+        self._wait(operation, lambda: self.count(name) >= count, math.inf)
 
     def close(self) -> None:
         """End all waits, and let none begin."""

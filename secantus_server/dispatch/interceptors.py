@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.errors import CommandError
 from secantus_server.system._threads import Lock
 from secantus_server.wire.message import Message
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.services import Services
 
 #: The reply of a command, or the error that it failed with.
 Outcome = dict[str, Any] | CommandError
@@ -28,6 +31,8 @@ class Call(Protocol):
         injected: fields that a fail point adds to the reply.
         seconds: its working time, without waits for data; set when it has ended.
         is_slow: whether it counts as slow; None until `Observer.is_slow` is called.
+        plans: notes the plans of its queries, for the command log; None if nothing notes them.
+        services: the server.
     """
 
     name: str
@@ -39,6 +44,8 @@ class Call(Protocol):
     injected: dict[str, Any] | None
     seconds: float
     is_slow: bool | None
+    plans: Any
+    services: Services
 
 
 class Interceptor:
@@ -89,6 +96,11 @@ class Interceptors:
     def install(self, *interceptors: Interceptor) -> None:
         """Append interceptors to those installed."""
         self._installed += interceptors
+        self.refresh()
+
+    def remove(self, interceptor: Interceptor) -> None:
+        """Remove one interceptor; commands that it has begun to act on may still call its `after`."""
+        self._installed = tuple(one for one in self._installed if one is not interceptor)
         self.refresh()
 
     def refresh(self) -> None:

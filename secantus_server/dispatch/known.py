@@ -9,14 +9,14 @@ from __future__ import annotations
 
 NOT_YET: frozenset[str] = frozenset(
     """
-    _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey applyOps authenticate
+    _getUserCacheGeneration _isSelf _mergeAuthzCollections analyze analyzeShardKey applyOps
     autoCompact captrunc cleanupOrphaned cleanupStructuredEncryptionData compactStructuredEncryptionData
     configureQueryAnalyzer dbCheck driverOIDTest dropConnections echo emptycapped features filemd5 flushRouterConfig
     getQueryableEncryptionCountInfo getShardMap getShardVersion godinsert hashBSONElement
     httpClientRequest internalRenameIfOptionsAndIndexesMatch mapReduce mapreduce reIndex
     releaseMemory removeQuerySettings replSetAbortPrimaryCatchUp replSetGetRBID
     replSetHeartbeat replSetMaintenance replSetReconfig replSetRequestVotes replSetSyncFrom
-    replSetTest replSetUpdatePosition rotateCertificates setDefaultRWConcern
+    replSetTest replSetUpdatePosition setDefaultRWConcern
     setIndexCommitQuorum setProfilingFilterGlobally setQuerySettings setUserWriteBlockMode
     sleep splitChunk splitVector startRecordingTraffic stopRecordingTraffic testDeprecation testDeprecationInVersion2
     whatsmysni
@@ -24,9 +24,7 @@ NOT_YET: frozenset[str] = frozenset(
 )
 
 # Alternatives better than another server.
-_WITHOUT_PASSWORDS = "connect without a user name and password, everybody may do everything"
 INSTEAD: dict[str, str] = {
-    **dict.fromkeys(["authenticate"], _WITHOUT_PASSWORDS),
     **dict.fromkeys(["mapReduce", "mapreduce"], "write it as an aggregation"),
     "reIndex": "drop the index and create it again",
 }

@@ -19,15 +19,21 @@ class Operation:
     """
 
     __slots__ = (
-        "_clock", "body", "connection_id", "db", "deadline", "killed", "opid", "started", "thread", "time_left", "waited", "wake",
+        "_clock", "body", "connection_id", "db", "deadline", "killed", "opid", "session", "started", "thread", "time_left", "users",
+        "waited", "wake",
     )  # fmt: skip
 
-    def __init__(self, clock: Clock, opid: int, connection_id: int, db: str, body: dict[str, Any]) -> None:
+    def __init__(
+        self, clock: Clock, opid: int, connection_id: int, db: str, body: dict[str, Any], users: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         self._clock = clock
         self.opid = opid
         self.connection_id = connection_id
         self.db = db
         self.body = body
+        self.users = users
+        # The logical session that it runs in.
+        self.session: bytes | None = None
         self.thread = get_ident()
         self.started = clock.monotonic()
         self.deadline: float | None = None
@@ -90,9 +96,14 @@ class Operations:
         self._running: dict[int, Operation] = {}
         self._ids = itertools.count(1)
 
-    def begin(self, connection_id: int, db: str, body: dict[str, Any]) -> Operation:
-        """Register a running operation; the caller must call `end`, also after an error."""
-        operation = Operation(self._clock, next(self._ids), connection_id, db, body)
+    def begin(self, connection_id: int, db: str, body: dict[str, Any], users: tuple[tuple[str, str], ...] = ()) -> Operation:
+        """Register a running operation; the caller must call `end`, also after an error.
+
+        Arguments:
+            body: the command document, without secrets.
+            users: the connection's authenticated users.
+        """
+        operation = Operation(self._clock, next(self._ids), connection_id, db, body, users)
         self._running[operation.opid] = operation
         return operation
 

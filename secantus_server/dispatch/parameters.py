@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from secantus_server.auth import x509
 from secantus_server.auth.scram import MECHANISMS
 from secantus_server.bson.values import is_number
 from secantus_server.dispatch import arguments as a
@@ -66,12 +67,16 @@ def _sync_delay(name: str, value: Any) -> float:
     return seconds
 
 
+#: The parameters of the iteration counts of new credentials.
+ITERATION_PARAMETERS = {"SCRAM-SHA-1": "scramIterationCount", "SCRAM-SHA-256": "scramSHA256IterationCount"}
+MIN_ITERATIONS = 5000
+
 PARAMETERS: dict[str, Parameter] = {
     "KeysRotationIntervalSec": Parameter(_constant(7776000)),
     "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
     "acceptApiVersion2": Parameter(_constant(False)),
     "authSchemaVersion": Parameter(_constant(5), None, at_startup=False),
-    "authenticationMechanisms": Parameter(_constant(list(MECHANISMS))),
+    "authenticationMechanisms": Parameter(_constant([x509.MECHANISM, *MECHANISMS])),
     "clientCursorMonitorFrequencySecs": Parameter(_constant(4), a.integer(1), settable=True),
     "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, a.integer(1), settable=True),
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
@@ -94,6 +99,10 @@ PARAMETERS: dict[str, Parameter] = {
     "ttlMonitorEnabled": Parameter(_constant(True), _boolean, settable=True),
     "ttlMonitorSleepSecs": Parameter(lambda settings: settings.ttl_interval_s, a.integer(1), settable=True),
     "writePeriodicNoops": Parameter(lambda settings: not settings.in_memory, _boolean, settable=True),
+    **{
+        name: Parameter(_constant(MECHANISMS[mechanism].iterations), a.integer(MIN_ITERATIONS), settable=True)
+        for mechanism, name in ITERATION_PARAMETERS.items()
+    },
     memory_limits.ALLOW_DISK_USE: Parameter(_constant(True), _boolean, settable=True),
     **{name: Parameter(_constant(DEFAULT_BYTES), a.integer(1), settable=True) for name in memory_limits.PARAMETERS.values()},
 }

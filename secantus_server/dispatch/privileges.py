@@ -1,6 +1,4 @@
-"""The privileges that a command requires, as declared by each command.
-
-Nothing enforces them yet: users and roles are stored, but every client may run every command ("access control" in README's "Not yet").
+"""The privileges that a command requires, as declared by each command, and their comparison with what a user may do.
 
 https://www.mongodb.com/docs/manual/reference/privilege-actions/
 """
@@ -8,7 +6,17 @@ https://www.mongodb.com/docs/manual/reference/privilege-actions/
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from secantus_server.bson import decode
+
+if TYPE_CHECKING:
+    from secantus_server.auth.privileges import Grants
+    from secantus_server.dispatch.client import ClientInfo
+    from secantus_server.dispatch.services import Services
+    from secantus_server.wire.message import Message
 
 
 class Resource(enum.Enum):
@@ -17,6 +25,42 @@ class Resource(enum.Enum):
     CLUSTER = "cluster"
     DATABASE = "database"
     COLLECTION = "collection"
+
+
+class Authorized(Protocol):
+    """A command as its authorization sees it; `Request` implements it.
+
+    Arguments:
+        name: the command's name as the client wrote it.
+        db: the database it runs against.
+        body: the command document.
+        message: the message that carried it.
+        client: the connection.
+        services: the server.
+    """
+
+    name: str
+    db: str
+    body: dict[str, Any]
+    message: Message
+    client: ClientInfo
+    services: Services
+
+
+@dataclass
+class OtherCommand:
+    """Another command than the running one, as its authorization sees it: an explained one, or one that opened a cursor."""
+
+    name: str
+    db: str
+    body: dict[str, Any]
+    message: Message
+    client: ClientInfo
+    services: Services
+
+
+#: Returns whether a user may run a command with its arguments; called after the declared actions were found.
+Check = Callable[[Authorized, "Grants"], bool]
 
 
 @dataclass(frozen=True)
@@ -28,14 +72,16 @@ class Privileges:
         resource: the kind of that resource. A role that grants the actions on a larger resource (the database of a collection)
             grants them, too.
         by_arguments: further or other actions that some arguments require, as `upsert` requires `insert` and `$out` requires `insert`
-            and `remove`, possibly on another resource.
+            and `remove`, possibly on another resource. `check` looks for them.
         requires_auth: whether a client must have authenticated; what connects and authenticates clients does not require it.
+        check: compares the arguments with what the user may do; given if and only if `by_arguments` is.
     """
 
     actions: tuple[str, ...] = ()
     resource: Resource = Resource.CLUSTER
     by_arguments: tuple[str, ...] = ()
     requires_auth: bool = True
+    check: Check | None = field(default=None, compare=False)
 
 
 #: Available before authentication.
@@ -44,16 +90,90 @@ UNAUTHENTICATED = Privileges(requires_auth=False)
 AUTHENTICATED = Privileges()
 
 
-def on_cluster(*actions: str, by_arguments: tuple[str, ...] = ()) -> Privileges:
+def on_cluster(*actions: str, by_arguments: tuple[str, ...] = (), check: Check | None = None) -> Privileges:
     """Return the privileges of a command that acts on the server."""
-    return Privileges(actions, Resource.CLUSTER, by_arguments)
+    return Privileges(actions, Resource.CLUSTER, by_arguments, check=check)
 
 
-def on_database(*actions: str, by_arguments: tuple[str, ...] = ()) -> Privileges:
+def on_database(*actions: str, by_arguments: tuple[str, ...] = (), check: Check | None = None) -> Privileges:
     """Return the privileges of a command that acts on its database."""
-    return Privileges(actions, Resource.DATABASE, by_arguments)
+    return Privileges(actions, Resource.DATABASE, by_arguments, check=check)
 
 
-def on_collection(*actions: str, by_arguments: tuple[str, ...] = ()) -> Privileges:
+def on_collection(*actions: str, by_arguments: tuple[str, ...] = (), check: Check | None = None) -> Privileges:
     """Return the privileges of a command that acts on the collection that it names."""
-    return Privileges(actions, Resource.COLLECTION, by_arguments)
+    return Privileges(actions, Resource.COLLECTION, by_arguments, check=check)
+
+
+def collection_of(call: Authorized) -> str:
+    """Return the collection that a command names; "" for any other value, which only a privilege on the database covers."""
+    target = call.body[call.name]
+    return target if type(target) is str else ""
+
+
+def is_authorized(privileges: Privileges, call: Authorized, grants: Grants) -> bool:
+    """Return whether a user may run a command.
+
+    Arguments:
+        grants: what the user may do.
+    """
+    actions = privileges.actions
+    if actions:
+        if privileges.resource is Resource.COLLECTION:
+            target = call.body[call.name]
+            found = grants.on(call.db, target if type(target) is str else "")
+        elif privileges.resource is Resource.DATABASE:
+            found = grants.on(call.db)
+        else:
+            found = grants.on_cluster()
+        for action in actions:
+            if action not in found:
+                return False
+    return privileges.check is None or privileges.check(call, grants)
+
+
+class Requirement(NamedTuple):
+    """Actions on one resource.
+
+    Arguments:
+        actions: all of them are required.
+        db: the database; "" for all databases, None for the cluster.
+        collection: the collection; "" for the database as a whole.
+    """
+
+    actions: tuple[str, ...]
+    db: str | None
+    collection: str = ""
+
+    def is_met(self, grants: Grants) -> bool:
+        """Return whether a user may perform the actions."""
+        found = grants.on_cluster() if self.db is None else grants.on(self.db, self.collection)
+        return all(action in found for action in self.actions)
+
+
+def are_met(requirements: Iterable[Requirement], grants: Grants) -> bool:
+    """Return whether a user may perform all actions."""
+    return all(requirement.is_met(grants) for requirement in requirements)
+
+
+def bypasses_validation(call: Authorized) -> bool:
+    """Return whether a command has the option `bypassDocumentValidation`, which requires the action of the same name."""
+    return bool(call.body.get("bypassDocumentValidation"))
+
+
+def may_bypass_validation(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may bypass the validation of documents, if the command does."""
+    return not bypasses_validation(call) or "bypassDocumentValidation" in grants.on(call.db, collection_of(call))
+
+
+def named(call: Authorized, field: str, containing: bytes = b"") -> list[dict[str, Any]]:
+    """Return the documents of a command's array, which may be a document sequence of the message.
+
+    Arguments:
+        containing: leave out the documents of a sequence without these bytes.
+    """
+    sequence = call.message.sequences.get(field)
+    if sequence is not None:
+        return [decode(data) for data in sequence if containing in data]
+    found = call.body.get(field)
+    return [entry for entry in found if type(entry) is dict] if type(found) is list else []

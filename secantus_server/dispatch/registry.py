@@ -51,8 +51,8 @@ class Command:
         in_transaction: its place in a multi-document transaction.
         help: a sentence for listCommands.
         counter: the counter of serverStatus's `opcounters`.
-        privileges: what authorization requires of the user. It is not enforced yet ("access control" in README's "Not yet");
-            today only listCommands reports it, as `requiresAuth`.
+        secrets: the arguments that no log, profile or error may show.
+        privileges: what authorization requires of the user.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Command:
     in_transaction: InTransaction = InTransaction.NO
     help: str = ""
     counter: str = "command"
+    secrets: tuple[str, ...] = ()
 
 
 # The commands with their own counter in serverStatus's `opcounters`.
@@ -89,13 +90,15 @@ def command(
     is_retryable: bool = False,
     in_transaction: InTransaction = InTransaction.NO,
     lenient: bool = False,
+    secrets: tuple[str, ...] = (),
 ) -> Callable[[Handler], Handler]:
     """Register a handler under a command's name and its aliases.
 
     Arguments:
         fields: the fields beyond those that every command takes.
-        privileges: what authorization requires of the user; not enforced yet.
+        privileges: what authorization requires of the user.
         lenient: whether unknown fields are ignored, as MongoDB does for some old commands.
+        secrets: the arguments that no log, profile or error may show.
     """
 
     def register(handler: Handler) -> Handler:
@@ -103,8 +106,9 @@ def command(
         summary = (handler.__doc__ or "").strip().split("\n")[0]
         counter = _COUNTERS.get(name, "command")
         entry = Command(
-            name, arguments, handler, privileges, admin_only, in_api_v1, is_write, is_read, is_retryable, in_transaction, summary, counter
-        )
+            name, arguments, handler, privileges, admin_only, in_api_v1, is_write, is_read, is_retryable, in_transaction, summary, counter,
+            secrets,
+        )  # fmt: skip
         for key in (name, *aliases):
             assert key not in _COMMANDS, f"the command {key} is registered twice"
             _COMMANDS[key] = entry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from secantus_server.mql.limits import DEFAULT_LIMITS
 from secantus_server.wire.message import Message
 
 if TYPE_CHECKING:
+    from secantus_server.auth.privileges import Grants
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import UnitOfWork
     from secantus_server.sessions.retryable import RetryableWrite
@@ -47,6 +49,7 @@ class Request:
         wants_snapshot: whether it has read concern "snapshot" outside of a transaction.
         snapshot: the held state that it reads then.
         injected: fields that a fail point adds to the reply.
+        plans: notes the plans of its queries (`query.plan_notes.PlanNotes`) for the command log; usually None.
         next_body: set by a command that sends further replies without further requests (exhaust).
     """
 
@@ -69,12 +72,19 @@ class Request:
     is_slow: bool | None = None
     wants_snapshot: bool = False
     snapshot: Any = None
+    plans: Any = None
     _now: Date | None = field(default=None, repr=False)
     _cluster_time: Timestamp | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.body = self.message.body
-        self.work = self.services.work if self.transaction is None else self.transaction.work
+        self.work = self.services.work
+
+    @property
+    def grants(self) -> Grants | None:
+        """What the client may do; None without access control."""
+        access = self.services.access
+        return None if access is None else access.grants_of(self.client)
 
     @property
     def sequences(self) -> dict[str, list[bytes]]:
@@ -101,9 +111,20 @@ class Request:
 
     def in_database(self, db: str) -> Request:
         """Return a copy that runs against a database, in the same unit of work."""
-        copy = replace(self, db=db)
-        copy.work = self.work
-        return copy
+        other = copy(self)
+        other.db = db
+        return other
+
+    def with_command(self, name: str, body: dict[str, Any]) -> Request:
+        """Return a copy that runs another command, in the same unit of work.
+
+        Arguments:
+            body: the command's document.
+        """
+        other = copy(self)
+        other.name, other.body, other.next_body = name, body, None
+        other.message = replace(self.message, body=body)
+        return other
 
     def forget_cluster_time(self) -> None:
         """Make the next context read the cluster time again: each operation of a bulkWrite has its own."""
@@ -120,8 +141,8 @@ class Request:
             text_error: see `ParseContext`.
         """
         services = self.services
-        if self._cluster_time is None and services.settings.replica_set:
-            self._cluster_time = services.oplog.newest
+        if self._cluster_time is None:
+            self._cluster_time = services.document_time()
         return ParseContext(
             self.now,
             self._cluster_time,
@@ -132,4 +153,5 @@ class Request:
             keeps_empty_timestamps=bool(self.body.get("bypassEmptyTsReplacement")),
             text_error=text_error,
             limits=memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS,
+            note_plan=None if self.plans is None else self.plans.add,
         )

@@ -6,13 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from secantus_server.bson.values import Date
+from bson.timestamp import Timestamp
+
+from secantus_server.auth.throttle import Throttle
+from secantus_server.bson.values import Date, timestamp_seconds
 from secantus_server.clock import Clock
+from secantus_server.dispatch.access import Access
 from secantus_server.dispatch.connections import Connections
 from secantus_server.dispatch.fail_points import FailPoints
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.observer import Observer
 from secantus_server.dispatch.operations import Operations
+from secantus_server.errors import CommandError
 from secantus_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +36,15 @@ if TYPE_CHECKING:
     from secantus_server.storage import Engine, StorageError
 
     Run = Callable[[Command, Request, dict[str, Any]], Reply]
+
+
+def no_certificates(_reason: str) -> None:
+    """Refuse to reload the certificates of a server that has none.
+
+    Raises:
+        CommandError: 140 InvalidSSLConfiguration.
+    """
+    raise CommandError(140, "The server has no certificates: it was started without tls_cert_file.")
 
 
 @dataclass
@@ -52,7 +66,11 @@ class Services:
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash.
         started: the start time on the monotonic clock.
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
+        reload_certificates: reads the certificates for TLS again, and logs that with a reason; the listener sets it.
         failure: the fatal error of the store, or None.
+        access: what authenticated clients may do; None without access control.
+        throttle: counts failed logins.
+        login_secret: the salts that are shown for unknown users are derived from it.
     """
 
     settings: Settings
@@ -80,17 +98,32 @@ class Services:
     index_filters: dict[bytes, dict[str, dict[str, Any]]] = field(default_factory=dict)
     started: float = field(init=False)
     connection_limit: int = 0
+    reload_certificates: Callable[[str], None] = no_certificates
     failure: StorageError | None = None
+    access: Access | None = None
+    throttle: Throttle = field(init=False)
+    login_secret: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.started = self.clock.monotonic()
         self.writes = self.oplog.signal
         self.observer = Observer(self.clock, self.interceptors.refresh)
+        self.throttle = Throttle(self.clock)
+        self.login_secret = self.clock.random.getrandbits(256).to_bytes(32, "big")
         self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)
 
     def started_at(self) -> Date:
         """Return the date on which the server started."""
-        return Date(self.clock.now_ms() - int((self.clock.monotonic() - self.started) * 1000))
+        return Date(self.clock.system_ms() - int((self.clock.monotonic() - self.started) * 1000))
+
+    def document_time(self) -> Timestamp | None:
+        """Return the current timestamp for documents and `$$CLUSTER_TIME`; None without a replica set.
+
+        It is the operation time, unless a test has moved the clock: the operation time does not follow, because it must not go back.
+        """
+        if not self.settings.replica_set:
+            return None
+        return Timestamp(timestamp_seconds(self.clock.now_ms()), 1) if self.clock.is_moved else self.oplog.newest
 
     def end_expired_sessions(self) -> None:
         """Forget the sessions that were idle for too long, and close their cursors."""

@@ -168,7 +168,7 @@ def _start(request: Request) -> SessionTransaction:
         raise CommandError(117, "Only servers in a sharded cluster can start a new transaction at the active transaction number")
     services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
     limit_s = parameter_value(services, "transactionLifetimeLimitSeconds")
-    transaction = SessionTransaction(session, number, services.clock.monotonic() + limit_s)
+    transaction = SessionTransaction(session, number, services.clock.elapsed() + limit_s)
     services.sessions.transactions.begin(transaction)
     return transaction
 

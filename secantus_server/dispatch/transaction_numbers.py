@@ -10,13 +10,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from secantus_server.dispatch.failing_writes import FAIL_POINT, run_failing
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.sessions.registry import NOBODY
+from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_uuid
 from secantus_server.sessions.retryable import Executed
 
 INVALID_OPTIONS = 72
@@ -25,7 +24,6 @@ _INVALID_LENGTH = 16
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
 
 # The user of a session without authentication, in MongoDB's messages.
-_NOBODY = b64encode(NOBODY).decode()
 
 
 def run_once(
@@ -42,31 +40,27 @@ def run_once(
         CommandError: 72 without a session, with a negative number, or with the number of a transaction, 20 on a standalone server,
             50768 if the command is not a retryable write, 225 for a number below the session's newest; and the errors of the command.
     """
-    if FAIL_POINT in request.services.fail_points.active:
-        return run_failing(request, lambda: _run_once(command, request, arguments, run))
-    return _run_once(command, request, arguments, run)
-
-
-def _run_once(
-    command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
-) -> Reply:
-    number: int = request.body["txnNumber"]
-    session, services = request.session, request.services
+    session, services, number = request.session, request.services, request.body["txnNumber"]
     if session is None or number < 0 or not command.is_retryable or not services.settings.replica_set:
         raise _no_number(command, request)
     if request.body.get("stmtIds") is not None:
         _check_statement_ids(command, request)
     write, is_new = services.sessions.retries.begin(session, number)
     if is_new:
-        services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
+        if services.sessions.transactions.open:
+            services.sessions.transactions.abort_older(session, services.engine.acquire_lock)
     elif number < write.number:
         raise too_old(session, number, write.number)
     elif write.is_transaction:
         raise CommandError(INVALID_OPTIONS, "Must specify autocommit=false on all operations of a multi-statement transaction.")
-    services.engine.acquire_lock(write.lock)
+    if not write.lock.acquire(blocking=False):
+        services.engine.acquire_lock(write.lock)
     try:
-        request.retry, request.retried = write, {}
-        reply = run(command, request, arguments)
+        request.retry = write
+        if not is_new:
+            request.retried = {}
+        fails = FAIL_POINT in services.fail_points.active
+        reply = run_failing(request, lambda: run(command, request, arguments)) if fails else run(command, request, arguments)
         if request.retried:
             reply.update(_shown(command, list(request.retried)))
         return reply
@@ -163,8 +157,9 @@ def too_old(session: bytes, number: int, newest: int) -> CommandError:
         number: the number that was sent.
         newest: the session's newest number.
     """
+    user = b64encode(session[UUID_BYTES:] or NOBODY).decode()
     return CommandError(
         225,
-        f"Retryable write with txnNumber {number} is prohibited on session {UUID(bytes=session)} - {_NOBODY} because a newer one "
+        f"Retryable write with txnNumber {number} is prohibited on session {session_uuid(session)} - {user} because a newer one "
         f"with txnNumber {newest} has already started.",
     )

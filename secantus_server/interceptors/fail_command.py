@@ -12,7 +12,7 @@ from typing import Any
 from secantus_server.bson import decode
 from secantus_server.dispatch import fail_point_data as fields
 from secantus_server.dispatch.error_labels import OVERLOADED, backoff_fields, concern_labels
-from secantus_server.dispatch.fail_points import InjectedError, fail_point
+from secantus_server.dispatch.fail_points import InjectedError, base_name, fail_point
 from secantus_server.dispatch.interceptors import Call, Interceptor
 from secantus_server.dispatch.registry import command_to_run, is_command, writes
 from secantus_server.dispatch.services import Services
@@ -21,7 +21,7 @@ from secantus_server.errors import CloseConnection, CommandError
 NAME = "failCommand"
 _FIELDS = frozenset(
     """
-    appName blockConnection blockTimeMS closeConnection errorCode errorExtraInfo errorLabels failAllCommands failCommands
+    appName blockConnection blockTimeMS closeConnection errorCode errorExtraInfo errorLabels exceptCommands failAllCommands failCommands
     failInternalCommands namespace threadName writeConcernError
     """.split()
 )
@@ -34,7 +34,7 @@ class Failure:
     """The data of failCommand.
 
     Arguments:
-        commands: the names of the commands that it concerns; None for all of them.
+        commands: the names of the commands that it concerns; None for all of them except `excepted`.
         app_name, thread_name, namespace: what it is limited to; None for no limit. Threads are named `conn` with the connection's number.
         internal: whether it concerns the connections of other members of the cluster, too.
         block_s: the seconds that a command waits first.
@@ -46,6 +46,7 @@ class Failure:
     """
 
     commands: frozenset[str] | None
+    excepted: frozenset[str]
     app_name: str | None
     thread_name: str | None
     namespace: str | None
@@ -60,10 +61,15 @@ class Failure:
     @property
     def acts_before(self) -> bool:
         """Whether it acts before the command runs."""
-        return self.closes or self.code is not None or self.block_s > 0
+        return self.ends_command or self.block_s > 0
+
+    @property
+    def ends_command(self) -> bool:
+        """Whether a command that it acts on does not run."""
+        return self.closes or self.code is not None
 
 
-@fail_point(NAME)
+@fail_point(NAME, repeated=True)
 def parse_failure(data: dict[str, Any]) -> Failure:
     """Parse the data of failCommand.
 
@@ -79,7 +85,8 @@ def parse_failure(data: dict[str, Any]) -> Failure:
     if blocks and block_ms is None:
         raise CommandError(72, "must specify 'blockTimeMS' when 'blockConnection' is true")
     return Failure(
-        commands=None if every else frozenset(_canonical(name) for name in commands),
+        commands=None if every else _canonical(commands),
+        excepted=_canonical(fields.texts(data, "exceptCommands") or ()),
         app_name=fields.text(data, "appName"),
         thread_name=fields.text(data, "threadName"),
         namespace=fields.text(data, "namespace"),
@@ -93,13 +100,17 @@ def parse_failure(data: dict[str, Any]) -> Failure:
     )
 
 
-def _canonical(name: str) -> str:
-    """Return the name of a command that the client may call by an alias."""
-    return command_to_run(name).name if is_command(name) else name
+def _canonical(names: tuple[str, ...]) -> frozenset[str]:
+    """Return the names of commands, which clients may call by an alias."""
+    return frozenset(command_to_run(name).name if is_command(name) else name for name in names)
 
 
 class FailCommand(Interceptor):
-    """Makes commands fail; active while failCommand is set."""
+    """Makes commands fail; active while failCommand is set, under its name or with a label.
+
+    Of several that concern a command, those that only make it wait come first; then the others, in the order in which they were set, up to
+    the first that ends the command.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -108,22 +119,27 @@ class FailCommand(Interceptor):
     @property
     def is_active(self) -> bool:
         """Whether failCommand is set."""
-        return NAME in self._points.active
+        return any(base_name(name) == NAME for name in self._points.active)
 
     def before(self, call: Call) -> None:
-        """Make a command wait or fail, if the fail point concerns it and acts this time.
+        """Make a command wait or fail, if a fail point concerns it and acts this time.
 
         Raises:
             CommandError: the error that the fail point asks for, or that which ended the wait.
             CloseConnection: the fail point closes the connection.
         """
-        found = self._points.active.get(NAME)
-        if found is None or not _concerns(found.data, call):
-            return
-        acting = self._points.enter(NAME)
-        if acting is None:
-            return
-        failure: Failure = acting.data
+        active = self._points.active
+        found = [name for name, point in active.items() if base_name(name) == NAME and _concerns(point.data, call)]
+        for name in sorted(found, key=lambda name: active[name].data.ends_command):
+            if (acting := self._points.enter(name)) is not None:
+                self._act(acting.data, call)
+
+    def _act(self, failure: Failure, call: Call) -> None:
+        """Make a command wait, fail, or report a write concern error.
+
+        Raises:
+            CommandError, CloseConnection: as `before`.
+        """
         if failure.block_s:
             self._points.block(call.operation, failure.block_s)
         if failure.closes:
@@ -147,7 +163,7 @@ class FailCommand(Interceptor):
 def _concerns(failure: Failure, call: Call) -> bool:
     """Return whether the fail point concerns a command."""
     name = command_to_run(call.name).name
-    if name in _EXEMPT or (failure.commands is not None and name not in failure.commands):
+    if name in _EXEMPT or name in failure.excepted or (failure.commands is not None and name not in failure.commands):
         return False
     if not failure.acts_before and (failure.concern_error is None or not writes(command_to_run(call.name), call.body)):
         return False

@@ -52,6 +52,7 @@ class ParseContext:
         generate_object_id: generates the `_id` of an upserted document.
         text_error: returns the error for a valid `$text`, which depends on the collection's text index; None without a collection.
         limits: the memory limits of stages and accumulators.
+        note_plan: called with the plan of each query, for the command log; usually None.
     """
 
     now: Date = field(default_factory=lambda: Date(0))
@@ -65,6 +66,7 @@ class ParseContext:
     defers_constant_errors: bool = False
     text_error: Callable[[], CommandError] | None = None
     limits: MemoryLimits = DEFAULT_LIMITS
+    note_plan: Callable[[Any], None] | None = None
 
     def child(self, /, **cells: Cell) -> ParseContext:
         """Return the same context with more variables in scope."""

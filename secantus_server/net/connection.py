@@ -15,9 +15,14 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CloseConnection, CommandError
 from secantus_server.net.transport import Transport
 from secantus_server.storage.errors import StorageError
-from secantus_server.wire.header import HEADER_SIZE, Header, ProtocolError, parse_header
+from secantus_server.wire.header import HEADER_SIZE, OP_COMPRESSED, Header, OtherProtocol, ProtocolError, parse_header
 from secantus_server.wire.message import Message
 from secantus_server.wire.messages import build_reply, parse_message
+from secantus_server.wire.op_compressed import decompressed_size
+
+#: The length of the longest message that a client may send before it has authenticated on a server that requires it. What a client may
+#: send is much shorter: a hello, the messages of a login, the creation of the first user.
+MAX_UNAUTHENTICATED_BYTES = 1 << 16
 
 
 class Connection:
@@ -38,9 +43,13 @@ class Connection:
 
     def serve(self) -> None:
         """Answer messages until the connection ends."""
+        # Before authentication, where it is required, messages are short. Without access control, the check costs nothing.
+        receive = self._receive if self._services.access is None else self._receive_checked
         try:
-            while (received := self._receive()) is not None:
+            while (received := receive()) is not None:
                 self._answer(*received)
+        except OtherProtocol as error:
+            self._services.log.warning(f"connection {self.client.connection_id}: closed: {error}")
         except ProtocolError as error:
             self._services.log.info(f"connection {self.client.connection_id}: closed: {error}")
         except (OSError, EOFError, CloseConnection) as error:
@@ -84,9 +93,30 @@ class Connection:
             data = self._transport.receive_exactly(HEADER_SIZE, data)
         header = parse_header(data)
         if len(data) < header.length:
+            # A longer message never arrives as a whole at once.
+            if header.length > MAX_UNAUTHENTICATED_BYTES and self._is_stranger:
+                raise ProtocolError(f"received a message of {header.length} bytes before authentication")
             data = self._transport.receive_exactly(header.length, data)
         self._left_over = data[header.length :]
         return header, data if len(data) == header.length else data[: header.length]
+
+    @property
+    def _is_stranger(self) -> bool:
+        """Whether the client must authenticate before it may do anything else."""
+        return self._services.access is not None and not self.client.users
+
+    def _receive_checked(self) -> tuple[Header, bytes] | None:
+        """Return the next message as `_receive` does.
+
+        Raises:
+            ProtocolError: the client has not authenticated, and the message would be long once decompressed.
+        """
+        received = self._receive()
+        if received is not None and received[0].op_code == OP_COMPRESSED and not self.client.users:
+            size = decompressed_size(received[1])
+            if size > MAX_UNAUTHENTICATED_BYTES:
+                raise ProtocolError(f"received a message of {size} bytes, once decompressed, before authentication")
+        return received
 
     def _answer(self, header: Header, raw: bytes) -> None:
         """Run a message's command and send the reply, or all replies of an exhaust command.

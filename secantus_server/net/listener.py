@@ -6,7 +6,8 @@ import _socket
 import errno
 import itertools
 import os
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.services import Services
@@ -15,11 +16,16 @@ from secantus_server.net.connection import Connection
 from secantus_server.net.descriptors import raise_descriptor_limit
 from secantus_server.net.plain import PlainTransport, new_turn
 from secantus_server.net.refusal import Refusal
+from secantus_server.net.strangers import Strangers, default_limit
 from secantus_server.net.transport import Transport
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, Thread
 from secantus_server.system.conditions import Event
 from secantus_server.system.sockets import Socket, listen
+
+if TYPE_CHECKING:
+    from secantus_server.diagnostics.log import Log
+    from secantus_server.net.certificates import Certificates
 
 
 class ListenError(Exception):
@@ -47,7 +53,7 @@ def reachable_address(host: str, port: int) -> str:
 class Listener:
     """Accepts connections until it is closed.
 
-    Threads: `_lock` guards `_connections` and `_closed`; the accept thread and each connection's thread take it.
+    Threads: `_lock` guards `_connections`, `_strangers` and `_closed`; the accept thread and each connection's thread take it.
     """
 
     def __init__(self, services: Services) -> None:
@@ -60,6 +66,11 @@ class Listener:
         self._turn = new_turn()
         services.connection_limit = services.settings.max_connections or raise_descriptor_limit()
         self._refusal = Refusal(services, services.connection_limit)
+        self.certificates = _certificates(services)
+        if self.certificates is not None:
+            services.reload_certificates = partial(_reload, self.certificates, services.log)
+        wanted = services.settings.max_unauthenticated_connections or default_limit(services.connection_limit)
+        self._strangers = Strangers(services, wanted) if services.access is not None else None
         self._socket = self._open()
         self.host, self.port = self._socket.getsockname()[:2]
         self._thread = Thread(self._accept, name="secantus-accept")
@@ -120,7 +131,26 @@ class Listener:
                 self._services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
                 thread.join(0.01)
 
-    def end_abandoned(self) -> None:
+    def check_clients(self) -> None:
+        """End the connections whose clients are overdue, and interrupt reads that nobody waits for. Called at regular intervals."""
+        self._end_overdue()
+        self._end_abandoned()
+
+    def _end_overdue(self) -> None:
+        """End the connections whose first command has not arrived in time: a handshake may take place one byte at a time."""
+        limit = self._services.settings.handshake_timeout_s
+        if not limit or (self.certificates is None and self._strangers is None):
+            return
+        before = self._services.clock.monotonic() - limit
+        with self._lock:
+            overdue = [one for one in self._connections if not one.client.requests and one.client.opened < before]
+        for connection in overdue:
+            self._services.log.info(
+                f"connection {connection.client.connection_id}: closed: it sent no command within handshake_timeout_s = {limit}"
+            )
+            connection.end()
+
+    def _end_abandoned(self) -> None:
         """Interrupt reads whose clients have closed their connections, as mongosh does on Ctrl-C."""
         services = self._services
         before = services.clock.monotonic() - ABANDONED_AFTER_S
@@ -158,14 +188,24 @@ class Listener:
         Raises:
             OSError: the client has already disconnected.
         """
-        client = ClientInfo(next(self._ids), (address[0], address[1]))
+        client = ClientInfo(next(self._ids), (address[0], address[1]), opened=self._services.clock.monotonic())
         try:
+            if self._services.access is not None:
+                client.server_address = sock.getsockname()[0]
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
             sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
-            self._register(PlainTransport(sock, self._turn), client)
+            self._register(self._transport(sock, client), client)
         except OSError:
             sock.close()
             raise
+
+    def _transport(self, sock: Socket, client: ClientInfo) -> Transport:
+        plain = PlainTransport(sock, self._turn)
+        if self.certificates is None:
+            return plain
+        from secantus_server.net.tls import TlsTransport
+
+        return TlsTransport(plain, self.certificates, client)
 
     def _register(self, transport: Transport, client: ClientInfo) -> None:
         connection = Connection(transport, client, self._services)
@@ -178,10 +218,12 @@ class Listener:
                 self._refusal.refuse(transport)
                 return
             self._connections[connection] = thread
+            if self._strangers is not None:
+                self._strangers.add(connection)
             try:
                 thread.start()
             except RuntimeError as error:
-                del self._connections[connection]
+                self._forget(connection)
                 connection.close()
                 self._services.log.warning(f"cannot start a thread for a connection: {error}")
                 return
@@ -195,7 +237,40 @@ class Listener:
             self._services.connections.remove(connection.client)
             self._services.counters.add("connectionsEnded")
             with self._lock:
-                del self._connections[connection]
+                self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        """Remove a connection that has ended; the caller holds the lock."""
+        del self._connections[connection]
+        if self._strangers is not None:
+            self._strangers.remove(connection)
+
+
+def _certificates(services: Services) -> Certificates | None:
+    """Return the server's certificates, or None if it takes no TLS connections, which then do not import `ssl` either.
+
+    Raises:
+        CertificateError: they cannot be used.
+    """
+    if not services.settings.takes_tls:
+        return None
+    from secantus_server.net.certificates import Certificates
+
+    return Certificates(services.settings)
+
+
+def _reload(certificates: Certificates, log: Log, reason: str) -> None:
+    """Reload the certificates and log the result.
+
+    Raises:
+        CertificateError: they cannot be used. The old ones stay in use.
+    """
+    try:
+        certificates.reload()
+    except CommandError as error:
+        log.error(f"the certificates were not rotated ({reason}): {error.message}")
+        raise
+    log.info(f"the certificates were rotated ({reason})")
 
 
 def _only_reads(body: dict[str, Any]) -> bool:

@@ -8,13 +8,16 @@ from collections.abc import Callable
 from secantus_server.diagnostics.cores import usable_cores
 from secantus_server.net._peers import is_own_process
 from secantus_server.net._receive import Receiver, Turn
-from secantus_server.system.sockets import Socket, peek_closed, receive_exactly
+from secantus_server.system.sockets import Socket, peek, receive_exactly
 
 # How long a connection spins for the next message before blocking: pymongo's turnaround is 50 to 100 microseconds.
 PATIENCE_US = 300
 # How long a connection keeps the turn while other clients of the server's process wait. Long compared with the wakeups that a change of
 # turn costs; of ten threads that call without pause, each waits at most nine times as long.
 SHARE_US = 2000
+
+# The maximum number of bytes received at once while there is a timeout.
+PIECE_BYTES = 1 << 16
 
 
 def new_turn() -> Turn:
@@ -50,9 +53,29 @@ class PlainTransport:
             # The compiled receiver needs a blocking socket.
             self._sock.settimeout(None)
 
+    def receive_within(self, timeout_s: float) -> bytes:
+        """Return the bytes that are available, waiting for at least one; empty at the end of the stream.
+
+        Raises:
+            TimeoutError: nothing arrived within the timeout.
+            OSError: the connection is broken.
+        """
+        self._sock.settimeout(timeout_s)
+        try:
+            return self._sock.recv(PIECE_BYTES)
+        finally:
+            self._sock.settimeout(None)
+
+    def peek(self, size: int) -> bytes | None:
+        """Return up to `size` bytes that are available and leave them; empty at the end of the stream, None if there are none.
+
+        Raises nothing: a broken connection counts as ended.
+        """
+        return peek(self._sock, size)
+
     def peek_closed(self) -> bool:
         """Return whether the client has closed the connection, as `Transport.peek_closed` does."""
-        return peek_closed(self._sock)
+        return peek(self._sock, 1) == b""
 
     def shut_down(self) -> None:
         """Shut down the socket in both directions.

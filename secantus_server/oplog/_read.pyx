@@ -7,6 +7,7 @@ from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer, decode_element
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32
+from secantus_server.oplog._rows cimport is_packed, packed_count, packed_identity, plain_row
 
 from secantus_server.bson._codec import RawDocument
 
@@ -15,18 +16,26 @@ def select(bytes row not None, uint64_t first, uint64_t after, tuple names not N
     """Return the entries of a row that concern a namespace, as pairs of timestamp and BSON bytes, and the timestamp of the last entry.
 
     Arguments:
-        row: the concatenated entries of a row of the table.
+        row: a row of the table.
         first: the timestamp of its first entry, as a 64-bit number; each further entry has the next one.
         after: skip the entries up to this timestamp.
         names: the namespaces to select.
         prefix: select also every namespace that begins so; None adds no namespace.
     """
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(row)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(row)
+    cdef Py_ssize_t size
     cdef Py_ssize_t position = 0
     cdef Py_ssize_t length
     cdef uint64_t stamp = first
     cdef list found = []
+    if is_packed(data):
+        stamp += packed_count(data)
+        if stamp <= after + 1 or not concerns(packed_identity(data), names, prefix):
+            return found, stamp - 1
+        row = plain_row(row, first)
+        data = <const uint8_t*>PyBytes_AS_STRING(row)
+        stamp = first
+    size = PyBytes_GET_SIZE(row)
     while position < size:
         length = document_length(data + position)
         if stamp > after and concerns(data + position, names, prefix):

@@ -16,7 +16,8 @@ from secantus_server.bson import make_timestamp
 from secantus_server.bson.values import MAX_SECONDS, stamp_of, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog import undone
-from secantus_server.oplog._entries import Chain, append, append_changes, append_transaction, entries_of, transaction_operations
+from secantus_server.oplog._entries import append, append_transaction, transaction_operations
+from secantus_server.oplog._rows import Chain, append_changes, entry_count
 from secantus_server.oplog.retention import (
     DEFAULT_BYTES_IN_MEMORY,
     READER_BYTES_IN_MEMORY,
@@ -128,7 +129,7 @@ class Oplog:
         with self._engine.transaction() as unit:
             entry = next(iter(unit.scan(OPLOG, b"", None, reverse=True)), None)
             remembered = unit.get(META, NEWEST)
-        newest = (timestamp_seconds(self._clock.now_ms()), 1) if entry is None else _last_of(*entry)
+        newest = (timestamp_seconds(self._clock.system_ms()), 1) if entry is None else _last_of(*entry)
         return newest if remembered is None else max(newest, struct.unpack(">II", remembered))
 
     def is_undone(self, stamp: int) -> bool:
@@ -213,7 +214,7 @@ class Oplog:
             return self.newest
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._next(now_ms)
+            seconds, increment = self._next()
             stamp = seconds << 32 | increment
             if entries:
                 append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
@@ -225,7 +226,8 @@ class Oplog:
                     stamp += len(changes)
             unit.commit()
             self.signal.publish(entries, writes)
-            self._advance(seconds, increment + count - 1, written)
+            self._untrimmed_bytes += written
+            self._publish_time(seconds, increment + count - 1)
             return self.newest
 
     def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin) -> None:
@@ -251,26 +253,19 @@ class Oplog:
         fields = origin.fields()
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._next(now_ms)
+            seconds, increment = self._next()
             append_transaction(unit, fields, parts, seconds << 32 | increment, now_ms)
             unit.commit()
             self.signal.publish(entries, writes)
-            self._advance(seconds, increment + len(parts) - 1, sum(map(len, parts)))
+            self._untrimmed_bytes += sum(map(len, parts))
+            self._publish_time(seconds, increment + len(parts) - 1)
 
-    def _next(self, now_ms: int) -> tuple[int, int]:
-        """Return the seconds and the increment of the next timestamp. Call it with the lock held."""
+    def _next(self) -> tuple[int, int]:
+        """Return the seconds and the increment of the next timestamp, which a test cannot move. Call it with the lock held."""
+        now_ms = self._clock.system_ms()
         if now_ms // 1000 > self.seconds and self.seconds < MAX_SECONDS:
             return timestamp_seconds(now_ms), 1
         return self.seconds, self._increment + 1
-
-    def _advance(self, seconds: int, increment: int, written: int) -> None:
-        """Publish the timestamp of the newest committed entry. Call it with the lock held.
-
-        Arguments:
-            written: the bytes written, which a trim can see from now on.
-        """
-        self._untrimmed_bytes += written
-        self._publish_time(seconds, increment)
 
     def _publish_time(self, seconds: int, increment: int) -> None:
         """Set the newest timestamp. Call it with the lock held."""
@@ -368,7 +363,7 @@ class Oplog:
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
         """Return the key of the newest row to remove; the newest row of all is always kept."""
         max_bytes, max_rows, min_hours = self.retention
-        oldest_kept_s = self._clock.now_ms() // 1000 - min_hours * SECONDS_PER_HOUR
+        oldest_kept_s = self._clock.system_ms() // 1000 - min_hours * SECONDS_PER_HOUR
         size = 0
         for number, (key, entry) in enumerate(unit.scan(OPLOG, b"", None, reverse=True)):
             size += len(entry)
@@ -382,4 +377,4 @@ class Oplog:
 def _last_of(key: bytes, row: bytes) -> tuple[int, int]:
     """Return the seconds and the increment of the timestamp of a row's last entry."""
     seconds, increment = struct.unpack(">II", key)
-    return seconds, increment + len(entries_of(row)) - 1
+    return seconds, increment + entry_count(row) - 1

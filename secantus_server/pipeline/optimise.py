@@ -21,6 +21,10 @@ from secantus_server.pipeline.stages.sort import Sort
 # A greater limit is treated as no limit.
 MAX_COUNT = 2**62
 
+# The stages that MongoDB's query engine runs behind a query, and those that it runs as a group, followed by a sort outside.
+RUN_BY_ENGINE = frozenset(["$group", "$lookup"])
+GROUP_AND_SORT = frozenset(["$bucket", "$sortByCount"])
+
 
 @dataclass(frozen=True)
 class LeadingQuery:
@@ -59,6 +63,26 @@ def optimise(stages: list[Stage]) -> list[Stage]:
     for stage, follower in pairwise(found):
         stage.precede(follower)
     return found
+
+
+def mark_handed_over(stages: list[Stage]) -> None:
+    """Tell the last of the leading stages that MongoDB's query engine runs that it hands over to the stages behind it.
+
+    Arguments:
+        stages: the optimised stages of a pipeline over a collection.
+    """
+    index = 0
+    while index < len(stages) and isinstance(stages[index], Match | Sort | Skip | Limit):
+        index += 1
+    begin = index
+    while index < len(stages) and stages[index].name in RUN_BY_ENGINE:
+        index += 1
+    if index == len(stages):
+        return
+    if stages[index].name in GROUP_AND_SORT:
+        stages[index].hand_over()
+    elif index > begin:
+        stages[index - 1].hand_over()
 
 
 def leading_query(pipeline: Pipeline) -> LeadingQuery:

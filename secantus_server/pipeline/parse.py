@@ -9,7 +9,7 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.pipeline.context import PipelineContext
-from secantus_server.pipeline.optimise import optimise
+from secantus_server.pipeline.optimise import mark_handed_over, optimise
 from secantus_server.pipeline.registry import UNSUPPORTED, find_stage
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stage import Position, Stage
@@ -50,7 +50,10 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
         _check_container(stage, ctx)
     _check_namespace(parsed, ctx)
     _check_places(parsed, ctx)
-    return Pipeline(optimise(parsed))
+    stages = optimise(parsed)
+    if not ctx.container and ctx.collection is not None:
+        mark_handed_over(stages)
+    return Pipeline(stages)
 
 
 def stage_name(spec: Any) -> str:

@@ -22,6 +22,7 @@ UNSUPPORTED: dict[str, str] = {
     "$scoreFusion": "it requires MongoDB Atlas Search",
     "$score": "it requires MongoDB Atlas Search",
     "$shardedDataDistribution": "it applies to sharded clusters only, and this server is a single node",
+    "$searchBeta": "it requires MongoDB Atlas Search",
     "$backupCursor": "copy the directory of a stopped server",
     "$backupCursorExtend": "copy the directory of a stopped server",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from secantus_server.errors import CommandError
 from secantus_server.exec._point import PointFinder
 from secantus_server.mql.context import Cell, Collation
 from secantus_server.pipeline.context import PipelineContext
@@ -41,8 +42,10 @@ class SubPipeline:
             cells: variables that the container binds.
 
         Raises:
-            CommandError: the errors of the stages.
+            CommandError: 73 InvalidNamespace, and the errors of the stages.
         """
+        if name is not None and (name.startswith(".") or "\0" in name):
+            raise CommandError(73, f"Invalid namespace specified '{ctx.db}.{name}'")
         own = parse_pipeline(stages, ctx.sub_pipeline(container, name, cells))
         if name is None:
             return cls(ctx, None, Pipeline([]), own)

@@ -61,7 +61,10 @@ def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: st
     for index in chosen:
         candidate = _candidate(index, query, path)
         if candidate is not None:
-            return DistinctPlan(index, candidate.bounds)
+            by_index = DistinctPlan(index, candidate.bounds)
+            if query.context.note_plan is not None:
+                query.context.note_plan(by_index)
+            return by_index
     return plan
 
 

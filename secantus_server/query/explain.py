@@ -232,9 +232,7 @@ def _counts(found: int, query: CanonicalQuery) -> dict[str, Any]:
     return {"nCounted": min(rest, query.limit) if query.limit else rest, "nSkipped": skipped}
 
 
-def run_distinct(
-    collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner, computed: Plan | None = None
-) -> PlanStage:
+def run_distinct(collection: Collection | None, query: CanonicalQuery, key: str, runner: Runner, computed: Plan | None = None) -> PlanStage:
     """Plan and run a distinct; return its stages. For `computed` see `run_find`."""
     plan = computed or plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):

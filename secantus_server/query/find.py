@@ -14,7 +14,7 @@ from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery, PointQuery
 from secantus_server.query.plan import Documents, IndexedScan, Sort, Source
 from secantus_server.query.planner import plan_query
-from secantus_server.query.point import point_lookup
+from secantus_server.query.point import MeasuredLookup, point_lookup
 
 
 def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
@@ -24,7 +24,13 @@ def plan_of(collection: Collection | None, query: CanonicalQuery) -> Source:
         CommandError: as `plan_query`.
     """
     lookup = point_lookup(collection, query) if type(query) is PointQuery else None
-    return plan_query(collection, query) if lookup is None else lookup
+    if lookup is None:
+        return plan_query(collection, query)
+    note = query.context.note_plan
+    if note is not None:
+        lookup = MeasuredLookup(lookup)
+        note(lookup)
+    return lookup
 
 
 def matching_documents(collection: Collection | None, query: CanonicalQuery, scope: ReadScope) -> Documents:

@@ -31,6 +31,14 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
     Raises:
         CommandError: 2 BadValue, the hint names no index; 291 NoQueryExecutionPlans, no index can serve the query.
     """
+    plan = _plan(collection, query)
+    note = query.context.note_plan
+    if note is not None:
+        note(plan)
+    return plan
+
+
+def _plan(collection: Collection | None, query: CanonicalQuery) -> Plan:
     if collection is None or type(query.match) is AlwaysFalse:
         return EmptyScan()
     hinted = _hinted_index(collection, query.hint)

@@ -44,6 +44,20 @@ class PointLookup(Source):
         return PointDocuments(self, scope)
 
 
+class MeasuredLookup(PointLookup):
+    """A point lookup that counts the documents that it has found."""
+
+    def __init__(self, lookup: PointLookup) -> None:
+        super().__init__(lookup.collection, lookup.index, lookup.key)
+        self.found = 0
+
+    def first(self, unit: RecoveryUnit, check: Callable[[], None] = never_interrupt) -> Found | None:
+        """Return the document with its RecordId, or None."""
+        found = super().first(unit, check)
+        self.found += found is not None
+        return found
+
+
 class PointDocuments(Iterator[bytes]):
     """The document of a point lookup, read on first use in the scope's current transaction."""
 

@@ -31,6 +31,12 @@ def notes_on_unused_indexes(collection: Collection | None, match: Any, root: Pla
     return [_note(index) for index in collection.indexes if not index.hidden and _would_serve(index, match)]
 
 
+def has_unused_index(collection: Collection, match: Any) -> bool:
+    """Return whether an index would serve a filter if it had entries."""
+    entryless = [index for index in collection.indexes if not index.stores_entries and not index.hidden]
+    return any(_would_serve(index, match) for index in entryless)
+
+
 def _would_serve(index: Index, match: Any) -> bool:
     if index.stores_entries or (index.partial_filter is not None and not implies(conjuncts(match), index.partial_filter)):
         return False

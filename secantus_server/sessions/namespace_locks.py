@@ -8,7 +8,7 @@ https://www.mongodb.com/docs/manual/core/transactions-production-consideration/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 
 from secantus_server.system._clock import monotonic
@@ -70,13 +70,13 @@ class NamespaceLocks:
                         del self._users[namespace]
             self._changed.notify_all()
 
-    def try_change(self, namespaces: Iterable[Namespace]) -> bool:
+    def try_change(self, namespaces: Collection[Namespace]) -> bool:
         """Begin a change if no open transaction uses the namespaces; end it with `end_change`. A thread may nest its changes."""
-        wanted = list(namespaces)
         with self._changed:
-            if any(self._is_busy(namespace) for namespace in wanted):
-                return False
-            for namespace in wanted:
+            for namespace in namespaces:
+                if self._is_busy(namespace):
+                    return False
+            for namespace in namespaces:
                 self._claim(namespace)
         return True
 

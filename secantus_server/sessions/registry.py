@@ -5,43 +5,17 @@ https://www.mongodb.com/docs/manual/reference/server-sessions/
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
-from typing import Any
-from uuid import UUID
 
-from bson.binary import Binary
-
-from secantus_server.bson import encode
 from secantus_server.clock import Clock
 from secantus_server.errors import CommandError
+from secantus_server.sessions.ids import session_uuid
 from secantus_server.sessions.retryable import RetryableWrite, RetryLog
 from secantus_server.sessions.transactions import Transactions
 
 TIMEOUT_MINUTES = 30
 #: The maximum number of sessions.
 MAX_SESSIONS = 1_000_000
-
-# The user digest of a session without authentication: the SHA-256 of an empty name.
-NOBODY = hashlib.sha256(b"").digest()
-
-
-def session_document(session: bytes) -> dict[str, Any]:
-    """Return a session's id as the oplog and `$listSessions` show it.
-
-    Arguments:
-        session: the bytes of its UUID.
-    """
-    return {"id": Binary(session, 4), "uid": Binary(NOBODY, 0)}
-
-
-def encoded_session(session: bytes) -> bytes:
-    """Return the document of `session_document` as BSON bytes."""
-    return _BEFORE_ID + session + _AFTER_ID
-
-
-_ANY = bytes(range(16))
-_BEFORE_ID, _AFTER_ID = encode(session_document(_ANY)).split(_ANY)
 
 
 class SessionRegistry:
@@ -61,7 +35,7 @@ class SessionRegistry:
         """Record a use of a session; an unknown session is started.
 
         Arguments:
-            session: the bytes of its UUID.
+            session: the bytes of its UUID and of its user.
 
         Raises:
             CommandError: 261 TooManyLogicalSessions.
@@ -69,7 +43,7 @@ class SessionRegistry:
         used = self._last_used_ms
         if len(used) >= self.max_sessions and session not in used:
             raise CommandError(
-                261, f"Unable to add session ID {UUID(bytes=session)} into the cache because the number of active sessions is too high"
+                261, f"Unable to add session ID {session_uuid(session)} into the cache because the number of active sessions is too high"
             )
         used[session] = self._clock.now_ms()
 
@@ -100,6 +74,13 @@ class SessionRegistry:
         self.end([session for session, used in self._last_used_ms.copy().items() if used < limit])
         # A session may have been ended by another connection between its use by a command and the start of the command's write.
         self.end(self.retries.newest().keys() - self._last_used_ms.keys())
+
+    def follow_clock(self, by_ms: int) -> None:
+        """Move the times of the last uses with a clock that a test has set, so that no session expires by that."""
+        used = self._last_used_ms
+        for session, at in used.copy().items():
+            if session in used:
+                used[session] = at + by_ms
 
     def known(self) -> frozenset[bytes]:
         """Return the known sessions."""

@@ -10,16 +10,23 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson import decode, encode
 from secantus_server.bson.values import Date
+from secantus_server.sessions.ids import UUID_BYTES
 from secantus_server.sessions.retryable import Executed, RetryableWrite
 from secantus_server.storage import META, Engine, RecoveryUnit
 
+# The keys of sessions without and with a user: apart, since a session's UUID is the beginning of both.
 _PREFIX = b"retry."
-_END = b"retry/"
-_UUID_BYTES = 16
+_PREFIX_OF_USERS = b"retry/"
+_END = b"retry0"
+_STATEMENT_BYTES = 4
+
+
+def _prefix(session: bytes) -> bytes:
+    return (_PREFIX if len(session) == UUID_BYTES else _PREFIX_OF_USERS) + session
 
 
 def _key(session: bytes, statement: int) -> bytes:
-    return _PREFIX + session + statement.to_bytes(4, "big")
+    return _prefix(session) + statement.to_bytes(_STATEMENT_BYTES, "big")
 
 
 def store(unit: RecoveryUnit, write: RetryableWrite, executed: Executed, time: Timestamp, now_ms: int) -> None:
@@ -49,8 +56,8 @@ def load(engine: Engine) -> dict[bytes, RetryableWrite]:
     found: dict[bytes, RetryableWrite] = {}
     with engine.transaction() as unit:
         for key, value in unit.scan(META, _PREFIX, _END):
-            session = key[len(_PREFIX) : len(_PREFIX) + _UUID_BYTES]
-            first, row = int.from_bytes(key[-4:], "big"), decode(value)
+            session = key[len(_PREFIX) : -_STATEMENT_BYTES]
+            first, row = int.from_bytes(key[-_STATEMENT_BYTES:], "big"), decode(value)
             write = found.get(session)
             if write is None or write.number < row["txnNumber"]:
                 write = found[session] = RetryableWrite(session, int(row["txnNumber"]), row["kind"] == "transaction", write)
@@ -65,7 +72,7 @@ def remove(engine: Engine, sessions: set[bytes]) -> None:
     """Remove the rows of sessions."""
     with engine.transaction() as unit:
         for session in sessions:
-            unit.truncate(META, _key(session, 0), _PREFIX + session + b"\xff" * 5)
+            unit.truncate(META, _key(session, 0), _prefix(session) + b"\xff" * 5)
 
 
 def rewrite(engine: Engine, sessions: set[bytes], writes: dict[bytes, RetryableWrite]) -> None:

@@ -49,7 +49,7 @@ class SessionTransaction:
     Arguments:
         session: the bytes of the session's UUID.
         number: its `txnNumber`.
-        deadline: the time on the monotonic clock at which it is aborted.
+        deadline: the time at which it is aborted, in seconds of `Clock.elapsed`.
 
     `operation` is the running operation of its current statement, `last_operation` that of the newest one. `first_operation` has begun the
     transaction, and `active_s` is the time spent in finished statements. `is_killed` is set before an abort from outside, which the
@@ -214,7 +214,7 @@ class Transactions:
         """Abort the transactions that are older than the server allows.
 
         Arguments:
-            now: the time on the monotonic clock.
+            now: the seconds of `Clock.elapsed`.
         """
         self.abort_where(lambda one: one.deadline <= now, CommandError(290, "The transaction exceeded transactionLifetimeLimitSeconds."))
 

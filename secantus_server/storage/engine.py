@@ -45,7 +45,7 @@ def _wait_on() -> None:
 
 
 class Engine:
-    """An open store, created by Engine.open().
+    """An open store, created by Engine.open(). `in_memory` is whether it ends with the process.
 
     Locking: the gate (see `_gate`) separates transactions from a thread with exclusive access; the exclusive lock lets one thread at a time
     close the gate, and guards the snapshots; the ident lock guards the idents; the purge lock excludes purges from each other and from
@@ -61,7 +61,7 @@ class Engine:
         check_waiting: Check = _wait_on,
         marks: LogMarks | None = None,
     ) -> None:
-        self._connection = connection
+        self._connection, self.in_memory = connection, connection.in_memory
         self._memory_size_mb = memory_size_mb
         self._marks = marks
         self._sync_on_commit = sync_on_commit
@@ -85,8 +85,8 @@ class Engine:
         self._checkpoint_due_at = configuration.CHECKPOINT_AFTER
         if marks is not None:
             self._begin_log_marks(marks)
-        self._idents = Idents(self.transaction, persistent=not connection.in_memory)
-        sweeper = self._new_sweeper() if connection.in_memory else None
+        self._idents = Idents(self.transaction, persistent=not self.in_memory)
+        sweeper = self._new_sweeper() if self.in_memory else None
         self._orphans = Orphans(sweeper)
         self._tidying = self._make_tidying(sweeper) if sweeper is not None else None
         with self.transaction() as unit:
@@ -156,11 +156,6 @@ class Engine:
             # The tables still refer to a position in the lost log: without a checkpoint the new log would not be read from its beginning.
             engine.checkpoint()
         return engine
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether the store ends with the process."""
-        return self._connection.in_memory
 
     def close(self) -> None:
         """Close the store, after a checkpoint if it is a directory. A second call does nothing.
@@ -468,7 +463,7 @@ class Engine:
             return self._snapshots.written_since(snapshot, self._idents.next)
 
     def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
-        """Return the keys written since the innermost snapshot, with their values at that time. The caller has exclusive access."""
+        """Return the keys written since a snapshot, with their values at that time. The caller has exclusive access."""
         return self._snapshots.values_at(snapshot)
 
     def restore(self, snapshot: Snapshot) -> Restored:

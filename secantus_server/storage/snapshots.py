@@ -93,9 +93,14 @@ class SnapshotStack:
         return any(not later.is_clean(next_ident) for later in self._open[self._level(snapshot) :])
 
     def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
-        """Return the keys written since the innermost snapshot, with their values at that time."""
-        assert snapshot is self.innermost, "only the innermost snapshot knows all that was written since"
-        return ValuesAtSnapshot(dict(snapshot.values[CATALOG]), dict(snapshot.values[RECORDS]))
+        """Return the keys written since a snapshot, with their values at that time, also if later snapshots are open."""
+        catalog: Values = {}
+        records: Values = {}
+        for later in self._open[self._level(snapshot) :]:
+            catalog = later.values[CATALOG] | catalog
+            records = later.values[RECORDS] | records
+        # Later snapshots have recorded values of idents that did not exist at this one.
+        return ValuesAtSnapshot(catalog, {key: old for key, old in records.items() if int.from_bytes(key[:4], "big") < snapshot.watermark})
 
     def push(self, unit: RecoveryUnit, next_ident: int) -> Snapshot:
         """Take a snapshot.

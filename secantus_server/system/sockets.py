@@ -70,11 +70,19 @@ def receive_exactly(sock: _socket.socket, size: int, start: bytes = b"") -> byte
     return b"".join(pieces)
 
 
+def peek(sock: _socket.socket, size: int) -> bytes | None:
+    """Return up to `size` bytes that are available, which stay; empty if the peer has closed the connection, None if there are none.
+
+    A broken connection counts as closed.
+    """
+    try:
+        return sock.recv(size, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+
+
 def peek_closed(sock: _socket.socket) -> bool:
     """Return whether the peer has closed the connection and everything it sent was received. A broken connection counts as closed."""
-    try:
-        return sock.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    return peek(sock, 1) == b""

@@ -29,6 +29,10 @@ class ProtocolError(Exception):
     """The bytes are not a valid message: no reply is possible, and the connection is closed."""
 
 
+class OtherProtocol(ProtocolError):
+    """The bytes are of another protocol than the one that the server speaks on this port."""
+
+
 class Header(NamedTuple):
     """A message's header; `length` includes the header itself."""
 
@@ -52,12 +56,20 @@ def parse_header(data: bytes | bytearray | memoryview) -> Header:
     return header
 
 
+def is_tls(start: bytes) -> bool:
+    """Return whether a connection that begins with these bytes, at least three, begins with a handshake of TLS.
+
+    A message of 66,326 bytes or more can begin with them too, but no driver begins with a message of this size.
+    """
+    return start[:2] == b"\x16\x03" and 1 <= start[2] <= 4
+
+
 def _refuse_other_protocols(start: bytes) -> None:
     """Raise if the bytes are of another known protocol, so that the log explains the failure: a TLS client would only see a timeout."""
-    if start[:2] == b"\x16\x03":
-        raise ProtocolError("received a TLS handshake, but the server does not speak TLS; connect without tls=true")
+    if is_tls(start):
+        raise OtherProtocol("received a TLS handshake, but the server does not speak TLS; connect without tls=true")
     if start in _HTTP:
-        raise ProtocolError("received an HTTP request, but this is not an HTTP server; connect with a MongoDB driver or mongosh")
+        raise OtherProtocol("received an HTTP request, but this is not an HTTP server; connect with a MongoDB driver or mongosh")
 
 
 def build_header(body_length: int, request_id: int, response_to: int, op_code: int) -> bytes:

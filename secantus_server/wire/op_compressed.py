@@ -26,6 +26,11 @@ def available_compressors() -> tuple[str, ...]:
     return tuple(names)
 
 
+def decompressed_size(raw: bytes) -> int:
+    """Return the size that a compressed message announces for its content; 0 if it is too short to have one."""
+    return int(_PREFIX.unpack_from(raw, HEADER_SIZE)[1]) if len(raw) >= HEADER_SIZE + _PREFIX.size else 0
+
+
 def decompress_message(header: Header, raw: bytes) -> tuple[Header, bytes, int]:
     """Decompress a message; return its header, its bytes, and the compressor's id.
 

@@ -1,4 +1,4 @@
-"""Users and roles: documents of `admin.system.users` and `admin.system.roles`, as MongoDB stores them. Authorization is not enforced yet.
+"""Users and roles: documents of `admin.system.users` and `admin.system.roles`, as MongoDB stores them.
 
 https://www.mongodb.com/docs/manual/reference/system-users-collection/
 https://www.mongodb.com/docs/manual/reference/system-roles-collection/
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from secantus_server.auth.builtin_roles import is_builtin
 from secantus_server.bson import decode, encode
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch.concerns import waits_for_disk
@@ -18,33 +19,17 @@ from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransac
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.interruption import never_interrupt
+from secantus_server.query.point import id_lookup
 from secantus_server.work.writers import open_writer
 
 USERS = "system.users"
 ROLES = "system.roles"
 
-# https://www.mongodb.com/docs/manual/reference/built-in-roles/
-_OF_EVERY_DATABASE = frozenset(["read", "readWrite", "dbAdmin", "dbOwner", "userAdmin", "enableSharding"])
-_OF_ADMIN = frozenset(
-    """
-    backup restore clusterAdmin clusterManager clusterMonitor hostManager readAnyDatabase readWriteAnyDatabase userAdminAnyDatabase
-    dbAdminAnyDatabase root directShardOperations searchCoordinator __system __queryableBackup
-    """.split()
-)
-
 T = TypeVar("T")
 # By `_id`.
 Documents = dict[str, dict[str, Any]]
-
-
-def is_builtin(role: str, db: str) -> bool:
-    """Return whether a role is built in."""
-    return role in _OF_EVERY_DATABASE or (db == "admin" and role in _OF_ADMIN)
-
-
-def builtin_roles(db: str) -> list[str]:
-    """Return the names of the built-in roles of a database."""
-    return sorted(_OF_EVERY_DATABASE | _OF_ADMIN if db == "admin" else _OF_EVERY_DATABASE)
+# The same, each with its bytes and its RecordId.
+Stored = dict[str, tuple[dict[str, Any], tuple[bytes, int]]]
 
 
 def read_documents(services: Services, collection: str) -> Documents:
@@ -53,7 +38,7 @@ def read_documents(services: Services, collection: str) -> Documents:
         return {key: document for key, (document, _) in _stored(transaction, collection).items()}
 
 
-def _stored(transaction: ReadTransaction | Transaction, collection: str) -> dict[str, tuple[dict[str, Any], tuple[bytes, int]]]:
+def _stored(transaction: ReadTransaction | Transaction, collection: str) -> Stored:
     """Return the documents by `_id`, each with its bytes and its RecordId."""
     found = transaction.catalog.find("admin", collection)
     if found is None:
@@ -68,12 +53,32 @@ def _stored(transaction: ReadTransaction | Transaction, collection: str) -> dict
     return documents
 
 
+def find_user(services: Services, db: str, name: str) -> dict[str, Any] | None:
+    """Return the document of a user, or None."""
+    with services.work.reading() as transaction:
+        found = transaction.catalog.find("admin", USERS)
+        stored = None if found is None else id_lookup(found, f"{db}.{name}").first(transaction.unit)
+    user = None if stored is None else decode(stored[1])
+    # A client may have written a document that is not a user.
+    return user if user is not None and (user.get("user"), user.get("db")) == (name, db) else None
+
+
+def has_documents(services: Services, collection: str) -> bool:
+    """Return whether there is any user, or any role."""
+    return bool(read_documents(services, collection))
+
+
 def change_documents(request: Request, collection: str, change: Callable[[Documents], T]) -> T:
-    """Change users or roles in one transaction.
+    """Change users or roles in one transaction; see `change_together`."""
+    return change_together(request, (collection,), change)
+
+
+def change_together(request: Request, collections: tuple[str, ...], change: Callable[..., T]) -> T:
+    """Change users and roles in one transaction.
 
     Arguments:
-        change: receives the documents by `_id` and adds, replaces or removes entries of that dict; it must not modify a document
-            in place. May be called several times.
+        change: receives the documents of each collection by `_id`, and adds, replaces or removes entries of these dicts; it must not
+            modify a document in place. May be called several times.
 
     Raises:
         CommandError: the error of `change`; nothing is written in that case.
@@ -81,29 +86,35 @@ def change_documents(request: Request, collection: str, change: Callable[[Docume
     services = request.services
 
     def body(transaction: Transaction) -> T:
-        stored = _stored(transaction, collection)
-        documents = {key: document for key, (document, _) in stored.items()}
-        result = change(documents)
-        target = transaction.catalog.find("admin", collection)
-        if target is None and documents:
-            raise MissingCollection("admin", collection)
-        if target is None:
-            return result
-        writer = open_writer(services, transaction, target)
-        for key, (_, place) in stored.items():
-            if key not in documents:
-                writer.delete(*place)
-        for key, document in documents.items():
-            if key not in stored:
-                writer.insert(encode(document))
-            elif document is not stored[key][0]:
-                writer.update(stored[key][1][0], encode(document), stored[key][1][1])
+        stored = [_stored(transaction, name) for name in collections]
+        documents = [{key: document for key, (document, _) in one.items()} for one in stored]
+        result = change(*documents)
+        for name, before, after in zip(collections, stored, documents, strict=True):
+            _write(services, transaction, name, before, after)
         return result
 
     result = request.work.write(body, request.operation.check)
     if waits_for_disk(request.body.get("writeConcern")) or services.settings.sync_on_commit:
         services.engine.flush_log()
     return result
+
+
+def _write(services: Services, transaction: Transaction, name: str, stored: Stored, documents: Documents) -> None:
+    """Write the differences between the stored documents and the changed ones."""
+    if all(documents.get(key) is document for key, (document, _) in stored.items()) and len(documents) == len(stored):
+        return
+    target = transaction.catalog.find("admin", name)
+    if target is None:
+        raise MissingCollection("admin", name)
+    writer = open_writer(services, transaction, target)
+    for key, (_, place) in stored.items():
+        if key not in documents:
+            writer.delete(*place)
+    for key, document in documents.items():
+        if key not in stored:
+            writer.insert(encode(document))
+        elif document is not stored[key][0]:
+            writer.update(stored[key][1][0], encode(document), stored[key][1][1])
 
 
 def parse_name(kind: str, value: Any, db: str) -> tuple[str, str]:
@@ -166,19 +177,3 @@ def role_closure(known: Documents, roles: list[dict[str, Any]]) -> list[dict[str
             found.append(role)
             waiting += known.get(f"{role['db']}.{role['role']}", {}).get("roles", [])
     return found
-
-
-def check_restrictions(restrictions: list[Any] | None) -> None:
-    """Validate the authentication restrictions of a user or role.
-
-    Raises:
-        CommandError: 2 BadValue.
-    """
-    for restriction in restrictions or []:
-        if type(restriction) is not dict:
-            raise CommandError(2, "authenticationRestrictions must be an array of documents")
-        for field, addresses in restriction.items():
-            if field not in ("clientSource", "serverAddress"):
-                raise CommandError(2, f"Unknown authentication restriction '{field}'")
-            if type(addresses) is not list or any(type(address) is not str for address in addresses):
-                raise CommandError(2, f"The authentication restriction '{field}' must be an array of strings")

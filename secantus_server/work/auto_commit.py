@@ -25,7 +25,7 @@ from secantus_server.errors import CommandError
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
-from secantus_server.work.retried import chain_of, note_retried, store_retried
+from secantus_server.work.retried import note_retried, store_retried
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
@@ -202,44 +202,44 @@ class AutoCommit:
 
     def _commit(self, transaction: Transaction) -> None:
         """Commit what a transaction has staged; one that has staged nothing just ends."""
-        writes, changes = [one for one in transaction.writes if one.changes], transaction.changes
-        if not writes and not transaction.entries and changes is None:
+        writes, changes = transaction.writes, transaction.changes
+        if len(writes) != 1 or not writes[0].changes:
+            writes = [one for one in writes if one.changes]
+        if changes is None:
+            if writes or transaction.entries:
+                self._apply(transaction, writes, None)
             return
-        claimed: list[Namespace] = []
-        if changes is not None:
-            claimed = changes.namespaces
-            if not self._locks.try_change(claimed):
-                raise _InUse(claimed)
+        claimed = changes.namespaces
+        if not self._locks.try_change(claimed):
+            raise _InUse(claimed)
         try:
             self._apply(transaction, writes, changes)
         finally:
-            if claimed:
-                self._locks.end_change(claimed)
+            self._locks.end_change(claimed)
 
     def _apply(self, transaction: Transaction, writes: list[StagedWrites], changes: CatalogChanges | None) -> None:
         """Commit to the store and the oplog, and then to memory."""
-        begun = 0
+        begun, logged = 0, []
+        chain, time, retried = None, None, transaction.retried
         try:
             for one in writes:
                 begun += 1
                 one.before_commit()
-            logged = [(one.identity, one.changes) for one in writes if one.replicated]
-            chain, time = None, None
-            if transaction.retried is not None:
-                chain = chain_of(transaction.retried)
-                store_retried(self._services, transaction.unit, transaction.retried)
+                if one.replicated:
+                    logged.append((one.identity, one.changes))
+            if retried is not None:
+                chain = store_retried(self._services, transaction.unit, retried)
             if changes is None:
                 time = self._services.oplog.commit(transaction.unit, transaction.entries, logged, chain)
             else:
-                with self._catalog.applying(changes):
-                    self._services.oplog.commit(transaction.unit, transaction.entries, logged)
+                self._catalog.commit(changes, lambda: self._services.oplog.commit(transaction.unit, transaction.entries, logged))
         except BaseException:
             for one in writes[:begun]:
                 one.commit_failed()
             raise
         for one in writes:
             one.after_commit()
-        if transaction.retried is not None:
-            note_retried(self._services, transaction.retried, time)
+        if retried is not None:
+            note_retried(self._services, retried, time)
         if len(logged) != len(writes):
             self._services.writes.publish((), [(one.identity, one.changes) for one in writes if not one.replicated])

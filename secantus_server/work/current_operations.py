@@ -5,11 +5,9 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from bson.binary import Binary
 from bson.int64 import Int64
 
 from secantus_server.bson import decode, encode
@@ -19,6 +17,7 @@ from secantus_server.cursors.cursor import Cursor
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.services import Services
+from secantus_server.sessions.ids import session_document
 from secantus_server.work.inactive_transactions import (
     client_fields,
     inactive_transactions,
@@ -104,15 +103,13 @@ def _idle_cursor(services: Services, cursor: Cursor) -> dict[str, Any]:
     if origin is not None:
         shown |= client_fields(services.connections.find(origin.connection_id))
     if cursor.session is not None:
-        # Without authentication, the digest of an empty user name.
-        user = Binary(hashlib.sha256(b"").digest(), 0)
-        shown["lsid"] = {"id": Binary(cursor.session, 4), "uid": user}
+        shown["lsid"] = session_document(cursor.session)
     now_ms, now = services.clock.now_ms(), services.clock.monotonic()
     details: dict[str, Any] = {"cursorId": Int64(cursor.id)}
     if origin is not None:
         details["createdDate"] = Date(now_ms - int((now - origin.started) * 1000))
     details |= {
-        "lastAccessDate": Date(now_ms - int((now - cursor.last_used) * 1000)),
+        "lastAccessDate": Date(now_ms - int((services.clock.elapsed() - cursor.last_used) * 1000)),
         "nDocsReturned": Int64(cursor.given),
         "nBatchesReturned": Int64(cursor.batches),
         "noCursorTimeout": cursor.no_timeout,

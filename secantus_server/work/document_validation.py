@@ -34,7 +34,7 @@ class DocumentValidator:
         self._action = options.get("validationAction", "error")
         ctx = ParseContext(
             now=Date(services.clock.now_ms()),
-            cluster_time=services.oplog.newest if services.settings.replica_set else None,
+            cluster_time=services.document_time(),
             collation=parse_collation(options.get("collation")),
         )
         self._match = parse_match(self._validator, ctx)

@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/reference/explain-results/
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from secantus_server.dispatch.dispatcher import check_generic
@@ -48,7 +47,7 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
         raise CommandError(20, f"Cannot explain cmd: {name}")
     if body.get("$db", request.db) != request.db:
         raise CommandError(17, f"Mismatched $db in explain command. Expected {request.db} but got {body['$db']}")
-    inner = replace(request, name=name, message=replace(request.message, body=body), next_body=None)
+    inner = request.with_command(name, body)
     check_generic(found, inner, request.operation)
     arguments = found.arguments.parse(body, name)
     services = request.services

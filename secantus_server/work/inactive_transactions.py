@@ -11,19 +11,16 @@ from typing import Any
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import RawDocument
-from secantus_server.dispatch._fields import session_uuid
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.services import Services
-from secantus_server.sessions.registry import session_document
+from secantus_server.sessions.ids import session_document
 from secantus_server.sessions.transactions import SessionTransaction
 
 
 def running_transaction(services: Services, operation: Operation) -> SessionTransaction | None:
     """Return the transaction that an operation runs a statement of, or None."""
-    lsid = operation.body.get("lsid")
-    session = session_uuid(lsid.data) if type(lsid) is RawDocument else None
+    session = operation.session
     transaction = None if session is None else services.sessions.transactions.newest(session)
     return transaction if transaction is not None and transaction.operation is operation else None
 
@@ -72,7 +69,7 @@ def transaction_details(services: Services, transaction: SessionTransaction) -> 
         "timeOpenMicros": Int64(int(open_s * 1e6)),
         "timeActiveMicros": Int64(int(active_s * 1e6)),
         "timeInactiveMicros": Int64(max(int((open_s - active_s) * 1e6), 0)),
-        "expiryTime": time_text(now_ms + int((transaction.deadline - now) * 1000)),
+        "expiryTime": time_text(now_ms + int((transaction.deadline - services.clock.elapsed()) * 1000)),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secantus_server.bson.values import timestamp_seconds
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import executed_before
@@ -9,7 +10,6 @@ from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.sessions.retryable import Executed
 from secantus_server.storage import StorageError
-from secantus_server.work.retried import stage_executed
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import WriteErrors, writable, write_error
 
@@ -128,8 +128,11 @@ class _Chunk:
                 if self._ends_at_error:
                     break
         self.reached = position
-        if self._request.retry is not None and count:
-            self._record(transaction, count)
+        write = self._request.retry
+        if write is not None and count:
+            # A list of ids makes each document a transaction of its own.
+            first = self._request.statement_id(self._request.statement + self._start)
+            transaction.retried = (write, Executed("insert", first, first + count - 1))
         return count
 
     def refused(self, error: CommandError) -> WriteErrors:
@@ -137,18 +140,18 @@ class _Chunk:
         stop = self.reached = self._stop
         return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
 
-    def _record(self, transaction: Transaction, count: int) -> None:
-        """Stage the record of the first `count` documents, which were inserted."""
-        # A list of ids makes each document a transaction of its own.
-        first = self._request.statement_id(self._request.statement + self._start)
-        stage_executed(self._request, transaction, Executed("insert", first, first + count - 1))
-
     def _timestamp(self) -> int:
-        """Return the value for an empty timestamp: unique and later than the newest oplog entry, or 0 with `bypassEmptyTsReplacement`."""
+        """Return the value for an empty timestamp, or 0 with `bypassEmptyTsReplacement`.
+
+        It is unique and later than the newest oplog entry, unless a test has moved the clock.
+        """
         if self._request.body.get("bypassEmptyTsReplacement"):
             return 0
-        last = self._request.services.oplog.newest
+        clock = self._request.services.clock
         self._timestamps += 1
+        if clock.is_moved:
+            return timestamp_seconds(clock.now_ms()) << 32 | self._timestamps
+        last = self._request.services.oplog.newest
         return int(last.time) << 32 | int(last.inc) + self._timestamps
 
 

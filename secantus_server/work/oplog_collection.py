@@ -213,7 +213,7 @@ def oplog_statistics(unit: RecoveryUnit, max_bytes: int, scale: int = 1) -> dict
         begin = _KEY.unpack(key)[0]
         entries, _ = select(row, begin, 0, *EVERYTHING)
         count += len(entries)
-        size += len(row)
+        size += sum(len(entry) for _, entry in entries)
     shown: dict[str, Any] = {
         **document_sizes(count, size, scale),
         "capped": True,

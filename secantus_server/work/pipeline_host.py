@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -25,7 +24,7 @@ from secantus_server.query.canonical import CanonicalQuery, natural_direction
 from secantus_server.query.equality import EqualityFinder, equality_finder
 from secantus_server.query.find import count_all
 from secantus_server.query.point import point_index
-from secantus_server.sessions.registry import NOBODY, session_document
+from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_document, user_digest
 from secantus_server.work.catalog_entries import catalog_entries
 from secantus_server.work.collection_statistics import collection_statistics, index_statistics
 from secantus_server.work.collections import recall
@@ -34,7 +33,7 @@ from secantus_server.work.merge_target import MergeTarget, merge_documents
 from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
 from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.replace_collection import replace_collection
-from secantus_server.work.system_collections import source_of
+from secantus_server.work.system_collections import source_of, views_statistics
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -147,7 +146,7 @@ class ServerHost:
             return TargetInfo("collection", capped=True)
         found = recall(self._services, db, collection)
         if found is None:
-            return None
+            return None if views_statistics(self._services, db, collection) is None else TargetInfo("collection", False)
         return TargetInfo("view" if found.is_view else "collection", found.is_capped)
 
     def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
@@ -193,7 +192,9 @@ class ServerHost:
         if self._is_oplog(db, collection):
             return oplog_statistics(self._scope.unit, self._services.oplog.max_bytes)
         found = recall(self._services, db, collection)
-        return None if found is None or found.is_view else collection_statistics(found, self._scope)
+        if found is None:
+            return views_statistics(self._services, db, collection)
+        return None if found.is_view else collection_statistics(found, self._scope)
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
         """Return the number and total microseconds of reads, writes and other commands on a collection."""
@@ -204,7 +205,10 @@ class ServerHost:
         if self._is_oplog(db, collection):
             return int(oplog_statistics(self._scope.unit, 0)["count"])
         found = recall(self._services, db, collection)
-        return None if found is None else count_all(found, self._scope)
+        if found is None:
+            views = views_statistics(self._services, db, collection)
+            return None if views is None else int(views["count"])
+        return count_all(found, self._scope)
 
     def _is_oplog(self, db: str, collection: str) -> bool:
         return is_oplog(db, collection) and bool(self._services.settings.replica_set)
@@ -223,11 +227,19 @@ class ServerHost:
         return current_operations(self._services, options)
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the documents of `$listLocalSessions`; sessions have no user name, as without authentication."""
-        users = {hashlib.sha256(f"{user['user']}@{user['db']}".encode()).digest() for user in options.get("users") or ()}
-        if users and NOBODY not in users:
-            return []
-        return [{"_id": session_document(session), "lastUse": Date(used)} for session, used in self._services.sessions.last_uses()]
+        """Return the documents of `$listLocalSessions`: the sessions of the chosen users, or without such a choice those of the own one.
+
+        Without access control, sessions have no user.
+        """
+        users = {user_digest(user["user"], user["db"]) for user in options.get("users") or ()}
+        client = self._request.client
+        if not users and client.uid and not options.get("allUsers"):
+            users = {client.uid}
+        return [
+            {"_id": session_document(session), "lastUse": Date(used)}
+            for session, used in self._services.sessions.last_uses()
+            if not users or (session[UUID_BYTES:] or NOBODY) in users
+        ]
 
     def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
         """Return the documents of `$listCatalog` for one database or all."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.unit_of_work import Retried, Transaction
-from secantus_server.oplog._entries import Chain
-from secantus_server.sessions.registry import encoded_session
+from secantus_server.oplog._rows import Chain
 from secantus_server.sessions.retry_rows import store
-from secantus_server.sessions.retryable import Executed
+from secantus_server.sessions.retryable import make_executed
 
 if TYPE_CHECKING:
     from bson.timestamp import Timestamp
@@ -28,26 +27,21 @@ def stage_retried(request: Request, transaction: Transaction, kind: str, result:
         kind: see `Executed`.
         result: what the reply says of the statement, of BSON types.
     """
-    statement = request.statement_id(request.statement)
-    stage_executed(request, transaction, Executed(kind, statement, statement, result))
-
-
-def stage_executed(request: Request, transaction: Transaction, executed: Executed) -> None:
-    """Stage the record of executed statements of a retryable write."""
     assert request.retry is not None, "only retryable writes are recorded"
-    transaction.retried = (request.retry, executed)
+    statement = request.statement_id(request.statement)
+    transaction.retried = (request.retry, make_executed((kind, statement, statement, result)))
 
 
-def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> None:
-    """Write the record to the store, in the transaction of the statements; a store in memory needs none."""
-    if not services.engine.in_memory:
-        store(unit, *retried, services.oplog.newest, services.clock.now_ms())
+def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> Chain:
+    """Write the record to the store, in the transaction of the statements; a store in memory needs none.
 
-
-def chain_of(retried: Retried) -> Chain:
-    """Return what the oplog's entries say of a retryable write."""
+    Returns:
+        what the oplog's entries say of the write.
+    """
     write, executed = retried
-    return Chain(encoded_session(write.session), write.number, executed[1], executed[2], write.last_time if write.executed else None)
+    if not services.engine.in_memory:
+        store(unit, write, executed, services.oplog.newest, services.clock.now_ms())
+    return Chain(write.lsid, write.number, executed[1], executed[2], write.last_time if write.executed else None)
 
 
 def note_retried(services: Services, retried: Retried, time: Timestamp | None = None) -> None:

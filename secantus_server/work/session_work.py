@@ -23,8 +23,8 @@ from secantus_server.dispatch.session_statements import write_conflict
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, MissingCollection, ReadTransaction, Retried, Transaction
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.oplog.oplog import Change, Entry, Origin
+from secantus_server.sessions.ids import encoded_session
 from secantus_server.sessions.namespace_locks import Namespace
-from secantus_server.sessions.registry import encoded_session
 from secantus_server.sessions.retryable import Executed
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection
@@ -233,8 +233,7 @@ class SessionWork:
             else:
                 self._engine.acquire_lock(self._services.catalog.change_lock)
                 try:
-                    with self._services.catalog.applying(self._changes):
-                        self._commit(retried)
+                    self._services.catalog.commit(self._changes, lambda: self._commit(retried))
                 finally:
                     self._services.catalog.change_lock.release()
         except WriteConflict:

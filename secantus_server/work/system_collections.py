@@ -7,11 +7,15 @@ https://www.mongodb.com/docs/manual/reference/system-collections/
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from typing import Any
+from uuid import UUID
 
+from bson.binary import Binary
 from bson.int64 import Int64
 
-from secantus_server.bson import encode
+from secantus_server.bson import encode, int_value
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
@@ -19,10 +23,12 @@ from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.find import plan_of
 from secantus_server.query.listed import ListedSource
 from secantus_server.query.plan import Plan, Source
-from secantus_server.sessions.registry import session_document
+from secantus_server.sessions.ids import session_document
+from secantus_server.work.collection_statistics import document_sizes
 from secantus_server.work.oplog_collection import OplogSource, is_oplog
 
 VIEWS = "system.views"
+ID_INDEX = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
 
 
 def source_of(services: Services, db: str, name: str, collection: Collection | None, query: CanonicalQuery) -> Source:
@@ -80,6 +86,32 @@ def _session_records(services: Services) -> list[bytes]:
         for session, write in services.sessions.retries.newest().items()
         if write.last_time is not None
     ]
+
+
+def views_statistics(services: Services, db: str, name: str, scale: int = 1) -> dict[str, Any] | None:
+    """Return the collStats fields of `system.views`; None for another name, or without a view in the database."""
+    documents = _views(services, db) if name == VIEWS else []
+    if not documents:
+        return None
+    size = sum(map(len, documents))
+    return {
+        **document_sizes(len(documents), size, scale),
+        "capped": False,
+        "nindexes": 1,
+        "indexBuilds": [],
+        "totalIndexSize": 0,
+        "totalSize": int_value(size // scale),
+        "indexSizes": {"_id_": 0},
+        "scaleFactor": scale,
+        "avgObjSize": int_value(size // len(documents)),
+    }
+
+
+def views_uuid(db: str) -> Binary:
+    """Return the UUID of `system.views`: it depends on the database's name only, since nothing is stored."""
+    digest = hashlib.md5(f"{db}.{VIEWS}".encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
+    uuid: Binary = Binary(UUID(bytes=digest, version=4).bytes, 4)
+    return uuid
 
 
 def _views(services: Services, db: str) -> list[bytes]:

@@ -21,6 +21,8 @@ WriteErrors = list[dict[str, Any]]
 MAX_STATEMENTS = 100_000
 # CommandNotSupportedOnView fails the whole command, not one statement.
 ON_VIEW = 166
+# The term of every optime: a single node never elects another primary.
+_TERM = Int64(1)
 
 
 def writable(transaction: Transaction, db: str, name: str) -> Collection:
@@ -119,5 +121,5 @@ def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent:
         reply["electionId"] = services.topology.election_id
         # A retryable write that was executed before repeats its time.
         time = None if request.retry is None else request.retry.last_time
-        reply["opTime"] = {"ts": time or services.oplog.newest, "t": Int64(1)}
+        reply["opTime"] = {"ts": time or services.oplog.newest, "t": _TERM}
     return reply

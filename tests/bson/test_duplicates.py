@@ -30,6 +30,21 @@ def test_refused(data: bytes, code: int) -> None:
     assert "'a'" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("stage", "code"), [("$lookup", 40413), ("$out", 40413), ("$planCacheStats", 9), ("$sort", 7472500), ("$set", 238)]
+)
+def test_refused_in_a_stage(stage: str, code: int) -> None:
+    pipeline = nested(b"\4", nested(b"\3", raw_stage(stage)).replace(b"\3x\0", b"\0030\0", 1))
+    with pytest.raises(CommandError) as caught:
+        decode_unique(pipeline)
+    assert caught.value.code == code
+
+
+def raw_stage(stage: str) -> bytes:
+    body = b"\3" + stage.encode() + b"\0" + raw(("a", 1), ("a", 2))
+    return struct.pack("<i", len(body) + 5) + body + b"\0"
+
+
 def test_the_keys_of_an_array_do_not_matter() -> None:
     data = nested(b"\4", raw(("0", 1), ("0", {"b": 1})))
     assert decode_unique(data) == {"x": [1, {"b": 1}]}

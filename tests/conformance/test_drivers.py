@@ -25,7 +25,7 @@ from secantus_conformance.model import Verdict
 class Suite:
     """A suite whose tests in the module `alone` do not need a server."""
 
-    name, version = "fake", "1"
+    name, version, port = "fake", "1", 0
     environmental: Sequence[Environmental] = (
         Environmental("needs the public DNS", words="dns query"),
         Environmental("needs a secondary", test="secondary"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,19 @@ def test_a_command_that_starts_nothing() -> None:
         CommandServer(f"{sys.executable} -c 'print(1)' {{port}}").start()
     with pytest.raises(UsageError, match="cannot be started"):
         CommandServer("/nowhere/mongod {port}").start()
+
+
+def test_a_preferred_port_is_used_unless_it_is_taken() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    first, second = CommandServer(NULL, port), CommandServer(NULL, port)
+    try:
+        assert first.start() == f"mongodb://127.0.0.1:{port}"
+        assert second.start() != f"mongodb://127.0.0.1:{port}"
+    finally:
+        first.stop()
+        second.stop()
 
 
 def test_servers_are_not_shared_by_workers() -> None:

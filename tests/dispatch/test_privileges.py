@@ -12,8 +12,9 @@ load_commands()
 
 # Commands that need only authentication, or not even that.
 WITHOUT_ACTIONS = {
+    "authenticate",
     *("buildInfo", "connectionStatus", "hello", "isMaster", "listCommands", "logout", "ping", "saslContinue", "saslStart", "whatsmyuri"),
-    *("abortTransaction", "commitTransaction", "endSessions", "getMore", "refreshSessions", "startSession"),
+    *("abortTransaction", "commitTransaction", "endSessions", "refreshSessions", "startSession"),
     *("configureFailPoint", "reapLogicalSessionCacheNow", "refreshLogicalSessionCacheNow", "testVersion2", "waitForFailPoint"),
 }
 
@@ -23,6 +24,7 @@ def test_every_command_declares_its_privileges(command: Command) -> None:
     privileges = command.privileges
     assert bool(privileges.actions or privileges.by_arguments) == (command.name not in WITHOUT_ACTIONS)
     assert privileges.requires_auth or not privileges.actions
+    assert (privileges.check is None) == (not privileges.by_arguments), "by_arguments names the actions that check looks for"
     if command.is_write and command.in_transaction is not InTransaction.END:
         assert privileges.actions or privileges.by_arguments, f"{command.name} writes: it must require an action."
 

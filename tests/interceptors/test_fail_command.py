@@ -314,3 +314,41 @@ def test_an_unset_clock_does_not_matter() -> None:
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error", clock=clock) as server, MongoClient(server.uri) as client:
         fail(client.admin, "ping", mode={"times": 1}, blockConnection=True, blockTimeMS=1)
         client.admin.command("ping")
+
+
+def set_point(admin: Database, name: str, mode: Any = "alwaysOn", **data: Any) -> None:
+    admin.command({"configureFailPoint": name, "mode": mode, "data": data})
+
+
+def test_several_with_labels(admin: Database, db: Database) -> None:
+    set_point(admin, "failCommand/a", failCommands=["count"], errorCode=8000)
+    set_point(admin, "failCommand/b", failCommands=["count", "ping"], errorCode=8001)
+    set_point(admin, "failCommand", failCommands=["distinct"], errorCode=8002)
+    try:
+        assert [code(db, {"count": "c"}), code(db, {"ping": 1}), code(db, {"distinct": "c", "key": "a"})] == [8000, 8001, 8002]
+        set_point(admin, "failCommand/a", mode="off")
+        assert code(db, {"count": "c"}) == 8001
+    finally:
+        for name in ("failCommand/a", "failCommand/b"):
+            set_point(admin, name, mode="off")
+    assert db.command({"ping": 1})["ok"]
+
+
+def test_a_delay_comes_before_an_error(admin: Database, db: Database) -> None:
+    set_point(admin, "failCommand", failCommands=["ping"], errorCode=8000)
+    set_point(admin, "failCommand/slow", failCommands=["ping"], blockConnection=True, blockTimeMS=1)
+    assert code(db, {"ping": 1}) == 8000
+    assert admin.command({"configureFailPoint": "failCommand/slow", "mode": "off"})["count"] == 1
+
+
+@pytest.mark.parametrize("name", ["maxTimeNeverTimeOut/a", "failCommand/", "/a", "failCommands/a"])
+def test_only_failcommand_takes_a_label(admin: Database, name: str) -> None:
+    assert code(admin, {"configureFailPoint": name, "mode": "alwaysOn"}) == 266
+
+
+def test_except_commands(admin: Database, db: Database) -> None:
+    set_point(admin, "failCommand", failAllCommands=True, exceptCommands=["ping", "ismaster"], errorCode=8000)
+    assert db.command({"ping": 1})["ok"]
+    assert db.command({"isMaster": 1})["ok"]
+    assert code(db, {"count": "c"}) == 8000
+    set_point(admin, "failCommand", mode="off")

@@ -13,7 +13,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import decode, encode
 from secantus_server.bson.values import Date
 from secantus_server.clock import SettableClock
-from secantus_server.oplog._entries import entries_of
+from secantus_server.oplog._rows import entries_of
 from secantus_server.oplog.oplog import Change, Entry, Oplog, Origin
 from secantus_server.oplog.retention import Retention
 from secantus_server.storage import META, OPLOG, Engine, WriteConflict
@@ -25,7 +25,7 @@ NOW_MS = 1_700_000_000_123
 
 def entries(engine: Engine) -> list[dict[str, Any]]:
     with engine.transaction() as unit:
-        return [decode(entry) for _, row in unit.scan(OPLOG, b"", None) for entry in entries_of(row)]
+        return [decode(entry) for key, row in unit.scan(OPLOG, b"", None) for entry in entries_of(row, int.from_bytes(key, "big"))]
 
 
 def write(engine: Engine, oplog: Oplog, *operations: tuple[str, dict[str, Any]], commands: tuple[Entry, ...] = ()) -> None:
@@ -129,7 +129,7 @@ def test_a_large_commit_makes_several_rows_whose_timestamps_go_on(engine: Engine
         rows = list(unit.scan(OPLOG, b"", None))
     assert 2 <= len(rows) <= 5
     for key, row in rows:
-        first = decode(entries_of(row)[0])["ts"]
+        first = decode(entries_of(row, int.from_bytes(key, "big"))[0])["ts"]
         assert key == first.time.to_bytes(4, "big") + first.inc.to_bytes(4, "big")
     stamps = [one["ts"].inc for one in entries(engine)]
     assert stamps == list(range(stamps[0], stamps[0] + 100))

@@ -8,6 +8,7 @@ from textwrap import dedent
 
 import pymongo  # noqa: F401  (what is imported before an inline run is not imported again in each)
 import pytest
+import trustme  # noqa: F401  (the compiled part of cryptography works with the first import of its Python part only)
 
 import pytest_secantus.seeds  # noqa: F401
 import secantus_server.server  # noqa: F401

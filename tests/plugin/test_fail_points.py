@@ -6,6 +6,8 @@ import pytest
 
 from tests.plugin.project import LOAD
 
+pytest_plugins = ["pytester"]
+
 TESTS = """
     import pytest
 

@@ -10,7 +10,7 @@ import pytest
 
 from secantus_server import cli
 from secantus_server.cli import build_parser, load_settings, main
-from secantus_server.settings import Settings, SettingsError, read_config
+from secantus_server.settings import Settings, SettingsError, read_config, tls_settings
 
 
 @pytest.fixture(autouse=True)
@@ -70,14 +70,81 @@ def test_flags_win_over_the_file(empty_directory: Path) -> None:
     assert (settings.port, settings.replica_set, settings.storage_path) == (5, "", "file")
 
 
+# The settings with which a setting can be combined only.
+NEEDED = {name: {"tls_cert_file": "cert.pem"} for name in ("tls_mode", "tls_key_file", "tls_ca_file")}
+NEEDED["tls_require_client_cert"] = {"tls_cert_file": "cert.pem", "tls_ca_file": "ca.pem"}
+VALUES: dict[str, Any] = {"port": 5, "log_level": "error", "tls_mode": "preferTLS", "tls_min_version": "1.3"}
+
+
 @pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
 def test_every_setting_has_a_flag_and_a_place_in_the_file(field: Any, empty_directory: Path) -> None:
-    value: Any = {"port": 5, "log_level": "error"}.get(field.name, {str: "text", int: 7, bool: True}[type(field.default)])
+    value = VALUES.get(field.name, {str: "text", int: 7, bool: True}[type(field.default)])
     flag = f"--{field.name.replace('_', '-')}"
-    assert getattr(load_settings([flag] if value is True else [flag, str(value)]), field.name) == value
+    needed = NEEDED.get(field.name, {})
+    flags = [part for name, text in needed.items() for part in (f"--{name.replace('_', '-')}", text)]
+    assert getattr(load_settings([*flags, flag] if value is True else [*flags, flag, str(value)]), field.name) == value
     written = f'"{value}"' if type(value) is str else str(value).lower()
-    write(empty_directory / "secantusdb.toml", f"{field.name} = {written}\n")
+    others = "".join(f'{name} = "{text}"\n' for name, text in needed.items())
+    write(empty_directory / "secantusdb.toml", f"{field.name} = {written}\n{others}")
     assert getattr(load_settings([]), field.name) == value
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["--tls-mode", "requireTLS"], "tls_mode = requireTLS needs a certificate: set tls_cert_file."),
+        (["--tls-key-file", "key.pem"], "tls_key_file has no effect without tls_cert_file."),
+        (["--tls-ca-file", "ca.pem"], "tls_ca_file has no effect without tls_cert_file."),
+        (["--tls-cert-file", "a", "--tls-require-client-cert"], "tls_require_client_cert needs tls_ca_file"),
+    ],
+)
+def test_settings_that_need_others(flags: list[str], expected: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(flags)
+    assert str(caught.value).startswith(expected)
+
+
+def test_a_flag_completes_the_file(empty_directory: Path) -> None:
+    write(empty_directory / "secantusdb.toml", 'tls_require_client_cert = true\ntls_ca_file = "ca.pem"\n')
+    settings = load_settings(["--tls-cert-file", "cert.pem"])
+    assert settings.tls_require_client_cert
+    assert (settings.takes_tls, settings.requires_tls) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "takes", "requires"),
+    [("", True, True), ("disabled", False, False), ("allowTLS", True, False), ("preferTLS", True, False), ("requireTLS", True, True)],
+)
+def test_modes_of_encryption(mode: str, takes: bool, requires: bool) -> None:
+    settings = Settings(tls_mode=mode, tls_cert_file="cert.pem").check_together()
+    assert (settings.takes_tls, settings.requires_tls) == (takes, requires)
+
+
+def test_encryption_is_off_without_a_certificate() -> None:
+    assert not Settings().check_together().takes_tls
+
+
+@pytest.mark.parametrize(
+    ("tls", "expected"),
+    [
+        ({"cert": "a"}, "tls: unknown key 'cert'; the keys are mode, cert_file, key_file, ca_file, require_client_cert, min_version."),
+        ({}, "tls needs a cert_file."),
+        ({"cert_file": 5}, "tls_cert_file must be a string, not 5."),
+        ({"cert_file": "a", "mode": "on"}, "tls_mode must be one of disabled, allowTLS, preferTLS, requireTLS, not 'on'."),
+    ],
+)
+def test_the_argument_tls(tls: dict[str, Any], expected: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings(**tls_settings(tls))
+    assert str(caught.value) == expected
+
+
+def test_the_argument_tls_takes_paths(tmp_path: Path) -> None:
+    assert tls_settings({"cert_file": tmp_path / "a", "require_client_cert": True}) == {
+        "tls_cert_file": str(tmp_path / "a"),
+        "tls_require_client_cert": True,
+    }
+    assert tls_settings(None) == {}
 
 
 @pytest.mark.parametrize(

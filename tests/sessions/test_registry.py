@@ -15,7 +15,8 @@ from secantus_server.clock import SettableClock
 from secantus_server.dispatch.dispatcher import _checked_uuid
 from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
-from secantus_server.sessions.registry import NOBODY, TIMEOUT_MINUTES, SessionRegistry
+from secantus_server.sessions.ids import NOBODY
+from secantus_server.sessions.registry import TIMEOUT_MINUTES, SessionRegistry
 from secantus_server.sessions.retryable import Executed
 
 

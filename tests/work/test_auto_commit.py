@@ -15,7 +15,7 @@ from secantus_server.catalog.rows import row_key
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, MissingCollection, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.interruption import never_interrupt
-from secantus_server.oplog._entries import entries_of
+from secantus_server.oplog._rows import entries_of
 from secantus_server.oplog.oplog import Entry
 from secantus_server.server import SecantusDBServer
 from secantus_server.storage import CATALOG, OPLOG, RecoveryUnit, WriteConflict
@@ -45,8 +45,8 @@ def count(server: SecantusDBServer, name: str = "c") -> int | None:
 
 def logged(server: SecantusDBServer) -> list[tuple[str, str]]:
     with server.services.work.reading() as transaction:
-        rows = [row for _, row in transaction.unit.scan(OPLOG, b"", None)]
-    entries = [decode(entry) for row in rows for entry in entries_of(row)]
+        rows = list(transaction.unit.scan(OPLOG, b"", None))
+    entries = [decode(entry) for key, row in rows for entry in entries_of(row, int.from_bytes(key, "big"))]
     return [(entry["op"], entry["ns"]) for entry in entries]
 
 

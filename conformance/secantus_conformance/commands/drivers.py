@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(suite: DriverSuite, folder: Path, arguments: argparse.Namespace) -> Run:
-    server = make_servers(arguments.uri, arguments.server, 1)[0]
+    server = make_servers(arguments.uri, arguments.server, 1, suite.port)[0]
     start = time.monotonic()
     try:
         uri = server.start()

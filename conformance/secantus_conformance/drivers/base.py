@@ -31,10 +31,14 @@ class Environmental:
 
 
 class DriverSuite(Protocol):
-    """A driver's own test suite, unmodified."""
+    """A driver's own test suite, unmodified.
+
+    `port` is the port on which some of its tests expect the server, 0 if none do.
+    """
 
     name: str
     version: str
+    port: int
     environmental: Sequence[Environmental]
 
     def prepare(self, cache: Path) -> Path:

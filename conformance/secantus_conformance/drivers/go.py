@@ -34,6 +34,7 @@ class GoSuite:
 
     name: str = "go"
     version: str = _VERSION
+    port: int = 0
     environmental: Sequence[Environmental] = (
         Environmental("needs the encryption libraries", test="ClientSideEncryption"),
         Environmental("needs the encryption libraries", test="TestSessionsMongocryptdProse"),

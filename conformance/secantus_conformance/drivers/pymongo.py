@@ -33,6 +33,7 @@ class PymongoSuite:
     name: str
     marker: str
     version: str = PYMONGO_VERSION
+    port: int = 27017
     environmental: Sequence[Environmental] = (
         Environmental("needs the public DNS", words="The DNS query name does not exist"),
         Environmental("needs the public DNS", test="srv-options"),

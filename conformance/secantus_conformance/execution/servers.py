@@ -38,16 +38,21 @@ class ExternalServer:
 
 @dataclass
 class CommandServer:
-    """A server that a command line starts; `{port}` in it stands for the port to use."""
+    """A server that a command line starts; `{port}` in it stands for the port to use.
+
+    Arguments:
+        port: the preferred port. Another one is used if it is taken, or if it is 0.
+    """
 
     command: str
+    port: int = 0
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _log: IO[bytes] | None = field(default=None, init=False)
 
     def start(self) -> str:
         """Start the server and wait until it listens. Returns its URI; raises UsageError if it does not start."""
         self.stop()
-        port = _free_port()
+        port = _free_port(self.port)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         arguments = shlex.split(self.command.replace("{port}", str(port)))
         try:
@@ -95,8 +100,11 @@ def is_bundled(server: Server) -> bool:
     return isinstance(server, CommandServer) and server.command == BUNDLED
 
 
-def make_servers(uris: list[str], command: str | None, workers: int) -> list[Server]:
-    """Return one server for each worker. Raises UsageError if there are fewer URIs than workers, or if a command has no `{port}`."""
+def make_servers(uris: list[str], command: str | None, workers: int, port: int = 0) -> list[Server]:
+    """Return one server for each worker; `port` is the preferred port of those that are started here.
+
+    Raises UsageError if there are fewer URIs than workers, or if a command has no `{port}`.
+    """
     if uris:
         if len(uris) < workers:
             raise UsageError(
@@ -105,12 +113,18 @@ def make_servers(uris: list[str], command: str | None, workers: int) -> list[Ser
         return [ExternalServer(uri) for uri in uris[:workers]]
     if command is not None and "{port}" not in command:
         raise UsageError("The command of --server must contain {port}.")
-    return [CommandServer(command or BUNDLED) for _ in range(workers)]
+    return [CommandServer(command or BUNDLED, port) for _ in range(workers)]
 
 
-def _free_port() -> int:
+def _free_port(preferred: int) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            if not preferred:
+                raise
+            return _free_port(0)
         port: int = probe.getsockname()[1]
         return port
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import on_cluster
+from secantus_server.dispatch.privileges import Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.mql.match import parse_match
@@ -19,7 +20,20 @@ from secantus_server.work.current_operations import current_operations
 _OPTIONS = frozenset(["currentOp", "$all", "$ownOps", *a.GENERIC])
 
 
-@command("currentOp", lenient=True, admin_only=True, privileges=on_cluster("inprog"))
+def _may_list(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may list all operations, or asks for the own ones."""
+    return bool(call.body.get("$ownOps")) or "inprog" in grants.on_cluster()
+
+
+def _may_kill(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may end all operations, or the operation is the user's."""
+    if "killop" in grants.on_cluster():
+        return True
+    opid = call.body.get("op")
+    return any(one.opid == opid and one.users == call.client.users for one in call.services.operations.all())
+
+
+@command("currentOp", lenient=True, admin_only=True, privileges=on_cluster(by_arguments=("inprog",), check=_may_list))
 def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     """List the running operations."""
     conditions = {key: value for key, value in request.body.items() if key not in _OPTIONS}
@@ -30,7 +44,7 @@ def current_op(request: Request, _args: dict[str, Any]) -> Reply:
     return {"inprog": [operation for operation in operations if match.matches(encode(operation))]}
 
 
-@command("killOp", {"op": a.anything(required=True)}, admin_only=True, privileges=on_cluster(by_arguments=("killop",)))
+@command("killOp", {"op": a.anything(required=True)}, admin_only=True, privileges=on_cluster(by_arguments=("killop",), check=_may_kill))
 def kill_op(request: Request, args: dict[str, Any]) -> Reply:
     """End a running operation."""
     request.services.operations.kill(a.exact_integer("killOp.op", args["op"]))

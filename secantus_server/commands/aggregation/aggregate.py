@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
-from secantus_server.dispatch.privileges import on_collection
+from secantus_server.dispatch.privileges import Authorized, are_met, bypasses_validation, collection_of, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
@@ -15,6 +16,7 @@ from secantus_server.errors import CommandError
 from secantus_server.query.explain import Runner
 from secantus_server.work.explain import explain_command
 from secantus_server.work.explain_pipeline import explain_pipeline
+from secantus_server.work.pipeline_privileges import pipeline_requirements
 from secantus_server.work.pipelines import run_aggregate
 
 FIELDS = {
@@ -36,6 +38,20 @@ FIELDS = {
 }
 
 
+# The actions that stages require, on the collection of the pipeline, on another, or on the cluster.
+_ACTIONS = (
+    *("find", "insert", "remove", "update", "bypassDocumentValidation", "changeStream", "collStats", "indexStats", "planCacheRead"),
+    *("inprog", "listSessions", "listCollections", "listIndexes", "listDatabases", "listClusterCatalog", "listSearchIndexes"),
+    *("querySettings", "queryStatsRead", "queryStatsReadTransformed"),
+)
+
+
+def _may_run(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may run all stages."""
+    required = pipeline_requirements(call.db, collection_of(call), call.body.get("pipeline"), bypasses_validation=bypasses_validation(call))
+    return are_met(required, grants)
+
+
 @command(
     "aggregate",
     FIELDS,
@@ -43,21 +59,7 @@ FIELDS = {
     is_read=True,
     is_write=True,
     in_transaction=InTransaction.YES,
-    privileges=on_collection(
-        "find",
-        by_arguments=(
-            "insert",
-            "remove",
-            "update",
-            "bypassDocumentValidation",
-            "changeStream",
-            "collStats",
-            "indexStats",
-            "planCacheRead",
-            "inprog",
-            "listSessions",
-        ),
-    ),
+    privileges=on_collection(by_arguments=_ACTIONS, check=_may_run),
 )
 def aggregate(request: Request, args: dict[str, Any]) -> Reply:
     """Run an aggregation pipeline."""

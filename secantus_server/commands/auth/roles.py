@@ -1,30 +1,24 @@
 """createRole, updateRole, dropRole, dropAllRolesFromDatabase, and the commands that grant to a role or revoke from it.
 
-Roles are stored and listed, but access control is not enforced.
-
 https://www.mongodb.com/docs/manual/reference/command/nav-role-management/
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from secantus_server.auth.builtin_roles import is_builtin
+from secantus_server.auth.privileges import Grants
+from secantus_server.auth.restrictions import check_restrictions
+from secantus_server.commands.auth.granting import may_grant_privileges, may_on_roles, may_restrict, may_revoke_privileges
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import on_database
+from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.work.authorization import (
-    ROLES,
-    USERS,
-    Documents,
-    change_documents,
-    check_restrictions,
-    is_builtin,
-    parse_roles,
-    role_closure,
-)
+from secantus_server.work.authorization import ROLES, USERS, Documents, change_documents, change_together, parse_roles, role_closure
 
 _RESTRICTIONS = {"authenticationRestrictions": a.array()}
 _GRANTED_ROLES = {"roles": a.array(required=True)}
@@ -35,11 +29,16 @@ _RESOURCES = ({"db", "collection"}, {"cluster"}, {"anyResource"}, {"db", "system
 Items = list[dict[str, Any]]
 
 
+def _may_create(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may grant the roles and privileges and set the restrictions."""
+    return may_on_roles(call, grants, "grantRole") and may_grant_privileges(call, grants) and may_restrict(call, grants)
+
+
 @command(
     "createRole",
     {**_GRANTED_PRIVILEGES, **_GRANTED_ROLES, **_RESTRICTIONS},
     is_write=True,
-    privileges=on_database("createRole", by_arguments=("grantRole", "setAuthenticationRestriction")),
+    privileges=on_database("createRole", by_arguments=("grantRole", "setAuthenticationRestriction"), check=_may_create),
 )
 def create_role(request: Request, args: dict[str, Any]) -> Reply:
     """Create a role."""
@@ -77,11 +76,17 @@ def _check_privileges(privileges: Items, db: str) -> None:
             raise CommandError(2, "Only roles on the admin database may have privileges on other databases or on the cluster")
 
 
+def _may_update(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may replace the roles and privileges, which revokes the present ones."""
+    replaces = call.body.get("roles") is not None or call.body.get("privileges") is not None
+    return (not replaces or "revokeRole" in grants.on("")) and _may_create(call, grants)
+
+
 @command(
     "updateRole",
     {"privileges": a.documents(), "roles": a.array(), **_RESTRICTIONS},
     is_write=True,
-    privileges=on_database(by_arguments=("grantRole", "revokeRole", "setAuthenticationRestriction")),
+    privileges=on_database(by_arguments=("grantRole", "revokeRole", "setAuthenticationRestriction"), check=_may_update),
 )
 def update_role(request: Request, args: dict[str, Any]) -> Reply:
     """Change a role."""
@@ -100,13 +105,12 @@ def drop_role(request: Request, _args: dict[str, Any]) -> Reply:
     """Drop a role and revoke it from every user and role that has it."""
     name = _own_role(request)
 
-    def drop(roles: Documents) -> None:
+    def drop(roles: Documents, users: Documents) -> None:
         if roles.pop(f"{request.db}.{name}", None) is None:
             raise CommandError(31, f"Role '{name}@{request.db}' not found")
-        _forget(roles, [{"role": name, "db": request.db}])
+        _forget(roles, users, [{"role": name, "db": request.db}])
 
-    change_documents(request, ROLES, drop)
-    change_documents(request, USERS, lambda users: _forget(users, [{"role": name, "db": request.db}]))
+    change_together(request, (ROLES, USERS), drop)
     return {}
 
 
@@ -114,24 +118,23 @@ def drop_role(request: Request, _args: dict[str, Any]) -> Reply:
 def drop_all_roles(request: Request, _args: dict[str, Any]) -> Reply:
     """Drop the roles of a database and revoke them from every user and role."""
 
-    def drop(roles: Documents) -> Items:
+    def drop(roles: Documents, users: Documents) -> int:
         gone = [{"role": role["role"], "db": request.db} for role in roles.values() if role["db"] == request.db]
         for role in gone:
             del roles[f"{request.db}.{role['role']}"]
-        _forget(roles, gone)
-        return gone
+        _forget(roles, users, gone)
+        return len(gone)
 
-    gone = change_documents(request, ROLES, drop)
-    change_documents(request, USERS, lambda users: _forget(users, gone))
-    return {"n": len(gone)}
+    return {"n": change_together(request, (ROLES, USERS), drop)}
 
 
-def _forget(documents: Documents, gone: Items) -> None:
-    """Revoke dropped roles from users or from other roles."""
-    for key, document in list(documents.items()):
-        left = [role for role in document.get("roles", []) if role not in gone]
-        if left != document.get("roles", []):
-            documents[key] = {**document, "roles": left}
+def _forget(roles: Documents, users: Documents, gone: Items) -> None:
+    """Revoke dropped roles from users and from other roles."""
+    for documents in (roles, users):
+        for key, document in list(documents.items()):
+            left = [role for role in document.get("roles", []) if role not in gone]
+            if left != document.get("roles", []):
+                documents[key] = {**document, "roles": left}
 
 
 def _own_role(request: Request) -> str:
@@ -161,21 +164,36 @@ def _change_role(request: Request, change: Callable[[dict[str, Any]], dict[str, 
     return {}
 
 
-@command("grantRolesToRole", _GRANTED_ROLES, is_write=True, privileges=on_database("grantRole"))
+@command(
+    "grantRolesToRole",
+    _GRANTED_ROLES,
+    is_write=True,
+    privileges=on_database(by_arguments=("grantRole",), check=partial(may_on_roles, action="grantRole")),
+)
 def grant_roles(request: Request, args: dict[str, Any]) -> Reply:
     """Make a role inherit other roles."""
     roles = _not_empty(request, args, "roles", parse_roles(request.services, args["roles"], request.db))
     return _change_role(request, lambda role: {**role, "roles": [*role["roles"], *(one for one in roles if one not in role["roles"])]})
 
 
-@command("revokeRolesFromRole", _GRANTED_ROLES, is_write=True, privileges=on_database("revokeRole"))
+@command(
+    "revokeRolesFromRole",
+    _GRANTED_ROLES,
+    is_write=True,
+    privileges=on_database(by_arguments=("revokeRole",), check=partial(may_on_roles, action="revokeRole")),
+)
 def revoke_roles(request: Request, args: dict[str, Any]) -> Reply:
     """Stop a role from inheriting other roles."""
     roles = _not_empty(request, args, "roles", parse_roles(request.services, args["roles"], request.db))
     return _change_role(request, lambda role: {**role, "roles": [one for one in role["roles"] if one not in roles]})
 
 
-@command("grantPrivilegesToRole", _GRANTED_PRIVILEGES, is_write=True, privileges=on_database("grantRole"))
+@command(
+    "grantPrivilegesToRole",
+    _GRANTED_PRIVILEGES,
+    is_write=True,
+    privileges=on_database(by_arguments=("grantRole",), check=may_grant_privileges),
+)
 def grant_privileges(request: Request, args: dict[str, Any]) -> Reply:
     """Grant privileges to a role; privileges on the same resource are merged."""
     privileges = _not_empty(request, args, "privileges", args["privileges"])
@@ -183,7 +201,12 @@ def grant_privileges(request: Request, args: dict[str, Any]) -> Reply:
     return _change_role(request, lambda role: {**role, "privileges": _combine(role["privileges"], privileges, _add)})
 
 
-@command("revokePrivilegesFromRole", _GRANTED_PRIVILEGES, is_write=True, privileges=on_database("revokeRole"))
+@command(
+    "revokePrivilegesFromRole",
+    _GRANTED_PRIVILEGES,
+    is_write=True,
+    privileges=on_database(by_arguments=("revokeRole",), check=may_revoke_privileges),
+)
 def revoke_privileges(request: Request, args: dict[str, Any]) -> Reply:
     """Revoke privileges from a role."""
     privileges = _not_empty(request, args, "privileges", args["privileges"])

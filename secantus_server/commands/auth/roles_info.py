@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.builtin_roles import builtin_roles, is_builtin
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson.values import is_number
+from secantus_server.commands.auth.granting import may_view
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import on_database
+from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import not_supported
-from secantus_server.work.authorization import (
-    ROLES,
-    Documents,
-    builtin_roles,
-    is_builtin,
-    parse_name,
-    read_documents,
-    role_closure,
-)
+from secantus_server.work.authorization import ROLES, Documents, find_user, parse_name, read_documents, role_closure
+from secantus_server.work.user_roles import effective_roles, role_privileges
 
 FIELDS = {
     "showAuthenticationRestrictions": a.boolean(),
@@ -27,10 +23,25 @@ FIELDS = {
 }
 
 
-@command("rolesInfo", FIELDS, privileges=on_database("viewRole"))
+def _may_view(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may see the roles; everybody may see those that the user has, also by inheritance."""
+    return may_view(call, grants, "role", "viewRole", frozenset()) or may_view(call, grants, "role", "viewRole", _own_roles(call))
+
+
+def _own_roles(call: Authorized) -> frozenset[tuple[str, str]]:
+    (name, db) = call.client.users[0] if call.client.users else ("", "")
+    user = find_user(call.services, db, name)
+    roles = [] if user is None else effective_roles(read_documents(call.services, ROLES), user)
+    return frozenset((role["role"], role["db"]) for role in roles)
+
+
+@command("rolesInfo", FIELDS, privileges=on_database(by_arguments=("viewRole",), check=_may_view))
 def roles_info(request: Request, args: dict[str, Any]) -> Reply:
     """List roles."""
     value, db = request.body[request.name], request.db
+    if type(args["showPrivileges"]) is str:
+        raise not_supported('rolesInfo with showPrivileges: "asUserFragment"', "use showPrivileges: true")
+    args["showPrivileges"] = a.truth(args["showPrivileges"])
     roles = read_documents(request.services, ROLES)
     if is_number(value):
         names = sorted((role["role"], db) for role in roles.values() if role["db"] == db)
@@ -47,12 +58,9 @@ def _shown(roles: Documents, name: str, db: str, args: dict[str, Any]) -> dict[s
     inherited = role_closure(roles, stored["roles"])
     shown = {"_id": f"{db}.{name}", "role": name, "db": db, "roles": stored["roles"], "isBuiltin": builtin, "inheritedRoles": inherited}
     if args["showPrivileges"]:
-        if builtin or any(is_builtin(role["role"], role["db"]) for role in inherited):
-            raise not_supported("rolesInfo with showPrivileges for a built-in role", "leave it out: roles are stored but not enforced")
-        own = stored["privileges"]
-        shown["privileges"] = own
-        others = [one for role in inherited for one in roles[f"{role['db']}.{role['role']}"]["privileges"]]
-        shown["inheritedPrivileges"] = [*own, *others]
+        own = {"role": name, "db": db}
+        shown["privileges"] = role_privileges(roles, [own])
+        shown["inheritedPrivileges"] = role_privileges(roles, [own, *inherited])
     if args["showAuthenticationRestrictions"]:
         shown["authenticationRestrictions"] = stored.get("authenticationRestrictions", [])
     return shown

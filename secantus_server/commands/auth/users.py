@@ -1,25 +1,28 @@
 """createUser, updateUser, dropUser, dropAllUsersFromDatabase, grantRolesToUser, revokeRolesFromUser.
 
-Users are stored and listed, but access control is not enforced; the log warns of this when a user is created.
-
 https://www.mongodb.com/docs/manual/reference/command/nav-user-management/
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bson.binary import Binary
 
+from secantus_server.auth.privileges import Grants
+from secantus_server.auth.restrictions import check_restrictions
 from secantus_server.auth.scram import MECHANISMS, make_credentials
 from secantus_server.bson.values import type_name
+from secantus_server.commands.auth.granting import may_on_roles, may_restrict
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import on_database
+from secantus_server.dispatch.parameters import ITERATION_PARAMETERS, parameter_value
+from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.work.authorization import USERS, Documents, change_documents, check_restrictions, parse_roles
+from secantus_server.work.authorization import USERS, Documents, change_documents, parse_roles
 
 _FIELDS = {
     "pwd": a.string(),
@@ -33,11 +36,17 @@ Roles = list[dict[str, Any]]
 _ROLES = {"roles": a.array(required=True)}
 
 
+def _may_create(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may grant the roles and set the restrictions."""
+    return may_on_roles(call, grants, "grantRole") and may_restrict(call, grants)
+
+
 @command(
     "createUser",
     {**_FIELDS, **_ROLES},
     is_write=True,
-    privileges=on_database("createUser", by_arguments=("grantRole", "setAuthenticationRestriction")),
+    privileges=on_database("createUser", by_arguments=("grantRole", "setAuthenticationRestriction"), check=_may_create),
+    secrets=("pwd",),
 )
 def create_user(request: Request, args: dict[str, Any]) -> Reply:
     """Create a user."""
@@ -55,7 +64,8 @@ def create_user(request: Request, args: dict[str, Any]) -> Reply:
         users[user["_id"]] = user
 
     change_documents(request, USERS, create)
-    request.services.log.warning(f"The user {name}@{request.db} is stored, but access control is not enforced.")
+    if request.services.access is None:
+        request.services.log.warning(f"The user {name}@{request.db} is stored, but access control is off: start the server with --auth.")
     return {}
 
 
@@ -82,7 +92,11 @@ def _credentials(request: Request, name: str, args: dict[str, Any]) -> dict[str,
     _check_mechanisms(mechanisms)
     if not args["digestPassword"] and "SCRAM-SHA-256" in mechanisms:
         raise CommandError(2, "Use of SCRAM-SHA-256 requires undigested passwords")
-    return make_credentials(name, args["pwd"], mechanisms, request.services.clock.random, digested=not args["digestPassword"])
+    services = request.services
+    iterations = {mechanism: parameter_value(services, parameter) for mechanism, parameter in ITERATION_PARAMETERS.items()}
+    return make_credentials(
+        name, args["pwd"], mechanisms, services.clock.random, digested=not args["digestPassword"], iterations=iterations
+    )
 
 
 def _check_mechanisms(mechanisms: list[Any]) -> None:
@@ -95,11 +109,38 @@ def _check_mechanisms(mechanisms: list[Any]) -> None:
             raise CommandError(2, f"Unknown auth mechanism '{mechanism}'")
 
 
+def _may_update(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may change what the command changes; a user may have the right to change only the own password.
+
+    https://www.mongodb.com/docs/manual/reference/command/updateUser/#required-access
+    """
+    actions, body = grants.on(call.db), call.body
+    is_own = (body[call.name], call.db) in call.client.users
+    for argument, action, own in (
+        ("pwd", "changePassword", "changeOwnPassword"),
+        ("mechanisms", "changePassword", "changeOwnPassword"),
+        ("customData", "changeCustomData", "changeOwnCustomData"),
+    ):
+        may_own = is_own and (own in actions or own in grants.on_cluster())
+        if body.get(argument) is not None and action not in actions and not may_own:
+            return False
+    if body.get("roles") is not None and not ("revokeRole" in grants.on("") and may_on_roles(call, grants, "grantRole")):
+        return False
+    return may_restrict(call, grants)
+
+
 @command(
     "updateUser",
     {**_FIELDS, "roles": a.array()},
     is_write=True,
-    privileges=on_database(by_arguments=("changePassword", "changeCustomData", "grantRole", "revokeRole", "setAuthenticationRestriction")),
+    privileges=on_database(
+        by_arguments=(
+            *("changePassword", "changeOwnPassword", "changeCustomData", "changeOwnCustomData"),
+            *("grantRole", "revokeRole", "setAuthenticationRestriction"),
+        ),
+        check=_may_update,
+    ),
+    secrets=("pwd",),
 )
 def update_user(request: Request, args: dict[str, Any]) -> Reply:
     """Change a user."""
@@ -159,13 +200,23 @@ def drop_all_users(request: Request, _args: dict[str, Any]) -> Reply:
     return {"n": change_documents(request, USERS, drop)}
 
 
-@command("grantRolesToUser", _ROLES, is_write=True, privileges=on_database("grantRole"))
+@command(
+    "grantRolesToUser",
+    _ROLES,
+    is_write=True,
+    privileges=on_database(by_arguments=("grantRole",), check=partial(may_on_roles, action="grantRole")),
+)
 def grant_roles(request: Request, args: dict[str, Any]) -> Reply:
     """Grant roles to a user."""
     return _change_roles(request, args, lambda have, roles: [*have, *(role for role in roles if role not in have)])
 
 
-@command("revokeRolesFromUser", _ROLES, is_write=True, privileges=on_database("revokeRole"))
+@command(
+    "revokeRolesFromUser",
+    _ROLES,
+    is_write=True,
+    privileges=on_database(by_arguments=("revokeRole",), check=partial(may_on_roles, action="revokeRole")),
+)
 def revoke_roles(request: Request, args: dict[str, Any]) -> Reply:
     """Revoke roles from a user."""
     return _change_roles(request, args, lambda have, roles: [role for role in have if role not in roles])

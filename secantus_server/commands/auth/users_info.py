@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
 from secantus_server.bson.values import is_number
+from secantus_server.commands.auth.granting import may_view
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import on_database
+from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.errors import not_supported
 from secantus_server.mql.match import parse_match
-from secantus_server.work.authorization import USERS, parse_name, read_documents
+from secantus_server.work.authorization import ROLES, USERS, Documents, parse_name, read_documents
+from secantus_server.work.user_roles import effective_roles, role_privileges
 
 FIELDS = {
     "showCredentials": a.boolean(),
@@ -23,16 +25,22 @@ FIELDS = {
 }
 
 
-@command("usersInfo", FIELDS, privileges=on_database("viewUser"))
+def _may_view(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may see the users; everybody may see the own one."""
+    return may_view(call, grants, "user", "viewUser", frozenset(call.client.users))
+
+
+@command("usersInfo", FIELDS, privileges=on_database(by_arguments=("viewUser",), check=_may_view))
 def users_info(request: Request, args: dict[str, Any]) -> Reply:
     """List users."""
     wanted = _wanted(request)
+    known = read_documents(request.services, ROLES) if args["showPrivileges"] else {}
     if args["showPrivileges"]:
-        raise not_supported("usersInfo with showPrivileges", "leave it out: roles are stored but not enforced")
+        args["showAuthenticationRestrictions"] = True
     match = parse_match(args["filter"], request.parse_context())
     users = read_documents(request.services, USERS)
     chosen = [user for user in users.values() if _is_wanted(user, wanted)]
-    shown = [_shown(user, args) for user in sorted(chosen, key=lambda user: (str(user.get("user")), str(user.get("db"))))]
+    shown = [_shown(user, args, known) for user in sorted(chosen, key=lambda user: (str(user.get("user")), str(user.get("db"))))]
     return {"users": [user for user in shown if match.matches(encode(user))]}
 
 
@@ -50,7 +58,7 @@ def _is_wanted(user: dict[str, Any], wanted: frozenset[tuple[str | None, str | N
     return not wanted.isdisjoint([(user.get("user"), user.get("db")), (None, user.get("db")), (None, None)])
 
 
-def _shown(user: dict[str, Any], args: dict[str, Any]) -> dict[str, Any]:
+def _shown(user: dict[str, Any], args: dict[str, Any], known: Documents) -> dict[str, Any]:
     # A client may have written the document to the collection, without these fields.
     shown: dict[str, Any] = {field: user[field] for field in ("_id", "userId", "user", "db") if field in user}
     credentials = user.get("credentials", {})
@@ -59,6 +67,16 @@ def _shown(user: dict[str, Any], args: dict[str, Any]) -> dict[str, Any]:
     if args["showCustomData"] and "customData" in user:
         shown["customData"] = user["customData"]
     shown |= {"roles": user.get("roles", []), "mechanisms": list(credentials)}
+    if args["showPrivileges"]:
+        roles = effective_roles(known, user)
+        shown |= {"inheritedRoles": roles, "inheritedPrivileges": role_privileges(known, roles)}
+        shown["inheritedAuthenticationRestrictions"] = _restrictions(known, roles)
     if args["showAuthenticationRestrictions"]:
         shown["authenticationRestrictions"] = user.get("authenticationRestrictions", [])
     return shown
+
+
+def _restrictions(known: Documents, roles: list[dict[str, Any]]) -> list[Any]:
+    """Return the authentication restrictions of each role that has some."""
+    stored = (known.get(f"{role['db']}.{role['role']}", {}).get("authenticationRestrictions") for role in roles)
+    return [one for one in stored if one]

@@ -6,6 +6,7 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson import int_value
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.coll_mod_index import change_index, oplog_command, parse_change, state_before
@@ -14,13 +15,14 @@ from secantus_server.commands.collections.validator_options import check_validat
 from secantus_server.commands.collections.views import check_view
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
-from secantus_server.dispatch.privileges import on_collection
+from secantus_server.dispatch.privileges import Authorized, collection_of, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
+from secantus_server.work.pipeline_privileges import may_read_view
 from secantus_server.work.special_collections import check_buckets, check_expiry
 
 
@@ -52,7 +54,17 @@ _NOT_FOR_VIEWS = (
 )  # fmt: skip
 
 
-@command("collMod", FIELDS, in_api_v1=True, is_write=True, privileges=on_collection("collMod"))
+def _may_modify(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may read what a changed view would read."""
+    body = call.body
+    if body.get("viewOn") is None and body.get("pipeline") is None:
+        return True
+    found = call.services.catalog.find(call.db, collection_of(call))
+    options = found.options if found is not None and found.is_view else {}
+    return may_read_view(call, grants, body.get("viewOn") or options.get("viewOn"), body.get("pipeline") or options.get("pipeline"))
+
+
+@command("collMod", FIELDS, in_api_v1=True, is_write=True, privileges=on_collection("collMod", by_arguments=("find",), check=_may_modify))
 def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
     """Change a collection's or a view's options, or one of its indexes."""
     name = collection_name("collMod", request.db, request.body[request.name])

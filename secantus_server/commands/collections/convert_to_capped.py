@@ -9,13 +9,14 @@ from typing import Any
 
 from bson.binary import Binary
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson import int_value
 from secantus_server.bson.values import is_number
 from secantus_server.catalog.collection import Collection
 from secantus_server.commands.collections.create_options import MAX_CAPPED_SIZE
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_new_collection_name, collection_name
-from secantus_server.dispatch.privileges import on_collection
+from secantus_server.dispatch.privileges import Authorized, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
@@ -42,11 +43,18 @@ def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
+def _may_clone(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may create and fill the new collection."""
+    target = call.body.get("toCollection")
+    actions = grants.on(call.db, target if type(target) is str else "")
+    return all(action in actions for action in ("insert", "createIndex", "convertToCapped"))
+
+
 @command(
     "cloneCollectionAsCapped",
     lenient=True,
     is_write=True,
-    privileges=on_collection("find", by_arguments=("insert", "createIndex", "createCollection")),
+    privileges=on_collection("find", by_arguments=("insert", "createIndex", "convertToCapped"), check=_may_clone),
 )
 def clone_collection_as_capped(request: Request, _args: dict[str, Any]) -> Reply:
     """Copy a collection to a new capped collection."""

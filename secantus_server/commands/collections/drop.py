@@ -19,6 +19,7 @@ from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import drop_collection, recall
 from secantus_server.work.oplog_collection import is_oplog
+from secantus_server.work.system_collections import VIEWS
 
 
 @command("drop", {}, in_api_v1=True, is_write=True, privileges=on_collection("dropCollection"))
@@ -29,11 +30,14 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(20, "can't drop live oplog while in replSet mode")
     recall(request.services, request.db, name)
 
+    if name == VIEWS:
+        return _drop_views(request)
+
     def body(transaction: CatalogTransaction) -> Collection | None:
         collection = transaction.catalog.find(request.db, name)
         if collection is None:
             return None
-        if name.startswith("system.") and name not in ("system.profile", "system.js", "system.views"):
+        if name.startswith("system.") and name not in ("system.profile", "system.js"):
             raise CommandError(20, f"can't drop system collection {request.db}.{name}")
         if name == "system.profile" and request.db in request.services.observer.profiling.levels:
             raise CommandError(20, "turn off profiling before dropping system.profile collection")
@@ -47,6 +51,21 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
     if collection.is_view:
         return {"ns": collection.namespace}
     return {"nIndexesWas": len(collection.indexes), "ns": collection.namespace}
+
+
+def _drop_views(request: Request) -> Reply:
+    """Drop all views: their definitions are the documents of `system.views`."""
+
+    def body(transaction: CatalogTransaction) -> list[Collection]:
+        views = [collection for collection in transaction.catalog.collections(request.db) if collection.is_view]
+        for view in views:
+            drop_collection(transaction, view)
+        return views
+
+    views = request.work.change_catalog(body, request.operation.check)
+    for view in views:
+        request.services.connections.forget(request.db, view.name)
+    return {"nIndexesWas": 1, "ns": f"{request.db}.{VIEWS}"} if views else {}
 
 
 @command("dropDatabase", {}, in_api_v1=True, is_write=True, privileges=on_database("dropDatabase"))

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode, int_value
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import on_database
+from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.work.catalog_entries import collection_info
 from secantus_server.work.reading import cursor_batch_size, list_reply
+from secantus_server.work.system_collections import ID_INDEX, VIEWS, views_uuid
+
+
+def _may_list(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may list all collections, or asks for the names of those that the user has a privilege on."""
+    if "listCollections" in grants.on(call.db):
+        return True
+    own_only = bool(call.body.get("nameOnly")) and bool(call.body.get("authorizedCollections"))
+    return own_only and grants.is_on_database(call.db)
 
 
 @command(
     "listCollections",
     {"filter": a.document({}), "nameOnly": a.strict_boolean(), "authorizedCollections": a.strict_boolean(), "cursor": a.document()},
     in_api_v1=True,
-    privileges=on_database("listCollections"),
+    privileges=on_database(by_arguments=("listCollections",), check=_may_list),
 )
 def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     """List the collections and views of a database."""
@@ -27,8 +37,11 @@ def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     infos = [collection_info(collection) for collection in request.services.catalog.collections(request.db)]
     if request.db == "local" and request.services.settings.replica_set:
         infos.append(_oplog(request))
-    if any(info["type"] == "view" for info in infos) and not any(info["name"] == "system.views" for info in infos):
-        infos.append(_views_collection())
+    if any(info["type"] == "view" for info in infos) and not any(info["name"] == VIEWS for info in infos):
+        infos.append(_views_collection(request.db))
+    access = request.grants
+    if access is not None and args["authorizedCollections"]:
+        infos = [info for info in infos if access.is_on_collection(request.db, info["name"])]
     if args["nameOnly"]:
         infos = [{"name": info["name"], "type": info["type"]} for info in infos]
     documents = [document for document in map(encode, infos) if match.matches(document)]
@@ -41,7 +54,7 @@ def _oplog(request: Request) -> dict[str, Any]:
     return {"name": "oplog.rs", "type": "collection", "options": options, "info": {"readOnly": False}}
 
 
-def _views_collection() -> dict[str, Any]:
+def _views_collection(db: str) -> dict[str, Any]:
     """Return the entry of system.views, where MongoDB keeps the definitions of views."""
-    id_index = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
-    return {"name": "system.views", "type": "collection", "options": {}, "info": {"readOnly": False}, "idIndex": id_index}
+    info = {"readOnly": False, "uuid": views_uuid(db)}
+    return {"name": VIEWS, "type": "collection", "options": {}, "info": info, "idIndex": ID_INDEX}

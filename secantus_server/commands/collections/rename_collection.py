@@ -7,11 +7,12 @@ from typing import Any
 
 from bson.binary import Binary
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_collection_uuid, check_database_name, check_length, collection_name
-from secantus_server.dispatch.privileges import on_collection
+from secantus_server.dispatch.privileges import Authorized, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
@@ -49,12 +50,29 @@ class _Place:
         return f"{self.db}.{self.name}"
 
 
+def _may_rename(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may rename within the database, or may copy the collection and drop it.
+
+    https://www.mongodb.com/docs/manual/reference/command/renameCollection/
+    """
+    (source_db, _, source), (target_db, _, target) = (
+        value.partition(".") if type(value) is str else ("", "", "") for value in (call.body[call.name], call.body.get("to"))
+    )
+    before, after = grants.on(source_db, source), grants.on(target_db, target)
+    if call.body.get("dropTarget") and "dropCollection" not in after:
+        return False
+    if source_db == target_db and "renameCollectionSameDB" in grants.on(source_db) and ("find" in before or "find" not in after):
+        return True
+    copies = all(action in after for action in ("insert", "createIndex"))
+    return copies and all(action in before for action in ("find", "dropCollection"))
+
+
 @command(
     "renameCollection",
     FIELDS,
     admin_only=True,
     is_write=True,
-    privileges=on_collection("find", "dropCollection", by_arguments=("insert", "createIndex")),
+    privileges=on_collection(by_arguments=("renameCollectionSameDB", "find", "dropCollection", "insert", "createIndex"), check=_may_rename),
 )
 def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
     """Rename a collection."""

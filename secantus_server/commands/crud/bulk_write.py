@@ -9,11 +9,12 @@ from collections import Counter
 from itertools import groupby
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
-from secantus_server.bson.values import MISSING
+from secantus_server.bson.values import MISSING, is_number
 from secantus_server.commands.crud.bulk_write_ops import BulkOperation, parse_operations, parse_targets
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import on_cluster
+from secantus_server.dispatch.privileges import Authorized, bypasses_validation, named, on_cluster
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.session_statements import ends_transaction
@@ -27,6 +28,34 @@ from secantus_server.work.writing import finish_write, statements, stops_at_erro
 _TOTALS = ("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted")
 
 _CURSOR = a.Arguments("bulkWrite.cursor", {"batchSize": a.number(None, minimum=0)}, generic=False)
+
+
+# The action of each kind of operation.
+_ACTIONS = {"insert": "insert", "update": "update", "delete": "remove"}
+
+
+def _may_write(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may perform each operation on its collection."""
+    missing: list[set[str]] = []
+    for entry in named(call, "nsInfo"):
+        namespace = entry.get("ns")
+        db, _, name = namespace.partition(".") if type(namespace) is str else ("", "", "")
+        actions = grants.on(db, name)
+        if bypasses_validation(call) and "bypassDocumentValidation" not in actions:
+            return False
+        missing.append({action for action in _ACTIONS.values() if action not in actions})
+    # Most users may do everything; the operations are then not looked at.
+    return not any(missing) or all(_may_run(operation, missing) for operation in named(call, "ops"))
+
+
+def _may_run(operation: dict[str, Any], missing: list[set[str]]) -> bool:
+    """Return whether an operation needs none of the actions that are missing on its collection; the parser refuses an invalid one."""
+    kind = next(iter(operation), "")
+    index = operation.get(kind)
+    if kind not in _ACTIONS or not is_number(index) or not 0 <= float(str(index)) < len(missing):
+        return True
+    lacking = missing[int(float(str(index)))]
+    return _ACTIONS[kind] not in lacking and not (kind == "update" and operation.get("upsert") and "insert" in lacking)
 
 
 @command(
@@ -46,7 +75,7 @@ _CURSOR = a.Arguments("bulkWrite.cursor", {"batchSize": a.number(None, minimum=0
     is_write=True,
     is_retryable=True,
     in_transaction=InTransaction.YES,
-    privileges=on_cluster(by_arguments=("insert", "update", "remove", "bypassDocumentValidation")),
+    privileges=on_cluster(by_arguments=("insert", "update", "remove", "bypassDocumentValidation"), check=_may_write),
 )
 def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
     """Insert, update and delete in one command."""

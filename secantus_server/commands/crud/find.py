@@ -126,7 +126,8 @@ def _open_cursor(
 ) -> Reply:
     """Return the reply with the first batch, and keep a cursor if documents remain."""
     scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
-    of_oplog = isinstance(plan, OplogSource)
+    # Not isinstance, which is slow for the subclasses of a protocol.
+    of_oplog = type(plan) is OplogSource
     documents = find_documents(plan, collection, query, projection, scope)
     cursor = Cursor(
         namespace,

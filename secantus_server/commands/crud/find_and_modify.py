@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson import RawDocument
 from secantus_server.bson.sizes import check_result_size
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
-from secantus_server.dispatch.privileges import on_collection
+from secantus_server.dispatch.privileges import Authorized, collection_of, may_bypass_validation, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import executed_before
@@ -51,6 +52,14 @@ FIELDS = {
 }
 
 
+def _may_modify(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may remove, or update and upsert, as the arguments ask."""
+    actions = grants.on(call.db, collection_of(call))
+    if call.body.get("remove"):
+        return "remove" in actions
+    return "update" in actions and ("insert" in actions or not call.body.get("upsert")) and may_bypass_validation(call, grants)
+
+
 @command(
     "findAndModify",
     FIELDS,
@@ -59,7 +68,7 @@ FIELDS = {
     is_write=True,
     is_retryable=True,
     in_transaction=InTransaction.YES,
-    privileges=on_collection("find", by_arguments=("update", "insert", "remove", "bypassDocumentValidation")),
+    privileges=on_collection("find", by_arguments=("update", "insert", "remove", "bypassDocumentValidation"), check=_may_modify),
 )
 def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
     """Change or remove one document and return it."""
@@ -70,19 +79,20 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
         _check_same_kind(request, args, before.result["lastErrorObject"])
         return finish_write(request, dict(before.result), [], silent=False)
 
-    def body(transaction: Transaction) -> Outcome:
+    def body(transaction: Transaction) -> Reply:
         collection, job = _prepare(request, args, name, transaction.catalog)
         if collection is not None:
-            outcome = job.run(transaction, collection)
+            shown = _shown(job.run(transaction, collection))
             if request.retry is not None:
-                stage_retried(request, transaction, "findAndModify", _shown(outcome))
-            return outcome
+                # A copy, since the reply gets further fields.
+                stage_retried(request, transaction, "findAndModify", shown.copy())
+            return shown
         check_not_oplog(request.db, name)
         if args["upsert"]:
             raise MissingCollection(request.db, name)
-        return job.nothing
+        return _shown(job.nothing)
 
-    return finish_write(request, _shown(request.work.write(body, request.operation.check)), [], silent=False)
+    return finish_write(request, request.work.write(body, request.operation.check), [], silent=False)
 
 
 @explains("findAndModify")

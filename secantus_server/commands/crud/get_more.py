@@ -10,6 +10,7 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson import RawArray
 from secantus_server.bson.values import type_name
 from secantus_server.commands.crud.liveness import check_still_there
@@ -17,13 +18,43 @@ from secantus_server.cursors.cursor import Cursor, Watch
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.error_labels import label_change_stream_error
 from secantus_server.dispatch.names import collection_name
-from secantus_server.dispatch.privileges import AUTHENTICATED, on_collection
-from secantus_server.dispatch.registry import InTransaction, Reply, command
+from secantus_server.dispatch.privileges import Authorized, OtherCommand, collection_of, is_authorized, on_collection
+from secantus_server.dispatch.registry import InTransaction, Reply, command, find_command
 from secantus_server.dispatch.request import Request
-from secantus_server.errors import CommandError
+from secantus_server.errors import UNAUTHORIZED, CommandError
 from secantus_server.work.cursor_fail_points import enter_get_more
 
 AWAIT_DATA_MS = 1000
+
+
+def _may_continue(call: Authorized, grants: Grants) -> bool:
+    """Return whether the cursor is the user's, who may still run the command that opened it.
+
+    Raises:
+        CommandError: 13 Unauthorized.
+    """
+    cursor_id = call.body[call.name]
+    cursor = call.services.cursors.peek(cursor_id) if type(cursor_id) is Int64 else None
+    if cursor is None:
+        return True
+    origin = cursor.operation
+    if origin.users != call.client.users:
+        raise CommandError(UNAUTHORIZED, f"cursor id {cursor_id} was not created by the authenticated user")
+    name = next(iter(origin.body))
+    opened = OtherCommand(name, origin.db, origin.body, call.message, call.client, call.services)
+    if not is_authorized(find_command(name).privileges, opened, grants):
+        raise CommandError(UNAUTHORIZED, f"not authorized for getMore with cursor id {cursor_id}")
+    return True
+
+
+def _may_kill(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may end all cursors, or these are the user's."""
+    action = "killAnyCursor"
+    if action in grants.on_cluster() or action in grants.on(call.db, collection_of(call)):
+        return True
+    ids = call.body.get("cursors")
+    found = [call.services.cursors.peek(one) for one in ids if type(one) is Int64] if type(ids) is list else []
+    return all(cursor is None or cursor.operation.users == call.client.users for cursor in found)
 
 
 @command(
@@ -38,7 +69,7 @@ AWAIT_DATA_MS = 1000
     in_api_v1=True,
     is_read=True,
     in_transaction=InTransaction.LATER,
-    privileges=AUTHENTICATED,
+    privileges=on_collection(by_arguments=("find",), check=_may_continue),
 )
 def get_more(request: Request, args: dict[str, Any]) -> Reply:
     """Return the next batch of a cursor."""
@@ -171,7 +202,7 @@ def _next_batch(request: Request, cursor: Cursor, size: int | None) -> list[byte
     {"cursors": a.array(required=True)},
     in_api_v1=True,
     in_transaction=InTransaction.LATER,
-    privileges=on_collection(by_arguments=("killAnyCursor",)),
+    privileges=on_collection(by_arguments=("killAnyCursor",), check=_may_kill),
 )
 def kill_cursors(request: Request, args: dict[str, Any]) -> Reply:
     """Close cursors."""

@@ -7,7 +7,7 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
-from secantus_server.dispatch.privileges import on_collection
+from secantus_server.dispatch.privileges import may_bypass_validation, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -30,7 +30,7 @@ FIELDS = {
     is_write=True,
     is_retryable=True,
     in_transaction=InTransaction.YES,
-    privileges=on_collection("insert", by_arguments=("bypassDocumentValidation",)),
+    privileges=on_collection("insert", by_arguments=("bypassDocumentValidation",), check=may_bypass_validation),
 )
 def insert(request: Request, args: dict[str, Any]) -> Reply:
     """Insert documents."""

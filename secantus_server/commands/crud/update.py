@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson.values import MISSING
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
-from secantus_server.dispatch.privileges import on_collection
+from secantus_server.dispatch.privileges import Authorized, collection_of, may_bypass_validation, named, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
@@ -47,6 +48,13 @@ _STATEMENT = a.Arguments(
 )
 
 
+def _may_upsert(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may upsert, or whether no statement does, and may bypass validation where asked."""
+    if "insert" not in grants.on(call.db, collection_of(call)) and any(spec.get("upsert") for spec in named(call, "updates", b"upsert")):
+        return False
+    return may_bypass_validation(call, grants)
+
+
 @command(
     "update",
     FIELDS,
@@ -54,7 +62,7 @@ _STATEMENT = a.Arguments(
     is_write=True,
     is_retryable=True,
     in_transaction=InTransaction.YES,
-    privileges=on_collection("update", by_arguments=("insert", "bypassDocumentValidation")),
+    privileges=on_collection("update", by_arguments=("insert", "bypassDocumentValidation"), check=_may_upsert),
 )
 def update(request: Request, args: dict[str, Any]) -> Reply:
     """Update documents."""

@@ -13,6 +13,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.work.collection_statistics import collection_statistics
 from secantus_server.work.collections import recall
 from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
+from secantus_server.work.system_collections import views_statistics
 from secantus_server.work.writing import check_not_view
 
 
@@ -32,6 +33,9 @@ def coll_stats(request: Request, args: dict[str, Any]) -> Reply:
         if is_oplog(request.db, name) and request.services.settings.replica_set:
             return reply | oplog_statistics(transaction.unit, request.services.oplog.max_bytes, args["scale"])
         if collection is None:
+            views = views_statistics(request.services, request.db, name, args["scale"])
+            if views is not None:
+                return reply | views
             empty: Reply = {"size": 0, "count": 0, "storageSize": 0, "totalSize": 0, "nindexes": 0, "totalIndexSize": 0}
             return reply | empty | {"indexDetails": {}, "indexSizes": {}, "scaleFactor": args["scale"]}
         check_not_view(collection)

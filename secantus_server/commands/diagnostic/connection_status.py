@@ -14,7 +14,8 @@ from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import UNAUTHENTICATED
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.work.authorization import ROLES, USERS, read_documents, role_closure
+from secantus_server.work.authorization import ROLES, find_user, read_documents
+from secantus_server.work.user_roles import effective_roles
 
 _EVERYTHING = {"resource": {"anyResource": True}, "actions": ["anyAction"]}
 
@@ -24,19 +25,21 @@ _EVERYTHING = {"resource": {"anyResource": True}, "actions": ["anyAction"]}
 )
 def connection_status(request: Request, args: dict[str, Any]) -> Reply:
     """Return the users that are authenticated on the connection."""
+    grants = request.grants
     users = [{"user": user, "db": db} for user, db in request.client.users]
     info: Reply = {"authenticatedUsers": users, "authenticatedUserRoles": _roles(request) if users else []}
     if args["showPrivileges"]:
-        # Roles are not enforced: every user has all privileges.
-        info["authenticatedUserPrivileges"] = [_EVERYTHING] if users else []
+        # Without access control, every user has all privileges.
+        everything = [_EVERYTHING] if request.services.access is None else []
+        info["authenticatedUserPrivileges"] = [] if not users else everything if grants is None else grants.privileges()
     name = f"{request.services.topology.process_id}/{request.client.connection_id}"
     return {"authInfo": info, "uuid": Binary(uuid.uuid5(uuid.NAMESPACE_OID, name).bytes, 4)}
 
 
 def _roles(request: Request) -> list[dict[str, Any]]:
-    stored = read_documents(request.services, USERS)
-    given = [role for user, db in request.client.users for role in stored.get(f"{db}.{user}", {}).get("roles", [])]
-    return role_closure(read_documents(request.services, ROLES), given)
+    known = read_documents(request.services, ROLES)
+    users = (find_user(request.services, db, user) for user, db in request.client.users)
+    return [role for user in users if user is not None for role in effective_roles(known, user)]
 
 
 @command("whatsmyuri", lenient=True, privileges=UNAUTHENTICATED)
@@ -49,5 +52,8 @@ def whats_my_uri(request: Request, _args: dict[str, Any]) -> Reply:
 @command("logout", lenient=True, in_api_v1=True, privileges=UNAUTHENTICATED)
 def logout(request: Request, _args: dict[str, Any]) -> Reply:
     """Log out the users of a database."""
-    request.client.users[:] = [(user, db) for user, db in request.client.users if db != request.db]
+    if any(db == request.db for _, db in request.client.users):
+        if request.services.access is not None:
+            request.services.access.log_out(request.client)
+        request.client.users = ()
     return {}

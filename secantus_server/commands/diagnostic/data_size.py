@@ -6,10 +6,11 @@ from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_database_name, collection_name
-from secantus_server.dispatch.privileges import on_collection
+from secantus_server.dispatch.privileges import Authorized, collection_of, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -20,11 +21,17 @@ from secantus_server.work.collection_statistics import document_bytes
 from secantus_server.work.collections import recall
 
 
+def _may_read(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may read the namespace that the command names with its database."""
+    db, _, name = collection_of(call).partition(".")
+    return "find" in grants.on(db, name)
+
+
 @command(
     "dataSize",
     {"keyPattern": a.document(), "min": a.document(), "max": a.document(), "estimate": a.strict_boolean()},
     aliases=("datasize",),
-    privileges=on_collection("find"),
+    privileges=on_collection(by_arguments=("find",), check=_may_read),
 )
 def data_size(request: Request, args: dict[str, Any]) -> Reply:
     """Return the number of documents of a collection and their size in bytes."""

@@ -13,6 +13,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import IndexScan
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.work.system_collections import VIEWS, system_documents, views_uuid
 
 
 @command("dbHash", lenient=True, privileges=on_database("dbHash"))
@@ -26,12 +27,18 @@ def db_hash(request: Request, _args: dict[str, Any]) -> Reply:
         for collection in chosen:
             hashes[collection.name] = _hash(collection, scope)
         scope.close()
+        uuids = {collection.name: collection.uuid for collection in chosen}
+        views = None if _is_left_out(request, VIEWS) else system_documents(request.services, request.db, VIEWS)
+        if views is not None and (documents := views()):
+            hashes[VIEWS] = hashlib.md5(b"".join(documents), usedforsecurity=False).hexdigest()
+            uuids[VIEWS] = views_uuid(request.db)
+    hashes = dict(sorted(hashes.items()))
     together = hashlib.md5("".join(hashes.values()).encode(), usedforsecurity=False).hexdigest()
     return {
         "host": request.services.topology.address,
         "collections": hashes,
         "capped": [collection.name for collection in chosen if collection.is_capped],
-        "uuids": {collection.name: collection.uuid for collection in chosen},
+        "uuids": dict(sorted(uuids.items())),
         "md5": together,
         "timeMillis": int((request.services.clock.monotonic() - started) * 1000),
     }
@@ -39,11 +46,15 @@ def db_hash(request: Request, _args: dict[str, Any]) -> Reply:
 
 def _chosen(request: Request, catalog: CatalogView) -> list[Collection]:
     wanted = request.body.get("collections")
-    wanted = wanted if type(wanted) is list else []
-    if any(type(name) is not str for name in wanted):
+    if type(wanted) is list and any(type(name) is not str for name in wanted):
         raise CommandError(2, "collections entries have to be strings")
     collections = catalog.collections(request.db)
-    return [collection for collection in collections if not collection.is_view and (not wanted or collection.name in wanted)]
+    return [collection for collection in collections if not collection.is_view and not _is_left_out(request, collection.name)]
+
+
+def _is_left_out(request: Request, name: str) -> bool:
+    wanted = request.body.get("collections")
+    return type(wanted) is list and bool(wanted) and name not in wanted
 
 
 def _hash(collection: Collection, scope: ReadScope) -> str:

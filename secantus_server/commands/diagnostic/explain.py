@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.bson.values import type_name
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import on_collection
-from secantus_server.dispatch.registry import Reply, command
+from secantus_server.dispatch.privileges import Authorized, OtherCommand, is_authorized, on_collection
+from secantus_server.dispatch.registry import Reply, command, find_command, is_command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.query.explain import VERBOSITIES
 from secantus_server.work.explain import explain_command
+
+
+def _may_run_explained(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may run the explained command; whatever is not a command is refused by explain itself."""
+    inner = call.body[call.name]
+    if type(inner) is not dict or not inner:
+        return True
+    name = next(iter(inner))
+    if not is_command(name):
+        return True
+    # The database of the inner command is that of explain, or explain refuses it.
+    explained = OtherCommand(name, call.db, inner, call.message, call.client, call.services)
+    return is_authorized(find_command(name).privileges, explained, grants)
 
 
 @command(
@@ -19,7 +33,7 @@ from secantus_server.work.explain import explain_command
     {"verbosity": a.string("allPlansExecution")},
     in_api_v1=True,
     is_read=True,
-    privileges=on_collection(by_arguments=("find", "insert", "update", "remove")),
+    privileges=on_collection(by_arguments=("find", "insert", "update", "remove"), check=_may_run_explained),
 )
 def explain(request: Request, args: dict[str, Any]) -> Reply:
     """Explain how a command is executed."""

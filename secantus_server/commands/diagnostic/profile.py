@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
+from secantus_server.bson.values import is_number
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.privileges import on_database
+from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -16,7 +18,19 @@ from secantus_server.work.profile_collection import make_profile_collection
 _NOTE = "When a filter expression is set, slowms and sampleRate are not used for profiling and slow-query log lines."
 
 
-@command("profile", {"slowms": a.number(), "sampleRate": a.real(), "filter": a.anything()}, privileges=on_database("enableProfiler"))
+def _may_profile(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may change the profiler, or only asks for its level and may read what it records."""
+    level = call.body[call.name]
+    if is_number(level) and level == -1 and not call.body.keys() & {"slowms", "sampleRate", "filter"}:
+        return "enableProfiler" in grants.on(call.db) or "find" in grants.on(call.db, "system.profile")
+    return "enableProfiler" in grants.on(call.db)
+
+
+@command(
+    "profile",
+    {"slowms": a.number(), "sampleRate": a.real(), "filter": a.anything()},
+    privileges=on_database(by_arguments=("enableProfiler", "find"), check=_may_profile),
+)
 def profile(request: Request, args: dict[str, Any]) -> Reply:
     """Return the profiler's level, and optionally change it."""
     level = a.integer()("profile.profile", request.body[request.name])

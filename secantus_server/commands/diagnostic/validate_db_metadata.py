@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from secantus_server.auth.privileges import Grants
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import MAX_DATABASE_BYTES
-from secantus_server.dispatch.privileges import on_database
+from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
@@ -24,11 +25,17 @@ _PARAMETERS = a.Arguments(
 )
 
 
+def _may_validate(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may validate the collection, the database, or all databases."""
+    db, name = call.body.get("db"), call.body.get("collection")
+    return "validate" in grants.on(db if type(db) is str else "", name if type(name) is str else "")
+
+
 @command(
     "validateDBMetadata",
     {"db": a.string(), "collection": a.string(), "apiParameters": a.document(required=True)},
     in_api_v1=True,
-    privileges=on_database("validate"),
+    privileges=on_database(by_arguments=("validate",), check=_may_validate),
 )
 def validate_db_metadata(request: Request, args: dict[str, Any]) -> Reply:
     """List the indexes that the Stable API does not allow."""

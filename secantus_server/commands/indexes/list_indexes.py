@@ -13,6 +13,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.work.collections import recall
 from secantus_server.work.reading import cursor_batch_size, list_reply
+from secantus_server.work.system_collections import ID_INDEX, views_statistics
 from secantus_server.work.writing import check_not_view
 
 
@@ -29,7 +30,10 @@ def list_indexes(request: Request, args: dict[str, Any]) -> Reply:
         raise CommandError(72, "includeBuildUUIDs and includeIndexBuildInfo cannot both be true")
     collection = recall(request.services, request.db, name)
     if collection is None:
+        if views_statistics(request.services, request.db, name) is not None:
+            return list_reply(request, f"{request.db}.{name}", [encode(ID_INDEX)], cursor_batch_size(args))
         raise CommandError(26, f"ns does not exist: {request.db}.{name}")
     check_not_view(collection)
-    documents = [encode(index.spec) for index in collection.indexes]
+    # The index on `_id` of the profiler's collection is ours: MongoDB's has none.
+    documents = [encode(index.spec) for index in collection.indexes if name != "system.profile"]
     return list_reply(request, f"{request.db}.{name}", documents, cursor_batch_size(args))

@@ -10,6 +10,7 @@ from typing import Any
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
+from secantus_server.auth import x509
 from secantus_server.bson.values import Date
 from secantus_server.dispatch.arguments import exact_integer, wrong_type
 from secantus_server.dispatch.client_metadata import check_client_metadata
@@ -19,19 +20,29 @@ from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.wire.header import MAX_DOCUMENT_SIZE, MAX_MESSAGE_SIZE, MAX_WRITE_BATCH_SIZE
 from secantus_server.wire.op_compressed import available_compressors
-from secantus_server.work.authorization import USERS, read_documents
+from secantus_server.work.authentication import log_in_by_certificate, start_login
+from secantus_server.work.authorization import find_user
 
 MAX_WIRE_VERSION = 27
 MAX_AWAIT_MS = 2**31 - 1
+_SECRETS = ("speculativeAuthenticate",)
 
 
-@command("hello", lenient=True, in_transaction=InTransaction.LATER, in_api_v1=True, privileges=UNAUTHENTICATED)
+@command("hello", lenient=True, in_transaction=InTransaction.LATER, in_api_v1=True, privileges=UNAUTHENTICATED, secrets=_SECRETS)
 def hello(request: Request, args: dict[str, Any]) -> Reply:
     """Describe the server's role, limits and capabilities to a driver."""
     return _describe(request, "isWritablePrimary")
 
 
-@command("isMaster", lenient=True, in_transaction=InTransaction.LATER, aliases=("ismaster",), in_api_v1=True, privileges=UNAUTHENTICATED)
+@command(
+    "isMaster",
+    lenient=True,
+    in_transaction=InTransaction.LATER,
+    aliases=("ismaster",),
+    in_api_v1=True,
+    privileges=UNAUTHENTICATED,
+    secrets=_SECRETS,
+)
 def is_master(request: Request, args: dict[str, Any]) -> Reply:
     """Describe the server to a driver, under the older name of hello."""
     return _describe(request, "ismaster")
@@ -64,6 +75,8 @@ def _describe(request: Request, primary_field: str) -> Reply:
     )
     if type(body.get("saslSupportedMechs")) is str:
         reply.update(_mechanisms(request, body["saslSupportedMechs"]))
+    if type(body.get("speculativeAuthenticate")) is dict:
+        reply.update(_speculate(request, body["speculativeAuthenticate"]))
     if request.client.compressors:
         reply["compression"] = list(request.client.compressors)
     if waits:
@@ -92,8 +105,36 @@ def _replica_set(request: Request, is_primary: bool) -> Reply:
 
 def _mechanisms(request: Request, user: str) -> Reply:
     """Return the mechanisms that a user, given as `database.name`, has credentials for."""
-    stored = read_documents(request.services, USERS).get(user)
-    return {} if stored is None else {"saslSupportedMechs": [name for name in stored.get("credentials", {}) if name != "external"]}
+    db, _, name = user.partition(".")
+    stored = find_user(request.services, db, name)
+    return {} if stored is None else {"saslSupportedMechs": [name for name in stored.get("credentials") or {} if name != "external"]}
+
+
+def _speculate(request: Request, start: dict[str, Any]) -> Reply:
+    """Return the reply to the saslStart that a driver includes; nothing if it fails: the driver then starts again.
+
+    https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#speculative-authentication
+    """
+    db, mechanism, options = start.get("db"), start.get("mechanism"), start.get("options") or {}
+    if "authenticate" in start and mechanism == x509.MECHANISM:
+        return _speculate_by_certificate(request, start)
+    if "saslStart" not in start or type(db) is not str or type(mechanism) is not str or type(options) is not dict:
+        return {}
+    try:
+        return {"speculativeAuthenticate": start_login(request, db, mechanism, start.get("payload"), options, is_speculative=True)}
+    except CommandError:
+        return {}
+
+
+def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
+    """Return the reply to the authenticate that a driver includes; nothing if it fails."""
+    db, user = start.get("db", x509.EXTERNAL), start.get("user")
+    if type(db) is not str or not (user is None or type(user) is str):
+        return {}
+    try:
+        return {"speculativeAuthenticate": log_in_by_certificate(request, db, user)}
+    except CommandError:
+        return {}
 
 
 def _remember_client(request: Request) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 from bson.binary import Binary
 
-from secantus_server.bson import RawDocument
+from secantus_server.auth.privileges import Grants
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch._fields import session_uuid
-from secantus_server.dispatch.privileges import AUTHENTICATED, on_cluster
+from secantus_server.dispatch.privileges import AUTHENTICATED, Authorized, on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.sessions.registry import NOBODY, TIMEOUT_MINUTES
+from secantus_server.sessions.ids import NOBODY, UUID_BYTES, user_digest
+from secantus_server.sessions.registry import TIMEOUT_MINUTES
 
 MAX_SESSIONS = 10_000
 _USER = a.Arguments("KillAllSessionsUser", {"user": a.string(required=True), "db": a.string(required=True)}, generic=False)
@@ -42,7 +42,7 @@ _INTERRUPTED = 11601
 def start_session(request: Request, _args: dict[str, Any]) -> Reply:
     """Start a logical session."""
     identity = request.services.catalog.new_uuid()
-    request.services.sessions.use(bytes(identity))
+    request.services.sessions.use(bytes(identity) + request.client.uid)
     return {"id": {"id": identity}, "timeoutMinutes": TIMEOUT_MINUTES}
 
 
@@ -63,7 +63,21 @@ def end_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     return {}
 
 
-@command("killSessions", {}, in_api_v1=True, privileges=on_cluster(by_arguments=("killAnySession",)))
+def _may_kill(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may kill the sessions of others, or these are the user's."""
+    sessions = call.body[call.name]
+    others = type(sessions) is list and any(type(one) is dict and one.get("uid", call.client.uid) != call.client.uid for one in sessions)
+    return not others or "killAnySession" in grants.on_cluster()
+
+
+def _may_impersonate(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may choose sessions by users and roles, or does not do so."""
+    patterns = call.body[call.name]
+    chooses = type(patterns) is list and any(type(one) is dict and (one.get("users") or one.get("roles")) for one in patterns)
+    return not chooses or "impersonate" in grants.on_cluster()
+
+
+@command("killSessions", {}, in_api_v1=True, privileges=on_cluster(by_arguments=("killAnySession",), check=_may_kill))
 def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     """Kill the operations and cursors of logical sessions."""
     ids = _session_ids(request)
@@ -75,16 +89,19 @@ def kill_sessions(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("killAllSessions", {}, in_api_v1=True, privileges=on_cluster("killAnySession"))
 def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
-    """Kill the operations, transactions and cursors of all sessions; given users match none, since sessions do not belong to users."""
+    """Kill the operations, transactions and cursors of all sessions, or of those of the given users."""
     users = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
-    for user in users:
-        _USER.parse(user)
-    if not users:
-        _kill_matching(request, lambda _session: True)
+    digests = {user_digest(user["user"], user["db"]) for user in map(_USER.parse, users)}
+    _kill_matching(request, lambda session: not users or _user_of(session) in digests)
     return {}
 
 
-@command("killAllSessionsByPattern", {}, in_api_v1=True, privileges=on_cluster("killAnySession"))
+@command(
+    "killAllSessionsByPattern",
+    {},
+    in_api_v1=True,
+    privileges=on_cluster("killAnySession", by_arguments=("impersonate",), check=_may_impersonate),
+)
 def kill_all_sessions_by_pattern(request: Request, _args: dict[str, Any]) -> Reply:
     """Kill the operations, transactions and cursors of the sessions that match one of the patterns, or of all for no pattern."""
     patterns = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
@@ -106,25 +123,34 @@ def reap_logical_session_cache_now(request: Request, _args: dict[str, Any]) -> R
     return {}
 
 
+def _user_of(session: bytes) -> bytes:
+    """Return the digest of a session's user."""
+    return session[UUID_BYTES:] or NOBODY
+
+
 def _matcher(pattern: dict[str, Any]) -> Callable[[bytes], bool]:
-    """Return whether a session matches a pattern; sessions belong to no user and no role.
+    """Return whether a session matches a pattern; without access control, sessions have no user.
 
     Raises:
         CommandError: 14, 40414, 40415 for a malformed pattern.
     """
     parsed = _PATTERN.parse(pattern)
-    if parsed["users"] or parsed["roles"]:
+    if parsed["users"]:
+        digests = {user_digest(user["user"], user["db"]) for user in map(_USER.parse, parsed["users"])}
+        return lambda session: _user_of(session) in digests
+    if parsed["roles"]:
         return lambda _session: False
-    uid = parsed["uid"]
-    if uid is not None and bytes(uid) != NOBODY:
-        return lambda _session: False
-    lsid = parsed["lsid"]
-    if lsid is None:
-        return lambda _session: True
-    wanted = lsid.get("id")
-    if type(wanted) is not Binary or wanted.subtype != 4:
+    uid, lsid = parsed["uid"], parsed["lsid"]
+    wanted = None if lsid is None else lsid.get("id")
+    if lsid is not None and (type(wanted) is not Binary or wanted.subtype != 4):
         raise a.wrong_type("KillAllSessionsByPattern.lsid.id", wanted, "UUID")
-    return lambda session: session == bytes(wanted)
+
+    def matches(session: bytes) -> bool:
+        if uid is not None and _user_of(session) != bytes(uid):
+            return False
+        return wanted is None or session[:UUID_BYTES] == bytes(wanted)
+
+    return matches
 
 
 def _kill_matching(request: Request, matches: Callable[[bytes], bool]) -> None:
@@ -149,7 +175,11 @@ def _session_ids(request: Request) -> frozenset[bytes]:
             raise CommandError(40414, f"BSON field '{request.name}.{request.name}.id' is missing but a required field")
         if type(identity) is not Binary or identity.subtype != 4:
             raise a.wrong_type(f"{request.name}.{request.name}.id", identity, "UUID")
-    return frozenset(bytes(session["id"]) for session in sessions)
+    own = request.client.uid
+    if not own or request.name != "killSessions":
+        return frozenset(bytes(session["id"]) + own for session in sessions)
+    # Sessions of others have a user; the client has the right to kill them.
+    return frozenset(bytes(session["id"]) + (session["uid"] if isinstance(session.get("uid"), bytes) else own) for session in sessions)
 
 
 def _kill(request: Request, ids: frozenset[bytes]) -> None:
@@ -160,8 +190,7 @@ def _interrupt(request: Request, is_killed: Callable[[bytes], bool]) -> None:
     """Kill the operations of sessions, except the current one."""
     operations = request.services.operations
     for operation in operations.all():
-        lsid = operation.body.get("lsid")
-        session = session_uuid(lsid.data) if type(lsid) is RawDocument else None
+        session = operation.session
         if operation is not request.operation and session is not None and is_killed(session):
             operations.kill(operation.opid)
 

@@ -114,7 +114,7 @@ cdef class AvgState(State):
         self.sum = Sum()
 
     cdef int take(self, object value) except -1:
-        self.sum.add_to_mean(value)
+        self.sum.add(value)
         return 0
 
     cpdef object result(self):

@@ -21,7 +21,11 @@ class Accumulator:
     Arguments:
         expressions: the expressions it evaluates for each document.
         start: returns the state of a new group.
+
+    `parse_accumulator` sets its `name`.
     """
+
+    name = ""
 
     def __init__(self, expressions: tuple[Expression, ...], start: Callable[[], State]) -> None:
         self.expressions = expressions
@@ -65,7 +69,9 @@ def parse_accumulator(name: str, argument: Any, ctx: ParseContext) -> Accumulato
         raise CommandError(40237, f"The {name} accumulator is a unary operator")
     parser = PARSERS.get(name)
     if parser is not None:
-        return parser(argument, ctx)
+        found = parser(argument, ctx)
+        found.name = name
+        return found
     if name in UNSUPPORTED:
         raise not_supported(f"The accumulator {name}", UNSUPPORTED[name])
     raise CommandError(15952, f"unknown group operator '{name}'")

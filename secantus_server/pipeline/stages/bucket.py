@@ -18,6 +18,7 @@ from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions.paths import reads_time
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.handed_over import BUILDING, handed_over
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._group import GroupMemory
@@ -62,13 +63,15 @@ class Bucket(Stage):
         self.boundaries = boundaries
         self.fields = fields
         self.max_bytes = max_bytes
+        self.hands_over = False
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Bucket:
         """Parse `{$bucket: {groupBy, boundaries, default, output}}`.
 
         Raises:
-            CommandError: 40191 to 40202 for a malformed argument, and the errors of expressions and accumulators.
+            CommandError: 40191 to 40202 for a malformed argument, 15948 for an output field `_id`, and the errors of expressions and
+                accumulators.
         """
         if type(spec) is not dict:
             raise CommandError(40201, f"Argument to $bucket stage must be an object, but found type: {type_name(spec)}.")
@@ -78,6 +81,8 @@ class Bucket(Stage):
             raise CommandError(40198, "$bucket requires 'groupBy' and 'boundaries' to be specified.")
         boundaries = _parse_boundaries(spec, ctx.parse)
         fields = parse_output(spec.get("output"), ctx.parse)
+        if "_id" in fields:
+            raise CommandError(15948, "a group's _id may only be specified once")
         return cls(parse_expression(spec["groupBy"], ctx.parse), boundaries, fields, ctx.kept_at_most(ctx.parse.limits.group))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
@@ -99,7 +104,19 @@ class Bucket(Stage):
             memory.feed(buckets[key][1], document)
         for key in sorted(buckets):
             value, states = buckets[key]
-            yield encode({"_id": value, **dict(zip(self.fields, [state.result() for state in states], strict=True))})
+            results = dict(zip(self.fields, [state.result() for state in states], strict=True))
+            yield encode(self._handed_over(value, results) if self.hands_over else {"_id": value, **results})
+
+    def hand_over(self) -> None:
+        """Convert the results: MongoDB runs this leading stage as a group and a sort."""
+        self.hands_over = True
+
+    def _handed_over(self, value: Any, results: dict[str, Any]) -> dict[str, Any]:
+        fields = self.fields.items()
+        return {
+            "_id": handed_over(value),
+            **{name: handed_over(results[name], built=accumulator.name in BUILDING) for name, accumulator in fields},
+        }
 
 
 def is_expression(spec: Any) -> bool:

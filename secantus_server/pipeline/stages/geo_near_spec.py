@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from secantus_server.bson import encode, is_number, to_decimal, type_name
+from secantus_server.bson import encode, is_number, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions import Expression, parse_expression, truthy
 from secantus_server.mql.expressions._nodes import Constant, FieldPath, Root
@@ -122,7 +122,7 @@ def _parse_near(spec: Any, ctx: PipelineContext) -> Expression:
 def _constant(spec: Any, name: str, ctx: PipelineContext) -> Expression:
     expression = parse_expression(spec, ctx.parse)
     if _reads_fields(expression):
-        raise CommandError(7555701, f"$geoNear requires a constant {name} argument")
+        raise CommandError(7555701 if name == "minDistance" else 7555702, f"$geoNear requires a constant {name} argument")
     if isinstance(expression, Constant):
         _distance(f"${name}", expression.value)
     return expression
@@ -154,9 +154,10 @@ def _parse_query(query: Any) -> dict[str, Any]:
 
 def _parse_multiplier(value: Any) -> float:
     check_type("$geoNear.distanceMultiplier", value, NUMBERS)
-    if to_decimal(value) < 0:
+    number = to_float(value)
+    if not number >= 0:
         raise CommandError(2, "$geoNear parameter 'distanceMultiplier' must be non-negative")
-    return to_float(value)
+    return number
 
 
 def _parse_field(name: str, code: int, path: Any) -> str:

@@ -15,6 +15,7 @@ from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions._nodes import ObjectNode
 from secantus_server.pipeline.context import PipelineContext
+from secantus_server.pipeline.handed_over import BUILDING, handed_over
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._group import Grouper, GroupMemory
@@ -41,6 +42,7 @@ class Group(Stage):
         self.fields = fields
         self.collation = collation
         self.max_bytes = max_bytes
+        self.hands_over = False
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Group:
@@ -75,7 +77,17 @@ class Group(Stage):
             document = {"_id": value}
             for name, state in zip(names, states, strict=True):
                 document[name] = state.result()
-            yield encode(document)
+            yield encode(self._handed_over(document) if self.hands_over else document)
+
+    def hand_over(self) -> None:
+        """Convert the results, since other stages follow this leading one."""
+        self.hands_over = True
+
+    def _handed_over(self, document: dict[str, Any]) -> dict[str, Any]:
+        found = {"_id": handed_over(document["_id"], built=type(self.id) is ObjectNode)}
+        for name, accumulator in self.fields.items():
+            found[name] = handed_over(document[name], built=accumulator.name in BUILDING)
+        return found
 
     def _grouper(self) -> Grouper:
         starts = [accumulator.start for accumulator in self.fields.values()]

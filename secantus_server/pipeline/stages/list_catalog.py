@@ -33,7 +33,7 @@ class ListClusterCatalog(ServerStage):
             if name not in ("shards", "balancingConfiguration", "tracked"):
                 raise CommandError(40415, f"BSON field '$listClusterCatalog.{name}' is an unknown field.")
             check_type(f"$listClusterCatalog.{name}", value, ("bool",))
-        if ctx.collection is not None or ctx.container:
+        if ctx.collection is not None or ctx.container not in ("", "$facet"):
             raise CommandError(9621301, "$listClusterCatalog can only be run with {aggregate: 1}")
         return cls(spec, ctx)
 

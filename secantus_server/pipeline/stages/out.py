@@ -90,7 +90,7 @@ def _check_names(db: str, collection: str) -> None:
         raise CommandError(73, f"Invalid namespace specified '{db}.{collection}'")
     if not collection or collection.startswith(".") or "\0" in collection:
         raise CommandError(73, f"Invalid namespace specified '{db}.{collection}'")
-    if db in ("config", "local"):
+    if db in ("admin", "config", "local"):
         raise CommandError(31321, f"Can't $out to internal database: {db}")
     if collection.startswith("system."):
         raise CommandError(17385, f"Can't $out to special collection: {collection}")

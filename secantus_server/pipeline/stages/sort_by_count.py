@@ -46,6 +46,10 @@ class SortByCount(Stage):
             raise CommandError(40149, "the sortByCount field must be specified as a string or as an object")
         return cls(Group.parse({"_id": spec, "count": {"$sum": 1}}, ctx), Sort.parse({"count": -1}, ctx))
 
+    def hand_over(self) -> None:
+        """Convert the values, since the sort follows the group."""
+        self.group.hand_over()
+
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Yield one document for each value."""
         return self.sort.run(self.group.run(source))

@@ -88,12 +88,13 @@ def parse_merge(spec: Any, ctx: PipelineContext) -> MergeSpec:
     Raises:
         CommandError: 14, 40414, 40415 for a malformed argument, and the codes of each option.
     """
-    if type(spec) is str:
+    short = type(spec) is str
+    if short:
         spec = {"into": spec}
     if type(spec) is not dict:
         raise CommandError(14, f"$merge requires a string or object argument, but found {type_name(spec)}")
     fields = named_fields("$merge", spec, FIELDS, ("into",))
-    db, collection = _parse_into(fields["into"], ctx)
+    db, collection = _parse_into(fields["into"], short, ctx)
     matched, stages = _parse_when_matched(fields.get("whenMatched", "merge"))
     not_matched = fields.get("whenNotMatched", "insert")
     if not_matched not in WHEN_NOT_MATCHED:
@@ -107,12 +108,17 @@ def parse_merge(spec: Any, ctx: PipelineContext) -> MergeSpec:
     return MergeSpec(db, collection, on, nullable, matched, not_matched, stages, ctx, cells, variables)
 
 
-def _parse_into(spec: Any, ctx: PipelineContext) -> tuple[str, str]:
+def _parse_into(spec: Any, short: bool, ctx: PipelineContext) -> tuple[str, str]:
+    """Return the target; `short` says that it was written as `{$merge: name}`."""
     db = ctx.db
     if type(spec) is dict:
-        fields = named_fields("$merge.into", spec, {"db": ("string",), "coll": ("string",)}, ("coll",))
+        fields = named_fields("$merge.into", spec, {"db": ("string",), "coll": ("string",)})
+        if "coll" not in fields:
+            raise CommandError(5786801, "$merge 'into' field must specify a 'coll' that is not empty, null or undefined")
         db, collection = fields.get("db") or ctx.db, fields["coll"]
     elif type(spec) is str:
+        if not spec and not short:
+            raise CommandError(5786800, "$merge 'into' field cannot be an empty string")
         collection = spec
     else:
         raise CommandError(51178, f"$merge 'into' field  must be either a string or an object, but found {type_name(spec)}")

@@ -1,4 +1,4 @@
-"""Authentication by SCRAM; access control is not enforced."""
+"""Authentication by SCRAM, on a server without access control."""
 
 from __future__ import annotations
 

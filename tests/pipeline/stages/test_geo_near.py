@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+from bson.decimal128 import Decimal128
 
 from secantus_server.errors import CommandError
 from tests.pipeline.memory import MemoryHost, context, error, run
@@ -95,10 +96,13 @@ def _parsed(spec: dict[str, Any]) -> Any:
         ({}, 5860400),
         ({"near": 5}, 5860401),
         ({"near": "$loc"}, 5860402),
-        ({"near": POINT, "maxDistance": "$a"}, 7555701),
+        ({"near": POINT, "maxDistance": "$a"}, 7555702),
+        ({"near": POINT, "minDistance": "$a"}, 7555701),
         ({"near": POINT, "maxDistance": "1"}, 14),
         ({"near": POINT, "minDistance": -1}, 2),
         ({"near": POINT, "distanceMultiplier": -1}, 2),
+        ({"near": POINT, "distanceMultiplier": float("nan")}, 2),
+        ({"near": POINT, "distanceMultiplier": Decimal128("NaN")}, 2),
         ({"near": POINT, "distanceField": 1}, 16606),
         ({"near": POINT, "includeLocs": 1}, 16607),
         ({"near": POINT, "key": ""}, 2),

@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson import MaxKey, MinKey
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from secantus_server.bson.values import MISSING, UNDEFINED, Date
+from secantus_server.bson.values import MISSING, UNDEFINED, Date, JavaScript
 from secantus_server.pipeline.stages._group import group_key
 from tests.pipeline.memory import error, run
 
 OID = ObjectId("0123456789abcdef01234567")
+
+HANDED_OVER = [
+    (MinKey(), {"": MinKey()}),
+    (MaxKey(), {"": MaxKey()}),
+    (JavaScript("f"), "f"),
+    (JavaScript("f", {"a": 1}), JavaScript("f", {"a": 1})),
+]
 
 
 def grouped(values: list[Any], spec: Any = "$v") -> list[tuple[Any, int]]:
@@ -56,6 +64,38 @@ def test_no_input_is_no_group() -> None:
 def test_accumulated_fields_come_in_order() -> None:
     found = run([{"$group": {"_id": None, "z": {"$max": "$v"}, "a": {"$push": "$v"}}}], [{"v": 1}, {"v": 2}])
     assert list(found[0].items()) == [("_id", None), ("z", 2), ("a", [1, 2])]
+
+
+PROJECT = {"$project": {"v": 1}}
+
+
+@pytest.mark.parametrize(("value", "expected"), HANDED_OVER)
+@pytest.mark.parametrize("accumulator", ["$first", "$last", "$min", "$max"])
+def test_values_that_a_leading_group_hands_over(accumulator: str, value: Any, expected: Any) -> None:
+    group = {"$group": {"_id": "$v", "v": {accumulator: "$v"}}}
+    assert run([group], [{"v": value}]) == [{"_id": value, "v": value}]
+    assert run([{"$sort": {"v": 1}}, group, PROJECT], [{"v": value}]) == [{"_id": expected, "v": expected}]
+    assert run([{"$match": {}}, {"$sortByCount": "$v"}], [{"v": value}]) == [{"_id": expected, "count": 1}]
+
+
+@pytest.mark.parametrize(("value", "expected"), HANDED_OVER)
+def test_arrays_and_keys_that_a_leading_group_builds(value: Any, expected: Any) -> None:
+    group = {"$group": {"_id": {"a": "$v"}, "v": {"$push": "$v"}, "w": {"$first": "$s"}}}
+    [found] = run([group, {"$addFields": {"x": 1}}], [{"v": value, "s": [value]}])
+    assert found == {"_id": {"a": expected}, "v": [expected], "w": [value], "x": 1}
+
+
+@pytest.mark.parametrize(("value", "expected"), HANDED_OVER)
+def test_the_default_of_a_leading_bucket(value: Any, expected: Any) -> None:
+    bucket = {"$bucket": {"groupBy": "$v", "boundaries": [0, 10], "default": value, "output": {"v": {"$first": value}}}}
+    assert run([bucket], [{"v": 50}]) == [{"_id": expected, "v": expected}]
+    assert run([{"$addFields": {"x": 1}}, bucket], [{"v": 50}]) == [{"_id": value, "v": value}]
+
+
+@pytest.mark.parametrize("value", [MinKey(), JavaScript("f")])
+def test_a_group_behind_other_stages_keeps_types(value: Any) -> None:
+    stages = [{"$addFields": {"x": 1}}, {"$group": {"_id": "$v", "v": {"$first": "$v"}}}, PROJECT]
+    assert run(stages, [{"v": value}]) == [{"_id": value, "v": value}]
 
 
 @pytest.mark.parametrize(("left", "right"), [(1, True), ("1", 1), (None, MISSING), (Date(1), 1), ([], {})])
@@ -115,6 +155,7 @@ def test_bucket_without_default_fails_outside() -> None:
         ({"default": 5}, 40199),
         ({"default": "$a"}, 40195),
         ({"output": 1}, 40196),
+        ({"output": {"_id": {"$sum": 1}}}, 15948),
         ({"extra": 1}, 40197),
     ],
 )

@@ -158,6 +158,8 @@ def test_documents_without_a_collection() -> None:
     [
         ({"from": 1}, 9),
         ({"from": ""}, 73),
+        ({"from": ".b"}, 73),
+        ({"from": "a\0b"}, 73),
         ({"from": {"db": "x", "coll": "y"}}, 9),
         ({"as": None}, 40414),
         ({"as": 1}, 14),
@@ -184,6 +186,7 @@ def test_union() -> None:
     assert run([{"$unionWith": {"coll": "other", "pipeline": [{"$match": {"a": 2}}]}}], [{"a": 0}], server=server) == [{"a": 0}, {"a": 2}]
     assert run([{"$unionWith": {"pipeline": [{"$documents": [{"a": 3}]}]}}], [{"a": 0}]) == [{"a": 0}, {"a": 3}]
     assert error([{"$unionWith": 1}]).code == 9
+    assert error([{"$unionWith": ".other"}]).code == 73
     assert error([{"$unionWith": {"pipeline": []}}]).code == 9
 
 
@@ -229,4 +232,5 @@ def test_graph_lookup_errors(change: dict[str, Any], code: int) -> None:
     spec = {"from": "b", "startWith": "$a", "connectFromField": "a", "connectToField": "b", "as": "c"}
     assert error([{"$graphLookup": {**spec, **change}}]).code == code
     assert error([{"$graphLookup": {"from": "b"}}]).code == 40105
+    assert error([{"$graphLookup": {**spec, "from": ".b"}}]).code == 73
     assert error([{"$graphLookup": 1}]).code == 40327

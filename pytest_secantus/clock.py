@@ -1,0 +1,114 @@
+"""The fixture `secantus_clock`: a test stops and moves the server's time."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta, timezone
+from typing import Final, Protocol
+
+import pytest
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+#: The last time that an ObjectId and a timestamp can contain: their seconds have 32 bits.
+LAST: Final = EPOCH + timedelta(seconds=2**32 - 1)
+MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class TimedServer(Protocol):
+    """A server whose time can be moved."""
+
+    def clock(self) -> tuple[int, bool]:
+        """Return the time in milliseconds since the Unix epoch, and whether it runs."""
+
+    def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
+        """Move the time and expire what is due then; return the new time."""
+
+    def restore_clock(self) -> None:
+        """Make the time that of the system again."""
+
+
+class ServerClock:
+    """The server's time. Every move expires what is due at the new time before it returns.
+
+    Arguments:
+        server: the server.
+    """
+
+    def __init__(self, server: TimedServer) -> None:
+        self._server = server
+
+    def __repr__(self) -> str:
+        ms, runs = self._server.clock()
+        return f"<the server's time is {as_datetime(ms).isoformat()} and {'runs' if runs else 'stands still'}>"
+
+    def now(self) -> datetime:
+        """Return the server's time, in UTC and with the precision of BSON: milliseconds."""
+        return as_datetime(self._server.clock()[0])
+
+    def freeze(self, when: datetime | None = None) -> datetime:
+        """Stop the time, at `when` or at the present time; return the time at which it stands still.
+
+        Arguments:
+            when: without a time zone, it is in UTC, as for pymongo.
+
+        Raises:
+            pytest.UsageError: `when` is not a date and time from 1970 to 2106.
+        """
+        return as_datetime(self._server.move_clock(None if when is None else as_ms("freeze", when), runs=False))
+
+    def set(self, when: datetime) -> datetime:
+        """Set the time and stop it there; return it. It may be in the past: nothing expires by that.
+
+        Raises:
+            pytest.UsageError: as `freeze`.
+        """
+        return as_datetime(self._server.move_clock(as_ms("set", when), runs=False))
+
+    def tick(self, delta: float | timedelta = 1.0) -> datetime:
+        """Advance the time, whether it runs or stands still; return the new time.
+
+        Arguments:
+            delta: seconds, or a timedelta.
+
+        Raises:
+            pytest.UsageError: `delta` is not a number or a timedelta, or is negative.
+        """
+        if isinstance(delta, timedelta):
+            seconds = delta.total_seconds()
+        elif isinstance(delta, (int, float)) and not isinstance(delta, bool):
+            seconds = delta
+        else:
+            raise pytest.UsageError(f"secantus_clock.tick({delta!r}): pass seconds or a timedelta")
+        if not 0 <= seconds < math.inf:
+            raise pytest.UsageError(f"secantus_clock.tick({delta!r}): a tick goes forward; use set() to go back")
+        now_ms = self._server.clock()[0]
+        if now_ms + seconds * 1000 > as_ms("tick", LAST):
+            raise pytest.UsageError(f"secantus_clock.tick({delta!r}): the time would be after {LAST.isoformat()}")
+        return as_datetime(self._server.move_clock(by_ms=round(seconds * 1000)))
+
+    def resume(self) -> datetime:
+        """Let the time go on from where it stands still; return it."""
+        return as_datetime(self._server.move_clock(runs=True))
+
+    def restore(self) -> None:
+        """Make the time that of the system again, as the end of the test does."""
+        self._server.restore_clock()
+
+
+def as_ms(method: str, when: datetime) -> int:
+    """Return a date and time as milliseconds since the Unix epoch.
+
+    Raises:
+        pytest.UsageError: it is not one from 1970 to 2106.
+    """
+    if not isinstance(when, datetime):
+        raise pytest.UsageError(f"secantus_clock.{method}({when!r}): pass a datetime")
+    aware = when if when.tzinfo is not None else when.replace(tzinfo=timezone.utc)
+    if not EPOCH <= aware <= LAST:
+        raise pytest.UsageError(f"secantus_clock.{method}({when!r}): ObjectIds and timestamps exist from {EPOCH.year} to {LAST.year} only")
+    return (aware - EPOCH) // MILLISECOND
+
+
+def as_datetime(ms: int) -> datetime:
+    """Return milliseconds since the Unix epoch as a date and time in UTC."""
+    return EPOCH + ms * MILLISECOND

@@ -1,0 +1,293 @@
+"""Decides when the server keeps a log of commands, and attributes commands to tests.
+
+The log is on during tests that ask for it by the fixture `secantus_commands` or by a plan check, and all the time for a report.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from pytest_secantus.check_names import ALLOW_MARKER, FAIL_MARKER, checks_of
+from pytest_secantus.guard import guard_of
+
+if TYPE_CHECKING:
+    from pytest_secantus.commands import Commands
+    from pytest_secantus.report import Report
+    from pytest_secantus.sources import Sources
+    from pytest_secantus.worker import Worker
+    from secantus_server.server import SecantusDBServer
+    from secantus_server.work.command_records import CommandRecord
+
+FIXTURE = "secantus_commands"
+
+
+class CommandWatch:
+    """The log of the commands of one process's server.
+
+    Arguments:
+        root: the directory to which the paths of sources are relative.
+    """
+
+    def __init__(self, worker: Worker, config: pytest.Config) -> None:
+        self._worker = worker
+        self._config = config
+        self._sources: Sources | None = None
+        self._patches = ExitStack()
+        #: Whether the running test, or a report, wants the log.
+        self.is_wanted = False
+        self.is_on = False
+        self._item: pytest.Item | None = None
+        self._begin = 0
+        # The positions of commands of wider fixtures, which do not belong to the test.
+        self._foreign: list[tuple[int, int]] = []
+        # The position after the test's function, if it has run: its teardown does not belong to the report's page of the test.
+        self._call_end: int | None = None
+        self._report: Report | None = None
+        worker.when_started.append(self._server_started)
+        worker.when_stopping.append(self._server_stops)
+
+    @property
+    def server(self) -> SecantusDBServer:
+        """The server, which is one of ours."""
+        return cast("SecantusDBServer", self._worker.server)
+
+    def begin_test(self, item: pytest.Item) -> None:
+        """Begin the log of a test if it wants one."""
+        self._item = item
+        self.is_wanted = self._always or wants_log(item)
+        if self.is_wanted and self._worker.running:
+            self.switch_on()
+
+    def finish_test(self) -> None:
+        """End the log of the test, if any."""
+        item, self._item = self._item, None
+        if not self.is_on or item is None:
+            return
+        if self._worker.options.report is not None:
+            self._harvest(item)
+        if not self._always:
+            self.switch_off()
+
+    @property
+    def _always(self) -> bool:
+        options = self._worker.options
+        return bool(options.fail_on) or options.report is not None
+
+    def switch_on(self) -> None:
+        """Begin a log, or continue one without the commands so far.
+
+        Raises:
+            pytest.UsageError: the server runs outside.
+        """
+        if self._worker.options.uri is not None:
+            raise pytest.UsageError("the commands of tests are not available with secantus_uri: leave it out")
+        from pytest_secantus.driver import OWN_NAME
+        from pytest_secantus.imports import when_imported
+        from pytest_secantus.sources import Sources
+
+        if self._sources is None:
+            self._sources = Sources(self._config.rootpath)
+        if not self.is_on:
+            self.is_on = True
+            sources = self._sources
+            self._patches.enter_context(when_imported("pymongo", lambda: self._patches.enter_context(sources.noted())))
+        self.server.log_commands(OWN_NAME)
+        self._harvest(None)
+        self._sources.begin("" if self._item is None else str(self._item.path))
+
+    def _harvest(self, item: pytest.Item | None) -> None:
+        """Move the commands so far to the report, if there is one, and empty the log.
+
+        Arguments:
+            item: the test that they belong to, as far as they do; None for no test.
+        """
+        if self._worker.options.report is not None and self._worker.death() is None:
+            from pytest_secantus.report import add_commands, add_others
+
+            records = self._attributed(self.server.logged_commands(self._begin))
+            own = [record for record in records if item is not None and self._is_own(record)]
+            if item is not None:
+                add_commands(self.report, item.nodeid, own)
+            add_others(self.report, (record for record in records if record not in own))
+        if self._worker.death() is None:
+            self.server.clear_command_log()
+            self._begin = self.server.command_log_position()
+        self._foreign, self._call_end = [], None
+
+    @property
+    def report(self) -> Report:
+        """The report's data of this process."""
+        if self._report is None:
+            from pytest_secantus.report import new_report
+
+            self._report = new_report()
+        return self._report
+
+    def note_result(self, result: pytest.TestReport) -> None:
+        """Add the outcome and the duration of a phase of a test to the report."""
+        if self._worker.options.report is None:
+            return
+        from pytest_secantus.report import page_of
+
+        page = page_of(self.report, result.nodeid)
+        page["seconds"] += result.duration
+        if result.outcome != "passed" and page["outcome"] != "failed":
+            page["outcome"] = result.outcome
+
+    def part(self) -> str | None:
+        """Return the report's data of this process as JSON, or None without a report."""
+        return None if self._worker.options.report is None else json.dumps(self.report)
+
+    def add_part(self, part: str | None) -> None:
+        """Add the data of an xdist worker to the report."""
+        if part is not None:
+            from pytest_secantus.report import merge
+
+            merge(self.report, json.loads(part))
+
+    def write_report(self, terminal: pytest.TerminalReporter) -> None:
+        """Write the report's files, and its summary to the terminal."""
+        page = self._worker.options.report
+        if page is None:
+            return
+        from pytest_secantus.report import summary_of
+        from pytest_secantus.report_files import write_report
+        from pytest_secantus.report_text import summary_lines
+
+        summary = summary_of(self.report)
+        terminal.section("Secantus report", sep="-")
+        try:
+            write_report(summary, page)
+        except OSError as error:
+            terminal.line(f"the report could not be written: {error}")
+        for line in summary_lines(summary, page):
+            terminal.line(line)
+
+    def switch_off(self) -> None:
+        """End the log."""
+        self.is_on = False
+        self._patches.close()
+        if self._worker.running and self._worker.death() is None:
+            self.server.stop_logging_commands()
+
+    def _server_started(self) -> None:
+        """Begin the log on a server that starts in the middle of a test."""
+        if self.is_wanted:
+            self.switch_on()
+
+    def _server_stops(self) -> None:
+        """Take what is left in the log of a server that stops in the teardown of the last test."""
+        if self.is_on:
+            self._harvest(self._item)
+            self.switch_off()
+
+    @contextmanager
+    def fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None]:
+        """Leave the commands of a fixture with a wider scope out of the test's log."""
+        if not self.is_on or fixturedef.scope == "function":
+            yield
+            return
+        before = self.server.command_log_position()
+        try:
+            yield
+        finally:
+            if self.is_on:
+                self._foreign.append((before, self.server.command_log_position()))
+
+    def records(self) -> list[CommandRecord]:
+        """Return the commands of the running test."""
+        found = self.server.logged_commands(self._begin)
+        if left_out := self.server.commands_left_out():
+            raise RuntimeError(f"the command log is full: the test has run {len(found) + left_out} commands")
+        return self._attributed([record for record in found if self._is_own(record)])
+
+    def _is_own(self, record: CommandRecord) -> bool:
+        """Return whether a command belongs to the running test."""
+        if self._call_end is not None and record.number >= self._call_end:
+            return False
+        return not any(first <= record.number < end for first, end in self._foreign)
+
+    def _attributed(self, records: list[CommandRecord]) -> list[CommandRecord]:
+        """Return commands with their source lines."""
+        assert self._sources is not None, "the log is on"
+        for record in records:
+            record.source, record.site = self._sources.of(record.request_id)
+        return records
+
+    def check_markers(self, items: list[pytest.Item]) -> None:
+        """Validate the markers of plan checks. (A usage error would crash an xdist worker; there the test fails by `check_marker`.)
+
+        Raises:
+            pytest.UsageError: a marker is not valid, or the server runs outside.
+        """
+        if not hasattr(self._config, "workerinput"):
+            for item in items:
+                self._check_marker(item)
+
+    def check_marker(self, item: pytest.Item) -> None:
+        """Fail the setup of a test if one of its markers is not valid."""
+        try:
+            self._check_marker(item)
+        except pytest.UsageError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    def _check_marker(self, item: pytest.Item) -> None:
+        if item.get_closest_marker(FAIL_MARKER) or item.get_closest_marker(ALLOW_MARKER):
+            checks = checks_of(item, self._worker.options.fail_on)
+            if checks and self._worker.options.uri is not None:
+                raise pytest.UsageError(f"{item.nodeid}: the marker {FAIL_MARKER} cannot be combined with secantus_uri")
+
+    def function_ended(self, item: pytest.Item) -> None:
+        """Note the use of indexes at the end of a test's function, for the report: its data are still there."""
+        if self._worker.options.report is None or not self.is_on or item is not self._item or self._worker.death() is not None:
+            return
+        from pytest_secantus.report import add_usage
+
+        self._call_end = self.server.command_log_position()
+        namespaces = {record.namespace for record in self.server.logged_commands(self._begin)}
+        add_usage(self.report, self.server.index_usage(sorted(namespaces)))
+
+    def check_plans(self, item: pytest.Item) -> None:
+        """Fail a test if its commands are of a kind that it must not have.
+
+        Raises:
+            pytest.fail.Exception: a check reports something.
+        """
+        if not self.is_on or item is not self._item:
+            return
+        checks = checks_of(item, self._worker.options.fail_on)
+        if not checks:
+            return
+        from pytest_secantus.plan_checks import find_problems, message_of
+
+        if findings := find_problems(self.records(), checks):
+            pytest.fail(message_of(findings), pytrace=False)
+
+    def commands(self) -> Commands:
+        """Return the log of the running test; begin it if the test has not asked for it before."""
+        from pytest_secantus.commands import Commands
+
+        if not self.is_on:
+            self.is_wanted = True
+            self.switch_on()
+        return Commands(self.records)
+
+
+def wants_log(item: pytest.Item) -> bool:
+    """Return whether a test asks for the log by a fixture or a marker."""
+    return FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker(FAIL_MARKER) is not None
+
+
+WATCH = pytest.StashKey[CommandWatch]()
+
+
+def watch_of(config: pytest.Config) -> CommandWatch:
+    """Return the watch of this configuration; create it on first use."""
+    if WATCH not in config.stash:
+        config.stash[WATCH] = CommandWatch(guard_of(config).worker, config)
+    return config.stash[WATCH]

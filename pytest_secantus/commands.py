@@ -1,0 +1,206 @@
+"""The value of the fixture `secantus_commands`: the commands that a test has sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, overload
+
+if TYPE_CHECKING:
+    from secantus_server.work.command_records import CommandRecord
+
+Read = Callable[[], "list[CommandRecord]"]
+Names = str | Iterable[str] | None
+#: A failure shows this many commands.
+SHOWN = 100
+
+
+class Commands(Sequence["CommandRecord"]):
+    """The commands that were run since a moment, in the order of their ends; it grows while commands run.
+
+    Arguments:
+        read: returns the commands.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __iter__(self) -> Iterator[CommandRecord]:
+        return iter(self._read())
+
+    @overload
+    def __getitem__(self, index: int) -> CommandRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[CommandRecord]: ...
+    def __getitem__(self, index: int | slice) -> CommandRecord | list[CommandRecord]:
+        return self._read()[index]
+
+    def __str__(self) -> str:
+        """Return the commands as they are typed in mongosh."""
+        return "\n".join(lines_of(self._read()))
+
+    def __repr__(self) -> str:
+        return f"<Commands: {len(self)}>"
+
+    def filter(self, name: Names = None, namespace: str | None = None, plan: str | None = None) -> list[CommandRecord]:
+        """Return some of the commands.
+
+        Arguments:
+            name: the name of a command, or several.
+            namespace: `database.collection`.
+            plan: the first word of a plan in the plan summary, such as `COLLSCAN`.
+        """
+        return list(select(self._read(), names_of(name), namespace, plan))
+
+    def expect(
+        self,
+        count: int | None = None,
+        *,
+        at_least: int | None = None,
+        at_most: int | None = None,
+        name: Names = None,
+        namespace: str | None = None,
+    ) -> Expectation:
+        """Return a context manager that checks how many commands run within its block; its value is the log of these commands.
+
+        Arguments:
+            count: their exact number.
+            at_least, at_most: bounds of their number.
+            name: count only commands of this name, or of several.
+            namespace: count only commands on this collection.
+
+        Raises:
+            ValueError: there is no number, or the name of no command.
+            AssertionError: another number of commands ran, raised at the end of the block; the message lists them.
+        """
+        least, most = bounds(count, at_least, at_most)
+        return Expectation(self._read, least, most, names_of(name), namespace)
+
+
+class Expectation:
+    """The block of `Commands.expect`. Arguments: as there; `least` and `most` are the bounds."""
+
+    def __init__(self, read: Read, least: int, most: int | None, names: frozenset[str] | None, namespace: str | None) -> None:
+        self._read = read
+        self._least = least
+        self._most = most
+        self._names = names
+        self._namespace = namespace
+        self._first = 0
+        self._end: int | None = None
+
+    def __enter__(self) -> Commands:
+        self._first, self._end = len(self._read()), None
+        return Commands(self._found)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        __tracebackhide__ = True
+        ran = self._ran()
+        self._end = self._first + len(ran)
+        found = self._found()
+        if kind is None and not self._least <= len(found) <= (len(found) if self._most is None else self._most):
+            raise AssertionError(describe(found, ran, expectation(self._least, self._most), self._names, self._namespace))
+
+    def _ran(self) -> list[CommandRecord]:
+        return self._read()[self._first : self._end]
+
+    def _found(self) -> list[CommandRecord]:
+        return list(select(self._ran(), self._names, self._namespace))
+
+
+def bounds(count: int | None, at_least: int | None, at_most: int | None) -> tuple[int, int | None]:
+    """Return the lower and the upper bound of an expectation.
+
+    Raises:
+        ValueError: the arguments do not fit together.
+    """
+    given = [number for number in (count, at_least, at_most) if number is not None]
+    if not given or (count is not None and len(given) > 1):
+        raise ValueError("expect() takes a number of commands, or at_least, at_most or both")
+    if any(type(number) is not int or number < 0 for number in given):
+        raise ValueError(f"expect() takes whole numbers from 0 on, not {given[0] if len(given) == 1 else given}")
+    if at_least is not None and at_most is not None and at_least > at_most:
+        raise ValueError(f"expect() cannot be met: at_least={at_least} is more than at_most={at_most}")
+    return (count, count) if count is not None else (at_least or 0, at_most)
+
+
+def names_of(name: Names) -> frozenset[str] | None:
+    """Return the names of commands.
+
+    Raises:
+        ValueError: there is no such command.
+    """
+    if name is None:
+        return None
+    from secantus_server.commands.all import load_commands
+    from secantus_server.dispatch.registry import is_command
+
+    load_commands()
+    names = frozenset([name] if isinstance(name, str) else name)
+    for one in sorted(names):
+        if not is_command(one):
+            raise ValueError(f"there is no command {one!r}; names are those of the server, such as find, aggregate, insert, getMore")
+    return names
+
+
+def select(
+    records: Iterable[CommandRecord], names: frozenset[str] | None, namespace: str | None = None, plan: str | None = None
+) -> Iterator[CommandRecord]:
+    """Yield the records of some names, of a namespace, and with a plan."""
+    for record in records:
+        if names is not None and record.name not in names:
+            continue
+        if namespace is not None and record.namespace != namespace:
+            continue
+        if plan is None or any(one.split(" ", 1)[0] == plan for one in record.plan_summary.split(", ")):
+            yield record
+
+
+def expectation(least: int, most: int | None) -> str:
+    """Return what was expected, in words."""
+    if least == most:
+        return f"{least} command{'' if least == 1 else 's'}"
+    if most is None:
+        return f"at least {least} command{'' if least == 1 else 's'}"
+    return f"at most {most} command{'' if most == 1 else 's'}" if not least else f"{least} to {most} commands"
+
+
+def describe(
+    found: list[CommandRecord], ran: list[CommandRecord], expected: str, names: frozenset[str] | None, namespace: str | None
+) -> str:
+    """Return the message of an expectation that was not met."""
+    which = "".join([f" {' or '.join(sorted(names))}" if names else "", f" on {namespace}" if namespace else ""])
+    lines = [f"expected {expected}{f' of{which}' if which else ''}, but {len(found)} ran{':' if found else ''}"]
+    lines += [f"  {line}" for line in lines_of(found)]
+    if len(ran) > len(found):
+        lines += ["", "all commands of the block:", *(f"  {line}" for line in lines_of(ran))]
+    return "\n".join(lines)
+
+
+def lines_of(records: Sequence[CommandRecord]) -> list[str]:
+    """Return commands as they are typed in mongosh, with a comment on each; a line `use` precedes those of another database."""
+    lines: list[str] = []
+    database = None
+    for record in records[:SHOWN]:
+        if record.database != database:
+            database = record.database
+            lines.append(f"use {database}")
+        lines.append(f"{record.text}  // {remark(record)}")
+    if len(records) > SHOWN:
+        lines.append(f"// {len(records) - SHOWN} more")
+    return lines
+
+
+def remark(record: CommandRecord) -> str:
+    """Return the numbers of a command and its source, for a comment."""
+    parts = [record.source] if record.source else []
+    if record.site is not None and record.site != record.source:
+        parts.append(f"by {record.site}")
+    if record.plan_summary:
+        parts.append(f"{record.plan_summary}: {record.keys_examined} keys, {record.docs_examined} documents, {record.n_returned} returned")
+    if record.error:
+        parts.append(f"failed: {record.error}")
+    return ", ".join([*parts, f"{record.duration_ms:.2f} ms"])

@@ -1,0 +1,323 @@
+"""Faults that a test injects into the server: commands that fail, wait, or lose their connection.
+
+A `Fault` is a value, so that it can stand in a parametrized table. The fixture `secantus_faults` is a `Faults`, which sets it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
+
+import pytest
+
+from secantus_server.errors import CommandError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+#: MongoDB's IngressRequestRateLimitExceeded, and the labels of an overloaded server.
+OVERLOAD_CODE: Final = 462
+OVERLOADED: Final = "SystemOverloadedError"
+RETRYABLE: Final = "RetryableError"
+TIMED_OUT: Final = "waiting for replication timed out"
+MAX_DELAY_S: Final = 1_000_000
+#: The former name of hello, which drivers use for the first message of a connection.
+LEGACY_HELLO: Final = "isMaster"
+#: What a fault without commands does not concern: the commands with which a driver connects, watches the server and disconnects.
+OF_CONNECTIONS: Final = ("hello", LEGACY_HELLO, "saslStart", "saslContinue", "logout", "endSessions")
+
+_NUMBERS = count(1)
+
+
+@dataclass(frozen=True, repr=False)
+class Fault:
+    """A fault that can be set.
+
+    Arguments:
+        name: the function that makes such a fault.
+        title: describes it in the id of a parametrized test.
+        commands: the commands that it concerns; none means all except those of connections.
+        arguments: the other arguments, for `repr`.
+        data: the data of MongoDB's fail point failCommand.
+        times: the number of commands that it acts on; None for all.
+        skip: the number of commands that pass first.
+    """
+
+    name: str
+    title: str
+    commands: tuple[str, ...]
+    arguments: Mapping[str, object]
+    data: Mapping[str, Any] = field(hash=False)
+    times: int | None = None
+    skip: int = 0
+
+    def __repr__(self) -> str:
+        words = [*map(repr, self.commands), *(f"{name}={value!r}" for name, value in self.arguments.items())]
+        return f"{self.name}({', '.join(words)})"
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    @property
+    def id(self) -> str:
+        """Its name in the id of a parametrized test, such as ``insert-fails-11600-twice``."""
+        often = {None: "", 1: "-once", 2: "-twice"}.get(self.times, f"-{self.times}-times")
+        limits = [str(self.arguments[name]) for name in ("client", "namespace") if name in self.arguments]
+        skips = f"-after-{self.skip}" if self.skip else ""
+        return "-".join(["+".join(self.commands) or "any-command", self.title]) + often + skips + "".join(f"-{one}" for one in limits)
+
+
+class Limits(TypedDict, total=False):
+    """What limits a fault.
+
+    Arguments:
+        times: the number of commands that it acts on; without it, it acts until it ends.
+        skip: the number of commands that pass first.
+        client: concern only clients with this application name (``appname``).
+        namespace: concern only commands on this collection, ``database.collection``.
+    """
+
+    times: int | None
+    skip: int
+    client: str | None
+    namespace: str | None
+
+
+def fail(
+    *commands: str, code: int, labels: Sequence[str] | None = None, info: Mapping[str, Any] | None = None, **limits: Unpack[Limits]
+) -> Fault:
+    """Return a fault: the commands are not executed; the server replies with an error.
+
+    Arguments:
+        commands: the names of the commands; none means all except those with which a driver connects and disconnects.
+        code: the error code of the reply.
+        labels: the error labels of the reply, instead of those that the server would set.
+        info: further fields of the error.
+        limits: see `Limits`.
+
+    Raises:
+        pytest.UsageError: an argument is invalid.
+    """
+    check_count("fail", "code", code, 1)
+    data = {"errorCode": code, **given(errorLabels=as_list(labels), errorExtraInfo=info)}
+    return make("fail", f"fails-{code}", commands, given(code=code, labels=labels, info=info), data, limits)
+
+
+def drop_connection(*commands: str, **limits: Unpack[Limits]) -> Fault:
+    """Return a fault: the commands are not executed; the server closes the connection without a reply.
+
+    Arguments:
+        commands: as those of `fail`.
+        limits: see `Limits`.
+
+    Raises:
+        pytest.UsageError: an argument is invalid.
+    """
+    return make("drop_connection", "drops-connection", commands, {}, {"closeConnection": True}, limits)
+
+
+def delay(*commands: str, seconds: float, **limits: Unpack[Limits]) -> Fault:
+    """Return a fault: the commands wait before they are executed. Their `maxTimeMS` shortens the wait, as in MongoDB.
+
+    Arguments:
+        commands: as those of `fail`.
+        seconds: how long they wait.
+        limits: see `Limits`.
+
+    Raises:
+        pytest.UsageError: an argument is invalid.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < MAX_DELAY_S:
+        raise pytest.UsageError(f"delay: seconds is {seconds!r}; it must be a positive number below {MAX_DELAY_S}")
+    data = {"blockConnection": True, "blockTimeMS": max(round(seconds * 1000), 1)}
+    return make("delay", f"waits-{seconds:g}s", commands, {"seconds": seconds}, data, limits)
+
+
+def write_concern_error(
+    *commands: str, code: int = 64, message: str = TIMED_OUT, labels: Sequence[str] | None = None, **limits: Unpack[Limits]
+) -> Fault:
+    """Return a fault: the commands are executed, and the reply contains a write concern error. It concerns only commands that write.
+
+    Arguments:
+        commands: as those of `fail`.
+        code: the code of the error; 64 is WriteConcernTimeout.
+        message: its message.
+        labels: the error labels of the reply, instead of those that the server would set.
+        limits: see `Limits`.
+
+    Raises:
+        pytest.UsageError: an argument is invalid.
+    """
+    check_count("write_concern_error", "code", code, 1)
+    data = {"writeConcernError": {"code": code, "errmsg": message}, **given(errorLabels=as_list(labels))}
+    title = f"reports-write-concern-error-{code}"
+    return make("write_concern_error", title, commands, given(code=code, labels=labels), data, limits)
+
+
+def overload(*commands: str, retryable: bool = True, **limits: Unpack[Limits]) -> Fault:
+    """Return a fault: the server refuses the commands because it is overloaded: error 462 with the label SystemOverloadedError.
+
+    Arguments:
+        commands: as those of `fail`.
+        retryable: whether the reply has the label RetryableError, too, which allows a driver to try again.
+        limits: see `Limits`.
+
+    Raises:
+        pytest.UsageError: an argument is invalid.
+    """
+    data = {"errorCode": OVERLOAD_CODE, "errorLabels": [OVERLOADED, *([RETRYABLE] if retryable else [])]}
+    title = "is-overloaded" if retryable else "is-overloaded-for-good"
+    return make("overload", title, commands, {} if retryable else {"retryable": False}, data, limits)
+
+
+def make(name: str, title: str, commands: tuple[str, ...], own: dict[str, Any], data: dict[str, Any], limits: Limits) -> Fault:
+    """Return a fault, after a check of the arguments that all kinds have.
+
+    Arguments:
+        own: the arguments of this kind, for `repr`.
+        data: the fields of failCommand that make it this kind.
+
+    Raises:
+        pytest.UsageError: an argument is invalid.
+    """
+    if unknown := limits.keys() - Limits.__annotations__.keys():
+        raise pytest.UsageError(f"{name}: unknown argument {min(unknown)}; a fault is limited by {', '.join(Limits.__annotations__)}")
+    if any(not isinstance(command, str) for command in commands):
+        raise pytest.UsageError(f"{name}: {commands!r} must be names of commands, such as {name}('insert')")
+    times, skip, namespace = limits.get("times"), limits.get("skip", 0), limits.get("namespace")
+    check_count(name, "skip", skip, 0)
+    if times is not None:
+        check_count(name, "times", times, 1)
+    if namespace is not None and not re.fullmatch(r"[^.]+\..+", namespace):
+        raise pytest.UsageError(f"{name}: namespace is {namespace!r}; it must be database.collection")
+    names = [*commands, LEGACY_HELLO] if "hello" in commands else list(commands)
+    concerned: dict[str, Any] = {"failCommands": names} if commands else {"failAllCommands": True, "exceptCommands": list(OF_CONNECTIONS)}
+    limited = given(appName=limits.get("client"), namespace=namespace)
+    return Fault(name, title, commands, {**own, **given(**limits)}, {**data, **concerned, **limited}, times, skip)
+
+
+def check_count(name: str, argument: str, value: object, least: int) -> None:
+    """Check that an argument is a whole number of at least `least`.
+
+    Raises:
+        pytest.UsageError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise pytest.UsageError(f"{name}: {argument} is {value!r}; it must be a whole number of at least {least}")
+
+
+def given(**fields: object) -> dict[str, Any]:
+    """Return the fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def as_list(labels: Sequence[str] | None) -> list[str] | None:
+    """Return labels as the server takes them."""
+    return None if labels is None else list(labels)
+
+
+class FaultyServer(Protocol):
+    """A server that faults can be set in."""
+
+    def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
+        """Set a fault."""
+
+    def end_fault(self, label: str) -> None:
+        """End a fault."""
+
+    def fault_count(self, label: str) -> int:
+        """Return how often a fault has acted."""
+
+
+class SetFault:
+    """A fault that is set in the server. As a context manager, it ends with the block."""
+
+    def __init__(self, server: FaultyServer, label: str, fault: Fault) -> None:
+        self._server = server
+        self._label = label
+        self.fault = fault
+
+    def __repr__(self) -> str:
+        return f"<{self.fault!r}, has acted {self.count} times>"
+
+    @property
+    def count(self) -> int:
+        """The number of commands that it has acted on."""
+        return self._server.fault_count(self._label)
+
+    def end(self) -> None:
+        """End the fault. A second call does nothing."""
+        self._server.end_fault(self._label)
+
+    def __enter__(self) -> SetFault:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.end()
+
+
+class Faults:
+    """Sets faults in the test's server, and ends them.
+
+    Arguments:
+        server: the server.
+    """
+
+    def __init__(self, server: FaultyServer) -> None:
+        self._server = server
+        self._set: list[SetFault] = []
+
+    def set(self, fault: Fault) -> SetFault:
+        """Set a fault, beside those that are set already.
+
+        Raises:
+            pytest.UsageError: it names an unknown command.
+        """
+        if not isinstance(fault, Fault):
+            raise pytest.UsageError(f"secantus_faults.set: {fault!r} is not a fault; make one with pytest_secantus.faults")
+        label = f"{os.getpid()}-{next(_NUMBERS)}"
+        try:
+            self._server.set_fault(label, dict(fault.data), times=fault.times, skip=fault.skip)
+        except CommandError as error:
+            raise pytest.UsageError(f"{fault!r}: {error.message}") from None
+        self._set.append(SetFault(self._server, label, fault))
+        return self._set[-1]
+
+    def fail(
+        self,
+        *commands: str,
+        code: int,
+        labels: Sequence[str] | None = None,
+        info: Mapping[str, Any] | None = None,
+        **limits: Unpack[Limits],
+    ) -> SetFault:
+        """Make commands fail with an error: see `fail`."""
+        return self.set(fail(*commands, code=code, labels=labels, info=info, **limits))
+
+    def drop_connection(self, *commands: str, **limits: Unpack[Limits]) -> SetFault:
+        """Make commands lose their connection: see `drop_connection`."""
+        return self.set(drop_connection(*commands, **limits))
+
+    def delay(self, *commands: str, seconds: float, **limits: Unpack[Limits]) -> SetFault:
+        """Make commands wait: see `delay`."""
+        return self.set(delay(*commands, seconds=seconds, **limits))
+
+    def write_concern_error(
+        self, *commands: str, code: int = 64, message: str = TIMED_OUT, labels: Sequence[str] | None = None, **limits: Unpack[Limits]
+    ) -> SetFault:
+        """Make writes report a write concern error: see `write_concern_error`."""
+        return self.set(write_concern_error(*commands, code=code, message=message, labels=labels, **limits))
+
+    def overload(self, *commands: str, retryable: bool = True, **limits: Unpack[Limits]) -> SetFault:
+        """Make the server refuse commands because it is overloaded: see `overload`."""
+        return self.set(overload(*commands, retryable=retryable, **limits))
+
+    def end(self) -> None:
+        """End all faults set here."""
+        while self._set:
+            self._set.pop().end()

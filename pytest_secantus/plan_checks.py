@@ -1,0 +1,137 @@
+"""The plan checks: what a test's commands do that gets slow on a larger database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_secantus.check_names import ALLOW_MARKER
+
+if TYPE_CHECKING:
+    from secantus_server.work.command_records import CommandRecord
+
+# Databases of the server's own.
+_SYSTEM = frozenset(["admin", "config", "local"])
+# A loop over these reads what one command could.
+_READS = frozenset(["find", "aggregate", "count", "distinct"])
+#: A finding names this many source lines.
+SHOWN_SOURCES = 3
+
+
+@dataclass
+class Finding:
+    """The commands of one shape that a check reports.
+
+    Arguments:
+        check: the check's name.
+        what: what they do, in words.
+        records: the commands.
+        remedy: what to do about it; may be several lines.
+    """
+
+    check: str
+    what: str
+    records: list[CommandRecord]
+    remedy: str
+
+    def text(self) -> str:
+        """Return the finding for a report."""
+        first = self.records[0]
+        count = sum(record.name != "getMore" for record in self.records)
+        times = f", {count} times" if count > 1 else ""
+        lines = [f"{self.check}: {first.shape}", f"    on {first.namespace}{times}: {self.what}"]
+        sources = dict.fromkeys(place for record in self.records for place in [place_of(record)] if place)
+        lines += [f"    at {place}" for place in list(sources)[:SHOWN_SOURCES]]
+        if len(sources) > SHOWN_SOURCES:
+            lines.append(f"    and {len(sources) - SHOWN_SOURCES} more lines")
+        return "\n".join([*lines, *(f"    {line}" for line in self.remedy.splitlines())])
+
+
+def place_of(record: CommandRecord) -> str:
+    """Return the source of a command: the line of the project, and the test's line that led to it."""
+    if record.site is None or record.site == record.source:
+        return record.source or ""
+    return f"{record.site} (from {record.source})"
+
+
+def find_problems(records: list[CommandRecord], checks: Mapping[str, int]) -> list[Finding]:
+    """Return what the checks report of a test's commands.
+
+    Arguments:
+        checks: the names of checks with their thresholds.
+    """
+    looked_at = [record for record in records if record.database not in _SYSTEM and record.error is None]
+    return [finding for name, threshold in checks.items() for finding in _CHECKS[name](looked_at, threshold)]
+
+
+def _by_shape(records: list[CommandRecord]) -> Iterator[list[CommandRecord]]:
+    groups: dict[tuple[str, str], list[CommandRecord]] = {}
+    for record in records:
+        # A getMore belongs to the command that opened the cursor.
+        groups.setdefault((record.namespace, record.shape.removeprefix("getMore of ")), []).append(record)
+    yield from groups.values()
+
+
+def _collscan(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
+    # A scan that returns every document that it reads would not be shorter with an index.
+    for group in _by_shape([record for record in records if record.scanned > threshold and record.rejected]):
+        examined, rejected = sum(record.scanned for record in group), sum(record.rejected for record in group)
+        what = f"examined {examined:,} documents, {examined - rejected:,} of which matched ({group[0].plan_summary})"
+        yield Finding("collscan", what, group, remedy_of(group[0], "An index that would have served"))
+
+
+def _in_memory_sort(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
+    for group in _by_shape([record for record in records if record.sorted > threshold]):
+        count = max(record.sorted for record in group)
+        what = f"sorted {count:,} documents in memory ({group[0].plan_summary})"
+        yield Finding("in_memory_sort", what, group, remedy_of(group[0], "An index that would have had the order"))
+
+
+def remedy_of(record: CommandRecord, title: str) -> str:
+    """Return the lines that create the missing indexes."""
+    if not record.advice:
+        return "No index serves this command as it is written: change its filter."
+    return f"{title}:\n" + "\n".join(f"    {line}" for line in record.advice)
+
+
+def _n_plus_one(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
+    groups: dict[tuple[str, str, str], list[CommandRecord]] = {}
+    for record in records:
+        if record.name in _READS and record.site is not None:
+            groups.setdefault((record.site, record.namespace, record.shape), []).append(record)
+    for group in groups.values():
+        if len(group) >= threshold:
+            what = f"the same command {len(group)} times from one line, with other values"
+            if len({record.text for record in group}) == 1:
+                what = f"the same command {len(group)} times from one line, with the same values"
+            yield Finding("n_plus_one", what, group, "Read them together: with $in instead of a value, or with $lookup, before the loop.")
+
+
+def _unbounded_find(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
+    for group in _by_shape([record for record in records if record.is_unbounded and record.results > threshold]):
+        what = f"returned {max(record.results for record in group):,} documents without a limit"
+        yield Finding("unbounded_find", what, group, "Add limit(), or read the documents page by page.")
+
+
+def _large_reply(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
+    for group in _by_shape([record for record in records if record.reply_bytes > threshold]):
+        what = f"a reply of {max(record.reply_bytes for record in group):,} bytes"
+        yield Finding("large_reply", what, group, "Read fewer fields with a projection, or fewer documents with a limit.")
+
+
+_CHECKS: dict[str, Callable[[list[CommandRecord], int], Iterator[Finding]]] = {
+    "collscan": _collscan,
+    "n_plus_one": _n_plus_one,
+    "in_memory_sort": _in_memory_sort,
+    "unbounded_find": _unbounded_find,
+    "large_reply": _large_reply,
+}
+
+
+def message_of(findings: list[Finding]) -> str:
+    """Return the message of a test that fails because of the findings."""
+    names = dict.fromkeys(finding.check for finding in findings)
+    quoted = ", ".join(f'"{name}"' for name in names)
+    head = f"secantus_fail_on: {len(findings)} finding{'' if len(findings) == 1 else 's'}; the marker {ALLOW_MARKER}({quoted}) would allow"
+    return "\n\n".join([f"{head} {'it' if len(findings) == 1 else 'them'}", *(finding.text() for finding in findings)])

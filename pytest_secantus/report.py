@@ -1,0 +1,252 @@
+"""The data of a report: collected in each process, merged in the one that writes it.
+
+All data are plain values of JSON, since xdist's workers send theirs to the controller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from pytest_secantus.check_names import THRESHOLDS
+from pytest_secantus.plan_checks import Finding, find_problems, place_of
+
+if TYPE_CHECKING:
+    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work.index_usage import IndexUsage
+
+#: A test's page shows this many commands, each with this many characters.
+MOST_COMMANDS = 300
+MOST_CHARACTERS = 600
+#: Of a shape or a finding, this many source lines and tests are kept.
+MOST_PLACES = 5
+
+
+class CommandRow(TypedDict):
+    """A command of a test."""
+
+    text: str
+    namespace: str
+    plan: str
+    keys: int
+    docs: int
+    returned: int
+    ms: float
+    source: str
+    error: str
+
+
+class TestPage(TypedDict):
+    """A test: its id, outcome and seconds, the number, time and rows of its commands, and what the plan checks find."""
+
+    id: str
+    outcome: str
+    seconds: float
+    commands: int
+    ms: float
+    keys: int
+    docs: int
+    rows: list[CommandRow]
+    findings: list[str]
+
+
+class Shape(TypedDict):
+    """The commands of one shape."""
+
+    namespace: str
+    shape: str
+    count: int
+    ms: float
+    max_ms: float
+    keys: int
+    docs: int
+    returned: int
+    plans: list[str]
+    places: list[str]
+
+
+class Advice(TypedDict):
+    """What a plan check finds, over all tests."""
+
+    check: str
+    namespace: str
+    shape: str
+    remedy: str
+    count: int
+    docs: int
+    places: list[str]
+    tests: list[str]
+
+
+class IndexRow(TypedDict):
+    """An index, and how often plans have read it."""
+
+    namespace: str
+    name: str
+    key: str
+    uses: int
+    serves_otherwise: bool
+
+
+class Report(TypedDict):
+    """The data of a process or of a run. The dictionaries have keys of their own, to merge them by."""
+
+    tests: dict[str, TestPage]
+    shapes: dict[str, Shape]
+    advice: dict[str, Advice]
+    indexes: dict[str, IndexRow]
+    other_commands: int
+    other_ms: float
+
+
+def new_report() -> Report:
+    """Return a report without data."""
+    return {"tests": {}, "shapes": {}, "advice": {}, "indexes": {}, "other_commands": 0, "other_ms": 0.0}
+
+
+def page_of(report: Report, test: str) -> TestPage:
+    """Return the page of a test; add it if it is missing."""
+    empty: TestPage = {
+        "id": test, "outcome": "passed", "seconds": 0.0, "commands": 0, "ms": 0.0, "keys": 0, "docs": 0, "rows": [], "findings": [],
+    }  # fmt: skip
+    return report["tests"].setdefault(test, empty)
+
+
+def add_commands(report: Report, test: str, records: list[CommandRecord]) -> None:
+    """Add the commands of a test."""
+    page = page_of(report, test)
+    for record in records:
+        page["commands"] += 1
+        page["ms"] += record.duration_ms
+        page["keys"] += record.keys_examined
+        page["docs"] += record.docs_examined
+        if len(page["rows"]) < MOST_COMMANDS:
+            page["rows"].append(_row(record))
+        _add_to_shape(report, record)
+    for finding in find_problems(records, THRESHOLDS):
+        page["findings"].append(finding.text())
+        _add_advice(report, test, finding)
+
+
+def add_others(report: Report, records: Iterable[CommandRecord]) -> None:
+    """Add commands that belong to no test: those of fixtures with a wider scope, of teardowns, and of imports."""
+    for record in records:
+        report["other_commands"] += 1
+        report["other_ms"] += record.duration_ms
+
+
+def add_usage(report: Report, usages: Iterable[IndexUsage]) -> None:
+    """Add the use of indexes at the end of a test."""
+    for usage in usages:
+        key = f"{usage.namespace} {usage.name} {usage.key}"
+        new: IndexRow = {
+            "namespace": usage.namespace,
+            "name": usage.name,
+            "key": usage.key,
+            "uses": usage.uses,
+            "serves_otherwise": usage.serves_otherwise,
+        }
+        row = report["indexes"].setdefault(key, new)
+        row["uses"] = max(row["uses"], usage.uses)
+
+
+def _row(record: CommandRecord) -> CommandRow:
+    text = record.text
+    return {
+        "text": text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}...",
+        "namespace": record.namespace,
+        "plan": record.plan_summary,
+        "keys": record.keys_examined,
+        "docs": record.docs_examined,
+        "returned": record.n_returned,
+        "ms": round(record.duration_ms, 3),
+        "source": place_of(record),
+        "error": record.error or "",
+    }
+
+
+def _add_to_shape(report: Report, record: CommandRecord) -> None:
+    empty: Shape = {
+        "namespace": record.namespace, "shape": record.shape, "count": 0, "ms": 0.0, "max_ms": 0.0, "keys": 0, "docs": 0, "returned": 0,
+        "plans": [], "places": [],
+    }  # fmt: skip
+    shape = report["shapes"].setdefault(f"{record.namespace} {record.shape}", empty)
+    shape["count"] += 1
+    shape["ms"] += record.duration_ms
+    shape["max_ms"] = max(shape["max_ms"], record.duration_ms)
+    shape["keys"] += record.keys_examined
+    shape["docs"] += record.docs_examined
+    shape["returned"] += record.n_returned
+    _keep(shape["plans"], [record.plan_summary])
+    _keep(shape["places"], [place_of(record)])
+
+
+def _add_advice(report: Report, test: str, finding: Finding) -> None:
+    first = finding.records[0]
+    empty: Advice = {
+        "check": finding.check, "namespace": first.namespace, "shape": first.shape, "remedy": finding.remedy, "count": 0, "docs": 0,
+        "places": [], "tests": [],
+    }  # fmt: skip
+    advice = report["advice"].setdefault(f"{finding.check} {first.namespace} {first.shape}", empty)
+    advice["count"] += len(finding.records)
+    advice["docs"] += sum(record.docs_examined for record in finding.records)
+    _keep(advice["places"], map(place_of, finding.records))
+    _keep(advice["tests"], [test])
+
+
+def _keep(kept: list[str], more: Iterable[str]) -> None:
+    for one in more:
+        if one and one not in kept and len(kept) < MOST_PLACES:
+            kept.append(one)
+
+
+def merge(report: Report, part: Report) -> None:
+    """Add the data of another process."""
+    report["tests"].update(part["tests"])
+    report["other_commands"] += part["other_commands"]
+    report["other_ms"] += part["other_ms"]
+    for key, shape in part["shapes"].items():
+        if (mine := report["shapes"].setdefault(key, shape)) is not shape:
+            _sum(mine, shape, ("count", "ms", "keys", "docs", "returned"))
+            mine["max_ms"] = max(mine["max_ms"], shape["max_ms"])
+            _keep(mine["plans"], shape["plans"])
+            _keep(mine["places"], shape["places"])
+    for key, advice in part["advice"].items():
+        if (own := report["advice"].setdefault(key, advice)) is not advice:
+            _sum(own, advice, ("count", "docs"))
+            _keep(own["places"], advice["places"])
+            _keep(own["tests"], advice["tests"])
+    for key, row in part["indexes"].items():
+        if (known := report["indexes"].setdefault(key, row)) is not row:
+            known["uses"] = max(known["uses"], row["uses"])
+
+
+def _sum(mine: Any, other: Any, names: Iterable[str]) -> None:
+    for name in names:
+        mine[name] += other[name]
+
+
+def summary_of(report: Report) -> dict[str, Any]:
+    """Return what the page and the JSON file contain: totals, and lists in the order in which they are shown."""
+    tests = list(report["tests"].values())
+    seconds = sum(test["seconds"] for test in tests)
+    ms = sum(test["ms"] for test in tests) + report["other_ms"]
+    shapes = sorted(report["shapes"].values(), key=lambda shape: -shape["ms"])
+    unused = [row for row in report["indexes"].values() if not row["uses"] and not row["serves_otherwise"]]
+    scans = [shape for shape in shapes if any("COLLSCAN" in plan for plan in shape["plans"]) and shape["docs"] > shape["returned"]]
+    return {
+        "version": 1,
+        "totals": {
+            "tests": len(tests),
+            "seconds": round(seconds, 3),
+            "commands": sum(test["commands"] for test in tests) + report["other_commands"],
+            "database_ms": round(ms, 3),
+            "share": round(ms / 1000 / seconds, 4) if seconds else 0.0,
+            "commands_outside_tests": report["other_commands"],
+        },
+        "shapes": shapes,
+        "scans": sorted(scans, key=lambda shape: -shape["docs"]),
+        "tests": sorted(tests, key=lambda test: (-test["commands"], test["id"])),
+        "unused_indexes": sorted(unused, key=lambda row: (row["namespace"], row["name"])),
+        "advice": sorted(report["advice"].values(), key=lambda one: (-one["docs"], -one["count"])),
+    }

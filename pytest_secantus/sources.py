@@ -1,0 +1,117 @@
+"""The source lines from which commands are sent.
+
+Just before the driver sends a message, the stack of the thread or task that runs the command contains the line of the test, whatever
+library lies between. The message's id connects it with the record that the server keeps.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Final
+
+from pytest_secantus.driver import messages_noted
+
+OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep for name in ("pytest_secantus", "secantus_server"))
+LIBRARIES: Final = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+#: The deepest stack that is searched.
+MAX_DEPTH: Final = 400
+#: At least this many of the innermost frames are the driver's.
+DRIVER_DEPTH: Final = 9
+
+Place = tuple[CodeType, int]
+
+
+def is_own(filename: str) -> bool:
+    """Return whether a file is the project's: no library, no part of the plugin, no text that was compiled."""
+    if filename.startswith(("<", *OURS, *LIBRARIES)):
+        return False
+    return "site-packages" not in filename and "dist-packages" not in filename
+
+
+class Sources:
+    """The lines that sent the messages of one test.
+
+    Arguments:
+        root: the directory to which paths are relative.
+
+    Threads: any thread may send; single operations on a dictionary are atomic.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._test_file = ""
+        self._is_own: dict[str, bool] = {}
+        self._found: dict[int, tuple[Place | None, Place | None]] = {}
+
+    def begin(self, test_file: str) -> None:
+        """Forget all lines, and take those of a test's file for the test's own."""
+        self._test_file = test_file
+        self._found = {}
+
+    def noted(self) -> AbstractContextManager[None]:
+        """Note the lines of all messages within the block."""
+        return messages_noted(self.note)
+
+    def note(self, message: bytes) -> None:
+        """Note the line that is sending a message."""
+        try:
+            # Reaching a deep frame at once is cheaper than through each of the frames before it.
+            frame = sys._getframe(DRIVER_DEPTH)
+        except ValueError:
+            frame = sys._getframe(2)
+        test, site = self._search(frame)
+        if site is None:
+            test = site = self._awaiting()
+        self._found[int.from_bytes(message[4:8], "little")] = test, site
+
+    def of(self, request_id: int) -> tuple[str | None, str | None]:
+        """Return the test's line and the innermost line of the project that sent a message, each as `file:line` or None."""
+        test, site = self._found.get(request_id & 0xFFFFFFFF, (None, None))
+        inner = None if site is None else self._shown(*site)
+        return (inner if test is None else self._shown(*test)), inner
+
+    def _search(self, frame: FrameType | None) -> tuple[Place | None, Place | None]:
+        """Return the innermost line of the test's file, and the innermost one of the project."""
+        own, test_file, site = self._is_own, self._test_file, None
+        for _ in range(MAX_DEPTH):
+            if frame is None:
+                break
+            code = frame.f_code
+            name = code.co_filename
+            known = own.get(name)
+            if known is None:
+                known = own[name] = is_own(name)
+            if known:
+                place = code, frame.f_lineno
+                site = site or place
+                if name == test_file:
+                    return place, site
+            frame = frame.f_back
+        return None, site
+
+    def _awaiting(self) -> Place | None:
+        """Return where the test waits for a task that runs a coroutine of the driver itself, such as one of `asyncio.gather`."""
+        asyncio = sys.modules.get("asyncio")
+        loop = None if asyncio is None else asyncio._get_running_loop()
+        if asyncio is None or loop is None:
+            return None
+        for task in asyncio.all_tasks(loop):
+            coroutine, place = task.get_coro(), None
+            while coroutine is not None:
+                frame = getattr(coroutine, "cr_frame", None)
+                if frame is not None and frame.f_code.co_filename == self._test_file:
+                    place = frame.f_code, frame.f_lineno
+                coroutine = getattr(coroutine, "cr_await", None)
+            if place is not None:
+                return place
+        return None
+
+    def _shown(self, code: CodeType, line: int) -> str:
+        path = Path(code.co_filename)
+        shown = path.relative_to(self._root) if path.is_relative_to(self._root) else path
+        return f"{shown.as_posix()}:{line}"

@@ -1,0 +1,132 @@
+"""Privileges: the actions that a user may perform on resources.
+
+https://www.mongodb.com/docs/manual/reference/resource-document/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+#: Grants every action on its resource. https://www.mongodb.com/docs/manual/reference/privilege-actions/#internal-actions
+ANY_ACTION = "anyAction"
+
+CLUSTER = {"cluster": True}
+ANY_RESOURCE = {"anyResource": True}
+
+# A resource as a key: ("cluster",), ("any",), ("buckets", db, collection), or (db, collection), where "" stands for all.
+Key = tuple[str, ...]
+_CLUSTER: Key = ("cluster",)
+_ANY: Key = ("any",)
+# The databases of the server itself. Privileges on "all databases" do not include them.
+_OWN_DATABASES = ("local", "config")
+_BUCKETS = "system.buckets."
+# The actions on this many resources are remembered by each user's connection.
+_MAX_REMEMBERED = 1000
+
+
+class _EveryAction(frozenset[str]):
+    """The set of all actions, known and unknown."""
+
+    def __contains__(self, action: object) -> bool:
+        return True
+
+
+_EVERY_ACTION = _EveryAction([ANY_ACTION])
+
+
+def is_system_collection(db: str, collection: str) -> bool:
+    """Return whether a collection is only covered by privileges that name it."""
+    return collection.startswith("system.") or (db == "local" and collection.startswith("replset."))
+
+
+def resource_key(resource: Mapping[str, Any]) -> Key:
+    """Return the key of a resource document, which is valid."""
+    if "cluster" in resource:
+        return _CLUSTER
+    if "anyResource" in resource:
+        return _ANY
+    if "system_buckets" in resource:
+        return ("buckets", resource.get("db", ""), resource["system_buckets"])
+    return (resource["db"], resource["collection"])
+
+
+class Grants:
+    """The actions that a user may perform.
+
+    Arguments:
+        privileges: documents `{resource, actions}`, those of all the user's roles.
+
+    Threads: only the thread of the user's connection uses it.
+    """
+
+    def __init__(self, privileges: Iterable[Mapping[str, Any]]) -> None:
+        self._actions: dict[Key, set[str]] = {}
+        for privilege in privileges:
+            self._actions.setdefault(resource_key(privilege["resource"]), set()).update(privilege["actions"])
+        self._found: dict[tuple[str, str], frozenset[str]] = {}
+        self._on_cluster = self._union([_ANY, _CLUSTER])
+
+    def _union(self, keys: Iterable[Key]) -> frozenset[str]:
+        found: set[str] = set()
+        for key in keys:
+            found |= self._actions.get(key, set())
+        return _EVERY_ACTION if ANY_ACTION in found else frozenset(found)
+
+    def on_cluster(self) -> frozenset[str]:
+        """Return the actions that the user may perform on the cluster."""
+        return self._on_cluster
+
+    def on(self, db: str, collection: str = "") -> frozenset[str]:
+        """Return the actions that the user may perform on a collection, on a database, or on all databases.
+
+        Arguments:
+            db: the database; "" for all databases.
+            collection: the collection; "" for the database as a whole.
+        """
+        found = self._found.get((db, collection))
+        if found is None:
+            if len(self._found) >= _MAX_REMEMBERED:
+                self._found.clear()
+            found = self._found[db, collection] = self._union(_covering(db, collection))
+        return found
+
+    def is_on_database(self, db: str) -> bool:
+        """Return whether the user may perform any action on a database or on one of its collections."""
+        if _ANY in self._actions or (("", "") in self._actions and db not in _OWN_DATABASES):
+            return True
+        # A privilege on a collection of this name in all databases counts as well.
+        return any(len(key) == 2 and (key[0] == db or (not key[0] and key[1])) for key in self._actions)
+
+    def is_on_collection(self, db: str, collection: str) -> bool:
+        """Return whether the user may perform any action on a collection."""
+        return bool(self.on(db, collection))
+
+    def privileges(self) -> list[dict[str, Any]]:
+        """Return the privileges as documents, one for each resource."""
+        return [{"resource": _document(key), "actions": sorted(actions)} for key, actions in self._actions.items()]
+
+
+def _covering(db: str, collection: str) -> list[Key]:
+    """Return the resources that include a collection or a database."""
+    keys = [_ANY, (db, collection)]
+    if collection.startswith(_BUCKETS):
+        name = collection[len(_BUCKETS) :]
+        return [*keys, ("", collection), *(("buckets", of, each) for of in (db, "") for each in (name, ""))]
+    if collection and is_system_collection(db, collection):
+        return [*keys, ("", collection)]
+    if db not in _OWN_DATABASES:
+        keys.append(("", ""))
+    if collection:
+        keys += [(db, ""), ("", collection)]
+    return keys
+
+
+def _document(key: Key) -> dict[str, Any]:
+    if key == _CLUSTER:
+        return dict(CLUSTER)
+    if key == _ANY:
+        return dict(ANY_RESOURCE)
+    if len(key) == 3:
+        return {"db": key[1], "system_buckets": key[2]} if key[1] else {"system_buckets": key[2]}
+    return {"db": key[0], "collection": key[1]}

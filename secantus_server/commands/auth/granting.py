@@ -1,0 +1,72 @@
+"""What user and role management requires beyond the action of each command.
+
+https://www.mongodb.com/docs/manual/reference/command/nav-user-management/
+https://www.mongodb.com/docs/manual/reference/command/nav-role-management/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.auth.privileges import Grants
+from secantus_server.dispatch.privileges import Authorized
+
+
+def may_on_roles(call: Authorized, grants: Grants, action: str) -> bool:
+    """Return whether the user may perform an action on the database of each role that a command names in `roles`."""
+    return all(action in grants.on(db) for db in _databases(call.body.get("roles"), "role", call.db))
+
+
+def may_grant_privileges(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may grant the privileges that a command names; those on more than one database are granted in `admin`."""
+    for privilege in _list(call.body.get("privileges")):
+        resource = privilege.get("resource") if type(privilege) is dict else None
+        db = resource.get("db") if type(resource) is dict else None
+        if "grantRole" not in grants.on(db if type(db) is str and db else "admin"):
+            return False
+    return True
+
+
+def may_revoke_privileges(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may revoke the privileges that a command names."""
+    for privilege in _list(call.body.get("privileges")):
+        resource = privilege.get("resource") if type(privilege) is dict else None
+        db = resource.get("db") if type(resource) is dict else None
+        if "revokeRole" not in grants.on(db if type(db) is str and db else "admin"):
+            return False
+    return True
+
+
+def may_restrict(call: Authorized, grants: Grants) -> bool:
+    """Return whether the user may set the authentication restrictions that a command has, if any."""
+    return call.body.get("authenticationRestrictions") is None or "setAuthenticationRestriction" in grants.on(call.db)
+
+
+def may_view(call: Authorized, grants: Grants, kind: str, action: str, own: frozenset[tuple[str, str]]) -> bool:
+    """Return whether the user may see the users or roles that a command lists.
+
+    Arguments:
+        kind: "user" or "role".
+        action: required on the database of each.
+        own: the name and database of those that every user may see.
+    """
+    value = call.body[call.name]
+    if type(value) is dict and "forAllDBs" in value:
+        return action in grants.on("")
+    if type(value) not in (str, dict, list):
+        return action in grants.on(call.db)
+    for one in value if type(value) is list else [value]:
+        name, db = (one.get(kind), one.get("db")) if type(one) is dict else (one, call.db)
+        if type(db) is str and (name, db) not in own and action not in grants.on(db):
+            return False
+    return True
+
+
+def _databases(values: Any, kind: str, db: str) -> set[str]:
+    """Return the databases of the users or roles in a list; the parser refuses whatever is malformed."""
+    named = (value.get("db") if type(value) is dict and kind in value else db for value in _list(values))
+    return {name for name in named if type(name) is str}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if type(value) is list else []

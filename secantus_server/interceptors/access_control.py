@@ -1,0 +1,42 @@
+"""Authorization: refuses the commands that a client may not run. Installed only on a server with access control.
+
+https://www.mongodb.com/docs/manual/core/authorization/
+"""
+
+from __future__ import annotations
+
+from secantus_server.bson import decode, encode
+from secantus_server.bson.shell import document_text
+from secantus_server.dispatch.access import Access, without_secrets
+from secantus_server.dispatch.interceptors import Call, Interceptor
+from secantus_server.dispatch.privileges import is_authorized
+from secantus_server.dispatch.registry import command_to_run
+from secantus_server.errors import UNAUTHORIZED, CommandError
+
+
+class AccessCheck(Interceptor):
+    """Compares the privileges that a command requires with those of the user."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def before(self, call: Call) -> None:
+        """Refuse a command that the user may not run.
+
+        Raises:
+            CommandError: 13 Unauthorized.
+        """
+        command = command_to_run(call.name)
+        privileges = command.privileges
+        if not privileges.requires_auth:
+            return
+        grants = call.client.grants
+        assert grants is not None, "dispatch refuses clients that have not authenticated"
+        is_exception = not call.client.users
+        if is_authorized(privileges, call, grants) and (privileges.actions or not is_exception):
+            return
+        if is_exception:
+            # A client on this machine may create the first user, and nothing else.
+            raise CommandError(UNAUTHORIZED, f"Command {call.name} requires authentication")
+        shown = document_text(decode(encode(without_secrets(call.body, command.secrets))))
+        raise CommandError(UNAUTHORIZED, f"not authorized on {call.db} to execute command {shown}")

@@ -1,0 +1,111 @@
+"""The log of the commands that clients send, for tests. It is installed when it is asked for."""
+
+from __future__ import annotations
+
+from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
+from secantus_server.errors import CommandError
+from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes
+from secantus_server.work.command_records import CommandEntry, CommandRecord
+
+# What drivers send by themselves: heartbeats, logins, the end of sessions.
+OF_DRIVERS = frozenset(["hello", "isMaster", "ismaster", "saslStart", "saslContinue", "endSessions"])
+# The commands with a plan. An explained plan is not executed for its documents.
+_PLANNED = frozenset(
+    ["find", "aggregate", "count", "distinct", "update", "delete", "findAndModify", "findandmodify", "bulkWrite", "getMore"]
+)
+#: The log keeps this many commands; it counts the others.
+MOST_ENTRIES = 100_000
+
+
+class CommandLog(Interceptor):
+    """Keeps the commands that have run, in the order of their ends.
+
+    Arguments:
+        ignored: the application name, or comment, of commands that are not kept.
+
+    Threads: appending to a list and single operations on a dict are atomic; each cursor is used by one command at a time.
+    """
+
+    def __init__(self, ignored: str = "") -> None:
+        self._ignored = ignored
+        self._entries: list[CommandEntry] = []
+        #: The number of entries that `clear` has dropped, so that positions stay valid.
+        self._first = 0
+        #: The number of commands that did not fit.
+        self.left_out = 0
+        # By connection: whether its commands are ignored. A client's first command, hello, names its application.
+        self._clients: dict[int, bool] = {}
+        # By cursor id: the entry of the command that opened it, its plans, and what they had examined after the last command.
+        self._cursors: dict[int, tuple[CommandEntry, PlanNotes, Examined]] = {}
+
+    def before(self, call: Call) -> None:
+        """Make a command note its plans."""
+        if call.name not in _PLANNED:
+            return
+        if call.name == "getMore":
+            opened = self._cursors.get(call.body["getMore"])
+            call.plans = None if opened is None else opened[1]
+        else:
+            call.plans = PlanNotes()
+
+    def after(self, call: Call, outcome: Outcome) -> None:
+        """Keep a command that has run."""
+        if call.name in OF_DRIVERS or self._is_ignored(call):
+            return
+        if call.name == "getMore":
+            entry = self._continued(call, outcome)
+        else:
+            entry = CommandEntry(call, outcome, call.plans, None, NOTHING)
+            if call.name == "killCursors" and entry.error is None:
+                self._forget(call.body["cursors"])
+        self._note_cursor(call, outcome, entry)
+        if len(self._entries) < MOST_ENTRIES:
+            self._entries.append(entry)
+        else:
+            self.left_out += 1
+
+    def _is_ignored(self, call: Call) -> bool:
+        if not self._ignored:
+            return False
+        if call.body.get("comment") == self._ignored:
+            return True
+        number = call.client.connection_id
+        known = self._clients.get(number)
+        if known is None:
+            known = self._clients[number] = call.client.application == self._ignored
+        return known
+
+    def _continued(self, call: Call, outcome: Outcome) -> CommandEntry:
+        """Return the entry of a getMore."""
+        opener, notes, before = self._cursors.pop(call.body["getMore"], (None, None, NOTHING))
+        return CommandEntry(call, outcome, notes, opener, before)
+
+    def _note_cursor(self, call: Call, outcome: Outcome, entry: CommandEntry) -> None:
+        """Remember the plans of the cursor that a command left open."""
+        notes = call.plans
+        if notes is None or isinstance(outcome, CommandError):
+            return
+        cursor = outcome.get("cursor")
+        cursor_id = cursor.get("id") if type(cursor) is dict else 0
+        if cursor_id:
+            self._cursors[cursor_id] = entry.opener or entry, notes, notes.result()[0]
+
+    def _forget(self, cursors: list[int]) -> None:
+        for cursor in cursors:
+            self._cursors.pop(cursor, None)
+
+    def position(self) -> int:
+        """Return the position after the last command."""
+        return self._first + len(self._entries)
+
+    def records(self, start: int = 0) -> list[CommandRecord]:
+        """Return the commands from a position on."""
+        offset = max(start - self._first, 0)
+        return [CommandRecord(self._first + offset + number, entry) for number, entry in enumerate(self._entries[offset:])]
+
+    def clear(self) -> None:
+        """Forget the commands so far."""
+        self._first += len(self._entries)
+        self.left_out = 0
+        self._entries = []
+        self._cursors = {}

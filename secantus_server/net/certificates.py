@@ -1,0 +1,108 @@
+"""The server's certificates: the `ssl` context that new connections use, and its replacement while the server runs.
+
+https://www.mongodb.com/docs/manual/tutorial/configure-ssl/
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import NoReturn
+
+from secantus_server.errors import CommandError
+from secantus_server.settings import Settings
+from secantus_server.system._threads import Lock
+
+INVALID_SSL_CONFIGURATION = 140
+
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+class CertificateError(CommandError):
+    """A certificate, key or list of authorities cannot be used; the message names the file."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(INVALID_SSL_CONFIGURATION, message)
+
+
+class Certificates:
+    """The certificates of a server that takes TLS connections.
+
+    Threads: `context` is replaced as a whole; each connection reads it once. `_lock` allows one reload at a time.
+
+    Raises:
+        CertificateError: a file cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = Lock()
+        self.is_required = settings.requires_tls
+        self.context = make_context(settings)
+
+    def reload(self) -> None:
+        """Read the files again, for the connections that are opened from now on.
+
+        The new context has new keys for session tickets, so no client can resume a session that the old authorities permitted.
+
+        Raises:
+            CertificateError: a file cannot be used. The old certificates stay in use.
+        """
+        with self._lock:
+            self.context = make_context(self._settings)
+
+
+def make_context(settings: Settings) -> ssl.SSLContext:
+    """Return the context that the settings describe.
+
+    Raises:
+        CertificateError: a file cannot be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[settings.tls_min_version]
+    # Renegotiation lets a client make the server compute without end.
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    certificate, key = settings.tls_cert_file, settings.tls_key_file or settings.tls_cert_file
+    _check_readable(tls_cert_file=certificate, tls_key_file=key)
+    try:
+        context.load_cert_chain(certificate, key, _refuse_encrypted_key)
+    except (ssl.SSLError, ValueError) as error:
+        raise CertificateError(f"Cannot use the certificate {certificate} with the key in {key}: {_reason(error)}.") from None
+    if settings.tls_ca_file:
+        _check_readable(tls_ca_file=settings.tls_ca_file)
+        try:
+            context.load_verify_locations(settings.tls_ca_file)
+        except ssl.SSLError as error:
+            raise CertificateError(f"Cannot use the authorities in {settings.tls_ca_file}: {_reason(error)}.") from None
+        context.verify_mode = ssl.CERT_REQUIRED if settings.tls_require_client_cert else ssl.CERT_OPTIONAL
+    return context
+
+
+def _check_readable(**files: str) -> None:
+    """Check that files can be opened; `ssl` does not name the one that cannot.
+
+    Raises:
+        CertificateError: a file cannot be read.
+    """
+    for setting, path in files.items():
+        try:
+            os.close(os.open(path, os.O_RDONLY))
+        except OSError as error:
+            raise CertificateError(f"Cannot read {setting} {path}: {error.strerror}.") from None
+
+
+def _refuse_encrypted_key() -> NoReturn:
+    """Raise instead of letting OpenSSL ask for a password on the terminal, which would block the server.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError("the key is encrypted; decrypt it with openssl pkey")
+
+
+def _reason(error: Exception) -> str:
+    """Return the part of an error of `ssl` that a user can understand."""
+    if isinstance(error, ssl.SSLError):
+        reason = (error.reason or "it is not in PEM form").lower().replace("_", " ")
+        return {"key values mismatch": "they do not belong together", "no start line": "there is none in PEM form"}.get(reason, reason)
+    return str(error)

@@ -1,0 +1,67 @@
+"""The connections that have not authenticated on a server that requires it: their number, their messages, and the time that they may take.
+
+Drivers keep connections that never authenticate, to monitor the server. So such a connection may stay, and only its first command has a
+deadline. If there are too many, the oldest one of the address with the most of them ends: an attacker at one address cannot keep the
+clients at others out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from secantus_server.dispatch.services import Services
+from secantus_server.net.connection import Connection
+
+# The default limit is half of the connections, but at least the number that the monitors of a few clients need.
+FEWEST = 16
+MOST = 4096
+
+
+class Strangers:
+    """The connections that have not authenticated.
+
+    Threads: the listener's lock guards everything.
+
+    Arguments:
+        limit: their maximum number.
+    """
+
+    def __init__(self, services: Services, limit: int) -> None:
+        self._services = services
+        self.limit = limit
+        # The oldest one first. Some may have authenticated since.
+        self._connections: dict[Connection, None] = {}
+        self._logged = False
+
+    def add(self, connection: Connection) -> None:
+        """Add a new connection. If there are too many, end another one."""
+        if len(self._connections) >= self.limit:
+            self._connections = {one: None for one in self._connections if not one.client.users}
+        if len(self._connections) >= self.limit:
+            self._end_one()
+        self._connections[connection] = None
+
+    def remove(self, connection: Connection) -> None:
+        """Remove a connection that has ended."""
+        self._connections.pop(connection, None)
+
+    def _end_one(self) -> None:
+        """End the oldest connection of the address with the most of them."""
+        counts = Counter(one.client.address[0] for one in self._connections)
+        ((host, count),) = counts.most_common(1)
+        victim = next(one for one in self._connections if one.client.address[0] == host)
+        del self._connections[victim]
+        victim.end()
+        self._services.counters.add("connectionsRejected")
+        text = (
+            f"connection {victim.client.connection_id}: closed: there are {self.limit} connections that have not authenticated, "
+            f"{count} of them from {host}; see max_unauthenticated_connections"
+        )
+        # An attack must not fill the log.
+        (self._services.log.debug if self._logged else self._services.log.warning)(text)
+        self._logged = True
+
+
+def default_limit(connection_limit: int) -> int:
+    """Return the maximum number of strangers on a server with this maximum number of connections."""
+    return min(max(FEWEST, connection_limit // 2), MOST)

@@ -1,0 +1,52 @@
+"""The subject of a client's certificate as a text, which is the name of the user that the certificate identifies.
+
+https://www.mongodb.com/docs/manual/core/security-x.509/ and https://datatracker.ietf.org/doc/html/rfc2253; the text is the one that
+`openssl x509 -noout -subject -nameopt RFC2253` prints, which MongoDB's manual tells users to take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+# The short names of OpenSSL for the attribute types that `ssl` reports by their long names. The other types have one name.
+_SHORT = {
+    "commonName": "CN",
+    "countryName": "C",
+    "domainComponent": "DC",
+    "givenName": "GN",
+    "localityName": "L",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "stateOrProvinceName": "ST",
+    "streetAddress": "street",
+    "surname": "SN",
+    "userId": "UID",
+}
+
+#: A name: its parts from the most general one, each with one attribute or more, as `ssl` reports it.
+Name = Iterable[Iterable[tuple[str, str]]]
+
+
+def subject_text(name: Name) -> str:
+    """Return a name in the form of RFC 2253, the most specific part first."""
+    parts = ["+".join(f"{_SHORT.get(kind, kind)}={_escaped(value)}" for kind, value in reversed(list(part))) for part in name]
+    return ",".join(reversed(parts))
+
+
+def _escaped(value: str) -> str:
+    """Escape the special characters of a value; those outside of ASCII become the bytes of UTF-8."""
+    text = "".join(_character(character) for character in value)
+    # OpenSSL treats a single character as the last one: it does not escape "#" then.
+    if value[:1] in ("#", " ") and len(value) > 1:
+        text = "\\" + text
+    if value.endswith(" "):
+        text = text[:-1] + "\\ "
+    return text
+
+
+def _character(character: str) -> str:
+    if character in ',+"\\<>;':
+        return "\\" + character
+    if " " <= character <= "~":
+        return character
+    return "".join(f"\\{byte:02X}" for byte in character.encode())

@@ -1,0 +1,15 @@
+# cython: language_level=3
+"""Encoding of the fields of oplog entries, for other compiled modules."""
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.storage._unit cimport RecoveryUnit
+
+
+cdef int put_row(RecoveryUnit unit, Writer out, uint64_t stamp) except -1
+cdef int put_times(Writer out, uint64_t stamp, int64_t wall_ms) except -1
+cdef uint8_t letter_of(str op) except 0
+cdef int put_op(Writer out, uint8_t letter) except -1
+cdef int put_id(Writer out, const uint8_t* document) except -1
+cdef int put_previous(Writer out, uint64_t stamp) except -1

@@ -1,0 +1,100 @@
+"""Access control: what the users of connections may do, from the roles in `admin.system.users` and `admin.system.roles`.
+
+https://www.mongodb.com/docs/manual/core/authorization/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.auth.privileges import Grants
+from secantus_server.auth.restrictions import are_met, is_loopback
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import UNAUTHORIZED, CommandError
+from secantus_server.sessions.ids import user_digest
+from secantus_server.system._threads import Lock
+from secantus_server.work.authorization import ROLES, USERS, find_user, has_documents, read_documents
+from secantus_server.work.user_roles import effective_roles, role_privileges
+
+# https://www.mongodb.com/docs/manual/core/localhost-exception/
+_FIRST_USER = Grants(
+    [
+        {"resource": {"db": "admin", "collection": ""}, "actions": ["createUser", "createRole", "grantRole"]},
+        {"resource": {"db": "$external", "collection": ""}, "actions": ["createUser", "grantRole"]},
+        {"resource": {"cluster": True}, "actions": ["replSetConfigure", "replSetGetStatus"]},
+    ]
+)
+
+
+class AccessControl:
+    """Implements `dispatch.access.Access`.
+
+    A client's grants are remembered with the generation of the users and roles that they were made from. A commit that writes to these
+    collections makes a watch stale, and the next command of any client begins a new generation.
+
+    Threads: `_lock` serializes the beginning of generations. `generation` is read without it: it changes before and after the watches are
+    armed, so grants made meanwhile are made again.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lock = Lock()
+        self._users = services.writes.watch("admin", USERS)
+        self._roles = services.writes.watch("admin", ROLES)
+        self.generation = 0
+
+    def admit(self, name: str, client: ClientInfo) -> None:
+        """See `Access.admit`."""
+        if self.grants_of(client) is None:
+            raise CommandError(UNAUTHORIZED, f"Command {name} requires authentication")
+
+    def grants_of(self, client: ClientInfo) -> Grants | None:
+        """See `Access.grants_of`."""
+        if self._users.stale or self._roles.stale:
+            self.renew()
+        if client.generation != self.generation:
+            self._make_grants(client)
+        return client.grants
+
+    def renew(self) -> None:
+        """See `Access.renew`."""
+        with self._lock:
+            self.generation += 1
+            self._users.arm()
+            self._roles.arm()
+            self.generation += 1
+
+    def _make_grants(self, client: ClientInfo) -> None:
+        generation = self.generation
+        if client.users:
+            (name, db) = client.users[0]
+            user = find_user(self._services, db, name)
+            if user is None or user.get("userId") != client.user_id or not self.log_in(client, user):
+                self.log_out(client)
+        elif is_loopback(client.address[0]) and not any(has_documents(self._services, one) for one in (USERS, ROLES)):
+            client.grants = _FIRST_USER
+        else:
+            client.grants = None
+        client.generation = generation
+
+    def log_in(self, client: ClientInfo, user: dict[str, Any]) -> bool:
+        """See `Access.log_in`."""
+        generation = self.generation
+        known = read_documents(self._services, ROLES)
+        roles = effective_roles(known, user)
+        restrictions = [user.get("authenticationRestrictions") or []]
+        restrictions += [known.get(f"{role['db']}.{role['role']}", {}).get("authenticationRestrictions") or [] for role in roles]
+        if not are_met(restrictions, client.address[0], client.server_address):
+            return False
+        name, db = user["user"], user["db"]
+        client.users = ((name, db),)
+        client.user_id = user.get("userId")
+        client.uid = user_digest(name, db)
+        client.grants = Grants(role_privileges(known, roles))
+        client.generation = generation
+        return True
+
+    def log_out(self, client: ClientInfo) -> None:
+        """See `Access.log_out`."""
+        client.users, client.user_id, client.uid, client.grants, client.generation = (), None, b"", None, -1

@@ -1,0 +1,206 @@
+"""Logins: the conversations of connections, for saslStart, saslContinue and the speculative login in hello.
+
+https://github.com/mongodb/specifications/blob/master/source/auth/auth.md
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Any
+
+from bson.binary import Binary
+
+from secantus_server.auth import x509
+from secantus_server.auth.conversation import ClientFirst, Conversation, authentication_failed, begin_conversation, parse_client_first
+from secantus_server.auth.scram import MECHANISMS
+from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch.parameters import ITERATION_PARAMETERS, parameter_value
+from secantus_server.dispatch.registry import Reply
+from secantus_server.dispatch.request import Request
+from secantus_server.errors import CommandError, not_supported
+from secantus_server.system.conditions import Event
+from secantus_server.work.authorization import find_user
+
+CONVERSATION_ID = 1
+# The mechanisms that MongoDB has and this server does not.
+_OTHERS = ("MONGODB-AWS", "MONGODB-OIDC", "GSSAPI", "PLAIN")
+
+
+def start_login(request: Request, db: str, mechanism: str, payload: Any, options: dict[str, Any], *, is_speculative: bool = False) -> Reply:
+    """Start a SASL conversation and return the reply; it ends any earlier one of the connection.
+
+    Arguments:
+        db: the user's database.
+        payload: the client's first message.
+        options: of saslStart.
+        is_speculative: whether the client does not know yet if the user has credentials for the mechanism.
+
+    Raises:
+        CommandError: 334 MechanismUnavailable, 18 AuthenticationFailed.
+    """
+    request.client.conversation = None
+    if mechanism == x509.MECHANISM:
+        log_in_by_certificate(request, db, _text(payload))
+        return _reply("", done=True)
+    if mechanism in _OTHERS:
+        raise not_supported(f"authentication by {mechanism}", "use SCRAM-SHA-256")
+    if mechanism not in MECHANISMS:
+        raise CommandError(334, f"Received authentication for mechanism {mechanism} which is unknown or not enabled")
+    _wait(request)
+    services = request.services
+    first = _first_message(request, payload)
+    user = find_user(services, db, first.user)
+    stored = None if user is None else _credentials_of(user, mechanism)
+    if is_speculative and user is not None and stored is None:
+        raise authentication_failed()
+    conversation = begin_conversation(
+        first,
+        db,
+        mechanism,
+        stored,
+        secret=services.login_secret,
+        iterations=parameter_value(services, ITERATION_PARAMETERS[mechanism]),
+        skips=bool(options.get("skipEmptyExchange")),
+        random=services.clock.random,
+    )
+    request.client.conversation = conversation
+    return _reply(conversation.server_first, done=False)
+
+
+def log_in_by_certificate(request: Request, db: str, name: str | None) -> Reply:
+    """Authenticate the connection as the user that the client's certificate identifies, and return the reply of `authenticate`.
+
+    Arguments:
+        db: the database of the login.
+        name: the user that the client expects to be, or None.
+
+    Raises:
+        CommandError: 17 ProtocolError, 18 AuthenticationFailed.
+    """
+    _wait(request)
+    try:
+        subject = x509.certified_name(request.client.tls_subject, name, db)
+    except CommandError as error:
+        _fail(request, error.message)
+        raise
+    user = find_user(request.services, db, subject)
+    if user is None or not log_in(request, user):
+        why = "there is no such user" if user is None else "the user may not connect from this address"
+        _fail(request, f"{subject}@{db}: {why}")
+        raise authentication_failed()
+    request.services.throttle.note_success(request.client.address[0])
+    return {"dbname": db, "user": subject}
+
+
+def _first_message(request: Request, payload: Any) -> ClientFirst:
+    try:
+        return parse_client_first(_text(payload))
+    except CommandError:
+        _fail(request, "its first message is malformed")
+        raise
+
+
+def _credentials_of(user: dict[str, Any], mechanism: str) -> dict[str, Any] | None:
+    """Return the credentials of a user, or None. A client may have written the document, without what belongs there."""
+    stored = (user.get("credentials") or {}).get(mechanism)
+    if type(stored) is not dict or not {"salt", "iterationCount", "storedKey", "serverKey"} <= stored.keys():
+        return None
+    return stored
+
+
+def continue_login(request: Request, conversation_id: Any, payload: Any) -> Reply:
+    """Continue a SASL conversation and return the reply.
+
+    Raises:
+        CommandError: 17 ProtocolError, 18 AuthenticationFailed.
+    """
+    conversation = request.client.conversation
+    if not isinstance(conversation, Conversation):
+        raise CommandError(17, "No SASL session state found")
+    if conversation_id != CONVERSATION_ID or conversation.db != request.db:
+        raise CommandError(17, "sasl: Mismatched conversation id")
+    request.client.conversation = None
+    if conversation.verified:
+        if _text(payload):
+            raise authentication_failed()
+        return _finish(request, conversation, "")
+    _wait(request)
+    try:
+        answer = conversation.server_final(_text(payload))
+    except CommandError:
+        _fail(request, "wrong password" if conversation.is_known else "no such user has credentials for the mechanism", conversation)
+        raise
+    conversation.verified = True
+    if conversation.skips_empty_exchange:
+        return _finish(request, conversation, answer)
+    request.client.conversation = conversation
+    return _reply(answer, done=False)
+
+
+def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
+    """Authenticate the connection, whose client has proved that it knows the password.
+
+    Raises:
+        CommandError: 18 AuthenticationFailed if the user was dropped meanwhile or may not connect from the client's address.
+    """
+    user = find_user(request.services, conversation.db, conversation.user)
+    if user is None or _credentials_of(user, conversation.mechanism) != conversation.credentials:
+        _fail(request, "the user was changed meanwhile", conversation)
+        raise authentication_failed()
+    if not log_in(request, user):
+        _fail(request, "the user may not connect from this address", conversation)
+        raise authentication_failed()
+    request.services.throttle.note_success(request.client.address[0])
+    return _reply(answer, done=True)
+
+
+def log_in(request: Request, user: dict[str, Any]) -> bool:
+    """Authenticate the connection as a user; return False if the user may not connect from its address.
+
+    Arguments:
+        user: the user's document.
+    """
+    access = request.services.access
+    if access is not None:
+        return access.log_in(request.client, user)
+    request.client.users = ((user["user"], user["db"]),)
+    return True
+
+
+def _fail(request: Request, why: str, conversation: Conversation | None = None) -> None:
+    """Log a failed login, without anything that the client has sent but the name, and count it."""
+    who = "a client" if conversation is None else f"{conversation.user}@{conversation.db}"
+    host = request.client.address[0]
+    request.services.log.warning(f"Authentication of {who} failed: {why} (from {host}, conn{request.client.connection_id}).")
+    request.services.throttle.note_failure(host)
+
+
+def _wait(request: Request) -> None:
+    """Delay the login of a client from whose address many have failed.
+
+    Raises:
+        CommandError: if the operation is interrupted meanwhile.
+    """
+    delay_s = request.services.throttle.delay_s(request.client.address[0])
+    if delay_s:
+        waiting = Event()
+        request.operation.wake = waiting.set
+        waiting.wait(delay_s)
+        request.operation.wake = None
+        request.operation.check()
+
+
+def _reply(payload: str, *, done: bool) -> Reply:
+    return {"conversationId": CONVERSATION_ID, "done": done, "payload": Binary(payload.encode(), 0)}
+
+
+def _text(payload: Any) -> str:
+    """Return the text of a payload: binary data, or base64, which old shells send."""
+    try:
+        if type(payload) is str:
+            return b64decode(payload, validate=True).decode()
+        if isinstance(payload, bytes):
+            return payload.decode()
+    except ValueError:
+        raise authentication_failed() from None
+    raise a.wrong_type("saslStart.payload", payload, "[binData, string]")

@@ -1,0 +1,192 @@
+"""What the command log knows of a command that has run.
+
+`CommandEntry` is filled while the command runs. `CommandRecord` is what a reader of the log gets; it computes texts only when they are
+asked for, or when it is sent to another process.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from secantus_server.bson import RawArray, decode
+from secantus_server.bson.shell import document_text
+from secantus_server.errors import CommandError
+from secantus_server.query.plan_notes import NOTHING, Examined, PlanNotes, Stage, subtracted
+from secantus_server.work.index_advice import advice_text, advised_indexes
+from secantus_server.work.shell_commands import command_shape, command_text
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.interceptors import Call, Outcome
+
+#: The entry keeps this many of a command's documents.
+KEPT_STATEMENTS = 20
+_STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
+#: The shape of a getMore is this and the shape of the command that opened the cursor.
+CONTINUED = "getMore of "
+_NO_PLANS: tuple[Examined, tuple[Stage, ...]] = (NOTHING, ())
+_NO_STATEMENTS: tuple[list[Any], int] = ([], 0)
+
+
+class CommandEntry:
+    """A command that has run.
+
+    Arguments:
+        notes: its plans, or None. They are measured at once and not kept: the garbage collector would visit them again and again.
+        opener: for a getMore, the entry of the command that opened the cursor.
+        before: for a getMore, what the earlier commands on its cursor have examined.
+
+    Attributes:
+        examined: what the command itself has examined.
+        stages: the scans of its plans.
+        results: the documents that the command's cursor has returned so far, with those of later getMore commands.
+    """
+
+    __slots__ = (
+        "body", "count", "db", "error", "examined", "n_returned", "name", "opener", "reply_bytes", "request_id", "results",
+        "seconds", "stages", "statements",
+    )  # fmt: skip
+
+    def __init__(self, call: Call, outcome: Outcome, notes: PlanNotes | None, opener: CommandEntry | None, before: Examined) -> None:
+        self.request_id = call.message.request_id
+        self.name = call.name
+        self.db = call.db
+        self.body = call.body
+        self.seconds = call.seconds
+        self.opener = opener
+        self.statements, self.count = _statements_of(call) if call.name in _STATEMENTS else _NO_STATEMENTS
+        self.examined: Examined
+        self.stages: tuple[Stage, ...]
+        self.examined, self.stages = _NO_PLANS if notes is None else notes.result()
+        if before is not NOTHING:
+            self.examined = subtracted(self.examined, before)
+        self.error: str | None = None
+        self.n_returned = self.results = self.reply_bytes = 0
+        if isinstance(outcome, CommandError):
+            self.error = outcome.code_name
+        else:
+            self._note_reply(outcome)
+
+    def _note_reply(self, reply: dict[str, Any]) -> None:
+        cursor = reply.get("cursor")
+        if type(cursor) is dict:
+            batch = cursor.get("firstBatch", cursor.get("nextBatch"))
+            documents = batch.documents if type(batch) is RawArray else batch or ()
+            self.n_returned = len(documents)
+            self.reply_bytes = sum(map(len, documents)) if type(batch) is RawArray else 0
+        elif "values" in reply:
+            self.n_returned = len(reply["values"])
+        elif reply.get("value") is not None and self.name.lower() == "findandmodify":
+            self.n_returned = 1
+        self.results = self.n_returned
+        if self.opener is not None:
+            self.opener.results += self.n_returned
+
+
+def _statements_of(call: Call) -> tuple[list[Any], int]:
+    """Return the first documents or statements of a command, and the number of all of them."""
+    field = _STATEMENTS[call.name]
+    found: Any = call.message.sequences.get(field)
+    if found is None:
+        found = call.body.get(field)
+        found = found.documents if type(found) is RawArray else found
+    return (found[:KEPT_STATEMENTS], len(found)) if type(found) is list else ([], 0)
+
+
+class CommandRecord:
+    """A command that has run, for a reader of the log.
+
+    Arguments:
+        number: the position in the log.
+        entry: what was noted.
+
+    Attributes:
+        name: the command's name.
+        namespace: `database.collection`, or `database.$cmd`.
+        shape: the command with `?` for its constants.
+        text: the command as it is typed in mongosh.
+        plan_summary: such as `IXSCAN { a: 1 }`, or an empty text for a command without a plan.
+        keys_examined, docs_examined: the index keys and documents that it has examined.
+        scanned: the documents examined by scans of a whole collection with a filter that an index could serve.
+        rejected: those of them that did not match.
+        sorted: the documents sorted in memory because no index has their order.
+        n_returned: the documents in its reply.
+        results: the documents of its cursor so far, with those of later getMore commands.
+        reply_bytes: the bytes of the documents in its reply.
+        is_unbounded: whether it is a find without a limit.
+        advice: the lines that create indexes for it in mongosh.
+        duration_ms: the milliseconds that the server has worked on it.
+        error: the name of the error that it failed with, or None.
+        request_id: the id of the client's message.
+        source: the line of the test that sent it, as `file:line`; None if it is not known. The reader of the log sets it.
+        site: the innermost line outside of libraries, as `file:line`, or None.
+    """
+
+    _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice")
+
+    def __init__(self, number: int, entry: CommandEntry) -> None:
+        self._entry: CommandEntry | None = entry
+        self.number = number
+        self.request_id = entry.request_id
+        self.name = entry.name
+        self.database = entry.db
+        self.keys_examined, self.docs_examined, self.scanned, self.rejected, self.sorted = entry.examined
+        self.n_returned = entry.n_returned
+        self.results = entry.results
+        self.reply_bytes = entry.reply_bytes
+        self.is_unbounded = entry.name == "find" and not entry.body.get("limit") and not entry.body.get("singleBatch")
+        self.duration_ms = entry.seconds * 1000
+        self.error = entry.error
+        self.source: str | None = None
+        self.site: str | None = None
+
+    @property
+    def _of(self) -> CommandEntry:
+        assert self._entry is not None, "a record that was sent to another process has computed everything"
+        return self._entry
+
+    @cached_property
+    def namespace(self) -> str:
+        """The full name of the collection."""
+        body = self._of.body
+        if self.name == "bulkWrite":
+            return f"{self.database}.$cmd.bulkWrite"
+        target = body.get("collection") if self.name == "getMore" else body.get(self.name)
+        return f"{self.database}.{target}" if type(target) is str else f"{self.database}.$cmd"
+
+    @cached_property
+    def shape(self) -> str:
+        """The command with `?` for its constants."""
+        opener = self._of.opener
+        if opener is not None:
+            return CONTINUED + command_shape(opener.name, opener.body, opener.statements)
+        return command_shape(self.name, self._of.body, self._of.statements)
+
+    @cached_property
+    def text(self) -> str:
+        """The command as it is typed in mongosh."""
+        return command_text(self.name, self._of.body, self._of.statements, self._of.count)
+
+    @cached_property
+    def plan_summary(self) -> str:
+        """The scans of its plans."""
+        return ", ".join(name if key is None else f"{name} {document_text(key)}" for name, key in self._of.stages)
+
+    @cached_property
+    def advice(self) -> tuple[str, ...]:
+        """The lines that create indexes for it in mongosh."""
+        entry = self._of.opener or self._of
+        target = entry.body.get(entry.name)
+        if type(target) is not str:
+            return ()
+        statements = [decode(one) if type(one) is bytes else one for one in entry.statements]
+        return tuple(advice_text(target, key) for key in advised_indexes(entry.name, entry.body, statements))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the record with its computed attributes instead of the entry."""
+        for name in self._COMPUTED:
+            getattr(self, name)
+        return {**vars(self), "_entry": None}
+
+    def __repr__(self) -> str:
+        return f"<{self.text}>"

@@ -1,0 +1,160 @@
+"""The contents of a server, and their difference to a snapshot, for a harness that shows what a test has left.
+
+Read from the store and not by commands, so that faults that a test has set do not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, Literal, NamedTuple
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.catalog.rows import decode_row, split_key
+from secantus_server.dispatch.services import Services
+from secantus_server.exec._prepare import id_document
+from secantus_server.exec._scan import RecordScan
+from secantus_server.exec.interruption import never_interrupt
+from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
+
+#: The databases that belong to the server.
+INTERNAL: Final = frozenset({"local", "config"})
+#: What happened to a collection or view itself.
+Fate = Literal["", "created", "dropped", "replaced", "redefined"]
+
+
+class DumpedCollection(NamedTuple):
+    """A collection or view with its definition, and its documents in natural order."""
+
+    db: str
+    name: str
+    uuid: str
+    options: dict[str, Any]
+    indexes: list[dict[str, Any]]
+    documents: list[bytes]
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it is a view."""
+        return "viewOn" in self.options
+
+
+class Difference(NamedTuple):
+    """How a collection or view differs from a snapshot. Documents are matched by `_id`; a changed one is its old and its new state."""
+
+    db: str
+    name: str
+    fate: Fate
+    added: list[bytes]
+    changed: list[tuple[bytes, bytes]]
+    removed: list[bytes]
+
+
+def dump(services: Services) -> list[DumpedCollection]:
+    """Return the collections and views that users have made, as committed now; no system collections."""
+    with services.engine.transaction() as unit:
+        found = [decode_row(key, row) for key, row in unit.scan(CATALOG, b"", None)]
+        return [
+            DumpedCollection(
+                one.db, one.name, one.uuid.hex(), one.options, [index.spec for index in one.indexes], documents_of(unit, one.ident)
+            )
+            for one in found
+            if is_shown(one.db, one.name)
+        ]
+
+
+def differences(services: Services, snapshot: Snapshot) -> list[Difference]:
+    """Return the collections and views that differ from a snapshot. The caller has exclusive access to the store."""
+    written = services.engine.values_at(snapshot)
+    with services.engine.transaction() as unit:
+        before: dict[tuple[str, str], Collection | None] = {}
+        after: dict[tuple[str, str], Collection | None] = {}
+        for key, row in unit.scan(CATALOG, b"", None):
+            after[split_key(key)] = decode_row(key, row)
+        for key, old in written.catalog.items():
+            before[split_key(key)] = None if old is None else decode_row(key, old)
+        records = by_ident(written.records)
+        found = []
+        for namespace in sorted(before.keys() | after.keys()):
+            new = after.get(namespace)
+            old_collection = before.get(namespace, new)
+            if is_shown(*namespace):
+                found.append(difference(unit, namespace, old_collection, new, records))
+    return [one for one in found if one.fate or one.added or one.changed or one.removed]
+
+
+def difference(
+    unit: RecoveryUnit,
+    namespace: tuple[str, str],
+    old: Collection | None,
+    new: Collection | None,
+    records: dict[int, dict[bytes, bytes | None]],
+) -> Difference:
+    """Return the difference of one namespace.
+
+    Arguments:
+        old, new: the collection or view at the snapshot and now.
+        records: the written records by ident, with their values at the snapshot.
+    """
+    if old is not None and new is not None and old.ident == new.ident:
+        written = records.get(new.ident, {})
+        pairs = [(value, unit.get(RECORDS, key)) for key, value in sorted(written.items())]
+        added, changed, removed = matched(pairs)
+        return Difference(*namespace, "redefined" if is_redefined(old, new) else "", added, changed, removed)
+    gone = [] if old is None else documents_at(unit, old.ident, records.get(old.ident, {}))
+    made = [] if new is None else documents_of(unit, new.ident)
+    fate: Fate = "created" if old is None else "dropped" if new is None else "replaced"
+    added, changed, removed = matched([*((one, None) for one in gone), *((None, one) for one in made)])
+    return Difference(*namespace, fate, added, changed, removed)
+
+
+def matched(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[list[bytes], list[tuple[bytes, bytes]], list[bytes]]:
+    """Match documents before and after by their `_id`; return the added, changed and removed ones."""
+    old: dict[bytes, bytes] = {}
+    new: dict[bytes, bytes] = {}
+    for before, after in pairs:
+        if before is not None:
+            old[id_document(before)] = before
+        if after is not None:
+            new[id_document(after)] = after
+    added = [document for key, document in new.items() if key not in old]
+    changed = [(old[key], document) for key, document in new.items() if key in old and old[key] != document]
+    return added, changed, [document for key, document in old.items() if key not in new]
+
+
+def is_redefined(old: Collection, new: Collection) -> bool:
+    """Return whether the options or the indexes differ."""
+    return old.options != new.options or [index.spec for index in old.indexes] != [index.spec for index in new.indexes]
+
+
+def is_shown(db: str, name: str) -> bool:
+    """Return whether a namespace belongs to the user."""
+    return db not in INTERNAL and not name.startswith("system.")
+
+
+def by_ident(records: dict[bytes, bytes | None]) -> dict[int, dict[bytes, bytes | None]]:
+    """Group records by the ident of their collection."""
+    found: dict[int, dict[bytes, bytes | None]] = {}
+    for key, value in records.items():
+        found.setdefault(int.from_bytes(key[:4], "big"), {})[key] = value
+    return found
+
+
+def documents_of(unit: RecoveryUnit, ident: int) -> list[bytes]:
+    """Return the documents of a collection in natural order. A view has none."""
+    scan = RecordScan(ident, None, never_interrupt)
+    scan.attach(unit)
+    try:
+        return [bytes(document) for document in scan]
+    finally:
+        scan.close()
+
+
+def documents_at(unit: RecoveryUnit, ident: int, written: dict[bytes, bytes | None]) -> list[bytes]:
+    """Return the documents of a collection at a snapshot, which may have been dropped since: the store keeps them while it is open.
+
+    Arguments:
+        written: its records that were written since, with their values at the snapshot.
+    """
+    prefix = ident.to_bytes(4, "big")
+    kept: dict[bytes, bytes | None] = dict(unit.scan(RECORDS, prefix, (ident + 1).to_bytes(4, "big")))
+    return [value for _, value in sorted({**kept, **written}.items()) if value is not None]

@@ -1,0 +1,116 @@
+"""The index that would serve a command: the fields of equalities, then of the sort, then of ranges.
+
+https://www.mongodb.com/docs/manual/tutorial/equality-sort-range-guideline/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from secantus_server.bson.values import Regex
+from secantus_server.work.shell_commands import collection_text
+from secantus_server.work.shell_values import plain, typed
+
+_EQUAL = frozenset(["$eq", "$in", "$all"])
+_RANGE = frozenset(["$gt", "$gte", "$lt", "$lte", "$exists", "$type", "$regex", "$mod"])
+#: An index on more fields is rarely what anybody wants.
+MAX_FIELDS = 4
+
+Key = dict[str, int]
+
+
+def advised_indexes(name: str, body: Mapping[str, Any], statements: Sequence[Any]) -> list[Key]:
+    """Return the keys of the indexes that would serve a command: one, or one for each branch of an `$or`; none if no index would.
+
+    Arguments:
+        name: the command's name.
+        body: the command document.
+        statements: its updates or deletes.
+    """
+    keys: list[Key] = []
+    for query, sort in _queries(name, body, statements):
+        for key in keys_of(query, sort):
+            if key and key not in keys and list(key) != ["_id"]:
+                keys.append(key)
+    return keys
+
+
+def advice_text(collection: str, key: Key) -> str:
+    """Return the line that creates an index in mongosh."""
+    return f"{collection_text(collection)}.createIndex({typed(key)})"
+
+
+def keys_of(query: dict[str, Any], sort: dict[str, Any]) -> list[Key]:
+    """Return the keys for a filter and a sort."""
+    equal: dict[str, None] = {}
+    ranges: dict[str, None] = {}
+    either = _split(query, "", equal, ranges)
+    if either and not equal and not ranges and not sort:
+        return [key for branch in either for key in keys_of(branch, {})]
+    order = {path: direction for path, direction in sort.items() if direction in (1, -1) and path not in equal}
+    key: Key = dict.fromkeys(equal, 1)
+    key |= {path: int(direction) for path, direction in order.items()}
+    key |= dict.fromkeys((path for path in ranges if path not in key), 1)
+    return [dict(list(key.items())[:MAX_FIELDS])] if key else []
+
+
+def _split(query: dict[str, Any], prefix: str, equal: dict[str, None], ranges: dict[str, None]) -> list[dict[str, Any]]:
+    """Sort the paths of a filter into those of equalities and of ranges; return the branches of an `$or`."""
+    either: list[dict[str, Any]] = []
+    for name, value in query.items():
+        if name == "$and" and type(value) is list:
+            for part in value:
+                either += _split(part, prefix, equal, ranges)
+        elif name == "$or" and type(value) is list:
+            either = [part for part in value if type(part) is dict]
+        elif not name.startswith("$"):
+            _sort_in(prefix + name, value, equal, ranges)
+    return either
+
+
+def _sort_in(path: str, value: Any, equal: dict[str, None], ranges: dict[str, None]) -> None:
+    if type(value) is Regex:
+        ranges[path] = None
+    elif type(value) is not dict or not any(name.startswith("$") for name in value):
+        equal[path] = None
+    elif "$elemMatch" in value and type(value["$elemMatch"]) is dict:
+        inner = value["$elemMatch"]
+        if any(name.startswith("$") for name in inner):
+            _sort_in(path, inner, equal, ranges)
+        else:
+            _split(inner, f"{path}.", equal, ranges)
+    elif not _EQUAL.isdisjoint(value):
+        equal[path] = None
+    elif not _RANGE.isdisjoint(value):
+        ranges[path] = None
+
+
+def _queries(name: str, body: Mapping[str, Any], statements: Sequence[Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the filters and sorts of a command."""
+    if name == "aggregate":
+        return [_leading(body.get("pipeline"))]
+    if name in ("update", "delete"):
+        return [(_document(one.get("q")), _document(one.get("sort"))) for one in statements]
+    if name == "distinct":
+        query = _document(body.get("query"))
+        return [(query, {})] if query else [({}, {str(body.get("key")): 1})]
+    return [(_document(body.get("filter" if name == "find" else "query")), _document(body.get("sort")))]
+
+
+def _leading(pipeline: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the filter and the sort at the beginning of a pipeline."""
+    conditions: list[Any] = []
+    for stage in map(plain, plain(pipeline) or []):
+        if "$match" in stage:
+            conditions.append(_document(stage["$match"]))
+        elif "$sort" in stage:
+            return {"$and": conditions}, _document(stage["$sort"])
+        else:
+            break
+    return {"$and": conditions}, {}
+
+
+def _document(value: Any) -> dict[str, Any]:
+    value = plain(value)
+    return value if type(value) is dict else {}

@@ -1,0 +1,38 @@
+"""How often indexes were used, for the report of a test run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from secantus_server.bson.shell import document_text
+from secantus_server.catalog.view import CatalogView
+
+
+class IndexUsage(NamedTuple):
+    """The use of an index since it was created or read from the store.
+
+    Arguments:
+        namespace: the full name of its collection.
+        key: its key pattern as text.
+        uses: how often a plan has read it.
+        serves_otherwise: whether it serves without being read: it is unique, removes documents, or stores no entries yet.
+    """
+
+    namespace: str
+    name: str
+    key: str
+    uses: int
+    serves_otherwise: bool
+
+
+def index_usage(catalog: CatalogView, namespaces: Iterable[str]) -> list[IndexUsage]:
+    """Return the use of the indexes of some collections, without those on `_id`."""
+    found: list[IndexUsage] = []
+    for namespace in namespaces:
+        collection = catalog.find(*namespace.split(".", 1))
+        for index in () if collection is None or collection.is_view else collection.indexes:
+            if not index.is_id:
+                otherwise = index.unique or "expireAfterSeconds" in index.spec or not index.stores_entries
+                found.append(IndexUsage(namespace, index.name, document_text(index.spec["key"]), index.uses, otherwise))
+    return found

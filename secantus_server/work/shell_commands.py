@@ -1,0 +1,148 @@
+"""Commands as they are typed in mongosh, and their shapes.
+
+https://www.mongodb.com/docs/manual/reference/mongosh-methods/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from secantus_server.bson import decode
+from secantus_server.work.shell_values import HIDDEN, Text, field_name, hidden, plain, typed
+
+# What drivers add to every command.
+_OF_DRIVERS = frozenset(["$db", "lsid", "$clusterTime", "txnNumber", "$readPreference", "startTransaction", "autocommit", "apiVersion"])
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+#: Of the statements of a command, this many are shown.
+MAX_STATEMENTS = 5
+
+# The arguments of findAndModify and of other commands that hold a test's values.
+_WITH_CONSTANTS = frozenset(["query", "update", "arrayFilters", "let", "maxTimeMS", "comment"])
+
+Body = Mapping[str, Any]
+Writer = Callable[[str, Body, Text], str]
+
+
+def command_text(name: str, body: Body, statements: Sequence[Any], count: int) -> str:
+    """Return a command as it is typed in mongosh.
+
+    Arguments:
+        name: the command's name.
+        body: the command document.
+        statements: the first of its documents or statements.
+        count: the number of all of them.
+    """
+    return _text(name, body, statements, count, typed)
+
+
+def command_shape(name: str, body: Body, statements: Sequence[Any]) -> str:
+    """Return a command with `?` for its constants: commands of one shape differ only in values. Arguments: as `command_text`."""
+    return _text(name, body, statements[:1], 1, hidden)
+
+
+def _text(name: str, body: Body, statements: Sequence[Any], count: int, text: Text) -> str:
+    shown = {key: plain(value) for key, value in body.items() if key not in _OF_DRIVERS}
+    target = shown.get(name)
+    if type(target) is str and name in _READS:
+        return collection_text(target) + _READS[name](name, shown, text)
+    if type(target) is str and name in _WRITES and statements:
+        found = [plain(one) if type(one) is not bytes else decode(one) for one in statements[:MAX_STATEMENTS]]
+        return _write(name, collection_text(target), found, count, text)
+    if type(target) is str and name == "createIndexes" and type(shown.get("indexes")) is list:
+        return _create_indexes(target, shown["indexes"])
+    return _run_command(name, shown, text)
+
+
+def collection_text(name: str) -> str:
+    """Return a collection as it is named in mongosh."""
+    return f"db.{name}" if _PLAIN_NAME.match(name) else f"db.getCollection({typed(name)})"
+
+
+def _find(_name: str, body: Body, text: Text) -> str:
+    arguments = [text(body.get("filter") or {})]
+    if body.get("projection"):
+        arguments.append(typed(body["projection"]))
+    if arguments == ["{}"]:
+        arguments = []
+    shown = f".find({', '.join(arguments)})"
+    for option in ("sort", "hint"):
+        shown += f".{option}({typed(body[option])})" if body.get(option) else ""
+    for option in ("skip", "limit"):
+        shown += f".{option}({text(body[option])})" if body.get(option) else ""
+    return shown + (f".collation({typed(body['collation'])})" if body.get("collation") else "")
+
+
+def _aggregate(_name: str, body: Body, text: Text) -> str:
+    options = {key: body[key] for key in ("allowDiskUse", "hint", "collation", "let") if body.get(key)}
+    return f".aggregate({text(body.get('pipeline'))}{f', {text(options)}' if options else ''})"
+
+
+def _distinct(_name: str, body: Body, text: Text) -> str:
+    return f".distinct({typed(body.get('key'))}{', ' + text(body['query']) if body.get('query') else ''})"
+
+
+def _count(_name: str, body: Body, text: Text) -> str:
+    return f".count({text(body['query']) if body.get('query') else ''})"
+
+
+def _find_and_modify(name: str, body: Body, text: Text) -> str:
+    shown = {key: value for key, value in body.items() if key not in (name, "writeConcern")}
+    fields = (f"{key}: {(text if key in _WITH_CONSTANTS else typed)(value)}" for key, value in shown.items())
+    return f".findAndModify({{ {', '.join(fields)} }})"
+
+
+def _drop(_name: str, _body: Body, _text: Text) -> str:
+    return ".drop()"
+
+
+_READS: dict[str, Writer] = {
+    "find": _find, "aggregate": _aggregate, "distinct": _distinct, "count": _count, "drop": _drop,
+    "findAndModify": _find_and_modify, "findandmodify": _find_and_modify,
+}  # fmt: skip
+
+
+def _update(statement: Body, text: Text) -> str:
+    change = statement.get("u")
+    replaces = type(change) is dict and not any(key.startswith("$") for key in change)
+    method = "replaceOne" if replaces else "updateMany" if statement.get("multi") else "updateOne"
+    options = {key: value for key, value in statement.items() if key not in ("q", "u", "multi") and value not in (None, False)}
+    return f".{method}({text(statement.get('q'))}, {text(change)}{', ' + typed(options) if options else ''})"
+
+
+def _delete(statement: Body, text: Text) -> str:
+    method = "deleteOne" if statement.get("limit") else "deleteMany"
+    return f".{method}({text(statement.get('q'))})"
+
+
+_WRITES: dict[str, Callable[[Body, Text], str] | None] = {"insert": None, "update": _update, "delete": _delete}
+
+
+def _write(name: str, collection: str, statements: list[Any], count: int, text: Text) -> str:
+    of_one = _WRITES[name]
+    more = f"/* {count - len(statements)} more */" if count > len(statements) else ""
+    if of_one is not None:
+        return "; ".join([collection + of_one(one, text) for one in statements] + [more] * bool(more))
+    if text is hidden:
+        return f"{collection}.insert({HIDDEN})"
+    if count == 1:
+        return f"{collection}.insertOne({text(statements[0])})"
+    return f"{collection}.insertMany([{', '.join([*map(text, statements), *[more] * bool(more)])}])"
+
+
+def _create_indexes(target: str, indexes: list[Any]) -> str:
+    made = []
+    for index in map(plain, indexes):
+        options = {key: value for key, value in index.items() if key not in ("key", "v")}
+        made.append(f"{collection_text(target)}.createIndex({typed(index.get('key'))}, {typed(options)})")
+    return "; ".join(made)
+
+
+def _run_command(name: str, body: Body, text: Text) -> str:
+    others = {key: value for key, value in body.items() if key not in (name, "writeConcern")}
+    if name == "getMore":
+        return f"db.runCommand({{ getMore: {text(body.get(name))}, collection: {typed(body.get('collection'))} }})"
+    first = f"{field_name(name)}: {typed(body.get(name))}"
+    fields = ", ".join([first, *(f"{field_name(key)}: {text(value)}" for key, value in others.items())])
+    return f"db.runCommand({{ {fields} }})"

@@ -1,0 +1,52 @@
+"""The roles of users, with those that they inherit, and the privileges of roles.
+
+https://www.mongodb.com/docs/manual/core/authorization/#inherited-privileges
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from secantus_server.auth.builtin_roles import builtin_privileges, is_builtin, merged_privileges
+from secantus_server.work.authorization import Documents, role_closure
+
+_RESOURCES = ({"db", "collection"}, {"cluster"}, {"anyResource"}, {"db", "system_buckets"}, {"system_buckets"})
+
+
+def is_privilege(value: Any) -> bool:
+    """Return whether a value is a well-formed privilege."""
+    if type(value) is not dict or type(value.get("resource")) is not dict or type(value.get("actions")) is not list:
+        return False
+    resource = value["resource"]
+    names = (resource[field] for field in ("db", "collection", "system_buckets") if field in resource)
+    return (
+        set(resource) in _RESOURCES and all(type(name) is str for name in names) and all(type(action) is str for action in value["actions"])
+    )
+
+
+def effective_roles(known: Documents, user: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the roles of a user and all inherited ones. A role that does not exist grants nothing.
+
+    Arguments:
+        known: the user-defined roles.
+    """
+    roles = [role for role in user.get("roles", []) if type(role) is dict and type(role.get("role")) is type(role.get("db")) is str]
+    return [role for role in role_closure(known, roles) if is_builtin(role["role"], role["db"]) or f"{role['db']}.{role['role']}" in known]
+
+
+def role_privileges(known: Documents, roles: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the privileges of roles, one document for each resource, without those of inherited roles.
+
+    Arguments:
+        known: the user-defined roles; a malformed privilege, which only a write to the collection could store, grants nothing.
+    """
+    found: list[dict[str, Any]] = []
+    for role in roles:
+        name, db = role["role"], role["db"]
+        if is_builtin(name, db):
+            found += builtin_privileges(name, db)
+        else:
+            stored = known.get(f"{db}.{name}", {}).get("privileges")
+            found += [one for one in stored if is_privilege(one)] if type(stored) is list else []
+    return merged_privileges(found)

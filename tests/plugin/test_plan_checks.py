@@ -1,0 +1,217 @@
+"""The plan checks: what they report, what they do not, and their options."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.project import Project
+
+pytest_plugins = ["pytester"]
+
+#: Each check with a test that it reports, and one that it does not.
+CASES = {
+    "collscan": (
+        'fill(db, 60)\n    db.c.find_one({"a": 59})',
+        'fill(db, 50)\n    db.c.find_one({"a": 70})\n    list(db.c.find())\n    db.c.update_many({}, {"$set": {"b": 1}})',
+    ),
+    "n_plus_one": (
+        'for n in range(10):\n        db.c.find_one({"_id": n})',
+        'fill(db, 30)\n    for n in range(9):\n        db.c.find_one({"_id": n})\n    for n in range(30):\n        db.d.insert_one({})',
+    ),
+    "in_memory_sort": (
+        'fill(db, 60)\n    list(db.c.find().sort("a"))',
+        'fill(db, 60)\n    list(db.c.find({"a": {"$lt": 50}}).sort("a"))\n    db.c.create_index("a")\n    list(db.c.find().sort("a"))',
+    ),
+    "unbounded_find": (
+        "fill(db, 101)\n    list(db.c.find(batch_size=10))",
+        "fill(db, 101)\n    list(db.c.find().limit(101))\n    list(db.c.find({'_id': {'$lt': 100}}))\n    list(db.c.aggregate([]))",
+    ),
+    "large_reply": (
+        'db.c.insert_many([{"text": "x" * 60_000} for _ in range(20)])\n    list(db.c.find().limit(20))',
+        'db.c.insert_many([{"text": "x" * 60_000} for _ in range(20)])\n    list(db.c.find().limit(15))',
+    ),
+}
+FILL = "def fill(db, number):\n    db.c.insert_many([{'_id': n, 'a': n} for n in range(number)])\n"
+
+
+def write(project: Project, name: str, *, marked: bool) -> None:
+    bad, good = CASES[name]
+    marker = f'@pytest.mark.secantus_fail_on("{name}")\n' if marked else ""
+    tests = [f"{marker}def test_{kind}(secantus_db):\n    db = secantus_db\n    {body}\n" for kind, body in (("bad", bad), ("good", good))]
+    project.write(test_it="\n".join(["import pytest", FILL, *tests]))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_check(project: Project, name: str) -> None:
+    write(project, name, marked=True)
+    result = project.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        [f'secantus_fail_on: 1 finding; the marker secantus_allow("{name}") would allow it', f"{name}: db.c.find(*"]
+    )
+    assert "FAILED test_it.py::test_bad" in result.stdout.str()
+
+
+def test_checks_of_the_ini_file(project: Project) -> None:
+    project.ini("secantus_fail_on = collscan unbounded_find=5")
+    write(project, "collscan", marked=False)
+    project.run().assert_outcomes(failed=2)
+    project.run_apart("-p", "no:asyncio", "-n", "2").assert_outcomes(failed=2)
+
+
+def test_the_message(project: Project) -> None:
+    project.write(
+        test_it="""
+        import pytest
+        from app import orders
+
+        @pytest.mark.secantus_fail_on("collscan", "n_plus_one", "in_memory_sort")
+        def test_it(secantus_db):
+            secantus_db.orders.insert_many([{"_id": n, "customer": n % 10, "total": n} for n in range(100)])
+            for _ in range(3):
+                list(secantus_db.orders.find({"customer": 3, "total": {"$gt": 20}}))
+            orders(secantus_db)
+        """,
+        app="""
+        def orders(db):
+            return [db.orders.find_one({"_id": number}) for number in range(12)]
+        """,
+    )
+    result = project.run_apart("-p", "no:asyncio")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            'secantus_fail_on: 2 findings; the marker secantus_allow("collscan", "n_plus_one") would allow them',
+            "",
+            "collscan: db.orders.find({ customer: ?, total: { $gt: ? } })",
+            "    on secantus_test.orders, 3 times: examined 300 documents, 24 of which matched (COLLSCAN)",
+            "    at test_it.py:9",
+            "    An index that would have served:",
+            "        db.orders.createIndex({ customer: 1, total: 1 })",
+            "",
+            "n_plus_one: db.orders.find({ _id: ? }).limit(?)",
+            "    on secantus_test.orders, 12 times: the same command 12 times from one line, with other values",
+            "    at app.py:3 (from test_it.py:10)",
+            "    Read them together: with $in instead of a value, or with $lookup, before the loop.",
+        ],
+        consecutive=True,
+    )
+
+
+MARKS = """
+    import pytest
+
+    pytestmark = pytest.mark.secantus_fail_on("collscan", n_plus_one=5)
+
+    def scan(db):
+        db.c.insert_many([{"a": n} for n in range(80)])
+        db.c.find_one({"b": 1})
+
+    def test_reported(secantus_db):
+        scan(secantus_db)
+
+    @pytest.mark.secantus_allow("collscan")
+    def test_allowed(secantus_db):
+        scan(secantus_db)
+
+    @pytest.mark.secantus_fail_on("collscan=80")
+    def test_a_closer_threshold(secantus_db):
+        scan(secantus_db)
+
+    @pytest.mark.secantus_fail_on(collscan=79)
+    class TestIt:
+        def test_of_a_class(self, secantus_db):
+            scan(secantus_db)
+
+    def test_fewer(secantus_db):
+        for n in range(5):
+            secantus_db.c.find_one({"_id": n})
+
+    @pytest.mark.xfail(strict=True)
+    def test_expected(secantus_db):
+        scan(secantus_db)
+
+    def test_its_own_failure(secantus_db):
+        scan(secantus_db)
+        assert not "own"
+"""
+
+
+def test_markers(project: Project) -> None:
+    project.write(test_it=MARKS)
+    result = project.run()
+    result.assert_outcomes(passed=2, failed=4, xfailed=1)
+    text = result.stdout.str()
+    for name in ("test_reported", "TestIt::test_of_a_class", "test_fewer", "test_its_own_failure"):
+        assert f"FAILED test_it.py::{name}" in text, name
+    assert text.count("collscan: db.c.find") == 2
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n", "2"), ("--secantus-process=yes",)])
+def test_async_tests_classes_and_processes(project: Project, arguments: tuple[str, ...]) -> None:
+    project.ini("asyncio_default_fixture_loop_scope = function", "secantus_fail_on = n_plus_one")
+    project.write(
+        test_it="""
+        import asyncio
+        import unittest
+
+        import pytest
+
+        @pytest.mark.asyncio
+        async def test_loop(secantus_async_db):
+            for n in range(10):
+                await secantus_async_db.c.find_one({"_id": n})
+
+        @pytest.mark.asyncio
+        async def test_gather(secantus_async_db):
+            await asyncio.gather(*(secantus_async_db.c.find_one({"_id": n}) for n in range(10)))
+
+        class TestIt(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def _db(self, secantus_db):
+                self.db = secantus_db
+
+            def test_class(self):
+                for n in range(10):
+                    self.db.c.count_documents({"_id": n})
+
+        def test_good(secantus_db):
+            for n in range(10):
+                secantus_db.c.insert_one({"_id": n})
+        """
+    )
+    result = project.run_apart(*arguments)
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.fnmatch_lines_random(["    at test_it.py:10", "    at test_it.py:14", "    at test_it.py:23"])
+
+
+@pytest.mark.parametrize(
+    ("ini", "marker", "message"),
+    [
+        ("secantus_fail_on = colscan", "", "secantus_fail_on: 'colscan' is not a check; the checks are collscan, n_plus_one, *"),
+        ("secantus_fail_on = collscan=no", "", "secantus_fail_on: collscan must be a whole number from 1 on, not 'no'"),
+        ("secantus_fail_on = collscan=0", "", "secantus_fail_on: collscan must be a whole number from 1 on, not '0'"),
+        ("secantus_fail_on = collscan\nsecantus_uri = mongodb://h", "", "secantus_fail_on cannot be combined with secantus_uri"),
+        ("", 'secantus_fail_on("scan")', "test_it.py::test_it: the marker secantus_fail_on: 'scan' is not a check; *"),
+        ("", "secantus_fail_on()", "test_it.py::test_it: the marker secantus_fail_on names no check; *"),
+        ("", "secantus_fail_on(scan=3)", "test_it.py::test_it: the marker secantus_fail_on: 'scan' is not a check; *"),
+        ("", "secantus_fail_on(collscan=True)", "test_it.py::test_it: *: collscan must be a whole number from 1 on, not True"),
+        ("", 'secantus_allow("scan")', "test_it.py::test_it: the marker secantus_allow: 'scan' is not a check; *"),
+        ("", "secantus_allow()", "test_it.py::test_it: the marker secantus_allow takes the names of checks: collscan, *"),
+        ("secantus_uri = mongodb://h", 'secantus_fail_on("collscan")', "test_it.py::test_it: *cannot be combined with secantus_uri"),
+    ],
+)
+def test_bad_use_is_a_usage_error(project: Project, ini: str, marker: str, message: str) -> None:
+    project.ini(*ini.split("\n"))
+    project.write(test_it=f"import pytest\n{f'@pytest.mark.{marker}' if marker else ''}\ndef test_it(): pass")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {message}"])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+
+
+def test_a_wrong_marker_under_xdist(project: Project) -> None:
+    project.write(test_it="import pytest\n@pytest.mark.secantus_allow('scan')\ndef test_it(): pass")
+    result = project.run_apart("-p", "no:asyncio", "-n", "2")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*test_it.py::test_it: the marker secantus_allow: 'scan' is not a check; *"])
